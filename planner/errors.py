@@ -1,0 +1,91 @@
+"""The errors of models, runs and stores; the whole tree is drawn in `ramify.prompts.errors`."""
+
+from ramify.prompts.errors import RamifyError
+
+
+class PlannerError(RamifyError):
+    """Base of the errors about models, runs and stores."""
+
+
+class UsageError(PlannerError):
+    """Raised for an argument, option or setting that cannot be used."""
+
+
+class NoModelError(PlannerError):
+    """Raised when no model, key or recording can do the work; the message says how to get one."""
+
+
+class ModelError(PlannerError):
+    """Raised when a model call failed.
+
+    Attributes:
+        kind: the class of the failure, from the table in `ramify.planner.retry`.
+        status_code: the HTTP status, if there was one.
+        retry_after_s: how long the server asked to wait, in seconds, if it did.
+        model: the model's name.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        model: str,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.model = model
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+
+
+class WorkFailedError(PlannerError):
+    """Raised when a worker or a model said that it could not do a task.
+
+    Attributes:
+        task_id: the task.
+        reason: why, as one of the reasons of the reply contract, or "other".
+    """
+
+    def __init__(self, message: str, *, task_id: str, reason: str = "other") -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        self.reason = reason
+
+
+class LimitError(PlannerError):
+    """Raised when a limit was reached; the run can be resumed with a higher one.
+
+    Attributes:
+        limit: the name of the limit.
+    """
+
+    def __init__(self, message: str, *, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class RunError(PlannerError):
+    """Raised when a run is unknown, or does not fit the plan that it is resumed with."""
+
+
+class LeaseError(RunError):
+    """Raised when another process holds the run.
+
+    Attributes:
+        holder: who holds it: host, process id.
+    """
+
+    def __init__(self, message: str, *, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
+class StoreError(PlannerError):
+    """Raised when a store cannot be opened, read or written; nothing that was committed is lost."""
+
+
+class ExportError(PlannerError):
+    """Raised when a picture or a file cannot be made."""

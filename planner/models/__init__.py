@@ -1,0 +1,1 @@
+"""What answers prompts: language models through litellm, and models without a language model."""

@@ -1,0 +1,154 @@
+"""The protocol between Ramify and whatever answers its prompts: one request, one reply."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from ramify.prompts import Message, PromptVariables
+from ramify.tasks import Usage
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Sampling settings; what is None is left out of the request, as some models refuse it."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    reasoning_effort: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the settings that are set."""
+        names = ("temperature", "top_p", "max_output_tokens", "seed", "stop", "reasoning_effort")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A model's wish to call a tool.
+
+    Attributes:
+        id: the provider's id of the call.
+        name: the tool.
+        arguments: its arguments, as the JSON text that the model wrote.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One question to a model.
+
+    Attributes:
+        purpose: the name of the template that it was rendered from: decompose, execute, compose, ...
+        task_id: the task that it is asked for.
+        messages: the rendered messages, in order.
+        variables: what the template was rendered from; models without a language model read these.
+        prompt_version: the template's version.
+        prompt_sha256: the hash of the template's source.
+        tools: JSON schemas of the tools that may be called, in the chat APIs' form.
+        schema: JSON schema that the reply must fit; None for text.
+        sampling: sampling settings.
+        timeout_s: the longest to wait for the whole reply, in seconds.
+    """
+
+    purpose: str
+    task_id: str
+    messages: tuple[Message, ...]
+    variables: PromptVariables | None = None
+    prompt_version: str = ""
+    prompt_sha256: str = ""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    schema: Mapping[str, Any] | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    timeout_s: float | None = None
+
+    def to_wire(self, model: str) -> dict[str, Any]:
+        """Return what the reply depends on, as JSON data: the model, the messages, tools, schema, sampling."""
+        wire: dict[str, Any] = {"model": model, "messages": list(self.messages), **self.sampling.given()}
+        if self.tools:
+            wire["tools"] = list(self.tools)
+        if self.schema is not None:
+            wire["schema"] = self.schema
+        return wire
+
+    def sha256(self, model: str) -> str:
+        """Return the hash of `to_wire`; two requests with one hash would be answered alike."""
+        wire = json.dumps(self.to_wire(model), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(wire.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReply:
+    """One answer of a model.
+
+    Attributes:
+        text: the words; empty if it only called tools.
+        model: the name of the model that answered.
+        finish_reason: why it stopped: `length` means that the reply was cut.
+        tool_calls: tools that it wants called.
+        input_tokens: tokens sent; 0 when nobody counted.
+        output_tokens: tokens received; 0 when nobody counted.
+        cost_usd: what it cost in US dollars; None when unknown.
+        latency_s: from the request to the last word, in seconds.
+    """
+
+    text: str
+    model: str
+    finish_reason: FinishReason = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    latency_s: float = 0.0
+
+    def usage(self) -> Usage:
+        """Return what the call has used."""
+        return Usage(
+            calls=1,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cost_usd=self.cost_usd or 0.0,
+            calls_without_cost=int(self.cost_usd is None),
+        )
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Whatever answers requests.
+
+    Attributes:
+        name: how users name it, and how results name it.
+        maker: who the words come from, for people to read: "gpt-5-mini", or "rules (no language model)".
+        is_language_model: whether a language model answers.
+    """
+
+    name: str
+    maker: str
+    is_language_model: bool
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer `request`.
+
+        Raises:
+            ModelError: if the call failed; its `kind` says how.
+            NoModelError: if this model cannot do such work at all.
+        """
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
+        """Answer `request` piece by piece: texts as they arrive, then the whole reply, once, at the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections; the model is not used afterwards."""
+        ...

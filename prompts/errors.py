@@ -1,0 +1,50 @@
+"""The root of every error that Ramify raises, and the errors of the prompt library.
+
+    RamifyError
+    +-- PromptError                a template is missing, broken, or given the wrong variables
+    +-- TaskError                  ramify.tasks.errors: the tree, its states, plans and replies
+    |   +-- TransitionError        a state move that the table does not allow
+    |   +-- TreeError              a task added twice, below itself, or an id that is unknown or taken
+    |   +-- DependencyError        a dependency on a task that is not there, an ancestor or a descendant
+    |   |   +-- CycleError         tasks that wait for each other, shown as a path
+    |   +-- DocumentError          a plan file or JSON document that cannot be read
+    |   +-- ReplyError             a model's reply that does not keep its contract
+    |       +-- TruncatedReplyError   a reply cut by the length limit
+    +-- PlannerError               ramify.planner.errors: models, runs, stores
+        +-- UsageError             an argument, option or setting that cannot be used
+        +-- NoModelError           no model, key or recording that could do the work
+        +-- ModelError             a model call that failed
+        +-- WorkFailedError        a worker or model said that it could not do the task
+        +-- LimitError             a limit that was reached
+        +-- RunError               a run that is unknown, held by another process, or does not fit its plan
+        |   +-- LeaseError         another process holds the run
+        +-- StoreError             a store that cannot be opened, read or written
+        +-- ExportError            a picture or file that cannot be made
+
+A message says what happened, to which id, and what to do now. The facts are attributes too.
+"""
+
+from pathlib import Path
+
+
+class RamifyError(Exception):
+    """Base of all errors that Ramify raises on purpose."""
+
+
+class PromptError(RamifyError):
+    """Raised when a prompt template is missing, broken, or given the wrong variables.
+
+    Attributes:
+        template: the name of the template; None if the fault is the folder's.
+        path: the file or folder with the fault; None if it has no place.
+        line: the line, from 1, where the fault is; None if it has no line.
+    """
+
+    def __init__(
+        self, message: str, *, template: str | None, path: Path | None = None, line: int | None = None
+    ) -> None:
+        place = [str(part) for part in (path, line) if part is not None]
+        super().__init__(": ".join([":".join(place), message]) if place else message)
+        self.template = template
+        self.path = path
+        self.line = line

@@ -1,0 +1,168 @@
+"""What each template is given: one pydantic model a template, its fields the only names that the template may use."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Examples = Literal["none", "few", "many"]
+"""How many examples a prompt shows: none for reasoning models, few for strong ones, many for weak ones."""
+
+EvolveMethod = Literal["constraint", "deepen", "concretise", "reasoning", "breadth"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Material(_Data):
+    """A document that the user attached: data for the work, never instructions.
+
+    Attributes:
+        name: the file's name, as the user gave it.
+        text: its whole text.
+    """
+
+    name: str
+    text: str
+
+
+class WorkerCard(_Data):
+    """A worker that a task can be given to.
+
+    Attributes:
+        type: what `type="..."` in a reply must say to choose it.
+        description: what it can do, in a line.
+    """
+
+    type: str
+    description: str
+
+
+class TaskResult(_Data):
+    """A task and what came of it.
+
+    Attributes:
+        id: the task's id.
+        content: what was to be done.
+        state: its state, by name.
+        result: its answer; empty if there is none.
+    """
+
+    id: str
+    content: str
+    state: str = "DONE"
+    result: str = ""
+
+
+class PromptVariables(_Data):
+    """What every template is given.
+
+    Attributes:
+        task_id: the task that the call is made for.
+        language: the language that the answer is to be written in; None leaves it to the goal's own.
+        instructions: the user's own system prompt, put before the template's; None if there is none.
+        examples: how many examples to show.
+    """
+
+    template: ClassVar[str]
+
+    task_id: str
+    language: str | None = None
+    instructions: str | None = None
+    examples: Examples = "few"
+
+
+class DecomposeVariables(PromptVariables):
+    """For `decompose`: split a goal only if that helps.
+
+    Attributes:
+        goal: what is to be done.
+        ancestors: the goals above it, the root's first.
+        siblings: what its sibling tasks are about.
+        workers: the workers that tasks can be given to; empty when there is only the model itself.
+        depth_left: how many more levels of splitting are allowed below the tasks asked for; 0 is the last level.
+        max_tasks: the most tasks that the reply may hold.
+        results: results that the goal builds on.
+        materials: attached documents.
+        inputs: named arguments, as JSON text.
+    """
+
+    template = "decompose"
+
+    goal: str
+    ancestors: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
+    workers: tuple[WorkerCard, ...] = ()
+    depth_left: Annotated[int, Field(ge=0)] = 0
+    max_tasks: Annotated[int, Field(ge=2)] = 8
+    results: tuple[TaskResult, ...] = ()
+    materials: tuple[Material, ...] = ()
+    inputs: dict[str, str] = Field(default_factory=dict)
+
+
+class ExecuteVariables(PromptVariables):
+    """For `execute`: finish one leaf.
+
+    Attributes:
+        task: what is to be done.
+        root_goal: the whole run's goal, cut to one line.
+        needs: the tasks whose results this one needs.
+        materials: attached documents.
+        inputs: named arguments, as JSON text.
+        last_error: what was wrong with the attempt before; None on the first.
+    """
+
+    template = "execute"
+
+    task: str
+    root_goal: str = ""
+    needs: tuple[TaskResult, ...] = ()
+    materials: tuple[Material, ...] = ()
+    inputs: dict[str, str] = Field(default_factory=dict)
+    last_error: str | None = None
+
+
+class ComposeVariables(PromptVariables):
+    """For `compose`: answer the parent from its children.
+
+    Attributes:
+        goal: what the parent is to answer.
+        children: its subtasks, in order.
+        format: the form that the answer should have; None leaves it to the goal.
+    """
+
+    template = "compose"
+
+    goal: str
+    children: tuple[TaskResult, ...]
+    format: str | None = None
+
+
+class EvolveVariables(PromptVariables):
+    """For `evolve`: make one harder or fresh variant of a task.
+
+    Attributes:
+        task: the task to start from.
+        method: how the new one differs.
+    """
+
+    template = "evolve"
+
+    task: str
+    method: EvolveMethod = "deepen"
+
+
+class RepairVariables(PromptVariables):
+    """For `repair`: express a malformed reply again in the right form.
+
+    Attributes:
+        contract: the form that was asked for.
+        complaint: what the parser found wrong.
+        reply: the reply, whole.
+    """
+
+    template = "repair"
+
+    contract: str
+    complaint: str
+    reply: str

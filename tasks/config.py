@@ -1,0 +1,109 @@
+"""What a task may cost and take: its limits (`TaskConfig`) and what it has used (`Usage`)."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Count = Annotated[int, Field(ge=1)]
+_Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class TaskConfig(BaseModel):
+    """The limits of a task, inherited down the tree; None means that nothing is said here.
+
+    A limit that a task's worker cannot keep is refused before the run starts, never ignored.
+
+    Attributes:
+        max_duration_seconds: time for one attempt at the task, in seconds.
+        max_retries: attempts after the first one.
+        retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
+        requests_per_second: model calls started in a second, over all tasks below.
+        concurrent_requests: model calls in flight, over all tasks below.
+        max_calls: model calls, over all tasks below.
+        max_tokens: input and output tokens, over all tasks below.
+        max_cost_usd: cost of the model calls in US dollars, over all tasks below.
+        max_memory_mb: memory of a subprocess worker, in MiB.
+        max_pages: pages that HTTP workers may fetch.
+        allowed_domains: the only domains that HTTP workers may reach; their subdomains are meant too.
+        blocked_domains: domains that HTTP workers may not reach.
+        require_https: whether HTTP workers refuse plain HTTP.
+        user_agent: how HTTP workers name themselves.
+        viewport_width: width of a browser worker's page, in pixels.
+        viewport_height: height of a browser worker's page, in pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_duration_seconds: _Amount | None = None
+    max_retries: Annotated[int, Field(ge=0)] | None = None
+    retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    requests_per_second: _Amount | None = None
+    concurrent_requests: _Count | None = None
+    max_calls: _Count | None = None
+    max_tokens: _Count | None = None
+    max_cost_usd: _Amount | None = None
+    max_memory_mb: _Count | None = None
+    max_pages: _Count | None = None
+    allowed_domains: tuple[str, ...] | None = None
+    blocked_domains: tuple[str, ...] | None = None
+    require_https: bool | None = None
+    user_agent: str | None = None
+    viewport_width: _Count | None = None
+    viewport_height: _Count | None = None
+
+    def over(self, inherited: "TaskConfig") -> "TaskConfig":
+        """Return this configuration with what it leaves open taken from `inherited`."""
+        said = self.model_dump(exclude_none=True)
+        return inherited.model_copy(update=said) if said else inherited
+
+
+class Usage(BaseModel):
+    """What model calls have used; sums with `+`.
+
+    Attributes:
+        calls: model calls whose reply arrived.
+        input_tokens: tokens sent.
+        output_tokens: tokens received.
+        cost_usd: the sum of the costs that are known, in US dollars.
+        calls_without_cost: calls whose cost nobody knows; the true cost is higher than `cost_usd` if there are any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    calls_without_cost: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return both together."""
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+            calls_without_cost=self.calls_without_cost + other.calls_without_cost,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Input and output tokens together."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def cost_text(self) -> str:
+        """The cost for people to read; an unknown cost is said to be unknown.
+
+        >>> Usage(calls=2, cost_usd=0.5, calls_without_cost=1).cost_text
+        'at least $0.5000 (cost unknown for 1 of 2 calls)'
+        """
+        if not self.calls_without_cost:
+            return f"${self.cost_usd:.4f}"
+        if self.calls_without_cost == self.calls:
+            return "cost unknown"
+        return f"at least ${self.cost_usd:.4f} (cost unknown for {self.calls_without_cost} of {self.calls} calls)"
+
+
+NO_CONFIG = TaskConfig()
+NO_USAGE = Usage()

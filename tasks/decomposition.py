@@ -1,0 +1,196 @@
+"""What decompose, compose and evolve show to a model, and what becomes of the reply."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from ramify.prompts import (
+    TASK_COMPOSE_PROMPT,
+    TASK_DECOMPOSE_PROMPT,
+    TASK_EVOLVE_PROMPT,
+    ComposeVariables,
+    DecomposeVariables,
+    EvolveVariables,
+    Material,
+    Prompt,
+    PromptVariables,
+    RenderedPrompt,
+    TaskResult,
+    fill,
+    make_nonce,
+)
+
+from .agents import AnyAgent, ask, role_of
+from .errors import ReplyError
+from .replies import Plan, parse_answer, parse_evolved, parse_plan
+from .states import TaskState
+from .tree import index_of, walk_up
+
+if TYPE_CHECKING:
+    from .task import Task
+
+SIBLINGS_SHOWN = 24
+TITLE_LENGTH = 120
+
+
+def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
+    """Return what the `decompose` template is given for `task`; `more` sets limits, workers and the like."""
+    return DecomposeVariables(
+        task_id=task.id,
+        goal=task.content,
+        ancestors=tuple(above.content for above in walk_up(task))[::-1],
+        siblings=tuple(title(other.content) for other in _siblings_near(task)),
+        results=needed_results(task),
+        materials=materials_of(task),
+        inputs=inputs_of(task),
+        **more,
+    )
+
+
+def compose_variables(task: "Task", **more: Any) -> ComposeVariables:
+    """Return what the `compose` template is given for `task`: the goal, and every child with its state and result."""
+    return ComposeVariables(task_id=task.id, goal=task.content, children=tuple(map(result_of, task.subtasks)), **more)
+
+
+def result_of(task: "Task") -> TaskResult:
+    """Return `task` as a prompt shows it."""
+    return TaskResult(id=task.id, content=task.content, state=task.state.value, result=task.result)
+
+
+def needed_results(task: "Task") -> tuple[TaskResult, ...]:
+    """Return the results that `task` builds on: those that it and the tasks above it depend on, its own first."""
+    by_id = index_of(task).by_id
+    ids = [dependency for each in (task, *walk_up(task)) for dependency in each.dependencies]
+    return tuple(result_of(by_id[task_id]) for task_id in dict.fromkeys(ids))
+
+
+def materials_of(task: "Task") -> tuple[Material, ...]:
+    """Return the documents that `task` may read: its own and those of the tasks above it."""
+    return tuple(material for each in (task, *walk_up(task)) for material in each.attachments)
+
+
+def inputs_of(task: "Task") -> dict[str, str]:
+    """Return the arguments of `task` as JSON text: its own, and those that its parent routes to it by name."""
+    routed = {}
+    if task.name and task.parent is not None:
+        prefix = f"{task.name}."
+        routed = {key[len(prefix) :]: value for key, value in task.parent.inputs.items() if key.startswith(prefix)}
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in {**routed, **task.inputs}.items()}
+
+
+def title(content: str) -> str:
+    """Return the first line of `content`, cut to a length that fits a list.
+
+    >>> title("Describe Oslo\\nin ten lines")
+    'Describe Oslo'
+    """
+    line = content.strip().splitlines()[0] if content.strip() else ""
+    return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 3]}..."
+
+
+def tasks_of_plan(parent: "Task", plan: Plan, *, first: int = 1) -> "list[Task]":
+    """Make the tasks of a plan for `parent`, with the ids `"<parent>.<i>"` from `first`; they are not attached yet.
+
+    Needs of the plan become dependencies; what the plan says of other tasks of the tree stays as it is.
+    """
+    ids = {planned.key: f"{parent.id}.{number}" for number, planned in enumerate(plan.tasks, first)}
+    return [
+        type(parent)(
+            content=planned.content,
+            id=ids[planned.key],
+            type=planned.type,
+            dependencies=[ids.get(need, need) for need in planned.needs],
+        )
+        for planned in plan.tasks
+    ]
+
+
+def next_child_number(task: "Task") -> int:
+    """Return the first i from 1 for which `"<id>.<i>"` and all after it are free in the tree."""
+    prefix = f"{task.id}."
+    taken = (child.id.removeprefix(prefix) for child in task.subtasks if child.id.startswith(prefix))
+    return 1 + max((int(number) for number in taken if number.isascii() and number.isdigit()), default=0)
+
+
+def ask_decompose(
+    task: "Task",
+    agent: AnyAgent,
+    *,
+    template: Prompt | str | None = None,
+    prompt: str | None = None,
+    task_parser: "Callable[[str, str], list[Task]] | None" = None,
+) -> "list[Task]":
+    """Have `agent` split `task`, and return the new tasks unattached; see `Task.decompose`."""
+    chosen = prompt if prompt is not None else _prompt(task, agent, template or TASK_DECOMPOSE_PROMPT)
+    reply = ask(agent, chosen)
+    if task_parser is not None:
+        return list(task_parser(reply, task.id))
+    plan = parse_plan(reply, known_ids=index_of(task).by_id, blank="skip")
+    if plan.failed is not None:
+        raise ReplyError(f"task {task.id} was not split ({plan.failed.reason}: {plan.failed.detail})", reply=reply)
+    return tasks_of_plan(task, plan, first=next_child_number(task))
+
+
+def ask_compose(
+    task: "Task",
+    agent: AnyAgent,
+    *,
+    template: Prompt | str | None = None,
+    result_parser: Callable[[str], str] | None = None,
+) -> str:
+    """Have `agent` answer `task` from its subtasks' results; see `Task.compose`."""
+    reply = ask(agent, _prompt(task, agent, template or TASK_COMPOSE_PROMPT))
+    if result_parser is not None:
+        return result_parser(reply)
+    answer = parse_answer(reply)
+    if answer.failed is not None:
+        raise ReplyError(f"task {task.id} was not answered ({answer.failed.reason}: {answer.failed.detail})", reply=reply)
+    return answer.text
+
+
+def ask_evolve(
+    task: "Task",
+    agent: AnyAgent,
+    *,
+    template: Prompt | str | None = None,
+    task_parser: "Callable[[str, str], list[Task]] | None" = None,
+) -> "Task":
+    """Have `agent` make a variant of `task`; see `TaskManager.evolve`."""
+    reply = ask(agent, _prompt(task, agent, template or TASK_EVOLVE_PROMPT))
+    if task_parser is None:
+        return type(task)(content=parse_evolved(reply), id=f"{task.id}.0")
+    tasks = task_parser(reply, task.id)
+    if not tasks:
+        raise ReplyError(f"no task was made of {task.id}", reply=reply)
+    tasks[0].set_id(f"{task.id}.0")
+    return tasks[0]
+
+
+def _prompt(task: "Task", agent: AnyAgent, template: Prompt | str) -> RenderedPrompt | str:
+    if isinstance(template, str):
+        other_results = "\n".join(f"Task {child.id}: {child.content}\n{child.result}" for child in task.subtasks)
+        return fill(
+            template, {"content": task.content, "role_name": role_of(agent), "other_results": other_results}
+        )
+    variables = _variables(task, template.name)
+    return template.render(variables, nonce=make_nonce(uuid4().hex, data=[variables.model_dump_json()]))
+
+
+def _variables(task: "Task", name: str) -> PromptVariables:
+    if name == "compose":
+        return compose_variables(task)
+    if name == "evolve":
+        return EvolveVariables(task_id=task.id, task=task.content)
+    return decompose_variables(task)
+
+
+def _siblings_near(task: "Task") -> "Iterator[Task]":
+    if task.parent is None:
+        return iter(())
+    family: Sequence[Task] = task.parent.subtasks
+    place = family.index(task)  # type: ignore[arg-type]
+    first = max(0, place - SIBLINGS_SHOWN // 2)
+    near = family[first : first + SIBLINGS_SHOWN + 1]
+    return islice((other for other in near if other is not task and other.state is not TaskState.DELETED), SIBLINGS_SHOWN)

@@ -1,0 +1,228 @@
+"""The dependency graph of a tree: its order, its cycles, its waves and its critical path.
+
+Every task has two events, its start and its end. A task starts after its parent and after the end of everything that
+it depends on; it ends after its start and after the end of its subtasks. The whole meaning of a dependency on or from
+a group of tasks lies in these two sentences; everything in this file follows from the order of the events.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .errors import CycleError, DependencyError
+from .tree import index_of, walk
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from .task import Task
+
+Event = tuple["Task", bool]
+"""A task, and whether it is its end (True) or its start (False)."""
+
+
+def topological_order(tasks: "Iterable[Task]") -> "list[Task]":
+    """Return `tasks` and all below them, subtasks before parents and dependencies before dependents.
+
+    The order is stable: what nothing forces to move stays in tree order.
+
+    Raises:
+        CycleError: if tasks wait for each other.
+        DependencyError: if one depends on a task that is not in its tree.
+
+    Source: depth-first topological sort, Tarjan 1976, doi:10.1007/BF00268499; kept on a stack of its own.
+    """
+    tops = list(tasks)
+    wanted = {task for top in tops for task in walk(top)}
+    if not any(task.dependencies for task in wanted):
+        return [task for task in _post_order(tops) if task in wanted]
+    return [task for task, is_end in event_order(tops) if is_end and task in wanted]
+
+
+def check_tree(root: "Task") -> None:
+    """Check every dependency of a tree, also those that were written into the lists by hand.
+
+    Raises:
+        DependencyError: if one is unknown, or is the task's own ancestor or descendant.
+        CycleError: if tasks wait for each other.
+    """
+    by_id = index_of(root).by_id
+    for task in walk(root):
+        for dependency in task.dependencies:
+            if dependency not in by_id:
+                _unknown(task, dependency)
+    topological_order([root])
+
+
+def event_order(tops: "Sequence[Task]") -> list[Event]:
+    """Return the events of `tops`, and of all that must happen before them, in an order in which they can happen.
+
+    Raises:
+        CycleError: if tasks wait for each other.
+        DependencyError: if one depends on a task that is not in its tree.
+    """
+    order: list[Event] = []
+    begun: dict[Event, bool] = {}  # False: on the stack; True: in the order
+    stack: list[tuple[Event, Iterator[Event]]] = []
+    for top in tops:
+        following: Event | None = (top, True)
+        while following is not None:
+            done = begun.get(following)
+            if done is None:
+                begun[following] = False
+                stack.append((following, _before(following)))
+            elif not done:
+                raise _cycle(stack, following)
+            following = None
+            while stack and following is None:
+                event, rest = stack[-1]
+                following = next(rest, None)
+                if following is None:
+                    stack.pop()
+                    begun[event] = True
+                    order.append(event)
+    return order
+
+
+def waves(root: "Task") -> "list[list[Task]]":
+    """Return the tasks of a tree by the step in which they could run, if every task took one step.
+
+    These are the topological generations: `waves(root)[0]` needs nothing, the last wave holds the root.
+    """
+    steps: dict[Event, int] = {}
+    found: dict[int, list[Task]] = {}
+    for event in event_order([root]):
+        task, is_end = event
+        steps[event] = max((steps[earlier] for earlier in _before(event)), default=0) + is_end
+        if is_end:
+            found.setdefault(steps[event], []).append(task)
+    return [found[step] for step in sorted(found)]
+
+
+def critical_path(root: "Task", duration_s: "Callable[[Task], float]" = lambda _: 1.0) -> "list[Task]":
+    """Return the chain of tasks that decides how long the tree takes, first to last; the last is the root.
+
+    Args:
+        root: the tree.
+        duration_s: how long a task itself takes, in seconds; all take the same unless given.
+    """
+    reached: dict[Event, tuple[float, Event | None]] = {}
+    for event in event_order([root]):
+        latest = max(((reached[earlier][0], earlier) for earlier in _before(event)), key=_first, default=(0.0, None))
+        own = duration_s(event[0]) if event[1] else 0.0
+        reached[event] = (latest[0] + own, latest[1])
+    path = []
+    current: Event | None = (root, True)
+    while current is not None:
+        if current[1]:
+            path.append(current[0])
+        current = reached[current][1]
+    return path[::-1]
+
+
+def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") -> "dict[Task, int]":
+    """Return for every task in `tops` and below how many tasks, one after the other, have to run from it to the root.
+
+    Args:
+        tops: the tasks to rank; all that depends on them must be among them.
+        known: the rank of a parent of one of them; 0 for no parent.
+    """
+    inside = [task for top in tops for task in walk(top)]
+    ends: dict[Task, int] = {}
+    if not any(task.dependencies for task in inside):
+        for task in inside:
+            parent = task._parent
+            ends[task] = 1 + (0 if parent is None else ends[parent] if parent in ends else known(parent))
+        return ends
+    members = set(inside)
+    starts: dict[Task, int] = {}
+    dependents: dict[Task, list[Task]] = {}
+    by_id = index_of(tops[0]).by_id
+    for task in inside:
+        for dependency in task.dependencies:
+            dependents.setdefault(by_id[dependency], []).append(task)
+    for task, is_end in reversed(event_order(tops)):
+        if task not in members:
+            continue
+        if is_end:
+            parent = task._parent
+            above = 0 if parent is None else ends[parent] if parent in ends else known(parent)
+            ends[task] = 1 + max([above, *(starts[other] for other in dependents.get(task, ()))])
+        else:
+            starts[task] = max((starts[child] for child in task._subtasks or ()), default=ends[task])
+    return ends
+
+
+def to_networkx(root: "Task") -> "nx.DiGraph[str]":
+    """Return the graph of a tree for networkx: an edge (u, v) says that u ends before v ends.
+
+    Edges carry `kind`: "subtask" from a child to its parent, "dependency" from a task to one that depends on it.
+    Nodes carry `content`, `state`, `type` and `priority`.
+    """
+    import networkx as nx
+
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for task in walk(root):
+        graph.add_node(
+            task.id, content=task.content, state=task.state.value, type=task.type or "model", priority=task.priority
+        )
+    for task in walk(root):
+        graph.add_edges_from(((child.id, task.id) for child in task._subtasks or ()), kind="subtask")
+        graph.add_edges_from(((dependency, task.id) for dependency in task.dependencies), kind="dependency")
+    return graph
+
+
+def _before(event: Event) -> Iterator[Event]:
+    task, is_end = event
+    if is_end:
+        yield task, False
+        for child in task._subtasks or ():
+            yield child, True
+        return
+    if task._parent is not None:
+        yield task._parent, False
+    if task.dependencies:
+        by_id = index_of(task).by_id
+        for dependency in task.dependencies:
+            if dependency not in by_id:
+                _unknown(task, dependency)
+            yield by_id[dependency], True
+
+
+def _first(pair: tuple[float, Event | None]) -> float:
+    return pair[0]
+
+
+def _unknown(task: "Task", dependency: str) -> None:
+    raise DependencyError(
+        f"task {task.id} depends on task {dependency}, which is not in its tree",
+        task_id=task.id,
+        dependency=dependency,
+    )
+
+
+def _cycle(stack: list[tuple[Event, Iterator[Event]]], again: Event) -> CycleError:
+    events = [event for event, _ in stack]
+    path: list[str] = []
+    for task, _ in events[events.index(again) :]:
+        if not path or path[-1] != task.id:
+            path.append(task.id)
+    if len(path) > 1 and path[-1] == path[0]:
+        path.pop()
+    return CycleError([*path, path[0]])
+
+
+def _post_order(tops: "Sequence[Task]") -> "list[Task]":
+    order: list[Task] = []
+    seen: set[Task] = set()
+    for top in tops:
+        stack: list[tuple[Task, bool]] = [(top, False)]
+        while stack:
+            task, is_end = stack.pop()
+            if is_end:
+                order.append(task)
+            elif task not in seen:
+                seen.add(task)
+                stack.append((task, True))
+                if task._subtasks:
+                    stack.extend((child, False) for child in reversed(task._subtasks))
+    return order

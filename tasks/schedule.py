@@ -1,0 +1,178 @@
+"""The one readiness rule, kept up to date as tasks finish; a pure data structure that knows no clock and no loop.
+
+A task is ready when it is OPEN, every dependency of it and of its ancestors is DONE or DELETED, and every subtask is
+DONE or DELETED. A ready leaf is executed, a ready parent is composed. Over a whole run the work is O(tasks + edges),
+and a logarithm for the heap that picks the next one.
+"""
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from .errors import TaskError
+from .graph import check_tree, longest_remaining
+from .states import FINISHED, TaskState
+from .tree import index_of
+
+if TYPE_CHECKING:
+    from .task import Task
+
+
+class _Node:
+    """What is known of one task: what still holds it up."""
+
+    __slots__ = ("dependents", "gate_open", "rank", "task", "unfinished_subtasks", "unmet")
+
+    def __init__(self, task: "Task", rank: int) -> None:
+        self.task = task
+        self.rank = rank
+        self.unmet = 0
+        self.unfinished_subtasks = 0
+        self.gate_open = False
+        self.dependents: list[_Node] | None = None
+
+
+class Scheduler:
+    """Says which task may run next.
+
+    Of the ready tasks it picks the one with the highest priority, then the one with the longest path to the root,
+    then the first in the tree. The caller moves states; the scheduler only reads them.
+
+    Args:
+        root: the tree; nothing in it is RUNNING.
+
+    Raises:
+        DependencyError: if a dependency is unknown.
+        CycleError: if tasks wait for each other.
+    """
+
+    def __init__(self, root: "Task") -> None:
+        check_tree(root)
+        self._nodes: dict[Task, _Node] = {}
+        self._heap: list[tuple[int, int, int, Task]] = []
+        self._sequence = 0
+        self._by_id = index_of(root).by_id
+        self._take_in([root])
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether `pop` would return a task."""
+        self._skip_stale()
+        return bool(self._heap)
+
+    def pop(self) -> "Task | None":
+        """Return the ready task to run next, and count it as taken; None if none is ready."""
+        self._skip_stale()
+        return heappop(self._heap)[3] if self._heap else None
+
+    def finished(self, task: "Task") -> None:
+        """Note that `task` is DONE or DELETED now: whatever waited only for it becomes ready."""
+        node = self._nodes.pop(task, None)
+        if node is None:
+            return
+        if task.state not in FINISHED:
+            raise TaskError(f"task {task.id} is {task.state.value}; only DONE and DELETED tasks let others go on")
+        parent = self._nodes.get(task._parent) if task._parent is not None else None
+        if parent is not None:
+            parent.unfinished_subtasks -= 1
+            self._offer(parent)
+        for dependent in node.dependents or ():
+            dependent.unmet -= 1
+            self._open_gate(dependent)
+
+    def released(self, task: "Task") -> None:
+        """Note that a task that was taken is OPEN again."""
+        node = self._nodes.get(task)
+        if node is not None:
+            self._offer(node)
+
+    def added(self, tasks: "Sequence[Task]") -> None:
+        """Take in tasks that were attached below a task of the tree, with all that is below them."""
+        self._take_in(tasks)
+
+    def held_up(self) -> "list[Task]":
+        """Return the unfinished tasks that are not ready, in tree order."""
+        ready = {entry[3] for entry in self._heap}
+        return [task for task in self._nodes if task not in ready]
+
+    def _take_in(self, tops: "Sequence[Task]") -> None:
+        ranks = longest_remaining(tops, lambda task: self._nodes[task].rank if task in self._nodes else 0)
+        new = [_Node(task, ranks[task]) for top in tops for task in _unfinished(top)]
+        for node in new:
+            self._nodes[node.task] = node
+        for node in new:
+            parent = node.task._parent
+            if parent in self._nodes:
+                self._nodes[parent].unfinished_subtasks += 1
+            for dependency in dict.fromkeys(node.task.dependencies):
+                needed = self._nodes.get(self._by_id[dependency])
+                if needed is None:
+                    needed_task = self._by_id[dependency]
+                    if needed_task.state in FINISHED:
+                        continue
+                    raise TaskError(_never(node.task, needed_task))
+                node.unmet += 1
+                if needed.dependents is None:
+                    needed.dependents = []
+                needed.dependents.append(node)
+        for top in tops:
+            if top in self._nodes:
+                self._open_gate(self._nodes[top])
+
+    def _open_gate(self, node: _Node) -> None:
+        stack = [node]
+        while stack:
+            node = stack.pop()
+            parent = node.task._parent
+            above = self._nodes.get(parent) if parent is not None else None
+            if node.gate_open or node.unmet or (above is not None and not above.gate_open):
+                continue
+            node.gate_open = True
+            self._offer(node)
+            if node.task._subtasks:
+                stack.extend(self._nodes[child] for child in reversed(node.task._subtasks) if child in self._nodes)
+
+    def _offer(self, node: _Node) -> None:
+        if node.gate_open and not node.unfinished_subtasks and node.task.state is TaskState.OPEN:
+            self._sequence += 1
+            heappush(self._heap, (-node.task.priority, -node.rank, self._sequence, node.task))
+
+    def _skip_stale(self) -> None:
+        while self._heap:
+            task = self._heap[0][3]
+            node = self._nodes.get(task)
+            if node is not None and task.state is TaskState.OPEN and not node.unfinished_subtasks:
+                return
+            heappop(self._heap)
+
+
+def is_ready(task: "Task") -> bool:
+    """Return whether the readiness rule holds for `task` now, read from the tree alone."""
+    if task.state is not TaskState.OPEN or any(child.state not in FINISHED for child in task._subtasks or ()):
+        return False
+    by_id = index_of(task).by_id
+    current: Task | None = task
+    while current is not None:
+        if any(by_id[dependency].state not in FINISHED for dependency in current.dependencies):
+            return False
+        current = current._parent
+        if current is not None and current.state in FINISHED:
+            return False
+    return True
+
+
+def _unfinished(top: "Task") -> "Iterable[Task]":
+    """Yield the tasks at and below `top` that still have to run; below a finished task nothing has to."""
+    stack = [top]
+    while stack:
+        task = stack.pop()
+        if task.state not in FINISHED:
+            yield task
+            stack.extend(reversed(task._subtasks or ()))
+
+
+def _never(task: "Task", needed: "Task") -> str:
+    return (
+        f"task {task.id} needs task {needed.id}, which will never run: a task above it is finished;"
+        f" set the state of {needed.id}, or remove the dependency"
+    )

@@ -1,0 +1,162 @@
+"""The list of a task's subtasks: a sequence that keeps parent, order and tree in step whichever way it is changed."""
+
+from collections.abc import Iterable, Iterator, MutableSequence
+from typing import TYPE_CHECKING, SupportsIndex, overload
+
+from .tree import attach, detach
+
+if TYPE_CHECKING:
+    from .task import Task
+
+
+class Subtasks(MutableSequence["Task"]):
+    """The subtasks of one task, in order.
+
+    Everything that a list can do works, and obeys the rules of the tree. Taking tasks away leaves gaps that are closed
+    when somebody asks for a position, so that removing n tasks one by one, from either end or by id, costs O(n).
+    """
+
+    __slots__ = ("_first", "_holes", "_items", "_owner", "_places")
+
+    def __init__(self, owner: "Task") -> None:
+        self._owner = owner
+        self._items: list[Task | None] = []
+        self._places: dict[Task, int] = {}
+        self._first = 0
+        self._holes = False
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> "Iterator[Task]":
+        return iter(self[:])
+
+    def __reversed__(self) -> "Iterator[Task]":
+        return reversed(self[:])
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._places
+
+    def __eq__(self, other: object) -> bool:
+        return self[:] == list(other) if isinstance(other, list | tuple | Subtasks) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self[:])
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> "Task": ...
+    @overload
+    def __getitem__(self, index: slice) -> "list[Task]": ...
+    def __getitem__(self, index: "SupportsIndex | slice") -> "Task | list[Task]":
+        if isinstance(index, slice):
+            if self._holes or self._first:
+                self._close_gaps()
+            return self._items[index]  # type: ignore[return-value]
+        place = index.__index__()
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"task {self._owner.id} has {len(self)} subtasks; there is none at {place}")
+        if self._holes and place not in {0, -1}:
+            self._close_gaps()
+        return self._items[place + self._first if place >= 0 else place]  # type: ignore[return-value]
+
+    def index(self, value: "Task", start: int = 0, stop: int | None = None) -> int:
+        """Return the position of the task `value`."""
+        if value not in self._places:
+            raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
+        if self._holes:
+            self._close_gaps()
+        place = self._places[value] - self._first
+        if place < start or (stop is not None and place >= stop):
+            raise ValueError(f"task {value.id} is not between positions {start} and {stop}")
+        return place
+
+    @overload
+    def __setitem__(self, index: SupportsIndex, value: "Task") -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: "Iterable[Task]") -> None: ...
+    def __setitem__(self, index: "SupportsIndex | slice", value: "Task | Iterable[Task]") -> None:
+        tasks = self[:]
+        tasks[index] = value  # type: ignore[index, assignment]
+        self.replace(tasks)
+
+    @overload
+    def __delitem__(self, index: SupportsIndex) -> None: ...
+    @overload
+    def __delitem__(self, index: slice) -> None: ...
+    def __delitem__(self, index: "SupportsIndex | slice") -> None:
+        for task in self[index] if isinstance(index, slice) else [self[index]]:
+            self.remove(task)
+
+    def insert(self, index: SupportsIndex, value: "Task") -> None:
+        """Put the task `value` before position `index`."""
+        place = index.__index__()
+        if place >= len(self):
+            self.extend([value])
+            return
+        attach(self._owner, [value])
+        tasks = self[:]
+        tasks.insert(place, value)
+        self._fill(tasks)
+
+    def append(self, value: "Task") -> None:
+        """Put the task `value` at the end."""
+        self.extend([value])
+
+    def extend(self, values: "Iterable[Task]") -> None:
+        """Put several tasks at the end; they may depend on each other in any order."""
+        tasks = list(values)
+        attach(self._owner, tasks)
+        for task in tasks:
+            self._places[task] = len(self._items)
+            self._items.append(task)
+
+    def remove(self, value: "Task") -> None:
+        """Take the task `value` out; it becomes the root of its own tree."""
+        if value not in self._places:
+            raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
+        detach(value)
+        self._drop(value)
+
+    def clear(self) -> None:
+        """Take all subtasks out."""
+        self.replace([])
+
+    def replace(self, tasks: "list[Task]") -> None:
+        """Let exactly `tasks` be the subtasks, in that order; nothing is changed if that is not allowed."""
+        before = self[:]
+        kept = set(before) & set(tasks)
+        if len(set(tasks)) < len(tasks):
+            raise ValueError(f"a task stands twice in the new subtasks of task {self._owner.id}")
+        gone: list[Task] = []
+        try:
+            for task in reversed(before):
+                if task not in kept:
+                    detach(task)
+                    gone.append(task)
+            attach(self._owner, [task for task in tasks if task not in kept])
+        except Exception:
+            attach(self._owner, gone[::-1])
+            raise
+        self._fill(tasks)
+
+    def _drop(self, task: "Task") -> None:
+        place = self._places.pop(task)
+        self._items[place] = None
+        while self._items and self._items[-1] is None:
+            self._items.pop()
+        while self._first < len(self._items) and self._items[self._first] is None:
+            self._first += 1
+        self._holes = len(self._items) - self._first != len(self._places)
+        if not self._places or len(self._items) > 2 * len(self._places) + 16:
+            self._close_gaps()
+
+    def _close_gaps(self) -> None:
+        self._fill([task for task in self._items if task is not None])
+
+    def _fill(self, tasks: "list[Task]") -> None:
+        self._items = list(tasks)
+        self._places = {task: place for place, task in enumerate(tasks)}
+        self._first = 0
+        self._holes = False

@@ -1,0 +1,465 @@
+"""A task: what is to be done, its place in a tree, its state and its result.
+
+Names and meanings follow CAMEL's `camel.tasks`, so that code written for it runs with the import changed. Every
+operation is iterative: a chain of 100,000 tasks works like any other tree.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import uuid4
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_serializer, model_validator
+from pydantic.functional_validators import ModelWrapValidatorHandler
+
+from ramify.prompts import Material, Prompt
+
+from .agents import AnyAgent
+from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
+from .decomposition import ask_compose, ask_decompose
+from .errors import TaskError, TreeError
+from .states import TaskState, check_move, read_state
+from .subtasks import Subtasks
+from .tree import add_dependency, index_of, rename, walk, walk_up
+
+INDENT = "  "
+DEEPEST_INDENT = 100
+"""Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
+
+MemoryScope = Literal["run", "permanent"]
+Origin = Literal["planned", "added"]
+
+
+def _check_content(content: str) -> str:
+    if not content.strip():
+        raise ValueError("a task's content says what is to be done; it cannot be blank")
+    return content
+
+
+def _check_id(task_id: str) -> str:
+    if not task_id.strip() or any(not character.isprintable() for character in task_id):
+        raise ValueError(f"a task's id is printable text, not {task_id!r}")
+    return task_id
+
+
+TaskId = Annotated[str, AfterValidator(_check_id)]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Task(BaseModel):
+    """One piece of work, and the tree below it; equal and hashable by identity.
+
+    A task without subtasks is a leaf and is executed; one with subtasks is answered from their results. Change it
+    through its methods: assigning `state` or `id` does the same as `set_state` and `set_id`.
+
+    Attributes:
+        content: what is to be done; never blank. Without it, `description` or else `name` is taken.
+        id: `"0"` for a root made by the planner, children `"<parent>.<i>"` from 1; a uuid when nobody says. Used once
+            in a tree.
+        state: where it stands; a new task is OPEN.
+        type: which worker runs it; None is the model.
+        dependencies: ids of the tasks whose results it needs, anywhere in its tree but above or below itself.
+        result: the answer as text; empty as long as there is none.
+        output: the structured answer, where a schema or a worker gives one.
+        inputs: arguments; a key `"<child name>.<key>"` is routed to the subtask of that name.
+        name: a short name; inputs are routed by it.
+        description: words about the task for people.
+        priority: of tasks that are ready, those with the higher one start first.
+        metadata: the user's own data, kept and exported, never read.
+        attachments: documents for this task and everything below it.
+        error: why it failed; None if it did not.
+        attempts: attempts that have ended, failed ones included.
+        usage: what its model calls have used.
+        config: its limits, inherited by everything below it.
+        memory_scope: what its worker's memory lives as long as: the run, or for ever.
+        origin: "planned" before the run started, or "added" while it was running.
+        created_at: when it was made, UTC.
+        updated_at: when its state or result last changed, UTC.
+        started_at: when it was last set RUNNING, UTC.
+        completed_at: when it was last set DONE or FAILED, UTC.
+
+    Raises:
+        ValidationError: from pydantic, if an argument is of the wrong kind.
+
+    >>> root = Task(content="Compare two cities", id="0")
+    >>> root.add_subtask(Task(content="Describe Oslo", id="0.1"))
+    >>> print(root.to_string(state=True), end="")
+    [OPEN] Task 0: Compare two cities
+      [OPEN] Task 0.1: Describe Oslo
+    """
+
+    model_config = ConfigDict(validate_assignment=True, extra="forbid")
+    __slots__ = ("_parent", "_subtasks", "_tree")
+
+    content: Annotated[str, AfterValidator(_check_content)]
+    id: TaskId = Field(default_factory=lambda: str(uuid4()))
+    state: TaskState = TaskState.OPEN
+    type: str | None = None
+    dependencies: list[str] = Field(default_factory=list)
+    result: str = ""
+    output: JsonValue = None
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+    name: str | None = None
+    description: str | None = None
+    priority: int = 0
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    attachments: list[Material] = Field(default_factory=list)
+    error: str | None = None
+    attempts: Annotated[int, Field(ge=0)] = 0
+    usage: Usage = NO_USAGE
+    config: TaskConfig = NO_CONFIG
+    memory_scope: MemoryScope = "run"
+    origin: Origin = "planned"
+    created_at: datetime = Field(default_factory=_now)
+    updated_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    def __init__(self, content: str | None = None, *, subtasks: "Iterable[Task]" = (), **fields: Any) -> None:
+        if content is None:
+            content = fields.get("description") or fields.get("name")
+        if content is not None:
+            fields["content"] = content
+        super().__init__(**fields)
+        if subtasks:
+            self.subtasks.extend(subtasks)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Stand alone at first."""
+        object.__setattr__(self, "_parent", None)
+        object.__setattr__(self, "_subtasks", None)
+        object.__setattr__(self, "_tree", None)
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _read_state(cls, value: Any) -> Any:
+        try:
+            return read_state(value)
+        except TaskError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("memory_scope", mode="before")
+    @classmethod
+    def _read_memory_scope(cls, value: Any) -> Any:
+        return "run" if value == "session" else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read_document(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if type(data) is dict and "tasks" in data:
+            from .documents import tree_from_data
+
+            return tree_from_data(data)  # type: ignore[return-value]
+        return handler(data)
+
+    @model_serializer(mode="plain")
+    def _write_document(self) -> dict[str, Any]:
+        from .documents import tree_to_data
+
+        return tree_to_data(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state":
+            self.set_state(value)
+        elif name == "id":
+            self.set_id(value)
+        elif name == "subtasks":
+            self.subtasks.replace(list(value))
+        elif name[0] == "_":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"Task(id={self.id!r}, state={self.state.value}, content={_shortened(self.content)!r}, subtasks={self._subtask_count})"
+
+    __str__ = __repr__
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        from .documents import tree_from_data, tree_to_data
+
+        return tree_from_data(tree_to_data(self))  # type: ignore[return-value]
+
+    def __copy__(self) -> Self:
+        return self.__deepcopy__()
+
+    def __reduce__(self) -> tuple[Callable[[str], "Task"], tuple[str]]:
+        return Task.from_json, (self.to_json(),)
+
+    @property
+    def parent(self) -> "Task | None":
+        """The task that this one is a subtask of."""
+        return self._parent
+
+    @property
+    def subtasks(self) -> Subtasks:
+        """The subtasks, in order: a list that keeps the rules of the tree."""
+        if self._subtasks is None:
+            self._subtasks = Subtasks(self)
+        return self._subtasks
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether there are no subtasks to answer it from: none at all, or only deleted ones."""
+        return all(task.state is TaskState.DELETED for task in self._subtasks or ())
+
+    @property
+    def _subtask_count(self) -> int:
+        return len(self._subtasks) if self._subtasks is not None else 0
+
+    @classmethod
+    def from_message(cls, message: Any) -> Self:
+        """Make a task of a chat message: anything with a `content`, or a dict that has one.
+
+        Raises:
+            TaskError: if there are no words in it.
+        """
+        content = message.get("content") if isinstance(message, Mapping) else getattr(message, "content", None)
+        if not isinstance(content, str) or not content.strip():
+            raise TaskError(f"a message with words in `content` is needed to make a task, not {_shortened(repr(message))}")
+        return cls(content=content)
+
+    def to_message(self) -> dict[str, str]:
+        """Return the task as a chat message of the user."""
+        return {"role": "user", "content": self.content}
+
+    def reset(self) -> None:
+        """Make it as it was before it ran: OPEN, without result, output or error; what it has cost stays."""
+        self.set_state(TaskState.OPEN)
+        self.__dict__.update(result="", output=None, error=None, started_at=None, completed_at=None)
+
+    def update_result(self, result: str) -> None:
+        """Set the result and mark the task, with all below it, as DONE.
+
+        Raises:
+            TransitionError: if the task is DELETED; nothing was changed.
+        """
+        before = self.result
+        self.result = result
+        try:
+            self.set_state(TaskState.DONE)
+        except TaskError:
+            self.result = before
+            raise
+
+    def set_id(self, id: str) -> None:  # noqa: A002 - CAMEL's name
+        """Give it another id; dependencies on the old one follow.
+
+        Raises:
+            TreeError: if another task of the tree has that id.
+        """
+        try:
+            new_id = _check_id(id)
+        except (ValueError, TypeError) as error:
+            raise TreeError(str(error), task_id=str(id)) from None
+        rename(self, new_id)
+        self.__dict__["id"] = new_id
+
+    def set_state(self, state: TaskState | str) -> None:
+        """Move to another state: DONE goes down to every subtask that is not DELETED, RUNNING up to the ancestors.
+
+        Raises:
+            TransitionError: if a move is not in the table; nothing was changed.
+        """
+        state = read_state(state)
+        moving = [self]
+        if state is TaskState.DONE:
+            moving = _not_deleted(self)
+        elif state is TaskState.RUNNING:
+            moving += walk_up(self)
+        for task in moving:
+            check_move(task.id, task.state, state)
+        for task in moving:
+            task.move(state)
+
+    def move(self, state: TaskState) -> None:
+        """Move this task alone to another state, as the executor does; the same state is no move.
+
+        Raises:
+            TransitionError: if the table does not allow it; nothing was changed.
+        """
+        values = self.__dict__
+        old = values["state"]
+        if old is state:
+            return
+        check_move(values["id"], old, state)
+        now = _now()
+        values["state"] = state
+        values["updated_at"] = now
+        if state is TaskState.RUNNING:
+            values["started_at"] = now
+        elif state is TaskState.DONE or state is TaskState.FAILED:
+            values["completed_at"] = now
+
+    def add_subtask(self, task: "Task") -> None:
+        """Add a child at the end.
+
+        Raises:
+            TreeError: if it has a parent already, is above this task, or its id is taken in this tree.
+            DependencyError: if it needs a task that is not in the tree, or one above or below itself.
+            CycleError: if tasks would wait for each other. Whatever is raised, nothing was changed.
+        """
+        self.subtasks.append(task)
+
+    def add_subtasks(self, tasks: "Iterable[Task]") -> None:
+        """Add several children at once; they may depend on each other in any order. Raises as `add_subtask`."""
+        self.subtasks.extend(tasks)
+
+    def remove_subtask(self, id: str) -> None:  # noqa: A002 - CAMEL's name
+        """Take out the child with that id; it becomes the root of its own tree.
+
+        Raises:
+            TreeError: if no child has that id, or another task needs its result.
+        """
+        task = index_of(self).by_id.get(id)
+        if task is None or task._parent is not self:
+            known = ", ".join(child.id for child in self.subtasks[:10]) or "none"
+            raise TreeError(f"task {self.id} has no subtask {id}; its subtasks: {known}", task_id=id)
+        self.subtasks.remove(task)
+
+    def add_dependency(self, id: str) -> None:  # noqa: A002 - as in remove_subtask
+        """Let this task wait for the one with that id.
+
+        Raises:
+            DependencyError: if it is unknown, or stands above or below this task.
+            CycleError: if the two would wait for each other.
+        """
+        add_dependency(self, id)
+
+    def find(self, id: str) -> "Task":  # noqa: A002 - as in remove_subtask
+        """Return the task with that id, anywhere in the tree.
+
+        Raises:
+            TreeError: if there is none.
+        """
+        task = index_of(self).by_id.get(id)
+        if task is None:
+            raise TreeError(f"there is no task {id} in the tree of task {index_of(self).root.id}", task_id=id)
+        return task
+
+    def walk(self) -> "Iterator[Task]":
+        """Yield this task and all below it, parents before children, in order."""
+        return walk(self)
+
+    def ancestors(self) -> "Iterator[Task]":
+        """Yield the tasks above this one, the parent first."""
+        return walk_up(self)
+
+    def get_running_task(self) -> "Task | None":
+        """Return the first task at or below this one that is RUNNING with nothing RUNNING below it; None if none is."""
+        running = [task for task in walk(self) if task.state is TaskState.RUNNING]
+        above = {parent for task in running for parent in (task._parent,)}
+        return next((task for task in running if task not in above), None)
+
+    def to_string(self, indent: str = "", state: bool = False) -> str:  # noqa: FBT001, FBT002 - CAMEL's signature
+        """Return the tree as text, a line a task, two spaces a level.
+
+        Below 100 levels the indent no longer grows and the level is written out.
+        """
+        return "".join(
+            f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {task.content}\n"
+            for margin, task in _indented(self, indent)
+        )
+
+    def get_result(self, indent: str = "") -> str:
+        """Return the results of the tree as text, laid out as `to_string` does."""
+        return "".join(f"{margin}Task {task.id} result: {task.result}\n" for margin, task in _indented(self, indent))
+
+    def get_depth(self) -> int:
+        """Return the level in the tree; the root's is 1."""
+        return 1 + sum(1 for _ in walk_up(self))
+
+    def decompose(
+        self,
+        agent: AnyAgent,
+        template: Prompt | str | None = None,
+        *,
+        prompt: str | None = None,
+        task_parser: "Callable[[str, str], list[Task]] | None" = None,
+    ) -> "list[Task]":
+        """Have `agent` split the task; the new tasks become its subtasks and are returned.
+
+        Args:
+            agent: ours, any object with CAMEL's `step(message)`, or a function from prompt to reply.
+            template: a prompt template, or text with `{content}` and `{role_name}` to fill in.
+            prompt: the whole prompt, sent as it is; instead of `template`.
+            task_parser: makes tasks of (reply, id of this task); the reply grammar unless given.
+
+        Returns:
+            The subtasks, in order; none if the model says that splitting does not help.
+
+        Raises:
+            ReplyError: if the reply holds no plan; it is quoted.
+            DependencyError: if the parser's tasks cannot be attached.
+        """
+        tasks = ask_decompose(self, agent, template=template, prompt=prompt, task_parser=task_parser)
+        self.subtasks.extend(tasks)
+        return tasks
+
+    def compose(
+        self,
+        agent: AnyAgent,
+        template: Prompt | str | None = None,
+        result_parser: Callable[[str], str] | None = None,
+    ) -> None:
+        """Have `agent` answer the task from the results of its subtasks, and mark it DONE; a leaf is left alone.
+
+        Args:
+            agent: as for `decompose`.
+            template: a prompt template, or text with `{content}`, `{role_name}` and `{other_results}`.
+            result_parser: makes the result of the reply; the reply grammar unless given.
+
+        Raises:
+            ReplyError: if the reply is blank, cut, or says that the task cannot be answered.
+        """
+        if self._subtask_count:
+            self.update_result(ask_compose(self, agent, template=template, result_parser=result_parser))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return the whole tree as one flat JSON document, whatever its depth."""
+        from .documents import tree_to_json
+
+        return tree_to_json(self, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Task":
+        """Return the tree that `to_json` wrote.
+
+        Raises:
+            DocumentError: if the text is not such a document.
+        """
+        from .documents import tree_from_json
+
+        return tree_from_json(text)
+
+
+def _not_deleted(top: Task) -> list[Task]:
+    found = []
+    stack = [top]
+    while stack:
+        task = stack.pop()
+        found.append(task)
+        stack.extend(child for child in task._subtasks or () if child.state is not TaskState.DELETED)
+    return found
+
+
+def _indented(top: Task, indent: str) -> "Iterator[tuple[str, Task]]":
+    stack = [(0, top)]
+    while stack:
+        level, task = stack.pop()
+        margin = indent + INDENT * level if level <= DEEPEST_INDENT else f"{indent}{INDENT * DEEPEST_INDENT}(level {level + 1}) "
+        yield margin, task
+        if task._subtasks:
+            stack.extend((level + 1, child) for child in reversed(task._subtasks))
+
+
+def _shortened(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,0 +1,299 @@
+"""The rules of a tree: each id once, each task in one place, no dependency that can never be met.
+
+All tasks of a tree share one `TreeIndex`. When two trees become one, the smaller index is poured into the larger,
+so that n tasks put together in any order cost O(n log n) in all.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .errors import CycleError, DependencyError, TreeError
+
+if TYPE_CHECKING:
+    from .task import Task
+
+
+class TreeIndex:
+    """What one tree knows of its tasks.
+
+    Attributes:
+        root: the task at the top.
+        by_id: every task of the tree.
+        dependents: for an id, the tasks that were seen to depend on it.
+    """
+
+    __slots__ = ("by_id", "dependents", "root")
+
+    def __init__(self, root: "Task") -> None:
+        self.root = root
+        self.by_id: dict[str, Task] = {root.id: root}
+        self.dependents: dict[str, dict[Task, None]] = {}
+
+    def dependents_of(self, task: "Task") -> "list[Task]":
+        """Return the tasks of this tree that depend on `task` now."""
+        return [other for other in self.dependents.get(task.id, ()) if task.id in other.dependencies]
+
+    def note_dependencies(self, task: "Task") -> None:
+        """Remember that `task` is held up by what it depends on."""
+        for dependency in task.dependencies:
+            self.dependents.setdefault(dependency, {})[task] = None
+
+
+def index_of(task: "Task") -> TreeIndex:
+    """Return the index that `task` shares with its tree, making one for a task that stands alone."""
+    if task._tree is None:
+        task._tree = TreeIndex(task)
+    return task._tree
+
+
+def walk(task: "Task") -> "Iterator[Task]":
+    """Yield `task` and everything below it, parents before children, in order."""
+    stack = [task]
+    while stack:
+        task = stack.pop()
+        yield task
+        if task._subtasks:
+            stack.extend(reversed(task._subtasks))
+
+
+def walk_up(task: "Task") -> "Iterator[Task]":
+    """Yield the ancestors of `task`, its parent first."""
+    above = task._parent
+    while above is not None:
+        yield above
+        above = above._parent
+
+
+def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
+    """Make `tasks` belong to the tree of `parent`; the caller puts them into its list.
+
+    Raises:
+        TreeError: if a task has a parent, is above `parent`, or brings an id that is taken.
+        DependencyError: if a task needs one that is unknown, or that is its ancestor or descendant.
+        CycleError: if tasks would wait for each other. Whatever is raised, nothing was changed.
+    """
+    linked: list[Task] = []
+    try:
+        for task in tasks:
+            _link(parent, task)
+            linked.append(task)
+        _check_new_dependencies(parent, tasks)
+    except Exception:
+        for task in reversed(linked):
+            _unlink(task)
+        raise
+    tree = index_of(parent)
+    for task in tasks:
+        tree.note_dependencies(task)
+
+
+def detach(task: "Task") -> None:
+    """Make `task` and everything below it a tree of its own; the caller takes it out of its parent's list.
+
+    Raises:
+        TreeError: if tasks elsewhere depend on it or on something below it; nothing was changed.
+    """
+    tree = index_of(task)
+    for inside in walk(task) if tree.dependents else ():
+        for other in tree.dependents_of(inside):
+            if not is_below(other, task):
+                raise TreeError(
+                    f"task {inside.id} cannot be removed: task {other.id} needs its result; remove that dependency"
+                    f" first, or set the state of task {inside.id} to DELETED",
+                    task_id=inside.id,
+                )
+    _unlink(task)
+
+
+def add_dependency(task: "Task", dependency: str) -> None:
+    """Let `task` wait for the task with id `dependency`.
+
+    Raises:
+        DependencyError: if it is unknown, or an ancestor or a descendant of `task`.
+        CycleError: if the two would wait for each other.
+    """
+    if dependency in task.dependencies:
+        return
+    tree = index_of(task)
+    _check_dependency(task, dependency, waiters_of(task))
+    task.dependencies.append(dependency)
+    tree.dependents.setdefault(dependency, {})[task] = None
+
+
+def rename(task: "Task", new_id: str) -> None:
+    """Give `task` another id; dependencies on the old one follow.
+
+    Raises:
+        TreeError: if another task of the tree has that id.
+    """
+    tree = task._tree
+    if tree is None or new_id == task.id:
+        return
+    if new_id in tree.by_id:
+        raise TreeError(f"task {task.id} cannot be renamed: id {new_id} is taken", task_id=new_id)
+    dependents = tree.dependents_of(task)
+    tree.dependents.pop(task.id, None)
+    for other in dependents:
+        other.dependencies[other.dependencies.index(task.id)] = new_id
+    if dependents:
+        tree.dependents[new_id] = dict.fromkeys(dependents)
+    del tree.by_id[task.id]
+    tree.by_id[new_id] = task
+
+
+def is_below(task: "Task", top: "Task") -> bool:
+    """Return whether `task` is `top` or stands below it."""
+    return task is top or any(above is top for above in walk_up(task))
+
+
+def waiters_of(task: "Task") -> "dict[Task, Task | None]":
+    """Return every task that cannot be finished before `task` is, each with the one that it waits for.
+
+    A parent waits for its subtasks; a dependent, and all that is below it, waits for what it depends on.
+    """
+    tree = index_of(task)
+    waits_for: dict[Task, Task | None] = {task: None}
+    queue = [task]
+    for current in queue:
+        above = current._parent
+        if above is not None and above not in waits_for:
+            waits_for[above] = current
+            queue.append(above)
+        for dependent in tree.dependents_of(current) if tree.dependents else ():
+            if dependent in waits_for:
+                continue
+            for inside in walk(dependent):
+                if inside not in waits_for:
+                    waits_for[inside] = current
+                    queue.append(inside)
+    return waits_for
+
+
+def _link(parent: "Task", task: "Task") -> None:
+    if task._parent is not None:
+        raise TreeError(
+            f"task {task.id} is already a subtask of task {task._parent.id}; remove it there first", task_id=task.id
+        )
+    host = index_of(parent)
+    guest = task._tree
+    if task is parent or guest is host:
+        raise TreeError(f"task {task.id} cannot be put below itself (under task {parent.id})", task_id=task.id)
+    if guest is None:
+        if task.id in host.by_id:
+            raise TreeError(_taken(host, task.id), task_id=task.id)
+        host.by_id[task.id] = task
+        task._tree = host
+    else:
+        _merge(host, guest)
+    task._parent = parent
+
+
+def _merge(host: TreeIndex, guest: TreeIndex) -> None:
+    large, small = (host, guest) if len(host.by_id) >= len(guest.by_id) else (guest, host)
+    for task_id in small.by_id:
+        if task_id in large.by_id:
+            raise TreeError(_taken(host, task_id), task_id=task_id)
+    large.by_id.update(small.by_id)
+    for task_id, dependents in small.dependents.items():
+        large.dependents.setdefault(task_id, {}).update(dependents)
+    for task in small.by_id.values():
+        task._tree = large
+    large.root = host.root
+
+
+def _taken(host: TreeIndex, task_id: str) -> str:
+    return f"id {task_id} is taken by another task of this tree ({host.root.id}); ids are used once"
+
+
+def _unlink(task: "Task") -> None:
+    tree = index_of(task)
+    task._parent = None
+    if not task._subtasks:
+        del tree.by_id[task.id]
+        _forget_dependents(tree, (task,))
+        task._tree = None
+        return
+    own = TreeIndex(task)
+    inside = list(walk(task))
+    _forget_dependents(tree, inside)
+    for each in inside:
+        del tree.by_id[each.id]
+        each._tree = own
+        own.by_id[each.id] = each
+    for each in inside[1:]:
+        own.note_dependencies(each)
+
+
+def _forget_dependents(tree: TreeIndex, tasks: "Iterable[Task]") -> None:
+    for task in tasks:
+        for dependency in task.dependencies:
+            others = tree.dependents.get(dependency, {})
+            others.pop(task, None)
+            if not others:
+                tree.dependents.pop(dependency, None)
+
+
+def _check_new_dependencies(parent: "Task", tasks: "Sequence[Task]") -> None:
+    dependent = [task for task in tasks if task.dependencies]
+    if not dependent:
+        return
+    waiters = waiters_of(parent)
+    for task in dependent:
+        for dependency in task.dependencies:
+            _check_dependency(task, dependency, waiters)
+    _check_siblings(tasks)
+
+
+def _check_dependency(task: "Task", dependency: str, waiters: "dict[Task, Task | None]") -> None:
+    needed = index_of(task).by_id.get(dependency)
+    if needed is None:
+        raise DependencyError(
+            f"task {task.id} depends on task {dependency}, which is not in its tree", task_id=task.id, dependency=dependency
+        )
+    if is_below(task, needed) or is_below(needed, task):
+        relation = "itself" if needed is task else "its own ancestor" if is_below(task, needed) else "its own descendant"
+        raise DependencyError(
+            f"task {task.id} cannot depend on {relation} ({dependency})", task_id=task.id, dependency=dependency
+        )
+    if needed in waiters:
+        raise CycleError([task.id, *_path_back(needed, waiters, task)])
+
+
+def _path_back(start: "Task", waiters: "dict[Task, Task | None]", end: "Task") -> list[str]:
+    path = [start.id]
+    current = waiters[start]
+    while current is not None:
+        path.append(current.id)
+        current = waiters[current]
+    if path[-1] != end.id:
+        path.append(end.id)
+    return path
+
+
+def _check_siblings(tasks: "Sequence[Task]") -> None:
+    """Raise `CycleError` if tasks that are added together wait for each other."""
+    group = {task: index for index, task in enumerate(tasks)}
+    needs = {task: [top for top in (_top_within(task, name, group) for name in task.dependencies) if top] for task in tasks}
+    state: dict[Task, int] = {}
+    for first in tasks:
+        stack = [(first, iter(needs[first]))] if first not in state else []
+        state.setdefault(first, 1)
+        while stack:
+            task, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                state[task] = 2
+                stack.pop()
+            elif following not in state:
+                state[following] = 1
+                stack.append((following, iter(needs[following])))
+            elif state[following] == 1:
+                path = [each.id for each, _ in stack]
+                raise CycleError([*path[path.index(following.id) :], following.id])
+
+
+def _top_within(task: "Task", dependency: str, group: "Collection[Task]") -> "Task | None":
+    needed: Task | None = index_of(task).by_id[dependency]
+    while needed is not None and needed not in group:
+        needed = needed._parent
+    return needed
