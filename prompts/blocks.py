@@ -1,0 +1,150 @@
+"""How data stands in a prompt: delimited blocks that data cannot close, cut to a budget; never part of instructions.
+
+A block is `<data-NONCE kind="...">text</data-NONCE>`. The nonce occurs in no data text, so no data text can end its
+block or begin another. Source: spotlighting by delimiters, https://arxiv.org/abs/2403.14720. It lowers the risk of
+injected instructions; it is no guarantee.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from .variables import Material, PromptVariables, TaskResult
+
+DEFAULT_BUDGET = 120_000
+"""Characters that the supporting data of one prompt may have together: about 30,000 tokens of English."""
+
+EMPTY = "(empty)"
+"""What stands for a text that is missing, so that nothing is left out unsaid."""
+
+_NAME_LIMIT = 200
+_ATTRIBUTE = str.maketrans({"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"})
+
+Group = str | TaskResult | Material | Mapping[str, str] | Sequence["Group"] | None
+"""What a template may hand to `data`: one piece of data, several, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of data.
+
+    Attributes:
+        kind: what it is, as the template calls it.
+        text: the data.
+        facts: what else is known about it, as attributes of the block.
+    """
+
+    kind: str
+    text: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def render(self, nonce: str) -> str:
+        """Return the block as it stands in the prompt."""
+        facts = "".join(f' {name}="{_attribute(value)}"' for name, value in (("kind", self.kind), *self.facts))
+        text = self.text if self.text.strip() else EMPTY
+        return f"<data-{nonce}{facts}>\n{text}\n</data-{nonce}>"
+
+
+def make_nonce(seed: str, *parts: str, data: Iterable[str]) -> str:
+    """Return eight hexadecimal digits that follow from `seed` and `parts`, and occur in none of the `data` texts.
+
+    Args:
+        seed: the run's secret; whoever does not know it cannot guess the nonce.
+        parts: what tells this prompt from the run's others, such as the task's id and the template's name.
+        data: every text that the prompt will hold as data; `texts_of` gives those of a prompt's variables.
+    """
+    texts = tuple(data)
+    for attempt in count():
+        words = "\0".join((seed, *parts, str(attempt)))
+        nonce = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        if not any(nonce in text for text in texts):
+            break
+    return nonce
+
+
+def texts_of(variables: PromptVariables) -> Iterator[str]:
+    """Yield every text in `variables`, for `make_nonce`."""
+    pending: list[object] = [variables.model_dump()]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            pending += value
+
+
+def cut(text: str, limit: int) -> str:
+    r"""Return `text` if it has at most `limit` characters, else its head, its tail, and a note on what is left out.
+
+    Two thirds of the limit go to the head; the note is not counted. A character is a Unicode code point, so no
+    multibyte character is broken.
+
+    >>> cut("abcdefghij", 3)
+    'ab\n[... 7 characters omitted ...]\nj'
+    """
+    if len(text) <= limit:
+        return text
+    tail = limit // 3
+    head = limit - tail
+    return f"{text[:head]}\n[... {len(text) - limit} characters omitted ...]\n{text[len(text) - tail :]}"
+
+
+def share(lengths: Sequence[int], budget: int) -> int:
+    """Return the limit for each text such that texts of these lengths, cut to it, keep within `budget` together.
+
+    Short texts stay whole, and what they leave over goes to the long ones.
+
+    >>> share([10, 500, 900], 1000)
+    495
+    """
+    left = budget
+    for place, length in enumerate(sorted(lengths)):
+        limit = left // (len(lengths) - place)
+        if length > limit:
+            return limit
+        left -= length
+    return max(lengths, default=0)
+
+
+def render_data(groups: Mapping[str, Group], *, nonce: str, budget: int | None = DEFAULT_BUDGET) -> str:
+    """Return the blocks of all `groups`: the longest group first, the given order inside each.
+
+    Args:
+        groups: data by kind.
+        nonce: what delimits the blocks.
+        budget: the most characters of data over all groups together; the longest texts lose their middle to keep
+            within it. None cuts nothing.
+    """
+    blocks = [list(blocks_of(kind, group)) for kind, group in groups.items()]
+    if budget is not None:
+        limit = share([len(block.text) for group in blocks for block in group], budget)
+        blocks = [[replace(block, text=cut(block.text, limit)) for block in group] for group in blocks]
+    blocks.sort(key=lambda group: sum(len(block.text) for block in group), reverse=True)
+    return "\n".join(block.render(nonce) for group in blocks for block in group)
+
+
+def blocks_of(kind: str, group: Group) -> Iterator[Block]:
+    """Yield the blocks of one piece of data, or of several."""
+    if group is None:
+        return
+    if isinstance(group, str):
+        yield Block(kind, group)
+    elif isinstance(group, Material):
+        yield Block(kind, group.text, (("name", group.name),))
+    elif isinstance(group, TaskResult):
+        yield Block("request", group.content, (("id", group.id), ("state", group.state)))
+        yield Block(kind, group.result, (("of", group.id),))
+    elif isinstance(group, Mapping):
+        yield from (Block(kind, text, (("name", name),)) for name, text in group.items())
+    else:
+        for item in group:
+            yield from blocks_of(kind, item)
+
+
+def _attribute(value: str) -> str:
+    printable = "".join(char if char.isprintable() else " " for char in value[: _NAME_LIMIT + 1])
+    short = printable if len(printable) <= _NAME_LIMIT else f"{printable[:_NAME_LIMIT]}..."
+    return short.translate(_ATTRIBUTE)

@@ -1,0 +1,119 @@
+"""Which templates there are, and whose count: the built-in ones, and a user's folder over them."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+
+from .blocks import DEFAULT_BUDGET
+from .errors import PromptError
+from .rendered import RenderedPrompt
+from .template import BUILT_IN, SUFFIX, Prompt
+from .variables import (
+    ComposeVariables,
+    DecomposeVariables,
+    EvolveVariables,
+    ExecuteVariables,
+    PromptVariables,
+    RepairVariables,
+)
+
+VARIABLES = MappingProxyType(
+    {
+        model.template: model
+        for model in (DecomposeVariables, ExecuteVariables, ComposeVariables, EvolveVariables, RepairVariables)
+    }
+)
+"""The variables of each template, by its name."""
+
+TASK_DECOMPOSE_PROMPT = Prompt("decompose", DecomposeVariables)
+TASK_COMPOSE_PROMPT = Prompt("compose", ComposeVariables)
+TASK_EVOLVE_PROMPT = Prompt("evolve", EvolveVariables)
+
+
+class PromptLibrary:
+    """The built-in templates, with those in a user's folder over them, by name.
+
+    Args:
+        folder: holds `decompose.j2` and so on, as many as are to differ; None for the built-in ones alone.
+
+    Raises:
+        PromptError: if the folder is missing, holds a broken template, or a file that is no template's; a README,
+            hidden files and subfolders are left alone.
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = None if folder is None else Path(folder)
+        own = set() if self.folder is None else _overridden(self.folder)
+        self._prompts = {
+            name: Prompt(name, model, folder=self.folder if self.folder and name in own else BUILT_IN)
+            for name, model in VARIABLES.items()
+        }
+        for name in own:
+            self._prompts[name].check()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the templates, in the order in which a run uses them."""
+        return tuple(self._prompts)
+
+    def get(self, name: str) -> Prompt:
+        """Return the template of that name.
+
+        Raises:
+            PromptError: if there is none; the message names the nearest.
+        """
+        if name not in self._prompts:
+            raise PromptError(f"there is no template {name!r}; {_hint(name)}", template=name)
+        return self._prompts[name]
+
+    def render(self, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> RenderedPrompt:
+        """Render the template that `variables` belong to; see `Prompt.render`."""
+        return self.get(variables.template).render(variables, nonce=nonce, budget=budget)
+
+    def contract_of(self, name: str) -> str:
+        """Return the form of reply that the template of that name asks for, for use by `repair`."""
+        return self.get(name).contract
+
+    def copy_template(self, name: str, folder: Path | str, *, force: bool = False) -> Path:
+        """Copy the template in use into `folder`, made if it is missing, and return the new file.
+
+        Args:
+            name: the template.
+            folder: where the copy goes; it can be given to `PromptLibrary` afterwards.
+            force: overwrite a file that is there.
+
+        Raises:
+            PromptError: if the template is unknown, the file is there, or it cannot be written.
+        """
+        prompt = self.get(name)
+        target = Path(folder) / prompt.path.name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("w" if force else "x", encoding="utf-8") as file:
+                file.write(prompt.source)
+        except FileExistsError as error:
+            message = "is there already; name another folder, or force the copy to overwrite it"
+            raise PromptError(message, template=name, path=target) from error
+        except OSError as error:
+            raise PromptError(f"cannot be written ({error})", template=name, path=target) from error
+        return target
+
+
+def _overridden(folder: Path) -> set[str]:
+    """Return the names of the templates in `folder`."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not _is_aside(path))
+    except OSError as error:
+        raise PromptError(f"the folder of templates cannot be read ({error})", template=None, path=folder) from error
+    for path in files:
+        if path.suffix != SUFFIX or path.stem not in VARIABLES:
+            raise PromptError(f"is not the file of a template; {_hint(path.stem, SUFFIX)}", template=None, path=path)
+    return {path.stem for path in files}
+
+
+def _is_aside(path: Path) -> bool:
+    return path.name.startswith((".", "README")) or path.name.endswith("~")
+
+
+def _hint(name: str, suffix: str = "") -> str:
+    near = get_close_matches(name, VARIABLES, 1)
+    return f"did you mean {near[0]}{suffix}?" if near else f"there are {', '.join(n + suffix for n in VARIABLES)}"

@@ -1,0 +1,37 @@
+"""What a template becomes: messages in the form of the chat APIs, with the name and hash of what made them."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from .variables import PromptVariables
+
+
+class Message(TypedDict):
+    """One message of a chat: who speaks (`system`, `user`, `assistant`), and what is said."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A prompt that is ready to be sent.
+
+    Attributes:
+        name: the template's name, which is the purpose of the call too.
+        messages: the system message, then the user's.
+        variables: what it was rendered from.
+        version: the template's version.
+        sha256: the hash of the template's source.
+    """
+
+    name: str
+    messages: tuple[Message, ...]
+    variables: PromptVariables
+    version: str
+    sha256: str
+
+    @property
+    def text(self) -> str:
+        """All messages as one text, for an agent that takes one."""
+        return "\n\n".join(message["content"] for message in self.messages)

@@ -1,0 +1,151 @@
+"""What a template is: a file with a version, a system message that holds the reply's contract, and a user message.
+
+The first line is `{# version: 1 #}`. The block `contract` says which form the reply has, and stands inside the block
+`system`, which does not change from task to task: providers cache a prefix that stays the same. What changes is in
+the block `user`.
+"""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .blocks import DEFAULT_BUDGET, Group, render_data, texts_of
+from .errors import PromptError
+from .rendered import Message, RenderedPrompt
+from .variables import PromptVariables
+
+if TYPE_CHECKING:
+    from .jinja import CompiledTemplate
+
+BUILT_IN = Path(__file__).with_name("templates")
+"""The folder of the built-in templates."""
+
+SUFFIX = ".j2"
+
+_RUN_WIDE = ("instructions", "workers", "language", "examples")
+_DATA_NAMES = ("nonce", "data", "whole")
+
+
+class Prompt:
+    """One template, read and checked when it is first used.
+
+    Attributes:
+        name: the template's name, which is the purpose of the calls made with it too.
+        model: the class of its variables.
+        path: its file.
+    """
+
+    def __init__(self, name: str, model: type[PromptVariables], *, folder: Path = BUILT_IN) -> None:
+        self.name = name
+        self.model = model
+        self.path = folder / f"{name}{SUFFIX}"
+
+    def __repr__(self) -> str:
+        return f"Prompt({self.name!r}, path={str(self.path)!r})"
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it comes with Ramify."""
+        return self.path.parent == BUILT_IN
+
+    @cached_property
+    def source(self) -> str:
+        """The file's text.
+
+        Raises:
+            PromptError: if the file cannot be read.
+        """
+        try:
+            return self.path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PromptError(f"cannot be read ({error})", template=self.name, path=self.path) from error
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the source."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """The version that the first line declares.
+
+        Raises:
+            PromptError: if it declares none.
+        """
+        match self.source.partition("\n")[0].split():
+            case ["{#", "version:", version, *_, "#}"]:
+                return version
+        raise PromptError(
+            'the first line has to declare the version, as in "{# version: 1 #}"',
+            template=self.name,
+            path=self.path,
+            line=1,
+        )
+
+    @property
+    def contract(self) -> str:
+        """The form that it asks the reply to have, in the prompt's own words.
+
+        Raises:
+            PromptError: if the template is broken.
+        """
+        return self._compiled.render_block("contract", {})
+
+    def check(self) -> None:
+        """Raise `PromptError` if the file cannot be read, declares no version, or is no sound template."""
+        _ = self.version, self._compiled
+
+    def render(self, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> RenderedPrompt:
+        """Return the messages for `variables`.
+
+        Args:
+            variables: what the prompt is about; of the class `model`.
+            nonce: what delimits the data; from `make_nonce`.
+            budget: the most characters of supporting data, which is all data but the task itself.
+
+        Raises:
+            PromptError: if the template is broken, the variables are another template's, or the nonce occurs in
+                them.
+        """
+        if not isinstance(variables, self.model):
+            wanted, given = self.model.__name__, type(variables).__name__
+            raise PromptError(f"template {self.name} takes {wanted}, not {given}", template=self.name)
+        if any(nonce in text for text in texts_of(variables)):
+            raise PromptError(
+                f"task {variables.task_id}: the nonce {nonce!r} occurs in the data of {self.name}, so it cannot delimit"
+                " them; make one with make_nonce(..., data=texts_of(variables))",
+                template=self.name,
+            )
+        fields = {name: getattr(variables, name) for name in self.model.model_fields}
+        system = {name: fields[name] for name in _RUN_WIDE if name in fields}
+        contents = {
+            "system": self._compiled.render_block("system", system),
+            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget)),
+        }
+        messages = tuple(Message(role=role, content=content) for role, content in contents.items())
+        return RenderedPrompt(self.name, messages, variables, self.version, self.sha256)
+
+    @cached_property
+    def _compiled(self) -> "CompiledTemplate":
+        from .jinja import CompiledTemplate
+
+        fields = tuple(self.model.model_fields)
+        names = {
+            "contract": (),
+            "system": tuple(name for name in _RUN_WIDE if name in fields),
+            "user": fields + _DATA_NAMES,
+        }
+        return CompiledTemplate(self.source, path=self.path, name=self.name, names=names)
+
+
+def _data_names(nonce: str, budget: int) -> dict[str, Any]:
+    """Return what a user message may use beside its variables."""
+
+    def data(**groups: Group) -> str:
+        return render_data(groups, nonce=nonce, budget=budget)
+
+    def whole(**groups: Group) -> str:
+        return render_data(groups, nonce=nonce, budget=None)
+
+    return {"nonce": nonce, "data": data, "whole": whole}
