@@ -56,8 +56,7 @@ class CompiledTemplate:
         try:
             return "".join(self._template.blocks[block](self._template.new_context(dict(context)))).strip()
         except _FAULTS as error:
-            lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(self._path)]
-            raise self._error(lines[-1] if lines else None, f"{type(error).__name__}: {error}") from error
+            raise self._error(self._line_of(error), f"{type(error).__name__}: {error}") from error
 
     def _check(self, tree: nodes.Template, names: Mapping[str, Sequence[str]]) -> None:
         for other in tree.find_all(_OTHER_FILES):
@@ -69,6 +68,12 @@ class CompiledTemplate:
         for block, allowed in names.items():
             for line, name in _undeclared(blocks[block], set(allowed)):
                 raise self._error(line, _complaint(name, block=block, allowed=allowed, known=known))
+
+    def _line_of(self, error: BaseException) -> int | None:
+        for frame in reversed(extract_tb(error.__traceback__)):
+            if frame.filename == str(self._path) and frame.lineno is not None:
+                return self._template.get_corresponding_lineno(frame.lineno)
+        return None
 
     def _error(self, line: int | None, message: str) -> PromptError:
         return PromptError(message, template=self._name, path=self._path, line=line)

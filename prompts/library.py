@@ -90,11 +90,10 @@ class PromptLibrary:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("w" if force else "x", encoding="utf-8") as file:
                 file.write(prompt.source)
-        except FileExistsError as error:
-            message = "is there already; name another folder, or force the copy to overwrite it"
-            raise PromptError(message, template=name, path=target) from error
         except OSError as error:
-            raise PromptError(f"cannot be written ({error})", template=name, path=target) from error
+            is_there = isinstance(error, FileExistsError) and target.exists()
+            message = "is there already; force the copy to overwrite it" if is_there else f"cannot be written ({error})"
+            raise PromptError(message, template=name, path=target) from error
         return target
 
 
