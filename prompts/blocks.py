@@ -145,6 +145,7 @@ def blocks_of(kind: str, group: Group) -> Iterator[Block]:
 
 
 def _attribute(value: str) -> str:
-    printable = "".join(char if char.isprintable() else " " for char in value[: _NAME_LIMIT + 1])
-    short = printable if len(printable) <= _NAME_LIMIT else f"{printable[:_NAME_LIMIT]}..."
+    short = value if len(value) <= _NAME_LIMIT else f"{value[:_NAME_LIMIT]}..."
+    if not short.isprintable():
+        short = "".join(char if char.isprintable() else " " for char in short)
     return short.translate(_ATTRIBUTE)

@@ -61,12 +61,12 @@ class Prompt:
         except (OSError, UnicodeDecodeError) as error:
             raise PromptError(f"cannot be read ({error})", template=self.name, path=self.path) from error
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The hash of the source."""
         return hashlib.sha256(self.source.encode()).hexdigest()
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The version that the first line declares.
 
