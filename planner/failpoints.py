@@ -1,0 +1,51 @@
+"""Named points at which a crash test can kill this process.
+
+The environment says where: `RAMIFY_FAILPOINT="name"`, or `"name:N"` for the Nth passing.
+
+    before-running-commit   a task has been set RUNNING, and that is not on disk yet
+    after-running-commit    that is on disk, and nobody has been told
+    before-reply-commit     a model's reply has arrived, and is not on disk yet
+    after-done-commit       a task is DONE on disk, and nothing that depends on it has started
+    during-plan-commit      some of a plan's tasks are written, in a transaction that is still open
+    during-migration        a schema change is made, in a transaction that is still open
+
+The process is killed by SIGKILL, as by `kill -9`: nothing is flushed, closed or cleaned up.
+"""
+
+import os
+import signal
+from typing import Final
+
+POINTS: Final = (
+    "before-running-commit",
+    "after-running-commit",
+    "before-reply-commit",
+    "after-done-commit",
+    "during-plan-commit",
+    "during-migration",
+)
+
+
+class _Armed:
+    """The point that was asked for, and how many more times it is passed before it kills."""
+
+    def __init__(self, text: str) -> None:
+        name, _, count = text.partition(":")
+        if name not in POINTS or not (count or "1").isdecimal() or int(count or "1") < 1:
+            raise ValueError(
+                f"RAMIFY_FAILPOINT={text!r} names no point; it is NAME or NAME:N with NAME one of {', '.join(POINTS)}"
+            )
+        self.name = name
+        self.left = int(count or "1")
+
+
+_armed: Final = _Armed(os.environ["RAMIFY_FAILPOINT"]) if os.environ.get("RAMIFY_FAILPOINT") else None
+
+
+def failpoint(name: str) -> None:
+    """Kill this process if `name` is the armed point and this is the passing that was asked for."""
+    if _armed is None or _armed.name != name:
+        return
+    _armed.left -= 1
+    if _armed.left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

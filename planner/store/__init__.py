@@ -1,0 +1,41 @@
+"""Durable storage of runs: one store, one writer a run, group commits; nothing heavy is loaded before one is opened."""
+
+from .changes import (
+    CallMade,
+    Change,
+    EventHappened,
+    RunChanged,
+    TaskAdded,
+    TaskChanged,
+    TaskEdited,
+    TaskPlanned,
+)
+from .holder import Holder
+from .place import DEFAULT_STORE
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus
+from .store import SERVER_WAIT_S, STALE_AFTER_S, Store
+from .writer import RunWriter, WriterEvents
+
+__all__ = [
+    "DEFAULT_STORE",
+    "SERVER_WAIT_S",
+    "STALE_AFTER_S",
+    "CallKey",
+    "CallMade",
+    "CallRecord",
+    "Change",
+    "EventHappened",
+    "EventRecord",
+    "Holder",
+    "NewRun",
+    "RunChanged",
+    "RunRecord",
+    "RunStatus",
+    "RunWriter",
+    "Store",
+    "TaskAdded",
+    "TaskChanged",
+    "TaskEdited",
+    "TaskPlanned",
+    "WriterEvents",
+]

@@ -1,0 +1,108 @@
+"""One group commit: everything that waits goes into one transaction, grouped by kind, in the order of arrival.
+
+The transaction first proves that the run is still ours (see `ramify.planner.store.lease`), then writes changes of the
+run, texts, new tasks, edits, calls, progress, events; each kind by one statement for all its rows. Writing a batch
+twice does what writing it once does.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, assert_never
+
+from sqlalchemy import Connection, update
+
+from ..failpoints import failpoint
+from .changes import CallMade, Change, EventHappened, RunChanged, TaskAdded, TaskChanged, TaskEdited, TaskPlanned
+from .lease import Lease
+from .statements import Statements
+from .tables import RUNS
+
+if TYPE_CHECKING:
+    from .rows import Row
+
+
+class LeaseLostError(Exception):
+    """Raised inside the writer when the run is no longer ours; nothing was written."""
+
+
+class Batch:
+    """Changes that are committed together.
+
+    Attributes:
+        size: how many they are.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self.size = 0
+        self._run_id = run_id
+        self._run_changes: list[dict[str, Any]] = []
+        self._texts: dict[str, str] = {}
+        self._added: list[Row] = []
+        self._edited: list[Row] = []
+        self._planned: list[Row] = []
+        self._calls: list[Row] = []
+        self._progress: dict[str, Row] = {}
+        self._events: list[Row] = []
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it sets a task RUNNING."""
+        return any(row[0] == "RUNNING" for row in self._progress.values())
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Take changes in; of several progress reports of one task only the last is kept."""
+        run_id = self._run_id
+        for change in changes:
+            self.size += 1
+            match change:
+                case EventHappened():
+                    self._events.append((run_id, *change.row))
+                case TaskChanged():
+                    self._progress[change.task_id] = (*change.row, run_id, change.task_id)
+                case CallMade():
+                    self._calls.append((run_id, *change.row))
+                    self._texts.update(change.texts)
+                case TaskAdded():
+                    self._added.append((run_id, *change.row))
+                case TaskEdited():
+                    self._edited.append((*change.row, run_id, change.task_id))
+                case TaskPlanned():
+                    self._planned.append((*change.row, run_id, change.task_id))
+                case RunChanged():
+                    self._run_changes.append(dict(change.columns))
+                case _:
+                    assert_never(change)
+
+    def write(self, connection: Connection, statements: Statements, lease: Lease, known_texts: set[str]) -> bool:
+        """Write everything in the transaction that `connection` is in; return whether a cancel is requested.
+
+        Args:
+            connection: in a transaction.
+            statements: compiled for its database.
+            lease: what proves that the run is ours.
+            known_texts: hashes of texts that are stored already; not written again.
+
+        Raises:
+            LeaseLostError: if the run is not ours; nothing was written.
+        """
+        fence = statements.touch if self.size else statements.heartbeat
+        row = fence.first(connection, (lease.run_id, lease.token))
+        if row is None:
+            raise LeaseLostError
+        for values in self._run_changes:
+            connection.execute(update(RUNS).where(RUNS.c.id == lease.run_id).values(values))
+        new_texts = [(self._run_id, sha256, text) for sha256, text in self._texts.items() if sha256 not in known_texts]
+        statements.add_text.execute(connection, new_texts)
+        statements.add_task.execute(connection, self._added)
+        if self._added:
+            failpoint("during-plan-commit")
+        statements.edit_task.execute(connection, self._edited)
+        statements.plan_task.execute(connection, self._planned)
+        statements.add_call.execute(connection, self._calls)
+        statements.change_task.execute(connection, list(self._progress.values()))
+        statements.add_event.execute(connection, self._events)
+        return bool(row[0])
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """The hashes of the texts that are stored when it is."""
+        return self._texts.keys()

@@ -1,0 +1,152 @@
+"""Changes to a run that a writer is given: small, frozen, and snapshots of live objects at the moment they are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypedDict, Unpack
+
+from ramify.tasks.config import Usage
+from ramify.tasks.task import Task
+
+from .fields import column_of, encode_field
+from .records import CallRecord, EventRecord, RunStatus
+from .rows import Row, position_of, progress_of, row_of, spec_of
+from .texts import dump_json, encode_text, share_texts
+
+
+class RunFields(TypedDict, total=False):
+    """What can be changed of a run; names and meanings are those of `RunRecord`."""
+
+    status: RunStatus
+    phase: str
+    model: str | None
+    made_by: str | None
+    settings: Mapping[str, Any]
+    finished_at: float | None
+    error: str | None
+    usage: Usage
+    is_cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanged:
+    """The run itself has changed; `columns` are what is written."""
+
+    columns: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, **fields: Unpack[RunFields]) -> Self:
+        """Note the fields that have changed, and only these."""
+        return cls({column_of(name): encode_field(name, value) for name, value in fields.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAdded:
+    """A task is new in the tree."""
+
+    row: Row
+
+    @classmethod
+    def of(cls, task: Task, *, plan_note: str | None = None) -> Self:
+        """Note the whole task, and its place below its parent.
+
+        Raises:
+            StoreError: if it holds what cannot be written as JSON.
+        """
+        return cls(row_of(task, position_of(task), plan_note))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChanged:
+    """A task has come further: its state, result, output, error, attempts, usage or times have changed."""
+
+    task_id: str
+    row: Row
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """Note how far the task has come.
+
+        Raises:
+            StoreError: if its output cannot be written as JSON.
+        """
+        return cls(task.id, progress_of(task))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEdited:
+    """A task is now a different one: its content, its place, or anything else that a run does not change."""
+
+    task_id: str
+    row: Row
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """Note the task as it is now; how far it has come is not looked at.
+
+        Raises:
+            StoreError: if it holds what cannot be written as JSON.
+        """
+        parent_id = None if task.parent is None else task.parent.id
+        return cls(task.id, (parent_id, position_of(task), encode_text(task.content), spec_of(task)))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlanned:
+    """It is settled how a task is done; `row` holds the planner's words for it, as "split" or "atomic"."""
+
+    task_id: str
+    row: Row
+
+    @classmethod
+    def of(cls, task: Task, note: str) -> Self:
+        """Note how the task is done."""
+        return cls(task.id, (encode_text(note),))
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """A model's reply has arrived; `texts` are the long texts that the row refers to, by hash."""
+
+    row: Row
+    texts: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, call: CallRecord) -> Self:
+        """Note the call.
+
+        Raises:
+            StoreError: if the request or the reply cannot be written as JSON.
+        """
+        what = f"task {call.key.task_id}: a call's"
+        request, texts = share_texts(call.request)
+        row = (
+            *call.key,
+            encode_text(call.model),
+            call.prompt_version,
+            call.prompt_sha256,
+            dump_json(request, what=f"{what} request"),
+            dump_json(call.reply, what=f"{what} reply"),
+            call.started_at,
+            call.latency_s,
+        )
+        return cls(row, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class EventHappened:
+    """Something has happened."""
+
+    row: Row
+
+    @classmethod
+    def of(cls, event: EventRecord) -> Self:
+        """Note the event.
+
+        Raises:
+            StoreError: if its data cannot be written as JSON.
+        """
+        data = dump_json(event.data, what=f"event {event.seq}: its data") if event.data else "{}"
+        return cls((event.seq, event.at, str(event.type), event.task_id, data))
+
+
+Change = RunChanged | TaskAdded | TaskChanged | TaskEdited | TaskPlanned | CallMade | EventHappened

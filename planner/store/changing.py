@@ -1,0 +1,71 @@
+"""What is done to a store outside a run's writer: a run is made, marked for cancelling, deleted."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from itertools import islice
+
+from ramify.tasks.task import Task
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ..errors import RunError
+from .database import Database
+from .fields import column_of, encode_field
+from .lease import check_free
+from .reading import require_run
+from .records import NewRun
+from .rows import Row, rows_of_tree
+from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
+
+_ROWS_AT_ONCE = 5000
+_RUNS_AT_ONCE = 500
+_FIELDS = tuple(field.name for field in fields(NewRun))
+
+
+def create_run(database: Database, connection: Connection, run: NewRun, root: Task) -> None:
+    """Store a run with the whole tree of `root`.
+
+    Raises:
+        RunError: if a run with its id is there already.
+        StoreError: if a task holds what cannot be written as JSON.
+    """
+    values = {column_of(name): encode_field(name, getattr(run, name)) for name in _FIELDS}
+    try:
+        connection.execute(insert(RUNS).values(**values, updated_at=time.time(), lease_token=0, cancel_requested=False))
+    except IntegrityError:
+        raise RunError(f"run {run.id} is in the store {database.place} already; resume it, or take a new id") from None
+    rows: Iterable[Row] = ((run.id, *row) for row in rows_of_tree(root))
+    while chunk := list(islice(rows, _ROWS_AT_ONCE)):
+        database.statements.add_task.execute(connection, chunk)
+
+
+def request_cancel(connection: Connection, run_id: str) -> None:
+    """Note that the run is to be stopped; whoever holds it hears of it within two seconds.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    require_run(connection, run_id)
+    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(cancel_requested=True))
+
+
+def delete_runs(database: Database, connection: Connection, run_ids: Sequence[str], *, stale_after_s: float) -> None:
+    """Delete runs with all that belongs to them.
+
+    Raises:
+        RunError: if one of them is not there.
+        LeaseError: if a process holds one of them. Whatever is raised, none was deleted.
+    """
+    wanted = list(dict.fromkeys(run_ids))
+    for start in range(0, len(wanted), _RUNS_AT_ONCE):
+        part = wanted[start : start + _RUNS_AT_ONCE]
+        query = select(RUNS.c.id, RUNS.c.holder, RUNS.c.heartbeat_at, database.now).where(RUNS.c.id.in_(part))
+        found = connection.execute(query.with_for_update()).all()
+        for run_id, holder, heartbeat_at, now in found:
+            check_free(run_id, holder, silent_s=float(now) - (heartbeat_at or 0.0), stale_after_s=stale_after_s)
+        for missing in set(part) - {row[0] for row in found}:
+            require_run(connection, missing)
+        for table in (EVENTS, CALLS, TEXTS, TASKS):
+            connection.execute(delete(table).where(table.c.run_id.in_(part)))
+        connection.execute(delete(RUNS).where(RUNS.c.id.in_(part)))

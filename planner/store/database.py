@@ -1,0 +1,172 @@
+"""How a database is opened, and how a transaction on it is begun: the same for SQLite and PostgreSQL.
+
+SQLite: write-ahead log, `synchronous=FULL` unless told otherwise, foreign keys, and a write transaction that takes its
+lock at once, so that it waits at its start or not at all. Errors leave as `StoreError`, with what to do.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, extract, func, literal_column
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from ..errors import StoreError
+from .faults import explain, require_driver
+from .place import Place, make_file
+from .statements import Statements
+
+Synchronous = Literal["FULL", "NORMAL", "OFF"]
+
+LOCK_WAIT_S = 10.0
+"""How long SQLite waits for another program's lock, in seconds."""
+
+CONNECT_TIMEOUT_S = 10
+"""How long a PostgreSQL server may take to answer, in seconds."""
+
+_BEGIN = "ramify_begin"
+
+
+class Database:
+    """An open database.
+
+    Attributes:
+        place: where it is.
+        engine: SQLAlchemy's engine on it.
+    """
+
+    def __init__(self, place: Place, engine: Engine) -> None:
+        self.place = place
+        self.engine = engine
+
+    @classmethod
+    def open(cls, place: Place, *, synchronous: Synchronous, create: bool) -> Self:
+        """Open the database at `place`; nothing is read yet.
+
+        Raises:
+            StoreError: if there is none and it cannot be made, or its driver is missing.
+        """
+        if place.path is not None:
+            make_file(place.path, create=create)
+            return cls(place, _sqlite_engine(place, synchronous))
+        require_driver()
+        return cls(place, _postgresql_engine(place, synchronous))
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of SQLite."""
+        return self.place.path is not None
+
+    @property
+    def now(self) -> ColumnElement[Any]:
+        """The database's own clock, in seconds since 1970: one clock for all that share the store."""
+        if self.is_sqlite:
+            return literal_column("(julianday('now') - 2440587.5) * 86400.0")
+        return extract("epoch", func.clock_timestamp())
+
+    @cached_property
+    def statements(self) -> Statements:
+        """The statements that are executed most, compiled."""
+        return Statements(self.engine, now=self.now)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that only reads.
+
+        Raises:
+            StoreError: if the database fails.
+        """
+        with self.explained(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that may write, and commit it at the end.
+
+        Raises:
+            StoreError: if the database fails; nothing was changed.
+        """
+        with self.explained(), self.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn the database's errors into `StoreError`.
+
+        Raises:
+            StoreError: instead of what the database raised.
+        """
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise explain(error, self.place) from _without_words(error)
+
+    def connect(self) -> Connection:
+        """Return a connection whose transactions may write; the caller closes it."""
+        return self.engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+
+    def execute_alone(self, sql: str) -> None:
+        """Execute what no transaction may surround, as VACUUM.
+
+        Raises:
+            StoreError: if the database fails.
+        """
+        with self.explained(), self.engine.connect() as connection:
+            cursor = connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(sql)
+            cursor.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(place: Place, synchronous: Synchronous) -> Engine:
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            str(place.path), timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
+        ),
+        hide_parameters=True,
+    )
+    pragmas = ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON")
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _postgresql_engine(place: Place, synchronous: Synchronous) -> Engine:
+    try:
+        url = make_url(place.url)
+        engine = create_engine(
+            url,
+            paramstyle="format",
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "ramify"},
+        )
+    except ArgumentError:
+        raise StoreError(f"the URL of the store {place} cannot be read; check it") from None
+    if synchronous != "FULL":
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: Any, _record: Any) -> None:
+            connection.execute("SET synchronous_commit TO off")
+            connection.commit()
+
+    return engine
+
+
+def _without_words(error: BaseException) -> BaseException | None:
+    """Return the cause to show beside our error; what a server says may hold a password, so it stays out."""
+    return error if isinstance(getattr(error, "orig", error), sqlite3.Error) else None

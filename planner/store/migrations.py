@@ -1,0 +1,80 @@
+"""How a store gets today's schema: a new one at once, an older one step by step in one transaction, a newer one never.
+
+To change the schema: change `ramify.planner.store.tables`, and append to `STEPS` what turns the version before into
+the new one. Steps that were ever released are never changed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, inspect, select, text
+
+from ..errors import StoreError
+from ..failpoints import failpoint
+from .database import Database
+from .tables import META, METADATA, RUNS
+
+FIRST_VERSION = 1
+
+_POSTGRESQL_LOCK = 0x52414D49
+"""Held while a schema is made or changed, so that one process does it: "RAMI"."""
+
+
+class Migration(NamedTuple):
+    """One step.
+
+    Attributes:
+        version: the schema that it makes of the one before.
+        change: does it.
+    """
+
+    version: int
+    change: Callable[[Connection], None]
+
+
+STEPS: Sequence[Migration] = ()
+
+
+def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = STEPS) -> None:
+    """Bring the schema of `database` to the last version.
+
+    Raises:
+        StoreError: if it is newer, another program's, empty and not to be made, or cannot be changed; it is as before.
+    """
+    newest = steps[-1].version if steps else FIRST_VERSION
+    with database.reading() as connection:
+        version = _version(database, connection)
+    if version == newest:
+        return
+    if version is None and not create:
+        raise StoreError(f"there is no store at {database.place}; check where it is, or start a run to make one")
+    with database.changing() as connection:
+        if not database.is_sqlite:
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
+        version = _version(database, connection)
+        if version is None:
+            METADATA.create_all(connection)
+        elif version > newest:
+            raise StoreError(
+                f"the store {database.place} was made by a newer Ramify (schema {version}; this one knows {newest});"
+                " upgrade Ramify to use it"
+            )
+        for step in steps:
+            if version is not None and step.version > version:
+                step.change(connection)
+        failpoint("during-migration")
+        connection.execute(delete(META))
+        connection.execute(insert(META).values(id=1, schema_version=newest))
+
+
+def _version(database: Database, connection: Connection) -> int | None:
+    """Return the schema's version; None if nothing is there yet."""
+    names = set(inspect(connection).get_table_names())
+    if META.name in names:
+        version = connection.execute(select(META.c.schema_version)).scalar()
+        if version is None:
+            raise StoreError(f"the store {database.place} does not say which version it is; restore a copy")
+        return int(version)
+    if RUNS.name in names or (database.is_sqlite and names):
+        raise StoreError(f"{database.place} is a database of another program; choose another place for the store")
+    return None

@@ -1,0 +1,120 @@
+"""Where a store is: a file of SQLite or a PostgreSQL database, as the user wrote it; passwords are not shown."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from ..errors import StoreError
+
+DEFAULT_STORE: Final = Path(".ramify") / "ramify.db"
+_SCHEMES: Final = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is.
+
+    Attributes:
+        shown: how messages name it; without passwords.
+        path: the file; None for PostgreSQL.
+        url: the URL of a PostgreSQL database; holds the password.
+        secrets: what must not be shown.
+    """
+
+    shown: str
+    path: Path | None = None
+    url: str = field(default="", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def read_place(given: str | Path) -> Place:
+    """Return the place that a path, a `sqlite:///` or a `postgresql://` URL names.
+
+    Raises:
+        StoreError: if it is no such thing; what was given is not repeated, as it may hold a password.
+
+    >>> str(read_place("postgresql://ann:secret@db.example/runs"))
+    'postgresql://ann@db.example/runs'
+    >>> str(read_place("sqlite:///runs.db"))
+    'runs.db'
+    """
+    text = str(given)
+    scheme, separator, rest = text.partition("://")
+    if isinstance(given, Path) or not separator:
+        return _file(text)
+    kind = _SCHEMES.get(scheme.partition("+")[0].lower())
+    if kind is None:
+        raise StoreError(f"a store cannot be at a {scheme}:// URL; give a file, sqlite:///FILE or postgresql://...")
+    return _file(rest.removeprefix("/")) if kind == "sqlite" else _postgresql(rest)
+
+
+def make_file(place: Path, *, create: bool) -> None:
+    """Make sure that the file of a store is there, readable by its owner alone; a missing one is made if `create`.
+
+    The folder of the default store is made too, with a `.gitignore` that keeps the store out of repositories.
+
+    Raises:
+        StoreError: if that cannot be.
+    """
+    try:
+        if place.is_dir():
+            raise StoreError(f"{place} is a folder; give the path of a file in it, as {place / DEFAULT_STORE.name}")
+        if place.exists():
+            return
+        if not create:
+            raise StoreError(f"there is no store at {place}; check the path, or start a run to make one")
+        _make_folder(place.parent)
+        os.close(os.open(place, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"the store {place} cannot be made: {error.strerror or error}; choose another place for it, or make that"
+            " folder writable"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise StoreError(f"the store's folder {folder} is a file; choose another place for the store")
+    if folder.name != DEFAULT_STORE.parent.name or not folder.parent.is_dir():
+        raise StoreError(f"the store's folder {folder} does not exist; make it first, or choose another place")
+    folder.mkdir(exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+def _file(text: str) -> Place:
+    if not text or text.startswith(":memory:") or "\x00" in text:
+        raise StoreError("a store is kept in a file, so that runs survive; give the file's path")
+    return Place(shown=text, path=Path(text))
+
+
+def _postgresql(rest: str) -> Place:
+    try:
+        parts = urlsplit(f"postgresql://{rest}")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise StoreError(
+            "the store's URL cannot be read; it has the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with"
+            " special characters of the password %-encoded"
+        ) from None
+    user = f"{parts.username}@" if parts.username else ""
+    shown = f"postgresql://{user}{parts.hostname or ''}{port}{parts.path}"
+    return Place(shown=shown, url=f"postgresql+psycopg://{rest}", secrets=_secrets_of(parts))
+
+
+def _secrets_of(parts: SplitResult) -> tuple[str, ...]:
+    found = [parts.password, unquote(parts.password)] if parts.password else []
+    found += [value for name, value in parse_qsl(parts.query) if "pass" in name.lower()]
+    return tuple(sorted(set(filter(None, found)), key=len, reverse=True))

@@ -1,0 +1,179 @@
+"""What is asked of a store: runs, trees, calls, events, and whether it is sound."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ramify.tasks.task import Task
+from sqlalchemy import Connection, RowMapping, func, select, text
+
+from ..errors import RunError
+from .fields import RUN_FIELDS, column_of, decode_field
+from .records import CallKey, CallRecord, EventRecord, RunRecord
+from .rows import TASK_COLUMNS, tree_of_rows
+from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
+from .texts import decode_text, join_texts, load_json, references_of
+
+_SHOWN = 5
+_SCREENED = 1000
+_ASKED_BY_NAME = 500
+
+
+def list_runs(connection: Connection, limit: int | None) -> list[RunRecord]:
+    """Return runs, the newest first."""
+    query = select(RUNS).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)
+    return [_run_of(row) for row in connection.execute(query).mappings()]
+
+
+def find_run(connection: Connection, wanted: str) -> RunRecord:
+    """Return the run whose id is `wanted`, or else the only one whose id begins with it.
+
+    Raises:
+        RunError: if there is none, or more than one; the message shows ids that come near.
+    """
+    is_meant = (RUNS.c.id == wanted) | (func.substr(RUNS.c.id, 1, len(wanted)) == wanted)
+    newest_first = RUNS.c.created_at.desc()
+    found = [_run_of(row) for row in connection.execute(select(RUNS).where(is_meant).order_by(newest_first)).mappings()]
+    exact = [run for run in found if run.id == wanted]
+    if exact or (len(found) == 1 and wanted):
+        return (exact or found)[0]
+    known = [row.id for row in connection.execute(select(RUNS.c.id).order_by(newest_first).limit(_SCREENED))]
+    if not known:
+        raise RunError(f"there is no run {wanted!r}: the store holds none yet; start one first")
+    if found and wanted:
+        raise RunError(
+            f"{len(found)} runs begin with {wanted!r}: {_listed([run.id for run in found])}; give more of it"
+        )
+    near = difflib.get_close_matches(wanted, known, n=_SHOWN, cutoff=0.5) or known[:_SHOWN]
+    raise RunError(f"there is no run {wanted!r}; runs that come near or are new: {_listed(near)}")
+
+
+def load_tree(connection: Connection, run_id: str) -> Task:
+    """Return the root of a run's tree.
+
+    Raises:
+        RunError: if there is no such run.
+        StoreError: if its tree is damaged.
+    """
+    require_run(connection, run_id)
+    columns = [TASKS.c[name] for name in TASK_COLUMNS]
+    return tree_of_rows(connection.execute(select(*columns).where(TASKS.c.run_id == run_id)), run_id=run_id)
+
+
+def plan_notes(connection: Connection, run_id: str) -> dict[str, str]:
+    """Return how tasks of a run are done, in the planner's words, by task id.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    require_run(connection, run_id)
+    is_noted = (TASKS.c.run_id == run_id) & TASKS.c.plan_note.is_not(None)
+    rows = connection.execute(select(TASKS.c.id, TASKS.c.plan_note).where(is_noted))
+    return {task_id: decode_text(note) for task_id, note in rows}
+
+
+def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list[CallRecord]:
+    """Return the calls of a run, or of one of its tasks, in the order in which they were made.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    require_run(connection, run_id)
+    query = select(CALLS).where(CALLS.c.run_id == run_id)
+    if task_id is not None:
+        query = query.where(CALLS.c.task_id == task_id)
+    order = (CALLS.c.started_at, CALLS.c.task_id, CALLS.c.attempt, CALLS.c.sample, CALLS.c.step)
+    found = [(row, load_json(row["request"])) for row in connection.execute(query.order_by(*order)).mappings()]
+    texts = _texts_of(connection, run_id, {sha256 for _, request in found for sha256 in references_of(request)})
+    return [_call_of(row, join_texts(request, texts)) for row, request in found]
+
+
+def list_events(connection: Connection, run_id: str, after: int) -> list[EventRecord]:
+    """Return the events of a run whose number is above `after`, in order.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    require_run(connection, run_id)
+    query = select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > after).order_by(EVENTS.c.seq)
+    return [
+        EventRecord(seq=row.seq, at=row.at, type=row.type, task_id=row.task_id, data=load_json(row.data))
+        for row in connection.execute(query)
+    ]
+
+
+def last_seq(connection: Connection, run_id: str) -> int:
+    """Return the number of a run's last event; 0 if there is none."""
+    return connection.execute(select(func.max(EVENTS.c.seq)).where(EVENTS.c.run_id == run_id)).scalar() or 0
+
+
+def require_run(connection: Connection, run_id: str) -> None:
+    """Raise `RunError` unless there is a run with that id."""
+    if connection.execute(select(RUNS.c.id).where(RUNS.c.id == run_id)).first() is None:
+        find_run(connection, run_id)
+        raise RunError(f"there is no run {run_id!r}; give its whole id")
+
+
+def faults_of(connection: Connection) -> list[str]:
+    """Return what is wrong with the store, in words; nothing if it is sound."""
+    return [*_file_faults(connection), *_tree_faults(connection)]
+
+
+def _file_faults(connection: Connection) -> Iterator[str]:
+    if connection.dialect.name != "sqlite":
+        return
+    for (words,) in connection.execute(text("PRAGMA integrity_check")):
+        if words != "ok":
+            yield str(words)
+    for row in connection.execute(text("PRAGMA foreign_key_check")):
+        yield f"row {row[1]} of {row[0]} belongs to a run that is not there"
+
+
+def _tree_faults(connection: Connection) -> Iterator[str]:
+    parent = TASKS.alias()
+    is_parent = (parent.c.run_id == TASKS.c.run_id) & (parent.c.id == TASKS.c.parent_id)
+    orphans = (
+        select(TASKS.c.run_id, TASKS.c.id, TASKS.c.parent_id)
+        .outerjoin(parent, is_parent)
+        .where(TASKS.c.parent_id.is_not(None), parent.c.id.is_(None))
+    )
+    for run_id, task_id, parent_id in connection.execute(orphans):
+        yield f"run {run_id}: task {task_id} belongs below task {parent_id}, which is not there"
+    is_root = (TASKS.c.run_id == RUNS.c.id) & TASKS.c.parent_id.is_(None)
+    roots = func.count(TASKS.c.id)
+    for run_id, count in connection.execute(
+        select(RUNS.c.id, roots).outerjoin(TASKS, is_root).group_by(RUNS.c.id).having(roots != 1)
+    ):
+        yield f"run {run_id} has {count} root tasks instead of one"
+
+
+def _texts_of(connection: Connection, run_id: str, wanted: set[str]) -> dict[str, str]:
+    if not wanted:
+        return {}
+    query = select(TEXTS.c.sha256, TEXTS.c.content).where(TEXTS.c.run_id == run_id)
+    if len(wanted) <= _ASKED_BY_NAME:
+        query = query.where(TEXTS.c.sha256.in_(wanted))
+    return {sha256: decode_text(content) for sha256, content in connection.execute(query)}
+
+
+def _call_of(row: RowMapping, request: Mapping[str, Any]) -> CallRecord:
+    return CallRecord(
+        key=CallKey(*(row[name] for name in CallKey._fields)),
+        model=decode_text(row["model"]),
+        prompt_version=row["prompt_version"],
+        prompt_sha256=row["prompt_sha256"],
+        request=request,
+        reply=load_json(row["reply"]),
+        started_at=row["started_at"],
+        latency_s=row["latency_s"],
+    )
+
+
+def _run_of(row: RowMapping) -> RunRecord:
+    fields: dict[str, Any] = {name: decode_field(name, row[column_of(name)]) for name in RUN_FIELDS}
+    return RunRecord(**fields)
+
+
+def _listed(ids: list[str]) -> str:
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more

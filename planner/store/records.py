@@ -1,0 +1,125 @@
+"""What goes into and comes out of a store, as data: runs, calls, events. Times are seconds since 1970, UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from ramify.tasks.config import NO_USAGE, Usage
+
+from .holder import Holder
+
+RunStatus = Literal["running", "done", "failed", "stopped", "interrupted", "cancelled", "waiting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run that is to be stored.
+
+    Attributes:
+        id: its id, used once in a store.
+        goal: the root's content, as the user gave it.
+        model: the model's name, as users name it; None if it needs none.
+        made_by: who the words come from, for people to read.
+        settings: everything else that resuming it needs; never a key or another secret.
+        nonce_seed: what the delimiters in its prompts are made from.
+        status: where it stands.
+        phase: what it is doing, in a word.
+        created_at: when it was started.
+    """
+
+    id: str
+    goal: str
+    created_at: float
+    model: str | None = None
+    made_by: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    nonce_seed: str = ""
+    status: RunStatus = "running"
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord(NewRun):
+    """A run as the store has it: what `NewRun` has, and more.
+
+    Attributes:
+        updated_at: when something of it was last written.
+        finished_at: when it ended; None if it did not.
+        error: why it failed; None if it did not.
+        usage: what its model calls have used.
+        holder: the process that holds it; None if none does.
+        heartbeat_at: when the holder was last heard of.
+        is_cancel_requested: whether somebody wants it stopped.
+    """
+
+    updated_at: float
+    finished_at: float | None = None
+    error: str | None = None
+    usage: Usage = NO_USAGE
+    holder: Holder | None = None
+    heartbeat_at: float | None = None
+    is_cancel_requested: bool = False
+
+
+class CallKey(NamedTuple):
+    """What makes a call the same call.
+
+    Attributes:
+        task_id: the task that it was made for.
+        purpose: the name of the template.
+        attempt: the attempt at the task, from 1.
+        sample: which of several answers to one question, from 0.
+        step: which turn of a loop with tools, from 0.
+        request_sha256: the hash of the request.
+    """
+
+    task_id: str
+    purpose: str
+    attempt: int
+    sample: int
+    step: int
+    request_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A model call whose reply arrived.
+
+    Attributes:
+        key: what makes it the same call.
+        model: the model that was asked, as users name it.
+        prompt_version: the template's version.
+        prompt_sha256: the hash of the template's source.
+        request: what was sent, as JSON data.
+        reply: what came back, as JSON data.
+        started_at: when it was sent.
+        latency_s: how long it took, in seconds.
+    """
+
+    key: CallKey
+    model: str
+    request: Mapping[str, Any]
+    reply: Mapping[str, Any]
+    started_at: float
+    latency_s: float
+    prompt_version: str = ""
+    prompt_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """Something that happened in a run.
+
+    Attributes:
+        seq: its number in the run, from 1, given out by `RunWriter.next_seq`.
+        at: when.
+        type: what, by name.
+        task_id: the task that it happened to; None if it concerns the run.
+        data: more about it, as JSON data.
+    """
+
+    seq: int
+    at: float
+    type: str
+    task_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,176 @@
+"""The one place where a task becomes a row and a row a task.
+
+A row is a tuple in the order of `TASK_COLUMNS`; what a run changes comes last, in the order of `PROGRESS_COLUMNS`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ramify.prompts import Material
+from ramify.tasks.config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
+from ramify.tasks.documents import assemble
+from ramify.tasks.states import TaskState
+from ramify.tasks.task import Task
+
+from ..errors import StoreError
+from .texts import decode_text, dump_json, encode_text, load_json
+
+Row = tuple[Any, ...]
+
+PROGRESS_COLUMNS = (
+    "state",
+    "result",
+    "output",
+    "error",
+    "attempts",
+    "usage",
+    "started_at",
+    "completed_at",
+    "updated_at",
+)
+TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", "plan_note", *PROGRESS_COLUMNS)
+
+_PLAIN: Mapping[str, Any] = {
+    "name": None,
+    "description": None,
+    "type": None,
+    "dependencies": [],
+    "inputs": {},
+    "priority": 0,
+    "metadata": {},
+    "memory_scope": "run",
+}
+
+
+def progress_of(task: Task) -> Row:
+    """Return what a run changes of `task`.
+
+    Raises:
+        StoreError: if its output cannot be written as JSON.
+    """
+    return (
+        task.state.value,
+        encode_text(task.result),
+        None if task.output is None else dump_json(task.output, what=f"task {task.id}: its output"),
+        None if task.error is None else encode_text(task.error),
+        task.attempts,
+        dump_usage(task.usage),
+        _seconds(task.started_at),
+        _seconds(task.completed_at),
+        _seconds(task.updated_at),
+    )
+
+
+def spec_of(task: Task) -> str:
+    """Return what a run does not change of `task`, as JSON without what is left at its default.
+
+    Raises:
+        StoreError: if its inputs or metadata cannot be written as JSON.
+    """
+    spec = {name: value for name, default in _PLAIN.items() if (value := getattr(task, name)) != default}
+    spec["created_at"] = _seconds(task.created_at)
+    if task.attachments:
+        spec["attachments"] = [[material.name, material.text] for material in task.attachments]
+    if task.config is not NO_CONFIG:
+        spec["config"] = task.config.model_dump(mode="json", exclude_none=True)
+    return dump_json(spec, what=f"task {task.id}: its inputs and metadata")
+
+
+def row_of(task: Task, position: int, plan_note: str | None = None) -> Row:
+    """Return `task` as a row; `position` is its place among its siblings, from 0."""
+    return (
+        task.id,
+        None if task.parent is None else task.parent.id,
+        position,
+        task.origin,
+        encode_text(task.content),
+        spec_of(task),
+        None if plan_note is None else encode_text(plan_note),
+        *progress_of(task),
+    )
+
+
+def position_of(task: Task) -> int:
+    """Return the place of `task` among its siblings, from 0."""
+    return 0 if task.parent is None else task.parent.subtasks.index(task)
+
+
+def rows_of_tree(root: Task) -> Iterator[Row]:
+    """Yield `root` and all below it as rows, parents before children."""
+    taken: dict[Task | None, int] = {}
+    for task in root.walk():
+        position = taken.get(task.parent, 0)
+        taken[task.parent] = position + 1
+        yield row_of(task, position)
+
+
+def tree_of_rows(rows: Iterable[Sequence[Any]], *, run_id: str) -> Task:
+    """Return the root of the tree whose tasks `rows` are, in any order; takes linear time whatever its depth.
+
+    Raises:
+        StoreError: if the rows are not one tree, or one of them is damaged.
+    """
+    placed = [(row[1] is not None, row[2], _task_of(row, run_id), row[1]) for row in rows]
+    if not placed:
+        raise _damaged(run_id, "it has no tasks")
+    placed.sort(key=lambda each: (each[0], each[1], each[2].created_at))
+    return assemble([(task, parent_id) for _, _, task, parent_id in placed], lambda what: _damaged(run_id, what))
+
+
+def _task_of(row: Sequence[Any], run_id: str) -> Task:
+    """Return the task of a row, still alone.
+
+    What comes out of the store was validated when it went in, and is not validated again.
+    """
+    task_id, _, _, origin, content, stored_spec, _, *progress = row
+    state, result, output, error, attempts, usage, started_at, completed_at, updated_at = progress
+    try:
+        spec = load_json(stored_spec)
+        spec["created_at"] = _datetime(spec["created_at"])
+        if "attachments" in spec:
+            spec["attachments"] = [Material(name=name, text=text) for name, text in spec["attachments"]]
+        if "config" in spec:
+            spec["config"] = TaskConfig(**spec["config"])
+        return Task.model_construct(
+            id=task_id,
+            content=decode_text(content),
+            origin=origin,
+            state=TaskState(state),
+            result=decode_text(result),
+            output=None if output is None else load_json(output),
+            error=None if error is None else decode_text(error),
+            attempts=attempts,
+            usage=load_usage(usage),
+            started_at=_datetime(started_at),
+            completed_at=_datetime(completed_at),
+            updated_at=_datetime(updated_at),
+            **spec,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
+        raise _damaged(run_id, f"task {task_id} cannot be read ({type(fault).__name__}: {fault})") from fault
+
+
+def dump_usage(usage: Usage) -> str | None:
+    """Return `usage` as JSON; None if nothing was used."""
+    return None if usage is NO_USAGE or usage == NO_USAGE else dump_json(usage.__dict__, what="usage")
+
+
+def load_usage(stored: str | None) -> Usage:
+    """Return what `dump_usage` was given."""
+    return NO_USAGE if stored is None else Usage(**load_json(stored))
+
+
+def _seconds(at: datetime | None) -> float | None:
+    """Return a time as seconds since 1970; one without a time zone is taken for UTC."""
+    if at is None:
+        return None
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _datetime(seconds: float | None) -> Any:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _damaged(run_id: str, what: str) -> StoreError:
+    return StoreError(f"run {run_id} is damaged in the store: {what}; restore a copy of it, or start the run again")

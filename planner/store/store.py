@@ -1,0 +1,257 @@
+"""The store: runs, their trees, their calls and events, in SQLite or PostgreSQL.
+
+SQLAlchemy and SQLModel are loaded when the first store is opened.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from ramify.tasks.task import Task
+
+from ..errors import RunError
+from .holder import Holder
+from .place import DEFAULT_STORE, read_place
+from .records import CallRecord, EventRecord, NewRun, RunRecord
+from .writer import RunWriter, WriterEvents
+
+if TYPE_CHECKING:
+    from .database import Database
+
+STALE_AFTER_S: Final = 10.0
+"""How long a process that holds a run may be silent before the run may be taken from it, in seconds."""
+
+SERVER_WAIT_S: Final = 300.0
+"""How long a writer waits for a PostgreSQL server that is gone, in seconds."""
+
+
+class Store:
+    """An open store; a context manager. All methods may be called from any thread."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path = DEFAULT_STORE,
+        *,
+        synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
+        create: bool = True,
+    ) -> Self:
+        """Open the store at `place`.
+
+        Args:
+            place: a file, `sqlite:///FILE`, or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.
+            synchronous: FULL: what is committed survives a power cut. NORMAL: it survives `kill -9`, but a power cut
+                may take the last commits. OFF: a power cut may damage the store.
+            create: whether to make a store where none is.
+
+        Raises:
+            StoreError: if it cannot be opened; the message says why and what to do.
+        """
+        where = read_place(place)
+        from .database import Database
+        from .migrations import prepare
+
+        database = Database.open(where, synchronous=synchronous, create=create)
+        try:
+            prepare(database, create=create)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.place!r})"
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people to read; without a password."""
+        return str(self._database.place)
+
+    def close(self) -> None:
+        """Close all connections; writers are closed on their own, before."""
+        self._database.close()
+
+    def create_run(self, run: NewRun, root: Task) -> None:
+        """Store a new run with the whole tree of `root`, in one transaction.
+
+        Raises:
+            RunError: if a run with its id is there already.
+            StoreError: if it cannot be written.
+        """
+        from .changing import create_run
+
+        with self._database.changing() as connection:
+            create_run(self._database, connection, run, root)
+
+    def runs(self, limit: int | None = None) -> list[RunRecord]:
+        """Return the runs, the newest first; no more than `limit`.
+
+        Raises:
+            StoreError: if they cannot be read.
+        """
+        from .reading import list_runs
+
+        with self._database.reading() as connection:
+            return list_runs(connection, limit)
+
+    def find_run(self, wanted: str) -> RunRecord:
+        """Return the run with the id `wanted`, or the only one whose id begins with it.
+
+        Raises:
+            RunError: if none or several do; the message shows ids that come near.
+            StoreError: if it cannot be read.
+        """
+        from .reading import find_run
+
+        with self._database.reading() as connection:
+            return find_run(connection, wanted)
+
+    def last_run(self) -> RunRecord:
+        """Return the newest run.
+
+        Raises:
+            RunError: if there is none yet.
+            StoreError: if it cannot be read.
+        """
+        runs = self.runs(limit=1)
+        if not runs:
+            raise RunError(f"there is no run in the store {self.place} yet; start one first")
+        return runs[0]
+
+    def load_tree(self, run_id: str) -> Task:
+        """Return the root of a run's tree, as it was last written.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be read, or is damaged.
+        """
+        from .reading import load_tree
+
+        with self._database.reading() as connection:
+            return load_tree(connection, run_id)
+
+    def plan_notes(self, run_id: str) -> dict[str, str]:
+        """Return how tasks of a run are done, by id, as `TaskPlanned` and `TaskAdded` noted it.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if they cannot be read.
+        """
+        from .reading import plan_notes
+
+        with self._database.reading() as connection:
+            return plan_notes(connection, run_id)
+
+    def calls(self, run_id: str, task_id: str | None = None) -> list[CallRecord]:
+        """Return the journal of a run, or of one of its tasks, in the order in which the calls were made.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be read.
+        """
+        from .reading import list_calls
+
+        with self._database.reading() as connection:
+            return list_calls(connection, run_id, task_id)
+
+    def events(self, run_id: str, after: int = 0) -> list[EventRecord]:
+        """Return the events of a run whose number is above `after`, in order.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if they cannot be read.
+        """
+        from .reading import list_events
+
+        with self._database.reading() as connection:
+            return list_events(connection, run_id, after)
+
+    def request_cancel(self, run_id: str) -> None:
+        """Have the process that holds a run stop it, within two seconds; the wish survives its end.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be written.
+        """
+        from .changing import request_cancel
+
+        with self._database.changing() as connection:
+            request_cancel(connection, run_id)
+
+    def delete_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete runs with all that belongs to them; all of them or none.
+
+        Raises:
+            RunError: if one of them is not there.
+            LeaseError: if a process holds one of them.
+            StoreError: if they cannot be deleted.
+        """
+        from .changing import delete_runs
+
+        with self._database.changing() as connection:
+            delete_runs(self._database, connection, run_ids, stale_after_s=STALE_AFTER_S)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the store, in words; nothing if it is sound.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .reading import faults_of
+
+        with self._database.reading() as connection:
+            return faults_of(connection)
+
+    def vacuum(self) -> None:
+        """Give space of deleted runs back to the system.
+
+        Raises:
+            StoreError: if another program holds the store, or the disk has no space for the copy that it takes.
+        """
+        self._database.execute_alone("VACUUM")
+        if self._database.is_sqlite:
+            self._database.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def write(
+        self,
+        run_id: str,
+        *,
+        holder: Holder | None = None,
+        stale_after_s: float = STALE_AFTER_S,
+        wait_s: float = SERVER_WAIT_S,
+        events: WriterEvents | None = None,
+    ) -> RunWriter:
+        """Take a run and return what writes it.
+
+        Args:
+            run_id: its whole id.
+            holder: who takes it; this process unless given.
+            stale_after_s: how long another holder may be silent, in seconds. One that is known to have ended, as a
+                process of this machine, is not waited for.
+            wait_s: how long the writer waits for a server that is gone, in seconds.
+            events: what the writer is to tell by itself.
+
+        Raises:
+            LeaseError: if another process, or another writer of this one, holds the run; it is named.
+            RunError: if there is no such run.
+            StoreError: if the store fails.
+        """
+        from .lease import take
+        from .reading import last_seq
+
+        lease = take(self._database, run_id, holder or Holder.this_process(), stale_after_s=stale_after_s)
+        with self._database.reading() as connection:
+            seq = last_seq(connection, run_id)
+        return RunWriter(self._database, lease, events or WriterEvents(), seq=seq, wait_s=wait_s)

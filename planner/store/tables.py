@@ -1,0 +1,131 @@
+"""The tables, as SQLModel classes: today's schema, whose number `ramify.planner.store.migrations` gives.
+
+Times are seconds since 1970, UTC, as floats. JSON is text, so that both databases store the same characters. A text
+that a person, a file or a model wrote goes through `ramify.planner.store.texts`. Only `ramify.planner.store` imports
+this, and only when a store is opened: it loads SQLModel.
+"""
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, MetaData, Table, Text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+_RUN = "ramify_runs.id"
+
+
+class _Table(SQLModel, registry=registry()):
+    """Tables of their own registry: a program's other SQLModel tables are none of ours."""
+
+
+class MetaRow(_Table, table=True):
+    """One row: which schema this is."""
+
+    __tablename__: ClassVar[str] = "ramify_meta"
+
+    id: int = Field(default=1, primary_key=True)
+    schema_version: int
+
+
+class RunRow(_Table, table=True):
+    """A run, who holds it, and whether somebody wants it cancelled."""
+
+    __tablename__: ClassVar[str] = "ramify_runs"
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    goal: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    phase: str = Field(sa_type=Text)
+    model: str | None = Field(sa_type=Text)
+    made_by: str | None = Field(sa_type=Text)
+    settings: str = Field(sa_type=Text)
+    nonce_seed: str = Field(sa_type=Text)
+    created_at: float = Field(index=True)
+    updated_at: float
+    finished_at: float | None
+    error: str | None = Field(sa_type=Text)
+    usage: str | None = Field(sa_type=Text)
+    holder: str | None = Field(sa_type=Text)
+    lease_token: int = Field(default=0, sa_type=BigInteger)
+    heartbeat_at: float | None
+    cancel_requested: bool = False
+
+
+class TaskRow(_Table, table=True):
+    """A task as it stands now; `spec` is JSON of what a run does not change, without what is left at its default."""
+
+    __tablename__: ClassVar[str] = "ramify_tasks"
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Text)
+    parent_id: str | None = Field(sa_type=Text)
+    position: int = Field(sa_type=BigInteger)
+    origin: str = Field(sa_type=Text)
+    content: str = Field(sa_type=Text)
+    spec: str = Field(sa_type=Text)
+    plan_note: str | None = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    result: str = Field(sa_type=Text)
+    output: str | None = Field(sa_type=Text)
+    error: str | None = Field(sa_type=Text)
+    attempts: int = Field(sa_type=BigInteger)
+    usage: str | None = Field(sa_type=Text)
+    started_at: float | None
+    completed_at: float | None
+    updated_at: float | None
+
+
+class CallRow(_Table, table=True):
+    """The journal: one model call whose reply arrived. The key is what resume, caching and replay look up."""
+
+    __tablename__: ClassVar[str] = "ramify_calls"
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    task_id: str = Field(primary_key=True, sa_type=Text)
+    purpose: str = Field(primary_key=True, sa_type=Text)
+    attempt: int = Field(primary_key=True, sa_type=BigInteger)
+    sample: int = Field(primary_key=True, sa_type=BigInteger)
+    step: int = Field(primary_key=True, sa_type=BigInteger)
+    request_sha256: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(sa_type=Text)
+    prompt_version: str = Field(sa_type=Text)
+    prompt_sha256: str = Field(sa_type=Text)
+    request: str = Field(sa_type=Text)
+    reply: str = Field(sa_type=Text)
+    started_at: float
+    latency_s: float
+
+
+class TextRow(_Table, table=True):
+    """A long text that calls of a run refer to."""
+
+    __tablename__: ClassVar[str] = "ramify_texts"
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    sha256: str = Field(primary_key=True, sa_type=Text)
+    content: str = Field(sa_type=Text)
+
+
+class EventRow(_Table, table=True):
+    """What happened in a run, numbered from 1."""
+
+    __tablename__: ClassVar[str] = "ramify_events"
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    at: float
+    type: str = Field(sa_type=Text)
+    task_id: str | None = Field(sa_type=Text)
+    data: str = Field(sa_type=Text)
+
+
+METADATA: MetaData = _Table.metadata
+
+
+def _table(row: type[SQLModel]) -> Table:
+    return METADATA.tables[str(row.__tablename__)]
+
+
+META, RUNS, TASKS, CALLS, TEXTS, EVENTS = (
+    _table(row) for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow)
+)

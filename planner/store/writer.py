@@ -1,0 +1,295 @@
+"""One thread and one connection write a run: changes come in from any thread or loop, and leave in group commits.
+
+Everything that waits goes into one transaction, up to `BATCH_ROWS`; while it is being written the next one fills up. A
+caller's own group of changes is never divided. When nothing comes the thread wakes once a second, to show that it
+lives and to see whether a cancel was requested. What went wrong once is what every later caller is told: nothing is
+written after an error.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from ..errors import LeaseError, PlannerError, StoreError
+from ..failpoints import failpoint
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from .batch import Batch
+    from .changes import Change
+    from .database import Database
+    from .lease import Lease
+
+BATCH_ROWS: Final = 5000
+HEARTBEAT_S: Final = 1.0
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+KNOWN_TEXTS: Final = 10_000
+"""How many texts are remembered as stored; a forgotten one is offered again and left alone by the database."""
+
+_Waiter = asyncio.Future[None] | Future[None]
+
+
+def _ignore(_: object = None) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterEvents:
+    """What a writer tells by itself: plain functions, called in its thread, that return at once and do not raise.
+
+    Attributes:
+        on_cancel: somebody wants the run stopped; told once.
+        on_waiting: the database cannot be reached, and the writer tries again; gets words for the user.
+        on_failure: nothing can be written any more; gets the error that every later caller will get.
+    """
+
+    on_cancel: Callable[[], None] = _ignore
+    on_waiting: Callable[[str], None] = _ignore
+    on_failure: Callable[[PlannerError], None] = _ignore
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    changes: "tuple[Change, ...]"
+    waiter: _Waiter | None = None
+    is_last: bool = False
+
+
+class RunWriter:
+    """Writes one run, under its lease. Made by `Store.write`; a context manager that closes itself.
+
+    Attributes:
+        run_id: the run.
+        holder: who holds it, for people to read.
+        commits: transactions that were committed with changes in them.
+    """
+
+    def __init__(self, database: "Database", lease: "Lease", events: WriterEvents, *, seq: int, wait_s: float) -> None:
+        self.run_id = lease.run_id
+        self.holder = str(lease.holder)
+        self.commits = 0
+        self._database = database
+        self._lease = lease
+        self._events = events
+        self._wait_s = wait_s
+        self._seq = seq
+        self._gate = threading.Lock()
+        self._queue: SimpleQueue[_Request] = SimpleQueue()
+        self._is_closed = False
+        self._failure: Callable[[], PlannerError] | None = None
+        self._is_cancel_told = False
+        self._connection: Connection | None = None
+        self._known_texts: set[str] = set()
+        self._thread = threading.Thread(target=self._work, name=f"ramify writer {self.run_id}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            with suppress(PlannerError):
+                self.close()
+
+    def next_seq(self) -> int:
+        """Return the number of the run's next event; every number is given out once."""
+        with self._gate:
+            self._seq += 1
+            return self._seq
+
+    def put(self, *changes: "Change") -> None:
+        """Have `changes` written soon, together, after what came before; does not wait. Any thread may call it.
+
+        Raises:
+            LeaseError: if the run was taken over.
+            StoreError: if writing has failed before, or the writer is closed.
+        """
+        self._ask(_Request(changes))
+
+    async def commit(self, *changes: "Change") -> None:
+        """Have `changes` written as `put` does, and return when they and all that came before are on disk.
+
+        Cancelling the wait does not take the changes back.
+
+        Raises:
+            LeaseError: if the run was taken over; `changes` were not written.
+            StoreError: if writing has failed; `changes` were not written.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._ask(_Request(changes, waiter))
+        await waiter
+
+    def flush(self) -> None:
+        """Return when all that was put is on disk. Raises as `commit`."""
+        waiter: Future[None] = Future()
+        self._ask(_Request((), waiter))
+        waiter.result()
+
+    def close(self, *changes: "Change") -> None:
+        """Write `changes` and all that was put, give the run back, and end the thread; a second time does nothing.
+
+        Raises:
+            LeaseError: if the run was taken over.
+            StoreError: if something that was put could not be written.
+        """
+        waiter: Future[None] = Future()
+        with self._gate:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._queue.put(_Request(changes, waiter, is_last=True))
+        try:
+            waiter.result()
+        finally:
+            self._thread.join()
+
+    def _ask(self, request: _Request) -> None:
+        with self._gate:
+            if self._failure is not None:
+                raise self._failure()
+            if self._is_closed:
+                raise StoreError(f"the writer of run {self.run_id} is closed; open the run again to write to it")
+            self._queue.put(request)
+
+    def _work(self) -> None:
+        is_last = False
+        while not is_last:
+            requests = self._collect()
+            is_last = bool(requests) and requests[-1].is_last
+            try:
+                if self._failure is None:
+                    self._settle(self._batch_of(requests))
+                if is_last:
+                    self._let_go()
+            except Exception as error:  # noqa: BLE001 - the worker's boundary: whatever it is, nobody may wait for ever
+                self._fail(partial(StoreError, f"run {self.run_id}: writing failed: {type(error).__name__}: {error}"))
+            _answer([request.waiter for request in requests if request.waiter is not None], self._failure)
+
+    def _collect(self) -> list[_Request]:
+        """Return everything that waits, in order; nothing if nothing came for `HEARTBEAT_S`."""
+        requests: list[_Request] = []
+        size = 0
+        with suppress(Empty):
+            requests.append(self._queue.get(timeout=HEARTBEAT_S))
+            while not requests[-1].is_last and (size := size + len(requests[-1].changes)) < BATCH_ROWS:
+                requests.append(self._queue.get_nowait())
+        return requests
+
+    def _batch_of(self, requests: list[_Request]) -> "Batch":
+        from .batch import Batch
+
+        batch = Batch(self.run_id)
+        for request in requests:
+            batch.add(request.changes)
+        return batch
+
+    def _settle(self, batch: "Batch") -> None:
+        """Write `batch`, waiting for a server that is gone; note the failure if it cannot be written."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from .batch import LeaseLostError
+        from .faults import explain, is_lost
+
+        give_up_at: float | None = None
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return self._write(batch)
+            except LeaseLostError:
+                return self._fail(self._lease_error())
+            except SQLAlchemyError as error:
+                now = time.monotonic()
+                told = explain(error, self._database.place)
+                give_up_at = give_up_at or now + self._wait_s
+                self._disconnect()
+                if not is_lost(error) or now + pause_s > give_up_at:
+                    return self._fail(partial(StoreError, str(told)))
+                if pause_s == FIRST_PAUSE_S:
+                    with suppress(RuntimeError):
+                        self._events.on_waiting(f"{told}; run {self.run_id} waits up to {self._wait_s:.0f} s for it")
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _write(self, batch: "Batch") -> None:
+        if self._connection is None:
+            self._connection = self._database.connect()
+        with self._connection.begin():
+            is_cancelled = batch.write(self._connection, self._database.statements, self._lease, self._known_texts)
+            if batch.is_running:
+                failpoint("before-running-commit")
+        if batch.is_running:
+            failpoint("after-running-commit")
+        if len(self._known_texts) > KNOWN_TEXTS:
+            self._known_texts.clear()
+        self._known_texts.update(batch.texts)
+        self.commits += batch.size > 0
+        if is_cancelled and not self._is_cancel_told:
+            self._is_cancel_told = True
+            with suppress(RuntimeError):  # the event loop that was to hear of it is closed
+                self._events.on_cancel()
+
+    def _lease_error(self) -> Callable[[], PlannerError]:
+        from .lease import lost
+
+        with self._database.reading() as connection:
+            message, holder = lost(connection, self._lease)
+        return partial(LeaseError, message, holder=holder)
+
+    def _fail(self, make_error: Callable[[], PlannerError]) -> None:
+        with self._gate:
+            self._failure = make_error
+        with suppress(RuntimeError):
+            self._events.on_failure(make_error())
+
+    def _let_go(self) -> None:
+        """Give the run back; if that cannot be, the lease lapses by itself."""
+        from .lease import release
+
+        self._disconnect()
+        with suppress(StoreError), self._database.changing() as connection:
+            release(connection, self._lease)
+
+    def _disconnect(self) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):
+                self._connection.close()
+            self._connection = None
+
+
+def _answer(waiters: Iterable[_Waiter], failure: Callable[[], PlannerError] | None) -> None:
+    """Tell all who wait how it went: one call into each event loop, however many wait there."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for waiter in waiters:
+        if isinstance(waiter, Future):
+            _resolve([waiter], failure)
+        else:
+            by_loop.setdefault(waiter.get_loop(), []).append(waiter)
+    for loop, group in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_resolve, group, failure)
+
+
+def _resolve(waiters: Iterable[_Waiter], failure: Callable[[], PlannerError] | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if failure is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(failure())
