@@ -55,6 +55,18 @@ class WorkFailedError(PlannerError):
         self.reason = reason
 
 
+class WaitingError(PlannerError):
+    """Raised when only a person can go on, and none is there; the run can be resumed once one has answered.
+
+    Attributes:
+        task_id: the task that is waited for.
+    """
+
+    def __init__(self, message: str, *, task_id: str) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+
+
 class LimitError(PlannerError):
     """Raised when a limit was reached; the run can be resumed with a higher one.
 
