@@ -1,16 +1,25 @@
 """What may stand for an agent: ours, one with CAMEL's `step`, or a plain function from text to text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from ramify.prompts import RenderedPrompt
+from ramify.prompts import PromptVariables, RenderedPrompt
 
 from .errors import TaskError
 
 
 @runtime_checkable
 class PromptedAgent(Protocol):
-    """An agent that takes a rendered prompt whole, as `ramify.planner.Agent` does."""
+    """An agent with prompts of its own that takes a rendered prompt whole, as `ramify.planner.Agent` does."""
+
+    @property
+    def manner(self) -> Mapping[str, Any]:
+        """What it puts into the variables of every template."""
+        ...
+
+    def render(self, variables: PromptVariables, *, nonce: str) -> RenderedPrompt:
+        """Render `variables` with its own library."""
+        ...
 
     def ask(self, prompt: RenderedPrompt) -> str:
         """Return the words of the reply; one that was cut raises TruncatedReplyError."""

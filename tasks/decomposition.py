@@ -1,7 +1,7 @@
 """What decompose, compose and evolve show to a model, and what becomes of the reply."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,9 +20,10 @@ from ramify.prompts import (
     TaskResult,
     fill,
     make_nonce,
+    texts_of,
 )
 
-from .agents import AnyAgent, ask, role_of
+from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .errors import ReplyError
 from .replies import Plan, parse_answer, parse_evolved, parse_plan
 from .states import TaskState
@@ -171,19 +172,22 @@ def ask_evolve(
 def _prompt(task: "Task", agent: AnyAgent, template: Prompt | str) -> RenderedPrompt | str:
     if isinstance(template, str):
         other_results = "\n".join(f"Task {child.id}: {child.content}\n{child.result}" for child in task.subtasks)
-        return fill(
-            template, {"content": task.content, "role_name": role_of(agent), "other_results": other_results}
-        )
-    variables = _variables(task, template.name)
-    return template.render(variables, nonce=make_nonce(uuid4().hex, data=[variables.model_dump_json()]))
+        values = {"content": task.content, "role_name": role_of(agent), "other_results": other_results}
+        return fill(template, values)
+    manner = agent.manner if isinstance(agent, PromptedAgent) else {}
+    variables = _variables(task, template.name, manner)
+    nonce = make_nonce(uuid4().hex, data=texts_of(variables))
+    if isinstance(agent, PromptedAgent) and template.is_builtin:
+        return agent.render(variables, nonce=nonce)
+    return template.render(variables, nonce=nonce)
 
 
-def _variables(task: "Task", name: str) -> PromptVariables:
+def _variables(task: "Task", name: str, manner: Mapping[str, Any]) -> PromptVariables:
     if name == "compose":
-        return compose_variables(task)
+        return compose_variables(task, **manner)
     if name == "evolve":
-        return EvolveVariables(task_id=task.id, task=task.content)
-    return decompose_variables(task)
+        return EvolveVariables(task_id=task.id, task=task.content, **manner)
+    return decompose_variables(task, **manner)
 
 
 def _siblings_near(task: "Task") -> "Iterator[Task]":

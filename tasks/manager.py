@@ -117,12 +117,10 @@ class TaskManager:
             for earlier, later in zip(tasks, tasks[1:], strict=False):
                 later.add_dependency(earlier.id)
         except DependencyError:
-            for task in reversed(new):
-                task.dependencies.clear()
-            for task in reversed(new):
-                root.remove_subtask(task.id)
             for task, dependencies in before:
                 task.dependencies[:] = dependencies
+            for task in reversed(new):
+                root.remove_subtask(task.id)
             raise
 
     def evolve(

@@ -55,10 +55,15 @@ class Scheduler:
         self._take_in([root])
 
     @property
-    def has_ready(self) -> bool:
-        """Whether `pop` would return a task."""
+    def ready(self) -> int:
+        """How many tasks are ready."""
         self._skip_stale()
-        return bool(self._heap)
+        return len(self._heap)
+
+    @property
+    def unfinished(self) -> int:
+        """How many tasks are neither DONE nor DELETED."""
+        return len(self._nodes)
 
     def pop(self) -> "Task | None":
         """Return the ready task to run next, and count it as taken; None if none is ready."""

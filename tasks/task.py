@@ -37,7 +37,7 @@ def _check_content(content: str) -> str:
 
 
 def _check_id(task_id: str) -> str:
-    if not task_id.strip() or any(not character.isprintable() for character in task_id):
+    if not task_id.strip() or not task_id.isprintable():
         raise ValueError(f"a task's id is printable text, not {task_id!r}")
     return task_id
 

@@ -20,14 +20,16 @@ class TreeIndex:
         root: the task at the top.
         by_id: every task of the tree.
         dependents: for an id, the tasks that were seen to depend on it.
+        strays: tasks below the root that depend on what is not in the tree, as the root was taken out of another one.
     """
 
-    __slots__ = ("by_id", "dependents", "root")
+    __slots__ = ("by_id", "dependents", "root", "strays")
 
     def __init__(self, root: "Task") -> None:
         self.root = root
         self.by_id: dict[str, Task] = {root.id: root}
         self.dependents: dict[str, dict[Task, None]] = {}
+        self.strays: list[Task] = []
 
     def dependents_of(self, task: "Task") -> "list[Task]":
         """Return the tasks of this tree that depend on `task` now."""
@@ -73,11 +75,14 @@ def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
         CycleError: if tasks would wait for each other. Whatever is raised, nothing was changed.
     """
     linked: list[Task] = []
+    dependent = [(task, task) for task in tasks if task.dependencies]
+    dependent += [(task, stray) for task in tasks if task._tree is not None for stray in task._tree.strays]
     try:
         for task in tasks:
             _link(parent, task)
             linked.append(task)
-        _check_new_dependencies(parent, tasks)
+        if dependent:
+            _check_new_dependencies(parent, dependent)
     except Exception:
         for task in reversed(linked):
             _unlink(task)
@@ -115,7 +120,7 @@ def add_dependency(task: "Task", dependency: str) -> None:
     if dependency in task.dependencies:
         return
     tree = index_of(task)
-    _check_dependency(task, dependency, waiters_of(task))
+    _check_dependency(task, dependency, waiters_of(walk(task)))
     task.dependencies.append(dependency)
     tree.dependents.setdefault(dependency, {})[task] = None
 
@@ -146,14 +151,14 @@ def is_below(task: "Task", top: "Task") -> bool:
     return task is top or any(above is top for above in walk_up(task))
 
 
-def waiters_of(task: "Task") -> "dict[Task, Task | None]":
-    """Return every task that cannot be finished before `task` is, each with the one that it waits for.
+def waiters_of(tasks: "Iterable[Task]") -> "dict[Task, Task | None]":
+    """Return every task that cannot be finished before one of `tasks` is, each with the one that it waits for.
 
     A parent waits for its subtasks; a dependent, and all that is below it, waits for what it depends on.
     """
-    tree = index_of(task)
-    waits_for: dict[Task, Task | None] = {task: None}
-    queue = [task]
+    waits_for: dict[Task, Task | None] = dict.fromkeys(tasks)
+    queue = list(waits_for)
+    tree = index_of(queue[0])
     for current in queue:
         above = current._parent
         if above is not None and above not in waits_for:
@@ -199,6 +204,7 @@ def _merge(host: TreeIndex, guest: TreeIndex) -> None:
     for task in small.by_id.values():
         task._tree = large
     large.root = host.root
+    large.strays = host.strays
 
 
 def _taken(host: TreeIndex, task_id: str) -> str:
@@ -222,6 +228,7 @@ def _unlink(task: "Task") -> None:
         own.by_id[each.id] = each
     for each in inside[1:]:
         own.note_dependencies(each)
+    own.strays = [each for each in inside[1:] if any(needed not in own.by_id for needed in each.dependencies)]
 
 
 def _forget_dependents(tree: TreeIndex, tasks: "Iterable[Task]") -> None:
@@ -233,15 +240,13 @@ def _forget_dependents(tree: TreeIndex, tasks: "Iterable[Task]") -> None:
                 tree.dependents.pop(dependency, None)
 
 
-def _check_new_dependencies(parent: "Task", tasks: "Sequence[Task]") -> None:
-    dependent = [task for task in tasks if task.dependencies]
-    if not dependent:
-        return
-    waiters = waiters_of(parent)
-    for task in dependent:
+def _check_new_dependencies(parent: "Task", dependent: "Sequence[tuple[Task, Task]]") -> None:
+    """Check tasks, each with the one that was added: itself, or the one that it stands below."""
+    waiters = waiters_of([parent])
+    for _, task in dependent:
         for dependency in task.dependencies:
             _check_dependency(task, dependency, waiters)
-    _check_siblings(tasks)
+    _check_siblings(dependent)
 
 
 def _check_dependency(task: "Task", dependency: str, waiters: "dict[Task, Task | None]") -> None:
@@ -270,24 +275,26 @@ def _path_back(start: "Task", waiters: "dict[Task, Task | None]", end: "Task") -
     return path
 
 
-def _check_siblings(tasks: "Sequence[Task]") -> None:
+def _check_siblings(dependent: "Sequence[tuple[Task, Task]]") -> None:
     """Raise `CycleError` if tasks that are added together wait for each other."""
-    group = {task: index for index, task in enumerate(tasks)}
-    needs = {task: [top for top in (_top_within(task, name, group) for name in task.dependencies) if top] for task in tasks}
-    state: dict[Task, int] = {}
-    for first in tasks:
-        stack = [(first, iter(needs[first]))] if first not in state else []
-        state.setdefault(first, 1)
+    needs: dict[Task, list[Task]] = {top: [] for top, _ in dependent}
+    for top, task in dependent:
+        found = (_top_within(task, dependency, needs) for dependency in task.dependencies)
+        needs[top] += [needed for needed in found if needed is not None and needed is not top]
+    open_path: dict[Task, bool] = {}
+    for first in needs:
+        stack = [] if first in open_path else [(first, iter(needs[first]))]
+        open_path.setdefault(first, True)
         while stack:
             task, rest = stack[-1]
             following = next(rest, None)
             if following is None:
-                state[task] = 2
+                open_path[task] = False
                 stack.pop()
-            elif following not in state:
-                state[following] = 1
+            elif following not in open_path:
+                open_path[following] = True
                 stack.append((following, iter(needs[following])))
-            elif state[following] == 1:
+            elif open_path[following]:
                 path = [each.id for each, _ in stack]
                 raise CycleError([*path[path.index(following.id) :], following.id])
 

@@ -1,0 +1,143 @@
+"""Order, cycles, waves and the critical path, all from the two sentences about a task's start and end."""
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ramify.tasks import CycleError, DependencyError, Task, TaskError, TaskManager
+from ramify.tasks.graph import check_tree, critical_path, to_networkx, topological_order, waves
+
+
+def plan() -> Task:
+    """Two groups; everything in the second needs the first, and 0.2.2 needs 0.2.1."""
+    root = Task(content="root", id="0")
+    for group in ("0.1", "0.2"):
+        root.add_subtask(Task(content=group, id=group))
+        for number in (1, 2):
+            root.find(group).add_subtask(Task(content=group, id=f"{group}.{number}"))
+    root.find("0.2").add_dependency("0.1")
+    root.find("0.2.2").add_dependency("0.2.1")
+    return root
+
+
+def ids(tasks: list[Task]) -> list[str]:
+    return [task.id for task in tasks]
+
+
+def test_subtasks_come_before_parents_and_dependencies_before_dependents() -> None:
+    assert ids(topological_order([plan()])) == ["0.1.1", "0.1.2", "0.1", "0.2.1", "0.2.2", "0.2", "0"]
+
+
+def test_what_nothing_forces_to_move_stays_in_tree_order() -> None:
+    root = Task(content="root", id="0")
+    root.add_subtasks([Task(content=name, id=name) for name in "cab"])
+    root.find("c").add_dependency("b")
+    assert ids(topological_order([root])) == ["b", "c", "a", "0"]
+
+
+def test_a_list_is_sorted_without_what_is_not_below_it() -> None:
+    root = plan()
+    listed = [root.find("0.2"), root.find("0.1")]
+    assert ids(TaskManager.topological_sort(listed)) == ["0.1.1", "0.1.2", "0.1", "0.2.1", "0.2.2", "0.2"]
+
+
+def test_order_is_kept_through_tasks_that_are_not_listed() -> None:
+    root = Task(content="root", id="0")
+    root.add_subtasks([Task(content=name, id=name) for name in "abc"])
+    root.find("a").add_dependency("b")
+    root.find("b").add_dependency("c")
+    assert ids(topological_order([root.find("a"), root.find("c")])) == ["c", "a"]
+
+
+def test_a_cycle_written_by_hand_is_found_as_a_path() -> None:
+    root = plan()
+    root.find("0.1.1").dependencies.append("0.2.2")
+    with pytest.raises(CycleError) as caught:
+        check_tree(root)
+    path = caught.value.path
+    assert path[0] == path[-1]
+    assert {"0.1.1", "0.2.2"} <= set(path)
+    assert " -> ".join(path) in str(caught.value)
+
+
+def test_a_dependency_on_an_ancestor_written_by_hand_is_a_cycle() -> None:
+    root = plan()
+    root.find("0.1.1").dependencies.append("0.1")
+    with pytest.raises(CycleError, match=r"0\.1\.1"):
+        check_tree(root)
+
+
+def test_an_unknown_dependency_written_by_hand_is_named() -> None:
+    root = plan()
+    root.find("0.1.1").dependencies.append("nobody")
+    with pytest.raises(DependencyError, match=r"task 0\.1\.1 depends on task nobody"):
+        check_tree(root)
+
+
+def test_waves_are_what_could_run_at_once() -> None:
+    assert [ids(wave) for wave in waves(plan())] == [
+        ["0.1.1", "0.1.2"], ["0.1"], ["0.2.1"], ["0.2.2"], ["0.2"], ["0"],
+    ]  # fmt: skip
+
+
+def test_the_critical_path_ends_at_the_root() -> None:
+    root = plan()
+    assert ids(critical_path(root)) == ["0.1.1", "0.1", "0.2.1", "0.2.2", "0.2", "0"]
+    slow = critical_path(root, lambda task: 9.0 if task.id == "0.1.2" else 1.0)
+    assert ids(slow)[0] == "0.1.2"
+
+
+def test_networkx_gets_both_kinds_of_edges() -> None:
+    graph = to_networkx(plan())
+    assert nx.is_directed_acyclic_graph(graph)
+    assert graph.edges["0.2.1", "0.2.2"]["kind"] == "dependency"
+    assert graph.edges["0.2.1", "0.2"]["kind"] == "subtask"
+    assert graph.nodes["0"]["state"] == "OPEN"
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Task:
+    """Make a tree of up to 20 tasks with whatever dependencies it takes."""
+    root = Task(content="root", id="0")
+    size = draw(st.integers(1, 20))
+    for number in range(1, size):
+        parent = root.find(str(draw(st.integers(0, number - 1))))
+        parent.add_subtask(Task(content="x", id=str(number)))
+    for one, other in draw(st.lists(st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)), max_size=20)):
+        try:
+            root.find(str(one)).add_dependency(str(other))
+        except TaskError:
+            continue
+    return root
+
+
+@given(trees())
+def test_whatever_the_tree_takes_has_an_order_that_keeps_the_rules(root: Task) -> None:
+    check_tree(root)
+    place = {task: number for number, task in enumerate(topological_order([root]))}
+    assert len(place) == sum(1 for _ in root.walk())
+    for task in root.walk():
+        assert all(place[child] < place[task] for child in task.subtasks)
+        for dependency in task.dependencies:
+            assert all(place[root.find(dependency)] < place[inside] for inside in task.walk())
+
+
+@given(trees(), st.data())
+def test_the_tree_refuses_exactly_what_makes_a_cycle(root: Task, data: st.DataObject) -> None:
+    tasks = list(root.walk())
+    one, other = data.draw(st.sampled_from(tasks)), data.draw(st.sampled_from(tasks))
+    try:
+        one.add_dependency(other.id)
+    except DependencyError:
+        one.dependencies.append(other.id)
+        with pytest.raises(CycleError):
+            check_tree(root)
+    else:
+        check_tree(root)
+
+
+def test_100_000_tasks_in_a_row_are_sorted() -> None:
+    root = Task(content="x", id="0")
+    root.add_subtasks([Task(content="x", id=f"t{n}", dependencies=[f"t{n + 1}"] if n < 99_999 else []) for n in range(100_000)])
+    assert topological_order([root])[0].id == "t99999"
+    assert len(waves(root)) == 100_001
