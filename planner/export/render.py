@@ -1,0 +1,152 @@
+"""A view as a file: text formats are written here, pictures by the `dot` program where it is, else our own SVG.
+
+format    written by
+dot       to_dot
+mermaid   to_mermaid
+svg       dot, or to_svg when dot is missing, fails or takes too long
+png, pdf  dot, or not at all
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from ramify.planner.errors import ExportError, UsageError
+
+from .dot import to_dot
+from .mermaid import to_mermaid
+from .svg import to_svg
+from .view import GraphView
+
+Format = Literal["dot", "mermaid", "svg", "png", "pdf"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_SUFFIXES: dict[str, Format] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
+_SUFFIXES |= {f".{name}": name for name in FORMATS if name not in {"dot", "mermaid"}}
+_PNG_DPI = 144
+_MOST_COMPLAINT_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What was drawn.
+
+    Attributes:
+        data: the whole file.
+        format: its format.
+        drawn_by: "dot", or "ramify" for our own.
+        note: what a person should know about how it was made; empty if there is nothing.
+    """
+
+    data: bytes
+    format: Format
+    drawn_by: Literal["dot", "ramify"]
+    note: str = ""
+
+
+def render(view: GraphView, fmt: Format, *, timeout_s: float = 30.0, path_env: str | None = None) -> Picture:
+    """Draw `view` as a file of format `fmt`.
+
+    Args:
+        view: what to draw.
+        fmt: one of `FORMATS`.
+        timeout_s: the longest that the `dot` program may take, in seconds; it is killed then.
+        path_env: where to look for it, as in `PATH`; the environment's unless given.
+
+    Raises:
+        ExportError: if the picture needs `dot`, and that is missing, fails or takes too long.
+        UsageError: if there is no such format.
+    """
+    if fmt == "dot":
+        return Picture(to_dot(view).encode(), fmt, "ramify")
+    if fmt == "mermaid":
+        return Picture(to_mermaid(view).encode(), fmt, "ramify")
+    if fmt not in FORMATS:
+        raise UsageError(f"there is no graph format {fmt!r}; the formats are {', '.join(FORMATS)}")
+    program = shutil.which("dot", path=path_env)
+    if program is None:
+        complaint = "the dot program of Graphviz is not on PATH"
+    else:
+        try:
+            data, warning = _run_dot(program, to_dot(view), fmt, timeout_s)
+        except ExportError as error:
+            complaint = str(error)
+        else:
+            return Picture(data, fmt, "dot", warning)
+    if fmt == "svg":
+        return Picture(to_svg(view).encode(), fmt, "ramify", f"drawn without dot: {complaint}")
+    advice = "install Graphviz" if program is None else "show less (a depth, a focus, fewer boxes)"
+    raise ExportError(f"no {fmt} could be made: {complaint}; {advice}, or export to svg, which Ramify draws itself")
+
+
+def save(
+    view: GraphView,
+    path: Path | str,
+    *,
+    fmt: Format | None = None,
+    timeout_s: float = 30.0,
+    path_env: str | None = None,
+) -> Picture:
+    """Draw `view` into the file at `path`; the format is that of its suffix unless given.
+
+    Raises:
+        ExportError: if the picture cannot be made, or the file cannot be written.
+        UsageError: if the suffix names no format.
+    """
+    path = Path(path)
+    picture = render(view, fmt or format_of(path), timeout_s=timeout_s, path_env=path_env)
+    try:
+        path.write_bytes(picture.data)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error
+    return picture
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that the suffix of `path` names.
+
+    Raises:
+        UsageError: if it names none.
+    """
+    found = _SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise UsageError(f"{path} names no graph format; end it in one of {', '.join(_SUFFIXES)}, or say the format")
+    return found
+
+
+def _run_dot(program: str, source: str, fmt: Format, timeout_s: float) -> tuple[bytes, str]:
+    """Return what `dot` made of `source`, and its warning about a picture made smaller than asked for.
+
+    Raises:
+        ExportError: if it cannot be started, fails, or takes too long.
+    """
+    command = [program, f"-T{fmt}", *([f"-Gdpi={_PNG_DPI}"] if fmt == "png" else [])]
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)  # noqa: S603 - no shell
+    except OSError as error:
+        raise ExportError(f"{program} cannot be started: {error.strerror or error}") from error
+    with process:
+        try:
+            data, complaint = process.communicate(source.encode(), timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise ExportError(f"dot took longer than {timeout_s:g} s and was stopped") from error
+        finally:
+            if process.poll() is None:
+                _kill(process)
+    words = " ".join(complaint.decode(errors="replace").split())[:_MOST_COMPLAINT_CHARACTERS]
+    if process.returncode or not data:
+        raise ExportError(f"dot failed with exit code {process.returncode}: {words or 'it said nothing'}")
+    return data, words if "Scaling" in words else ""
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a program and what it started, so that nothing holds its pipes open."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
