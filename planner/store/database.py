@@ -21,9 +21,6 @@ from .statements import Statements
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
-LOCK_WAIT_S = 10.0
-"""How long SQLite waits for another program's lock, in seconds."""
-
 CONNECT_TIMEOUT_S = 10
 """How long a PostgreSQL server may take to answer, in seconds."""
 
@@ -43,7 +40,7 @@ class Database:
         self.engine = engine
 
     @classmethod
-    def open(cls, place: Place, *, synchronous: Synchronous, create: bool) -> Self:
+    def open(cls, place: Place, *, synchronous: Synchronous, create: bool, lock_wait_s: float) -> Self:
         """Open the database at `place`; nothing is read yet.
 
         Raises:
@@ -51,7 +48,7 @@ class Database:
         """
         if place.path is not None:
             make_file(place.path, create=create)
-            return cls(place, _sqlite_engine(place, synchronous))
+            return cls(place, _sqlite_engine(place, synchronous, lock_wait_s))
         require_driver()
         return cls(place, _postgresql_engine(place, synchronous))
 
@@ -114,20 +111,20 @@ class Database:
         Raises:
             StoreError: if the database fails.
         """
+        alone = {_BEGIN: ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         with self.explained(), self.engine.connect() as connection:
-            cursor = connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(sql)
-            cursor.close()
+            connection.execution_options(**alone).exec_driver_sql(sql).close()
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
 
-def _sqlite_engine(place: Place, synchronous: Synchronous) -> Engine:
+def _sqlite_engine(place: Place, synchronous: Synchronous, lock_wait_s: float) -> Engine:
     engine = create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(
-            str(place.path), timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
+            str(place.path), timeout=lock_wait_s, isolation_level=None, check_same_thread=False
         ),
         hide_parameters=True,
     )
@@ -140,7 +137,9 @@ def _sqlite_engine(place: Place, synchronous: Synchronous) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+        begin = connection.get_execution_options().get(_BEGIN, "BEGIN")
+        if begin:
+            connection.exec_driver_sql(begin)
 
     return engine
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ramify.prompts import Material
-from ramify.tasks.config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
+from ramify.tasks.config import NO_CONFIG, NO_USAGE, Usage
 from ramify.tasks.documents import assemble
 from ramify.tasks.states import TaskState
 from ramify.tasks.task import Task
@@ -18,17 +18,8 @@ from .texts import decode_text, dump_json, encode_text, load_json
 
 Row = tuple[Any, ...]
 
-PROGRESS_COLUMNS = (
-    "state",
-    "result",
-    "output",
-    "error",
-    "attempts",
-    "usage",
-    "started_at",
-    "completed_at",
-    "updated_at",
-)
+_TIMES = ("started_at", "completed_at", "updated_at")
+PROGRESS_COLUMNS = ("state", "result", "output", "error", "attempts", "usage", *_TIMES)
 TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", "plan_note", *PROGRESS_COLUMNS)
 
 _PLAIN: Mapping[str, Any] = {
@@ -119,36 +110,32 @@ def tree_of_rows(rows: Iterable[Sequence[Any]], *, run_id: str) -> Task:
 
 
 def _task_of(row: Sequence[Any], run_id: str) -> Task:
-    """Return the task of a row, still alone.
-
-    What comes out of the store was validated when it went in, and is not validated again.
-    """
+    """Return the task of a row, still alone; what is at its default is left to the task."""
     task_id, _, _, origin, content, stored_spec, _, *progress = row
-    state, result, output, error, attempts, usage, started_at, completed_at, updated_at = progress
     try:
-        spec = load_json(stored_spec)
-        spec["created_at"] = _datetime(spec["created_at"])
-        if "attachments" in spec:
-            spec["attachments"] = [Material(name=name, text=text) for name, text in spec["attachments"]]
-        if "config" in spec:
-            spec["config"] = TaskConfig(**spec["config"])
-        return Task.model_construct(
-            id=task_id,
-            content=decode_text(content),
-            origin=origin,
-            state=TaskState(state),
-            result=decode_text(result),
-            output=None if output is None else load_json(output),
-            error=None if error is None else decode_text(error),
-            attempts=attempts,
-            usage=load_usage(usage),
-            started_at=_datetime(started_at),
-            completed_at=_datetime(completed_at),
-            updated_at=_datetime(updated_at),
-            **spec,
-        )
+        fields = load_json(stored_spec)
+        fields["created_at"] = _datetime(fields["created_at"])
+        if "attachments" in fields:
+            fields["attachments"] = [Material(name=name, text=text) for name, text in fields["attachments"]]
+        fields.update(_progress_fields(progress))
+        return Task(decode_text(content), id=task_id, origin=origin, **fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
         raise _damaged(run_id, f"task {task_id} cannot be read ({type(fault).__name__}: {fault})") from fault
+
+
+def _progress_fields(progress: Sequence[Any]) -> dict[str, Any]:
+    state, result, output, error, attempts, usage, *times = progress
+    fields = {"state": TaskState(state), "attempts": attempts}
+    if result:
+        fields["result"] = decode_text(result)
+    if output is not None:
+        fields["output"] = load_json(output)
+    if error is not None:
+        fields["error"] = decode_text(error)
+    if usage is not None:
+        fields["usage"] = load_usage(usage)
+    fields.update((name, _datetime(at)) for name, at in zip(_TIMES, times, strict=True) if at is not None)
+    return fields
 
 
 def dump_usage(usage: Usage) -> str | None:
@@ -168,8 +155,8 @@ def _seconds(at: datetime | None) -> float | None:
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
 
 
-def _datetime(seconds: float | None) -> Any:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def _datetime(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _damaged(run_id: str, what: str) -> StoreError:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 STALE_AFTER_S: Final = 10.0
 """How long a process that holds a run may be silent before the run may be taken from it, in seconds."""
 
+LOCK_WAIT_S: Final = 10.0
+"""How long SQLite waits for another program's lock, in seconds."""
+
 SERVER_WAIT_S: Final = 300.0
 """How long a writer waits for a PostgreSQL server that is gone, in seconds."""
 
@@ -39,6 +42,7 @@ class Store:
         *,
         synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
         create: bool = True,
+        lock_wait_s: float = LOCK_WAIT_S,
     ) -> Self:
         """Open the store at `place`.
 
@@ -47,6 +51,7 @@ class Store:
             synchronous: FULL: what is committed survives a power cut. NORMAL: it survives `kill -9`, but a power cut
                 may take the last commits. OFF: a power cut may damage the store.
             create: whether to make a store where none is.
+            lock_wait_s: how long SQLite waits for another program to let go of the file, in seconds.
 
         Raises:
             StoreError: if it cannot be opened; the message says why and what to do.
@@ -55,7 +60,7 @@ class Store:
         from .database import Database
         from .migrations import prepare
 
-        database = Database.open(where, synchronous=synchronous, create=create)
+        database = Database.open(where, synchronous=synchronous, create=create, lock_wait_s=lock_wait_s)
         try:
             prepare(database, create=create)
         except BaseException:
