@@ -53,6 +53,7 @@ def _graph_attributes(view: GraphView, theme: Theme) -> dict[str, str]:
         "label": _header(view, theme),
         "labelloc": "t",
         "labeljust": "l",
+        "pad": "0.25",
         "nodesep": "0.22",
         "ranksep": "0.7",
         "charset": "UTF-8",
