@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from ramify.prompts import Message, PromptVariables
 from ramify.tasks import Usage
@@ -111,6 +111,19 @@ class ModelReply:
     cost_usd: float | None = None
     latency_s: float = 0.0
 
+    def to_data(self) -> dict[str, Any]:
+        """Return the reply as JSON data, for the journal."""
+        data: dict[str, Any] = {name: getattr(self, name) for name in _REPLY_FIELDS}
+        if self.tool_calls:
+            data["tool_calls"] = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls]
+        return data
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Return the reply that `to_data` wrote."""
+        calls = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
+        return cls(**{name: data[name] for name in _REPLY_FIELDS}, tool_calls=calls)
+
     def usage(self) -> Usage:
         """Return what the call has used."""
         return Usage(
@@ -120,6 +133,9 @@ class ModelReply:
             cost_usd=self.cost_usd or 0.0,
             calls_without_cost=int(self.cost_usd is None),
         )
+
+
+_REPLY_FIELDS = ("text", "model", "finish_reason", "input_tokens", "output_tokens", "cost_usd", "latency_s")
 
 
 @runtime_checkable

@@ -1,0 +1,76 @@
+# The habits: make demo, make test, make check, make bench. Each creates the environment in .venv first: with uv where
+# it is installed, else with venv and pip. UV= hides uv.
+
+UV := $(shell command -v uv 2>/dev/null)
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -name 'py.typed' | LC_ALL=C sort)
+PYTEST_ARGS ?=
+
+.PHONY: demo test check bench crash format requirements clean
+
+demo: .venv/run
+	@echo '$$ ramify solve --model rules "((17*23 + 4^5) / (9 - 2)) * 60%"'
+	@$(BIN)/ramify solve --model rules "((17*23 + 4^5) / (9 - 2)) * 60%"
+	@echo '$$ ramify show --last'
+	@$(BIN)/ramify show --last
+	@echo '$$ ramify graph --last -f svg -o demo.svg   (in a temporary folder)'
+	@out=$$(mktemp -d) && $(BIN)/ramify graph --last -f svg -o $$out/demo.svg && echo "the picture: $$out/demo.svg"
+
+test: .venv/dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_laws.py --durations=0
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+
+# The pinned sets, without download addresses; needs uv.
+requirements:
+	uv pip compile --universal --no-emit-index-url --no-annotate --no-header -q pyproject.toml --extra postgres -o .ci/requirements.txt
+	uv pip compile --universal --no-emit-index-url --no-annotate --no-header -q .ci/dev.in -c .ci/requirements.txt -o .ci/requirements-dev.txt
+
+# The list of files decides about the link tree of an editable installation; a file that only changed is linked already.
+.venv/files: FORCE
+	@mkdir -p .venv && echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
+
+.venv/bin/python:
+ifneq ($(UV),)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+else
+	$(PYTHON) -m venv .venv
+endif
+
+.venv/pinned: .venv/bin/python .ci/requirements.txt
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python $(BIN)/python -r .ci/requirements.txt
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+endif
+	@touch $@
+
+.venv/run: .venv/pinned .venv/files pyproject.toml
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall-package ramify -C editable_mode=strict -e .
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -C editable_mode=strict -e .
+endif
+	@touch $@
+
+.venv/dev: .venv/run .ci/requirements-dev.txt
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python $(BIN)/python -r .ci/requirements-dev.txt
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-dev.txt
+endif
+	@touch $@
+
+FORCE:

@@ -1,0 +1,180 @@
+"""An agent: a model, the role that it plays, and the prompts that it is asked with."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, RenderedPrompt
+from ramify.tasks import TruncatedReplyError
+
+from .loop import run_sync
+from .models.protocol import Model, ModelReply, ModelRequest, Sampling
+from .models.registry import OWN_MODELS, open_model
+from .settings import GIVEN, Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How an agent asks, apart from the question.
+
+    Attributes:
+        system: the user's own system prompt, put before each template's.
+        language: the language that answers are written in; None leaves it to the goal's own.
+        examples: how many examples prompts show.
+        sampling: sampling settings.
+        timeout_s: the longest to wait for one reply, in seconds.
+    """
+
+    system: str | None = None
+    language: str | None = None
+    examples: Examples = "few"
+    sampling: Sampling = Sampling()
+    timeout_s: float | None = 600.0
+
+
+class Agent:
+    """Answers prompts with a model.
+
+    Args:
+        model: a name, as `ramify models` lists them, or a model of your own. None takes that of the settings, such as
+            `RAMIFY_MODEL`.
+        role_name: the role that it plays, for the system prompt.
+        prompts: the prompt library, or a folder of templates over the built-in ones; that of the settings if None.
+        base_url: the address of an OpenAI-compatible server; that of the settings if there is neither this nor a model.
+        api_key: the key for it; otherwise the provider's environment variable is read.
+        asking: how it asks.
+
+    The model is opened, and the settings are read, when they are first needed.
+
+    Raises:
+        NoModelError: when the model is first needed, if it cannot be used; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        model: str | Model | None = None,
+        *,
+        role_name: str = "assistant",
+        prompts: PromptLibrary | str | Path | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        asking: Asking | None = None,
+    ) -> None:
+        self.role_name = role_name
+        self._prompts = PromptLibrary(prompts) if isinstance(prompts, str | Path) else prompts
+        self.base_url = base_url
+        self.asking = asking or Asking()
+        self._api_key = api_key
+        self._given = None if isinstance(model, Model) else model
+        self._model = model if isinstance(model, Model) else None
+
+    def __repr__(self) -> str:
+        return f"Agent({self.model_name!r}, role_name={self.role_name!r})"
+
+    @property
+    def model(self) -> Model:
+        """The model, opened now if it is not yet."""
+        if self._model is None:
+            name = self._given
+            if name is None:
+                name, self.base_url = model_and_server(load_settings(base_url=self.base_url))
+            self._model = open_model(name, base_url=self.base_url, api_key=self._api_key)
+        return self._model
+
+    @property
+    def prompts(self) -> PromptLibrary:
+        """The prompt library."""
+        if self._prompts is None:
+            self._prompts = PromptLibrary(load_settings().prompts)
+        return self._prompts
+
+    @property
+    def model_name(self) -> str:
+        """The model's name, without opening it."""
+        return self._model.name if self._model is not None else str(self._given)
+
+    @property
+    def manner(self) -> dict[str, Any]:
+        """What goes into the variables of every template."""
+        lines = [] if self.role_name == "assistant" else [f"Your role: {self.role_name}."]
+        lines += [self.asking.system] if self.asking.system else []
+        return {
+            "language": self.asking.language,
+            "instructions": "\n".join(lines) or None,
+            "examples": self.asking.examples,
+        }
+
+    def render(self, variables: PromptVariables, *, nonce: str) -> RenderedPrompt:
+        """Return the prompt for `variables`, from this agent's library."""
+        return self.prompts.render(variables, nonce=nonce)
+
+    def request(self, prompt: RenderedPrompt) -> ModelRequest:
+        """Return the request that puts `prompt` to the model."""
+        return ModelRequest(
+            purpose=prompt.name,
+            task_id=prompt.variables.task_id,
+            messages=prompt.messages,
+            variables=prompt.variables,
+            prompt_version=prompt.version,
+            prompt_sha256=prompt.sha256,
+            sampling=self.asking.sampling,
+            timeout_s=self.asking.timeout_s,
+        )
+
+    def ask(self, prompt: RenderedPrompt) -> str:
+        """Put `prompt` to the model now, outside of any run, and return the words of the reply.
+
+        Raises:
+            TruncatedReplyError: if the reply was cut by the length limit.
+            ModelError: if the call failed; it is not tried again.
+        """
+        return _words(run_sync(self.model.complete(self.request(prompt))))
+
+    def step(self, message: Any) -> Any:
+        """Answer one message, as CAMEL's agents do: the reply's words are at `.msg.content`."""
+        content = message if isinstance(message, str) else getattr(message, "content", None) or str(message)
+        request = ModelRequest(
+            purpose="step",
+            task_id="-",
+            messages=(*self._system_message(), Message(role="user", content=content)),
+            sampling=self.asking.sampling,
+            timeout_s=self.asking.timeout_s,
+        )
+        text = _words(run_sync(self.model.complete(request)))
+        msg = SimpleNamespace(role_name=self.role_name, role="assistant", content=text)
+        return SimpleNamespace(msg=msg, msgs=[msg], terminated=False, info={})
+
+    def with_asking(self, **changes: Any) -> "Agent":
+        """Return an agent that differs in how it asks; see `Asking`."""
+        twin = Agent(
+            self._given,
+            role_name=self.role_name,
+            prompts=self._prompts,
+            base_url=self.base_url,
+            api_key=self._api_key,
+            asking=replace(self.asking, **changes),
+        )
+        twin._model = self._model
+        return twin
+
+    def _system_message(self) -> tuple[Message, ...]:
+        instructions = self.manner["instructions"]
+        return (Message(role="system", content=instructions),) if instructions else ()
+
+
+def model_and_server(settings: Settings) -> tuple[str | None, str | None]:
+    """Return the name of the model that `settings` mean, and the address of its server.
+
+    A server that is set for good is not meant when Ramify's own models are asked for, which have none; one that is
+    given together with the name is.
+    """
+    is_own = settings.model is not None and settings.model.partition(":")[0] in OWN_MODELS
+    is_given = settings.sources["base_url"] == GIVEN
+    return settings.model, None if is_own and not is_given else settings.base_url
+
+
+def _words(reply: ModelReply) -> str:
+    if reply.finish_reason == "length":
+        raise TruncatedReplyError("the reply was cut by the length limit; allow more output tokens", reply=reply.text)
+    return reply.text

@@ -1,0 +1,69 @@
+"""From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
+from ramify.tasks import ReplyError, Task, TruncatedReplyError
+
+from .agent import Agent
+from .calls import Caller
+from .errors import ModelError
+from .models.protocol import ModelReply
+from .retry import shrinks
+
+SMALLEST_BUDGET = 2_000
+"""Characters of supporting data below which a prompt that the model finds too long is not cut further."""
+
+T = TypeVar("T")
+
+
+class Asker:
+    """Asks one agent's model the questions of one run.
+
+    Args:
+        agent: whose prompts and manner are used.
+        caller: makes the calls.
+        nonce_seed: what the delimiters of data blocks are made from; the same on resume, so that requests are too.
+    """
+
+    def __init__(self, agent: Agent, caller: Caller, *, nonce_seed: str) -> None:
+        self.agent = agent
+        self._caller = caller
+        self._nonce_seed = nonce_seed
+
+    async def ask(
+        self, task: Task, variables: PromptVariables, read: Callable[[ModelReply], T], *, attempt: int = 0
+    ) -> T:
+        """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
+
+        Raises:
+            TruncatedReplyError: if the reply was cut; it is not repaired but has to be asked again.
+            ReplyError: if the repaired reply is malformed too; it is quoted.
+        """
+        reply = await self._reply(task, variables, attempt)
+        try:
+            return read(reply)
+        except TruncatedReplyError:
+            raise
+        except ReplyError as error:
+            repair = RepairVariables(
+                task_id=task.id,
+                contract=self.agent.prompts.contract_of(variables.template),
+                complaint=error.complaint,
+                reply=error.reply,
+                **self.agent.manner,
+            )
+            return read(await self._reply(task, repair, attempt))
+
+    async def _reply(self, task: Task, variables: PromptVariables, attempt: int) -> ModelReply:
+        nonce = make_nonce(self._nonce_seed, task.id, variables.template, data=texts_of(variables))
+        budget = DEFAULT_BUDGET
+        while True:
+            request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
+            try:
+                return await self._caller.call(task, request, attempt=attempt)
+            except ModelError as error:
+                budget //= 2
+                if not shrinks(error.kind) or budget < SMALLEST_BUDGET:
+                    raise

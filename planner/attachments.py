@@ -1,0 +1,52 @@
+"""Files that a user attaches to a goal: text, read whole, with a clear error for everything else."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ramify.tasks import Material
+
+from .errors import UsageError
+
+FILE_LIMIT = 20_000_000
+"""The most bytes of one attached file."""
+
+
+def read_materials(files: Iterable[str | Path]) -> list[Material]:
+    """Return the files as documents, named as the user named them.
+
+    Raises:
+        UsageError: if one is missing, a folder, empty, too large, no text in UTF-8, or named twice.
+    """
+    materials: dict[str, Material] = {}
+    for file in files:
+        name = str(file)
+        if name in materials:
+            raise UsageError(f"{name} is attached twice")
+        materials[name] = Material(name=name, text=read_text(Path(file)))
+    return list(materials.values())
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        UsageError: if it is missing, a folder, empty, too large, or no text in UTF-8.
+    """
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; name the text files in it")
+        size = path.stat().st_size
+        if size > FILE_LIMIT:
+            raise UsageError(f"{path} has {size:,} bytes, {FILE_LIMIT:,} are allowed; split it")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not text in UTF-8 (byte {error.start:,} is 0x{data[error.start]:02x}); convert it to text first"
+        ) from None
+    if not text.strip():
+        raise UsageError(f"{path} is empty")
+    return text

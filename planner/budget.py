@@ -1,0 +1,161 @@
+"""What calls may cost: the limits of the run and of every task that has limits for what is below it."""
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ramify.tasks import Task, TaskConfig, Usage
+from ramify.tasks.config import NO_CONFIG
+
+from .errors import LimitError, UsageError
+from .limits import RateLimiter
+
+NOT_FOR_MODELS = (
+    "max_memory_mb", "max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent",
+    "viewport_width", "viewport_height",
+)  # fmt: skip
+"""Limits that neither a model nor a Python function can keep."""
+
+
+class RunLimits(BaseModel):
+    """The limits of a whole run; None is no limit. Reaching one leaves a run that can be resumed.
+
+    Attributes:
+        max_seconds: how long the run may take, from when it is started or resumed.
+        max_calls: model calls whose reply arrived.
+        max_tokens: input and output tokens.
+        max_cost_usd: known cost in US dollars.
+        max_wait_seconds: how long to wait for a model that cannot be reached or refuses, without a break.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_seconds: float | None = Field(default=None, gt=0)
+    max_calls: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_cost_usd: float | None = Field(default=None, gt=0)
+    max_wait_seconds: float = Field(default=600.0, ge=0)
+
+
+class _Account:
+    """What one scope has spent and may spend."""
+
+    def __init__(self, owner: str, limits: RunLimits | TaskConfig, spent: Usage) -> None:
+        self.owner = owner
+        self.limits = limits
+        self.spent = spent
+        self.in_flight = 0
+
+    def check(self) -> None:
+        for limit, used in (
+            ("max_calls", self.spent.calls + self.in_flight),
+            ("max_tokens", self.spent.tokens),
+            ("max_cost_usd", self.spent.cost_usd),
+        ):
+            allowed = getattr(self.limits, limit)
+            if allowed is not None and used >= allowed:
+                raise LimitError(
+                    f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.calls} calls,"
+                    f" {self.spent.tokens} tokens, {self.spent.cost_text}",
+                    limit=limit,
+                )
+
+
+class Budget:
+    """Keeps the accounts of a run: nothing is started that a limit forbids.
+
+    Args:
+        root: the tree.
+        limits: the run's own limits.
+    """
+
+    def __init__(self, root: Task, limits: RunLimits) -> None:
+        self.limits = limits
+        self._root = root
+        spent = sum((task.usage for task in root.walk()), Usage())
+        self._run = _Account("the run", limits, spent)
+        self._accounts: dict[Task, _Account] = {}
+        self._rates: dict[Task, RateLimiter] = {}
+        for task in root.walk():
+            if task.config is not NO_CONFIG:
+                self._open(task)
+
+    @property
+    def spent(self) -> Usage:
+        """What the run has used so far."""
+        return self._run.spent
+
+    def reserve(self, task: Task) -> None:
+        """Count a call for `task` that is about to start.
+
+        Raises:
+            LimitError: if a limit of the run, or of a task at or above `task`, is reached; nothing was counted.
+        """
+        accounts = list(self._over(task))
+        for account in accounts:
+            account.check()
+        for account in accounts:
+            account.in_flight += 1
+
+    def settle(self, task: Task, usage: Usage | None) -> None:
+        """Count what a reserved call has used; None if no reply arrived."""
+        for account in self._over(task):
+            account.in_flight -= 1
+            if usage is not None:
+                account.spent += usage
+
+    def rates(self, task: Task) -> list[AbstractAsyncContextManager[object]]:
+        """Return the rate limiters that a call for `task` has to pass, the root's first."""
+        if not self._rates:
+            return []
+        return [self._rates[each] for each in [*task.ancestors()][::-1] + [task] if each in self._rates]
+
+    def _open(self, task: Task) -> None:
+        config = task.config
+        if config.max_calls or config.max_tokens or config.max_cost_usd:
+            spent = sum((each.usage for each in task.walk()), Usage())
+            self._accounts[task] = _Account(f"task {task.id}", config, spent)
+        if config.requests_per_second or config.concurrent_requests:
+            self._rates[task] = RateLimiter(
+                requests_per_second=config.requests_per_second, concurrent_requests=config.concurrent_requests
+            )
+
+    def _over(self, task: Task) -> Iterator[_Account]:
+        yield self._run
+        if self._accounts:
+            yield from (self._accounts[each] for each in (task, *task.ancestors()) if each in self._accounts)
+
+
+class Configs:
+    """The limits that hold for each task: its own, over those of the tasks above it."""
+
+    def __init__(self, defaults: TaskConfig) -> None:
+        self._defaults = defaults
+        self._known: dict[Task, TaskConfig] = {}
+
+    def of(self, task: Task) -> TaskConfig:
+        """Return the limits of `task`, with what it leaves open inherited."""
+        line = []
+        current: Task | None = task
+        while current is not None and current not in self._known:
+            line.append(current)
+            current = current.parent
+        config = self._defaults if current is None else self._known[current]
+        for each in reversed(line):
+            config = each.config.over(config) if each.config is not NO_CONFIG else config
+            self._known[each] = config
+        return config
+
+
+def refuse_unkept_limits(root: Task) -> None:
+    """Raise `UsageError` for a limit that no worker of today could keep; a limit is never silently ignored."""
+    for task in root.walk():
+        if task.config is NO_CONFIG:
+            continue
+        for name in NOT_FOR_MODELS:
+            if getattr(task.config, name) is not None:
+                raise UsageError(
+                    f"task {task.id}: {name} is a limit for workers that fetch pages or run programs, and no task here"
+                    " has such a worker; remove it (max_calls and max_duration_seconds hold for models)"
+                )

@@ -1,0 +1,226 @@
+"""The executor: runs task trees durably, in the foreground or as a handle, and carries stored runs on."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from ramify.tasks import Task, TaskState
+from ramify.tasks.graph import check_tree
+
+from .agent import Agent
+from .budget import RunLimits, refuse_unkept_limits
+from .errors import NoModelError, UsageError
+from .events import Subscriber
+from .handle import Run
+from .models.protocol import Model
+from .plan import PlanLimits
+from .run import OnError
+from .run_settings import AgentSettings, RunSettings
+from .session import RUNNING_PHASE, Session
+from .settings import load_settings, store_place
+from .store import NewRun, RunRecord, Store
+from .work import PythonWorker, check_workers
+
+
+class Executor:
+    """Runs task trees: leaves in dependency order, several at once, every step on disk before it counts.
+
+    Args:
+        agent: who does the tasks: an agent, a model's name, or a model of your own.
+        jobs: tasks that run at the same time.
+        store: a file, or the URL of a database; `.ramify/ramify.db` unless `RAMIFY_STORE` or a settings file says
+            otherwise.
+        plan: how the goal is split before it is run; None runs the tree as it is.
+        limits: what the whole run may take.
+        on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
+        workers: Python functions that do the tasks of a `type`; each takes a task and returns text or JSON data.
+        on_event: called with every event, on the run's loop.
+
+    Raises:
+        UsageError: if an argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        agent: Agent | Model | str | None = None,
+        *,
+        jobs: int = 8,
+        store: str | Path | None = None,
+        plan: PlanLimits | None = None,
+        limits: RunLimits | None = None,
+        on_error: OnError = "continue",
+        workers: Mapping[str, PythonWorker] | None = None,
+        on_event: Subscriber | None = None,
+    ) -> None:
+        if jobs < 1:
+            raise UsageError(f"jobs is the number of tasks that run at the same time; it cannot be {jobs}")
+        self._agent = agent if isinstance(agent, Agent) else Agent(agent)
+        self._store = store
+        self._settings = RunSettings(jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error)
+        self._workers = dict(workers or {})
+        self._on_event = on_event
+
+    def run(self, task: Task) -> Run:
+        """Run the tree of `task` to its end, and return the run; works where an event loop is running too.
+
+        Raises:
+            NoModelError: if no model can be used.
+            CycleError: if tasks wait for each other.
+            UsageError: if a task is for a worker that is not there, or has a limit that nobody can keep.
+            StoreError: if the store cannot be used.
+        """
+        return self.start(task).wait()
+
+    async def arun(self, task: Task) -> Run:
+        """Run the tree of `task` on the caller's event loop; otherwise as `run`."""
+        return await self._new_run(task).drive()
+
+    def start(self, task: Task, *, plan_only: bool = False) -> Run:
+        """Run the tree of `task` in the background, and return the run at once; its id is good in other processes.
+
+        Args:
+            task: the root.
+            plan_only: whether to stop once the plan is complete, with the status "waiting"; resuming the run runs it.
+        """
+        return self._new_run(task, plan_only=plan_only).start()
+
+    @classmethod
+    def resume(
+        cls,
+        store: str | Path | None,
+        run_id: str | None = None,
+        *,
+        agent: Agent | Model | str | None = None,
+        workers: Mapping[str, PythonWorker] | None = None,
+        retry_failed: bool = False,
+        jobs: int | None = None,
+        limits: RunLimits | None = None,
+        on_event: Subscriber | None = None,
+    ) -> Run:
+        """Carry a stored run on to its end, and return it; what is finished is not done again.
+
+        Args:
+            store: where it is stored; as for the executor.
+            run_id: its id, or the unique beginning of one; None for the last run.
+            agent: who goes on with it; as it was unless given. A model of your own has to be given again.
+            workers: the functions for tasks with a type; they have to be given again.
+            retry_failed: whether tasks that have failed are done again.
+            jobs: tasks that run at the same time; as it was unless given.
+            limits: what the run may take; as it was unless given.
+            on_event: called with every event, on the run's loop.
+
+        Raises:
+            RunError: if there is no such run.
+            LeaseError: if another process is running it.
+            NoModelError: if its model cannot be used here.
+        """
+        return cls.reopen(
+            store, run_id, agent=agent, workers=workers, retry_failed=retry_failed, jobs=jobs, limits=limits,
+            on_event=on_event,
+        ).start().wait()  # fmt: skip
+
+    @classmethod
+    def reopen(
+        cls,
+        store: str | Path | None,
+        run_id: str | None = None,
+        *,
+        agent: Agent | Model | str | None = None,
+        workers: Mapping[str, PythonWorker] | None = None,
+        retry_failed: bool = False,
+        jobs: int | None = None,
+        limits: RunLimits | None = None,
+        on_event: Subscriber | None = None,
+    ) -> Run:
+        """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
+        opened = open_store(store, create=False)
+        record = find(opened, run_id)
+        settings = RunSettings.model_validate(record.settings)
+        changes = {"jobs": jobs, "limits": limits}
+        settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+        root = opened.load_tree(record.id)
+        if retry_failed:
+            reset_failed(root)
+        session = Session(
+            store=opened,
+            record=record,
+            root=root,
+            agent=_agent_of(settings, record, agent),
+            settings=settings,
+            workers=dict(workers or {}),
+        )
+        check_workers(root, session.workers)
+        return Run(session, is_new=False, on_event=on_event)
+
+    def _new_run(self, task: Task, *, plan_only: bool = False) -> Run:
+        if task.parent is not None:
+            raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
+        check_tree(task)
+        refuse_unkept_limits(task)
+        check_workers(task, self._workers)
+        model = self._agent.model
+        settings = self._settings.model_copy(update={"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only})
+        new = NewRun(
+            id=f"r{uuid4().hex[:10]}",
+            goal=task.content,
+            created_at=time.time(),
+            model=model.name,
+            made_by=model.maker,
+            settings=settings.model_dump(mode="json"),
+            nonce_seed=uuid4().hex,
+            phase="planning" if settings.plan else RUNNING_PHASE,
+        )
+        store = open_store(self._store)
+        store.create_run(new, task)
+        session = Session(
+            store=store,
+            record=store.find_run(new.id),
+            root=task,
+            agent=self._agent,
+            settings=settings,
+            workers=self._workers,
+        )
+        return Run(session, is_new=True, on_event=self._on_event)
+
+
+def open_store(place: str | Path | None, *, create: bool = True) -> Store:
+    """Open the store at `place`, or where the settings say, as the settings say.
+
+    Raises:
+        StoreError: if it cannot be opened.
+    """
+    return Store.open(store_place(place), synchronous=load_settings().synchronous, create=create)
+
+
+def find(store: Store, run_id: str | None) -> RunRecord:
+    """Return the run with that id, or with the unique beginning of one; the last run for None.
+
+    Raises:
+        RunError: if there is none.
+    """
+    return store.last_run() if run_id is None else store.find_run(run_id)
+
+
+def reset_failed(root: Task) -> None:
+    """Open the tasks of a tree that have failed, so that they are done again."""
+    for task in root.walk():
+        if task.state is TaskState.FAILED:
+            task.reset()
+
+
+def _agent_of(settings: RunSettings, record: RunRecord, given: Agent | Model | str | None) -> Agent:
+    if isinstance(given, Agent):
+        return given
+    if settings.agent is None:
+        return Agent(given)
+    if isinstance(given, Model):
+        agent = settings.agent.make()
+        return Agent(given, role_name=agent.role_name, prompts=agent.prompts, asking=agent.asking)
+    stored = settings.agent if given is None else settings.agent.model_copy(update={"model": given})
+    agent = stored.make()
+    try:
+        _ = agent.model
+    except NoModelError as error:
+        raise NoModelError(f"run {record.id} was made by {record.made_by}: {error}") from error
+    return agent

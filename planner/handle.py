@@ -1,0 +1,255 @@
+"""A run in the hands of its user: where it stands, what came of it, and the ways to see it."""
+
+import asyncio
+import concurrent.futures
+import json
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks.documents import tree_to_data
+from ramify.tasks.states import FINISHED
+
+from .errors import ExportError, RunError
+from .events import EventType, Subscriber
+from .loop import background_loop, run_sync
+from .run import Ending
+from .session import Session
+from .store.records import RunStatus
+
+if TYPE_CHECKING:
+    from .export import Format, GraphView
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        status: the run's status.
+        done: tasks that are finished.
+        total: tasks that there are; more may come while it is planned.
+        current_action: what is being done, by task id and content; empty if nothing is.
+        error: why it did not succeed; None if it did, or may yet.
+        result: the answer; empty as long as there is none.
+    """
+
+    status: RunStatus
+    done: int
+    total: int
+    current_action: str
+    error: str | None
+    result: str
+
+    @property
+    def percent(self) -> int:
+        """How much is done, from 0 to 100."""
+        return 100 * self.done // max(1, self.total)
+
+
+def progress_of(root: Task, status: RunStatus, error: str | None) -> Progress:
+    """Return where a run with the tree `root` stands."""
+    tasks = [task for task in root.walk() if task.state is not TaskState.DELETED]
+    running = [f"{task.id}: {task.content}" for task in tasks if task.state is TaskState.RUNNING]
+    done = sum(task.state in FINISHED for task in tasks)
+    return Progress(status, done, len(tasks), "; ".join(running[:3]), error, root.result)
+
+
+class Run:
+    """One run of a task tree; made by `solve` and `Executor`.
+
+    Attributes:
+        id: its id in the store; `ramify resume`, `show` and `graph` take it in any process.
+        task: the tree, with states and results.
+    """
+
+    def __init__(self, session: Session, *, is_new: bool, on_event: Subscriber | None = None) -> None:
+        self.id = session.record.id
+        self.task = session.root
+        self._session = session
+        self._is_new = is_new
+        self._ending: Ending | None = None
+        self._future: concurrent.futures.Future[Ending] | None = None
+        if on_event is not None:
+            session.bus.subscribe(on_event)
+
+    def __repr__(self) -> str:
+        progress = self.progress
+        return f"<Run {self.id}: {self.status}, {progress.done} of {progress.total} tasks, {self.made_by}>"
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._awaited().__await__()
+
+    @property
+    def status(self) -> RunStatus:
+        """running, done, failed, stopped (by a limit), interrupted, cancelled, or waiting (for a person)."""
+        return self._ending.status if self._ending is not None else "running"
+
+    @property
+    def error(self) -> str | None:
+        """Why it was not answered; None if it was, or may yet be."""
+        return self._ending.error if self._ending is not None else None
+
+    @property
+    def cause(self) -> Exception | None:
+        """The exception behind `error`, if there is one."""
+        return self._ending.cause if self._ending is not None else None
+
+    @property
+    def result(self) -> str:
+        """The answer.
+
+        Raises:
+            RunError: if there is none; the message says why, and how to go on.
+        """
+        if self.task.state is not TaskState.DONE:
+            why = f": {self.error}" if self.error else ""
+            raise RunError(f"run {self.id} has no result, it is {self.status}{why}; `ramify resume {self.id}` goes on with it")
+        return self.task.result
+
+    @property
+    def made_by(self) -> str:
+        """Who the words come from, for people to read."""
+        return self._session.agent.model.maker
+
+    @property
+    def usage(self) -> Usage:
+        """What its model calls have used so far."""
+        return sum((task.usage for task in self.task.walk()), Usage())
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What its model calls have cost, in US dollars; None if the cost of any is unknown."""
+        usage = self.usage
+        return None if usage.calls_without_cost else usage.cost_usd
+
+    @property
+    def progress(self) -> Progress:
+        """Where it stands."""
+        return progress_of(self.task, self.status, self.error)
+
+    @property
+    def store_place(self) -> str:
+        """Where it is stored, as it can be shown: without a password."""
+        return str(self._session.store.place)
+
+    def on(self, subscriber: Subscriber, *types: EventType | str) -> Callable[[], None]:
+        """Have `subscriber` called with the run's events, or those of `types`; return what ends it."""
+        return self._session.bus.subscribe(subscriber, *types)
+
+    async def drive(self) -> Self:
+        """Run to the end on this event loop."""
+        try:
+            self._ending = await self._session.drive(resumed=not self._is_new)
+        except asyncio.CancelledError:
+            self._ending = Ending("interrupted", "it was interrupted")
+            raise
+        except Exception as error:
+            self._ending = Ending("interrupted", str(error), error)
+            raise
+        finally:
+            self._session.store.close()
+        return self
+
+    def start(self) -> Self:
+        """Run in the background; `wait`, or await the run, for its end."""
+        if self._future is None:
+            self._future = asyncio.run_coroutine_threadsafe(self._driven(), background_loop())
+        return self
+
+    def wait(self) -> Self:
+        """Return when the run has ended. Interrupted (Ctrl-C), it is stopped, saved, and the interruption goes on.
+
+        Raises:
+            StoreError: if the store could not be written.
+            LeaseError: if another process holds the run.
+        """
+        run_sync(self._awaited())
+        return self
+
+    def stop(self, *, cancel: bool = False, status: RunStatus = "interrupted") -> None:
+        """Start nothing more; what is being done is finished or, with `cancel`, released. Any thread may call it."""
+        loop = background_loop()
+        loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status, f"it was {status}"), cancel=cancel))
+
+    def cancel(self) -> None:
+        """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
+        self.stop(cancel=True, status="cancelled")
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the run as JSON data: what made it, where it stands, and the tasks."""
+        return {
+            "run": self.id,
+            "status": self.status,
+            "made_by": self.made_by,
+            "error": self.error,
+            "usage": self.usage.model_dump(),
+            **tree_to_data(self.task, next_tasks=True),
+        }
+
+    def to_dot(self) -> str:
+        """Return the graph in the DOT language."""
+        return self._picture("dot")
+
+    def to_mermaid(self) -> str:
+        """Return the graph as Mermaid text."""
+        return self._picture("mermaid")
+
+    def to_svg(self) -> str:
+        """Return a picture of the graph."""
+        return self._picture("svg")
+
+    def save(self, path: str | Path) -> Path:
+        """Write the graph to a file; its ending says as what: .dot, .svg, .png, .pdf, .mmd or .json.
+
+        Raises:
+            ExportError: if the format is unknown or cannot be made here, or the file cannot be written.
+        """
+        from .export import save
+
+        path = Path(path)
+        if path.suffix.lower() == ".json":
+            write_text(path, json.dumps(self.to_data(), ensure_ascii=False, indent=2))
+        else:
+            save(self._view(), path)
+        return path
+
+    def _picture(self, form: "Format") -> str:
+        from .export import render
+
+        return render(self._view(), form).data.decode()
+
+    def _view(self) -> "GraphView":
+        from .export import graph_view
+
+        return graph_view(self.task, made_by=self.made_by)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": f"{self!r}\n{self.task.to_string(state=True)}", "image/svg+xml": self.to_svg()}
+
+    async def _awaited(self) -> Self:
+        future = cast("concurrent.futures.Future[Ending]", self.start()._future)
+        try:
+            await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([asyncio.wrap_future(future)])
+            raise
+        return self
+
+    async def _driven(self) -> Ending:
+        await self.drive()
+        return self._ending or Ending("interrupted")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to a file.
+
+    Raises:
+        ExportError: if it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error

@@ -1,0 +1,83 @@
+"""A model that cannot be reached holds the whole run up, not each task on its own.
+
+When a call fails for a reason that lies with the server or the line, the gate closes: that caller alone tries again,
+with growing pauses, and everybody else waits. It opens with the first reply. So a dead server costs one call every
+few seconds, and no task loses an attempt to it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from .errors import LimitError, ModelError
+from .retry import delay_s, waits_for_all
+
+T = TypeVar("T")
+
+
+class OutageGate:
+    """The gate in front of one model.
+
+    Args:
+        max_wait_s: how long to wait without a break before giving up, in seconds.
+        base_s: the first pause, in seconds; it doubles up to a minute.
+        on_waiting: told why, and for how many seconds, whenever a pause begins.
+    """
+
+    def __init__(self, *, max_wait_s: float, base_s: float, on_waiting: Callable[[str, float], None]) -> None:
+        self._max_wait_s = max_wait_s
+        self._base_s = base_s
+        self._on_waiting = on_waiting
+        self._open = asyncio.Event()
+        self._open.set()
+        self._closed_at = 0.0
+        self._failures = 0
+
+    async def pass_through(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return what `attempt` returns, trying again as long as the model is out of reach.
+
+        Raises:
+            ModelError: if a call fails for a reason that waiting does not mend.
+            LimitError: if the model has been out of reach for too long.
+        """
+        is_trying_for_all = False
+        try:
+            while True:
+                if not is_trying_for_all:
+                    await self._open.wait()
+                try:
+                    result = await attempt()
+                except ModelError as error:
+                    if not waits_for_all(error.kind):
+                        raise
+                    if not is_trying_for_all and not self._open.is_set():
+                        continue
+                    is_trying_for_all = True
+                    self._open.clear()
+                    await self._pause(error)
+                else:
+                    if is_trying_for_all or self._open.is_set():
+                        self._failures = 0
+                    return result
+        finally:
+            if is_trying_for_all:
+                self._open.set()
+
+    async def _pause(self, error: ModelError) -> None:
+        now = time.monotonic()
+        if self._failures == 0:
+            self._closed_at = now
+        wait_s = delay_s(
+            self._failures, base_s=self._base_s, retry_after_s=error.retry_after_s, random=random.random()  # noqa: S311 - jitter
+        )
+        self._failures += 1
+        if now + wait_s - self._closed_at > self._max_wait_s:
+            raise LimitError(
+                f"{error}; this has lasted {now - self._closed_at:.0f} s, the next try would be in {wait_s:.0f} s, and"
+                f" max_wait_seconds is {self._max_wait_s:g}",
+                limit="max_wait_seconds",
+            )
+        self._on_waiting(str(error), wait_s)
+        await asyncio.sleep(wait_s)

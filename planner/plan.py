@@ -1,0 +1,172 @@
+"""The planner: from a goal to a tree. The policy `upfront` splits breadth-first, until every leaf is atomic or as deep
+as it may be; a level's tasks are asked for at once and attached in tree order, so that the same replies make the same
+tree whatever the order in which they arrive.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ramify.prompts import DecomposeVariables, WorkerCard
+from ramify.tasks import ReplyError, Task, TaskState
+from ramify.tasks.decomposition import decompose_variables, tasks_of_plan
+from ramify.tasks.replies import Plan, is_restatement, parse_plan
+
+from .asking import Asker
+from .budget import Configs
+from .errors import ModelError, WorkFailedError
+from .events import EventType
+from .models.protocol import ModelReply
+from .recorder import Recorder
+from .retry import delay_s, may_retry
+from .store.changes import TaskAdded, TaskChanged
+from .together import together
+
+
+class PlanLimits(BaseModel):
+    """How a goal is split.
+
+    Attributes:
+        policy: when tasks are split; `upfront`: before anything runs.
+        max_depth: the deepest level that a task may stand on; the root's is 1, so 1 splits nothing.
+        max_children: the most subtasks of one task.
+        max_tasks: the most tasks of the whole tree, the root included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: Literal["upfront"] = "upfront"
+    max_depth: int = Field(default=3, ge=1)
+    max_children: int = Field(default=8, ge=2)
+    max_tasks: int = Field(default=200, ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Atomic:
+    """A task that stays whole, and why."""
+
+    why: str
+    is_unusual: bool = False
+
+
+class Planner:
+    """Splits goals within limits.
+
+    Args:
+        limits: how far.
+        workers: the workers that tasks can be given to, besides the model.
+    """
+
+    def __init__(self, limits: PlanLimits | None = None, *, workers: tuple[WorkerCard, ...] = ()) -> None:
+        self.limits = limits or PlanLimits()
+        self.workers = workers
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Ask nothing more; `plan` returns once the replies that are under way have arrived."""
+        self._is_stopping = True
+
+    async def plan(self, root: Task, asker: Asker, recorder: Recorder, configs: Configs, *, jobs: int) -> None:
+        """Split `root`, and what comes of it, until nothing is left to split; every plan is on disk once attached.
+
+        Tasks that have subtasks already are kept as they are.
+
+        Raises:
+            WorkFailedError: if the model says that the root cannot be planned.
+            ModelError: if a call failed for good.
+            LimitError: if a limit was reached.
+        """
+        slots = asyncio.Semaphore(jobs)
+        total = sum(1 for _ in root.walk())
+        level = [root]
+        depth = root.get_depth()
+        while level and depth < self.limits.max_depth and not self._is_stopping:
+            fresh = [task for task in level if not task.subtasks and task.state is TaskState.OPEN and task.type is None]
+            verdicts = await together(self._split(task, asker, recorder, configs, slots=slots) for task in fresh)
+            for task, verdict in zip(fresh, verdicts, strict=True):
+                if verdict is None:
+                    continue
+                if isinstance(verdict, Plan) and total + len(verdict.tasks) > self.limits.max_tasks:
+                    why = f"its {len(verdict.tasks)} subtasks would make more than max_tasks = {self.limits.max_tasks}"
+                    verdict = _Atomic(why, is_unusual=True)
+                total += await self._attach(task, verdict, recorder)
+            level = [child for task in level for child in task.subtasks]
+            depth += 1
+
+    async def _split(
+        self, task: Task, asker: Asker, recorder: Recorder, configs: Configs, *, slots: asyncio.Semaphore
+    ) -> Plan | _Atomic | None:
+        """Return how `task` is split; None if the planner was stopped before it was asked."""
+        variables = decompose_variables(
+            task,
+            workers=self.workers,
+            depth_left=self.limits.max_depth - task.get_depth() - 1,
+            max_tasks=self.limits.max_children,
+            **asker.agent.manner,
+        )
+        known_ids = {result.id for result in variables.results}
+        config = configs.of(task)
+        attempt = 1
+        while True:
+            try:
+                async with slots:
+                    if self._is_stopping:
+                        return None
+                    plan = await asker.ask(
+                        task, variables, lambda reply: self._read(reply, variables, known_ids), attempt=attempt
+                    )
+                return self._verdict(task, plan)
+            except ReplyError as error:
+                return _Atomic(f"no plan could be read twice: {error}", is_unusual=True)
+            except ModelError as error:
+                if not may_retry(error.kind) or attempt > (config.max_retries or 0):
+                    raise
+                wait_s = delay_s(attempt - 1, base_s=config.retry_delay_seconds or 0.0, random=0.5)
+                recorder.put(
+                    EventType.TASK_RETRYING, task, attempt=attempt, error=str(error), delay_s=round(wait_s, 3)
+                )
+                attempt += 1
+                await asyncio.sleep(wait_s)
+
+    def _read(self, reply: ModelReply, variables: DecomposeVariables, known_ids: set[str]) -> Plan:
+        return parse_plan(
+            reply.text,
+            finish_reason=reply.finish_reason,
+            max_tasks=variables.max_tasks,
+            types=[worker.type for worker in self.workers] if self.workers else None,
+            known_ids=known_ids,
+        )
+
+    def _verdict(self, task: Task, plan: Plan) -> Plan | _Atomic:
+        if plan.failed is not None:
+            if task.parent is None:
+                raise WorkFailedError(
+                    f"{plan.failed.detail or 'the model gave no reason'} ({plan.failed.reason})",
+                    task_id=task.id,
+                    reason=plan.failed.reason,
+                )
+            return _Atomic(f"the model could not split it ({plan.failed.reason}): {plan.failed.detail}", is_unusual=True)
+        if plan.atomic:
+            return _Atomic("splitting it helps nothing")
+        if len(plan.tasks) == 1 and is_restatement(plan.tasks[0].content, task.content):
+            return _Atomic("its only subtask would have been itself")
+        return plan
+
+    async def _attach(self, task: Task, verdict: Plan | _Atomic, recorder: Recorder) -> int:
+        if isinstance(verdict, _Atomic):
+            if verdict.is_unusual:
+                recorder.put(EventType.WARNING, task, message=f"task {task.id} is not split: {verdict.why}")
+            await recorder.commit(EventType.PLAN_ATOMIC, task, TaskChanged.of(task), why=verdict.why)
+            return 0
+        children = tasks_of_plan(task, verdict)
+        task.add_subtasks(children)
+        await recorder.commit(
+            EventType.PLAN_ATTACHED,
+            task,
+            *map(TaskAdded.of, children),
+            TaskChanged.of(task),
+            subtasks=[child.id for child in children],
+        )
+        return len(children)

@@ -1,0 +1,74 @@
+"""Writes what a run does: changes go to the store, and events to the store and the bus, in one numbered order.
+
+An event that waits for the disk holds back the ones behind it, so that listeners get them by number too.
+"""
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ramify.tasks import Task
+
+from .events import Event, EventBus, EventType
+from .store.changes import EventHappened, TaskChanged
+
+if TYPE_CHECKING:
+    from .store import Change, RunWriter
+
+
+@dataclass(slots=True)
+class _Pending:
+    event: Event
+    may_be_told: bool
+
+
+class Recorder:
+    """The pen of one run.
+
+    Args:
+        writer: where changes go.
+        bus: who is told.
+    """
+
+    def __init__(self, writer: "RunWriter", bus: EventBus) -> None:
+        self.writer = writer
+        self.bus = bus
+        self._pending: deque[_Pending] = deque()
+
+    def put(self, kind: EventType, task: Task | None = None, *changes: "Change", **data: Any) -> None:
+        """Queue `changes` and an event without waiting for the disk."""
+        event = self._event(kind, task, data)
+        self.writer.put(*changes, EventHappened.of(event))
+        self._pending.append(_Pending(event, may_be_told=True))
+        self._tell()
+
+    async def commit(self, kind: EventType, task: Task | None = None, *changes: "Change", **data: Any) -> None:
+        """Write `changes` and an event; tell who listens once they are on disk.
+
+        Raises:
+            StoreError: if they could not be written.
+            LeaseError: if another process has taken the run over.
+        """
+        event = self._event(kind, task, data)
+        pending = _Pending(event, may_be_told=False)
+        self._pending.append(pending)
+        await self.writer.commit(*changes, EventHappened.of(event))
+        pending.may_be_told = True
+        self._tell()
+
+    def changed(self, kind: EventType, task: Task, **data: Any) -> None:
+        """Queue the present state of `task` with an event."""
+        self.put(kind, task, TaskChanged.of(task), **data)
+
+    async def commit_changed(self, kind: EventType, task: Task, **data: Any) -> None:
+        """Write the present state of `task` with an event."""
+        await self.commit(kind, task, TaskChanged.of(task), **data)
+
+    def _tell(self) -> None:
+        while self._pending and self._pending[0].may_be_told:
+            self.bus.publish(self._pending.popleft().event)
+
+    def _event(self, kind: EventType, task: Task | None, data: dict[str, Any]) -> Event:
+        task_id = None if task is None else task.id
+        return Event(seq=self.writer.next_seq(), at=time.time(), type=kind, task_id=task_id, data=data)

@@ -1,0 +1,194 @@
+"""The run loop: ready, start, finish. It asks the scheduler what may run, has it done, and writes what came of it.
+
+A result is on disk before any dependent starts and before its event is published. Nothing is polled: a worker sleeps
+until a task becomes ready, the run stops, or there is nothing left to do.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from ramify.tasks import Scheduler, Task, TaskState
+
+from .errors import LeaseError, LimitError, ModelError, NoModelError, RamifyError, RunError, StoreError, WaitingError
+from .events import EventType
+from .failpoints import failpoint
+from .recorder import Recorder
+from .retry import stops_run
+from .store.records import RunStatus
+from .together import together
+from .work import Outcome, Work
+
+_log = logging.getLogger("ramify.run")
+
+OnError = Literal["continue", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        status: one of the statuses of a run; "done" if the root was answered.
+        error: why it was not; None if it was.
+        cause: the error behind it, if there is one.
+    """
+
+    status: RunStatus
+    error: str | None = None
+    cause: Exception | None = None
+
+
+class RunLoop:
+    """Runs the tasks of one tree until nothing is left that can run.
+
+    Args:
+        root: the tree; nothing in it is RUNNING.
+        work: does a task.
+        recorder: writes what came of it.
+        jobs: tasks that run at the same time.
+        on_error: whether other tasks go on when one has failed, or nothing new is started.
+    """
+
+    def __init__(self, root: Task, work: Work, recorder: Recorder, *, jobs: int, on_error: OnError = "continue") -> None:
+        self._root = root
+        self._work = work
+        self._recorder = recorder
+        self._jobs = jobs
+        self._on_error = on_error
+        self._scheduler = Scheduler(root)
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._performing: dict[Task, asyncio.Task[None]] = {}
+        self._active = 0
+        self._is_stopping = False
+        self._is_cancelling = False
+        self._ending: Ending | None = None
+
+    async def run(self) -> Ending:
+        """Run what can be run, and say how it ended.
+
+        Raises:
+            StoreError: if the store cannot be written; the run can be resumed.
+            LeaseError: if another process has taken the run over.
+        """
+        await together(self._worker() for _ in range(min(self._jobs, self._scheduler.unfinished)))
+        return self._ending or await self._settle()
+
+    def stop(self, ending: Ending, *, cancel: bool = False) -> None:
+        """Start nothing more; what runs is finished, or, with `cancel`, released. The first stop says how it ended."""
+        if self._ending is None:
+            self._ending = ending
+            self._recorder.put(EventType.RUN_STOPPING, why=ending.error or ending.status)
+        self._is_stopping = True
+        self._wake(len(self._idle))
+        if cancel:
+            self._is_cancelling = True
+            for job in self._performing.values():
+                job.cancel()
+
+    async def _worker(self) -> None:
+        while True:
+            task = None if self._is_stopping else self._scheduler.pop()
+            if task is not None:
+                self._active += 1
+                await self._run_one(task)
+                self._active -= 1
+            elif self._is_stopping or not self._active:
+                self._wake(len(self._idle))
+                return
+            else:
+                woken = asyncio.get_running_loop().create_future()
+                self._idle.append(woken)
+                await woken
+
+    async def _run_one(self, task: Task) -> None:
+        task.move(TaskState.RUNNING)
+        doing = "execute" if task.is_leaf else "compose"
+        self._recorder.changed(EventType.TASK_STARTED, task, attempt=task.attempts + 1, doing=doing)
+        outcome = await self._perform(task)
+        if outcome is None:
+            task.move(TaskState.OPEN)
+            self._recorder.changed(EventType.TASK_RELEASED, task, why="the run is stopping")
+        elif isinstance(outcome, Exception):
+            await self._fail(task, outcome)
+        else:
+            task.result, task.output, task.error = outcome.text, outcome.output, None
+            task.attempts += 1
+            task.move(TaskState.DONE)
+            await self._recorder.commit_changed(EventType.TASK_DONE, task)
+            failpoint("after-done-commit")
+            self._scheduler.finished(task)
+            self._wake(self._scheduler.ready)
+
+    async def _perform(self, task: Task) -> Outcome | Exception | None:
+        """Return what came of `task`, why it failed, or None if it has to be done again later."""
+        job = cast("asyncio.Task[None]", asyncio.current_task())
+        self._performing[task] = job
+        try:
+            return await self._work.perform(task)
+        except asyncio.CancelledError:
+            if not self._is_cancelling:
+                raise
+            job.uncancel()
+            return None
+        except (StoreError, LeaseError):
+            raise
+        except Exception as error:
+            ending = ending_of(error)
+            if ending is None:
+                return error
+            self.stop(ending)
+            return None
+        finally:
+            del self._performing[task]
+
+    async def _fail(self, task: Task, error: Exception) -> None:
+        if not isinstance(error, RamifyError):
+            _log.warning("task %s failed", task.id, exc_info=error)
+        task.error = error_text(error)
+        task.move(TaskState.FAILED)
+        await self._recorder.commit_changed(EventType.TASK_FAILED, task, error=task.error)
+        if self._on_error == "stop":
+            self._is_stopping = True
+        self._wake(self._scheduler.ready)
+
+    async def _settle(self) -> Ending:
+        """Say how the run ended when nothing is left that can run; ancestors of failed tasks have failed too."""
+        if self._root.state is TaskState.DONE:
+            return Ending("done")
+        failed = [task for task in self._root.walk() if task.state is TaskState.FAILED]
+        if not failed:
+            waiting = ", ".join(task.id for task in self._scheduler.held_up()[:5])
+            raise RunError(f"nothing can run, and nothing has failed; these tasks wait: {waiting}")
+        for task in failed:
+            for above in task.ancestors():
+                if above.state is not TaskState.OPEN:
+                    break
+                above.error = f"subtask {task.id} failed: {task.error}"
+                above.move(TaskState.FAILED)
+                self._recorder.changed(EventType.TASK_FAILED, above, error=above.error)
+        return Ending("failed", self._root.error or f"task {failed[0].id} failed: {failed[0].error}")
+
+    def _wake(self, count: int) -> None:
+        for _ in range(min(count, len(self._idle))):
+            woken = self._idle.popleft()
+            if not woken.done():
+                woken.set_result(None)
+
+
+def ending_of(error: Exception) -> Ending | None:
+    """Return how a run ends that meets `error` in a task; None if only the task fails."""
+    if isinstance(error, WaitingError):
+        return Ending("waiting", str(error), error)
+    if isinstance(error, LimitError | NoModelError) or (isinstance(error, ModelError) and stops_run(error.kind)):
+        return Ending("stopped", str(error), error)
+    return None
+
+
+def error_text(error: Exception) -> str:
+    """Return what went wrong, in one text; what is not ours is named by its class."""
+    if isinstance(error, RamifyError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

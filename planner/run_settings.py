@@ -1,0 +1,92 @@
+"""What a run was started with and is resumed with; it is stored with the run, so no key ever goes in."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ramify.prompts import Examples, PromptLibrary
+from ramify.tasks import TaskConfig
+
+from .agent import Agent, Asking
+from .budget import RunLimits
+from .models.protocol import Sampling
+from .plan import PlanLimits
+from .run import OnError
+from .work import DEFAULTS
+
+
+class AgentSettings(BaseModel):
+    """An agent, as data; see `Agent` and `Asking` for the meanings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str | None = None
+    base_url: str | None = None
+    role_name: str = "assistant"
+    prompts: str | None = None
+    system: str | None = None
+    language: str | None = None
+    examples: Examples = "few"
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    timeout_s: float | None = 600.0
+
+    @classmethod
+    def of(cls, agent: Agent) -> "AgentSettings":
+        """Describe `agent`; its key is left out."""
+        asking = agent.asking
+        return cls(
+            model=agent.model.name,
+            base_url=agent.base_url,
+            role_name=agent.role_name,
+            prompts=str(agent.prompts.folder) if agent.prompts.folder else None,
+            system=asking.system,
+            language=asking.language,
+            examples=asking.examples,
+            sampling=asking.sampling.given(),
+            timeout_s=asking.timeout_s,
+        )
+
+    def make(self, *, api_key: str | None = None) -> Agent:
+        """Return the agent that this describes."""
+        sampling = dict(self.sampling)
+        if sampling.get("stop") is not None:
+            sampling["stop"] = tuple(sampling["stop"])
+        asking = Asking(
+            system=self.system,
+            language=self.language,
+            examples=self.examples,
+            sampling=Sampling(**sampling),
+            timeout_s=self.timeout_s,
+        )
+        return Agent(
+            self.model,
+            role_name=self.role_name,
+            prompts=PromptLibrary(self.prompts),
+            base_url=self.base_url,
+            api_key=api_key,
+            asking=asking,
+        )
+
+
+class RunSettings(BaseModel):
+    """How a run runs.
+
+    Attributes:
+        agent: who answers; None if no task needs a model.
+        plan: how the goal is split before anything runs; None if the tree is run as it is given.
+        stops_when_planned: whether the run ends once its plan is complete, until it is resumed.
+        jobs: tasks that run at the same time.
+        on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
+        limits: what the whole run may take.
+        defaults: the limits of tasks that say nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: AgentSettings | None = None
+    plan: PlanLimits | None = None
+    stops_when_planned: bool = False
+    jobs: int = Field(default=8, ge=1)
+    on_error: OnError = "continue"
+    limits: RunLimits = RunLimits()
+    defaults: TaskConfig = DEFAULTS

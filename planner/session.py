@@ -1,0 +1,199 @@
+"""One run in one process, from taking the lease to giving it back: release, plan, run, save."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ramify.tasks import Task, TaskState, Usage
+
+from .agent import Agent
+from .asking import Asker
+from .budget import Budget, Configs
+from .calls import Caller
+from .errors import LeaseError, LimitError, PlannerError, StoreError
+from .events import EventBus, EventType
+from .models.protocol import ModelReply
+from .outage import OutageGate
+from .plan import Planner
+from .recorder import Recorder
+from .run import Ending, RunLoop, ending_of, error_text
+from .run_settings import RunSettings
+from .store import Store, WriterEvents
+from .store.changes import RunChanged, TaskChanged
+from .store.records import CallRecord, RunRecord
+from .work import PythonWorker, Work
+
+RUNNING_PHASE = "running"
+"""The phase of a run whose plan is complete."""
+
+
+@dataclass(kw_only=True)
+class Session:
+    """What one process needs to carry a run on.
+
+    Attributes:
+        store: where the run is.
+        record: the run, as the store has it.
+        root: its tree.
+        agent: who answers.
+        settings: how it runs.
+        workers: Python functions by task type.
+        bus: who is told.
+    """
+
+    store: Store
+    record: RunRecord
+    root: Task
+    agent: Agent
+    settings: RunSettings
+    workers: Mapping[str, PythonWorker] = field(default_factory=dict)
+    bus: EventBus = field(default_factory=EventBus)
+    _loop: RunLoop | None = None
+    _planner: Planner | None = None
+    _planning: "asyncio.Task[None] | None" = None
+    _early: Ending | None = None
+
+    async def drive(self, *, resumed: bool) -> Ending:
+        """Carry the run on until it ends, and say how; whatever happens, what was done is on disk.
+
+        Raises:
+            LeaseError: if another process holds the run, or has taken it over.
+            StoreError: if the store cannot be written.
+        """
+        loop = asyncio.get_running_loop()
+        events = WriterEvents(
+            on_cancel=lambda: loop.call_soon_threadsafe(self._cancelled),
+            on_waiting=lambda why: loop.call_soon_threadsafe(self._waits, why),
+        )
+        writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
+        self._recorder = Recorder(writer, self.bus)
+        timer = self._set_timer(loop)
+        body = asyncio.ensure_future(self._body(resumed=resumed))
+        ending = Ending("interrupted", "the process that ran it was ended")
+        try:
+            ending = await asyncio.shield(body)
+        except asyncio.CancelledError:
+            self.stop(Ending("interrupted", "it was interrupted"), cancel=True)
+            ending = await body
+            raise
+        except PlannerError as error:
+            ending = Ending("interrupted", error_text(error), error)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await self._close(ending)
+        return ending
+
+    def stop(self, ending: Ending, *, cancel: bool = False) -> None:
+        """Start nothing more; with `cancel`, do not wait for what is being done either."""
+        if self._loop is not None:
+            self._loop.stop(ending, cancel=cancel)
+            return
+        self._early = self._early or ending
+        if self._planner is not None:
+            self._planner.stop()
+        if self._planning is not None and cancel:
+            self._planning.cancel()
+
+    async def _body(self, *, resumed: bool) -> Ending:
+        recorder = self._recorder
+        recorder.put(EventType.RUN_STARTED, None, RunChanged.of(status="running", error=None), resumed=resumed)
+        recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
+        self._release_interrupted()
+        self._count_usage(recorded)
+        configs = Configs(self.settings.defaults)
+        budget = Budget(self.root, self.settings.limits)
+        gate = OutageGate(
+            max_wait_s=self.settings.limits.max_wait_seconds,
+            base_s=configs.of(self.root).retry_delay_seconds or 0.0,
+            on_waiting=self._waits,
+        )
+        caller = Caller(self.agent.model, recorder, budget, gate, recorded=recorded)
+        asker = Asker(self.agent, caller, nonce_seed=self.record.nonce_seed)
+        ending = await self._plan(asker, configs)
+        if ending is None:
+            work = Work(self.root, asker, recorder, configs, workers=self.workers)
+            self._loop = RunLoop(
+                self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error
+            )
+            ending = await self._loop.run()
+        return ending
+
+    async def _plan(self, asker: Asker, configs: Configs) -> Ending | None:
+        """Complete the plan; return how the run ends if that cannot be done, else None."""
+        if self.settings.plan is None or self.record.phase == RUNNING_PHASE:
+            return self._early
+        if self._early is not None:
+            return self._early
+        self._planner = Planner(self.settings.plan)
+        self._planning = asyncio.ensure_future(
+            self._planner.plan(self.root, asker, self._recorder, configs, jobs=self.settings.jobs)
+        )
+        try:
+            await self._planning
+        except asyncio.CancelledError:
+            if self._early is None:
+                raise
+            return self._early
+        except (StoreError, LeaseError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the model's boundary: a plan that cannot be made ends the run
+            return ending_of(error) or self._fail_root(error)
+        finally:
+            self._planner = self._planning = None
+        if self._early is not None:
+            return self._early
+        tasks = sum(1 for _ in self.root.walk())
+        await self._recorder.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
+        if self.settings.stops_when_planned:
+            return self._early or Ending("waiting", f"the plan is complete; `ramify resume {self.record.id}` runs it")
+        return self._early
+
+    def _fail_root(self, error: Exception) -> Ending:
+        self.root.error = error_text(error)
+        self.root.move(TaskState.FAILED)
+        self._recorder.changed(EventType.TASK_FAILED, self.root, error=self.root.error)
+        return Ending("failed", self.root.error, error)
+
+    def _release_interrupted(self) -> None:
+        for task in self.root.walk():
+            if task.state is TaskState.RUNNING:
+                task.move(TaskState.OPEN)
+                self._recorder.changed(EventType.TASK_RELEASED, task, why="its run was interrupted")
+
+    def _count_usage(self, recorded: list[CallRecord]) -> None:
+        """Let each task have used what the journal says, as a reply may have been written and its task not."""
+        used: dict[str, Usage] = {}
+        for call in recorded:
+            used[call.key.task_id] = used.get(call.key.task_id, Usage()) + ModelReply.from_data(call.reply).usage()
+        for task_id, usage in used.items():
+            self.root.find(task_id).usage = usage
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+        seconds = self.settings.limits.max_seconds
+        if seconds is None:
+            return None
+        error = LimitError(f"the run has reached max_seconds = {seconds:g}", limit="max_seconds")
+        return loop.call_later(seconds, lambda: self.stop(Ending("stopped", str(error), error), cancel=True))
+
+    def _cancelled(self) -> None:
+        self.stop(Ending("cancelled", "it was cancelled"), cancel=True)
+
+    def _waits(self, why: str, delay_s: float = 0.0) -> None:
+        self._recorder.put(EventType.RUN_WAITING, why=why, delay_s=round(delay_s, 3))
+
+    async def _close(self, ending: Ending) -> None:
+        usage = sum((task.usage for task in self.root.walk()), Usage())
+        over = RunChanged.of(
+            status=ending.status,
+            error=ending.error,
+            usage=usage,
+            finished_at=time.time() if ending.status in {"done", "failed"} else None,
+            is_cancel_requested=False,
+        )
+        try:
+            self._recorder.put(EventType.RUN_FINISHED, None, over, status=ending.status)
+        finally:
+            await asyncio.to_thread(self._recorder.writer.close)

@@ -1,0 +1,65 @@
+"""A run that is made to be killed: it logs every body and call that it starts, and does the same every time.
+
+    python tests/crash_program.py start|resume STORE LOG GOAL     (with a run id for resume)
+
+The goal is of `made_up_goals.py`; the model is scripted, answers after a few milliseconds, and appends a line to LOG
+when a call starts and another when its answer is handed over. A line is written by one system call, so a kill leaves
+whole lines.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from made_up_goals import answer
+from ramify.planner import Agent, Executor, PlanLimits
+from ramify.planner.api import make_root
+from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.testing import ScriptedModel
+
+JOBS = 6
+LATENCY_S = 0.008
+
+
+class Log:
+    """Appends lines that survive a kill."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def write(self, *words: object) -> None:
+        """Write one line."""
+        os.write(self._file, (" ".join(map(str, words)) + "\n").encode())
+
+
+def model_of(log: Log) -> ScriptedModel:
+    """Return the model: it answers any prompt about a made-up goal."""
+
+    async def reply(request: ModelRequest) -> str:
+        log.write("call", os.getpid(), request.purpose, request.task_id)
+        await asyncio.sleep(LATENCY_S * random.random() * 2)  # noqa: S311 - a delay
+        log.write("reply", os.getpid(), request.purpose, request.task_id)
+        return answer(*(message["content"] for message in request.messages))
+
+    return ScriptedModel(reply, cost_usd=0.01)
+
+
+def main(command: str, store: str, log_path: str, goal_or_id: str) -> int:
+    """Start or resume the run; 0 if it is done."""
+    log = Log(log_path)
+    agent = Agent(model_of(log))
+    if command == "start":
+        executor = Executor(agent, jobs=JOBS, store=store, plan=PlanLimits(max_depth=6, max_children=20))
+        run = executor.run(make_root(goal_or_id, []))
+    else:
+        run = Executor.resume(store, goal_or_id, agent=agent)
+    print(run.status, run.id)
+    return 0 if run.status == "done" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""The short form of the crash test, the lease between processes, and a cancel that survives a kill."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ramify.planner import Executor
+from ramify.planner.errors import LeaseError
+from ramify.planner.store import Store
+from ramify.planner.testing import ScriptedModel
+
+from .crash import PROGRAM, RUN_POINTS, CrashTest, crash, wide_goal
+
+
+@pytest.mark.parametrize("point", RUN_POINTS)
+def test_a_kill_at_every_named_point_loses_nothing(tmp_path: Path, point: str) -> None:
+    test = CrashTest(str(tmp_path / "runs.db"), tmp_path, wide_goal(2, 3))
+    for passing in (1, 2):
+        assert not test.kill_at(point, passing), f"{point} was not passed {passing} times"
+    test.finish()
+    assert test.kills == 2
+
+
+def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
+    tests = crash(str(tmp_path / "runs.db"), tmp_path, kills=8, seed=7, goal=wide_goal(3, 4))
+    assert sum(test.kills for test in tests) == 8
+
+
+def started(tmp_path: Path, goal: str) -> "tuple[subprocess.Popen[str], str]":
+    """Start the program and return it, with the run's id, once it works."""
+    store, log = tmp_path / "runs.db", tmp_path / "log"
+    process = subprocess.Popen([sys.executable, str(PROGRAM), "start", str(store), str(log), goal], stdout=subprocess.PIPE, text=True)
+    while not log.exists() or not log.read_text():
+        time.sleep(0.01)
+    with Store.open(store) as opened:
+        return process, opened.last_run().id
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path: Path) -> None:
+    process, run_id = started(tmp_path, wide_goal(40, 6))
+    try:
+        with pytest.raises(LeaseError, match=str(process.pid)):
+            Executor.resume(tmp_path / "runs.db", run_id, agent=ScriptedModel({}))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_cancel_from_outside_stops_a_run_within_two_seconds_and_survives_a_kill(tmp_path: Path) -> None:
+    process, run_id = started(tmp_path, wide_goal(40, 6))
+    with Store.open(tmp_path / "runs.db") as store:
+        store.request_cancel(run_id)
+        began = time.monotonic()
+        process.communicate(timeout=30)
+        assert time.monotonic() - began < 4  # two seconds, and the end of a process on a busy machine
+        assert store.find_run(run_id).status == "cancelled"

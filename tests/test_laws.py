@@ -1,0 +1,175 @@
+"""The laws of the house: imports run one way, heavy packages stay where they belong, the wheel holds what the tree holds."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
+HEAVY = {
+    "litellm": "planner/models/litellm.py",
+    "sqlmodel": "planner/store/",
+    "sqlalchemy": "planner/store/",
+    "typer": "planner/cli/",
+    "graphviz": "planner/export/",
+    "rich": "planner/progress/",
+    "networkx": "tasks/graph.py",
+    "jinja2": "prompts/jinja.py",
+    "yaml": "tasks/plan_yaml.py",
+    "pydantic_settings": "planner/settings.py",
+}
+MAY_IMPORT_HEAVY_AT_ONCE = ("planner/store/", "planner/cli/", "planner/progress/", "prompts/jinja.py")
+"""Files that are themselves imported only when they are needed."""
+
+
+def sources() -> list[Path]:
+    return sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """Yield (module, relative level, whether it happens when the file is imported)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    in_function = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        at_once = id(node) not in typing_only and id(node) not in in_function
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0, at_once) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level, at_once
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    folder = path.relative_to(ROOT).parts[0]
+    allowed = FOLDERS[: FOLDERS.index(folder) + 1]
+    for module, level, _ in imports(path):
+        depth = len(path.relative_to(ROOT).parts) - 1
+        assert level <= depth, f"a relative import leaves the folder: {module}"
+        parts = module.split(".")
+        assert parts[0] not in FOLDERS or level, f"{module} is imported under its bare name"
+        if parts[0] == "ramify":
+            assert parts[1] in allowed, f"{folder} must not know {module}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    for module, level, at_once in imports(path):
+        top = module.split(".")[0]
+        if level or top not in HEAVY:
+            continue
+        assert name.startswith(HEAVY[top]), f"{top} belongs into {HEAVY[top]}"
+        assert not at_once or name.startswith(MAY_IMPORT_HEAVY_AT_ONCE), f"{top} is imported before it is needed"
+
+
+def test_tasks_know_no_loop_no_store_and_no_terminal() -> None:
+    for path in sorted((ROOT / "tasks").rglob("*.py")) + sorted((ROOT / "prompts").rglob("*.py")):
+        tops = {module.split(".")[0] for module, level, _ in imports(path) if not level}
+        assert not tops & {"asyncio", "sqlite3", "litellm", "rich", "typer"}, path.name
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_says_first_which_rule_it_owns(path: Path) -> None:
+    doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert doc
+    assert len(doc.splitlines()[0]) > 20
+
+
+def test_the_root_holds_what_was_agreed() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tops = {file.split("/")[0] for file in files}
+    assert {top for top in tops if not top.startswith(".")} <= {
+        "pyproject.toml", "README.md", "Makefile", "planner", "tasks", "prompts", "tests", "examples", "benchmarks",
+        "docs",
+    }  # fmt: skip
+    assert not {"uv.lock", "poetry.lock", "package-lock.json"} & set(files)
+
+
+def test_the_error_tree_in_the_docstring_is_the_error_tree() -> None:
+    import ramify.planner.errors
+    import ramify.prompts.errors
+    import ramify.tasks.errors
+
+    drawn: dict[str, str | None] = {}
+    above: list[tuple[int, str]] = []
+    for line in (ramify.prompts.errors.__doc__ or "").splitlines():
+        if (found := re.match(r"^([ |]*)(?:\+-- )?([A-Z]\w+)", line)) and found[2].endswith("Error"):
+            indent = len(found[1])
+            above = [entry for entry in above if entry[0] < indent]
+            drawn[found[2]] = above[-1][1] if above else None
+            above.append((indent, found[2]))
+    real: dict[str, str | None] = {"RamifyError": None}
+    for module in (ramify.prompts.errors, ramify.tasks.errors, ramify.planner.errors):
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, ramify.prompts.errors.RamifyError) and value.__bases__[0] is not Exception:
+                real[value.__name__] = value.__bases__[0].__name__
+    assert drawn == real
+
+
+def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
+    tracked = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    copy = tmp_path / "source"
+    for name in [*tracked, "pyproject.toml", "README.md"]:
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(copy)]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert held == {f"ramify/{name}" for name in tracked}
+
+
+def test_every_package_is_listed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = {f"ramify.{'.'.join(path.parent.relative_to(ROOT).parts)}" for path in sources()}
+    assert set(listed) == there
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_bare_import_is_refused(folder: str) -> None:
+    code = f"import {folder}"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f"ImportError: import ramify.{folder} instead of {folder}" in found.stderr
+
+
+def test_a_users_own_modules_break_nothing(tmp_path: Path) -> None:
+    for name in ("tasks", "prompts", "planner", "ramify_tasks"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module was imported')\n")
+    code = "import ramify.tasks, ramify.prompts, ramify.planner; from ramify.planner import solve; print(ramify.tasks.Task(content='fine').content)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("fine\n", "")
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys, ramify.tasks, ramify.planner; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(found.stdout.split()) & set(HEAVY)
+
+
+def test_no_text_names_a_machine_or_a_registry() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    forbidden = re.compile(r"files\.pythonhosted|pypi\.org/simple|/root/|index-url = |--find-links")
+    for name in files:
+        path = ROOT / name
+        if path.suffix in {".png", ".pdf"} or name == "tests/test_laws.py":
+            continue
+        assert not forbidden.search(path.read_text(encoding="utf-8", errors="replace")), name
