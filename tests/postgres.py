@@ -52,6 +52,11 @@ class PostgresServer:
         """Stop it at once: connections break, as when a server dies."""
         self._run("pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
 
+    def start_again(self) -> None:
+        """Start it if a test has left it stopped."""
+        if not (self._data / "postmaster.pid").exists():
+            self.start()
+
     def new_database(self, *, password: str = "") -> str:
         """Make an empty database, and return its URL."""
         name = f"runs{next(self._numbers)}"

@@ -115,6 +115,15 @@ class Database:
         with self.explained(), self.engine.connect() as connection:
             connection.execution_options(**alone).exec_driver_sql(sql).close()
 
+    def keep_log(self) -> None:
+        """Have SQLite write ahead, so that readers and the writer do not wait for each other; the file remembers it.
+
+        Raises:
+            StoreError: if the file cannot be written.
+        """
+        if self.is_sqlite:
+            self.execute_alone("PRAGMA journal_mode=WAL")
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -128,7 +137,7 @@ def _sqlite_engine(place: Place, synchronous: Synchronous, lock_wait_s: float) -
         ),
         hide_parameters=True,
     )
-    pragmas = ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON")
+    pragmas = (f"synchronous={synchronous}", "foreign_keys=ON")
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

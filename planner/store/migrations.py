@@ -44,10 +44,11 @@ def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = ST
     newest = steps[-1].version if steps else FIRST_VERSION
     with database.reading() as connection:
         version = _version(database, connection)
-    if version == newest:
-        return
     if version is None and not create:
         raise StoreError(f"there is no store at {database.place}; check where it is, or start a run to make one")
+    database.keep_log()
+    if version == newest:
+        return
     with database.changing() as connection:
         if not database.is_sqlite:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
