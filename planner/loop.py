@@ -1,0 +1,171 @@
+"""The one long-lived event loop of the process: in a thread of its own, shared by sync callers and by models."""
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from .errors import UsageError
+
+T = TypeVar("T")
+
+_END = object()
+
+
+class _Background:
+    """A loop in a daemon thread, and what has to be awaited before it is closed."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.closers: list[Callable[[], Awaitable[None]]] = []
+        self._thread = threading.Thread(target=self.loop.run_forever, name="ramify-loop", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for closer in reversed(self.closers):
+            await closer()
+        await self.loop.shutdown_asyncgens()
+        await self.loop.shutdown_default_executor()
+
+
+_lock = threading.Lock()
+_background: _Background | None = None
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """Return the background loop; it is started at the first call and closed when the process ends."""
+    return _started().loop
+
+
+def close_background_loop() -> None:
+    """Cancel what runs on the background loop, let go of its connections, and end it; the next use starts a new one."""
+    global _background
+    with _lock:
+        background, _background = _background, None
+    if background is not None:
+        background.close()
+
+
+def before_close(closer: Callable[[], Awaitable[None]]) -> None:
+    """Have `closer` awaited on the background loop before it is closed; once, however often it is said."""
+    closers = _started().closers
+    if closer in closers:
+        return
+    closers.append(closer)
+    # Exit functions run last in, first out: ours has to come before those of the library that `closer` cleans up.
+    atexit.unregister(close_background_loop)
+    atexit.register(close_background_loop)
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on the background loop and wait for it; works where another loop is running too, as in notebooks.
+
+    When the wait is interrupted (Ctrl-C), `work` is cancelled and given the time to end before the interruption goes
+    on; a second interruption does not wait.
+
+    Raises:
+        UsageError: if it is called on the background loop itself, which would wait for itself for ever.
+    """
+    loop = background_loop()
+    if _is_running_on(loop):
+        work.close()
+        raise UsageError("a sync call was made inside Ramify's own event loop; await the async form instead")
+    ended: concurrent.futures.Future[T] = concurrent.futures.Future()
+    tasks: list[asyncio.Task[T]] = []
+    loop.call_soon_threadsafe(_start, work, tasks, ended)
+    try:
+        return ended.result()
+    except KeyboardInterrupt:
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+        concurrent.futures.wait([ended])
+        raise
+
+
+async def on_background_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` on the background loop, from whatever loop this is; a cancellation is carried over."""
+    loop = background_loop()
+    if _is_running_on(loop):
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+async def stream_on_background_loop(source: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    """Iterate over `source()` on the background loop, from whatever loop this is; leaving early cancels it there."""
+    loop, here = background_loop(), asyncio.get_running_loop()
+    if loop is here:
+        async with aclosing(source()) as items:
+            async for item in items:
+                yield item
+        return
+    arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(source()) as items:
+                async for item in items:
+                    here.call_soon_threadsafe(arrived.put_nowait, item)
+        finally:
+            here.call_soon_threadsafe(arrived.put_nowait, _END)
+
+    pumping = asyncio.run_coroutine_threadsafe(pump(), loop)
+    try:
+        while (item := await arrived.get()) is not _END:
+            yield item
+        await asyncio.wrap_future(pumping)
+    finally:
+        pumping.cancel()
+
+
+def _started() -> _Background:
+    global _background  # noqa: PLW0603 - the loop belongs to the process
+    with _lock:
+        if _background is None:
+            _background = _Background()
+        return _background
+
+
+def _is_running_on(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def _start(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[T]], ended: concurrent.futures.Future[T]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.append(task)
+    task.add_done_callback(lambda done: _copy(done, ended))
+
+
+def _copy(task: asyncio.Task[T], ended: concurrent.futures.Future[T]) -> None:
+    if task.cancelled():
+        ended.set_exception(asyncio.CancelledError())
+    elif (error := task.exception()) is not None:
+        ended.set_exception(error)
+    else:
+        ended.set_result(task.result())
+
+
+def _forget() -> None:
+    # A forked child has the memory but not the thread.
+    global _background, _lock
+    _background, _lock = None, threading.Lock()
+
+
+atexit.register(close_background_loop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
