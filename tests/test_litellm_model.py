@@ -1,0 +1,399 @@
+"""Real HTTP through litellm, against the local server; the faults are the table of `ramify.planner.retry`."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ramify.planner.errors import ModelError
+from ramify.planner.loop import background_loop, close_background_loop, run_sync
+from ramify.planner.models.litellm import LiteLLMModel, Timeouts, key_to_send
+from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
+from ramify.planner.models.secrets import hide_keys
+
+from .openai_server import Answer, Fault, FaultKind, OpenAIServer
+
+WORDS = "The answer is forty-two, as far as anybody knows."
+REQUEST = ModelRequest(
+    purpose="execute",
+    task_id="0.1",
+    messages=({"role": "system", "content": "Answer."}, {"role": "user", "content": "What is the answer?"}),
+)
+QUICK = Timeouts(connect_s=2, first_word_s=0.3, stall_s=0.3, whole_s=0.6)
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer(lambda _: WORDS) as running:
+        yield running
+
+
+def model_at(server: OpenAIServer, **options: Any) -> LiteLLMModel:
+    return LiteLLMModel("test-model", base_url=server.base_url, **options)
+
+
+def complete(model: Model, request: ModelRequest = REQUEST) -> ModelReply:
+    return run_sync(model.complete(request))
+
+
+async def pieces_of(model: Model, request: ModelRequest = REQUEST) -> list[str | ModelReply]:
+    return [piece async for piece in model.stream(request)]
+
+
+def ask(model: Model, *, streamed: bool) -> ModelReply:
+    if not streamed:
+        return complete(model)
+    reply = run_sync(pieces_of(model))[-1]
+    assert isinstance(reply, ModelReply)
+    return reply
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_reply_carries_words_tokens_latency_and_who_said_it(server: OpenAIServer, *, streamed: bool) -> None:
+    reply = ask(model_at(server), streamed=streamed)
+    assert (reply.text, reply.model, reply.finish_reason) == (WORDS, "test-model", "stop")
+    assert (reply.input_tokens, reply.output_tokens) == (5, 9)
+    assert 0 < reply.latency_s < 5
+
+
+def test_a_stream_gives_the_words_in_order_and_the_whole_reply_once_at_the_end(server: OpenAIServer) -> None:
+    *pieces, reply = run_sync(pieces_of(model_at(server)))
+    assert len(pieces) > 2
+    assert "".join(str(piece) for piece in pieces) == WORDS
+    assert isinstance(reply, ModelReply)
+    assert reply.text == WORDS
+
+
+def test_the_model_keeps_the_protocol() -> None:
+    model = LiteLLMModel("gpt-5-mini")
+    assert isinstance(model, Model)
+    assert (model.name, model.maker, model.is_language_model) == ("gpt-5-mini", "gpt-5-mini", True)
+
+
+@pytest.mark.parametrize("name", ["test-model", "openai/test-model"])
+def test_a_local_server_needs_no_key_and_no_provider_in_the_name(server: OpenAIServer, name: str) -> None:
+    complete(LiteLLMModel(name, base_url=server.base_url))
+    assert server.chats[0].body["model"] == "test-model"
+    assert server.chats[0].headers["authorization"] == "Bearer no-key"
+
+
+def test_a_name_with_a_slash_reaches_a_local_server_whole(server: OpenAIServer) -> None:
+    complete(LiteLLMModel("Qwen/Qwen3-8B", base_url=server.base_url))
+    assert server.chats[0].body["model"] == "Qwen/Qwen3-8B"
+
+
+def test_what_is_not_set_is_not_sent(server: OpenAIServer) -> None:
+    complete(model_at(server))
+    assert set(server.chats[0].body) == {"model", "messages"}
+
+
+def test_sampling_settings_are_sent_as_they_are_set(server: OpenAIServer) -> None:
+    sampling = Sampling(temperature=0.5, top_p=0.9, max_output_tokens=50, seed=7, stop=("END",), reasoning_effort="low")
+    complete(model_at(server), replace(REQUEST, sampling=sampling))
+    sent = {name: value for name, value in server.chats[0].body.items() if name not in {"model", "messages"}}
+    assert sent == {
+        "temperature": 0.5, "top_p": 0.9, "max_tokens": 50, "seed": 7, "stop": ["END"], "reasoning_effort": "low",
+    }  # fmt: skip
+
+
+def test_a_schema_is_sent_as_the_format_of_the_reply(server: OpenAIServer) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    complete(model_at(server), replace(REQUEST, schema=schema))
+    form = server.chats[0].body["response_format"]
+    assert (form["type"], form["json_schema"]["schema"]) == ("json_schema", schema)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_calls_of_tools_arrive_whole(*, streamed: bool) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    answer = Answer(tool_calls=(("look", {"at": "the sky"}), ("wait", {})))
+    with OpenAIServer(lambda _: answer) as server:
+        request = replace(REQUEST, tools=(tool,))
+        model = model_at(server)
+        reply = run_sync(pieces_of(model, request))[-1] if streamed else complete(model, request)
+        assert server.chats[0].body["tools"] == [tool]
+    assert isinstance(reply, ModelReply)
+    assert (reply.text, reply.finish_reason) == ("", "tool_calls")
+    assert reply.tool_calls == (
+        ToolCall(id="call-0", name="look", arguments='{"at": "the sky"}'),
+        ToolCall(id="call-1", name="wait", arguments="{}"),
+    )
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_reply_that_the_length_limit_cut_says_so(*, streamed: bool) -> None:
+    with OpenAIServer(lambda _: Answer("The answer is", finish_reason="length")) as server:
+        assert ask(model_at(server), streamed=streamed).finish_reason == "length"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_cost_is_known_for_models_with_a_price_and_said_to_be_unknown_for_others(
+    server: OpenAIServer, *, streamed: bool
+) -> None:
+    assert ask(model_at(server), streamed=streamed).cost_usd is None
+    priced = ask(LiteLLMModel("gpt-5-mini", base_url=server.base_url), streamed=streamed)
+    assert priced.cost_usd == pytest.approx(5 * 0.25e-6 + 9 * 2e-6)
+
+
+BOTH: list[tuple[FaultKind, str, int | None]] = [
+    ("rate_limited", "rate_limited", 429),
+    ("quota", "quota_exhausted", 429),
+    ("server_error", "server_error", 500),
+    ("bad_gateway", "server_error", 502),
+    ("overloaded", "overloaded", 503),
+    ("bad_key", "bad_key", 401),
+    ("no_model", "not_found", 404),
+    ("bad_request", "bad_request", 400),
+    ("context", "context_exceeded", 400),
+    ("filtered", "content_filtered", 400),
+    ("drop", "unreachable", None),
+    ("reset", "unreachable", None),
+    ("slow", "timeout", None),
+    ("stalled", "timeout", None),
+    ("cut_json", "malformed", None),
+    ("html", "malformed", None),
+    ("empty", "malformed", None),
+]
+CASES = [(fault, kind, status, streamed) for fault, kind, status in BOTH for streamed in (False, True)]
+CASES += [
+    ("cut_stream", "malformed", None, False),
+    ("cut_stream", "truncated", None, True),
+    ("stream_error", "server_error", 500, True),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "status", "streamed"), CASES)
+def test_every_fault_is_an_error_of_its_kind_after_exactly_one_request(
+    server: OpenAIServer, fault: FaultKind, kind: str, status: int | None, *, streamed: bool
+) -> None:
+    server.fail_next(Fault(fault, seconds=5))
+    with pytest.raises(ModelError) as caught:
+        ask(model_at(server, timeouts=QUICK), streamed=streamed)
+    assert (caught.value.kind, caught.value.status_code, caught.value.model) == (kind, status, "test-model")
+    assert len(server.chats) == 1
+    assert ask(model_at(server), streamed=streamed).text == WORDS
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_server_that_is_down_is_unreachable_until_it_is_back(server: OpenAIServer, *, streamed: bool) -> None:
+    model = model_at(server)
+    server.refuse()
+    with pytest.raises(ModelError) as caught:
+        ask(model, streamed=streamed)
+    assert caught.value.kind == "unreachable"
+    assert server.base_url in str(caught.value)
+    server.go_on()
+    assert ask(model, streamed=streamed).text == WORDS
+
+
+def test_a_host_that_does_not_exist_is_unreachable() -> None:
+    with pytest.raises(ModelError) as caught:
+        complete(LiteLLMModel("m", base_url="http://no-such-host.invalid/v1"))
+    assert caught.value.kind == "unreachable"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        (Fault("rate_limited", retry_after="7"), 7.0),
+        (Fault("rate_limited", retry_after_ms="250"), 0.25),
+        (Fault("overloaded", retry_after="30"), 30.0),
+        (Fault("rate_limited"), None),
+    ],
+)
+def test_what_the_server_asks_to_wait_is_reported_and_not_waited_for(
+    server: OpenAIServer, fault: Fault, seconds: float | None, *, streamed: bool
+) -> None:
+    server.fail_next(fault)
+    began = time.monotonic()
+    with pytest.raises(ModelError) as caught:
+        ask(model_at(server), streamed=streamed)
+    assert caught.value.retry_after_s == seconds
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_filter_that_stops_a_reply_half_way_leaves_no_reply(*, streamed: bool) -> None:
+    answer = Answer("The answer", finish_reason="content_filter")
+    with OpenAIServer(lambda _: answer) as server, pytest.raises(ModelError) as caught:
+        ask(model_at(server), streamed=streamed)
+    assert caught.value.kind == "content_filtered"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("finish", "kind"), [("length", "truncated"), ("stop", "malformed")])
+def test_blank_words_are_no_reply(finish: str, kind: str, *, streamed: bool) -> None:
+    with OpenAIServer(lambda _: Answer(" \n", finish_reason=finish)) as server, pytest.raises(ModelError) as caught:
+        ask(model_at(server), streamed=streamed)
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(("streamed", "kind"), [(False, "truncated"), (True, "malformed")])
+def test_a_reply_that_its_server_broke_off_is_no_reply(kind: str, *, streamed: bool) -> None:
+    answer = Answer("The answer is", finish_reason="error")
+    with OpenAIServer(lambda _: answer) as server, pytest.raises(ModelError) as caught:
+        ask(model_at(server), streamed=streamed)
+    assert caught.value.kind == kind
+
+
+def test_the_timeout_of_a_request_goes_before_the_models() -> None:
+    with OpenAIServer(lambda _: WORDS, latency_s=5) as server:
+        began = time.monotonic()
+        with pytest.raises(ModelError) as caught:
+            complete(model_at(server), replace(REQUEST, timeout_s=0.3))
+        assert caught.value.kind == "timeout"
+        assert time.monotonic() - began < 4
+
+
+def test_a_key_is_sent_and_never_shown() -> None:
+    key = "hush-very-secret-1234"
+    with OpenAIServer(lambda _: WORDS, api_key=key) as server:
+        assert complete(model_at(server, api_key=key)).text == WORDS
+        server.fail_next(Fault("bad_key", message=f"Incorrect API key provided: {key}, not sk-abcdefgh12345678"))
+        with pytest.raises(ModelError) as caught:
+            complete(model_at(server, api_key=key))
+        assert key not in repr(model_at(server, api_key=key))
+    shown = f"{caught.value!r} {caught.value}"
+    assert key not in shown
+    assert "sk-abcdefgh12345678" not in shown
+    assert "[key hidden]" in shown
+
+
+@pytest.mark.parametrize(
+    ("api_key", "base_url", "sent"),
+    [
+        (None, None, None),
+        ("k", None, "k"),
+        ("k", "http://127.0.0.1:1/v1", "k"),
+        (None, "http://127.0.0.1:1/v1", "no-key"),
+        (None, "HTTP://gateway.example/v1", "no-key"),
+    ],
+)
+def test_keys_of_the_environment_are_not_sent_in_the_clear(
+    api_key: str | None, base_url: str | None, sent: str | None
+) -> None:
+    assert key_to_send(api_key, base_url) == sent
+
+
+@pytest.mark.parametrize(("key", "sent"), [("k", None), (None, "no-key")])
+def test_a_server_behind_tls_gets_the_key_of_the_environment_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, key: str | None, sent: str | None
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    assert key_to_send(None, "https://gateway.example/v1") == sent
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Bearer abc.def-123 is wrong", "Bearer [key hidden] is wrong"),
+        ("https://x.example/v1?key=AbCd&alt=sse", "https://x.example/v1?key=[key hidden]&alt=sse"),
+        ("at http://me:password@host/v1", "at http://[key hidden]@host/v1"),
+        ("the known one: open-sesame!", "the known one: [key hidden]!"),
+        ("task-manager, api_version, a@b.example", "task-manager, api_version, a@b.example"),
+    ],
+)
+def test_whatever_looks_like_a_key_is_blotted_out(text: str, shown: str) -> None:
+    assert hide_keys(text, known=["open-sesame", None, "", "short"]) == shown
+
+
+def test_errors_are_short_and_say_what_to_do(server: OpenAIServer) -> None:
+    server.fail_next(Fault("server_error", message="x" * 100_000))
+    with pytest.raises(ModelError) as caught:
+        complete(model_at(server))
+    assert len(str(caught.value)) < 1000
+    assert str(caught.value).endswith("try again later")
+
+
+def test_a_cancelled_call_ends_at_the_server_too() -> None:
+    async def scene(server: OpenAIServer, model: Model) -> None:
+        call = asyncio.ensure_future(model.complete(REQUEST))
+        await asyncio.to_thread(server.wait_for, lambda it: it.in_flight == 1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    with OpenAIServer(lambda _: WORDS, latency_s=60) as server:
+        run_sync(scene(server, model_at(server)))
+        assert server.wait_for(lambda it: it.clients_gone == 1)
+        asyncio.run(scene(server, model_at(server)))
+        assert server.wait_for(lambda it: it.clients_gone == 2)
+
+
+def test_a_stream_that_is_left_early_ends_at_the_server_too(server: OpenAIServer) -> None:
+    async def first_piece() -> str | ModelReply:
+        stream = model_at(server).stream(REQUEST)
+        piece = await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        return piece
+
+    server.fail_next(Fault("stalled", seconds=60), Fault("stalled", seconds=60))
+    assert run_sync(first_piece())
+    assert server.wait_for(lambda it: it.clients_gone == 1)
+    assert asyncio.run(first_piece())
+    assert server.wait_for(lambda it: it.clients_gone == 2)
+
+
+def test_callers_on_other_loops_are_bridged_to_the_one_loop_that_calls_run_on(server: OpenAIServer) -> None:
+    async def from_here() -> tuple[str, list[str | ModelReply]]:
+        assert asyncio.get_running_loop() is not background_loop()
+        return (await model_at(server).complete(REQUEST)).text, await pieces_of(model_at(server))
+
+    for _ in range(2):  # each time a loop of its own, over the same connections
+        text, pieces = asyncio.run(from_here())
+        assert text == WORDS
+        assert isinstance(pieces[-1], ModelReply)
+
+
+def test_calls_work_again_after_the_loop_was_closed(server: OpenAIServer) -> None:
+    complete(model_at(server))
+    close_background_loop()
+    assert complete(model_at(server)).text == WORDS
+
+
+def test_many_calls_share_the_loop() -> None:
+    async def crowd(model: Model) -> list[ModelReply]:
+        return list(await asyncio.gather(*(model.complete(REQUEST) for _ in range(40))))
+
+    with OpenAIServer(lambda _: WORDS, latency_s=0.2) as server:
+        replies = run_sync(crowd(model_at(server)))
+        assert [reply.text for reply in replies] == [WORDS] * 40
+        assert server.most_in_flight > 20
+
+
+def test_requests_are_as_the_user_wrote_them(server: OpenAIServer) -> None:
+    words = 'Grüße, 世界 \U0001f600 "quoted" <task id="x"> {braces} \\ \x0b'
+    complete(model_at(server), replace(REQUEST, messages=({"role": "user", "content": words},)))
+    assert server.chats[0].user == words
+
+
+PROGRAM = """
+import os, sys
+os.environ.pop("LITELLM_MODE", None); os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
+from ramify.planner.loop import run_sync
+from ramify.planner.models.litellm import LiteLLMModel
+from ramify.planner.models.protocol import ModelRequest
+assert "litellm" not in sys.modules
+request = ModelRequest(purpose="execute", task_id="0", messages=({"role": "user", "content": "hello"},))
+model = LiteLLMModel("test-model", base_url=sys.argv[1])
+async def stream(): return [piece async for piece in model.stream(request)]
+print(run_sync(model.complete(request)).text)
+print(run_sync(stream())[-1].text)
+print(os.environ["LITELLM_MODE"], os.environ["LITELLM_LOCAL_MODEL_COST_MAP"])
+"""
+
+
+def test_a_process_ends_clean_and_silent_with_its_environment_respected(server: OpenAIServer) -> None:
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-W", "default", "-c", PROGRAM, server.base_url],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()) == (0, [WORDS, WORDS, "PRODUCTION true"])
+    assert done.stderr == ""
