@@ -1,0 +1,118 @@
+"""Which model a name means, whether it can be used here, and how to get one: decided before any call is made."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ramify.planner.errors import NoModelError, UsageError
+
+from .litellm import LiteLLMModel, Timeouts, known_names, missing_keys
+from .protocol import Model
+
+WAYS = """\
+  - a model behind an API: --model NAME or RAMIFY_MODEL=NAME (gpt-5-mini, anthropic/..., gemini/...), with its key set
+  - a local server: --base-url http://127.0.0.1:11434/v1 --model NAME (Ollama, llama.cpp, vLLM, LM Studio, ...)
+  - no language model: --model rules (arithmetic, outlines and summaries of your own text)
+  - a person: --model human (you read the prompts and write the replies)"""
+"""The ways to get a model, for messages."""
+
+OWN_MODELS: Mapping[str, str] = {
+    "rules": "built in, no language model: arithmetic, outlines, extractive summaries",
+    "human": "a person reads the prompts and writes the replies; human:FILE reads them from a file",
+}
+"""The models that come with Ramify, and what each is."""
+
+PROVIDERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "OpenAI": ("gpt-5-mini", ("OPENAI_API_KEY",)),
+    "Anthropic": ("anthropic/claude-sonnet-4-5", ("ANTHROPIC_API_KEY",)),
+    "Google Gemini": ("gemini/gemini-2.5-flash", ("GEMINI_API_KEY", "GOOGLE_API_KEY")),
+    "Mistral": ("mistral/mistral-large-latest", ("MISTRAL_API_KEY",)),
+    "Groq": ("groq/llama-3.3-70b-versatile", ("GROQ_API_KEY",)),
+    "DeepSeek": ("deepseek/deepseek-chat", ("DEEPSEEK_API_KEY",)),
+    "xAI": ("xai/grok-4", ("XAI_API_KEY",)),
+    "OpenRouter": ("openrouter/openai/gpt-5-mini", ("OPENROUTER_API_KEY",)),
+}
+"""Some of litellm's providers: the name of one model, and the variables any one of which holds the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model, or a provider of models, for `ramify models`.
+
+    Attributes:
+        name: what to give to `--model`; for a provider, an example.
+        about: what it is.
+        is_usable: whether it can be used here, as far as can be told without a call.
+        missing: what it lacks; empty if it is usable.
+    """
+
+    name: str
+    about: str
+    is_usable: bool
+    missing: str = ""
+
+
+def open_model(
+    name: str | None, *, base_url: str | None = None, api_key: str | None = None, timeouts: Timeouts | None = None
+) -> Model:
+    """Return the model that `name` means; no call is made, but it is checked that calls have a chance.
+
+    Args:
+        name: `rules`, `human`, `human:FILE`, or any name of litellm's; with `base_url`, a name that the server knows.
+        base_url: the address of an OpenAI-compatible server.
+        api_key: the key; None takes the provider's variable from the environment.
+        timeouts: how long to wait for a server.
+
+    Raises:
+        NoModelError: if there is no such model, or its key is missing.
+        UsageError: if `base_url` is no address, or the name has an argument too many.
+    """
+    if name is None or not name.strip():
+        raise NoModelError(f"no model is set; the ways to get one:\n{WAYS}")
+    own, _, argument = name.partition(":")
+    if own in OWN_MODELS and base_url is None:
+        return _open_own(own, argument or None)
+    if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
+        raise UsageError(f"--base-url has to start with http:// or https://, and {base_url!r} does not")
+    if api_key is None and base_url is None:
+        _check(name)
+    return LiteLLMModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
+
+
+def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
+    """Return Ramify's own models and some providers, with whether their keys are set; keys are told by name only."""
+    own = [ModelInfo(name=name, about=about, is_usable=True) for name, about in OWN_MODELS.items()]
+    return own + [
+        ModelInfo(
+            name=example,
+            about=f"{provider}, through litellm",
+            is_usable=(usable := any(environment.get(key) for key in keys)),
+            missing="" if usable else f"{' or '.join(keys)} is not set",
+        )
+        for provider, (example, keys) in PROVIDERS.items()
+    ]
+
+
+def _open_own(name: str, argument: str | None) -> Model:
+    if name == "rules":
+        from .rules import RulesModel  # noqa: PLC0415 - only who uses it pays for it
+
+        if argument is not None:
+            raise UsageError(f"rules takes no argument, and rules:{argument} has one; use --model rules")
+        return RulesModel()
+    from pathlib import Path  # noqa: PLC0415
+
+    from .human import HumanModel  # noqa: PLC0415 - only who uses it pays for it
+
+    return HumanModel(Path(argument)) if argument is not None else HumanModel()
+
+
+def _check(name: str) -> None:
+    missing = missing_keys(name)
+    if missing is None:
+        close = difflib.get_close_matches(name, [*OWN_MODELS, *known_names()], n=3, cutoff=0.7)
+        hint = f"; did you mean {' or '.join(close)}?" if close else "."
+        raise NoModelError(f"no model or provider is called {name!r}{hint} The ways to get a model:\n{WAYS}")
+    if missing:
+        raise NoModelError(f"the model {name} needs a key: set {' or '.join(missing)} in the environment")

@@ -1,0 +1,144 @@
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ramify.planner.errors import NoModelError, UsageError
+from ramify.planner.models.litellm import LiteLLMModel, missing_keys
+from ramify.planner.models.local_servers import LOCAL_PORTS, probe_local_servers
+from ramify.planner.models.registry import OWN_MODELS, PROVIDERS, list_models, open_model
+
+from .openai_server import OpenAIServer
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _, keys in PROVIDERS.values():
+        for key in keys:
+            monkeypatch.delenv(key, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer(lambda _: "hello", models=("one", "two")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", [None, "", "  "])
+def test_no_name_is_answered_with_the_ways_to_get_a_model(name: str | None) -> None:
+    with pytest.raises(NoModelError) as caught:
+        open_model(name)
+    for way in ("RAMIFY_MODEL", "--model", "--base-url", "--model rules", "--model human"):
+        assert way in str(caught.value)
+
+
+def test_own_models_are_opened_by_name(tmp_path: Path) -> None:
+    replies = tmp_path / "replies.txt"
+    replies.write_text("yes\n")
+    for name in (*OWN_MODELS, f"human:{replies}"):
+        model = open_model(name)
+        assert model.name.partition(":")[0] == name.partition(":")[0]
+        assert not model.is_language_model
+
+
+def test_a_name_of_litellms_is_opened_when_its_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    model = open_model("gpt-5-mini")
+    assert isinstance(model, LiteLLMModel)
+    assert (model.name, model.is_language_model) == ("gpt-5-mini", True)
+
+
+def test_a_missing_key_is_named_before_any_call() -> None:
+    with pytest.raises(NoModelError, match=r"anthropic/claude-sonnet-4-5 needs a key: set ANTHROPIC_API_KEY"):
+        open_model("anthropic/claude-sonnet-4-5")
+    assert isinstance(open_model("anthropic/claude-sonnet-4-5", api_key="k"), LiteLLMModel)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("rule", "rules"),
+        ("humans", "human"),
+        ("gpt5-mini", "gpt-5-mini"),
+        ("antropic/claude-sonnet-4-5", "claude-sonnet"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_what_may_have_been_meant(name: str, meant: str) -> None:
+    with pytest.raises(NoModelError, match=rf"called '{name}'; did you mean .*{meant}"):
+        open_model(name)
+
+
+def test_a_name_that_is_like_no_other_is_refused_with_the_ways_to_get_a_model() -> None:
+    with pytest.raises(NoModelError, match=r"(?s)called 'zzqqxx'\. .*--model rules"):
+        open_model("zzqqxx")
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama/qwen3", "hosted_vllm/any", "bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0"]
+)
+def test_providers_without_a_key_of_their_own_need_none(name: str) -> None:
+    assert isinstance(open_model(name), LiteLLMModel)
+
+
+@pytest.mark.parametrize("name", ["anything", "rules", "rule", "openai/x"])
+def test_at_a_base_url_any_name_may_be_known(name: str) -> None:
+    assert isinstance(open_model(name, base_url="http://127.0.0.1:1/v1"), LiteLLMModel)
+
+
+@pytest.mark.parametrize("base_url", ["localhost:8080", "ftp://x/v1", ""])
+def test_a_base_url_has_to_be_an_address(base_url: str) -> None:
+    with pytest.raises(UsageError, match="has to start with http"):
+        open_model("m", base_url=base_url)
+
+
+def test_rules_takes_no_argument() -> None:
+    with pytest.raises(UsageError, match="rules takes no argument"):
+        open_model("rules:x")
+
+
+def test_the_list_tells_what_can_be_used_here_and_names_keys_without_showing_them() -> None:
+    infos = {info.name: info for info in list_models({"MISTRAL_API_KEY": "hush", "GOOGLE_API_KEY": "hush"})}
+    assert all(infos[name].is_usable for name in OWN_MODELS)
+    assert infos["mistral/mistral-large-latest"].is_usable
+    assert infos["gemini/gemini-2.5-flash"].is_usable
+    assert infos["gpt-5-mini"].missing == "OPENAI_API_KEY is not set"
+    assert "hush" not in repr(infos)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_providers_listed_are_as_litellm_knows_them(provider: str) -> None:
+    example, keys = PROVIDERS[provider]
+    assert missing_keys(example) == tuple(sorted(keys))
+
+
+def test_local_servers_that_answer_are_found_with_their_models(server: OpenAIServer) -> None:
+    with OpenAIServer(lambda _: "hello") as gone:
+        closed = gone.port
+    (found,) = asyncio.run(probe_local_servers({"ours": server.port, "none": closed}))
+    assert (found.program, found.base_url, found.models) == ("ours", server.base_url, ("one", "two"))
+
+
+def test_the_usual_servers_are_looked_for() -> None:
+    assert set(LOCAL_PORTS.values()) == {11434, 8080, 8000, 1234}
+
+
+def test_a_port_that_speaks_something_else_or_nothing_is_no_server() -> None:
+    async def scene(first_words: bytes) -> int:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(first_words)
+            await (writer.drain() if first_words else reader.read())
+            writer.close()
+
+        listener = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with listener:
+            port = listener.sockets[0].getsockname()[1]
+            return len(await probe_local_servers({"odd": port}, timeout_s=0.2))
+
+    for words in (
+        b"SSH-2.0-x\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n\r\n<html>",
+        b"",
+    ):
+        assert asyncio.run(scene(words)) == 0
