@@ -1,0 +1,87 @@
+"""Every example in a prompt is read by the real parser, and says what the prompt means it to say."""
+
+import re
+
+import pytest
+from ramify.prompts import PromptLibrary
+from ramify.prompts.library import VARIABLES
+from ramify.tasks.replies import REASONS, parse_answer, parse_evolved, parse_plan
+
+LIBRARY = PromptLibrary()
+
+
+def replies_in(template: str) -> list[str]:
+    """Return the example replies of a template: what stands between "Reply:" and the next blank line."""
+    fields: dict[str, object] = {"task_id": "0", "examples": "many", "goal": "g", "task": "t", "children": ()}
+    fields |= {"contract": "c", "complaint": "c", "reply": "r"}
+    model = VARIABLES[template]
+    variables = model.model_validate({name: value for name, value in fields.items() if name in model.model_fields})
+    system = LIBRARY.render(variables, nonce="5eed0123").messages[0]["content"]
+    return re.findall(r"^Reply:\n(.+?)(?:\n\n|\Z)", system, re.MULTILINE | re.DOTALL)
+
+
+def test_decompose_examples_are_an_atomic_goal_two_plans_and_a_failure() -> None:
+    atomic, parallel, serial, failed = map(parse_plan, replies_in("decompose"))
+    assert atomic.atomic
+    assert [(task.key, task.needs) for task in parallel.tasks] == [
+        ("alba", ()),
+        ("boreas", ()),
+        ("choice", ("alba", "boreas")),
+    ]
+    assert [(task.key, task.needs) for task in serial.tasks] == [("bridges", ()), ("walk", ("bridges",))]
+    assert failed.failed is not None
+    assert failed.failed.reason == "missing_input"
+
+
+def test_every_task_of_an_example_says_when_it_is_done() -> None:
+    tasks = [task for reply in replies_in("decompose") for task in parse_plan(reply).tasks]
+    assert len(tasks) == 5
+    assert all("Done when" in task.content for task in tasks)
+
+
+@pytest.mark.parametrize(
+    ("template", "number", "text", "gaps", "reason"),
+    [
+        ("execute", 0, "April and June together: 92. The figure for May was not supplied.", 1, None),
+        ("execute", 1, "", 0, "no_tool"),
+        ("execute", 2, "Au", 0, None),
+        ("execute", 3, "", 0, "missing_input"),
+        ("compose", 0, "Graz has 23 museums according to its city guide. There is no count for Linz, so", 1, None),
+        ("compose", 1, "A night in the hut costs a member 27 euro: 30 euro less 10 percent.", 0, None),
+    ],
+)
+def test_answer_example_is_read_as_it_is_meant(
+    template: str, number: int, text: str, gaps: int, reason: str | None
+) -> None:
+    answer = parse_answer(replies_in(template)[number])
+    assert answer.text.startswith(text)
+    assert len(answer.gaps) == gaps
+    assert (answer.failed.reason if answer.failed else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("template", "count"), [("decompose", 4), ("execute", 4), ("compose", 2), ("evolve", 2), ("repair", 2)]
+)
+def test_all_examples_are_found(template: str, count: int) -> None:
+    assert len(replies_in(template)) == count
+
+
+@pytest.mark.parametrize("reply", replies_in("evolve"))
+def test_evolve_example_is_one_task(reply: str) -> None:
+    assert "<" not in parse_evolved(reply)
+
+
+def test_repair_examples_are_a_plan_and_an_atomic_goal() -> None:
+    plan, atomic = map(parse_plan, replies_in("repair"))
+    assert [(task.key, task.needs) for task in plan.tasks] == [("a", ()), ("b", ("a",))]
+    assert atomic.atomic
+
+
+@pytest.mark.parametrize("template", ["decompose", "execute", "compose"])
+@pytest.mark.parametrize("reason", REASONS)
+def test_contract_names_every_reason_that_the_parser_knows(template: str, reason: str) -> None:
+    assert reason in LIBRARY.contract_of(template)
+    reply = f'<failed reason="{reason}">detail</failed>'
+    failed = parse_plan(reply).failed if template == "decompose" else parse_answer(reply).failed
+    assert failed is not None
+    assert (failed.reason, failed.detail) == (reason, "detail")
