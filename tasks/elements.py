@@ -1,0 +1,214 @@
+"""Which elements of a reply count: the outermost ones, after the thoughts, in one place.
+
+- A `<task>` inside a task is content; so is every other tag there. Tags of one name are balanced.
+- A leading `<think>` block is left out, and so is all before a lone `</think>` that comes before the first element.
+- A tag alone in inline code, as in "`<task>`", is a mention and no element. `<atomic/>` so quoted counts only if there
+  is nothing else, since some models quote their whole reply.
+- Elements in a code fence count like others, but not beside elements outside it or in another fence: one of them may be
+  an example, and nobody can tell which. The reply is refused with these words, and asked for once more.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .errors import ReplyError, TruncatedReplyError
+from .planned import has_words, shown
+from .scanner import Scanner, Tag, Token
+
+THOUGHTS = frozenset({"think", "thinking"})
+
+LATE_THOUGHTS = "`</think>` stands after the first element; give the reply alone, without thoughts"
+
+_TWO_PLACES = "there are elements in a code fence and others outside of it; give the reply once, without examples"
+_CUTS = {"length": "by the length limit", "content_filter": "by the provider's content filter"}
+_FENCE = re.compile(r"`{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An outermost element.
+
+    Attributes:
+        tag: its opening tag.
+        content: what stands between its tags, as it was written; empty for `<name/>`.
+    """
+
+    tag: Tag
+    content: str = ""
+
+
+class ElementReader:
+    """Reads the outermost elements of one text, chunk by chunk.
+
+    Args:
+        containers: the names of elements with content.
+        empties: the names of elements whose opening tag is all that counts.
+
+    Attributes:
+        names: the names of all elements that count.
+        body_start: how many characters of the text are thoughts.
+        open_tag: the opening tag of the element that is not closed yet; None outside of elements.
+        is_thinking: whether the text is in the middle of thoughts.
+        mentioned: the empty elements that stand in inline code.
+        complaints: what is wrong so far, in words that can be put to a model.
+    """
+
+    def __init__(self, *, containers: Collection[str], empties: Collection[str] = ()) -> None:
+        self.body_start = 0
+        self.open_tag: Tag | None = None
+        self.is_thinking = False
+        self.mentioned: set[str] = set()
+        self.complaints: list[str] = []
+        self.names = frozenset({*containers, *empties})
+        self._containers = frozenset(containers)
+        self._scanner = Scanner(self.names | THOUGHTS)
+        self._content: list[str] = []
+        self._depth = 0
+        self._around: list[str] = []  # the text since the last element
+        self._is_blank = True  # whether that text is
+        self._fences = 0
+        self._place: int | None = None  # the fence that elements stand in, 0 for none; None before the first element
+
+    def feed(self, chunk: str) -> list[Element]:
+        """Return the elements that `chunk` completes, in order."""
+        return self._read(self._scanner.feed(chunk))
+
+    def close(self) -> tuple[list[Element], str]:
+        """Return the last elements, and what was begun with a `<` outside of elements and not finished."""
+        tokens, rest = self._scanner.close()
+        elements = self._read(tokens)
+        return elements, "" if self.open_tag else rest
+
+    def _read(self, tokens: list[Token]) -> list[Element]:
+        return [element for token in tokens if (element := self._take(token)) is not None]
+
+    def _take(self, token: Token) -> Element | None:
+        if self.is_thinking:
+            if isinstance(token, Tag) and token.name in THOUGHTS and token.is_closing and not token.is_mention:
+                self._start_body(token.end)
+            return None
+        if self.open_tag is not None:
+            return self._inside(token, self.open_tag)
+        if isinstance(token, str):
+            self._skip(token)
+        elif token.name in THOUGHTS:
+            self._think(token)
+        elif token.is_mention:
+            self.mentioned |= {token.name} - self._containers
+        elif token.is_closing:
+            self._stray(token)
+        else:
+            return self._begin(token)
+        return None
+
+    def _skip(self, text: str) -> None:
+        self._around.append(text)
+        self._is_blank = self._is_blank and not text.strip()
+
+    def _think(self, tag: Tag) -> None:
+        if tag.is_mention or tag.is_empty:
+            self._skip(tag.raw)
+        elif tag.is_closing and self._place is None:
+            self._start_body(tag.end)
+        elif tag.is_closing:
+            self.complaints.append(LATE_THOUGHTS)
+        elif self._place is None and self._is_blank:
+            self.is_thinking = True
+        else:
+            self._skip(tag.raw)
+
+    def _start_body(self, position: int) -> None:
+        self.is_thinking = False
+        self.body_start = position
+        self.mentioned.clear()
+        self.complaints.clear()
+        self._around.clear()
+        self._is_blank = True
+        self._fences = 0
+
+    def _stray(self, tag: Tag) -> None:
+        if tag.name in self._containers and not (self._is_blank and self._place is not None):
+            self.complaints.append(f"there is a `</{tag.name}>` without its `<{tag.name}>`; write each element whole")
+
+    def _begin(self, tag: Tag) -> Element | None:
+        self._fences += len(_FENCE.findall("".join(self._around)))
+        self._around.clear()
+        self._is_blank = True
+        place = self._fences if self._fences % 2 else 0
+        if self._place not in (None, place):
+            self.complaints.append(_TWO_PLACES)
+        self._place = place
+        if tag.is_empty or tag.name not in self._containers:
+            return Element(tag)
+        self.open_tag = tag
+        self._depth = 1
+        return None
+
+    def _inside(self, token: Token, open_tag: Tag) -> Element | None:
+        if isinstance(token, Tag) and token.name == open_tag.name and not (token.is_mention or token.is_empty):
+            self._depth += -1 if token.is_closing else 1
+            if not self._depth:
+                element = Element(open_tag, "".join(self._content))
+                self._content.clear()
+                self.open_tag = None
+                return element
+        self._content.append(token if isinstance(token, str) else token.raw)
+        return None
+
+
+def close_reader(reader: ElementReader, reply: str, finish_reason: str) -> tuple[list[Element], str]:
+    """Return the last elements of a reply that was fed to `reader`, and the reply without thoughts.
+
+    Raises:
+        TruncatedReplyError: if the reply was cut: by its finish reason, or in thoughts, an element or a tag.
+        ReplyError: if it is blank.
+    """
+    refuse_cut(reply, finish_reason)
+    elements, rest = reader.close()
+    body = body_of(reader, reply)
+    if reader.open_tag is not None:
+        raise unclosed(reader.open_tag, reply)
+    refuse_begun_tag(rest, reader.names, reply)
+    return elements, body
+
+
+def refuse_cut(reply: str, finish_reason: str) -> None:
+    """Raise TruncatedReplyError if the finish reason says that the reply is not whole."""
+    if finish_reason in _CUTS:
+        raise TruncatedReplyError(f"the reply was cut {_CUTS[finish_reason]}", reply=reply)
+
+
+def refuse_begun_tag(rest: str, names: Collection[str], reply: str) -> None:
+    """Raise TruncatedReplyError if `rest`, with which the reply ends, is the beginning of a tag that counts."""
+    begun = rest[1:].lower()
+    if begun and any(f"{name} ".startswith(begun) or _follows(begun, name) for name in names):
+        raise TruncatedReplyError(f"the reply ends in the middle of a tag: {shown(rest)}", reply=reply)
+
+
+def unclosed(tag: Tag, reply: str) -> TruncatedReplyError:
+    """Return the error for an element without an end."""
+    key = tag.attributes().get("id")
+    which = f" with the id {shown(key)}" if key else ""
+    return TruncatedReplyError(f"the `<{tag.name}>`{which} has no end: `</{tag.name}>` is missing", reply=reply)
+
+
+def body_of(reader: ElementReader, reply: str) -> str:
+    """Return what comes after the thoughts.
+
+    Raises:
+        TruncatedReplyError: if the thoughts have no end.
+        ReplyError: if nothing comes.
+    """
+    if reader.is_thinking:
+        raise TruncatedReplyError("the thoughts have no end: `</think>` is missing", reply=reply)
+    body = reply[reader.body_start :]
+    if not has_words(body):
+        raise ReplyError(
+            "the reply holds nothing but thoughts" if reader.body_start else "the reply is blank", reply=reply
+        )
+    return body
+
+
+def _follows(begun: str, name: str) -> bool:
+    return begun.startswith(name) and not begun[len(name)].isalnum()

@@ -1,0 +1,198 @@
+"""Plans as JSON: a list of texts or objects, also inside an object under `tasks` or `subtasks`, also broken JSON.
+
+Broken JSON is repaired by json-repair, whose work can grow with the square of the text; so only JSON whose length times
+its quotes is small is given to it. JSON that has no end is a cut reply and never repaired.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .errors import ReplyError, TruncatedReplyError
+from .planned import KEY_FIELDS, NEED_FIELDS, TYPE_FIELDS, Item, Listing, has_words
+
+MOST_LEVELS = 64
+"""How deep JSON in a reply may be nested."""
+
+_LISTS = ("tasks", "subtasks", "steps", "plan")
+_TEXTS = ("title", "name", "content", "task", "description")
+_CONTENTS = ("content", "task", "description")
+_REPAIR_WORK = 2_000_000
+_DECODER = json.JSONDecoder(strict=False)
+_MARK = re.compile(r'["\\\[\]{}]')
+_BETWEEN = re.compile(r"[\s,]*")
+_BEGINNINGS = frozenset("\"'[{]}\u201c\u2018")
+_KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+def json_start(text: str, begin: int, end: int) -> int:
+    """Return where in the line `text[begin:end]` JSON begins that may be a plan; -1 if nowhere.
+
+    It stands at the beginning of the line or after a colon or equals sign, and a quote or bracket follows.
+    """
+    starts = [start for mark in "[{" if (start := text.find(mark, begin, end)) >= 0]
+    if not starts:
+        return -1
+    start = min(starts)
+    before = text[begin:start].rstrip()
+    if before and before[-1] not in ":=\uff1a":
+        return -1
+    following = text[start + 1 : end].lstrip()
+    return start if not following or following[0] in _BEGINNINGS else -1
+
+
+def read_json(text: str, start: int, limit: int, *, reply: str) -> tuple[Listing | None, int]:
+    """Return the plan that the JSON at `start` is, or None if it is no plan, and where it ends.
+
+    Objects that follow each other are read as a list.
+
+    Args:
+        text: the reply without thoughts.
+        start: where the JSON begins.
+        limit: where it ends at the latest.
+        reply: the whole reply, for errors.
+
+    Raises:
+        TruncatedReplyError: if it has no end.
+        ReplyError: if it cannot be read.
+    """
+    value, end = _read_value(text, start, limit, reply)
+    if not isinstance(value, dict) or not _is_item(_fields(value)):
+        return _listing(value, reply), end
+    values = [value]
+    while (start := _past_comma(text, end, limit)) < limit and text[start] == "{":
+        value, end = _read_value(text, start, limit, reply)
+        values.append(value)
+    return _listing(values, reply), end
+
+
+def _past_comma(text: str, begin: int, limit: int) -> int:
+    found = _BETWEEN.match(text, begin, limit)
+    return found.end() if found else begin
+
+
+def _read_value(text: str, start: int, limit: int, reply: str) -> tuple[Any, int]:
+    end = _end_of_value(text, start, limit, reply)
+    try:
+        return _DECODER.decode(text[start:end]), end
+    except ValueError as error:
+        end = max(text.rfind("]", start, limit), text.rfind("}", start, limit), start) + 1
+        return _repaired(text[start:end], str(error), reply), end
+
+
+def _end_of_value(text: str, start: int, limit: int, reply: str) -> int:
+    """Return where the brackets that open at `start` are closed."""
+    depth = 0
+    is_text = False
+    position = start
+    while (mark := _MARK.search(text, position, limit)) is not None:
+        position = mark.end()
+        character = mark[0]
+        if character == "\\":
+            position += 1
+        elif character == '"':
+            is_text = not is_text
+        elif not is_text:
+            depth += 1 if character in "[{" else -1
+            if depth > MOST_LEVELS:
+                raise ReplyError(f"the JSON is nested more than {MOST_LEVELS} levels deep", reply=reply)
+            if not depth:
+                return position
+    opened = text.count("[", start, limit) + text.count("{", start, limit)
+    if opened > text.count("]", start, limit) + text.count("}", start, limit):
+        raise TruncatedReplyError("the JSON has no end: a closing bracket is missing", reply=reply)
+    return limit
+
+
+def _repaired(text: str, fault: str, reply: str) -> Any:
+    from json_repair import repair_json  # noqa: PLC0415 - only broken JSON pays for it
+
+    quotes = sum(text.count(mark) for mark in "\"'\u201c\u201d")
+    value: Any = None
+    if len(text) * (quotes + 1) <= _REPAIR_WORK:
+        with suppress(ValueError, RecursionError):  # it is nested too deep
+            value = repair_json(text, return_objects=True, skip_json_loads=True)
+    if not isinstance(value, list | dict):
+        raise ReplyError(f"the JSON cannot be read ({fault}); write it anew, quotes in texts escaped", reply=reply)
+    return value
+
+
+def _listing(value: Any, reply: str) -> Listing | None:
+    atomic, failed = False, None
+    while isinstance(value, dict):
+        fields = _fields(value)
+        atomic = atomic or str(fields.get("atomic")).lower() == "true"
+        failed = failed or fields.get("failed")
+        inner = _tasks_in(fields)
+        if inner is None:
+            break
+        value = inner
+    if isinstance(value, list):
+        items = tuple(_item(entry, number, reply) for number, entry in enumerate(value, 1))
+    elif _is_item(fields):
+        items = (_item(value, 1, reply),)
+    elif atomic or failed:
+        items = ()
+    else:
+        return None
+    return Listing(items, atomic, _failure(failed) if failed else None)
+
+
+def _failure(failed: Any) -> tuple[str, str]:
+    fields = _fields(failed) if isinstance(failed, dict) else {"detail": failed}
+    reason, detail = (fields.get(name) for name in ("reason", "detail"))
+    return reason if isinstance(reason, str) else "", detail.strip() if isinstance(detail, str) else ""
+
+
+def _item(value: Any, number: int, reply: str) -> Item:
+    if isinstance(value, str):
+        return Item(value.strip())
+    if not isinstance(value, dict):
+        raise ReplyError(f"item {number} of the JSON list is {_kind(value)}, not a task", reply=reply)
+    fields = _fields(value)
+    texts = [text.strip() for name in _TEXTS if isinstance(text := fields.get(name), str) and has_words(text)]
+    needs = [entry for name in NEED_FIELDS for entry in _entries(fields.get(name))]
+    for entry in needs:
+        if _name(entry) is None:
+            raise ReplyError(f"item {number} of the JSON list needs {_kind(entry)}, not the id of a task", reply=reply)
+    return Item(
+        "\n".join([*dict.fromkeys(texts), *_nested(_tasks_in(fields))]),
+        key=next((name for field in KEY_FIELDS if (name := _name(fields.get(field))) is not None), None),
+        needs=tuple(name for entry in needs if (name := _name(entry)) is not None),
+        type=next((name for field in TYPE_FIELDS if (name := _name(fields.get(field))) is not None), None),
+    )
+
+
+def _nested(tasks: Any, indent: str = "") -> Iterator[str]:
+    """Give the lines of tasks inside a task, as a bulleted list."""
+    for task in _entries(tasks):
+        fields = _fields(task) if isinstance(task, dict) else {"task": task}
+        texts = (text.strip() for name in _TEXTS if isinstance(text := fields.get(name), str))
+        yield f"{indent}- {': '.join(texts)}"
+        yield from _nested(_tasks_in(fields), indent + "  ")
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _name(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "nothing")
+
+
+def _fields(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name).lower().replace("_", "").replace("-", "").strip(): entry for name, entry in value.items()}
+
+
+def _tasks_in(fields: Mapping[str, Any]) -> list[Any] | dict[str, Any] | None:
+    return next((fields[name] for name in _LISTS if isinstance(fields.get(name), list | dict)), None)
+
+
+def _is_item(fields: Mapping[str, Any]) -> bool:
+    return _tasks_in(fields) is None and any(isinstance(fields.get(name), str) for name in _CONTENTS)

@@ -1,0 +1,209 @@
+"""The reply grammar: from a model's words to a plan, an answer or a task; nothing is guessed, or dropped unsaid.
+
+A plan is `<task id="a" needs="b c" type="t">content</task>` elements, or `<atomic/>`, or `<failed reason="...">`; which
+elements count is the rule of `ramify.tasks.elements`. Where there are none, a JSON list or a numbered or bulleted list
+is read (`ramify.tasks.lists`). What the tasks must keep is the rule of `ramify.tasks.planned`. An answer is `<result>`,
+opaque up to the last closing tag, or plain text. Phrases are never judged, only tags.
+
+A reply that was cut raises `TruncatedReplyError`; one that breaks its contract raises `ReplyError`, whose `complaint`
+says all that is wrong, for the model to put right. All is linear in the length of the reply.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Unpack
+
+from .answers import REASONS, Answer, Failure, joined_failure, parse_answer, read_failure
+from .elements import Element, ElementReader, close_reader
+from .errors import ReplyError
+from .lists import read_list
+from .planned import PlanBuilder, PlannedTask, PlanRules, has_words, item_of
+from .scanner import words_of
+
+__all__ = [
+    "REASONS",
+    "Answer",
+    "Failure",
+    "Plan",
+    "PlanRules",
+    "PlanStream",
+    "PlannedTask",
+    "is_restatement",
+    "parse_answer",
+    "parse_evolved",
+    "parse_plan",
+]
+
+_MOST_COMPLAINTS = 10
+_EDGES = ".,;:!?\"'`()[]{}\u2026\u3001\u3002\u00ab\u00bb\u2018\u2019\u201c\u201d\u201e\u300c\u300d\u00bf\u00a1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a reply says about splitting a task: tasks, or that it is atomic, or that there can be no plan.
+
+    Attributes:
+        atomic: whether the task should not be split.
+        tasks: the tasks, in the order of the reply.
+        failed: why there is no plan; None if there is one.
+        skipped: how many blank items were left out.
+    """
+
+    atomic: bool = False
+    tasks: tuple[PlannedTask, ...] = ()
+    failed: Failure | None = None
+    skipped: int = 0
+
+
+class PlanStream:
+    """Reads a plan while it is being written.
+
+    `close` gives what `parse_plan` gives for the whole text, wherever the chunks end. The tasks that `feed` has given
+    are then the first ones of the plan; they mean nothing if `close` raises.
+
+    Args:
+        rules: what the plan must keep; see `PlanRules`.
+    """
+
+    def __init__(self, **rules: Unpack[PlanRules]) -> None:
+        self._builder = PlanBuilder(**rules)
+        self._reader = ElementReader(containers={"task", "failed"}, empties={"atomic"})
+        self._chunks: list[str] = []
+        self._is_atomic = False
+        self._failures: list[Failure] = []
+
+    def feed(self, chunk: str) -> list[PlannedTask]:
+        """Take the next piece of the reply, and return the tasks whose elements are closed now.
+
+        A task waits, and those after it, as long as it needs one that is still to come. Once something is wrong, no
+        task is given any more. Lists without tags are read by `close` alone.
+        """
+        self._chunks.append(chunk)
+        return [task for element in self._reader.feed(chunk) for task in self._accept(element)]
+
+    def close(self, finish_reason: str = "stop") -> Plan:
+        """Return the whole plan.
+
+        Raises:
+            TruncatedReplyError: if the reply was cut.
+            ReplyError: if it holds no plan, or one that breaks the rules; the complaint names all faults.
+        """
+        reply = "".join(self._chunks)
+        elements, body = close_reader(self._reader, reply, finish_reason)
+        for element in elements:
+            self._accept(element)
+        if not self._has_something():
+            self._read_without_tags(body, reply)
+        tasks = self._builder.finish()
+        complaints = [*self._reader.complaints, *self._mixture(), *self._builder.complaints]
+        if not self._has_something():
+            complaints.append("the reply holds neither tasks nor `<atomic/>`")
+        elif self._builder.skipped and not tasks:
+            complaints.append("all tasks are blank; say what is to be done")
+        if complaints:
+            raise ReplyError(_joined(complaints), reply=reply)
+        failed = joined_failure(self._failures) if self._failures else None
+        return Plan(atomic=self._is_atomic, tasks=tasks, failed=failed, skipped=self._builder.skipped)
+
+    def _accept(self, element: Element) -> list[PlannedTask]:
+        if element.tag.name == "task":
+            tasks = self._builder.add(item_of(words_of(element.content), element.tag.attributes()))
+            return [] if self._reader.complaints or self._is_atomic or self._failures else tasks
+        if element.tag.name == "atomic":
+            self._is_atomic = True
+        else:
+            self._failures.append(read_failure(element.tag.attributes().get("reason"), words_of(element.content)))
+        return []
+
+    def _has_something(self) -> bool:
+        return self._is_atomic or bool(self._failures) or self._builder.count > 0
+
+    def _read_without_tags(self, body: str, reply: str) -> None:
+        start = body.strip(" \t\r\n`").lower()
+        if start.startswith("<atomic") or start.rstrip(".") == "atomic":
+            self._is_atomic = True
+            return
+        listing = read_list(body, reply=reply)
+        for item in listing.items:
+            self._builder.add(item)
+        self._is_atomic = listing.atomic or (not listing.items and "atomic" in self._reader.mentioned)
+        if listing.failed is not None:
+            self._failures.append(read_failure(*listing.failed))
+
+    def _mixture(self) -> list[str]:
+        count = self._builder.count
+        found = [f"{count} {'task' if count == 1 else 'tasks'}"] if count else []
+        found += ["`<failed>`"] if self._failures else []
+        if self._is_atomic and found:
+            return [f"`<atomic/>` stands beside {' and '.join(found)}; give one or the other"]
+        return [f"`<failed>` stands beside {found[0]}; give one or the other"] if len(found) > 1 else []
+
+
+def parse_plan(reply: str, *, finish_reason: str = "stop", **rules: Unpack[PlanRules]) -> Plan:
+    """Return the plan that a reply holds.
+
+    Args:
+        reply: the model's words.
+        finish_reason: why the model stopped; "length" and "content_filter" mean that the reply was cut.
+        rules: what the plan must keep: `max_tasks`, `types`, `known_ids`, `blank`; see `PlanRules`.
+
+    Raises:
+        TruncatedReplyError: if the reply was cut.
+        ReplyError: if it holds no plan, or one that breaks the rules; the complaint names all faults.
+
+    >>> [(task.key, task.needs) for task in parse_plan('<task id="a">Look</task><task needs="a">Leap</task>').tasks]
+    [('a', ()), ('2', ('a',))]
+    """
+    stream = PlanStream(**rules)
+    stream.feed(reply)
+    return stream.close(finish_reason)
+
+
+def parse_evolved(reply: str, *, finish_reason: str = "stop") -> str:
+    """Return the one task that a reply holds: its only `<task>`, or else its plain text.
+
+    Raises:
+        TruncatedReplyError: if the reply was cut.
+        ReplyError: if it holds several tasks, a blank one, or `<failed>`.
+
+    >>> parse_evolved("Here it is: <task>Count the legs of two spiders.</task>")
+    'Count the legs of two spiders.'
+    """
+    reader = ElementReader(containers={"task", "failed"})
+    elements = reader.feed(reply)
+    last, body = close_reader(reader, reply, finish_reason)
+    elements += last
+    complaints = list(reader.complaints)
+    for element in elements:
+        if element.tag.name == "failed":
+            failure = read_failure(element.tag.attributes().get("reason"), words_of(element.content))
+            complaints.append(f"no task was made: {failure.detail or 'no reason was given'} ({failure.reason})")
+    if len(elements) > 1:
+        complaints.append(f"there are {len(elements)} elements, and exactly one `<task>` was asked for")
+    text = words_of(elements[0].content) if elements else body.strip()
+    if not has_words(text):
+        complaints.append("the task is blank; say what is to be done")
+    if complaints:
+        raise ReplyError(_joined(complaints), reply=reply)
+    return text
+
+
+def is_restatement(a: str, b: str) -> bool:
+    """Return whether two texts say the same but for case, white space and the punctuation around words.
+
+    >>> is_restatement("  Plan the *trip*", "plan the trip.")
+    False
+    >>> is_restatement("  Plan the 'trip'", "plan the trip.")
+    True
+    """
+    return _plain(a) == _plain(b)
+
+
+def _joined(complaints: list[str]) -> str:
+    more = len(complaints) - _MOST_COMPLAINTS
+    return "; ".join(complaints[:_MOST_COMPLAINTS]) + (f"; and {more} more faults" if more > 0 else "")
+
+
+def _plain(text: str) -> str:
+    words = unicodedata.normalize("NFKC", text).casefold().split()
+    return " ".join(bare for word in words if (bare := word.strip(_EDGES)))
