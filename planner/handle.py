@@ -198,14 +198,17 @@ class Run:
         return self._picture("mermaid")
 
     def to_svg(self) -> str:
-        """Return a picture of the graph."""
-        return self._picture("svg")
+        """Return a picture of the graph, drawn without other programs."""
+        from .export import to_svg
+
+        return to_svg(self._view())
 
     def save(self, path: str | Path) -> Path:
         """Write the graph to a file; its ending says as what: .dot, .svg, .png, .pdf, .mmd or .json.
 
         Raises:
-            ExportError: if the format is unknown or cannot be made here, or the file cannot be written.
+            UsageError: if the ending names no format.
+            ExportError: if the picture cannot be made here, or the file cannot be written.
         """
         from .export import save
 

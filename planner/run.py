@@ -114,9 +114,7 @@ class RunLoop:
         elif isinstance(outcome, Exception):
             await self._fail(task, outcome)
         else:
-            task.result, task.output, task.error = outcome.text, outcome.output, None
-            task.attempts += 1
-            task.move(TaskState.DONE)
+            task.finish(outcome.text, outcome.output)
             await self._recorder.commit_changed(EventType.TASK_DONE, task)
             failpoint("after-done-commit")
             self._scheduler.finished(task)

@@ -153,6 +153,7 @@ class Session:
 
     def _fail_root(self, error: Exception) -> Ending:
         self.root.error = error_text(error)
+        self.root.attempts += 1
         self.root.move(TaskState.FAILED)
         self._recorder.changed(EventType.TASK_FAILED, self.root, error=self.root.error)
         return Ending("failed", self.root.error, error)

@@ -21,6 +21,7 @@ from ramify.tasks.replies import Answer, parse_answer
 
 from .asking import Asker
 from .budget import Configs
+from .composing import compose
 from .errors import LimitError, ModelError, NoModelError, UsageError, WaitingError, WorkFailedError
 from .events import EventType
 from .models.protocol import ModelReply
@@ -103,8 +104,9 @@ class Work:
 
     async def _attempt(self, task: Task) -> Outcome:
         if not task.is_leaf:
-            variables = compose_variables(task, **self._asker.agent.manner)
-            return _outcome(task, await self._asker.ask(task, variables, _read_answer, attempt=task.attempts + 1))
+            whole = compose_variables(task, **self._asker.agent.manner)
+            attempt = task.attempts + 1
+            return _outcome(task, await compose(whole, lambda part: self._asker.ask(task, part, _read_answer, attempt=attempt)))
         if task.type is not None and task.type != "model":
             return await run_python(self._workers[task.type], task)
         variables = ExecuteVariables(

@@ -299,6 +299,16 @@ class Task(BaseModel):
         elif state is TaskState.DONE or state is TaskState.FAILED:
             values["completed_at"] = now
 
+    def finish(self, result: str, output: JsonValue = None) -> None:
+        """Move this task alone to DONE with its result, and count the attempt, as the executor does.
+
+        Raises:
+            TransitionError: if the table does not allow it; nothing was changed.
+        """
+        self.move(TaskState.DONE)
+        values = self.__dict__
+        values.update(result=result, output=output, error=None, attempts=values["attempts"] + 1)
+
     def add_subtask(self, task: "Task") -> None:
         """Add a child at the end.
 

@@ -487,3 +487,14 @@ def test_an_agent_decomposes_and_composes_outside_of_runs() -> None:
 def test_plan_limits_are_checked() -> None:
     with pytest.raises(ValueError, match="max_children"):
         PlanLimits(max_children=1)
+
+
+def test_results_that_are_too_much_for_one_prompt_are_composed_in_batches(store: Path) -> None:
+    root = flat(20, kind="model")
+    long = f"<result>{'fact ' * 4000}</result>"
+    model = ScriptedModel(lambda request: long if request.purpose == "execute" else f"<result>part {len(request.messages[1]['content']) < 140_000}</result>")
+    run = Executor(model, store=store).run(root)
+    composed = [request for request in model.requests if request.purpose == "compose"]
+    assert run.result == "part True"
+    assert [len(request.variables.children) for request in composed] == [6, 6, 6, 2, 4]  # type: ignore[union-attr]
+    assert "Part 2 of 4" in composed[1].messages[1]["content"]

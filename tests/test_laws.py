@@ -34,7 +34,7 @@ def sources() -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
-    """Yield (module, relative level, whether it happens when the file is imported)."""
+    """Yield (module, relative level, whether it happens when the file is imported); not what only type checkers see."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         id(inner)
@@ -49,7 +49,9 @@ def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        at_once = id(node) not in typing_only and id(node) not in in_function
+        if id(node) in typing_only:
+            continue
+        at_once = id(node) not in in_function
         if isinstance(node, ast.Import):
             yield from ((alias.name, 0, at_once) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -112,7 +114,7 @@ def test_the_error_tree_in_the_docstring_is_the_error_tree() -> None:
     above: list[tuple[int, str]] = []
     for line in (ramify.prompts.errors.__doc__ or "").splitlines():
         if (found := re.match(r"^([ |]*)(?:\+-- )?([A-Z]\w+)", line)) and found[2].endswith("Error"):
-            indent = len(found[1])
+            indent = found.start(2)
             above = [entry for entry in above if entry[0] < indent]
             drawn[found[2]] = above[-1][1] if above else None
             above.append((indent, found[2]))

@@ -1,0 +1,60 @@
+"""Composing a parent whose children's results are too much for one prompt: in batches first, then from the batches."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
+from ramify.tasks.replies import Answer
+
+Ask = Callable[[ComposeVariables], Awaitable[Answer]]
+
+
+async def compose(variables: ComposeVariables, ask: Ask, *, budget: int = DEFAULT_BUDGET) -> Answer:
+    """Return the answer to `variables`, asked for in as many steps as the budget makes necessary.
+
+    Args:
+        variables: the goal and its children.
+        ask: puts one prompt to the model; a batch that has failed fails the whole.
+        budget: the most characters of results in one prompt.
+    """
+    gaps: list[str] = []
+    children = variables.children
+    while len(groups := batches(children, budget)) > 1:
+        parts = []
+        for number, group in enumerate(groups, 1):
+            form = (
+                f"Part {number} of {len(groups)} of an answer that a later step joins. Keep every fact, number, name and"
+                " source that the goal may need."
+            )
+            answer = await ask(variables.model_copy(update={"children": group, "format": form}))
+            if answer.failed is not None:
+                return answer
+            gaps += answer.gaps
+            ids = f"{group[0].id} to {group[-1].id}"
+            parts.append(TaskResult(id=f"{ids}", content=f"What the subtasks {ids} gave", result=answer.text))
+        children = tuple(parts)
+    answer = await ask(variables.model_copy(update={"children": children}))
+    return Answer(answer.text, (*gaps, *answer.gaps), answer.failed)
+
+
+def batches(children: Sequence[TaskResult], budget: int) -> list[tuple[TaskResult, ...]]:
+    """Return `children` in consecutive groups whose texts keep within `budget` characters; each has two at least.
+
+    Children that are too long even in pairs are cut when they are shown; so every round of batches halves their
+    number.
+
+    >>> long = [TaskResult(id=str(n), content="x", result="y" * 9) for n in range(5)]
+    >>> [len(group) for group in batches(long, 30)]
+    [3, 2]
+    """
+    groups: list[list[TaskResult]] = [[]]
+    size = 0
+    for child in children:
+        length = len(child.content) + len(child.result)
+        if len(groups[-1]) > 1 and size + length > budget:
+            groups.append([])
+            size = 0
+        groups[-1].append(child)
+        size += length
+    if len(groups) > 1 and len(groups[-1]) == 1:
+        groups[-2].append(groups.pop()[0])
+    return [tuple(group) for group in groups]
