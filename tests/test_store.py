@@ -1,6 +1,8 @@
 """The contract of the store, kept by SQLite and PostgreSQL alike."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -577,6 +579,46 @@ def test_cancel_outlives_the_writer_until_it_is_answered(store: Store, run: str)
         assert seen == [True]
         writer.put(RunChanged.of(is_cancel_requested=False))
     assert not store.find_run(run).is_cancel_requested
+
+
+ACKNOWLEDGE = """
+import asyncio, sys
+from ramify.planner.store import EventHappened, EventRecord, Store, TaskChanged
+with Store.open(sys.argv[1]) as store:
+    root = store.load_tree("run-1")
+    with store.write("run-1") as writer:
+        async def work(task):
+            while True:
+                task.attempts += 1
+                seq = writer.next_seq()
+                await writer.commit(EventHappened.of(EventRecord(seq=seq, at=0.0, type="x")), TaskChanged.of(task))
+                print(seq, task.id, task.attempts, flush=True)
+        async def main():
+            await asyncio.gather(*map(work, root.subtasks))
+        asyncio.run(main())
+"""
+
+
+def test_kills_at_any_instant_lose_nothing_that_was_acknowledged(store: Store, place: str, run: str) -> None:
+    acknowledged: dict[str, int] = {}
+    numbers_told: set[int] = set()
+    for delay_s in (0.0, 0.003, 0.01, 0.05, 0.1):
+        with subprocess.Popen([sys.executable, "-c", ACKNOWLEDGE, place], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+            assert process.stdout is not None
+            lines = [process.stdout.readline()]
+            time.sleep(delay_s)
+            process.kill()
+            lines += process.stdout.read().splitlines()
+        for seq, task_id, attempts in (line.split() for line in lines if line.count(" ") == 2):
+            numbers_told.add(int(seq))
+            acknowledged[task_id] = max(int(attempts), acknowledged.get(task_id, 0))
+        stored = [each.seq for each in store.events(run)]
+        assert stored == list(range(1, len(stored) + 1))
+        assert numbers_told <= set(stored)
+        root = store.load_tree(run)
+        assert all(root.find(task_id).attempts >= attempts for task_id, attempts in acknowledged.items())
+        assert sum(task.attempts for task in root.walk()) == len(stored)
+        assert store.check() == []
 
 
 # The schema

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, extract, func, literal_column
@@ -18,6 +19,7 @@ from ..errors import StoreError
 from .faults import explain, require_driver
 from .place import Place, make_file
 from .statements import Statements
+from .tables import METADATA
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -48,7 +50,7 @@ class Database:
         """
         if place.path is not None:
             make_file(place.path, create=create)
-            return cls(place, _sqlite_engine(place, synchronous, lock_wait_s))
+            return cls(place, _sqlite_engine(place.path, synchronous, lock_wait_s))
         require_driver()
         return cls(place, _postgresql_engine(place, synchronous))
 
@@ -115,6 +117,18 @@ class Database:
         with self.explained(), self.engine.connect() as connection:
             connection.execution_options(**alone).exec_driver_sql(sql).close()
 
+    def vacuum(self) -> None:
+        """Give free space back to the system.
+
+        Raises:
+            StoreError: if the database fails.
+        """
+        if self.is_sqlite:
+            self.execute_alone("VACUUM")
+            self.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            self.execute_alone(f"VACUUM {', '.join(METADATA.tables)}")
+
     def keep_log(self) -> None:
         """Have SQLite write ahead, so that readers and the writer do not wait for each other; the file remembers it.
 
@@ -129,11 +143,12 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_engine(place: Place, synchronous: Synchronous, lock_wait_s: float) -> Engine:
+def _sqlite_engine(path: Path, synchronous: Synchronous, lock_wait_s: float) -> Engine:
+    file = f"{path.as_uri()}?mode=rw"  # a file that has gone is an error, not an empty store
     engine = create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(
-            str(place.path), timeout=lock_wait_s, isolation_level=None, check_same_thread=False
+            file, uri=True, timeout=lock_wait_s, isolation_level=None, check_same_thread=False
         ),
         hide_parameters=True,
     )

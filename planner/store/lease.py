@@ -6,12 +6,12 @@ over can write nothing more, however long it slept.
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from ..errors import LeaseError, RunError
 from .database import Database
 from .holder import Holder, has_lapsed
-from .tables import RUNS
+from .tables import EVENTS, RUNS
 
 
 class Lease(NamedTuple):
@@ -21,11 +21,13 @@ class Lease(NamedTuple):
         run_id: the run.
         token: what every write names.
         holder: who has it.
+        last_seq: the number of the run's last event when it was taken; 0 if there was none.
     """
 
     run_id: str
     token: int
     holder: Holder
+    last_seq: int
 
 
 def take(database: Database, run_id: str, holder: Holder, *, stale_after_s: float) -> Lease:
@@ -44,7 +46,8 @@ def take(database: Database, run_id: str, holder: Holder, *, stale_after_s: floa
         check_free(run_id, held_by, silent_s=float(now) - (heartbeat_at or 0.0), stale_after_s=stale_after_s)
         values = {"holder": holder.to_json(), "lease_token": token + 1, "heartbeat_at": database.now}
         connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(values))
-    return Lease(run_id, token + 1, holder)
+        last_seq = connection.execute(select(func.max(EVENTS.c.seq)).where(EVENTS.c.run_id == run_id)).scalar()
+    return Lease(run_id, token + 1, holder, last_seq or 0)
 
 
 def check_free(run_id: str, held_by: str | None, *, silent_s: float, stale_after_s: float) -> None:

@@ -18,7 +18,7 @@ class Place:
 
     Attributes:
         shown: how messages name it; without passwords.
-        path: the file; None for PostgreSQL.
+        path: the file, whole, so that it stays the same when the working directory changes; None for PostgreSQL.
         url: the URL of a PostgreSQL database; holds the password.
         secrets: what must not be shown.
     """
@@ -97,7 +97,7 @@ def _make_folder(folder: Path) -> None:
 def _file(text: str) -> Place:
     if not text or text.startswith(":memory:") or "\x00" in text:
         raise StoreError("a store is kept in a file, so that runs survive; give the file's path")
-    return Place(shown=text, path=Path(text))
+    return Place(shown=text, path=Path(text).absolute())
 
 
 def _postgresql(rest: str) -> Place:

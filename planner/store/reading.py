@@ -102,11 +102,6 @@ def list_events(connection: Connection, run_id: str, after: int) -> list[EventRe
     ]
 
 
-def last_seq(connection: Connection, run_id: str) -> int:
-    """Return the number of a run's last event; 0 if there is none."""
-    return connection.execute(select(func.max(EVENTS.c.seq)).where(EVENTS.c.run_id == run_id)).scalar() or 0
-
-
 def require_run(connection: Connection, run_id: str) -> None:
     """Raise `RunError` unless there is a run with that id."""
     if connection.execute(select(RUNS.c.id).where(RUNS.c.id == run_id)).first() is None:

@@ -140,7 +140,8 @@ def _progress_fields(progress: Sequence[Any]) -> dict[str, Any]:
 
 def dump_usage(usage: Usage) -> str | None:
     """Return `usage` as JSON; None if nothing was used."""
-    return None if usage is NO_USAGE or usage == NO_USAGE else dump_json(usage.__dict__, what="usage")
+    used = usage.__dict__
+    return None if used == NO_USAGE.__dict__ else dump_json(used, what="usage")
 
 
 def load_usage(stored: str | None) -> Usage:

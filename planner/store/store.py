@@ -225,9 +225,7 @@ class Store:
         Raises:
             StoreError: if another program holds the store, or the disk has no space for the copy that it takes.
         """
-        self._database.execute_alone("VACUUM")
-        if self._database.is_sqlite:
-            self._database.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.vacuum()
 
     def write(
         self,
@@ -254,9 +252,6 @@ class Store:
             StoreError: if the store fails.
         """
         from .lease import take
-        from .reading import last_seq
 
         lease = take(self._database, run_id, holder or Holder.this_process(), stale_after_s=stale_after_s)
-        with self._database.reading() as connection:
-            seq = last_seq(connection, run_id)
-        return RunWriter(self._database, lease, events or WriterEvents(), seq=seq, wait_s=wait_s)
+        return RunWriter(self._database, lease, events or WriterEvents(), wait_s=wait_s)

@@ -14,9 +14,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from ..errors import LeaseError, PlannerError, StoreError
 from ..failpoints import failpoint
@@ -58,8 +59,7 @@ class WriterEvents:
     on_failure: Callable[[PlannerError], None] = _ignore
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     changes: "tuple[Change, ...]"
     waiter: _Waiter | None = None
     is_last: bool = False
@@ -74,7 +74,7 @@ class RunWriter:
         commits: transactions that were committed with changes in them.
     """
 
-    def __init__(self, database: "Database", lease: "Lease", events: WriterEvents, *, seq: int, wait_s: float) -> None:
+    def __init__(self, database: "Database", lease: "Lease", events: WriterEvents, *, wait_s: float) -> None:
         self.run_id = lease.run_id
         self.holder = str(lease.holder)
         self.commits = 0
@@ -82,7 +82,7 @@ class RunWriter:
         self._lease = lease
         self._events = events
         self._wait_s = wait_s
-        self._seq = seq
+        self._seqs = count(lease.last_seq + 1)
         self._gate = threading.Lock()
         self._queue: SimpleQueue[_Request] = SimpleQueue()
         self._is_closed = False
@@ -107,9 +107,7 @@ class RunWriter:
 
     def next_seq(self) -> int:
         """Return the number of the run's next event; every number is given out once."""
-        with self._gate:
-            self._seq += 1
-            return self._seq
+        return next(self._seqs)
 
     def put(self, *changes: "Change") -> None:
         """Have `changes` written soon, together, after what came before; does not wait. Any thread may call it.
