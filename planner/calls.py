@@ -30,7 +30,7 @@ class Caller:
         recorder: where replies are written.
         budget: what calls may cost.
         gate: holds calls back while the model is out of reach.
-        limiter: the rate that the model allows; None for no limit.
+        limiter: how often calls may start; it slows down when the model wants fewer.
         recorded: the replies that had arrived before the run was resumed.
     """
 
@@ -40,8 +40,8 @@ class Caller:
         recorder: Recorder,
         budget: Budget,
         gate: OutageGate,
+        limiter: RateLimiter,
         *,
-        limiter: RateLimiter | None = None,
         recorded: Iterable[CallRecord] = (),
     ) -> None:
         self._model = model
@@ -87,8 +87,7 @@ class Caller:
         async with AsyncExitStack() as stack:
             for rate in self._budget.rates(task):
                 await stack.enter_async_context(rate)
-            if self._limiter is not None:
-                await stack.enter_async_context(self._limiter)
+            await stack.enter_async_context(self._limiter)
             self._budget.reserve(task)
             reply = None
             try:

@@ -2,7 +2,8 @@
 
 When a call fails for a reason that lies with the server or the line, the gate closes: that caller alone tries again,
 with growing pauses, and everybody else waits. It opens with the first reply. So a dead server costs one call every
-few seconds, and no task loses an attempt to it.
+few seconds, and no task loses an attempt to it. A server that only wants fewer calls leaves the gate open: the rate
+limiter has slowed down by then, and the call is made again when its turn comes.
 """
 
 import asyncio
@@ -12,9 +13,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .errors import LimitError, ModelError
-from .retry import delay_s, waits_for_all
+from .retry import FailureKind, delay_s, waits_for_all
 
 T = TypeVar("T")
+
+SECONDS_BETWEEN_WORDS = 1.0
+"""How often, at most, users are told that the server wants fewer calls."""
 
 
 class OutageGate:
@@ -34,6 +38,7 @@ class OutageGate:
         self._open.set()
         self._closed_at = 0.0
         self._failures = 0
+        self._told_until = 0.0
 
     async def pass_through(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return what `attempt` returns, trying again as long as the model is out of reach.
@@ -43,6 +48,7 @@ class OutageGate:
             LimitError: if the model has been out of reach for too long.
         """
         is_trying_for_all = False
+        refused_at: float | None = None
         try:
             while True:
                 if not is_trying_for_all:
@@ -52,6 +58,10 @@ class OutageGate:
                 except ModelError as error:
                     if not waits_for_all(error.kind):
                         raise
+                    if error.kind == FailureKind.RATE_LIMITED:
+                        refused_at = refused_at or time.monotonic()
+                        self._refused(error, refused_at)
+                        continue
                     if not is_trying_for_all and not self._open.is_set():
                         continue
                     is_trying_for_all = True
@@ -65,19 +75,29 @@ class OutageGate:
             if is_trying_for_all:
                 self._open.set()
 
+    def _refused(self, error: ModelError, since: float) -> None:
+        now = time.monotonic()
+        wait_s = error.retry_after_s or 0.0
+        self._check_patience(error, lasted_s=now - since, wait_s=wait_s)
+        if now >= self._told_until:
+            self._told_until = now + max(wait_s, SECONDS_BETWEEN_WORDS)
+            self._on_waiting(str(error), wait_s)
+
     async def _pause(self, error: ModelError) -> None:
         now = time.monotonic()
         if self._failures == 0:
             self._closed_at = now
-        wait_s = delay_s(
-            self._failures, base_s=self._base_s, retry_after_s=error.retry_after_s, random=random.random()  # noqa: S311 - jitter
-        )
+        chance = random.random()  # noqa: S311 - jitter
+        wait_s = delay_s(self._failures, base_s=self._base_s, retry_after_s=error.retry_after_s, random=chance)
         self._failures += 1
-        if now + wait_s - self._closed_at > self._max_wait_s:
+        self._check_patience(error, lasted_s=now - self._closed_at, wait_s=wait_s)
+        self._on_waiting(str(error), wait_s)
+        await asyncio.sleep(wait_s)
+
+    def _check_patience(self, error: ModelError, *, lasted_s: float, wait_s: float) -> None:
+        if lasted_s + wait_s > self._max_wait_s:
             raise LimitError(
-                f"{error}; this has lasted {now - self._closed_at:.0f} s, the next try would be in {wait_s:.0f} s, and"
+                f"{error}; this has lasted {lasted_s:.0f} s, the next try would be in {wait_s:.0f} s, and"
                 f" max_wait_seconds is {self._max_wait_s:g}",
                 limit="max_wait_seconds",
             )
-        self._on_waiting(str(error), wait_s)
-        await asyncio.sleep(wait_s)

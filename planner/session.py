@@ -13,6 +13,7 @@ from .budget import Budget, Configs
 from .calls import Caller
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
+from .limits import RateLimiter
 from .models.protocol import ModelReply
 from .outage import OutageGate
 from .plan import Planner
@@ -110,7 +111,7 @@ class Session:
             base_s=configs.of(self.root).retry_delay_seconds or 0.0,
             on_waiting=self._waits,
         )
-        caller = Caller(self.agent.model, recorder, budget, gate, recorded=recorded)
+        caller = Caller(self.agent.model, recorder, budget, gate, RateLimiter(), recorded=recorded)
         asker = Asker(self.agent, caller, nonce_seed=self.record.nonce_seed)
         ending = await self._plan(asker, configs)
         if ending is None:

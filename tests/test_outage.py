@@ -1,0 +1,90 @@
+"""A model out of reach holds all callers up, costs one call at a time, and is given up in the end."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from ramify.planner.errors import LimitError, ModelError
+from ramify.planner.outage import OutageGate
+
+
+def failure(kind: str, retry_after_s: float | None = None) -> ModelError:
+    return ModelError(f"it is {kind}", kind=kind, model="m", retry_after_s=retry_after_s)
+
+
+class Server:
+    """Fails in the given ways, one call after the other, and then answers."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        self.calls = 0
+        self.in_flight = 0
+        self.most_in_flight_while_down = 0
+
+    async def call(self) -> str:
+        self.calls += 1
+        self.in_flight += 1
+        await asyncio.sleep(0)
+        if self.faults:
+            self.most_in_flight_while_down = max(self.most_in_flight_while_down, self.in_flight)
+        self.in_flight -= 1
+        if self.faults:
+            raise failure(self.faults.pop(0))
+        return "reply"
+
+
+def gate(waits: list[tuple[str, float]], *, max_wait_s: float = 60) -> OutageGate:
+    return OutageGate(max_wait_s=max_wait_s, base_s=0.001, on_waiting=lambda why, s: waits.append((why, s)))
+
+
+def test_everybody_is_answered_and_nobody_but_one_tries_meanwhile() -> None:
+    async def main() -> tuple[list[str], Server, int]:
+        waits: list[tuple[str, float]] = []
+        server, held = Server(["unreachable"] * 3 + ["overloaded"] * 4), gate(waits)
+        first = asyncio.create_task(held.pass_through(server.call))
+        while len(waits) < 2:
+            await asyncio.sleep(0)
+        rest = [asyncio.create_task(held.pass_through(server.call)) for _ in range(20)]
+        return [await each for each in (first, *rest)], server, len(waits)
+
+    replies, server, waits = asyncio.run(main())
+    assert replies == ["reply"] * 21
+    assert (server.calls, server.most_in_flight_while_down, waits) == (28, 1, 7)
+
+
+def test_other_failures_go_to_the_caller() -> None:
+    with pytest.raises(ModelError, match="it is timeout"):
+        asyncio.run(gate([]).pass_through(Server(["timeout"]).call))
+
+
+def test_a_refusal_leaves_the_gate_open() -> None:
+    async def main() -> tuple[list[str], int]:
+        waits: list[tuple[str, float]] = []
+        server, held = Server(["rate_limited"] * 10), gate(waits)
+        return list(await asyncio.gather(*(held.pass_through(server.call) for _ in range(5)))), len(waits)
+
+    replies, waits = asyncio.run(main())
+    assert replies == ["reply"] * 5
+    assert waits == 1
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "rate_limited"])
+def test_patience_ends(kind: str) -> None:
+    with pytest.raises(LimitError, match=f"it is {kind}; .*max_wait_seconds is 0.05"):
+        asyncio.run(gate([], max_wait_s=0.05).pass_through(Server([kind] * 10_000_000).call))
+
+
+def test_when_whoever_tries_is_cancelled_another_one_does() -> None:
+    async def main() -> str:
+        waits: list[tuple[str, float]] = []
+        server = Server(["unreachable"])
+        held = OutageGate(max_wait_s=1e9, base_s=1e6, on_waiting=lambda why, s: waits.append((why, s)))
+        first = asyncio.create_task(held.pass_through(server.call))
+        while not waits:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(held.pass_through(server.call))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert asyncio.run(asyncio.wait_for(main(), 5)) == "reply"
