@@ -136,9 +136,19 @@ def test_outline_gives_its_parts_in_order_at_any_depth(goal: str, answer: str, m
     assert _Run(max_depth=max_depth).solve(goal) == answer
 
 
-@pytest.mark.parametrize("goal", ["1 + 2\n- 3", "5\n- 2*3\n- 4*5", "What is 1\n+ 2"])
+@pytest.mark.parametrize("goal", ["1 + 2\n- 3", "5\n- 2*3\n- 4*5", "What is 1\n+ 2", "- 2 + 3"])
 def test_what_could_be_an_expression_or_a_list_is_not_guessed(goal: str) -> None:
     assert "could be an expression or a list" in _Run().solve(goal)
+
+
+@pytest.mark.parametrize("goal", ["1. 2 + 3", "1) 2 + 3", "* compute 2 + 3", "# Sum\n2 + 3", "- compute 2 + 3"])
+def test_single_item_is_done_as_what_it_says(goal: str) -> None:
+    assert _Run().solve(goal) == "5"
+
+
+def test_more_steps_than_subtasks_are_done_in_one_piece() -> None:
+    goal = "1. 2\n" + "\n".join(f"{number}. double it" for number in range(2, 12))
+    assert _Run().solve(goal).endswith("- double it: 2048")
 
 
 def test_expression_over_several_lines_is_one_expression() -> None:
@@ -321,9 +331,7 @@ def test_any_expression_has_one_value_whole_or_split(tree: Tree, max_tasks: int,
     st.integers(2, 4),
 )
 @settings(deadline=None)
-def test_chain_without_parentheses_keeps_its_value_when_split(
-    chain: list[tuple[str, int]], max_tasks: int
-) -> None:
+def test_chain_without_parentheses_keeps_its_value_when_split(chain: list[tuple[str, int]], max_tasks: int) -> None:
     words = "1" + "".join(f" {sign} {number}" for sign, number in chain)
     terms: list[list[Fraction]] = [[Fraction(1)]]
     for sign, number in chain:

@@ -17,7 +17,7 @@ from .expressions import cut, is_arithmetic
 from .numbers import value_text
 from .outlines import Part, grouped, has_items, outline_parts, readings, starts_with_item, without_mark
 from .phrases import step_expression, unwrap
-from .reply_text import plan_text, result_text
+from .reply_text import ATOMIC, plan_text, result_text
 from .summarizing import do_job, join_summaries, split_job
 from .summary_jobs import SummaryJob, read_job
 
@@ -29,6 +29,9 @@ _FILE_NAME = re.compile(r"\S{1,255}\.\w{1,8}")
 
 def plan(variables: DecomposeVariables) -> str:
     """Return the reply that splits a goal, or leaves it whole.
+
+    More steps than there may be subtasks stay whole, if each works on the result before it: put together in groups
+    they would lose sight of it.
 
     Raises:
         NoModelError: if nothing here can do the goal.
@@ -44,6 +47,8 @@ def plan(variables: DecomposeVariables) -> str:
     parts = outline_parts(variables.goal)
     if not parts and not variables.ancestors:
         raise no_model(variables.task_id, variables.goal)
+    if len(parts) > most and any(part.is_after_previous and _is_step(part.content) for part in parts):
+        return ATOMIC
     return plan_text(grouped(parts, most))
 
 
@@ -91,11 +96,14 @@ def expression_in(text: str) -> str | None:
     """
     for words in readings(text):
         bare = unwrap(words)
-        if not is_arithmetic(bare) or ("\n" in words and starts_with_item(bare)):
+        if not is_arithmetic(bare):
             continue
-        if "\n" in bare and has_items(bare):
-            message = f"{cut(bare)!r} could be an expression or a list; write an expression on one line"
+        is_item = starts_with_item(bare)
+        if (is_item and bare[0] == "-" and "\n" not in words) or (not is_item and has_items(bare)):
+            message = f"{cut(bare)!r} could be an expression or a list; write an expression on one line, without '- '"
             raise ExpressionError(message, reason="ambiguous")
+        if is_item:
+            continue
         return bare
     return None
 
@@ -120,13 +128,17 @@ def _simple(text: str, needs: Sequence[TaskResult], materials: Sequence[Material
     job = _job(text, materials)
     if job is not None:
         return do_job(job, materials)
-    form = next((words for words in readings(text) if is_arithmetic(step_expression(words, "0") or "")), None)
+    form = next((words for words in readings(text) if _is_step(words)), None)
     if form is None or not needs:
         return None
     if len(needs) > 1:
         ids = ", ".join(need.id for need in needs)
         raise ExpressionError(f"{cut(text)!r} could mean the result of any of {ids}", reason="ambiguous")
     return value_text(value_of(step_expression(form, value_text(_value(needs[0]))) or form))
+
+
+def _is_step(words: str) -> bool:
+    return is_arithmetic(step_expression(words, "0") or "")
 
 
 def _own_needs(variables: ExecuteVariables) -> list[TaskResult]:

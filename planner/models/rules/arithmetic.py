@@ -184,18 +184,24 @@ def _operands(expression: Expression, index: int) -> list[Operand]:
 
 def _contents(expression: Expression, operands: Sequence[Operand], count: int) -> list[str]:
     if count == len(operands):
-        return [expression.text(operand.index) for operand in operands]
+        return [_no_item(expression.text(operand.index)) for operand in operands]
     source, nodes = expression.source, expression.nodes
     contents = []
     for run in even_runs(range(len(operands)), count):
         first, last = operands[run[0]], operands[run[-1]]
         start, end = nodes[first.index].outer_start, nodes[last.index].outer_end
+        content = source[start:end]
         if first.sign in "-/" and run[0]:
             before = source[nodes[operands[run[0] - 1].index].outer_end : start]
-            contents.append(f"{'1' if first.sign == '/' else ''}{before}{source[start:end]}".strip())
-        else:
-            contents.append(source[start:end])
+            content = f"{'1' if first.sign == '/' else ''}{before}{content}"
+        contents.append(_no_item(content))
     return contents
+
+
+def _no_item(content: str) -> str:
+    """Return `content` so that a sign at its start is not taken for the mark of a list's item."""
+    bare = content.strip()
+    return f"{bare[0]}{bare[1:].lstrip()}" if bare[0] in "+-" else bare
 
 
 class _InexactError(ArithmeticError):
