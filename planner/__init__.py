@@ -6,8 +6,9 @@ Names are loaded when they are first used, so that importing this costs little.
 if __name__ != "ramify.planner":
     raise ImportError(f"import ramify.planner instead of {__name__}: a second name would make a second copy of it")
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ramify.prompts.lazy import on_demand
 
 if TYPE_CHECKING:
     from .agent import Agent, Asking
@@ -16,23 +17,26 @@ if TYPE_CHECKING:
     from .executor import Executor
     from .handle import Run
     from .models.protocol import Sampling
-    from .plan import Planner, PlanLimits
+    from .plan import PlanLimits, Planner
     from .store import Store
-
-_HOMES = {
-    "Agent": ".agent",
-    "Asking": ".agent",
-    "Executor": ".executor",
-    "PlanLimits": ".plan",
-    "Planner": ".plan",
-    "Run": ".handle",
-    "RunLimits": ".budget",
-    "Sampling": ".models.protocol",
-    "Store": ".store",
-    "asolve": ".api",
-    "decompose": ".api",
-    "solve": ".api",
-}
+else:
+    __getattr__, __dir__ = on_demand(
+        __name__,
+        {
+            "Agent": "agent",
+            "Asking": "agent",
+            "Executor": "executor",
+            "PlanLimits": "plan",
+            "Planner": "plan",
+            "Run": "handle",
+            "RunLimits": "budget",
+            "Sampling": "models.protocol",
+            "Store": "store",
+            "asolve": "api",
+            "decompose": "api",
+            "solve": "api",
+        },
+    )
 
 __all__ = [
     "Agent",
@@ -48,13 +52,3 @@ __all__ = [
     "decompose",
     "solve",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

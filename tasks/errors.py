@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ramify.prompts.errors import RamifyError
+from ramify.prompts.errors import RamifyError as RamifyError
 
 
 class TaskError(RamifyError):
