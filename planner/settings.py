@@ -1,0 +1,234 @@
+"""Settings: what holds when nobody says otherwise in the call. The first place that says something wins.
+
+    keyword or command-line option
+    RAMIFY_* in the environment
+    RAMIFY_* in ./.env
+    the file that RAMIFY_CONFIG names, else ./ramify.toml, else [tool.ramify] of ./pyproject.toml
+    ~/.config/ramify/config.toml (under XDG_CONFIG_HOME, if that is set)
+    the default
+
+Keys of providers are no settings: they are read from the environment by those who need them, and kept nowhere.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from .errors import UsageError
+from .store.place import DEFAULT_STORE
+
+PREFIX = "RAMIFY_"
+CONFIG_VARIABLE = "RAMIFY_CONFIG"
+GIVEN = "the call"
+"""What the source of a setting that was given by keyword or option is called."""
+
+_ENV_FILE = Path(".env")
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG"})
+
+_Layer = tuple[str, Mapping[str, Any]]
+_Count = Annotated[int, Field(ge=1)]
+_Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """The settings that hold; None leaves it to what the setting is for.
+
+    Attributes:
+        model: the model's name, as `ramify models` lists them.
+        base_url: the address of an OpenAI-compatible server.
+        store: a file, or the URL of a database.
+        prompts: a folder of templates over the built-in ones.
+        jobs: tasks that run at the same time.
+        max_depth: the deepest level of a tree that is planned; the root's is 1.
+        max_children: the most subtasks of one task.
+        max_tasks: the most tasks of a tree that is planned.
+        on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
+        language: the language that answers are written in.
+        timeout_s: the longest to wait for one reply, in seconds.
+        max_calls: model calls of a run.
+        max_tokens: input and output tokens of a run.
+        max_cost_usd: known cost of a run, in US dollars.
+        max_seconds: how long a run may take, in seconds.
+        max_wait_seconds: how long to wait for a model that is out of reach, in seconds.
+        requests_per_second: model calls of a run that are started in a second.
+        synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str | None = None
+    base_url: str | None = None
+    store: str | None = Field(default=None, repr=False)
+    prompts: Path | None = None
+    jobs: _Count = 8
+    max_depth: _Count | None = None
+    max_children: Annotated[int, Field(ge=2)] | None = None
+    max_tasks: _Count | None = None
+    on_error: Literal["continue", "stop"] = "continue"
+    language: str | None = None
+    timeout_s: _Amount = 600.0
+    max_calls: _Count | None = None
+    max_tokens: _Count | None = None
+    max_cost_usd: _Amount | None = None
+    max_seconds: _Amount | None = None
+    max_wait_seconds: Annotated[float, Field(ge=0)] | None = None
+    requests_per_second: _Amount | None = None
+    synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
+
+    _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("store", "prompts", mode="before")
+    @classmethod
+    def _at_home(cls, value: Any) -> Any:
+        text = os.fspath(value) if isinstance(value, Path) else value
+        return str(Path(text).expanduser()) if isinstance(text, str) and text.startswith("~") else text
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where each setting comes from, by its name, for people to read."""
+        return MappingProxyType({name: self._sources.get(name, "default") for name in SETTINGS})
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Return those of the settings `names` that somebody has set, by name."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+SETTINGS = tuple(Settings.model_fields)
+"""The names of the settings."""
+
+
+def load_settings(**given: Any) -> Settings:
+    """Return the settings that hold here, with `given` over all others; what is given as None is not given.
+
+    Raises:
+        UsageError: if a value cannot be used, or a settings file is broken or has a key that is none; it is named.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, layer in _layers(given):
+        for name, value in layer.items():
+            if name not in values:
+                values[name] = value
+                sources[name] = f"{PREFIX}{name.upper()}{source}" if source in _ENVIRONMENTS else source
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = str(problem["loc"][0])
+        raise UsageError(
+            f"the setting {name} (from {sources[name]}) cannot be used: {_lower_first(problem['msg'])}"
+        ) from None
+    settings._sources = sources  # noqa: SLF001 - our own class, frozen for everybody else
+    return settings
+
+
+def store_place(given: str | Path | None) -> str | Path:
+    """Return where runs are stored: `given`, else what the settings say, else the default.
+
+    Raises:
+        UsageError: as `load_settings`.
+    """
+    return given if given is not None else load_settings().store or DEFAULT_STORE
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables in the environment that look like settings and are none, each with a hint."""
+    names = (name for name in environment if name.startswith(PREFIX) and name not in _NOT_SETTINGS)
+    return {name: _hint(name, prefix=PREFIX) for name in names if name.removeprefix(PREFIX).lower() not in SETTINGS}
+
+
+_ENVIRONMENTS = ("", f" in {_ENV_FILE}")
+
+
+def _layers(given: Mapping[str, Any]) -> Iterator[_Layer]:
+    """Return each place that settings can come from with what it says, the strongest first."""
+    said = {name: value for name, value in given.items() if value is not None}
+    _check_names(said, GIVEN)
+    yield GIVEN, said
+    yield from zip(_ENVIRONMENTS, _read_environment(), strict=True)
+    for path, table in _settings_files():
+        if (values := _read_toml(path, table)) is not None:
+            _check_names(values, str(path))
+            yield str(path), values
+
+
+def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return what the environment says, and what the file `.env` says."""
+    from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+    class Reader(BaseSettings, Settings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
+
+    from_variables = EnvSettingsSource(Reader)()
+    if not _ENV_FILE.is_file():
+        return from_variables, {}
+    try:
+        from_file = DotEnvSettingsSource(Reader, env_file=_ENV_FILE, env_file_encoding="utf-8")()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{_ENV_FILE} cannot be read: {error}") from None
+    ours = {name: value for name, value in from_file.items() if name in SETTINGS or _looks_like_ours(name)}
+    for name in ours:
+        if name not in SETTINGS:
+            raise UsageError(f"{_ENV_FILE}: {name.upper()} is not a setting; {_hint(name.upper(), prefix=PREFIX)}")
+    return from_variables, ours
+
+
+def _looks_like_ours(name: str) -> bool:
+    return name.upper().startswith(PREFIX) and name.upper() not in _NOT_SETTINGS
+
+
+def _settings_files() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Return the settings files that are there, and the table of each that is ours, the strongest first."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise UsageError(f"the settings file {named}, which {CONFIG_VARIABLE} names, is not there")
+        yield Path(named), ()
+    else:
+        yield Path("ramify.toml"), ()
+        yield Path("pyproject.toml"), ("tool", "ramify")
+    home = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    yield Path(home) / "ramify" / "config.toml", ()
+
+
+def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:
+    """Return the table of a TOML file; None if the file or the table is not there."""
+    try:
+        values: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"the settings file {path} cannot be read: {error}") from None
+    for name in table:
+        values = values.get(name)
+        if values is None:
+            return None
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: {'.'.join(table)} has to be a table of settings")
+    return dict(values)
+
+
+def _check_names(values: Mapping[str, Any], source: str) -> None:
+    for name in values:
+        if name not in SETTINGS:
+            raise UsageError(f"{source}: {name} is not a setting; {_hint(name)}")
+
+
+def _hint(name: str, *, prefix: str = "") -> str:
+    bare = name.removeprefix(prefix).lower().replace("-", "_")
+    if "api_key" in bare or bare == "key":
+        return "keys are read from the provider's own variable, such as OPENAI_API_KEY"
+    near = get_close_matches(bare, SETTINGS, 1)
+    known = [f"{prefix}{each.upper()}" if prefix else each for each in near or SETTINGS]
+    return f"did you mean {known[0]}?" if near else f"the settings are {', '.join(known)}"
+
+
+def _lower_first(text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
