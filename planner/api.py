@@ -4,18 +4,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ramify.tasks import Material, Task
+from ramify.prompts import PromptLibrary
+from ramify.tasks import Material, Task, TaskConfig
 
-from .agent import Agent
+from .agent import Agent, Asking, model_and_server
 from .attachments import read_materials
 from .budget import RunLimits
-from .errors import UsageError
+from .errors import RunError, UsageError
 from .events import Subscriber
 from .executor import Executor
 from .handle import Run
 from .models.protocol import Model
 from .plan import PlanLimits
-from .run import OnError
+from .settings import Settings, load_settings
 
 GOAL_LIMIT = 1_000_000
 """The most characters of a goal; longer texts are attached as files."""
@@ -46,6 +47,8 @@ def solve(goal: str, **how: Any) -> Run:
         on_event: called with every event.
         base_url: the address of an OpenAI-compatible server.
 
+    Every other setting of `ramify.planner.settings.Settings` can be given too.
+
     Raises:
         NoModelError: if no model can be used; the message says what to do.
         UsageError: if the goal or an argument cannot be used.
@@ -68,9 +71,17 @@ def start(goal: str, **how: Any) -> Run:
 def decompose(goal: str, **how: Any) -> Task:
     """Plan a goal and return the tree without running it; the keywords are those of `solve`.
 
-    The plan is made in a run of its own, so that an interrupted one can be resumed.
+    The plan is made in a stored run, so that an interrupted one is not lost: `ramify resume` goes on with it.
+
+    Raises:
+        NoModelError: if no model can be used; the message says what to do.
+        RunError: if the goal could not be planned.
     """
-    raise UsageError("not yet")
+    executor, root = prepare(goal, **how)
+    run = executor.new_run(root, plan_only=True).start().wait()
+    if run.is_planned:
+        return run.task
+    raise run.cause or RunError(f"run {run.id} made no plan, it is {run.status}: {run.error}")
 
 
 def prepare(
@@ -78,28 +89,66 @@ def prepare(
     *,
     model: str | Model | None = None,
     agent: Agent | None = None,
-    base_url: str | None = None,
     files: Iterable[str | Path] = (),
     materials: Iterable[Material] = (),
     inputs: dict[str, Any] | None = None,
-    jobs: int = 8,
-    store: str | Path | None = None,
-    max_depth: int | None = None,
-    max_children: int | None = None,
-    max_tasks: int | None = None,
     limits: RunLimits | None = None,
-    on_error: OnError = "continue",
     on_event: Subscriber | None = None,
+    **given: Any,
 ) -> tuple[Executor, Task]:
-    """Return the executor and the root for a goal; see `solve`."""
-    said = {"max_depth": max_depth, "max_children": max_children, "max_tasks": max_tasks}
-    plan = PlanLimits(**{name: value for name, value in said.items() if value is not None})
-    if agent is None:
-        agent = Agent(model, base_url=base_url)
-    executor = Executor(
-        agent, jobs=jobs, store=store, plan=plan, limits=limits, on_error=on_error, on_event=on_event
+    """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
+    own_model = None if model is None or isinstance(model, str) else model
+    settings = load_settings(model=None if own_model else model, **given)
+    root = make_root(goal, [*materials, *read_materials(files)], inputs)
+    executor = executor_of(
+        settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
+        on_event=on_event,
+    )  # fmt: skip
+    return executor, with_rate(root, settings)
+
+
+def executor_of(
+    settings: Settings,
+    *,
+    agent: Agent | None = None,
+    plan: PlanLimits | None = None,
+    limits: RunLimits | None = None,
+    on_event: Subscriber | None = None,
+) -> Executor:
+    """Return the executor that `settings` ask for; what is given besides is taken instead."""
+    return Executor(
+        agent or agent_of(settings),
+        jobs=settings.jobs,
+        store=settings.store,
+        plan=plan,
+        limits=limits or run_limits(settings),
+        on_error=settings.on_error,
+        on_event=on_event,
     )
-    return executor, make_root(goal, [*materials, *read_materials(files)], inputs)
+
+
+def agent_of(settings: Settings, model: Model | None = None) -> Agent:
+    """Return the agent that `settings` ask for, with `model` if that is given."""
+    name, base_url = model_and_server(settings)
+    asking = Asking(language=settings.language, timeout_s=settings.timeout_s)
+    return Agent(model or name, prompts=PromptLibrary(settings.prompts), base_url=base_url, asking=asking)
+
+
+def plan_limits(settings: Settings) -> PlanLimits:
+    """Return how far goals are split, as `settings` say."""
+    return PlanLimits(**settings.given("max_depth", "max_children", "max_tasks"))
+
+
+def run_limits(settings: Settings) -> RunLimits:
+    """Return what a run may take, as `settings` say."""
+    return RunLimits(**settings.given(*RunLimits.model_fields))
+
+
+def with_rate(root: Task, settings: Settings) -> Task:
+    """Return `root` with the rate of calls that `settings` allow, unless it says another."""
+    if settings.requests_per_second is not None:
+        root.config = root.config.over(TaskConfig(requests_per_second=settings.requests_per_second))
+    return root
 
 
 def make_root(goal: str, materials: list[Material], inputs: dict[str, Any] | None = None) -> Task:

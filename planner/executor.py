@@ -8,7 +8,7 @@ from uuid import uuid4
 from ramify.tasks import Task, TaskState
 from ramify.tasks.graph import check_tree
 
-from .agent import Agent
+from .agent import Agent, model_and_server
 from .budget import RunLimits, refuse_unkept_limits
 from .errors import NoModelError, UsageError
 from .events import Subscriber
@@ -74,16 +74,11 @@ class Executor:
 
     async def arun(self, task: Task) -> Run:
         """Run the tree of `task` on the caller's event loop; otherwise as `run`."""
-        return await self._new_run(task).drive()
+        return await self.new_run(task).drive()
 
-    def start(self, task: Task, *, plan_only: bool = False) -> Run:
-        """Run the tree of `task` in the background, and return the run at once; its id is good in other processes.
-
-        Args:
-            task: the root.
-            plan_only: whether to stop once the plan is complete, with the status "waiting"; resuming the run runs it.
-        """
-        return self._new_run(task, plan_only=plan_only).start()
+    def start(self, task: Task) -> Run:
+        """Run the tree of `task` in the background, and return the run at once; its id is good in other processes."""
+        return self.new_run(task).start()
 
     @classmethod
     def resume(
@@ -127,40 +122,55 @@ class Executor:
         run_id: str | None = None,
         *,
         agent: Agent | Model | str | None = None,
+        base_url: str | None = None,
         workers: Mapping[str, PythonWorker] | None = None,
         retry_failed: bool = False,
         jobs: int | None = None,
         limits: RunLimits | None = None,
         on_event: Subscriber | None = None,
     ) -> Run:
-        """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
+        """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`.
+
+        With `base_url`, its model is asked at another address.
+        """
         opened = open_store(store, create=False)
-        record = find(opened, run_id)
-        settings = RunSettings.model_validate(record.settings)
-        changes = {"jobs": jobs, "limits": limits}
-        settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
-        root = opened.load_tree(record.id)
-        if retry_failed:
-            reset_failed(root)
-        session = Session(
-            store=opened,
-            record=record,
-            root=root,
-            agent=_agent_of(settings, record, agent),
-            settings=settings,
-            workers=dict(workers or {}),
-        )
-        check_workers(root, session.workers)
+        try:
+            record = find(opened, run_id)
+            settings = RunSettings.model_validate(record.settings)
+            changes = {"jobs": jobs, "limits": limits}
+            settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+            root = opened.load_tree(record.id)
+            if retry_failed:
+                reset_failed(root)
+            session = Session(
+                store=opened,
+                record=record,
+                root=root,
+                agent=_agent_of(settings, record, agent, base_url),
+                settings=settings,
+                workers=dict(workers or {}),
+            )
+            check_workers(root, session.workers)
+        except BaseException:
+            opened.close()
+            raise
         return Run(session, is_new=False, on_event=on_event)
 
-    def _new_run(self, task: Task, *, plan_only: bool = False) -> Run:
+    def new_run(self, task: Task, *, plan_only: bool = False) -> Run:
+        """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
+
+        Args:
+            task: the root.
+            plan_only: whether it ends once its plan is complete, with the status "waiting"; resuming it runs the plan.
+        """
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
         check_tree(task)
         refuse_unkept_limits(task)
         check_workers(task, self._workers)
         model = self._agent.model
-        settings = self._settings.model_copy(update={"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only})
+        changes = {"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only}
+        settings = self._settings.model_copy(update=changes)
         new = NewRun(
             id=f"r{uuid4().hex[:10]}",
             goal=task.content,
@@ -209,15 +219,20 @@ def reset_failed(root: Task) -> None:
             task.reset()
 
 
-def _agent_of(settings: RunSettings, record: RunRecord, given: Agent | Model | str | None) -> Agent:
+def _agent_of(
+    settings: RunSettings, record: RunRecord, given: Agent | Model | str | None, base_url: str | None
+) -> Agent:
     if isinstance(given, Agent):
         return given
-    if settings.agent is None:
-        return Agent(given)
+    stored = settings.agent or AgentSettings()
     if isinstance(given, Model):
-        agent = settings.agent.make()
+        agent = stored.make()
         return Agent(given, role_name=agent.role_name, prompts=agent.prompts, asking=agent.asking)
-    stored = settings.agent if given is None else settings.agent.model_copy(update={"model": given})
+    if given is not None:
+        name, server = model_and_server(load_settings(model=given, base_url=base_url))
+        stored = stored.model_copy(update={"model": name, "base_url": server})
+    elif base_url is not None:
+        stored = stored.model_copy(update={"base_url": base_url})
     agent = stored.make()
     try:
         _ = agent.model

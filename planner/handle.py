@@ -98,6 +98,11 @@ class Run:
         return self._ending.cause if self._ending is not None else None
 
     @property
+    def is_planned(self) -> bool:
+        """Whether it ended because its plan was complete and it was to go no further; resuming it runs the plan."""
+        return self.status == "waiting" and self.cause is None
+
+    @property
     def result(self) -> str:
         """The answer.
 

@@ -108,7 +108,7 @@ class Planner:
         )
         known_ids = {result.id for result in variables.results}
         config = configs.of(task)
-        attempt = 1
+        attempt = first = task.attempts + 1
         while True:
             try:
                 async with slots:
@@ -121,9 +121,9 @@ class Planner:
             except ReplyError as error:
                 return _Atomic(f"no plan could be read twice: {error}", is_unusual=True)
             except ModelError as error:
-                if not may_retry(error.kind) or attempt > (config.max_retries or 0):
+                if not may_retry(error.kind) or attempt - first >= (config.max_retries or 0):
                     raise
-                wait_s = delay_s(attempt - 1, base_s=config.retry_delay_seconds or 0.0, random=0.5)
+                wait_s = delay_s(attempt - first, base_s=config.retry_delay_seconds or 0.0, random=0.5)
                 recorder.put(
                     EventType.TASK_RETRYING, task, attempt=attempt, error=str(error), delay_s=round(wait_s, 3)
                 )
