@@ -1,0 +1,12 @@
+"""The command line. Results go to standard output, everything else to standard error; `exits` has the exit codes."""
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, and return its exit code; the arguments are those of the process unless given."""
+    from .app import run_command
+
+    return run_command(arguments)

@@ -1,0 +1,141 @@
+"""The `ramify` command: which commands there are, and what happens around each of them.
+
+No traceback leaves here unless `--debug` asks for it; commands load what they need themselves, so that help is quick.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from . import browsing, drawing, looking, prompting, solving
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if not wanted:
+        return
+    from .looking import version
+
+    sys.stdout.write(f"ramify {version()}\n")
+    raise typer.Exit
+
+
+def _ramify(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where errors come from; it may stand anywhere.")] = False,
+) -> None:
+    """Turn a goal into a tree of tasks, run it, and compose the answer; every step is stored and can be resumed."""
+
+
+def build_app() -> typer.Typer:
+    """Return the command with all commands below it."""
+    app = typer.Typer(
+        name="ramify",
+        rich_markup_mode=None,
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP,
+    )
+    app.callback()(_ramify)
+    for module in (solving, browsing, drawing, looking):
+        for name, command in module.COMMANDS.items():
+            app.command(name)(command)
+    app.add_typer(prompting.APP, name="prompts")
+    return app
+
+
+def run_command(arguments: Sequence[str] | None) -> int:
+    """Run one command and return its exit code; what goes wrong is said in one line."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    is_debugging = _take_debug(words)
+    if arguments is None:
+        _prepare_process(is_debugging=is_debugging)
+    try:
+        code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    except BaseException as error:
+        if is_debugging and not isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        return _explain(error)
+    return int(code)
+
+
+def _take_debug(words: list[str]) -> bool:
+    """Take `--debug` out of the words of a command, wherever it stands before `--`."""
+    end = words.index("--") if "--" in words else len(words)
+    if "--debug" in words[:end]:
+        words.remove("--debug")
+        return True
+    return bool(os.environ.get("RAMIFY_DEBUG"))
+
+
+def _prepare_process(*, is_debugging: bool) -> None:
+    """Keep the standard streams from failing on odd characters, and libraries from writing between our lines."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if is_debugging:
+        logging.basicConfig(level=logging.INFO)
+        logging.getLogger("ramify").setLevel(logging.DEBUG)
+    else:
+        logging.lastResort = None
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+
+
+def _explain(error: BaseException) -> int:
+    """Say what went wrong, and return the exit code for it."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 2
+    from .exits import FAULT, INTERRUPTED, USAGE, code_of_error
+    from .output import tell, tell_error
+
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED
+    if hasattr(error, "format_message"):
+        return _explain_usage(error, USAGE)
+    code = code_of_error(error)
+    if code == INTERRUPTED:
+        tell("ramify: interrupted")
+    elif code == FAULT:
+        tell_error(f"{type(error).__name__}: {error}; this is a fault in Ramify itself, --debug shows where")
+    else:
+        tell_error(str(error))
+    return code
+
+
+def _explain_usage(error: BaseException, code: int) -> int:
+    """Explain what typer found wrong with the words of a command; it also shows the help of a bare command so."""
+    from .output import tell, tell_error
+
+    message = str(error.format_message()).replace("Value error, ", "")  # type: ignore[attr-defined]
+    if message.startswith("Usage:"):
+        tell(message)
+    else:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context is not None else "ramify"
+        tell_error(f"{message.rstrip('.')} (see `{where} --help`)")
+    return code
+
+
+def _forget_stdout() -> None:
+    """Send what is still to be written to nowhere: its reader has gone, which is no error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
+    os.close(nowhere)

@@ -1,0 +1,107 @@
+"""`runs`, `show` and `cancel`: what is in the store, and how to stop what runs elsewhere."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from .options import takes
+
+RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")]
+Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
+_MOST_GOAL = 60
+
+
+@takes("store", "as_json")
+def runs(
+    given: Mapping[str, Any],
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+) -> int:
+    """List the runs of the store, the newest first."""
+    from ramify.planner.executor import open_store
+
+    from .output import print_json, print_table, tell
+    from .records import record_data, started, status_of
+
+    with open_store(given["store"], create=False) as store:
+        found = store.runs(None if every else limit + 1)
+        place = store.place
+    shown = found if every else found[:limit]
+    if given["as_json"]:
+        print_json({"store": place, "runs": [record_data(record) for record in shown]})
+        return 0
+    rows = [
+        (record.id, status_of(record), started(record), record.made_by or "", _shortened(record.goal))
+        for record in shown
+    ]
+    print_table(("run", "status", "started", "made by", "goal"), rows)
+    if len(found) > len(shown):
+        tell("there are more; --all shows them")
+    return 0
+
+
+@takes("store", "as_json")
+def show(
+    given: Mapping[str, Any],
+    *,
+    run_id: RunId = None,
+    task_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One task.")] = None,
+    last: Last = False,
+    messages: Annotated[bool, typer.Option("--messages", help="What the model was asked and said.")] = False,
+) -> int:
+    """Show a run as a tree, or one of its tasks with its result."""
+    from .finding import opened_run
+    from .output import print_json, print_text
+    from .records import call_data, call_text, run_data, run_text, task_text
+
+    if last and task_id is None:
+        run_id, task_id = None, run_id  # the only word is a task's id then
+    with opened_run(run_id, last=last, store=given["store"]) as (store, record):
+        root = store.load_tree(record.id)
+        task = root if task_id is None else root.find(task_id)
+        calls = store.calls(record.id, task_id) if messages else []
+    if given["as_json"]:
+        data = run_data(record, task)
+        print_json({**data, "calls": [call_data(call) for call in calls]} if messages else data)
+        return 0
+    print_text(run_text(record, root) if task_id is None else task_text(task))
+    for call in calls:
+        print_text(call_text(call))
+    return 0
+
+
+@takes("store")
+def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
+    """Stop a run, whichever process holds it; it can be resumed."""
+    from ramify.planner.errors import LeaseError
+    from ramify.planner.store.changes import RunChanged
+
+    from .finding import opened_run
+    from .output import tell
+
+    with opened_run(run_id, last=last, store=given["store"]) as (store, record):
+        if record.status in {"done", "failed"}:
+            tell(f"run {record.id} is {record.status} already; there is nothing to cancel")
+            return 0
+        try:
+            writer = store.write(record.id)
+        except LeaseError as error:
+            store.request_cancel(record.id)
+            tell(f"asked {error.holder} to stop run {record.id}; it does so within two seconds")
+            return 0
+        try:
+            writer.put(RunChanged.of(status="cancelled", error="it was cancelled", is_cancel_requested=False))
+        finally:
+            writer.close()
+    tell(f"run {record.id} is cancelled; `ramify resume {record.id}` goes on with it")
+    return 0
+
+
+COMMANDS = {"runs": runs, "show": show, "cancel": cancel}
+
+
+def _shortened(goal: str) -> str:
+    line = " ".join(goal[: _MOST_GOAL * 4].split())
+    return line if len(line) <= _MOST_GOAL else f"{line[: _MOST_GOAL - 1]}…"

@@ -1,0 +1,119 @@
+"""A run in the foreground: its progress is shown, signals stop it, and at the end it is said what came of it.
+
+Ctrl-C once: nothing new is started, what is under way is finished. Ctrl-C twice, or SIGTERM: everything is stopped at
+once. In both cases the run is saved, and the last line is the command that goes on with it.
+"""
+
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from ramify.planner.errors import LeaseError, NoModelError, StoreError
+from ramify.planner.export.labels import format_duration
+from ramify.planner.handle import Run
+from ramify.planner.progress import Display, DisplayKind, open_display
+from ramify.planner.store.place import read_place
+from ramify.tasks import TaskState
+
+from .exits import DONE, FAILED, LIMIT, NO_MODEL, USAGE, code_of_run
+from .output import tell, tell_error
+
+
+def carry(run: Run, given: Mapping[str, Any]) -> int:
+    """Carry `run` to its end in the foreground, and return the exit code.
+
+    Args:
+        run: a run that has not been started.
+        given: the options `store`, `display` and `quiet`.
+
+    Raises:
+        LeaseError: if another process holds the run.
+    """
+    kind: DisplayKind | None = given["display"]
+    if kind is None and given["quiet"]:
+        kind = "none"
+    started = time.monotonic()
+    try:
+        with open_display(run, kind) as display, _signals_stop(run, display):
+            run.start().wait()
+    except LeaseError:
+        raise
+    except StoreError as error:
+        tell_error(f"{error}; what was stored is kept")
+        tell(resume_command(run, given["store"]))
+        return LIMIT
+    code = code_of_run(run)
+    if not given["quiet"]:
+        tell(_summary(run, time.monotonic() - started))
+    return code
+
+
+def tell_ending(run: Run, code: int, store: str | None) -> None:
+    """Say why `run` ended without an answer, and, as the last line, the command that goes on with it."""
+    if code == DONE:
+        return
+    tell_error(f"run {run.id} is {run.status}: {run.error}" if run.error else f"run {run.id} is {run.status}")
+    if code == FAILED:
+        tell(resume_command(run, store, "--retry-failed"))
+    elif code == NO_MODEL and isinstance(run.cause, NoModelError):
+        tell(resume_command(run, store, "--model", "NAME"))
+    elif code != USAGE:
+        tell(resume_command(run, store))
+
+
+def resume_command(run: Run, store: str | None, *options: str) -> str:
+    """Return the command that goes on with `run`; a password in the store's address is left out."""
+    where = [] if store is None else ["--store", str(read_place(store))]
+    return shlex.join(["ramify", "resume", run.id, *options, *where])
+
+
+def _summary(run: Run, seconds: float) -> str:
+    usage = run.usage
+    done = "answered by" if run.status == "done" else "planned by" if run.is_planned else f"{run.status} with"
+    figures = [
+        f"run {run.id}",
+        format_duration(seconds),
+        _count(run.progress.total, "task"),
+        _count(usage.calls, "call"),
+        f"{usage.tokens:,} tokens",
+        usage.cost_text,
+    ]
+    return f"{done} {run.made_by}: {', '.join(figures)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def _signals_stop(run: Run, display: Display) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop `run` instead of ending the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stops = 0
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal stops
+        stops += 1
+        is_last = stops > 1 or number == signal.SIGTERM
+        run.stop(cancel=is_last)
+        display.notice("stopping at once" if is_last else _finishing(run))
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finishing(run: Run) -> str:
+    running = sum(task.state is TaskState.RUNNING for task in run.task.walk())
+    what = _count(running, "task") if running else "what is under way"
+    return f"finishing {what}; Ctrl-C again to stop at once"

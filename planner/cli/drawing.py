@@ -1,0 +1,133 @@
+"""`graph`: the tree of a run or a plan, as a picture or as text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .options import takes
+
+if TYPE_CHECKING:
+    from ramify.planner.export import ViewOptions
+    from ramify.tasks import Task
+
+GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "json"]
+_PLAN_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".markdown"})
+_BINARY = frozenset({"png", "pdf"})
+
+
+@takes("store")
+def graph(  # noqa: PLR0913 - one option each
+    given: Mapping[str, Any],
+    *,
+    source: Annotated[str | None, typer.Argument(metavar="RUN|PLAN", help="A run's id, or a plan file.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    form: Annotated[
+        GraphFormat | None, typer.Option("--format", "-f", help="The format; that of -o's ending, or dot.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Levels to show.")] = None,
+    focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
+    direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
+    theme: Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")] = "light",
+    most: Annotated[int, typer.Option("--max-nodes", min=1, help="Boxes to show; what does not fit is folded.")] = 300,
+    critical_path: Annotated[bool, typer.Option("--critical-path", help="Mark the longest path.")] = False,
+) -> int:
+    """Draw the tree of a run, or of a plan, with its dependencies."""
+    from ramify.planner.export import ViewOptions
+
+    from .output import tell
+
+    wanted = form or _form_of(output)
+    root, data = _tree_of(source, last=last, store=given["store"])
+    options = ViewOptions(
+        direction=direction,
+        theme=theme,
+        max_depth=depth,
+        focus=focus,
+        max_nodes=most,
+        critical_path=_critical_path(root) if critical_path else (),
+    )
+    content, note = _drawn(root, data, wanted, options)
+    _deliver(content, wanted, output)
+    if note:
+        tell(note)
+    return 0
+
+
+COMMANDS = {"graph": graph}
+
+
+def _form_of(output: Path | None) -> GraphFormat:
+    from ramify.planner.export import format_of
+
+    if output is None:
+        return "dot"
+    return "json" if output.suffix.lower() == ".json" else format_of(output)
+
+
+def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Task", dict[str, Any]]:
+    """Return the tree that is meant, and what JSON data says about it besides the tasks.
+
+    Raises:
+        UsageError: if it is not said which is meant.
+    """
+    from ramify.tasks.plans import load_plan
+
+    from .finding import opened_run
+    from .records import record_data
+
+    if source is not None and not last and (Path(source).suffix.lower() in _PLAN_SUFFIXES or Path(source).is_file()):
+        return load_plan(source), {"made_by": None}
+    with opened_run(source, last=last, store=store) as (opened, record):
+        return opened.load_tree(record.id), record_data(record)
+
+
+def _critical_path(root: "Task") -> list[str]:
+    from ramify.tasks import TaskManager
+
+    def seconds(task: "Task") -> float:
+        if task.started_at is None or task.completed_at is None:
+            return 0.0
+        return (task.completed_at - task.started_at).total_seconds()
+
+    has_run = any(task.completed_at is not None for task in root.walk())
+    path = TaskManager(root).critical_path(seconds) if has_run else TaskManager(root).critical_path()
+    return [task.id for task in path]
+
+
+def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions") -> tuple[bytes, str]:
+    """Return the file, and what a person should know about how it was made."""
+    import json
+
+    from ramify.planner.export import graph_view, render
+    from ramify.tasks.documents import tree_to_data
+
+    from .output import JSON_VERSION
+
+    if form == "json":
+        document = {"version": JSON_VERSION, **data, **tree_to_data(root, next_tasks=True)}
+        return f"{json.dumps(document, ensure_ascii=False, indent=2)}\n".encode(), ""
+    picture = render(graph_view(root, made_by=data["made_by"], options=options), form)
+    return picture.data, picture.note
+
+
+def _deliver(content: bytes, form: GraphFormat, output: Path | None) -> None:
+    import sys
+
+    from ramify.planner.errors import ExportError, UsageError
+
+    from .output import print_bytes, print_text
+
+    if output is not None:
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            raise ExportError(f"{output} cannot be written: {error.strerror or error}; choose another file") from None
+    elif form in _BINARY and sys.stdout.isatty():
+        raise UsageError(f"{form} is no text, and standard output is a terminal; write it to a file with -o FILE")
+    elif form in _BINARY:
+        print_bytes(content)
+    else:
+        print_text(content.decode())

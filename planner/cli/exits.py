@@ -1,0 +1,55 @@
+"""The exit codes, and what ends with which: one table for errors, one for runs.
+
+code  means
+0     done
+1     the goal FAILED; `ramify resume RUN --retry-failed` tries again
+2     the command, a file, a setting or the store cannot be used as it is
+3     no model that can be used, or a key that is refused
+4     stopped by a limit or a full store; can be resumed
+5     waiting for a person; can be resumed
+70    a fault in Ramify itself
+130   interrupted or cancelled; can be resumed
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ramify.planner.errors import LimitError, ModelError, NoModelError, WaitingError
+from ramify.planner.handle import Run
+from ramify.planner.store import RunStatus
+from ramify.tasks import RamifyError
+
+DONE, FAILED, USAGE, NO_MODEL, LIMIT, WAITING, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+
+_ERRORS: tuple[tuple[type[BaseException], int], ...] = (
+    (NoModelError, NO_MODEL),
+    (ModelError, NO_MODEL),
+    (LimitError, LIMIT),
+    (WaitingError, WAITING),
+    (RamifyError, USAGE),
+    (KeyboardInterrupt, INTERRUPTED),
+)
+
+_STATUSES: Mapping[RunStatus, int] = MappingProxyType(
+    {
+        "done": DONE,
+        "failed": FAILED,
+        "stopped": LIMIT,
+        "waiting": WAITING,
+        "interrupted": INTERRUPTED,
+        "cancelled": INTERRUPTED,
+        "running": INTERRUPTED,
+    }
+)
+
+
+def code_of_error(error: BaseException) -> int:
+    """Return the exit code of a command that ended with `error`."""
+    return next((code for kind, code in _ERRORS if isinstance(error, kind)), FAULT)
+
+
+def code_of_run(run: Run) -> int:
+    """Return the exit code of a command that carried `run` on; the model's own failures tell more than "stopped"."""
+    if run.status == "stopped" and run.cause is not None:
+        return code_of_error(run.cause)
+    return _STATUSES[run.status]

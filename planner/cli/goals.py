@@ -1,0 +1,41 @@
+"""Where a goal comes from: the command line, or standard input for `-`."""
+
+import sys
+
+from ramify.planner.errors import UsageError
+
+MOST_BYTES = 20_000_000
+"""Read from standard input; more is refused."""
+
+
+def read_goal(given: str | None) -> str:
+    """Return the goal that was given as an argument, or is on standard input.
+
+    Raises:
+        UsageError: if there is none, or what is on standard input is empty or no text in UTF-8.
+    """
+    if given is None:
+        raise UsageError('say what is to be done: ramify solve "GOAL", or - to read the goal from standard input')
+    if given != "-":
+        _check_text(given)
+        return given
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"there are more than {MOST_BYTES:,} bytes on standard input; attach a file with -f instead")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"standard input is not text in UTF-8 (byte {error.start:,} is 0x{data[error.start]:02x}); convert it first"
+        ) from None
+    if not text.strip():
+        raise UsageError("standard input is empty; write the goal to it, or give the goal as an argument")
+    return text
+
+
+def _check_text(goal: str) -> None:
+    """Refuse bytes of the command line that are no text in UTF-8; Python hands them on as lone surrogates."""
+    try:
+        goal.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the goal is not text in UTF-8 (from character {error.start:,}); convert it first") from None

@@ -1,0 +1,53 @@
+"""`models` and `doctor`: what can be used here, and what is missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .options import takes
+
+
+@takes("as_json")
+def models(given: Mapping[str, Any]) -> int:
+    """List models, and whether they can be used here; keys are told by name only."""
+    from dataclasses import asdict
+
+    from ramify.planner.models.registry import list_models
+
+    from .output import print_json, print_table, tell
+
+    found = list_models()
+    if given["as_json"]:
+        print_json({"models": [asdict(each) for each in found]})
+        return 0
+    rows = [(each.name, "yes" if each.is_usable else "no", each.missing or each.about) for each in found]
+    print_table(("model", "usable here", "about"), rows)
+    tell("every other name of litellm works too, and any model of an OpenAI-compatible server with --base-url")
+    return 0
+
+
+@takes("store", "as_json")
+def doctor(given: Mapping[str, Any]) -> int:
+    """Say what can be used here and what is missing; exits with 3 if the model that is set cannot be used."""
+    from .checkup import examine
+    from .output import print_json, print_text
+
+    findings = examine(given["store"])
+    if given["as_json"]:
+        print_json({"findings": [finding.to_data() for finding in findings]})
+    else:
+        print_text("\n".join(str(finding) for finding in findings))
+    return 3 if any(finding.is_fatal for finding in findings) else 0
+
+
+COMMANDS = {"models": models, "doctor": doctor}
+
+
+def version() -> str:
+    """Return the version of Ramify; "unknown" where it was not installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        return version_of("ramify")
+    except PackageNotFoundError:
+        return "unknown"

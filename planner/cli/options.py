@@ -1,0 +1,79 @@
+"""The options that commands share: each is described once, and a command names those that it takes.
+
+An option that is not given is None, so that the settings speak.
+"""
+
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, Literal
+
+import typer
+
+OPTIONS: dict[str, Any] = {
+    "model": Annotated[
+        str | None, typer.Option("--model", "-m", metavar="NAME", help="The model; `ramify models` lists some.")
+    ],
+    "base_url": Annotated[
+        str | None, typer.Option(metavar="URL", help="The address of an OpenAI-compatible server, ending in /v1.")
+    ],
+    "prompts": Annotated[
+        str | None, typer.Option(metavar="DIR", help="A folder of prompt templates over the built-in ones.")
+    ],
+    "jobs": Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Tasks that run at the same time.")],
+    "on_error": Annotated[
+        Literal["continue", "stop"] | None,
+        typer.Option(help="What happens to other tasks when one has failed."),
+    ],
+    "language": Annotated[str | None, typer.Option(metavar="NAME", help="The language of the answers.")],
+    "timeout_s": Annotated[float | None, typer.Option(help="The longest to wait for one reply, in seconds.")],
+    "max_depth": Annotated[int | None, typer.Option(min=1, help="The deepest level of the tree; the root's is 1.")],
+    "max_children": Annotated[int | None, typer.Option(min=2, help="The most subtasks of one task.")],
+    "max_tasks": Annotated[int | None, typer.Option(min=1, help="The most tasks of the tree.")],
+    "max_calls": Annotated[int | None, typer.Option(min=1, help="Model calls of the run.")],
+    "max_tokens": Annotated[int | None, typer.Option(min=1, help="Input and output tokens of the run.")],
+    "max_cost_usd": Annotated[float | None, typer.Option(help="Known cost of the run, in US dollars.")],
+    "max_seconds": Annotated[float | None, typer.Option(help="How long the run may take, in seconds.")],
+    "max_wait_seconds": Annotated[
+        float | None, typer.Option(help="How long to wait for a model that is out of reach, in seconds.")
+    ],
+    "requests_per_second": Annotated[float | None, typer.Option(help="Model calls started in a second.")],
+    "store": Annotated[
+        str | None, typer.Option("--store", metavar="PLACE", help="A file or database URL; else .ramify/ramify.db.")
+    ],
+    "display": Annotated[
+        Literal["tree", "plain", "json", "none"] | None,
+        typer.Option(help="How progress is shown on standard error."),
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")],
+    "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
+}
+_DEFAULTS = {"quiet": False, "as_json": False}
+
+ASKING = ("model", "base_url", "prompts", "jobs", "language", "timeout_s", "requests_per_second")
+PLANNING = ("max_depth", "max_children", "max_tasks")
+LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
+SHOWN = ("display", "quiet")
+
+Command = Callable[..., int]
+
+
+def takes(*names: str) -> Callable[[Command], Command]:
+    """Add the options `names` to a command, which gets them together, by name, as its argument `given`."""
+
+    def decorate(command: Command) -> Command:
+        def decorated(**values: Any) -> int:
+            given = {name: values.pop(name) for name in names}
+            return command(**values, given=given)
+
+        own = [each for each in signature(command).parameters.values() if each.name != "given"]
+        shared = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=OPTIONS[name])
+            for name in names
+        ]
+        keyword_only = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
+        decorated.__signature__ = Signature([*keyword_only, *shared])  # type: ignore[attr-defined]
+        decorated.__annotations__ = {each.name: each.annotation for each in [*own, *shared]}
+        decorated.__name__, decorated.__doc__ = command.__name__, command.__doc__
+        return decorated
+
+    return decorate

@@ -1,0 +1,60 @@
+"""How commands speak: results on standard output, everything else on standard error.
+
+In a pipe, standard output is the exact text; in a terminal, words that others wrote cannot steer it.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+JSON_VERSION = 1
+"""The version of every JSON document that commands print; it grows when a reader of today could not read it."""
+
+
+def print_text(text: str) -> None:
+    """Print a result, with a line break at its end."""
+    _write(_for_terminal(text) if sys.stdout.isatty() else text)
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """Print a result as JSON, with its version."""
+    print_text(json.dumps({"version": JSON_VERSION, **data}, ensure_ascii=False, indent=2, default=str))
+
+
+def print_bytes(data: bytes) -> None:
+    """Print a result that is no text."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows below a head, in columns; the last column may be of any width."""
+    table = [[*head], *([_for_terminal(cell).replace("\n", " ") for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head) - 1)]
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print_text("  ".join([*cells, row[-1]]).rstrip())
+
+
+def tell(text: str) -> None:
+    """Say something that is not the result, on standard error."""
+    sys.stderr.write(f"{_for_terminal(text)}\n")
+    sys.stderr.flush()
+
+
+def tell_error(message: str) -> None:
+    """Say what went wrong."""
+    tell(f"ramify: error: {message}")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stdout.flush()
+
+
+def _for_terminal(text: str) -> str:
+    from ramify.planner.terminal import printable
+
+    return printable(text)

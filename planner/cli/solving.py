@@ -1,0 +1,133 @@
+"""`solve`, `decompose`, `run` and `resume`: the commands that make or carry on a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import ASKING, LIMITS, PLANNING, SHOWN, takes
+
+if TYPE_CHECKING:
+    from ramify.planner.handle import Run
+
+Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
+Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
+_NOT_SETTINGS = frozenset({"display", "quiet", "as_json"})
+
+
+@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *SHOWN, "as_json")
+def solve(given: Mapping[str, Any], *, goal: Goal = None, files: Files = None) -> int:
+    """Plan a goal, run the plan, and print the answer."""
+    from ramify.planner.api import prepare
+
+    from .carrying import carry
+    from .goals import read_goal
+
+    executor, root = prepare(read_goal(goal), files=files or (), **_settings(given))
+    run = executor.new_run(root)
+    return _finish(run, carry(run, given), given)
+
+
+@takes(*ASKING, *PLANNING, *LIMITS, "store", *SHOWN)
+def decompose(
+    given: Mapping[str, Any],
+    *,
+    goal: Goal = None,
+    files: Files = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the plan goes: .yaml, .json or .md.")
+    ] = None,
+) -> int:
+    """Plan a goal, and print the plan or write it to a file; `ramify run FILE` runs it, edited or not."""
+    from ramify.planner.api import prepare
+    from ramify.planner.handle import write_text
+    from ramify.tasks.plans import form_of, write_plan
+
+    from .carrying import carry, tell_ending
+    from .exits import DONE
+    from .goals import read_goal
+    from .output import print_text, tell
+
+    executor, root = prepare(read_goal(goal), files=files or (), **_settings(given))
+    run = executor.new_run(root, plan_only=True)
+    code = carry(run, given)
+    if not run.is_planned:
+        tell_ending(run, code, given["store"])
+        return code
+    plan = write_plan(run.task, form_of(str(output)) if output is not None else "yaml")
+    if output is None:
+        print_text(plan)
+    else:
+        write_text(output, plan)
+        tell(f"the plan is in {output}; `ramify run {output}` runs it")
+    return DONE
+
+
+@takes(*ASKING, *LIMITS, "on_error", "store", *SHOWN, "as_json")
+def run(
+    given: Mapping[str, Any],
+    *,
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan: .yaml, .json or .md.")],
+) -> int:
+    """Run a plan file, and print the answer."""
+    from ramify.planner.api import executor_of, with_rate
+    from ramify.planner.settings import load_settings
+    from ramify.tasks.plans import load_plan
+
+    from .carrying import carry
+
+    settings = load_settings(**_settings(given))
+    new = executor_of(settings).new_run(with_rate(load_plan(plan), settings))
+    return _finish(new, carry(new, given), given)
+
+
+@takes("model", "base_url", "jobs", *LIMITS, "store", *SHOWN, "as_json")
+def resume(
+    given: Mapping[str, Any],
+    *,
+    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")] = False,
+) -> int:
+    """Go on with a run; what is finished is not done again."""
+    from ramify.planner.executor import Executor
+    from ramify.planner.run_settings import RunSettings
+
+    from .carrying import carry
+    from .finding import opened_run
+
+    with opened_run(run_id, last=last, store=given["store"]) as (_, record):
+        limits = RunSettings.model_validate(record.settings).limits
+    changes = {name: given[name] for name in LIMITS if given[name] is not None}
+    stored = Executor.reopen(
+        given["store"],
+        record.id,
+        agent=given["model"],
+        base_url=given["base_url"],
+        retry_failed=retry_failed,
+        jobs=given["jobs"],
+        limits=limits.model_copy(update=changes),
+    )
+    return _finish(stored, carry(stored, given), given)
+
+
+COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume}
+
+
+def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
+    """Print the answer of a run, or why there is none, and return its exit code."""
+    from .carrying import tell_ending
+    from .exits import DONE
+    from .output import print_json, print_text
+
+    if given["as_json"]:
+        print_json({**run.to_data(), "result": run.task.result if code == DONE else None})
+    elif code == DONE:
+        print_text(run.task.result)
+    tell_ending(run, code, given["store"])
+    return code
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in _NOT_SETTINGS}

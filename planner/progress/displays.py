@@ -1,0 +1,133 @@
+"""Which display a run gets, and its whole life: opened before the run starts, closed whatever happens."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal, Protocol, TextIO
+
+from ramify.planner.events import Event
+from ramify.planner.handle import Run
+
+from .ledger import Ledger
+from .live import LiveTree
+from .plain import PlainLines
+
+DisplayKind = Literal["tree", "plain", "json", "none"]
+
+EVENTS_VERSION = 1
+"""The version of the JSON lines; it grows when a reader of today could not read them."""
+
+
+class Display(Protocol):
+    """Shows one run; `take` and `notice` are quick and raise nothing."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def take(self, event: Event) -> None:
+        """Show an event; called on the run's loop."""
+
+    def notice(self, words: str) -> None:
+        """Say something at once; called in signal handlers."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+class _Lines:
+    """Writes a line for each event that is worth one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines = PlainLines()
+
+    def start(self) -> None:
+        pass
+
+    def take(self, event: Event) -> None:
+        line = self._lines.line_of(event)
+        if line is not None:
+            self._write(line)
+
+    def notice(self, words: str) -> None:
+        self._write(words)
+
+    def stop(self) -> None:
+        pass
+
+    def _write(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+
+class _JsonLines(_Lines):
+    """Writes each event as a line of JSON."""
+
+    def __init__(self, stream: TextIO, run_id: str) -> None:
+        super().__init__(stream)
+        self._run_id = run_id
+
+    def take(self, event: Event) -> None:
+        self._write(json.dumps(event_data(event, run_id=self._run_id), ensure_ascii=False))
+
+    def notice(self, words: str) -> None:
+        self._write(json.dumps({"version": EVENTS_VERSION, "run": self._run_id, "notice": words}))
+
+
+class _Nothing(_Lines):
+    def take(self, event: Event) -> None:
+        pass
+
+    def notice(self, words: str) -> None:
+        pass
+
+
+def event_data(event: Event, *, run_id: str) -> dict[str, object]:
+    """Return an event as JSON data."""
+    return {
+        "version": EVENTS_VERSION,
+        "run": run_id,
+        "seq": event.seq,
+        "at": round(event.at, 6),
+        "type": str(event.type),
+        "task": event.task_id,
+        "data": dict(event.data),
+    }
+
+
+def fitting_kind(stream: TextIO, *, made_by: str) -> DisplayKind:
+    """Return the display that suits `stream`: a tree in a terminal, unless a person is asked there too."""
+    is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+    is_terminal = is_terminal and (stream.encoding or "").lower().replace("-", "") == "utf8"
+    return "tree" if is_terminal and made_by != "human" else "plain"
+
+
+@contextmanager
+def open_display(run: Run, kind: DisplayKind | None = None, *, stream: TextIO | None = None) -> Iterator[Display]:
+    """Show `run`, which has not started yet, on `stream` as long as the context is open.
+
+    Args:
+        run: the run.
+        kind: how; what fits the stream unless given.
+        stream: where; standard error unless given.
+    """
+    stream = stream or sys.stderr
+    display = _display(run, kind or fitting_kind(stream, made_by=run.made_by), stream)
+    forget = run.on(display.take)
+    display.start()
+    try:
+        yield display
+    finally:
+        forget()
+        display.stop()
+
+
+def _display(run: Run, kind: DisplayKind, stream: TextIO) -> Display:
+    if kind == "tree":
+        return LiveTree(Ledger(run.task), title=f"{run.id} · {run.made_by}", stream=stream)
+    if kind == "json":
+        return _JsonLines(stream, run.id)
+    return _Lines(stream) if kind == "plain" else _Nothing(stream)

@@ -1,0 +1,69 @@
+"""Progress as plain lines, for logs and pipes: one for each thing that ended or needs attention."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ramify.planner.events import Event, EventType
+from ramify.planner.export.labels import format_duration
+from ramify.planner.terminal import one_printable_line
+
+_MOST_IDS = 8
+
+
+class PlainLines:
+    """Turns the events of one run into lines.
+
+    >>> lines = PlainLines()
+    >>> lines.line_of(Event(seq=1, at=10.0, type="task_started", task_id="0.2", data={"doing": "execute"}))
+    >>> lines.line_of(Event(seq=2, at=13.1, type="task_done", task_id="0.2"))
+    '0.2 done (3.1 s)'
+    """
+
+    def __init__(self) -> None:
+        self._started: dict[str | None, float] = {}
+
+    def line_of(self, event: Event) -> str | None:
+        """Return what to say about `event`; None if it is not worth a line."""
+        if event.type == EventType.TASK_STARTED:
+            self._started[event.task_id] = event.at
+            return None
+        words = _WORDS.get(event.type)
+        said = words(event.data) if words is not None else None
+        if said is None:
+            return None
+        if event.type in _ENDS:
+            started = self._started.pop(event.task_id, None)
+            took = "" if started is None else f" ({format_duration(max(0.0, event.at - started))})"
+            head, colon, tail = said.partition(":")
+            said = f"{head}{took}{colon}{tail}"
+        return one_printable_line(f"{event.task_id or ''} {said}")
+
+
+def _split_words(data: Mapping[str, Any]) -> str:
+    ids = list(data["subtasks"])
+    more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
+    return f"split into {len(ids)}: {' '.join(ids[:_MOST_IDS])}{more}"
+
+
+def _waiting_words(data: Mapping[str, Any]) -> str:
+    pause = f" {format_duration(data['delay_s'])}" if data.get("delay_s") else ""
+    return f"waiting{pause}: {data['why']}"
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyType(
+    {
+        EventType.PLAN_ATTACHED: _split_words,
+        EventType.PLANNED: lambda data: f"the plan is complete, tasks: {data['tasks']}",
+        EventType.TASK_DONE: lambda _: "done",
+        EventType.TASK_FAILED: lambda data: f"failed: {data['error']}",
+        EventType.TASK_RELEASED: lambda data: f"put back: {data['why']}",
+        EventType.TASK_RETRYING: lambda data: (
+            f"attempt {data['attempt']} failed, the next one starts in {format_duration(data['delay_s'])}:"
+            f" {data['error']}"
+        ),
+        EventType.RUN_WAITING: _waiting_words,
+        EventType.WARNING: lambda data: f"warning: {data['message']}",
+    }
+)
+_ENDS = frozenset({EventType.TASK_DONE, EventType.TASK_FAILED})
