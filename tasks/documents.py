@@ -140,10 +140,17 @@ def assemble(rows: list[tuple[Task, str | None]], error: Callable[[str], Excepti
 
 def _read_task(row: dict[str, Any], number: int, source: str) -> Task:
     fields = {name: value for name, value in row.items() if name not in {"parent", "next_tasks"}}
+    if "subtasks" in row or not isinstance(row.get("parent"), str | None):
+        label = row.get("id", f"number {number}")
+        raise DocumentError(
+            f"task {label}: its place is said by `parent`, the id of a task, and nothing else", source=source
+        )
     try:
         return Task(**fields)
     except (ValidationError, TypeError) as error:
-        raise DocumentError(f"task {row.get('id', f'number {number}')}: {validation_text(error)}", source=source) from None
+        raise DocumentError(
+            f"task {row.get('id', f'number {number}')}: {validation_text(error)}", source=source
+        ) from None
 
 
 def validation_text(error: Exception) -> str:
