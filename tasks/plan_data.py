@@ -1,0 +1,61 @@
+"""What a tree of tasks is in a plan file: its JSON data, in the order in which a person reads it.
+
+What is here and what `plan_rows` reads are the same keys.
+"""
+
+from typing import Any
+
+from .config import NO_CONFIG
+from .states import TaskState
+from .task import Task
+from .tree import walk
+
+DEEPEST_NESTED = 20
+"""The levels of tasks that are written one inside of the other; deeper ones name their parent, to stay linear."""
+
+
+def data_of(root: Task) -> dict[str, Any]:
+    """Return a tree as the JSON data of a plan: nested as far as `DEEPEST_NESTED`, flat below."""
+    top: list[dict[str, Any]] = []
+    goal = {"goal": root.content, **({"id": root.id} if root.id != "0" else {}), **_fields(root)}
+    levels = {root: 1}
+    lists = {root: top}
+    for task in walk(root):
+        parent = task.parent
+        if task is root or parent is None:
+            continue
+        entry: dict[str, Any] = {"id": task.id, "task": task.content}
+        levels[task] = min(levels[parent] + 1, DEEPEST_NESTED)
+        if levels[parent] == DEEPEST_NESTED:
+            entry["parent"] = parent.id
+            top.append(entry)
+        else:
+            lists[parent].append(entry)
+        entry.update(_fields(task))
+        if levels[task] < DEEPEST_NESTED and task.subtasks:
+            entry["tasks"] = lists[task] = []
+    return {**goal, "tasks": top} if top else goal
+
+
+def _fields(task: Task) -> dict[str, Any]:
+    values = task.__dict__
+    data: dict[str, Any] = {}
+    if task.dependencies:
+        data["needs"] = list(dict.fromkeys(task.dependencies))
+    data.update((key, values[key]) for key in ("type", "name", "description") if values[key] is not None)
+    data.update((key, values[key]) for key in ("priority", "inputs") if values[key])
+    if task.config != NO_CONFIG:
+        data["config"] = task.config.model_dump(mode="json", exclude_none=True)
+    if task.metadata:
+        data["metadata"] = task.metadata
+    if task.attachments:
+        data["attachments"] = [material.model_dump() for material in task.attachments]
+    if task.memory_scope != "run":
+        data["memory_scope"] = task.memory_scope
+    state = TaskState.OPEN if task.state is TaskState.RUNNING else task.state
+    if state is not (TaskState.DONE if task.result else TaskState.OPEN):
+        data["state"] = state.value
+    if task.result:
+        data["result"] = task.result
+    data.update((key, values[key]) for key in ("output", "error") if values[key] is not None)
+    return data

@@ -1,0 +1,259 @@
+"""A plan is a file that a person can read, edit, check and run: its text to a tree of tasks, and back.
+
+The keys of a plan stand in `plan_rows`, what an outline looks like in `outline_reader`. A JSON document of
+`Task.to_json` is read as well. This file owns what makes a plan a whole tree, and how files become text.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from ramify.prompts import Material
+
+from .config import TaskConfig
+from .documents import assemble, tree_from_data
+from .errors import CycleError, DocumentError
+from .graph import check_tree
+from .outline_reader import read_markdown
+from .outline_writer import write_markdown
+from .plan_data import data_of
+from .plan_json import read_json, write_json
+from .plan_nodes import PlanFinding, shown
+from .plan_rows import PlanRow, near_miss, rows_of
+from .plan_yaml import read_yaml, write_yaml
+from .task import Task
+from .tree import index_of, is_below, walk
+
+Form = Literal["yaml", "json", "markdown"]
+
+MAX_BYTES = 50_000_000
+"""The largest plan file that is read, in bytes."""
+
+_ENDINGS: dict[str, Form] = {".json": "json", ".md": "markdown", ".markdown": "markdown"}
+_READERS = {"yaml": read_yaml, "json": read_json, "markdown": read_markdown}
+_MOST_CYCLES = 10
+_MOST_HINTS = 20
+_MOST_LISTED = 50
+_LONGEST_PATH = 20
+
+
+def load_plan(path: Path | str) -> Task:
+    """Return the plan of a file; its ending says its form (.json, .md, .markdown; anything else is YAML).
+
+    Raises:
+        DocumentError: if there is no such file, it cannot be read, is empty, larger than `MAX_BYTES`, not UTF-8, or
+            if `read_plan` finds something wrong.
+    """
+    return read_plan(plan_text(path), source=str(path))
+
+
+def plan_text(path: Path | str) -> str:
+    """Return the text of a plan file, without a byte order mark.
+
+    Raises:
+        DocumentError: if there is no such file, or it cannot be read, is empty, too large, or not UTF-8.
+    """
+    source = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise DocumentError("there is no such file", source=source) from None
+    except IsADirectoryError:
+        raise DocumentError("this is a folder; name a plan file in it", source=source) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DocumentError(f"it cannot be read: {reason}", source=source) from None
+    if len(data) > MAX_BYTES:
+        raise DocumentError(
+            f"it is larger than {MAX_BYTES // 1_000_000} MB; a plan that large cannot be read", source=source
+        )
+    if not data.strip():
+        raise DocumentError("the file is empty; a plan has a `goal`", source=source)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        line_start = data.rfind(b"\n", 0, where) + 1
+        raise DocumentError(
+            f"not UTF-8: the byte 0x{data[where]:02x} at position {where}; save the file as UTF-8",
+            source=source,
+            line=data.count(b"\n", 0, where) + 1,
+            column=len(data[line_start:where].decode("utf-8", "replace")) + 1,
+        ) from None
+
+
+def read_plan(text: str, *, source: str, form: Form | None = None) -> Task:
+    """Return the tree of tasks that a plan's text describes.
+
+    Args:
+        text: the plan.
+        source: what messages call it; without `form`, its ending says how the text is read.
+        form: how it is written.
+
+    Raises:
+        DocumentError: if something is wrong; the message has a line for every finding, `source:line:column: what`.
+    """
+    task, findings = _examine(text, source, form)
+    if task is None:
+        first, *rest = findings
+        lines = [
+            first.message,
+            *(f"{source}:{line}:{column}: {what}" for line, column, what in rest[: _MOST_LISTED - 1]),
+        ]
+        if len(findings) > _MOST_LISTED:
+            lines.append(f"{source}: {len(findings) - _MOST_LISTED} more findings")
+        raise DocumentError("\n".join(lines), source=source, line=first.line, column=first.column)
+    return task
+
+
+def lint_plan(text: str, *, source: str = "plan", form: Form | None = None) -> list[PlanFinding]:
+    """Return everything that is wrong with a plan, in the order of its places; nothing if it can be run.
+
+    Text that is not in its form at all makes a single finding, as nothing behind it can be understood.
+    """
+    return _examine(text, source, form)[1]
+
+
+def write_plan(task: Task, form: Form = "yaml") -> str:
+    """Return the plan of `task` and all below it as text, which `read_plan` makes the same tasks of.
+
+    Kept are id, content, type, dependencies, name, description, priority, inputs, config, metadata, attachments,
+    memory scope, state, result, output and error; RUNNING becomes OPEN. Times, attempts, usage and origin belong to a
+    run and are left out: `Task.to_json` keeps them. A Markdown outline holds less, and refuses what it would lose.
+
+    Raises:
+        DocumentError: if a task needs one that is not written, or holds what the form cannot.
+    """
+    source = f"plan of task {task.id}"
+    _check_needs_inside(task, source)
+    try:
+        if form == "markdown":
+            text = write_markdown(task, source=source)
+        else:
+            text = write_yaml(data_of(task)) if form == "yaml" else write_json(data_of(task))
+        text.encode()
+    except UnicodeEncodeError as error:
+        near = shown(error.object[max(0, error.start - 20) : error.start])
+        raise DocumentError(
+            f"half of a surrogate pair, which is no character, stands after {near}", source=source
+        ) from None
+    except ValueError as error:  # from numbers that are not finite, or have more digits than Python writes
+        raise DocumentError(f"a number cannot be written: {error}", source=source) from None
+    return text
+
+
+def form_of(source: str) -> Form:
+    """Return how a file is written, by its ending.
+
+    >>> form_of("plan.md"), form_of("plan.yml"), form_of("-")
+    ('markdown', 'yaml', 'yaml')
+    """
+    return next((form for ending, form in _ENDINGS.items() if source.lower().endswith(ending)), "yaml")
+
+
+def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, list[PlanFinding]]:
+    """Return the tree of a plan, or else what is wrong with it."""
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        return None, [PlanFinding(1, 1, "it is empty; a plan has a `goal`")]
+    try:
+        text.encode()
+        root, findings = _READERS[form or form_of(source)](text, source=source)
+        if root.entries is not None and "format" in root.entries:
+            return (None, findings) if findings else (tree_from_data(root.value, source=source), [])
+    except DocumentError as error:
+        place = ":".join(str(part) for part in (source, error.line, error.column) if part is not None)
+        return None, [PlanFinding(error.line or 1, error.column or 1, str(error).removeprefix(f"{place}: "))]
+    except UnicodeEncodeError as error:
+        line_start = text.rfind("\n", 0, error.start) + 1
+        line, column = text.count("\n", 0, error.start) + 1, error.start - line_start + 1
+        return None, [PlanFinding(line, column, "half of a surrogate pair stands here, which is no character")]
+    rows, wrong = rows_of(root)
+    task, invalid = _grow(rows)
+    findings = sorted([*findings, *wrong, *invalid], key=lambda finding: finding[:2])
+    return (None, findings) if findings else (task, [])
+
+
+def _grow(rows: list[PlanRow]) -> tuple[Task | None, list[PlanFinding]]:
+    """Return the tree of the rows and what is wrong with their values and needs; no tree if ids stand twice in them."""
+    by_id = {row.id: row for row in rows}
+    findings: list[PlanFinding] = []
+    tasks = []
+    for row in rows:
+        tasks.append(_task_of(row, findings))
+        for needed, node in row.needs:
+            if needed not in by_id:
+                others = [other for other in by_id if other != row.id] if len(findings) < _MOST_HINTS else []
+                message = f"task {shown(row.id)} needs unknown task {shown(needed)}{near_miss(needed, others)}"
+                findings.append(node.finding(message))
+    if not rows or len(by_id) < len(rows):
+        return None, findings
+    whole = [(task, None if row.parent is None else row.parent.id) for task, row in zip(tasks, rows, strict=True)]
+    root = assemble(whole, lambda message: DocumentError(message, source="plan"))
+    for task, row in zip(tasks, rows, strict=True):
+        if row.needs:
+            task.dependencies.extend(needed for needed, _ in row.needs if needed in by_id)
+            index_of(root).note_dependencies(task)
+    return root, findings + _cycles(root, by_id)
+
+
+def _task_of(row: PlanRow, findings: list[PlanFinding]) -> Task:
+    """Return the task of a row; one that stands in for it if the row's values do not make one."""
+    try:
+        return Task(**{"content": row.content_key, **row.fields}, id=row.id)
+    except ValidationError as error:
+        findings += [_invalid(row, dict(problem)) for problem in error.errors(include_url=False, include_context=False)]
+        return Task(content=row.content_key, id=row.id)
+
+
+def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
+    path: tuple[int | str, ...] = problem["loc"]
+    words = ".".join(shown(str(step)) for step in path)
+    if problem["type"] != "extra_forbidden":
+        message = problem["msg"].removeprefix("Value error, ")
+        return row.node.at(path).finding(f"task {shown(row.id)}: {words}: {message}")
+    holder, key = row.node.at(path[:-1]), str(path[-1])
+    known = TaskConfig.model_fields if path[0] == "config" else Material.model_fields
+    place = (holder.entries or {}).get(key, (holder, holder))[0]
+    return place.finding(f"task {shown(row.id)}: {words}: unknown key{near_miss(key, list(known))}")
+
+
+def _cycles(root: Task, by_id: dict[str, PlanRow]) -> list[PlanFinding]:
+    """Return a finding for every cycle, up to `_MOST_CYCLES`; from each, a dependency is taken out of the tree."""
+    findings: list[PlanFinding] = []
+    while len(findings) < _MOST_CYCLES:
+        try:
+            check_tree(root)
+        except CycleError as error:
+            edges = zip(error.path, error.path[1:], strict=False)
+            waiting, needed = next((a, b) for a, b in edges if b in root.find(a).dependencies)
+            place = dict(by_id[waiting].needs)[needed]
+            findings.append(place.finding(_cycle_words(root.find(waiting), root.find(needed), error)))
+            root.find(waiting).dependencies.remove(needed)
+        else:
+            break
+    return findings
+
+
+def _cycle_words(task: Task, needed: Task, error: CycleError) -> str:
+    if task is needed:
+        return f"task {task.id} needs itself"
+    if is_below(task, needed):
+        return f"task {task.id} needs task {needed.id}, which it is a part of"
+    if is_below(needed, task):
+        return f"task {task.id} needs task {needed.id}, which is a part of it"
+    if len(error.path) <= _LONGEST_PATH:
+        return str(error)
+    shortened = " -> ".join([*error.path[:_LONGEST_PATH], "...", error.path[-1]])
+    return f"{len(error.path) - 1} tasks wait for each other: {shortened}; remove one of the dependencies"
+
+
+def _check_needs_inside(task: Task, source: str) -> None:
+    written = {each.id for each in walk(task)}
+    for each in walk(task):
+        for needed in each.dependencies:
+            if needed not in written:
+                raise DocumentError(
+                    f"task {each.id} needs task {needed}, which is not part of this plan", source=source
+                )

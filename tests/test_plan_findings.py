@@ -1,0 +1,164 @@
+"""What is wrong with a plan, and where."""
+
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from ramify.tasks import DocumentError
+from ramify.tasks.plans import lint_plan, read_plan
+
+
+def found(text: str, **how: Any) -> list[str]:
+    return [f"{line}:{column}: {message}" for line, column, message in lint_plan(dedent(text), **how)]
+
+
+FINDINGS: list[tuple[str, list[str]]] = [
+    ("tasks: [a]", ["1:1: the plan has no `goal`; it says what is to be done"]),
+    ("goal: ' '", ["1:7: task 0 is blank; say what is to be done"]),
+    ("goal:", ["1:6: task 0 is blank; say what is to be done"]),
+    ("goal: g\ntasks: [{needs: []}]", ["2:9: task 0.1 has no `task`; it says what is to be done"]),
+    ("goal: g\ntasks: [[a]]", ["2:9: task 0.1: what is to be done is text, not a list"]),
+    ("goal: g\ntasks: 3", ["2:8: task 0: `tasks` is a list of tasks, not 3"]),
+    (
+        "goal: g\nstate: RUNNING",
+        ["2:8: task 0: nothing runs while it is in a file; a task that is to run is OPEN"],
+    ),
+    ("goal: g\nneed: [a]", ["2:1: task 0: unknown key need; did you mean needs?"]),
+    ("content: g\ngoal: h", ["1:1: task 0: unknown key content; did you mean goal?"]),
+    ("goal: g\ntasks: [{task: a, Depends-On: b}]", ["2:19: task 0.1: unknown key Depends-On; did you mean needs?"]),
+    ("goal: g\ngoal: h", ["2:1: the key goal stands here twice (first in line 1); remove one of them"]),
+    ("goal: g\n? [a]\n: b", ["2:3: a key is text, not a list"]),
+    (
+        "goal: g\ntasks:\n  - {task: a, id: b}\n  - {task: c, needs: [bb]}",
+        ["4:23: task 0.2 needs unknown task bb; did you mean b?"],
+    ),
+    ("goal: g\nid: a\ntasks: [{id: b, task: x, needs: [c]}]", ["3:34: task b needs unknown task c; did you mean a?"]),
+    ("goal: g\ntasks: [{task: a, needs: {b: c}}]", ["2:26: task 0.1: `needs` is a list of ids; a mapping is none"]),
+    (
+        "goal: g\ntasks: [{task: a, id: x}, {task: b, id: x}]",
+        ["2:41: the id x belongs to the task of line 2 already; ids are used once"],
+    ),
+    (
+        "goal: g\ntasks: [{task: a, id: '0.2'}, b]",
+        ["2:31: the id 0.2 belongs to the task of line 2 already; give this task an `id`"],
+    ),
+    ("goal: g\nid: [1]", ["2:5: an id is printable text, not a list"]),
+    ('goal: g\nid: "a\\nb"', ["2:5: an id is printable text, not 'a\\nb'"]),
+    (
+        "goal: g\npriority: high",
+        ["2:11: task 0: priority: Input should be a valid integer, unable to parse string as an integer"],
+    ),
+    ("goal: g\nconfig: {max_retrys: 1}", ["2:10: task 0: config.max_retrys: unknown key; did you mean max_retries?"]),
+    (
+        "goal: g\nconfig:\n  max_calls: 0",
+        ["3:14: task 0: config.max_calls: Input should be greater than or equal to 1"],
+    ),
+    ("goal: g\nattachments: [{name: a}]", ["2:15: task 0: attachments.0.text: Field required"]),
+    (
+        "goal: g\nstate: READY",
+        ["2:8: task 0: state: 'READY' is not a task state; the states are OPEN, RUNNING, DONE, FAILED, DELETED"],
+    ),
+    (
+        "goal: g\ntasks: [{task: a, tasks: [{task: b, parent: '0'}]}]",
+        ["2:45: `parent` is for tasks of the top list; this one stands below task 0.1 already"],
+    ),
+    (
+        "goal: g\ntasks: [{task: a, parent: b, id: c}, {task: d, id: b}]",
+        ["2:27: the parent b is no task that stands before this one; did you mean 0?"],
+    ),
+    ("- a", ["1:1: a plan begins with `goal: ...`; this is a list"]),
+    ("just words", ["1:1: a plan begins with `goal: ...`; this is text"]),
+    ("# only a comment", ["1:1: it is empty; a plan has a `goal`"]),
+    ("goal: a: b", ["1:8: not YAML: mapping values are not allowed in this context; quote text that has `: ` in it"]),
+    ("goal: g\n--- \ngoal: h", ["2:1: a second document begins here; a plan is one"]),
+]
+
+
+@pytest.mark.parametrize(("text", "findings"), FINDINGS)
+def test_a_mistake_is_found_where_it_stands(text: str, findings: list[str]) -> None:
+    assert found(text) == findings
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("- a", ["1:1: an outline begins with its goal, as `# Goal`"]),
+        ("## Part", ["1:1: an outline begins with its goal, as `# Goal`"]),
+        ("# g\n# h", ["2:3: a second `#` goal; a plan has one, its parts are `##`"]),
+        ("words\n# g", ["1:1: this text belongs to no task; indent it below one, or begin it with `-`"]),
+        ("# g\n- a\nb", ["3:1: this text belongs to no task; indent it below one, or begin it with `-`"]),
+        ("# g\n- a {#x need=y}", ["2:9: unknown key need; did you mean needs?"]),
+        ("# g\n- a {#x type=y,z}", ["2:9: type is said twice; a task has one"]),
+        ("# g\n- a {#x #y}", ["2:9: id is said twice; a task has one"]),
+        ("# g\n- a {#x needs=y}", ["2:9: task x needs unknown task y; did you mean 0?"]),
+        ("# g\n- a {#x needs}", ['2:5: these braces cannot be read; they look like {#id needs=a,"b c" type=writer}']),
+        ('# g\n- a {#"\\x"}', ['2:6: "\\x" cannot be read; quoted text is written as in JSON']),
+        ("# g\n-", ["2:2: task 0.1 is blank; say what is to be done"]),
+    ],
+)
+def test_a_mistake_in_an_outline_is_found_where_it_stands(text: str, findings: list[str]) -> None:
+    assert found(text, form="markdown") == findings
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("{", ['1:2: expected a key in `"`']),
+        ('{"goal" "g"}', ["1:9: expected `:` after a key"]),
+        ('{"goal": "g",}', ['1:14: expected a key in `"`']),
+        ('{"goal": "g"} x', ["1:15: expected nothing more after the value"]),
+        ('{\n "goal": g}', ["2:10: not JSON: Expecting value"]),
+        ('{"goal": "g", "tasks": ["a" "b"]}', ["1:29: expected `,` or `]`"]),
+        ('{"goal": "g", "metadata": {"a": 1e999}}', ["1:33: not a number that can be kept: it is too large"]),
+        ('{"goal": "g", "metadata": {"a": NaN}}', ["1:33: not a number that can be kept: JSON has no NaN"]),
+        ('{"goal": "\\ud800"}', ["1:10: this text has half of a surrogate pair in it, which is no character"]),
+        ('{"goal": "g", "goal": "h"}', ["1:15: the key goal stands here twice (first in line 1); remove one of them"]),
+        (
+            '{"goal": "g",\n "tasks": [{"task": "a", "needs": ["b"]}]}',
+            ["2:36: task 0.1 needs unknown task b; did you mean 0?"],
+        ),
+        ('{"format": 2, "tasks": [{}]}', ["1:1: its format is 2, this Ramify reads format 1; upgrade Ramify"]),
+    ],
+)
+def test_a_mistake_in_json_is_found_where_it_stands(text: str, findings: list[str]) -> None:
+    assert found(text, form="json") == findings
+
+
+def test_everything_that_is_wrong_is_found_at_once() -> None:
+    text = """\
+        goal: g
+        task: h
+        tasks:
+          - {id: a, task: x, needs: [b]}
+          - {id: b, task: x, needs: [a, d, c.1]}
+          - {id: c, task: x, needs: [c], tasks: [{task: k, needs: [c]}]}
+          - {id: e, task: " ", priority: x, needs: [f, c.1]}
+          - {id: f, task: x, tasks: [{task: y, needs: [e]}]}
+        """
+    assert found(text) == [
+        "2:1: task 0: unknown key task; did you mean goal?",
+        "4:30: these tasks wait for each other: a -> b -> a; remove one of the dependencies",
+        "5:33: task b needs unknown task d",
+        "6:30: task c needs itself",
+        "6:60: task c.1 needs task c, which it is a part of",
+        "7:19: task e is blank; say what is to be done",
+        "7:34: task e: priority: Input should be a valid integer, unable to parse string as an integer",
+        "7:45: these tasks wait for each other: e -> f -> f.1 -> e; remove one of the dependencies",
+    ]
+
+
+def test_a_task_cannot_need_what_is_a_part_of_it() -> None:
+    assert found("goal: g\nneeds: [a]\ntasks: [{id: a, task: b}]") == [
+        "2:9: task 0 needs task a, which is a part of it"
+    ]
+
+
+def test_reading_raises_one_error_with_a_line_for_every_finding() -> None:
+    text = "goal: g\nid: a\ntasks:\n  - {id: b, task: x, needs: [c]}\n  - {task: y, prio: 1}\n"
+    with pytest.raises(DocumentError) as caught:
+        read_plan(text, source="plan.yaml")
+    assert str(caught.value).splitlines() == [
+        "plan.yaml:4:30: task b needs unknown task c; there are a, a.2",
+        "plan.yaml:5:15: task a.2: unknown key prio; did you mean priority?",
+    ]
+    assert (caught.value.source, caught.value.line, caught.value.column) == ("plan.yaml", 4, 30)
