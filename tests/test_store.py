@@ -33,7 +33,7 @@ from ramify.planner.store import (
 from ramify.planner.store.migrations import Migration, prepare
 from ramify.planner.store.tables import META, RUNS, TASKS
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from .postgres import postgres  # noqa: F401 - a fixture, asked for by name
 from .store_samples import (
@@ -172,6 +172,31 @@ def test_damaged_tree_is_refused_and_found_by_the_check(store: Store, run: str) 
     assert store.check() == ["run run-1: task 0.2 belongs below task gone, which is not there"]
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"state": "LOST"}, r"run run-1 is damaged in the store: task 0\.2 cannot be read \(ValueError: 'LOST' is not"),
+        ({"spec": "{"}, r"run run-1 is damaged in the store: task 0\.2 cannot be read"),
+        ({"spec": '{"created_at": 1, "dependencies": ["0.9"]}'}, r"run run-1 is damaged.*depends on task 0\.9"),
+        ({"spec": '{"created_at": 1, "dependencies": ["0.2"]}'}, r"run run-1 is damaged.*0\.2"),
+        ({"parent_id": None, "position": 5}, r"run run-1 is damaged"),
+    ],
+)
+def test_damaged_task_is_named(store: Store, run: str, values: dict[str, object], message: str) -> None:
+    with store._database.changing() as connection:
+        connection.execute(update(TASKS).where(TASKS.c.id == "0.2").values(values))
+    with pytest.raises(StoreError, match=message):
+        store.load_tree(run)
+
+
+def test_run_without_tasks_is_damaged_and_found_by_the_check(store: Store, run: str) -> None:
+    with store._database.changing() as connection:
+        connection.execute(delete(TASKS))
+    with pytest.raises(StoreError, match="run run-1 is damaged in the store: it has no tasks"):
+        store.load_tree(run)
+    assert store.check() == ["run run-1 has 0 root tasks instead of one"]
+
+
 def test_sound_store_has_no_faults(store: Store, run: str) -> None:
     assert run
     assert store.check() == []
@@ -247,10 +272,11 @@ def test_run_is_found_by_its_id_or_a_unique_beginning(store: Store, wanted: str,
         ("AB", "there is no run 'AB'; runs that come near or are new: z%, abd-1, abc-1"),
         ("_", "there is no run '_'; runs that come near"),
         ("", "there is no run ''; runs that come near"),
+        ("q", "7 runs begin with 'q': q7, q6, q5, q4, q3 and 2 more; give more of it"),
     ],
 )
 def test_run_that_is_not_found_is_met_with_near_misses(store: Store, wanted: str, message: str) -> None:
-    for name in ("abc-1", "abd-1", "z%"):
+    for name in ("q1", "q2", "q3", "q4", "q5", "q6", "q7", "abc-1", "abd-1", "z%"):
         store.create_run(new_run(name), small_tree())
     with pytest.raises(RunError, match=message):
         store.find_run(wanted)
@@ -507,8 +533,7 @@ def test_holder_elsewhere_is_believed_until_it_is_silent(store: Store, run: str)
     first = store.write(run, holder=ELSEWHERE)
     with pytest.raises(LeaseError, match="process 17 on elsewhere"):
         store.write(run)
-    time.sleep(0.1)
-    with store.write(run, stale_after_s=0.05) as second:
+    with store.write(run, stale_after_s=-1.0) as second:
         second.put(EventHappened.of(event(1)))
         second.flush()
         with pytest.raises(LeaseError):
@@ -519,8 +544,7 @@ def test_holder_elsewhere_is_believed_until_it_is_silent(store: Store, run: str)
 def test_stale_owner_cannot_write(store: Store, run: str) -> None:
     failures: list[PlannerError] = []
     stale = store.write(run, holder=ELSEWHERE, events=WriterEvents(on_failure=failures.append))
-    time.sleep(0.01)
-    with store.write(run, stale_after_s=0.0) as owner:
+    with store.write(run, stale_after_s=-1.0) as owner:
         with pytest.raises(LeaseError, match=r"was taken over.*now held by process") as caught:
             asyncio.run(stale.commit(EventHappened.of(event(1)), RunChanged.of(status="failed")))
         assert caught.value.holder == owner.holder
@@ -537,8 +561,7 @@ def test_stale_owner_cannot_write(store: Store, run: str) -> None:
 def test_stale_owner_learns_of_it_while_it_is_idle(store: Store, run: str) -> None:
     failures: list[PlannerError] = []
     stale = store.write(run, holder=ELSEWHERE, events=WriterEvents(on_failure=failures.append))
-    time.sleep(0.01)
-    with store.write(run, stale_after_s=0.0):
+    with store.write(run, stale_after_s=-1.0):
         wait_until(lambda: failures)
     with pytest.raises(LeaseError):
         stale.close()

@@ -67,6 +67,13 @@ def test_dead_holder_has_lapsed_at_once() -> None:
     assert has_lapsed(replace(HERE, process_start="1"), silent_s=0.0, stale_after_s=10.0)
 
 
+def test_holder_that_has_given_up_has_lapsed_at_once() -> None:
+    holder = replace(HERE, since=5.0)
+    holder.give_up()
+    assert has_lapsed(Holder.from_json(holder.to_json()), silent_s=0.0, stale_after_s=10.0)
+    assert not has_lapsed(HERE, silent_s=0.0, stale_after_s=10.0)
+
+
 def test_holder_comes_back_from_json() -> None:
     assert Holder.from_json(HERE.to_json()) == HERE
 

@@ -61,8 +61,14 @@ class Holder:
         since = datetime.fromtimestamp(self.since, UTC)
         return f"process {self.pid} on {self.host} (since {since:%Y-%m-%d %H:%M:%S} UTC)"
 
+    def give_up(self) -> None:
+        """Note that it holds nothing any more, though the store could not be told; known to this process only."""
+        _given_up.add(self)
+
     def is_dead(self) -> bool:
         """Return whether it is known to have ended; False wherever that cannot be known from here."""
+        if self in _given_up:
+            return True
         if os.name != "posix" or self.host != socket.gethostname() or self.place != _this_place():
             return False
         try:
@@ -73,6 +79,9 @@ class Holder:
             return False
         start = _start_of(self.pid)
         return start is not None and self.process_start not in ("", start)
+
+
+_given_up: set[Holder] = set()
 
 
 def has_lapsed(holder: Holder, *, silent_s: float, stale_after_s: float) -> bool:

@@ -254,12 +254,15 @@ class RunWriter:
             self._events.on_failure(make_error())
 
     def _let_go(self) -> None:
-        """Give the run back; if that cannot be, the lease lapses by itself."""
+        """Give the run back; if the store cannot be told, this process remembers, and for others the lease lapses."""
         from .lease import release
 
         self._disconnect()
-        with suppress(StoreError), self._database.changing() as connection:
-            release(connection, self._lease)
+        try:
+            with self._database.changing() as connection:
+                release(connection, self._lease)
+        except StoreError:
+            self._lease.holder.give_up()
 
     def _disconnect(self) -> None:
         from sqlalchemy.exc import SQLAlchemyError
