@@ -10,7 +10,7 @@ from ramify.planner.models.rules.errors import MaterialError
 from ramify.planner.models.rules.markup import Heading, read_markup
 from ramify.planner.models.rules.summaries import best_sentences, default_count
 from ramify.planner.models.rules.summarizing import do_job, join_summaries, split_job
-from ramify.planner.models.rules.summary_jobs import SummaryJob, read_job
+from ramify.planner.models.rules.summary_jobs import SummaryJob, file_content, read_job
 from ramify.prompts import Material, TaskResult
 
 README = """\
@@ -192,6 +192,14 @@ def test_summary_is_asked_for_in_a_closed_list_of_forms(
 @pytest.mark.parametrize("goal", ["Plan a weekend", "summarizer", "Write a poem", "x" * 10_000])
 def test_other_goals_ask_for_no_summary(goal: str) -> None:
     assert read_job(goal, ["a.md"]) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["by section", "in 3 sentences.md", "a and b, c.md", 'the section "x" of y.md', "a/b.md"]
+)
+def test_document_of_any_name_is_found_by_it(name: str) -> None:
+    job = _job(file_content(SummaryJob("", is_by_section=True, count=2), [name, "z.md"]), "z.md", "b", name)
+    assert (job.names, job.is_by_section, job.count) == ((name, "z.md"), True, 2)
 
 
 def test_what_is_not_attached_is_not_named() -> None:

@@ -79,5 +79,5 @@ def _length(variables: PromptVariables) -> int:
         case ExecuteVariables():
             return len(variables.task) + sum(len(material.text) for material in variables.materials)
         case ComposeVariables():
-            return len(variables.goal) + sum(len(child.result) for child in variables.children)
+            return len(variables.goal) + sum(len(child.content) + len(child.result) for child in variables.children)
     return 0

@@ -91,14 +91,15 @@ def _summary(job: SummaryJob, document: Document) -> str:
         one = replace(job, is_by_section=False)
         return _joined((_title(section), _summary(replace(one, section=section), document)) for section in sections)
     sentences = document.sentences_in(place)
+    name = " ".join(document.name.split())
     most = MOST_OF_SECTION if job.section else MOST_OF_DOCUMENT
     count = job.count or default_count(len(sentences), most=most)
     lines = [
-        f"- {sentence.text} ({document.name}:{sentence.line})"
+        f"- {sentence.text} ({name}:{sentence.line})"
         for sentence in best_sentences(sentences, count, title=place.title)
     ]
     silent = [
-        f"- no prose: {section.title} ({document.name}:{section.first}-{section.last})"
+        f"- no prose: {section.title} ({name}:{section.first}-{section.last})"
         for section in silent_headings(document, place)
     ]
     return "\n".join(lines + silent)

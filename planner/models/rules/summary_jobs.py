@@ -6,7 +6,7 @@ summarize | summarise | sum up | (give me | write) (a | the) summary of
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .documents import Section
@@ -68,10 +68,12 @@ def read_job(goal: str, names: Collection[str] = ()) -> SummaryJob | None:
     asking = _ASKING.match(line)
     if asking is None:
         return None
-    job = _with_options(SummaryJob(line[asking.end() :].strip()))
-    if job.is_open:
-        return replace(job, names=tuple(names))
-    return _with_section(job, names) or replace(job, names=_names_in(job.target, names))
+    forms = list(_with_options(SummaryJob(line[asking.end() :].strip())))
+    for form in forms:
+        found = _with_section(form, names) or replace(form, names=_names_in(form.target, names))
+        if found.names:
+            return found
+    return replace(forms[-1], names=tuple(names)) if forms[-1].is_open else forms[-1]
 
 
 def file_content(job: SummaryJob, names: Sequence[str]) -> str:
@@ -112,7 +114,9 @@ def _options(job: SummaryJob) -> str:
     return f"{by} in {job.count} sentence{'s' if job.count > 1 else ''}"
 
 
-def _with_options(job: SummaryJob) -> SummaryJob:
+def _with_options(job: SummaryJob) -> Iterator[SummaryJob]:
+    """Yield `job` as it stands, then with one and with two options taken off the end of its target."""
+    yield job
     for _ in range(2):
         counted, divided = _COUNT.search(job.target), _BY_SECTION.search(job.target)
         if counted:
@@ -120,7 +124,9 @@ def _with_options(job: SummaryJob) -> SummaryJob:
             job = replace(job, target=job.target[: counted.start()], count=_COUNTS.get(number) or int(number) or 1)
         elif divided:
             job = replace(job, target=job.target[: divided.start()], is_by_section=True)
-    return job
+        else:
+            return
+        yield job
 
 
 def _with_section(job: SummaryJob, names: Collection[str]) -> SummaryJob | None:
