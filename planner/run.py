@@ -10,9 +10,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from ramify.prompts.errors import RamifyError
 from ramify.tasks import Scheduler, Task, TaskState
 
-from .errors import LeaseError, LimitError, ModelError, NoModelError, RamifyError, RunError, StoreError, WaitingError
+from .errors import LeaseError, LimitError, ModelError, NoModelError, RunError, StoreError, WaitingError
 from .events import EventType
 from .failpoints import failpoint
 from .recorder import Recorder

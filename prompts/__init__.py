@@ -10,7 +10,7 @@ from .lazy import on_demand
 if TYPE_CHECKING:
     from .blocks import DEFAULT_BUDGET, cut, make_nonce, texts_of
     from .errors import PromptError, RamifyError
-    from .library import PromptLibrary, TASK_COMPOSE_PROMPT, TASK_DECOMPOSE_PROMPT, TASK_EVOLVE_PROMPT
+    from .library import TASK_COMPOSE_PROMPT, TASK_DECOMPOSE_PROMPT, TASK_EVOLVE_PROMPT, PromptLibrary
     from .placeholders import fill
     from .rendered import Message, RenderedPrompt
     from .template import Prompt
@@ -60,8 +60,11 @@ else:
     )
 
 __all__ = [
-    "ComposeVariables",
     "DEFAULT_BUDGET",
+    "TASK_COMPOSE_PROMPT",
+    "TASK_DECOMPOSE_PROMPT",
+    "TASK_EVOLVE_PROMPT",
+    "ComposeVariables",
     "DecomposeVariables",
     "EvolveMethod",
     "EvolveVariables",
@@ -76,9 +79,6 @@ __all__ = [
     "RamifyError",
     "RenderedPrompt",
     "RepairVariables",
-    "TASK_COMPOSE_PROMPT",
-    "TASK_DECOMPOSE_PROMPT",
-    "TASK_EVOLVE_PROMPT",
     "TaskResult",
     "WorkerCard",
     "cut",

@@ -128,7 +128,7 @@ class Prompt:
 
     @cached_property
     def _compiled(self) -> "CompiledTemplate":
-        from .jinja import CompiledTemplate  # noqa: PLC0415 - brings Jinja with it
+        from .jinja import CompiledTemplate
 
         fields = tuple(self.model.model_fields)
         names = {

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from ramify.prompts.lazy import on_demand
 
 if TYPE_CHECKING:
+    from ramify.prompts import Material
+    from ramify.prompts.errors import RamifyError
+
     from .config import TaskConfig, Usage
     from .errors import (
         CycleError,
         DependencyError,
         DocumentError,
-        RamifyError,
         ReplyError,
         TaskError,
         TransitionError,
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
         TruncatedReplyError,
     )
     from .manager import TaskManager
+    from .plan_nodes import PlanFinding
+    from .plans import lint_plan, load_plan, read_plan, write_plan
     from .schedule import Scheduler
     from .states import TaskState
-    from .task import Material, Task
+    from .task import Task
     from .task_prompt import parse_response
 else:
     __getattr__, __dir__ = on_demand(
@@ -34,6 +38,7 @@ else:
             "DocumentError": "errors",
             "Material": "task",
             "RamifyError": "errors",
+            "PlanFinding": "plan_nodes",
             "ReplyError": "errors",
             "Scheduler": "schedule",
             "Task": "task",
@@ -45,6 +50,10 @@ else:
             "TreeError": "errors",
             "TruncatedReplyError": "errors",
             "Usage": "config",
+            "lint_plan": "plans",
+            "load_plan": "plans",
+            "read_plan": "plans",
+            "write_plan": "plans",
             "parse_response": "task_prompt",
         },
     )
@@ -54,6 +63,7 @@ __all__ = [
     "DependencyError",
     "DocumentError",
     "Material",
+    "PlanFinding",
     "RamifyError",
     "ReplyError",
     "Scheduler",
@@ -66,5 +76,9 @@ __all__ = [
     "TreeError",
     "TruncatedReplyError",
     "Usage",
+    "lint_plan",
+    "load_plan",
     "parse_response",
+    "read_plan",
+    "write_plan",
 ]

@@ -82,7 +82,7 @@ def inputs_of(task: "Task") -> dict[str, str]:
 
 
 def title(content: str) -> str:
-    """Return the first line of `content`, cut to a length that fits a list.
+    r"""Return the first line of `content`, cut to a length that fits a list.
 
     >>> title("Describe Oslo\\nin ten lines")
     'Describe Oslo'
@@ -147,7 +147,9 @@ def ask_compose(
         return result_parser(reply)
     answer = parse_answer(reply)
     if answer.failed is not None:
-        raise ReplyError(f"task {task.id} was not answered ({answer.failed.reason}: {answer.failed.detail})", reply=reply)
+        raise ReplyError(
+            f"task {task.id} was not answered ({answer.failed.reason}: {answer.failed.detail})", reply=reply
+        )
     return answer.text
 
 
@@ -194,7 +196,9 @@ def _siblings_near(task: "Task") -> "Iterator[Task]":
     if task.parent is None:
         return iter(())
     family: Sequence[Task] = task.parent.subtasks
-    place = family.index(task)  # type: ignore[arg-type]
+    place = family.index(task)
     first = max(0, place - SIBLINGS_SHOWN // 2)
     near = family[first : first + SIBLINGS_SHOWN + 1]
-    return islice((other for other in near if other is not task and other.state is not TaskState.DELETED), SIBLINGS_SHOWN)
+    return islice(
+        (other for other in near if other is not task and other.state is not TaskState.DELETED), SIBLINGS_SHOWN
+    )

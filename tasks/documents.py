@@ -106,24 +106,13 @@ def assemble(rows: list[tuple[Task, str | None]], error: Callable[[str], Excepti
     Raises:
         Exception: what `error` makes of a message, if the rows are not one whole tree.
     """
-    by_id: dict[str, Task] = {}
-    for task, _ in rows:
-        if task.id in by_id:
-            raise error(f"task {task.id} stands in it twice")
-        by_id[task.id] = task
-    root, above = rows[0]
-    if above is not None:
-        raise error(f"the first task, {root.id}, has a parent; the root comes first")
+    by_id = _by_id(rows, error)
+    root = rows[0][0]
     dependencies = {task: task.dependencies[:] for task, _ in rows if task.dependencies}
     for task in dependencies:
         task.dependencies.clear()
-    children: dict[str, list[Task]] = {}
-    for task, parent in rows[1:]:
-        if parent not in by_id:
-            raise error(f"task {task.id} names the parent {parent!r}, which is not in it")
-        children.setdefault(parent, []).append(task)  # type: ignore[arg-type]
     try:
-        for parent_id, family in children.items():
+        for parent_id, family in _families(rows, by_id, error).items():
             by_id[parent_id].subtasks.extend(family)
         tree = index_of(root)
         if len(tree.by_id) < len(rows):
@@ -136,6 +125,30 @@ def assemble(rows: list[tuple[Task, str | None]], error: Callable[[str], Excepti
     except TaskError as problem:
         raise error(str(problem)) from None
     return root
+
+
+def _by_id(rows: list[tuple[Task, str | None]], error: Callable[[str], Exception]) -> dict[str, Task]:
+    by_id: dict[str, Task] = {}
+    for task, _ in rows:
+        if task.id in by_id:
+            raise error(f"task {task.id} stands in it twice")
+        by_id[task.id] = task
+    return by_id
+
+
+def _families(
+    rows: list[tuple[Task, str | None]], by_id: Mapping[str, Task], error: Callable[[str], Exception]
+) -> dict[str, list[Task]]:
+    """Return the children of each parent, in order."""
+    root, above = rows[0]
+    if above is not None:
+        raise error(f"the first task, {root.id}, has a parent; the root comes first")
+    families: dict[str, list[Task]] = {}
+    for task, parent in rows[1:]:
+        if parent is None or parent not in by_id:
+            raise error(f"task {task.id} names the parent {parent!r}, which is not in it")
+        families.setdefault(parent, []).append(task)
+    return families
 
 
 def _read_task(row: dict[str, Any], number: int, source: str) -> Task:

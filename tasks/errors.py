@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ramify.prompts.errors import RamifyError as RamifyError
+from ramify.prompts.errors import RamifyError
 
 
 class TaskError(RamifyError):

@@ -1,7 +1,7 @@
 """Plans as JSON: a list of texts or objects, also inside an object under `tasks` or `subtasks`, also broken JSON.
 
-Broken JSON is repaired by json-repair, whose work can grow with the square of the text; so only JSON whose length times
-its quotes is small is given to it. JSON that has no end is a cut reply and never repaired.
+Broken JSON is repaired by json-repair, whose work grows with the length times the number of quotes; it is given only
+what keeps that small. JSON that has no end is a cut reply and never repaired.
 """
 
 import json
@@ -19,6 +19,7 @@ MOST_LEVELS = 64
 _LISTS = ("tasks", "subtasks", "steps", "plan")
 _TEXTS = ("title", "name", "content", "task", "description")
 _CONTENTS = ("content", "task", "description")
+_REPAIR_LENGTH = 100_000
 _REPAIR_WORK = 2_000_000
 _DECODER = json.JSONDecoder(strict=False)
 _MARK = re.compile(r'["\\\[\]{}]')
@@ -107,11 +108,11 @@ def _end_of_value(text: str, start: int, limit: int, reply: str) -> int:
 
 
 def _repaired(text: str, fault: str, reply: str) -> Any:
-    from json_repair import repair_json  # noqa: PLC0415 - only broken JSON pays for it
+    from json_repair import repair_json
 
     quotes = sum(text.count(mark) for mark in "\"'\u201c\u201d")
     value: Any = None
-    if len(text) * (quotes + 1) <= _REPAIR_WORK:
+    if len(text) <= _REPAIR_LENGTH and len(text) * quotes <= _REPAIR_WORK:
         with suppress(ValueError, RecursionError):  # it is nested too deep
             value = repair_json(text, return_objects=True, skip_json_loads=True)
     if not isinstance(value, list | dict):

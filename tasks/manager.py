@@ -1,5 +1,6 @@
 """TaskManager: puts tasks in order, ties them to a root serially or in parallel, and evolves new ones."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -114,7 +115,7 @@ class TaskManager:
         if type == "parallel":
             return
         try:
-            for earlier, later in zip(tasks, tasks[1:], strict=False):
+            for earlier, later in itertools.pairwise(tasks):
                 later.add_dependency(earlier.id)
         except DependencyError:
             for task, dependencies in before:

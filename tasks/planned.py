@@ -7,7 +7,7 @@ waits, and with it the tasks after it. A name that would have changed its meanin
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +25,7 @@ _WRAPPING = " \t\r\n[](){}\"'#"
 _NOTHING = frozenset({"", "none", "null", "n/a", "-"})
 _NAME_LENGTH = 60
 _KEYS_SHOWN = 30
+_PATH_ENDS = 10
 _POSITION_LENGTH = 9
 
 
@@ -170,8 +171,7 @@ class PlanBuilder:
                     self.complaints.append(self._not_found(draft.key, name))
         cycle = _find_cycle({draft.key: draft.needs for draft in self._drafts})
         if cycle:
-            path = " -> ".join(shown(key) for key in cycle)
-            self.complaints.append(f"these tasks need each other in a circle: {path}; remove one of the needs")
+            self.complaints.append(f"these tasks need each other in a circle: {_path(cycle)}; remove one of the needs")
         if self._has_too_many():
             self.complaints.append(
                 f"there are {len(self._drafts)} tasks, and at most {self._max_tasks} are allowed; join some of them"
@@ -271,6 +271,13 @@ def _said_of(types: Collection[str]) -> str:
     if not types:
         return "but there are no types; leave it out"
     return f"which is unknown; the types are {', '.join(types)}"
+
+
+def _path(keys: Sequence[str]) -> str:
+    if len(keys) <= 2 * _PATH_ENDS:
+        return " -> ".join(shown(key) for key in keys)
+    first, last = _path(keys[:_PATH_ENDS]), _path(keys[-_PATH_ENDS:])
+    return f"{first} -> ({len(keys) - 2 * _PATH_ENDS} more) -> {last}"
 
 
 def _find_cycle(needs: Mapping[str, Iterable[str]]) -> list[str]:

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _MOST_COMPLAINTS = 10
+_LONGEST_WORD = 200
 _EDGES = ".,;:!?\"'`()[]{}\u2026\u3001\u3002\u00ab\u00bb\u2018\u2019\u201c\u201d\u201e\u300c\u300d\u00bf\u00a1"
 
 
@@ -96,9 +97,9 @@ class PlanStream:
             self._read_without_tags(body, reply)
         tasks = self._builder.finish()
         complaints = [*self._reader.complaints, *self._mixture(), *self._builder.complaints]
-        if not self._has_something():
+        if not complaints and not self._has_something():
             complaints.append("the reply holds neither tasks nor `<atomic/>`")
-        elif self._builder.skipped and not tasks:
+        elif not complaints and self._builder.skipped and not tasks:
             complaints.append("all tasks are blank; say what is to be done")
         if complaints:
             raise ReplyError(_joined(complaints), reply=reply)
@@ -205,5 +206,10 @@ def _joined(complaints: list[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    words = unicodedata.normalize("NFKC", text).casefold().split()
+    words = (_normal(word) for word in text.split())
     return " ".join(bare for word in words if (bare := word.strip(_EDGES)))
+
+
+def _normal(word: str) -> str:
+    # the cost of normalising grows with the square of a run of combining marks
+    return (unicodedata.normalize("NFKC", word) if len(word) <= _LONGEST_WORD else word).casefold()

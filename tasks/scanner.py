@@ -13,6 +13,7 @@ _DOUBLE = '"\u201c\u201d\u201e\u201f\uff02\u00ab\u00bb\u300c\u300d'
 _SINGLE = "'`\u2018\u2019\u201a\u201b\uff07"
 _QUOTES = dict.fromkeys(_DOUBLE, '"') | dict.fromkeys(_SINGLE, "'")
 _CLOSERS = {'"': re.compile(rf"\\?[{_DOUBLE}]"), "'": re.compile(rf"\\?[{_SINGLE}]")}
+_BEGIN = re.compile(r"<(?=[A-Za-z/\\]|\Z)")
 _EVENT = re.compile(rf"[<>\n{_DOUBLE}{_SINGLE}]")
 _TAG = re.compile(r"<(\\?/[ \t]*)?([A-Za-z]+)(?=[\s/>]|$)")
 _BETWEEN = re.compile(r"[\s/]*")
@@ -104,12 +105,12 @@ class Scanner:
         self._first_end = 0  # where it ends if its open quote is never closed; 0: nowhere yet
 
     def _in_text(self, chunk: str, position: int, tokens: list[Token]) -> int:
-        begin = chunk.find("<", position)
-        if begin < 0:
+        found = _BEGIN.search(chunk, position)
+        if found is None:
             self._say(tokens, chunk[position:])
             return len(chunk)
-        self._say(tokens, chunk[position:begin])
-        return self._keep(chunk, begin, begin + 1)
+        self._say(tokens, chunk[position : found.start()])
+        return self._keep(chunk, found.start(), found.end())
 
     def _in_segment(self, chunk: str, position: int, tokens: list[Token]) -> int:
         event = _EVENT.search(chunk, position)

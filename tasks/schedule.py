@@ -5,7 +5,6 @@ DONE or DELETED. A ready leaf is executed, a ready parent is composed. Over a wh
 and a logarithm for the heap that picks the next one.
 """
 
-from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from .states import FINISHED, TaskState
 from .tree import index_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from .task import Task
 
 

@@ -24,13 +24,15 @@ class TaskState(StrEnum):
 
 _OPEN, _RUNNING, _DONE, _FAILED, _DELETED = TaskState
 
-TRANSITIONS: Mapping[TaskState, tuple[TaskState, ...]] = MappingProxyType({
-    _OPEN: (_RUNNING, _DONE, _FAILED, _DELETED),
-    _RUNNING: (_OPEN, _DONE, _FAILED, _DELETED),  # OPEN: released after a crash or a pause
-    _DONE: (_OPEN, _RUNNING, _DELETED),  # OPEN: reset, to run again
-    _FAILED: (_OPEN, _RUNNING, _DONE, _DELETED),  # DONE: a person supplies the result
-    _DELETED: (_OPEN,),
-})
+TRANSITIONS: Mapping[TaskState, tuple[TaskState, ...]] = MappingProxyType(
+    {
+        _OPEN: (_RUNNING, _DONE, _FAILED, _DELETED),
+        _RUNNING: (_OPEN, _DONE, _FAILED, _DELETED),  # OPEN: released after a crash or a pause
+        _DONE: (_OPEN, _RUNNING, _DELETED),  # OPEN: reset, to run again
+        _FAILED: (_OPEN, _RUNNING, _DONE, _DELETED),  # DONE: a person supplies the result
+        _DELETED: (_OPEN,),
+    }
+)
 
 FINISHED = frozenset({_DONE, _DELETED})
 """The states in which a task holds nothing else up."""

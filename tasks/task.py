@@ -6,12 +6,20 @@ operation is iterative: a chain of 100,000 tasks works like any other tree.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic.functional_validators import ModelWrapValidatorHandler
-
 from ramify.prompts import Material, Prompt
 
 from .agents import AnyAgent
@@ -21,6 +29,9 @@ from .errors import TaskError, TreeError
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
 from .tree import add_dependency, index_of, rename, walk, walk_up
+
+if TYPE_CHECKING:
+    from .tree import TreeIndex
 
 INDENT = "  "
 DEEPEST_INDENT = 100
@@ -94,6 +105,11 @@ class Task(BaseModel):
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
     __slots__ = ("_parent", "_subtasks", "_tree")
 
+    if TYPE_CHECKING:
+        _parent: "Task | None"
+        _subtasks: Subtasks | None
+        _tree: TreeIndex | None
+
     content: Annotated[str, AfterValidator(_check_content)]
     id: TaskId = Field(default_factory=lambda: str(uuid4()))
     state: TaskState = TaskState.OPEN
@@ -127,7 +143,7 @@ class Task(BaseModel):
         if subtasks:
             self.subtasks.extend(subtasks)
 
-    def model_post_init(self, context: Any, /) -> None:
+    def model_post_init(self, _context: Any, /) -> None:
         """Stand alone at first."""
         object.__setattr__(self, "_parent", None)
         object.__setattr__(self, "_subtasks", None)
@@ -179,7 +195,8 @@ class Task(BaseModel):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"Task(id={self.id!r}, state={self.state.value}, content={_shortened(self.content)!r}, subtasks={self._subtask_count})"
+        content = _shortened(self.content)
+        return f"Task(id={self.id!r}, state={self.state.value}, content={content!r}, subtasks={self._subtask_count})"
 
     __str__ = __repr__
 
@@ -224,7 +241,9 @@ class Task(BaseModel):
         """
         content = message.get("content") if isinstance(message, Mapping) else getattr(message, "content", None)
         if not isinstance(content, str) or not content.strip():
-            raise TaskError(f"a message with words in `content` is needed to make a task, not {_shortened(repr(message))}")
+            raise TaskError(
+                f"a message with words in `content` is needed to make a task, not {_shortened(repr(message))}"
+            )
         return cls(content=content)
 
     def to_message(self) -> dict[str, str]:
@@ -465,7 +484,11 @@ def _indented(top: Task, indent: str) -> "Iterator[tuple[str, Task]]":
     stack = [(0, top)]
     while stack:
         level, task = stack.pop()
-        margin = indent + INDENT * level if level <= DEEPEST_INDENT else f"{indent}{INDENT * DEEPEST_INDENT}(level {level + 1}) "
+        margin = (
+            indent + INDENT * level
+            if level <= DEEPEST_INDENT
+            else f"{indent}{INDENT * DEEPEST_INDENT}(level {level + 1}) "
+        )
         yield margin, task
         if task._subtasks:
             stack.extend((level + 1, child) for child in reversed(task._subtasks))

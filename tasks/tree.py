@@ -4,12 +4,13 @@ All tasks of a tree share one `TreeIndex`. When two trees become one, the smalle
 so that n tasks put together in any order cost O(n log n) in all.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import CycleError, DependencyError, TreeError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
     from .task import Task
 
 
@@ -253,10 +254,14 @@ def _check_dependency(task: "Task", dependency: str, waiters: "dict[Task, Task |
     needed = index_of(task).by_id.get(dependency)
     if needed is None:
         raise DependencyError(
-            f"task {task.id} depends on task {dependency}, which is not in its tree", task_id=task.id, dependency=dependency
+            f"task {task.id} depends on task {dependency}, which is not in its tree",
+            task_id=task.id,
+            dependency=dependency,
         )
     if is_below(task, needed) or is_below(needed, task):
-        relation = "itself" if needed is task else "its own ancestor" if is_below(task, needed) else "its own descendant"
+        relation = (
+            "itself" if needed is task else "its own ancestor" if is_below(task, needed) else "its own descendant"
+        )
         raise DependencyError(
             f"task {task.id} cannot depend on {relation} ({dependency})", task_id=task.id, dependency=dependency
         )
@@ -282,8 +287,8 @@ def _check_siblings(dependent: "Sequence[tuple[Task, Task]]") -> None:
         found = (_top_within(task, dependency, needs) for dependency in task.dependencies)
         needs[top] += [needed for needed in found if needed is not None and needed is not top]
     open_path: dict[Task, bool] = {}
-    for first in needs:
-        stack = [] if first in open_path else [(first, iter(needs[first]))]
+    for first, needed_by_first in needs.items():
+        stack = [] if first in open_path else [(first, iter(needed_by_first))]
         open_path.setdefault(first, True)
         while stack:
             task, rest = stack[-1]
