@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from ramify.planner.errors import UsageError, WaitingError
-from ramify.planner.models.human import HumanModel, printable
+from ramify.planner.models.human import HumanModel
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
+from ramify.planner.terminal import printable
 
 
 def _request(task_id: str = "0.1", purpose: str = "execute", *, user: str = "Do it.") -> ModelRequest:

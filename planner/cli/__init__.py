@@ -7,6 +7,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code; the arguments are those of the process unless given."""
-    from .app import run_command
+    try:
+        from .app import run_command
 
-    return run_command(arguments)
+        return run_command(arguments)
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 130

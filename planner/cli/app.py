@@ -64,7 +64,9 @@ def run_command(arguments: Sequence[str] | None) -> int:
         code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        from .output import forget_stdout
+
+        forget_stdout()
         return 0
     except BaseException as error:
         if is_debugging and not isinstance(error, KeyboardInterrupt | SystemExit):
@@ -129,13 +131,3 @@ def _explain_usage(error: BaseException, code: int) -> int:
         where = context.command_path if context is not None else "ramify"
         tell_error(f"{message.rstrip('.')} (see `{where} --help`)")
     return code
-
-
-def _forget_stdout() -> None:
-    """Send what is still to be written to nowhere: its reader has gone, which is no error."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
-    os.close(nowhere)

@@ -3,9 +3,12 @@
 In a pipe, standard output is the exact text; in a terminal, words that others wrote cannot steer it.
 """
 
+import io
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 JSON_VERSION = 1
@@ -24,9 +27,10 @@ def print_json(data: dict[str, Any]) -> None:
 
 def print_bytes(data: bytes) -> None:
     """Print a result that is no text."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    with _writing():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -50,8 +54,33 @@ def tell_error(message: str) -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-    sys.stdout.flush()
+    with _writing():
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Turn a full disk into an error with words; a reader that has gone is not one."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from ramify.planner.errors import ExportError
+
+        forget_stdout()
+        raise ExportError(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+def forget_stdout() -> None:
+    """Send what is still to be written to nowhere, so that nothing complains about it when the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):  # a stream without a file
+        sys.stdout = io.StringIO()
+    os.close(nowhere)
 
 
 def _for_terminal(text: str) -> str:

@@ -58,6 +58,7 @@ def decompose(
     plan = write_plan(run.task, form_of(str(output)) if output is not None else "yaml")
     if output is None:
         print_text(plan)
+        tell(f"`ramify resume {run.id}` runs this plan as it is; saved with -o FILE, it can be edited")
     else:
         write_text(output, plan)
         tell(f"the plan is in {output}; `ramify run {output}` runs it")
@@ -122,7 +123,7 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
     from .output import print_json, print_text
 
     if given["as_json"]:
-        print_json({**run.to_data(), "result": run.task.result if code == DONE else None})
+        print_json({"result": run.task.result if code == DONE else None, **run.to_data()})
     elif code == DONE:
         print_text(run.task.result)
     tell_ending(run, code, given["store"])

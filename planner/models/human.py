@@ -7,18 +7,17 @@ letters, line breaks and tabs: control characters and marks that turn the direct
 import asyncio
 import sys
 import time
-import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TextIO
 
 from ramify.planner.errors import WaitingError
+from ramify.planner.terminal import printable
 
 from .protocol import ModelReply, ModelRequest
 from .reply_lines import END, FileReplies, StreamReplies
 
 _WAYS = "in a terminal, or with --model human:FILE, where FILE holds replies with lines --- between them"
-_KEPT = frozenset("\n\t\u200c\u200d")
 
 
 class HumanModel:
@@ -113,18 +112,3 @@ class HumanModel:
         parts.append(f"===== your reply, then a line with a single {END!r} =====")
         out.write("\n\n".join(parts) + "\n")
         out.flush()
-
-
-def printable(text: str) -> str:
-    r"""Return `text` without what would steer a terminal: control characters, and marks of writing direction.
-
-    >>> printable("a\x1b[31mb\r\n\u202ec")
-    'a[31mb\nc'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(letter for letter in text if letter in _KEPT or not _steers(letter))
-
-
-def _steers(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _PER_SECOND = 8
+_LEAST_WORDS = 4
+"""Cells kept for the words of a task before its facts are left out; the title's words are never cut for them."""
+
 _STYLES = {
     "title": "bold",
     "notice": "yellow",
@@ -85,8 +88,9 @@ def text_of(lines: list[Line], *, width: int) -> "Text":
 
     text = Text(no_wrap=True, overflow="crop", end="")
     for number, line in enumerate(lines):
-        facts = line.facts if cell_len(line.head) + cell_len(line.facts) + 4 <= width else ""
         words = Text(line.words)
+        least = words.cell_len if line.look == "title" else _LEAST_WORDS
+        facts = line.facts if cell_len(line.head) + least + cell_len(line.facts) <= width else ""
         words.truncate(max(1, width - cell_len(line.head) - cell_len(facts)), overflow="ellipsis")
         whole = Text.assemble((line.head, _STYLES[line.look]), words, (facts, "dim"))
         whole.truncate(width, overflow="ellipsis")
