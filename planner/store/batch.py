@@ -8,9 +8,9 @@ twice does what writing it once does.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, assert_never
 
+from ramify.planner.failpoints import failpoint
 from sqlalchemy import Connection, update
 
-from ..failpoints import failpoint
 from .changes import CallMade, Change, EventHappened, RunChanged, TaskAdded, TaskChanged, TaskEdited, TaskPlanned
 from .lease import Lease
 from .statements import Statements

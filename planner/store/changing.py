@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from itertools import islice
 
+from ramify.planner.errors import RunError
 from ramify.tasks.task import Task
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ..errors import RunError
 from .database import Database
 from .fields import column_of, encode_field
 from .lease import check_free

@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from ramify.planner.errors import StoreError
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, extract, func, literal_column
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from ..errors import StoreError
 from .faults import explain, require_driver
 from .place import Place, make_file
 from .statements import Statements

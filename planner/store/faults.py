@@ -4,7 +4,8 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Final
 
-from ..errors import StoreError
+from ramify.planner.errors import StoreError
+
 from .place import Place
 
 _SQLITE: Final[Mapping[str, str]] = {

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from ..errors import StoreError
+from ramify.planner.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ over can write nothing more, however long it slept.
 
 from typing import NamedTuple
 
+from ramify.planner.errors import LeaseError, RunError
 from sqlalchemy import Connection, func, select, update
 
-from ..errors import LeaseError, RunError
 from .database import Database
 from .holder import Holder, has_lapsed
 from .tables import EVENTS, RUNS

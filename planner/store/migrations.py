@@ -7,10 +7,10 @@ the new one. Steps that were ever released are never changed.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ramify.planner.errors import StoreError
+from ramify.planner.failpoints import failpoint
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
-from ..errors import StoreError
-from ..failpoints import failpoint
 from .database import Database
 from .tables import META, METADATA, RUNS
 

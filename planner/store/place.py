@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from ..errors import StoreError
+from ramify.planner.errors import StoreError
 
 DEFAULT_STORE: Final = Path(".ramify") / "ramify.db"
 _SCHEMES: Final = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ramify.planner.errors import RunError
 from ramify.tasks.task import Task
 from sqlalchemy import Connection, RowMapping, func, select, text
 
-from ..errors import RunError
 from .fields import RUN_FIELDS, column_of, decode_field
 from .records import CallKey, CallRecord, EventRecord, RunRecord
 from .rows import TASK_COLUMNS, tree_of_rows

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ramify.planner.errors import StoreError
 from ramify.prompts import Material
 from ramify.tasks.config import NO_CONFIG, NO_USAGE, Usage
 from ramify.tasks.documents import assemble
 from ramify.tasks.states import TaskState
 from ramify.tasks.task import Task
 
-from ..errors import StoreError
 from .texts import decode_text, dump_json, encode_text, load_json
 
 Row = tuple[Any, ...]

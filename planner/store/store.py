@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from ramify.planner.errors import RunError
 from ramify.tasks.task import Task
 
-from ..errors import RunError
 from .holder import Holder
 from .place import DEFAULT_STORE, read_place
 from .records import CallRecord, EventRecord, NewRun, RunRecord

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
-
-from ..errors import StoreError
+from ramify.planner.errors import StoreError
 
 SHARED_TEXT_LENGTH = 500
 """Message contents of this many characters and more are stored once and referred to."""

@@ -19,8 +19,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from ..errors import LeaseError, PlannerError, StoreError
-from ..failpoints import failpoint
+from ramify.planner.errors import LeaseError, PlannerError, StoreError
+from ramify.planner.failpoints import failpoint
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
