@@ -1,0 +1,125 @@
+"""The examples run: scripts in processes of their own, plan files by the command line, the notebook top to bottom."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from .documented import ROOT
+
+EXAMPLES = ROOT / "examples"
+SCRIPTS = {
+    "hello.py": """\
+849/7
+
+[DONE] Task 0: ((17*23 + 4^5) / (9 - 2)) * 60%
+  [DONE] Task 0.1: (17*23 + 4^5) / (9 - 2)
+    [DONE] Task 0.1.1: 17*23 + 4^5
+    [DONE] Task 0.1.2: 9 - 2
+  [DONE] Task 0.2: 60%
+
+answered by rules (no language model)
+""",
+    "own_model.py": """\
+leaf: a task without subtasks; it is executed
+wave: the tasks that could run at the same time
+journal: every call of a run with its reply, on disk
+answered by a glossary of three words (no language model)
+""",
+    "python_workers.py": """\
+- Simulation 0: {"pi": 3.148}
+- Simulation 1: {"pi": 3.1382}
+- Simulation 2: {"pi": 3.1394}
+- Simulation 3: {"pi": 3.138}
+- Mean of all simulations: {"pi": 3.1409}
+{'pi': 3.1409}
+""",
+}
+PLANS = {
+    "plan.yaml": "1415/7\n",
+    "sums.yaml": """\
+- 4 * 96 + 3 * 2 * 120 + 4 * 3 * 45.50: 1650
+- divide the result by 4: 412.5
+""",
+    "outline.md": """\
+- Getting there:
+  - 4 * 48: 192
+  - double the result: 384
+- Sleeping:
+  - 3 * 2 * 120: 720
+  - 3 * 4 * 2.50: 30
+""",
+}
+_VARIES = re.compile(r"\br[0-9a-f]{10}\b|[\d.]+ (?:ms|s)\b")
+
+
+def output_of(*command: str | Path, folder: Path) -> str:
+    """Return what our own Python prints when it runs `command` in `folder`, where no settings hold."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    environment = {**kept, "HOME": str(folder)}
+    process = subprocess.run(  # noqa: S603 - our own programs
+        [sys.executable, *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_prints_what_it_should(name: str, tmp_path: Path) -> None:
+    assert output_of(EXAMPLES / name, folder=tmp_path) == SCRIPTS[name]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_file_runs(name: str, tmp_path: Path) -> None:
+    plan = EXAMPLES / name
+    assert output_of("-m", "ramify.planner.cli", "run", "--model", "rules", plan, folder=tmp_path) == PLANS[name]
+
+
+def test_every_example_is_tested() -> None:
+    there = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
+    assert there == {*SCRIPTS, *PLANS, "picture.py", "solve.ipynb"}
+
+
+def outputs_of(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return what each cell of code shows as text, without what differs from run to run."""
+    shown = []
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        texts = [output.get("text") or output["data"]["text/plain"] for output in cell.outputs]
+        shown.append(_VARIES.sub("...", "".join(texts)))
+    return shown
+
+
+def test_the_notebook_runs_from_top_to_bottom_and_shows_what_it_shows(tmp_path: Path) -> None:
+    committed = nbformat.read(EXAMPLES / "solve.ipynb", as_version=4)
+    emptied = copy.deepcopy(committed)
+    for cell in emptied.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(emptied, tmp_path / "solve.ipynb")
+    output_of("-c", "from nbclient.cli import main; main()", "--inplace", "solve.ipynb", folder=tmp_path)
+    executed = nbformat.read(tmp_path / "solve.ipynb", as_version=4)
+    assert outputs_of(executed) == outputs_of(committed)
+    assert sum(map(bool, outputs_of(executed))) >= 10
+
+
+def test_the_notebook_shows_a_picture_of_the_run() -> None:
+    notebook = nbformat.read(EXAMPLES / "solve.ipynb", as_version=4)
+    pictures = [
+        output["data"]["image/svg+xml"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if "data" in output
+    ]
+    assert len(pictures) == 1
+    assert "rules (no language model)" in pictures[0]
