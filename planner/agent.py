@@ -76,10 +76,9 @@ class Agent:
     def model(self) -> Model:
         """The model, opened now if it is not yet."""
         if self._model is None:
-            name = self._given
-            if name is None:
-                name, self.base_url = model_and_server(load_settings(base_url=self.base_url))
-            self._model = open_model(name, base_url=self.base_url, api_key=self._api_key)
+            if self._given is None:
+                self._given, self.base_url = model_and_server(load_settings(base_url=self.base_url))
+            self._model = open_model(self._given, base_url=self.base_url, api_key=self._api_key)
         return self._model
 
     @property
@@ -93,6 +92,11 @@ class Agent:
     def model_name(self) -> str:
         """The model's name, without opening it."""
         return self._model.name if self._model is not None else str(self._given)
+
+    @property
+    def opened_as(self) -> str:
+        """The name that the model can be opened with again, such as `human:FILE`."""
+        return self._given or self.model.name
 
     @property
     def manner(self) -> dict[str, Any]:

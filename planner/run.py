@@ -75,7 +75,9 @@ class RunLoop:
             LeaseError: if another process has taken the run over.
         """
         await together(self._worker() for _ in range(min(self._jobs, self._scheduler.unfinished)))
-        return self._ending or await self._settle()
+        if self._ending is not None and self._root.state is not TaskState.DONE:
+            return self._ending
+        return await self._settle()
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
         """Start nothing more; what runs is finished, or, with `cancel`, released. The first stop says how it ended."""

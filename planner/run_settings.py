@@ -35,7 +35,7 @@ class AgentSettings(BaseModel):
         """Describe `agent`; its key is left out."""
         asking = agent.asking
         return cls(
-            model=agent.model.name,
+            model=agent.opened_as,
             base_url=agent.base_url,
             role_name=agent.role_name,
             prompts=str(agent.prompts.folder) if agent.prompts.folder else None,
