@@ -7,10 +7,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 HOW_TO_GET_IT = "PostgreSQL's initdb and pg_ctl are not in PATH or /usr/lib/postgresql/*/bin; install postgresql"
@@ -30,7 +30,6 @@ class PostgresServer:
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
         self._folder = folder
-        self._numbers = count(1)
         self._user = _unprivileged_user()
         if self._user is not None:
             entry = pwd.getpwnam(self._user)
@@ -57,11 +56,15 @@ class PostgresServer:
         if not (self._data / "postmaster.pid").exists():
             self.start()
 
-    def new_database(self, *, password: str = "") -> str:
-        """Make an empty database, and return its URL."""
-        name = f"runs{next(self._numbers)}"
-        self._run("createdb", "-h", str(self._folder), "-U", "ramify", name)
-        return self.url(name, password=password)
+    def empty_database(self, *, password: str = "") -> str:
+        """Make the server's one database for tests empty, and return its URL."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ramify'"
+            )
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return self.url("postgres", password=password)
 
     def url(self, name: str, *, user: str = "ramify", password: str = "") -> str:
         """Return the URL of a database."""

@@ -61,7 +61,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     if kind == "sqlite":
         return str(tmp_path / "runs.db")
-    return str(request.getfixturevalue("postgres").new_database())
+    return str(request.getfixturevalue("postgres").empty_database())
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def fragile() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def url(fragile: PostgresServer) -> Iterator[str]:
-    yield fragile.new_database()
+    yield fragile.empty_database()
     fragile.start_again()
 
 
@@ -127,9 +127,9 @@ def test_password_is_never_shown(url: str, message: str) -> None:
 
 
 def test_open_store_does_not_show_its_password(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
-    with Store.open(postgres.new_database(password=SECRET)) as store:
+    with Store.open(postgres.empty_database(password=SECRET)) as store:
         assert SECRET not in repr(store) + repr(store.place) + repr(vars(store)) + repr(vars(store._database))
-        assert store.place.startswith("postgresql://ramify@/runs")
+        assert store.place.startswith("postgresql://ramify@/postgres")
 
 
 def test_missing_database_is_named_with_how_to_make_it(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
@@ -158,7 +158,7 @@ except StoreError as error:
 
 
 def test_tables_of_others_in_the_database_are_left_alone(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
-    url = postgres.new_database()
+    url = postgres.empty_database()
     with Store.open(url) as store, store._database.changing() as connection:
         connection.exec_driver_sql(
             "DROP TABLE ramify_meta, ramify_events, ramify_calls, ramify_texts, ramify_tasks, ramify_runs"
