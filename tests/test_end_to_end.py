@@ -59,7 +59,7 @@ def test_a_goal_is_solved_with_the_right_concurrency(tmp_path: Path) -> None:
     assert walk.started_at >= train.completed_at
 
 
-@pytest.mark.parametrize("calls_before_the_kill", [2, 5, 9, 12])
+@pytest.mark.parametrize("calls_before_the_kill", [2, 7, 12])
 def test_a_killed_run_is_resumed_without_repeating_anything(tmp_path: Path, calls_before_the_kill: int) -> None:
     with OpenAIServer(reply, latency_s=0.05) as server:
         process = subprocess.Popen([*RAMIFY, *solve_words(server)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
@@ -160,7 +160,7 @@ def test_every_export_of_a_finished_run(tmp_path: Path) -> None:
     assert ElementTree.fromstring(drawn["svg"]).tag.endswith("svg")  # noqa: S314 - our own file
     assert drawn["mermaid"].count("0.1.2") >= 1
     assert {task["id"] for task in json.loads(drawn["json"])["tasks"]} >= {"0", "0.1", "0.1.3", "0.3"}
-    assert all("test-model" in text for text in drawn.values())
+    assert all("test-model" in text.replace("#45;", "-") for text in drawn.values())
     shown = ramify(tmp_path, "show", "--last", "0.1.2", "--messages")
     assert "shoes{}" in shown.stdout
     assert solution_of("shoes{}") in shown.stdout
