@@ -37,10 +37,15 @@ def _token(goal: str, below: list[str]) -> str:
 
 
 def last_goal(text: str) -> str:
-    """Return the last balanced goal of `text`: the task comes after all data in a prompt."""
+    """Return the last balanced goal of `text`: the task comes after all data in a prompt.
+
+    A goal stands on one line. One that was cut to a title is not balanced, and hides nothing that comes after it.
+    """
     found, start, depth = "", None, 0
-    for match in re.finditer(r"[\w-]+\{|\}", text):
-        if match[0] != "}":
+    for match in re.finditer(r"[\w-]+\{|\}|\n", text):
+        if match[0] == "\n":
+            start = None
+        elif match[0] != "}":
             start, depth = (match.start(), 1) if start is None else (start, depth + 1)
         elif start is not None:
             depth -= 1
