@@ -59,8 +59,8 @@ def check_free(run_id: str, held_by: str | None, *, silent_s: float, stale_after
         return
     wait_s = max(1, round(stale_after_s - silent_s))
     raise LeaseError(
-        f"run {run_id} is held by {holder}; follow it with `ramify watch {run_id}`, stop it with"
-        f" `ramify cancel {run_id}`, or, if that process is gone, try again in {wait_s} s",
+        f"run {run_id} is held by {holder}; see how far it is with `ramify show {run_id}`, stop it"
+        f" with `ramify cancel {run_id}`, or, if that process is gone, try again in {wait_s} s",
         holder=str(holder),
     )
 
