@@ -1,6 +1,6 @@
 """An agent: a model, the role that it plays, and the prompts that it is asked with."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +29,7 @@ class Asking:
     system: str | None = None
     language: str | None = None
     examples: Examples = "few"
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = 600.0
 
 
@@ -122,6 +122,7 @@ class Agent:
             variables=prompt.variables,
             prompt_version=prompt.version,
             prompt_sha256=prompt.sha256,
+            nonce=prompt.nonce,
             sampling=self.asking.sampling,
             timeout_s=self.asking.timeout_s,
         )

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
 from pydantic import BaseModel, ConfigDict, Field
-
 from ramify.tasks import Task, TaskConfig, Usage
 from ramify.tasks.config import NO_CONFIG
 
@@ -109,7 +108,7 @@ class Budget:
         """Return the rate limiters that a call for `task` has to pass, the root's first."""
         if not self._rates:
             return []
-        return [self._rates[each] for each in [*task.ancestors()][::-1] + [task] if each in self._rates]
+        return [self._rates[each] for each in (*[*task.ancestors()][::-1], task) if each in self._rates]
 
     def _open(self, task: Task) -> None:
         config = task.config

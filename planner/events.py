@@ -25,7 +25,8 @@ class EventType(StrEnum):
     TASK_DONE = "task_done"
     TASK_FAILED = "task_failed"  # error: str
     TASK_RELEASED = "task_released"  # why: str
-    CALL_DONE = "call_done"  # purpose: str, recorded: bool, latency_s: float, tokens: int, cost_usd: float or None
+    CALL_DONE = "call_done"  # purpose: str, recorded: bool, latency_s: float, tokens: int, cost_usd: float or None;
+    # taken_from: str, if the reply was taken from another run or a recording: it costs nothing here
     RUN_WAITING = "run_waiting"  # why: str, delay_s: float
     RUN_STOPPING = "run_stopping"  # why: str
     WARNING = "warning"  # message: str
@@ -62,5 +63,5 @@ class EventBus:
                 continue
             try:
                 subscriber(event)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the boundary of somebody else's code; a failure there is logged
                 _log.exception("a subscriber failed on event %s (%s)", event.seq, event.type)

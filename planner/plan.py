@@ -1,6 +1,8 @@
-"""The planner: from a goal to a tree. The policy `upfront` splits breadth-first, until every leaf is atomic or as deep
-as it may be; a level's tasks are asked for at once and attached in tree order, so that the same replies make the same
-tree whatever the order in which they arrive.
+"""The planner: from a goal to a tree.
+
+The policy `upfront` splits breadth-first, until every leaf is atomic or as deep as it may be; a level's tasks are asked
+for at once and attached in tree order, so that the same replies make the same tree whatever the order in which they
+arrive.
 """
 
 import asyncio
@@ -8,9 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
 from ramify.prompts import DecomposeVariables, WorkerCard
-from ramify.tasks import ReplyError, Task, TaskState
+from ramify.tasks import ReplyError, Task, TaskState, TruncatedReplyError
 from ramify.tasks.decomposition import decompose_variables, tasks_of_plan
 from ramify.tasks.replies import Plan, is_restatement, parse_plan
 
@@ -20,7 +21,7 @@ from .errors import ModelError, WorkFailedError
 from .events import EventType
 from .models.protocol import ModelReply
 from .recorder import Recorder
-from .retry import delay_s, may_retry
+from .retry import delay_s, may_retry, stops_run
 from .store.changes import TaskAdded, TaskChanged
 from .together import together
 
@@ -86,14 +87,16 @@ class Planner:
             fresh = [task for task in level if not task.subtasks and task.state is TaskState.OPEN and task.type is None]
             verdicts = await together(self._split(task, asker, recorder, configs, slots=slots) for task in fresh)
             for task, verdict in zip(fresh, verdicts, strict=True):
-                if verdict is None:
-                    continue
-                if isinstance(verdict, Plan) and total + len(verdict.tasks) > self.limits.max_tasks:
-                    why = f"its {len(verdict.tasks)} subtasks would make more than max_tasks = {self.limits.max_tasks}"
-                    verdict = _Atomic(why, is_unusual=True)
-                total += await self._attach(task, verdict, recorder)
+                if verdict is not None:
+                    total += await self._attach(task, self._within_limit(verdict, total), recorder)
             level = [child for task in level for child in task.subtasks]
             depth += 1
+
+    def _within_limit(self, verdict: Plan | _Atomic, total: int) -> Plan | _Atomic:
+        if isinstance(verdict, _Atomic) or total + len(verdict.tasks) <= self.limits.max_tasks:
+            return verdict
+        why = f"its {len(verdict.tasks)} subtasks would make more than max_tasks = {self.limits.max_tasks}"
+        return _Atomic(why, is_unusual=True)
 
     async def _split(
         self, task: Task, asker: Asker, recorder: Recorder, configs: Configs, *, slots: asyncio.Semaphore
@@ -118,17 +121,16 @@ class Planner:
                         task, variables, lambda reply: self._read(reply, variables, known_ids), attempt=attempt
                     )
                 return self._verdict(task, plan)
-            except ReplyError as error:
-                return _Atomic(f"no plan could be read twice: {error}", is_unusual=True)
-            except ModelError as error:
-                if not may_retry(error.kind) or attempt - first >= (config.max_retries or 0):
-                    raise
+            except (ModelError, TruncatedReplyError) as error:
+                may_pass = isinstance(error, TruncatedReplyError) or may_retry(error.kind)
+                if not may_pass or attempt - first >= (config.max_retries or 0):
+                    return self._give_up(task, error)
                 wait_s = delay_s(attempt - first, base_s=config.retry_delay_seconds or 0.0, random=0.5)
-                recorder.put(
-                    EventType.TASK_RETRYING, task, attempt=attempt, error=str(error), delay_s=round(wait_s, 3)
-                )
+                recorder.put(EventType.TASK_RETRYING, task, attempt=attempt, error=str(error), delay_s=round(wait_s, 3))
                 attempt += 1
                 await asyncio.sleep(wait_s)
+            except ReplyError as error:
+                return _Atomic(f"no plan could be read twice: {error}", is_unusual=True)
 
     def _read(self, reply: ModelReply, variables: DecomposeVariables, known_ids: set[str]) -> Plan:
         return parse_plan(
@@ -139,6 +141,12 @@ class Planner:
             known_ids=known_ids,
         )
 
+    def _give_up(self, task: Task, error: Exception) -> _Atomic:
+        """Return that `task` stays whole as no plan for it could be had; raise `error` if that says more than that."""
+        if isinstance(error, ModelError) and (task.parent is None or stops_run(error.kind)):
+            raise error
+        return _Atomic(str(error), is_unusual=True)
+
     def _verdict(self, task: Task, plan: Plan) -> Plan | _Atomic:
         if plan.failed is not None:
             if task.parent is None:
@@ -147,7 +155,9 @@ class Planner:
                     task_id=task.id,
                     reason=plan.failed.reason,
                 )
-            return _Atomic(f"the model could not split it ({plan.failed.reason}): {plan.failed.detail}", is_unusual=True)
+            return _Atomic(
+                f"the model could not split it ({plan.failed.reason}): {plan.failed.detail}", is_unusual=True
+            )
         if plan.atomic:
             return _Atomic("splitting it helps nothing")
         if len(plan.tasks) == 1 and is_restatement(plan.tasks[0].content, task.content):

@@ -53,7 +53,9 @@ class RunLoop:
         on_error: whether other tasks go on when one has failed, or nothing new is started.
     """
 
-    def __init__(self, root: Task, work: Work, recorder: Recorder, *, jobs: int, on_error: OnError = "continue") -> None:
+    def __init__(
+        self, root: Task, work: Work, recorder: Recorder, *, jobs: int, on_error: OnError = "continue"
+    ) -> None:
         self._root = root
         self._work = work
         self._recorder = recorder
@@ -136,7 +138,7 @@ class RunLoop:
             return None
         except (StoreError, LeaseError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the worker's boundary: whatever it raises, only its task fails
             ending = ending_of(error)
             if ending is None:
                 return error

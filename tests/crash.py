@@ -109,7 +109,14 @@ class CrashTest:
 
     def _go(self, *, seconds: float | None = None, point: str | None = None) -> bool:
         lines = len(self._lines())
-        command = [sys.executable, str(PROGRAM), "resume" if self.run_id else "start", self.store, str(self.log), self.run_id or self.goal]
+        command = [
+            sys.executable,
+            str(PROGRAM),
+            "resume" if self.run_id else "start",
+            self.store,
+            str(self.log),
+            self.run_id or self.goal,
+        ]
         environment = {"PATH": "/usr/bin:/bin", **({"RAMIFY_FAILPOINT": point} if point else {})}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         try:
@@ -161,7 +168,9 @@ class CrashTest:
             task = tasks[task_id]
             for each in (task, *task.ancestors()):
                 for dependency in each.dependencies:
-                    assert tasks[dependency].state in FINISHED, f"{task_id} started before {dependency} was DONE on disk"
+                    assert tasks[dependency].state in FINISHED, (
+                        f"{task_id} started before {dependency} was DONE on disk"
+                    )
             assert all(child.state in FINISHED for child in task.subtasks), f"{task_id} was composed too early"
         for old in self.before.tree.walk() if self.before.tree else ():
             new = tasks[old.id]
@@ -169,7 +178,9 @@ class CrashTest:
             assert new.attempts >= old.attempts, "attempts went down"
             assert old.state is not TaskState.DONE or new.state is TaskState.DONE, "a DONE task is no longer DONE"
             assert old.state is not TaskState.DONE or new.result == old.result
-            assert not old.subtasks or [c.id for c in new.subtasks] == [c.id for c in old.subtasks], "a plan has changed"
+            assert not old.subtasks or [c.id for c in new.subtasks] == [c.id for c in old.subtasks], (
+                "a plan has changed"
+            )
 
     def _read(self) -> Snapshot:
         try:
@@ -187,7 +198,12 @@ class CrashTest:
 
 def _check_moves(store: Store, run_id: str) -> None:
     """Check that the events of the run tell only of moves that the table allows, and are numbered without gaps."""
-    becomes = {"task_started": TaskState.RUNNING, "task_done": TaskState.DONE, "task_failed": TaskState.FAILED, "task_released": TaskState.OPEN}
+    becomes = {
+        "task_started": TaskState.RUNNING,
+        "task_done": TaskState.DONE,
+        "task_failed": TaskState.FAILED,
+        "task_released": TaskState.OPEN,
+    }
     states: dict[str | None, TaskState] = {}
     events = store.events(run_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
@@ -200,7 +216,7 @@ def _check_moves(store: Store, run_id: str) -> None:
 
 def crash(store: str, folder: Path, *, kills: int, seed: int, goal: str) -> list[CrashTest]:
     """Kill runs `kills` times in all, half at random instants, half at named points, at least three in a row."""
-    chance = random.Random(seed)  # noqa: S311 - a test's choices
+    chance = random.Random(seed)
     tests: list[CrashTest] = []
     while sum(test.kills for test in tests) < kills:
         test = CrashTest(store, folder / str(len(tests)), goal)

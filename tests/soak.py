@@ -84,7 +84,13 @@ def soak(leaves: int, seconds: float, fault_rate: float, folder: Path) -> tuple[
         agent = Agent("openai/test-model", base_url=server.stdout.readline().strip())
         events: Counter[str] = Counter()
         root = tree(leaves, rate=leaves / seconds)
-        executor = Executor(agent, jobs=16, store=folder / "soak.db", limits=RunLimits(), on_event=lambda event: events.update([event.type]))
+        executor = Executor(
+            agent,
+            jobs=16,
+            store=folder / "soak.db",
+            limits=RunLimits(),
+            on_event=lambda event: events.update([event.type]),
+        )
         run = executor.start(root)
         began, samples = time.monotonic(), []
         ended = threading.Event()

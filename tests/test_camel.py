@@ -11,7 +11,9 @@ import pytest
 from ramify.tasks import ReplyError, Task, TaskManager, TaskState, parse_response
 from ramify.tasks.task_prompt import TASK_COMPOSE_PROMPT, TASK_DECOMPOSE_PROMPT, TASK_EVOLVE_PROMPT
 
-WENG = "Weng earns $12 an hour for babysitting. Yesterday, she just did 51 minutes of babysitting. How much did she earn?"
+WENG = (
+    "Weng earns $12 an hour for babysitting. Yesterday, she just did 51 minutes of babysitting. How much did she earn?"
+)
 
 
 class ScriptedAgent:

@@ -31,7 +31,9 @@ def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
 def started(tmp_path: Path, goal: str) -> "tuple[subprocess.Popen[str], str]":
     """Start the program and return it, with the run's id, once it works."""
     store, log = tmp_path / "runs.db", tmp_path / "log"
-    process = subprocess.Popen([sys.executable, str(PROGRAM), "start", str(store), str(log), goal], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM), "start", str(store), str(log), goal], stdout=subprocess.PIPE, text=True
+    )
     while not log.exists() or not log.read_text():
         time.sleep(0.01)
     with Store.open(store) as opened:

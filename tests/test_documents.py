@@ -38,7 +38,10 @@ def test_the_parent_is_named_and_never_nested() -> None:
     root = Task(content="root", id="0")
     root.add_subtask(Task(content="a", id="0.1"))
     data = tree_to_data(root, next_tasks=True)
-    assert [(row["id"], row.get("parent"), row["next_tasks"]) for row in data["tasks"]] == [("0", None, []), ("0.1", "0", [])]
+    assert [(row["id"], row.get("parent"), row["next_tasks"]) for row in data["tasks"]] == [
+        ("0", None, []),
+        ("0.1", "0", []),
+    ]
     assert Task.model_validate(data).to_string() == root.to_string()
 
 
@@ -48,7 +51,9 @@ def test_any_tree_goes_through(root: Task) -> None:
     assert tree_to_data(again) == tree_to_data(root)
 
 
-@given(st.text(min_size=1).filter(str.strip), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+@given(
+    st.text(min_size=1).filter(str.strip), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)
+)
 def test_any_words_go_through(content: str, output: Any) -> None:
     again = Task.from_json(Task(content=content, output=output).to_json())
     assert (again.content, again.output) == (content, output)
@@ -79,7 +84,11 @@ def rows(*tasks: dict[str, Any]) -> str:
         (rows({"id": "0"}, {"id": "1", "parent": "2"}, {"id": "2", "parent": "1"}), "below itself|not below the root"),
         (rows({"id": "0"}, {"id": "1", "parent": "0", "dependencies": ["7"]}), "task 1 depends on task 7"),
         (
-            rows({"id": "0"}, {"id": "1", "parent": "0", "dependencies": ["2"]}, {"id": "2", "parent": "0", "dependencies": ["1"]}),
+            rows(
+                {"id": "0"},
+                {"id": "1", "parent": "0", "dependencies": ["2"]},
+                {"id": "2", "parent": "0", "dependencies": ["1"]},
+            ),
             "wait for each other: 1 -> 2 -> 1",
         ),
     ],

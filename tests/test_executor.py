@@ -5,12 +5,11 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ramify.planner import Agent, Executor, PlanLimits, RunLimits, solve
 from ramify.planner.errors import LimitError, NoModelError, RunError, UsageError
-from ramify.planner.events import Event
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
@@ -18,6 +17,9 @@ from ramify.tasks import CycleError, Task, TaskConfig, TaskManager, TaskState
 
 from .made_up_goals import answer, solution_of
 from .test_graph import plan
+
+if TYPE_CHECKING:
+    from ramify.planner.events import Event
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
 ANSWERED = {"execute": "<result>done</result>", "compose": "<result>together</result>", "decompose": "<atomic/>"}
@@ -60,7 +62,12 @@ def test_what_is_stored_is_what_came_of_it(store: Path) -> None:
         record = opened.last_run()
         stored = opened.load_tree(run.id)
         calls = opened.calls(run.id)
-    assert (record.id, record.status, record.holder, record.made_by) == (run.id, "done", None, "scripted (no language model)")
+    assert (record.id, record.status, record.holder, record.made_by) == (
+        run.id,
+        "done",
+        None,
+        "scripted (no language model)",
+    )
     assert stored.to_json() == run.task.to_json()
     assert len(calls) == run.usage.calls == record.usage.calls
     assert run.cost_usd == record.usage.cost_usd == 0.5 * len(calls)
@@ -94,10 +101,12 @@ def test_python_functions_do_tasks_of_their_type(store: Path) -> None:
         return f"hello {task.content}"
 
     root = Task(content="both", id="0")
-    root.add_subtasks([
-        Task(content="add", id="a", type="add", inputs={"numbers": [1, 2]}),
-        Task(content="Oslo", id="b", type="greet"),
-    ])
+    root.add_subtasks(
+        [
+            Task(content="add", id="a", type="add", inputs={"numbers": [1, 2]}),
+            Task(content="Oslo", id="b", type="greet"),
+        ]
+    )
     Executor(ScriptedModel(ANSWERED), store=store, workers={"add": add, "greet": greet}).run(root)
     assert (root.find("a").output, root.find("a").result) == ({"sum": 3}, '{"sum": 3}')
     assert root.find("b").result == "hello Oslo"
@@ -135,7 +144,9 @@ def test_on_error_stop_starts_nothing_more(store: Path) -> None:
     def boom(_: Task) -> str:
         raise ValueError("no luck")
 
-    run = Executor(ScriptedModel(ANSWERED), jobs=1, store=store, workers={"boom": boom}, on_error="stop").run(no_delays(root, max_retries=0))
+    run = Executor(ScriptedModel(ANSWERED), jobs=1, store=store, workers={"boom": boom}, on_error="stop").run(
+        no_delays(root, max_retries=0)
+    )
     assert run.status == "failed"
     assert Counter(task.state.value for task in root.subtasks) == {"FAILED": 1, "OPEN": 4}
     assert root.subtasks[0].error == "ValueError: no luck"
@@ -475,7 +486,9 @@ def test_an_agent_has_a_role_and_a_language(store: Path) -> None:
 
 
 def test_an_agent_decomposes_and_composes_outside_of_runs() -> None:
-    agent = Agent(ScriptedModel({"decompose": "<task>a</task><task>b</task>", "compose": "<result>ab</result>", "step": "hi"}))
+    agent = Agent(
+        ScriptedModel({"decompose": "<task>a</task><task>b</task>", "compose": "<result>ab</result>", "step": "hi"})
+    )
     task = Task(content="x", id="0")
     assert [child.id for child in task.decompose(agent=agent)] == ["0.1", "0.2"]
     task.compose(agent=agent)
@@ -492,9 +505,35 @@ def test_plan_limits_are_checked() -> None:
 def test_results_that_are_too_much_for_one_prompt_are_composed_in_batches(store: Path) -> None:
     root = flat(20, kind="model")
     long = f"<result>{'fact ' * 4000}</result>"
-    model = ScriptedModel(lambda request: long if request.purpose == "execute" else f"<result>part {len(request.messages[1]['content']) < 140_000}</result>")
+    model = ScriptedModel(
+        lambda request: (
+            long
+            if request.purpose == "execute"
+            else f"<result>part {len(request.messages[1]['content']) < 140_000}</result>"
+        )
+    )
     run = Executor(model, store=store).run(root)
     composed = [request for request in model.requests if request.purpose == "compose"]
     assert run.result == "part True"
     assert [len(request.variables.children) for request in composed] == [6, 6, 6, 2, 4]  # type: ignore[union-attr]
     assert "Part 2 of 4" in composed[1].messages[1]["content"]
+
+
+def test_a_cut_plan_is_asked_for_again(store: Path) -> None:
+    model = ScriptedModel(lambda request: next(plans) if request.purpose == "decompose" else ANSWERED[request.purpose])
+    plans = iter(["<task>look</task><task>le", "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
+    executor = Executor(model, store=store, plan=PlanLimits())
+    run = executor.run(no_delays(Task(content="x", id="0")))
+    assert [task.content for task in run.task.subtasks] == ["look", "leap"]
+
+
+def test_a_part_whose_plan_cannot_be_had_is_run_whole(store: Path) -> None:
+    events: list[Event] = []
+    plans = {"decompose 0": "<task>look</task><task>leap</task>", "decompose": "<atomic/>"}
+    model = FaultyModel(
+        ScriptedModel({**ANSWERED, **plans}),
+        lambda request, _: "content_filtered" if (request.purpose, request.task_id) == ("decompose", "0.2") else None,
+    )
+    run = solve("x", model=model, store=store, on_event=events.append)
+    assert run.status == "done"
+    assert [event.task_id for event in events if event.type == "warning"] == ["0.2"]

@@ -1,4 +1,4 @@
-"""The laws of the house: imports run one way, heavy packages stay where they belong, the wheel holds what the tree holds."""
+"""The laws of the house: imports run one way, heavy packages stay where they belong, the wheel holds the tree."""
 
 import ast
 import re
@@ -121,13 +121,19 @@ def test_the_error_tree_in_the_docstring_is_the_error_tree() -> None:
     real: dict[str, str | None] = {"RamifyError": None}
     for module in (ramify.prompts.errors, ramify.tasks.errors, ramify.planner.errors):
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, ramify.prompts.errors.RamifyError) and value.__bases__[0] is not Exception:
+            if (
+                isinstance(value, type)
+                and issubclass(value, ramify.prompts.errors.RamifyError)
+                and value.__bases__[0] is not Exception
+            ):
                 real[value.__name__] = value.__bases__[0].__name__
     assert drawn == real
 
 
 def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
-    tracked = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     copy = tmp_path / "source"
     for name in [*tracked, "pyproject.toml", "README.md"]:
         target = copy / name
@@ -156,7 +162,10 @@ def test_a_bare_import_is_refused(folder: str) -> None:
 def test_a_users_own_modules_break_nothing(tmp_path: Path) -> None:
     for name in ("tasks", "prompts", "planner", "ramify_tasks"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module was imported')\n")
-    code = "import ramify.tasks, ramify.prompts, ramify.planner; from ramify.planner import solve; print(ramify.tasks.Task(content='fine').content)"
+    code = (
+        "import ramify.tasks, ramify.prompts, ramify.planner; from ramify.planner import solve;"
+        "print(ramify.tasks.Task(content='fine').content)"
+    )
     found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (found.stdout, found.stderr) == ("fine\n", "")
 

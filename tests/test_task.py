@@ -32,7 +32,9 @@ def test_content_is_never_blank(content: str) -> None:
 
 
 def test_description_or_name_stands_in_for_content() -> None:
-    task = Task(name="research", description="Research a topic", config=TaskConfig(max_pages=10), inputs={"topic": "AI"})
+    task = Task(
+        name="research", description="Research a topic", config=TaskConfig(max_pages=10), inputs={"topic": "AI"}
+    )
     assert task.content == "Research a topic"
     assert Task(name="research").content == "research"
     assert task.config.max_pages == 10
@@ -165,7 +167,7 @@ def test_the_depth_of_the_root_is_1() -> None:
 
 def test_a_copy_is_a_tree_of_its_own() -> None:
     root = family()
-    for twin in (copy.deepcopy(root), copy.copy(root), pickle.loads(pickle.dumps(root)), root.model_copy()):  # noqa: S301 - our own bytes
+    for twin in (copy.deepcopy(root), copy.copy(root), pickle.loads(pickle.dumps(root)), root.model_copy()):
         assert twin.to_string() == root.to_string()
         assert twin.subtasks[0] is not root.subtasks[0]
     assert copy.deepcopy(root.find("2")).parent is None
