@@ -26,6 +26,14 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_laws.py --durations=0
 
+# Against the peers from PyPI, each in an environment of its own; ARGS="--scale 0.1 --repeat 1" for a quick look.
+bench: .venv/run
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# The long form of the crash test: 200 kills, some minutes.
+crash: .venv/dev
+	$(BIN)/python -m tests.crash --kills 200
+
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
