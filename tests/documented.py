@@ -127,7 +127,7 @@ class Reader:
         command = [sys.executable, "-c", source]
         if step.language == "console":
             command = ["/bin/bash", "-c", f"(exit {self._code})\n{source}"]
-        process = subprocess.run(  # noqa: S603 - what the documents say, in a temporary folder
+        process = subprocess.run(
             command, cwd=self._desk, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=100, check=False,
         )  # fmt: skip

@@ -47,19 +47,14 @@ def server() -> Iterator[OpenAIServer]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_block_does_what_is_shown(document: Path, tmp_path: Path, server: OpenAIServer) -> None:
     reader = Reader(tmp_path, replaced={LOCAL_SERVER: server.base_url})
-    for step in steps_of(document.read_text(encoding="utf-8")):
+    steps = list(steps_of(document.read_text(encoding="utf-8")))
+    asked_before = len(server.chats)
+    for step in steps:
         real = reader.do(step)
         assert is_as_shown(step.shown, real), (
             f"{document.name}:{step.line}\n{step.source}\nshown:\n{step.shown}\nreal:\n{real}"
         )
-
-
-def test_the_local_server_of_the_documents_is_really_asked(tmp_path: Path, server: OpenAIServer) -> None:
-    before = len(server.chats)
-    steps = [step for step in steps_of(text_of("docs/models.md")) if LOCAL_SERVER in step.source]
-    answers = [Reader(tmp_path, replaced={LOCAL_SERVER: server.base_url}).do(step) for step in steps]
-    assert answers == ["I can be reached.\n"]
-    assert len(server.chats) == before + 2
+    assert (len(server.chats) > asked_before) is any(LOCAL_SERVER in step.source for step in steps)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -123,7 +118,7 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_command_is_listed() -> None:
     command = [sys.executable, "-m", "ramify.planner.cli", "--help"]
-    helped = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own program
+    helped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     there = set(re.findall(r"^  (\w+) ", helped.partition("Commands:")[2], re.MULTILINE))
     listed = {word for row in rows_of(text_of("README.md")) for word in re.findall(r"`ramify (\w+)", row[0])}
     assert listed == there
@@ -165,8 +160,8 @@ def test_what_is_said_to_have_become_of_camels_names_is_there() -> None:
 
 def test_the_picture_is_what_its_command_draws(tmp_path: Path) -> None:
     picture = tmp_path / "weekend.svg"
-    command = [sys.executable, ROOT / "examples" / "picture.py", picture]
-    subprocess.run(command, cwd=tmp_path, check=True)  # noqa: S603 - our own program
+    command = [sys.executable, str(ROOT / "examples" / "picture.py"), str(picture)]
+    subprocess.run(command, cwd=tmp_path, check=True)
     shown_command = "python examples/picture.py docs/images/weekend.svg"
     assert f"`{shown_command}`" in text_of("README.md")
     drawn, shown = (
