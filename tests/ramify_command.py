@@ -28,7 +28,7 @@ Ramify = Callable[..., Said]
 
 def ramify_process(*words: str, stdin: bytes = b"", **environment: str) -> Said:
     """Run one command in a process of its own."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [*COMMAND, *words], input=stdin, capture_output=True, check=False, timeout=60, env={**os.environ, **environment}
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -36,4 +36,4 @@ def ramify_process(*words: str, stdin: bytes = b"", **environment: str) -> Said:
 
 def start_ramify(*words: str) -> "subprocess.Popen[str]":
     """Start one command, whose standard error can be read line by line."""
-    return subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    return subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -130,7 +130,7 @@ def test_the_title_counts_what_happened() -> None:
     root = family(2)
     ledger = Ledger(root)
     ledger.take(event(EventType.RUN_STARTED, resumed=False))
-    cost = {"purpose": "execute", "recorded": False, "latency_s": 1.0}
+    cost: dict[str, Any] = {"purpose": "execute", "recorded": False, "latency_s": 1.0}
     ledger.take(event(EventType.CALL_DONE, "0.1", **cost, tokens=1200, cost_usd=0.25))
     ledger.take(event(EventType.CALL_DONE, "0.1", **cost, tokens=34, cost_usd=None))
     ledger.take(event(EventType.CALL_DONE, "0.1", **{**cost, "recorded": True}, tokens=999, cost_usd=9.0))

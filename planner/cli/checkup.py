@@ -125,7 +125,7 @@ def _store(given: str | None) -> Iterator[Finding]:
             yield Finding("store", *_future_store(place.path))
             return
         with Store.open(store_place(given), create=False) as store:
-            words = f"{store.place}, {len(store.runs()):,} runs"
+            words = f"{store.place}, runs: {len(store.runs()):,}"
             faults = store.check()
     except RamifyError as error:
         yield Finding("store", "fault", str(error), is_fatal=isinstance(error, StoreError))

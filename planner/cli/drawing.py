@@ -18,7 +18,7 @@ _BINARY = frozenset({"png", "pdf"})
 
 
 @takes("store")
-def graph(  # noqa: PLR0913 - one option each
+def graph(
     given: Mapping[str, Any],
     *,
     source: Annotated[str | None, typer.Argument(metavar="RUN|PLAN", help="A run's id, or a plan file.")] = None,
