@@ -36,7 +36,7 @@ else:
             "CycleError": "errors",
             "DependencyError": "errors",
             "DocumentError": "errors",
-            "Material": "task",
+            "Material": "fields",
             "RamifyError": "errors",
             "PlanFinding": "plan_nodes",
             "ReplyError": "errors",

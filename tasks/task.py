@@ -5,27 +5,16 @@ operation is iterative: a chain of 100,000 tasks works like any other tree.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import JsonValue, model_serializer, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
-from ramify.prompts import Material, Prompt
+from ramify.prompts import Prompt
 
 from .agents import AnyAgent
-from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
 from .decomposition import ask_compose, ask_decompose
 from .errors import TaskError, TreeError
+from .fields import TaskFields, check_id, now
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
 from .tree import add_dependency, index_of, rename, walk, walk_up
@@ -37,60 +26,13 @@ INDENT = "  "
 DEEPEST_INDENT = 100
 """Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
 
-MemoryScope = Literal["run", "permanent"]
-Origin = Literal["planned", "added"]
 
-
-def _check_content(content: str) -> str:
-    if not content.strip():
-        raise ValueError("a task's content says what is to be done; it cannot be blank")
-    return content
-
-
-def _check_id(task_id: str) -> str:
-    if not task_id.strip() or not task_id.isprintable():
-        raise ValueError(f"a task's id is printable text, not {task_id!r}")
-    return task_id
-
-
-TaskId = Annotated[str, AfterValidator(_check_id)]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Task(BaseModel):
+class Task(TaskFields):
     """One piece of work, and the tree below it; equal and hashable by identity.
 
     A task without subtasks is a leaf and is executed; one with subtasks is answered from their results. Change it
-    through its methods: assigning `state` or `id` does the same as `set_state` and `set_id`.
-
-    Attributes:
-        content: what is to be done; never blank. Without it, `description` or else `name` is taken.
-        id: `"0"` for a root made by the planner, children `"<parent>.<i>"` from 1; a uuid when nobody says. Used once
-            in a tree.
-        state: where it stands; a new task is OPEN.
-        type: which worker runs it; None is the model.
-        dependencies: ids of the tasks whose results it needs, anywhere in its tree but above or below itself.
-        result: the answer as text; empty as long as there is none.
-        output: the structured answer, where a schema or a worker gives one.
-        inputs: arguments; a key `"<child name>.<key>"` is routed to the subtask of that name.
-        name: a short name; inputs are routed by it.
-        description: words about the task for people.
-        priority: of tasks that are ready, those with the higher one start first.
-        metadata: the user's own data, kept and exported, never read.
-        attachments: documents for this task and everything below it.
-        error: why it failed; None if it did not.
-        attempts: attempts that have ended, failed ones included.
-        usage: what its model calls have used.
-        config: its limits, inherited by everything below it.
-        memory_scope: what its worker's memory lives as long as: the run, or for ever.
-        origin: "planned" before the run started, or "added" while it was running.
-        created_at: when it was made, UTC.
-        updated_at: when its state or result last changed, UTC.
-        started_at: when it was last set RUNNING, UTC.
-        completed_at: when it was last set DONE or FAILED, UTC.
+    through its methods: assigning `state` or `id` does the same as `set_state` and `set_id`. The fields are those of
+    `TaskFields`. Without `content`, `description` or else `name` says what is to be done.
 
     Raises:
         ValidationError: from pydantic, if an argument is of the wrong kind.
@@ -102,37 +44,12 @@ class Task(BaseModel):
       [OPEN] Task 0.1: Describe Oslo
     """
 
-    model_config = ConfigDict(validate_assignment=True, extra="forbid")
     __slots__ = ("_parent", "_subtasks", "_tree")
 
     if TYPE_CHECKING:
         _parent: "Task | None"
         _subtasks: Subtasks | None
         _tree: TreeIndex | None
-
-    content: Annotated[str, AfterValidator(_check_content)]
-    id: TaskId = Field(default_factory=lambda: str(uuid4()))
-    state: TaskState = TaskState.OPEN
-    type: str | None = None
-    dependencies: list[str] = Field(default_factory=list)
-    result: str = ""
-    output: JsonValue = None
-    inputs: dict[str, JsonValue] = Field(default_factory=dict)
-    name: str | None = None
-    description: str | None = None
-    priority: int = 0
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    attachments: list[Material] = Field(default_factory=list)
-    error: str | None = None
-    attempts: Annotated[int, Field(ge=0)] = 0
-    usage: Usage = NO_USAGE
-    config: TaskConfig = NO_CONFIG
-    memory_scope: MemoryScope = "run"
-    origin: Origin = "planned"
-    created_at: datetime = Field(default_factory=_now)
-    updated_at: datetime | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
 
     def __init__(self, content: str | None = None, *, subtasks: "Iterable[Task]" = (), **fields: Any) -> None:
         if content is None:
@@ -148,19 +65,6 @@ class Task(BaseModel):
         object.__setattr__(self, "_parent", None)
         object.__setattr__(self, "_subtasks", None)
         object.__setattr__(self, "_tree", None)
-
-    @field_validator("state", mode="before")
-    @classmethod
-    def _read_state(cls, value: Any) -> Any:
-        try:
-            return read_state(value)
-        except TaskError as error:
-            raise ValueError(str(error)) from None
-
-    @field_validator("memory_scope", mode="before")
-    @classmethod
-    def _read_memory_scope(cls, value: Any) -> Any:
-        return "run" if value == "session" else value
 
     @model_validator(mode="wrap")
     @classmethod
@@ -276,7 +180,7 @@ class Task(BaseModel):
             TreeError: if another task of the tree has that id.
         """
         try:
-            new_id = _check_id(id)
+            new_id = check_id(id)
         except (ValueError, TypeError) as error:
             raise TreeError(str(error), task_id=str(id)) from None
         rename(self, new_id)
@@ -310,13 +214,13 @@ class Task(BaseModel):
         if old is state:
             return
         check_move(values["id"], old, state)
-        now = _now()
+        at = now()
         values["state"] = state
-        values["updated_at"] = now
+        values["updated_at"] = at
         if state is TaskState.RUNNING:
-            values["started_at"] = now
+            values["started_at"] = at
         elif state is TaskState.DONE or state is TaskState.FAILED:
-            values["completed_at"] = now
+            values["completed_at"] = at
 
     def finish(self, result: str, output: JsonValue = None) -> None:
         """Move this task alone to DONE with its result, and count the attempt, as the executor does.

@@ -1,0 +1,106 @@
+"""What a task is made of: its fields, and what each of them may hold."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from ramify.prompts import Material
+
+from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
+from .errors import TaskError
+from .states import TaskState, read_state
+
+MemoryScope = Literal["run", "permanent"]
+Origin = Literal["planned", "added"]
+
+
+def _check_content(content: str) -> str:
+    if not content.strip():
+        raise ValueError("a task's content says what is to be done; it cannot be blank")
+    return content
+
+
+def check_id(task_id: str) -> str:
+    """Return `task_id`, or raise `ValueError` if it cannot be an id."""
+    if not task_id.strip() or not task_id.isprintable():
+        raise ValueError(f"a task's id is printable text, not {task_id!r}")
+    return task_id
+
+
+TaskId = Annotated[str, AfterValidator(check_id)]
+
+
+def now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(UTC)
+
+
+class TaskFields(BaseModel):
+    """The fields of a task; `Task` gives them their meaning.
+
+    Attributes:
+        content: what is to be done; never blank. Without it, `description` or else `name` is taken.
+        id: `"0"` for a root made by the planner, children `"<parent>.<i>"` from 1; a uuid when nobody says. Used once
+            in a tree.
+        state: where it stands; a new task is OPEN.
+        type: which worker runs it; None is the model.
+        dependencies: ids of the tasks whose results it needs, anywhere in its tree but above or below itself.
+        result: the answer as text; empty as long as there is none.
+        output: the structured answer, where a schema or a worker gives one.
+        inputs: arguments; a key `"<child name>.<key>"` is routed to the subtask of that name.
+        name: a short name; inputs are routed by it.
+        description: words about the task for people.
+        priority: of tasks that are ready, those with the higher one start first.
+        metadata: the user's own data, kept and exported, never read.
+        attachments: documents for this task and everything below it.
+        error: why it failed; None if it did not.
+        attempts: attempts that have ended, failed ones included.
+        usage: what its model calls have used.
+        config: its limits, inherited by everything below it.
+        memory_scope: what its worker's memory lives as long as: the run, or for ever.
+        origin: "planned" before the run started, or "added" while it was running.
+        created_at: when it was made, UTC.
+        updated_at: when its state or result last changed, UTC.
+        started_at: when it was last set RUNNING, UTC.
+        completed_at: when it was last set DONE or FAILED, UTC.
+    """
+
+    model_config = ConfigDict(validate_assignment=True, extra="forbid")
+
+    content: Annotated[str, AfterValidator(_check_content)]
+    id: TaskId = Field(default_factory=lambda: str(uuid4()))
+    state: TaskState = TaskState.OPEN
+    type: str | None = None
+    dependencies: list[str] = Field(default_factory=list)
+    result: str = ""
+    output: JsonValue = None
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+    name: str | None = None
+    description: str | None = None
+    priority: int = 0
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    attachments: list[Material] = Field(default_factory=list)
+    error: str | None = None
+    attempts: Annotated[int, Field(ge=0)] = 0
+    usage: Usage = NO_USAGE
+    config: TaskConfig = NO_CONFIG
+    memory_scope: MemoryScope = "run"
+    origin: Origin = "planned"
+    created_at: datetime = Field(default_factory=now)
+    updated_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _read_state(cls, value: Any) -> Any:
+        try:
+            return read_state(value)
+        except TaskError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("memory_scope", mode="before")
+    @classmethod
+    def _read_memory_scope(cls, value: Any) -> Any:
+        return "run" if value == "session" else value
