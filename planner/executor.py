@@ -15,6 +15,7 @@ from .events import Subscriber
 from .handle import Run
 from .models.protocol import Model
 from .plan import PlanLimits
+from .recording import Recording
 from .run import OnError
 from .run_settings import AgentSettings, RunSettings
 from .session import RUNNING_PHASE, Session
@@ -36,6 +37,8 @@ class Executor:
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         workers: Python functions that do the tasks of a `type`; each takes a task and returns text or JSON data.
         on_event: called with every event, on the run's loop.
+        cache: whether an answer to the same request in any run of the store is taken instead of a new call.
+        record: a file that each run's calls are written to when it ends, for `replay:FILE`.
 
     Raises:
         UsageError: if an argument cannot be used.
@@ -52,12 +55,15 @@ class Executor:
         on_error: OnError = "continue",
         workers: Mapping[str, PythonWorker] | None = None,
         on_event: Subscriber | None = None,
+        cache: bool = False,
+        record: str | Path | None = None,
     ) -> None:
         if jobs < 1:
             raise UsageError(f"jobs is the number of tasks that run at the same time; it cannot be {jobs}")
-        self._agent = agent if isinstance(agent, Agent) else Agent(agent)
+        self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
         self._store = store
-        self._settings = RunSettings(jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error)
+        self._record = None if record is None else Path(record)
+        self._settings = RunSettings(jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache)
         self._workers = dict(workers or {})
         self._on_event = on_event
 
@@ -92,6 +98,8 @@ class Executor:
         jobs: int | None = None,
         limits: RunLimits | None = None,
         on_event: Subscriber | None = None,
+        cache: bool | None = None,
+        record: str | Path | None = None,
     ) -> Run:
         """Carry a stored run on to its end, and return it; what is finished is not done again.
 
@@ -104,6 +112,8 @@ class Executor:
             jobs: tasks that run at the same time; as it was unless given.
             limits: what the run may take; as it was unless given.
             on_event: called with every event, on the run's loop.
+            cache: whether answers of other runs are taken; as it was unless given.
+            record: a file that all calls of the run are written to when it ends, for `replay:FILE`.
 
         Raises:
             RunError: if there is no such run.
@@ -112,7 +122,7 @@ class Executor:
         """
         return cls.reopen(
             store, run_id, agent=agent, workers=workers, retry_failed=retry_failed, jobs=jobs, limits=limits,
-            on_event=on_event,
+            on_event=on_event, cache=cache, record=record,
         ).start().wait()  # fmt: skip
 
     @classmethod
@@ -128,6 +138,8 @@ class Executor:
         jobs: int | None = None,
         limits: RunLimits | None = None,
         on_event: Subscriber | None = None,
+        cache: bool | None = None,
+        record: str | Path | None = None,
     ) -> Run:
         """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`.
 
@@ -135,18 +147,19 @@ class Executor:
         """
         opened = open_store(store, create=False)
         try:
-            record = find(opened, run_id)
-            settings = RunSettings.model_validate(record.settings)
-            changes = {"jobs": jobs, "limits": limits}
+            found = find(opened, run_id)
+            settings = RunSettings.model_validate(found.settings)
+            recording = None if record is None else Recording(Path(record), found.id)
+            changes = {"jobs": jobs, "limits": limits, "cache": cache}
             settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
-            root = opened.load_tree(record.id)
+            root = opened.load_tree(found.id)
             if retry_failed:
                 reset_failed(root)
             session = Session(
                 store=opened,
-                record=record,
+                record=found,
                 root=root,
-                agent=_agent_of(settings, record, agent, base_url),
+                agent=_agent_of(settings, found, agent, base_url=base_url, store=store),
                 settings=settings,
                 workers=dict(workers or {}),
             )
@@ -154,7 +167,7 @@ class Executor:
         except BaseException:
             opened.close()
             raise
-        return Run(session, is_new=False, on_event=on_event)
+        return Run(session, is_new=False, on_event=on_event, recording=recording)
 
     def new_run(self, task: Task, *, plan_only: bool = False) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
@@ -181,6 +194,7 @@ class Executor:
             nonce_seed=uuid4().hex,
             phase="planning" if settings.plan else RUNNING_PHASE,
         )
+        recording = None if self._record is None else Recording(self._record, new.id)
         store = open_store(self._store)
         store.create_run(new, task)
         session = Session(
@@ -191,7 +205,7 @@ class Executor:
             settings=settings,
             workers=self._workers,
         )
-        return Run(session, is_new=True, on_event=self._on_event)
+        return Run(session, is_new=True, on_event=self._on_event, recording=recording)
 
 
 def open_store(place: str | Path | None, *, create: bool = True) -> Store:
@@ -220,7 +234,12 @@ def reset_failed(root: Task) -> None:
 
 
 def _agent_of(
-    settings: RunSettings, record: RunRecord, given: Agent | Model | str | None, base_url: str | None
+    settings: RunSettings,
+    record: RunRecord,
+    given: Agent | Model | str | None,
+    *,
+    base_url: str | None,
+    store: str | Path | None,
 ) -> Agent:
     if isinstance(given, Agent):
         return given
@@ -233,7 +252,7 @@ def _agent_of(
         stored = stored.model_copy(update={"model": name, "base_url": server})
     elif base_url is not None:
         stored = stored.model_copy(update={"base_url": base_url})
-    agent = stored.make()
+    agent = stored.make(store=store)
     try:
         _ = agent.model
     except NoModelError as error:

@@ -83,15 +83,16 @@ class RunLoop:
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
         """Start nothing more; what runs is finished, or, with `cancel`, released. The first stop says how it ended."""
-        if self._ending is None:
-            self._ending = ending
-            self._recorder.put(EventType.RUN_STOPPING, why=ending.error or ending.status)
+        is_first = self._ending is None
+        self._ending = self._ending or ending
         self._is_stopping = True
         self._wake(len(self._idle))
         if cancel:
             self._is_cancelling = True
             for job in self._performing.values():
                 job.cancel()
+        if is_first:
+            self._recorder.put(EventType.RUN_STOPPING, why=ending.error or ending.status)
 
     async def _worker(self) -> None:
         while True:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ramify.tasks import Task, TaskState, Usage
@@ -16,12 +17,12 @@ from .events import EventBus, EventType
 from .limits import RateLimiter
 from .models.protocol import ModelReply
 from .outage import OutageGate
-from .plan import Planner
+from .plan import PlanLimits, Planner
 from .recorder import Recorder
 from .run import Ending, RunLoop, ending_of, error_text
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
-from .store.changes import RunChanged, TaskChanged
+from .store.changes import RunChanged
 from .store.records import CallRecord, RunRecord
 from .work import PythonWorker, Work
 
@@ -64,8 +65,9 @@ class Session:
         """
         loop = asyncio.get_running_loop()
         events = WriterEvents(
-            on_cancel=lambda: loop.call_soon_threadsafe(self._cancelled),
-            on_waiting=lambda why: loop.call_soon_threadsafe(self._waits, why),
+            on_cancel=_on(loop, self._cancelled),
+            on_waiting=_on(loop, self._waits),
+            on_failure=_on(loop, self._cannot_write),
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
         self._recorder = Recorder(writer, self.bus)
@@ -111,45 +113,50 @@ class Session:
             base_s=configs.of(self.root).retry_delay_seconds or 0.0,
             on_waiting=self._waits,
         )
-        caller = Caller(self.agent.model, recorder, budget, gate, RateLimiter(), recorded=recorded)
+        cache = self.store.find_answer if self.settings.cache else None
+        caller = Caller(self.agent.model, recorder, budget, gate, RateLimiter(), recorded=recorded, cache=cache)
         asker = Asker(self.agent, caller, nonce_seed=self.record.nonce_seed)
         ending = await self._plan(asker, configs)
         if ending is None:
             work = Work(self.root, asker, recorder, configs, workers=self.workers)
-            self._loop = RunLoop(
-                self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error
-            )
+            self._loop = RunLoop(self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error)
             ending = await self._loop.run()
         return ending
 
     async def _plan(self, asker: Asker, configs: Configs) -> Ending | None:
         """Complete the plan; return how the run ends if that cannot be done, else None."""
-        if self.settings.plan is None or self.record.phase == RUNNING_PHASE:
+        if self.settings.plan is None or self.record.phase == RUNNING_PHASE or self._early is not None:
             return self._early
-        if self._early is not None:
-            return self._early
-        self._planner = Planner(self.settings.plan)
+        failed = await self._split(asker, configs, self.settings.plan)
+        if failed is not None or self._stopped_early() is not None:
+            return failed or self._stopped_early()
+        tasks = sum(1 for _ in self.root.walk())
+        await self._recorder.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
+        if self.settings.stops_when_planned and self._stopped_early() is None:
+            return Ending("waiting", f"the plan is complete; `ramify resume {self.record.id}` runs it")
+        return self._stopped_early()
+
+    async def _split(self, asker: Asker, configs: Configs, limits: PlanLimits) -> Ending | None:
+        """Split the root; return how the run ends if that cannot be done, else None."""
+        self._planner = Planner(limits)
         self._planning = asyncio.ensure_future(
             self._planner.plan(self.root, asker, self._recorder, configs, jobs=self.settings.jobs)
         )
         try:
             await self._planning
         except asyncio.CancelledError:
-            if self._early is None:
+            if self._stopped_early() is None:
                 raise
-            return self._early
         except (StoreError, LeaseError):
             raise
         except Exception as error:  # noqa: BLE001 - the model's boundary: a plan that cannot be made ends the run
             return ending_of(error) or self._fail_root(error)
         finally:
             self._planner = self._planning = None
-        if self._early is not None:
-            return self._early
-        tasks = sum(1 for _ in self.root.walk())
-        await self._recorder.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
-        if self.settings.stops_when_planned:
-            return self._early or Ending("waiting", f"the plan is complete; `ramify resume {self.record.id}` runs it")
+        return None
+
+    def _stopped_early(self) -> Ending | None:
+        """Return how the run ends if it was stopped before tasks were run; it may be, at every await."""
         return self._early
 
     def _fail_root(self, error: Exception) -> Ending:
@@ -183,6 +190,10 @@ class Session:
     def _cancelled(self) -> None:
         self.stop(Ending("cancelled", "it was cancelled"), cancel=True)
 
+    def _cannot_write(self, error: PlannerError) -> None:
+        with suppress(PlannerError):
+            self.stop(Ending("interrupted", str(error), error), cancel=True)
+
     def _waits(self, why: str, delay_s: float = 0.0) -> None:
         self._recorder.put(EventType.RUN_WAITING, why=why, delay_s=round(delay_s, 3))
 
@@ -199,3 +210,12 @@ class Session:
             self._recorder.put(EventType.RUN_FINISHED, None, over, status=ending.status)
         finally:
             await asyncio.to_thread(self._recorder.writer.close)
+
+
+def _on(loop: asyncio.AbstractEventLoop, function: Callable[..., None]) -> Callable[..., None]:
+    """Return what has `function` called on `loop`, from whatever thread it is called in."""
+
+    def told(*arguments: object) -> None:
+        loop.call_soon_threadsafe(function, *arguments)
+
+    return told

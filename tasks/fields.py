@@ -56,7 +56,7 @@ class TaskFields(BaseModel):
         attachments: documents for this task and everything below it.
         error: why it failed; None if it did not.
         attempts: attempts that have ended, failed ones included.
-        usage: what its model calls have used.
+        usage: what its model calls have used, in the run that it is part of.
         config: its limits, inherited by everything below it.
         memory_scope: what its worker's memory lives as long as: the run, or for ever.
         origin: "planned" before the run started, or "added" while it was running.

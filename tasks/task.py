@@ -293,18 +293,18 @@ class Task(TaskFields):
         return next((task for task in running if task not in above), None)
 
     def to_string(self, indent: str = "", state: bool = False) -> str:  # noqa: FBT001, FBT002 - CAMEL's signature
-        """Return the tree as text, a line a task, two spaces a level.
+        """Return the tree as text, a line a task, two spaces a level; further lines of a content stand below its first.
 
         Below 100 levels the indent no longer grows and the level is written out.
         """
         return "".join(
-            f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {task.content}\n"
+            f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(task.content, margin)}\n"
             for margin, task in _indented(self, indent)
         )
 
     def get_result(self, indent: str = "") -> str:
         """Return the results of the tree as text, laid out as `to_string` does."""
-        return "".join(f"{margin}Task {task.id} result: {task.result}\n" for margin, task in _indented(self, indent))
+        return "".join(f"{margin}Task {task.id} result: {_hung(task.result, margin)}\n" for margin, task in _indented(self, indent))
 
     def get_depth(self) -> int:
         """Return the level in the tree; the root's is 1."""
@@ -396,6 +396,11 @@ def _indented(top: Task, indent: str) -> "Iterator[tuple[str, Task]]":
         yield margin, task
         if task._subtasks:
             stack.extend((level + 1, child) for child in reversed(task._subtasks))
+
+
+def _hung(text: str, margin: str) -> str:
+    """Return `text` with its further lines indented below its first."""
+    return text if "\n" not in text else text.replace("\n", f"\n{margin}{INDENT}")
 
 
 def _shortened(text: str, limit: int = 60) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ramify.planner import Agent, Executor, PlanLimits, RunLimits, solve
-from ramify.planner.errors import LimitError, NoModelError, RunError, UsageError
+from ramify.planner import Agent, Executor, PlanLimits, RunLimits, decompose, solve
+from ramify.planner.errors import LeaseError, LimitError, NoModelError, RunError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
@@ -537,3 +537,25 @@ def test_a_part_whose_plan_cannot_be_had_is_run_whole(store: Path) -> None:
     run = solve("x", model=model, store=store, on_event=events.append)
     assert run.status == "done"
     assert [event.task_id for event in events if event.type == "warning"] == ["0.2"]
+
+
+def test_a_run_that_was_taken_over_stops_at_once_and_writes_nothing_more(store: Path) -> None:
+    model = ScriptedModel(ANSWERED, latency_s=30)
+    run = Executor(model, store=store).start(flat(2, kind="model"))
+    while model.most_in_flight < 2:
+        time.sleep(0.005)
+    with Store.open(store) as opened:
+        thief = opened.write(run.id, stale_after_s=0.0)
+        began = time.monotonic()
+        with pytest.raises(LeaseError, match="taken over"):
+            run.wait()
+        assert time.monotonic() - began < 10
+        thief.close()
+        assert opened.find_run(run.id).status == "running"
+
+
+def test_what_planning_has_used_in_another_run_does_not_count(store: Path) -> None:
+    model = planner_model()
+    plan = decompose(GOAL, model=model, store=store)
+    run = Executor(model, store=store, limits=RunLimits(max_calls=9)).run(plan)
+    assert (run.result, run.usage.calls) == (solution_of(GOAL), 9)

@@ -154,6 +154,12 @@ def test_to_string_draws_two_spaces_a_level() -> None:
     assert family().to_string(indent="> ", state=True).splitlines()[1] == ">   [OPEN] Task 1: a sub task 1"
 
 
+def test_further_lines_of_a_content_stay_below_the_first() -> None:
+    root = Task(content="one\ntwo", id="0")
+    root.add_subtask(Task(content="three\nfour", id="1"))
+    assert root.to_string() == "Task 0: one\n  two\n  Task 1: three\n    four\n"
+
+
 def test_get_result_is_laid_out_like_the_tree() -> None:
     root = family()
     root.find("2").update_result("seven")
