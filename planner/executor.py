@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ramify.tasks import Task, TaskState
+from ramify.tasks.config import NO_USAGE
 from ramify.tasks.graph import check_tree
 
 from .agent import Agent, model_and_server
@@ -181,6 +182,8 @@ class Executor:
         check_tree(task)
         refuse_unkept_limits(task)
         check_workers(task, self._workers)
+        for each in task.walk():
+            each.usage = NO_USAGE  # what another run has used is not this run's
         model = self._agent.model
         changes = {"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only}
         settings = self._settings.model_copy(update=changes)
