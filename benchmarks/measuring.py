@@ -111,7 +111,7 @@ def _sample_of(case: Case, answer: dict[str, Any]) -> Sample:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": ""}
+    return {**os.environ, "PYTHONPATH": str(HERE)}
 
 
 def _wait_for(log: Path, process: subprocess.Popen[bytes], timeout_s: float) -> None:

@@ -8,6 +8,8 @@ All contenders are measured in turn, round after round, so that whatever else th
 import argparse
 import os
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -44,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sample = desk.measure(case, program, round_number=round_number)
                 samples.setdefault((case.name, contender.name), []).append(sample)
                 _say(f"{round_number + 1}: {case.name}, {contender.name}: {_told(case, sample)}")
-    how = Circumstances(_command(arguments), time.strftime("%Y-%m-%d"), _machine(), options.repeat, versions)
+    how = Circumstances(
+        _command(arguments), time.strftime("%Y-%m-%d"), _machine(options.folder), options.repeat, versions
+    )
     page = results_page(cases, contenders, samples, how)
     options.output.write_text(page, encoding="utf-8")
     print(page.partition("## All samples")[0])
@@ -106,12 +110,27 @@ def _told(case: Case, sample: Sample) -> str:
 
 def _command(arguments: Sequence[str] | None) -> str:
     given = list(sys.argv[1:] if arguments is None else arguments)
-    return " ".join(["python benchmarks/run.py", *given])
+    return shlex.join(["python", "benchmarks/run.py", *given])
 
 
-def _machine() -> str:
+def _machine(folder: Path) -> str:
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}, {python}"
+    system = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}"
+    return f"{system}, {python}; a write that reaches the disk takes {_sync_ms(folder):.1f} ms"
+
+
+def _sync_ms(folder: Path, times: int = 50) -> float:
+    """Return how long `fsync` takes on the disk that is measured, in milliseconds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with (folder / "sync").open("wb", buffering=0) as file:
+            began = time.perf_counter()
+            for _ in range(times):
+                file.write(b"x" * 4096)
+                os.fsync(file.fileno())
+            return (time.perf_counter() - began) / times * 1000
+    finally:
+        shutil.rmtree(folder)
 
 
 def _say(text: str) -> None:

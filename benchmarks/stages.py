@@ -314,6 +314,8 @@ def _time_line(runs: Sequence[Watched]) -> str:
 
 def _stage_table(stages: Stages, size: int, whole: Watched) -> str:
     rows = ["| stage, by itself | us a leaf |", "|---|---|"]
+    composing = whole.moments["the root is composed"] - whole.moments["the root starts"]
+    stages.rows.append(("composing the root: the prompt with all results (as in the run above)", composing))
     rows += [f"| {name} | {seconds / size * 1e6:,.1f} |" for name, seconds in stages.rows]
     total = sum(seconds for _, seconds in stages.rows)
     rows.append(f"| together | {total / size * 1e6:,.1f} |")

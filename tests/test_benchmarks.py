@@ -23,9 +23,7 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType
 
 def python(*arguments: object) -> str:
     command = [sys.executable, "-W", "error", *map(str, arguments)]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, capture_output=True, text=True, check=False, timeout=100
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
