@@ -170,6 +170,13 @@ def test_the_doctor_says_what_is_amiss(
     assert words in said.out
 
 
+def test_the_doctor_tells_of_keys_that_nobody_reads(ramify: Ramify, home: Path) -> None:
+    (home / ".env").write_text("OPENAI_API_KEY=sk-secret\n", encoding="utf-8")
+    said = ramify("doctor")
+    assert "OPENAI_API_KEY is in .env" in said.out
+    assert "sk-secret" not in said.out
+
+
 def test_the_doctor_s_findings_can_be_had_as_json(ramify: Ramify) -> None:
     ramify("solve", *RULES, "1+1")
     document = json.loads(ramify("doctor", "--json").out)

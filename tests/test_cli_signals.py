@@ -6,6 +6,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,10 +43,14 @@ class Held:
         await asyncio.to_thread(self._go.wait)
         return reply
 
-    def wait_for_calls(self, count: int) -> None:
-        """Return when `count` more calls are being kept."""
-        for _ in range(count):
-            assert self._arrived.acquire(timeout=60)
+    def wait_for_calls(self, count: int, process: "subprocess.Popen[str]") -> None:
+        """Return when `count` more calls of `process` are being kept; fail, with what it said, if it ends first."""
+        waited = 0
+        while waited < count:
+            if self._arrived.acquire(timeout=0.5):
+                waited += 1
+            else:
+                assert process.poll() is None, process.communicate()
 
     def let_go(self) -> None:
         """Answer, from now on."""
@@ -64,9 +69,16 @@ def held() -> Iterator[Held]:
         model.let_go()
 
 
-def start(held: Held, goal: str = GOAL) -> "subprocess.Popen[str]":
+@contextmanager
+def solving(held: Held, goal: str = GOAL) -> "Iterator[subprocess.Popen[str]]":
+    """Start to solve `goal` in a process of its own; whatever happens, nothing is left of it."""
     model = ("--model", "openai/held", "--base-url", held.server.base_url)
-    return start_ramify("solve", *model, "--jobs", "2", "--store", "runs.db", "--max-depth", "2", goal)
+    process = start_ramify("solve", *model, "--jobs", "2", "--store", "runs.db", "--max-depth", "2", goal)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def line_with(process: "subprocess.Popen[str]", words: str) -> str:
@@ -86,12 +98,12 @@ def states() -> Counter[TaskState]:
 
 
 def test_one_ctrl_c_finishes_what_is_under_way_and_starts_nothing(home: Path, held: Held, ramify: Ramify) -> None:
-    process = start(held)
-    held.wait_for_calls(2)
-    process.send_signal(signal.SIGINT)
-    assert line_with(process, "Ctrl-C").strip() == "finishing 2 tasks; Ctrl-C again to stop at once"
-    held.let_go()
-    said = end(process)
+    with solving(held) as process:
+        held.wait_for_calls(2, process)
+        process.send_signal(signal.SIGINT)
+        assert line_with(process, "Ctrl-C").strip() == "finishing 2 tasks; Ctrl-C again to stop at once"
+        held.let_go()
+        said = end(process)
     assert (said.code, said.out) == (130, "")
     assert states() == {TaskState.DONE: 2, TaskState.OPEN: 2}
     command = shlex.split(said.last_line)
@@ -104,12 +116,12 @@ def test_one_ctrl_c_finishes_what_is_under_way_and_starts_nothing(home: Path, he
 
 
 def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(home: Path, held: Held, ramify: Ramify) -> None:
-    process = start(held)
-    held.wait_for_calls(2)
-    process.send_signal(signal.SIGINT)
-    line_with(process, "Ctrl-C")
-    process.send_signal(signal.SIGINT)
-    said = end(process)
+    with solving(held) as process:
+        held.wait_for_calls(2, process)
+        process.send_signal(signal.SIGINT)
+        line_with(process, "Ctrl-C")
+        process.send_signal(signal.SIGINT)
+        said = end(process)
     assert said.code == 130
     assert states() == {TaskState.OPEN: 4}
     held.let_go()
@@ -119,10 +131,10 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(home: Path, held: Held,
 
 
 def test_sigterm_stops_at_once_and_saves(home: Path, held: Held) -> None:
-    process = start(held)
-    held.wait_for_calls(2)
-    process.send_signal(signal.SIGTERM)
-    said = end(process)
+    with solving(held) as process:
+        held.wait_for_calls(2, process)
+        process.send_signal(signal.SIGTERM)
+        said = end(process)
     assert said.code == 130
     assert said.last_line.startswith("ramify resume r")
     assert states() == {TaskState.OPEN: 4}
@@ -130,11 +142,11 @@ def test_sigterm_stops_at_once_and_saves(home: Path, held: Held) -> None:
 
 
 def test_another_process_can_cancel_a_run(home: Path, held: Held, ramify: Ramify) -> None:
-    process = start(held)
-    held.wait_for_calls(2)
-    said = ramify("cancel", "--last", "--store", "runs.db")
-    assert f"process {process.pid}" in said.err
-    ended = end(process)
+    with solving(held) as process:
+        held.wait_for_calls(2, process)
+        said = ramify("cancel", "--last", "--store", "runs.db")
+        assert f"process {process.pid}" in said.err
+        ended = end(process)
     assert ended.code == 130
     assert "is cancelled" in ended.err
     held.let_go()
@@ -146,13 +158,25 @@ def test_another_process_can_cancel_a_run(home: Path, held: Held, ramify: Ramify
 def test_ctrl_c_while_planning_keeps_the_reply_that_is_paid_for(home: Path, ramify: Ramify) -> None:
     held = Held(holds_plans=True)
     with held.server:
-        process = start(held)
-        held.wait_for_calls(1)
-        process.send_signal(signal.SIGINT)
-        assert "finishing what is under way" in line_with(process, "Ctrl-C")
-        held.let_go()
-        said = end(process)
+        with solving(held) as process:
+            held.wait_for_calls(1, process)
+            process.send_signal(signal.SIGINT)
+            assert "finishing what is under way" in line_with(process, "Ctrl-C")
+            held.let_go()
+            said = end(process)
         assert said.code == 130
         assert ramify(*shlex.split(said.last_line)[1:]).out == f"{solution_of(GOAL)}\n"
         assert held.asked()[True, GOAL] == 1
+    assert home.joinpath("runs.db").exists()
+
+
+def test_a_run_whose_last_task_ends_after_ctrl_c_is_done(home: Path, held: Held) -> None:
+    with solving(held, "pack{}") as process:
+        held.wait_for_calls(1, process)
+        process.send_signal(signal.SIGINT)
+        line_with(process, "Ctrl-C")
+        held.let_go()
+        said = end(process)
+    assert (said.code, said.out) == (0, f"{solution_of('pack{}')}\n")
+    assert states() == {TaskState.DONE: 1}
     assert home.joinpath("runs.db").exists()

@@ -82,8 +82,17 @@ def _settings() -> Iterator[Finding]:
         return
     chosen = [f"{name} from {source}" for name, source in settings.sources.items() if source != "default"]
     yield Finding("settings", "ok", ", ".join(chosen) or "all as they come")
+    for name in _keys_in_env_file():
+        yield Finding("settings", "note", f"{name} is in .env, and keys are read from the environment only; export it")
     for name, hint in unknown_variables().items():
         yield Finding("settings", "note", f"{name} is in the environment and is no setting; {hint}")
+
+
+def _keys_in_env_file() -> list[str]:
+    """Return the names of provider keys that are in `.env` and not in the environment."""
+    from dotenv import dotenv_values
+
+    return [name for name in dotenv_values(".env") if name.endswith("_API_KEY") and not os.environ.get(name)]
 
 
 def _model() -> Iterator[Finding]:
