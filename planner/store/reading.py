@@ -85,7 +85,7 @@ def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list
     order = (CALLS.c.started_at, CALLS.c.task_id, CALLS.c.attempt, CALLS.c.sample, CALLS.c.step)
     found = [(row, load_json(row["request"])) for row in connection.execute(query.order_by(*order)).mappings()]
     texts = _texts_of(connection, run_id, {sha256 for _, request in found for sha256 in references_of(request)})
-    return [_call_of(row, join_texts(request, texts)) for row, request in found]
+    return [call_of(row, join_texts(request, texts)) for row, request in found]
 
 
 def list_events(connection: Connection, run_id: str, after: int) -> list[EventRecord]:
@@ -151,7 +151,8 @@ def _texts_of(connection: Connection, run_id: str, wanted: set[str]) -> dict[str
     return {sha256: decode_text(content) for sha256, content in connection.execute(query)}
 
 
-def _call_of(row: RowMapping, request: Mapping[str, Any]) -> CallRecord:
+def call_of(row: RowMapping, request: Mapping[str, Any]) -> CallRecord:
+    """Return a row of the journal as a record; `request` is its request with the texts put back."""
     return CallRecord(
         key=CallKey(*(row[name] for name in CallKey._fields)),
         model=decode_text(row["model"]),

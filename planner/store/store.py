@@ -3,17 +3,19 @@
 SQLAlchemy and SQLModel are loaded when the first store is opened.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from ramify.planner.errors import RunError
+from ramify.planner.errors import LeaseError, RunError
 from ramify.tasks.task import Task
 
 from .holder import Holder
 from .place import DEFAULT_STORE, read_place
-from .records import CallRecord, EventRecord, NewRun, RunRecord
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus
 from .writer import RunWriter, WriterEvents
 
 if TYPE_CHECKING:
@@ -171,6 +173,20 @@ class Store:
         with self._database.reading() as connection:
             return list_calls(connection, run_id, task_id)
 
+    def stream_calls(self, run_id: str) -> Generator[CallRecord, None, None]:
+        """Yield what `calls` returns, without all of it being in memory; reading goes on until the last is taken.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be read.
+        """
+        from .reading import require_run
+        from .streaming import snapshot, stream_records
+
+        with snapshot(self._database) as connection:
+            require_run(connection, run_id)
+            yield from stream_records(connection, run_id)
+
     def events(self, run_id: str, after: int = 0) -> list[EventRecord]:
         """Return the events of a run whose number is above `after`, in order.
 
@@ -219,13 +235,111 @@ class Store:
         with self._database.reading() as connection:
             return faults_of(connection)
 
-    def vacuum(self) -> None:
-        """Give space of deleted runs back to the system.
+    def vacuum(self) -> int:
+        """Give space of deleted runs back to the system, and return how much, in bytes.
 
         Raises:
             StoreError: if another program holds the store, or the disk has no space for the copy that it takes.
         """
+        from .upkeep import size_of
+
+        before = size_of(self._database)
         self._database.vacuum()
+        return max(0, before - size_of(self._database))
+
+    def backup(self, path: str | Path) -> int:
+        """Copy the store to a new file as it is at one instant, while runs go on; return the copy's size in bytes.
+
+        Raises:
+            UsageError: if the file is there already, or the store is in PostgreSQL; the message says how to copy that.
+            ExportError: if the copy cannot be written.
+            StoreError: if the store cannot be read.
+        """
+        from .upkeep import back_up
+
+        return back_up(self._database, Path(path))
+
+    def prune(
+        self,
+        *,
+        older_than_s: float | None = None,
+        statuses: Collection[RunStatus] = (),
+        keep: int = 0,
+        is_rehearsal: bool = False,
+    ) -> list[RunRecord]:
+        """Delete runs with all that belongs to them, and return them, the newest first; never one that is held.
+
+        Args:
+            older_than_s: only those of which nothing was written for that long, in seconds.
+            statuses: only those of one of these.
+            keep: how many of the newest stay in any case.
+            is_rehearsal: whether nothing is deleted.
+
+        Raises:
+            StoreError: if they cannot be deleted; those that are gone by then are not in the store any more.
+        """
+        from .pruning import to_prune
+
+        since = None if older_than_s is None else time.time() - older_than_s
+        runs = to_prune(self.runs(), untouched_since=since, statuses=statuses, keep=keep, stale_after_s=STALE_AFTER_S)
+        if is_rehearsal:
+            return runs
+        gone = []
+        for run in runs:
+            with suppress(LeaseError):  # somebody has taken it since
+                self.delete_runs([run.id])
+                gone.append(run)
+        return gone
+
+    def export_run(self, run_id: str, path: str | Path) -> None:
+        """Write a run with its tree, its journal and its events to a new file, which `import_run` reads anywhere.
+
+        Raises:
+            RunError: if there is no such run.
+            UsageError: if the file is there already.
+            ExportError: if it cannot be written.
+            StoreError: if the run cannot be read.
+        """
+        from .moving import export_run
+
+        export_run(self._database, run_id, Path(path))
+
+    def import_run(self, path: str | Path) -> str:
+        """Store the run that `export_run` wrote, whole or not at all, and return its id; resuming it repeats no call.
+
+        Raises:
+            RunError: if a run with its id is there already.
+            UsageError: if the file is not there, is no exported run, or is damaged; a damaged line is named.
+            StoreError: if the store cannot be written.
+        """
+        from .moving import import_run
+
+        return import_run(self._database, Path(path))
+
+    def record_calls(self, run_id: str, path: str | Path) -> None:
+        """Write the calls of a run to a file that `replay:FILE` answers from; one that is there is replaced.
+
+        Raises:
+            RunError: if there is no such run.
+            ExportError: if it cannot be written.
+            StoreError: if the run cannot be read.
+        """
+        from .moving import record_calls
+
+        record_calls(self._database, run_id, Path(path))
+
+    def find_answer(self, key: CallKey) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the newest answer in the store to the request of `key`, as data, after the id of its run.
+
+        It is a whole one, to the same sample of the same attempt or a later one; None if there is none.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .answered import find_answer
+
+        with self._database.reading() as connection:
+            return find_answer(connection, key)
 
     def write(
         self,

@@ -86,7 +86,7 @@ class CallRow(_Table, table=True):
     attempt: int = Field(primary_key=True, sa_type=BigInteger)
     sample: int = Field(primary_key=True, sa_type=BigInteger)
     step: int = Field(primary_key=True, sa_type=BigInteger)
-    request_sha256: str = Field(primary_key=True, sa_type=Text)
+    request_sha256: str = Field(primary_key=True, sa_type=Text, index=True)
     model: str = Field(sa_type=Text)
     prompt_version: str = Field(sa_type=Text)
     prompt_sha256: str = Field(sa_type=Text)
