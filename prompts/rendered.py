@@ -23,6 +23,7 @@ class RenderedPrompt:
         variables: what it was rendered from.
         version: the template's version.
         sha256: the hash of the template's source.
+        nonce: what delimits the data in its messages; empty where there is none.
     """
 
     name: str
@@ -30,6 +31,7 @@ class RenderedPrompt:
     variables: PromptVariables
     version: str
     sha256: str
+    nonce: str = ""
 
     @property
     def text(self) -> str:

@@ -124,7 +124,7 @@ class Prompt:
             "user": self._compiled.render_block("user", fields | _data_names(nonce, budget)),
         }
         messages = tuple(Message(role=role, content=content) for role, content in contents.items())
-        return RenderedPrompt(self.name, messages, variables, self.version, self.sha256)
+        return RenderedPrompt(self.name, messages, variables, self.version, self.sha256, nonce)
 
     @cached_property
     def _compiled(self) -> "CompiledTemplate":

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from ramify.prompts import Message, PromptVariables
 from ramify.tasks import Usage
+from ramify.tasks.config import NO_USAGE
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -55,6 +56,9 @@ class ModelRequest:
         variables: what the template was rendered from; models without a language model read these.
         prompt_version: the template's version.
         prompt_sha256: the hash of the template's source.
+        nonce: what delimits the data in the messages; empty where there is none.
+        attempt: which attempt at the task it is made in, from 1; not sent.
+        sample: which of several questions in the same words it is, from 0; not sent.
         tools: JSON schemas of the tools that may be called, in the chat APIs' form.
         schema: JSON schema that the reply must fit; None for text.
         sampling: sampling settings.
@@ -67,6 +71,9 @@ class ModelRequest:
     variables: PromptVariables | None = None
     prompt_version: str = ""
     prompt_sha256: str = ""
+    nonce: str = ""
+    attempt: int = 1
+    sample: int = 0
     tools: tuple[Mapping[str, Any], ...] = ()
     schema: Mapping[str, Any] | None = None
     sampling: Sampling = field(default_factory=Sampling)
@@ -82,9 +89,16 @@ class ModelRequest:
         return wire
 
     def sha256(self, model: str) -> str:
-        """Return the hash of `to_wire`; two requests with one hash would be answered alike."""
-        wire = json.dumps(self.to_wire(model), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(wire.encode("utf-8", "surrogatepass")).hexdigest()
+        """Return the hash of `to_wire` without the nonce; two requests with one hash would be answered alike.
+
+        Every run has nonces of its own, and the same question in two runs has to have one hash. So a message is hashed
+        as the list of its parts around the nonce, which no data can imitate: the nonce occurs in none of them.
+        """
+        wire = self.to_wire(model)
+        if self.nonce:
+            wire["messages"] = [{**each, "content": each["content"].split(self.nonce)} for each in self.messages]
+        words = json.dumps(wire, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +114,7 @@ class ModelReply:
         output_tokens: tokens received; 0 when nobody counted.
         cost_usd: what it cost in US dollars; None when unknown.
         latency_s: from the request to the last word, in seconds.
+        taken_from: the run or recording that the reply was taken from; None if a model has made it for this request.
     """
 
     text: str
@@ -110,22 +125,29 @@ class ModelReply:
     output_tokens: int = 0
     cost_usd: float | None = None
     latency_s: float = 0.0
+    taken_from: str | None = None
 
     def to_data(self) -> dict[str, Any]:
         """Return the reply as JSON data, for the journal."""
         data: dict[str, Any] = {name: getattr(self, name) for name in _REPLY_FIELDS}
+        if self.taken_from is not None:
+            data["taken_from"] = self.taken_from
         if self.tool_calls:
-            data["tool_calls"] = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls]
+            data["tool_calls"] = [
+                {"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls
+            ]
         return data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Return the reply that `to_data` wrote."""
         calls = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
-        return cls(**{name: data[name] for name in _REPLY_FIELDS}, tool_calls=calls)
+        return cls(**{name: data[name] for name in _REPLY_FIELDS}, tool_calls=calls, taken_from=data.get("taken_from"))
 
     def usage(self) -> Usage:
-        """Return what the call has used."""
+        """Return what the call has used: nothing, if its reply was taken from another."""
+        if self.taken_from is not None:
+            return NO_USAGE
         return Usage(
             calls=1,
             input_tokens=self.input_tokens,
@@ -146,6 +168,11 @@ class Model(Protocol):
         name: how users name it, and how results name it.
         maker: who the words come from, for people to read: "gpt-5-mini", or "rules (no language model)".
         is_language_model: whether a language model answers.
+
+    Two attributes more may be there:
+        prompt_budget: the most characters of results in one prompt; None is no limit, for a model that reads a
+            request's variables instead of its words. `ramify.prompts.DEFAULT_BUDGET` where it is not there.
+        is_person: whether a person answers, who has all the time that it takes. False where it is not there.
     """
 
     name: str

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ramify.planner.errors import NoModelError, UsageError
 
@@ -20,6 +21,7 @@ WAYS = """\
 OWN_MODELS: Mapping[str, str] = {
     "rules": "built in, no language model: arithmetic, outlines, extractive summaries",
     "human": "a person reads the prompts and writes the replies; human:FILE reads them from a file",
+    "replay": "recorded calls answer: replay:RUN those of a stored run, replay:FILE those of a file",
 }
 """The models that come with Ramify, and what each is."""
 
@@ -54,25 +56,32 @@ class ModelInfo:
 
 
 def open_model(
-    name: str | None, *, base_url: str | None = None, api_key: str | None = None, timeouts: Timeouts | None = None
+    name: str | None,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    timeouts: Timeouts | None = None,
+    store: str | Path | None = None,
 ) -> Model:
     """Return the model that `name` means; no call is made, but it is checked that calls have a chance.
 
     Args:
-        name: `rules`, `human`, `human:FILE`, or any name of litellm's; with `base_url`, a name that the server knows.
+        name: `rules`, `human`, `human:FILE`, `replay:RUN`, `replay:FILE`, or any name of litellm's; with
+            `base_url`, a name that the server knows.
         base_url: the address of an OpenAI-compatible server.
         api_key: the key; None takes the provider's variable from the environment.
         timeouts: how long to wait for a server.
+        store: where `replay:RUN` looks for the run; where the settings say unless given.
 
     Raises:
-        NoModelError: if there is no such model, or its key is missing.
+        NoModelError: if there is no such model or recording, or its key is missing.
         UsageError: if `base_url` is no address, or the name has an argument too many.
     """
     if name is None or not name.strip():
         raise NoModelError(f"no model is set; the ways to get one:\n{WAYS}")
     own, _, argument = name.partition(":")
     if own in OWN_MODELS and base_url is None:
-        return _open_own(own, argument or None)
+        return _open_own(own, argument or None, store)
     if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
         raise UsageError(f"--base-url has to start with http:// or https://, and {base_url!r} does not")
     if api_key is None and base_url is None:
@@ -94,16 +103,18 @@ def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
     ]
 
 
-def _open_own(name: str, argument: str | None) -> Model:
+def _open_own(name: str, argument: str | None, store: str | Path | None) -> Model:
+    if name == "replay":
+        from .replay import open_replay
+
+        return open_replay(argument or "", store=store)
     if name == "rules":
-        from .rules import RulesModel  # noqa: PLC0415 - only who uses it pays for it
+        from .rules import RulesModel
 
         if argument is not None:
             raise UsageError(f"rules takes no argument, and rules:{argument} has one; use --model rules")
         return RulesModel()
-    from pathlib import Path  # noqa: PLC0415
-
-    from .human import HumanModel  # noqa: PLC0415 - only who uses it pays for it
+    from .human import HumanModel
 
     return HumanModel(Path(argument)) if argument is not None else HumanModel()
 
