@@ -44,6 +44,7 @@ class Agent:
         base_url: the address of an OpenAI-compatible server; that of the settings if there is neither this nor a model.
         api_key: the key for it; otherwise the provider's environment variable is read.
         asking: how it asks.
+        store: where `replay:RUN` looks for the run; that of the settings unless given.
 
     The model is opened, and the settings are read, when they are first needed.
 
@@ -60,12 +61,14 @@ class Agent:
         base_url: str | None = None,
         api_key: str | None = None,
         asking: Asking | None = None,
+        store: str | Path | None = None,
     ) -> None:
         self.role_name = role_name
         self._prompts = PromptLibrary(prompts) if isinstance(prompts, str | Path) else prompts
         self.base_url = base_url
         self.asking = asking or Asking()
         self._api_key = api_key
+        self._store = store
         self._given = None if isinstance(model, Model) else model
         self._model = model if isinstance(model, Model) else None
 
@@ -78,7 +81,7 @@ class Agent:
         if self._model is None:
             if self._given is None:
                 self._given, self.base_url = model_and_server(load_settings(base_url=self.base_url))
-            self._model = open_model(self._given, base_url=self.base_url, api_key=self._api_key)
+            self._model = open_model(self._given, base_url=self.base_url, api_key=self._api_key, store=self._store)
         return self._model
 
     @property
@@ -159,6 +162,7 @@ class Agent:
             base_url=self.base_url,
             api_key=self._api_key,
             asking=replace(self.asking, **changes),
+            store=self._store,
         )
         twin._model = self._model
         return twin

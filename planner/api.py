@@ -45,6 +45,7 @@ def solve(goal: str, **how: Any) -> Run:
         limits: what the whole run may take.
         on_error: "continue" or "stop".
         on_event: called with every event.
+        record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
         base_url: the address of an OpenAI-compatible server.
 
     Every other setting of `ramify.planner.settings.Settings` can be given too.
@@ -94,6 +95,7 @@ def prepare(
     inputs: dict[str, Any] | None = None,
     limits: RunLimits | None = None,
     on_event: Subscriber | None = None,
+    record: str | Path | None = None,
     **given: Any,
 ) -> tuple[Executor, Task]:
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
@@ -102,7 +104,7 @@ def prepare(
     root = make_root(goal, [*materials, *read_materials(files)], inputs)
     executor = executor_of(
         settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
-        on_event=on_event,
+        on_event=on_event, record=record,
     )  # fmt: skip
     return executor, with_rate(root, settings)
 
@@ -114,6 +116,7 @@ def executor_of(
     plan: PlanLimits | None = None,
     limits: RunLimits | None = None,
     on_event: Subscriber | None = None,
+    record: str | Path | None = None,
 ) -> Executor:
     """Return the executor that `settings` ask for; what is given besides is taken instead."""
     return Executor(
@@ -124,6 +127,8 @@ def executor_of(
         limits=limits or run_limits(settings),
         on_error=settings.on_error,
         on_event=on_event,
+        cache=settings.cache,
+        record=record,
     )
 
 
@@ -131,7 +136,8 @@ def agent_of(settings: Settings, model: Model | None = None) -> Agent:
     """Return the agent that `settings` ask for, with `model` if that is given."""
     name, base_url = model_and_server(settings)
     asking = Asking(language=settings.language, timeout_s=settings.timeout_s)
-    return Agent(model or name, prompts=PromptLibrary(settings.prompts), base_url=base_url, asking=asking)
+    prompts = PromptLibrary(settings.prompts)
+    return Agent(model or name, prompts=prompts, base_url=base_url, asking=asking, store=settings.store)
 
 
 def plan_limits(settings: Settings) -> PlanLimits:

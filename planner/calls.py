@@ -1,14 +1,18 @@
 """One model call of a run: answered from the journal if its reply had arrived before, else made and written down.
 
 A reply is on disk before anyone reads it. The key of a recorded call is its task, purpose, attempt, sample and the
-hash of its request; resuming asks the same questions and finds the same answers.
+hash of its request; resuming asks the same questions and finds the same answers. With a cache, an answer to the same
+request in any run of the store is taken instead of a new call: it is written down as taken, and costs nothing.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
 
+from ramify.prompts import DEFAULT_BUDGET
 from ramify.tasks import Task
 
 from .budget import Budget
@@ -21,6 +25,9 @@ from .recorder import Recorder
 from .store.changes import CallMade
 from .store.records import CallKey, CallRecord
 
+Cache = Callable[[CallKey], tuple[str, Mapping[str, Any]] | None]
+"""Finds the answer that another call has got to the same request, after the run that it was made in."""
+
 
 class Caller:
     """Makes the calls of one run to one model.
@@ -32,6 +39,7 @@ class Caller:
         gate: holds calls back while the model is out of reach.
         limiter: how often calls may start; it slows down when the model wants fewer.
         recorded: the replies that had arrived before the run was resumed.
+        cache: where answers to the same request are looked up; None asks the model every time.
     """
 
     def __init__(
@@ -43,8 +51,10 @@ class Caller:
         limiter: RateLimiter,
         *,
         recorded: Iterable[CallRecord] = (),
+        cache: Cache | None = None,
     ) -> None:
         self._model = model
+        self._cache = cache
         self._recorder = recorder
         self._budget = budget
         self._gate = gate
@@ -60,13 +70,18 @@ class Caller:
             NoModelError: if the model cannot do such work.
         """
         name = self._model.name
+        request = replace(request, attempt=attempt, sample=sample)
         key = CallKey(task.id, request.purpose, attempt, sample, 0, request.sha256(name))
         if key in self._recorded:
             reply = ModelReply.from_data(self._recorded[key])
             self._tell(task, request, reply, recorded=True)
             return reply
         started_at = time.time()
-        reply = await self._gate.pass_through(lambda: self._attempt(task, request))
+        cached = await self._cached(key)
+        if cached is not None:
+            reply = cached
+        else:
+            reply = await self._gate.pass_through(lambda: self._attempt(task, request))
         failpoint("before-reply-commit")
         task.usage += reply.usage()
         call = CallRecord(
@@ -80,8 +95,22 @@ class Caller:
             prompt_sha256=request.prompt_sha256,
         )
         await self._recorder.writer.commit(CallMade.of(call))
-        self._tell(task, request, reply, recorded=False)
+        self._tell(task, request, reply, recorded=reply.taken_from is not None)
         return reply
+
+    async def _cached(self, key: CallKey) -> ModelReply | None:
+        """Return what another call has answered to the same request; None if there is no such answer.
+
+        Models without a `prompt_budget` read more than the words of a request, so its words do not make it the same.
+        """
+        if self._cache is None or getattr(self._model, "prompt_budget", DEFAULT_BUDGET) is None:
+            return None
+        found = await asyncio.to_thread(self._cache, key)
+        if found is None:
+            return None
+        run_id, data = found
+        reply = ModelReply.from_data(data)
+        return replace(reply, taken_from=reply.taken_from or run_id, latency_s=0.0)
 
     async def _attempt(self, task: Task, request: ModelRequest) -> ModelReply:
         async with AsyncExitStack() as stack:
@@ -91,19 +120,22 @@ class Caller:
             self._budget.reserve(task)
             reply = None
             try:
-                async with asyncio.timeout(request.timeout_s):
+                is_person = getattr(self._model, "is_person", False)
+                async with asyncio.timeout(None if is_person else request.timeout_s):
                     reply = await self._model.complete(request)
             finally:
                 self._budget.settle(task, None if reply is None else reply.usage())
             return reply
 
     def _tell(self, task: Task, request: ModelRequest, reply: ModelReply, *, recorded: bool) -> None:
+        taken_from = {} if reply.taken_from is None else {"taken_from": reply.taken_from}
         self._recorder.put(
             EventType.CALL_DONE,
             task,
             purpose=request.purpose,
             recorded=recorded,
             latency_s=round(reply.latency_s, 6),
-            tokens=reply.input_tokens + reply.output_tokens,
-            cost_usd=reply.cost_usd,
+            tokens=0 if taken_from else reply.input_tokens + reply.output_tokens,
+            cost_usd=0.0 if taken_from else reply.cost_usd,
+            **taken_from,
         )

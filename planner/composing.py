@@ -8,13 +8,13 @@ from ramify.tasks.replies import Answer
 Ask = Callable[[ComposeVariables], Awaitable[Answer]]
 
 
-async def compose(variables: ComposeVariables, ask: Ask, *, budget: int = DEFAULT_BUDGET) -> Answer:
+async def compose(variables: ComposeVariables, ask: Ask, *, budget: int | None = DEFAULT_BUDGET) -> Answer:
     """Return the answer to `variables`, asked for in as many steps as the budget makes necessary.
 
     Args:
         variables: the goal and its children.
         ask: puts one prompt to the model; a batch that has failed fails the whole.
-        budget: the most characters of results in one prompt.
+        budget: the most characters of results in one prompt; None is no limit.
     """
     gaps: list[str] = []
     children = variables.children
@@ -36,8 +36,10 @@ async def compose(variables: ComposeVariables, ask: Ask, *, budget: int = DEFAUL
     return Answer(answer.text, (*gaps, *answer.gaps), answer.failed)
 
 
-def batches(children: Sequence[TaskResult], budget: int) -> list[tuple[TaskResult, ...]]:
+def batches(children: Sequence[TaskResult], budget: int | None) -> list[tuple[TaskResult, ...]]:
     """Return `children` in consecutive groups whose texts keep within `budget` characters; each has two at least.
+
+    Without a budget they are one group.
 
     Children that are too long even in pairs are cut when they are shown; so every round of batches halves their
     number.
@@ -50,7 +52,7 @@ def batches(children: Sequence[TaskResult], budget: int) -> list[tuple[TaskResul
     size = 0
     for child in children:
         length = len(child.content) + len(child.result)
-        if len(groups[-1]) > 1 and size + length > budget:
+        if budget is not None and len(groups[-1]) > 1 and size + length > budget:
             groups.append([])
             size = 0
         groups[-1].append(child)

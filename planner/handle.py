@@ -12,9 +12,10 @@ from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.documents import tree_to_data
 from ramify.tasks.states import FINISHED
 
-from .errors import ExportError, RunError
+from .errors import ExportError, LeaseError, RunError, StoreError
 from .events import EventType, Subscriber
 from .loop import background_loop, run_sync
+from .recording import Recording
 from .run import Ending
 from .session import Session
 from .store.records import RunStatus
@@ -65,11 +66,19 @@ class Run:
         task: the tree, with states and results.
     """
 
-    def __init__(self, session: Session, *, is_new: bool, on_event: Subscriber | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        is_new: bool,
+        on_event: Subscriber | None = None,
+        recording: Recording | None = None,
+    ) -> None:
         self.id = session.record.id
         self.task = session.root
         self._session = session
         self._is_new = is_new
+        self._recording = recording
         self._ending: Ending | None = None
         self._future: concurrent.futures.Future[Ending] | None = None
         if on_event is not None:
@@ -111,13 +120,20 @@ class Run:
         """
         if self.task.state is not TaskState.DONE:
             why = f": {self.error}" if self.error else ""
-            raise RunError(f"run {self.id} has no result, it is {self.status}{why}; `ramify resume {self.id}` goes on with it")
+            raise RunError(
+                f"run {self.id} has no result, it is {self.status}{why}; `ramify resume {self.id}` goes on with it"
+            )
         return self.task.result
 
     @property
     def made_by(self) -> str:
         """Who the words come from, for people to read."""
         return self._session.agent.model.maker
+
+    @property
+    def asks_person(self) -> bool:
+        """Whether a person answers, so that nobody knows when."""
+        return bool(getattr(self._session.agent.model, "is_person", False))
 
     @property
     def usage(self) -> Usage:
@@ -155,7 +171,10 @@ class Run:
             self._ending = Ending("interrupted", str(error), error)
             raise
         finally:
-            self._session.store.close()
+            try:
+                await self._write_recording()
+            finally:
+                self._session.store.close()
         return self
 
     def start(self) -> Self:
@@ -175,7 +194,11 @@ class Run:
         return self
 
     def stop(self, *, cancel: bool = False, status: RunStatus = "interrupted") -> None:
-        """Start nothing more; what is being done is finished or, with `cancel`, released. Any thread may call it."""
+        """Start nothing more; what is being done is finished or, with `cancel`, released. Any thread may call it.
+
+        A person is not waited for: where one answers, what is being done is released in any case.
+        """
+        cancel = cancel or self.asks_person
         loop = background_loop()
         loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status, f"it was {status}"), cancel=cancel))
 
@@ -245,6 +268,11 @@ class Run:
             await asyncio.wait([asyncio.wrap_future(future)])
             raise
         return self
+
+    async def _write_recording(self) -> None:
+        is_known = self._ending is not None and not isinstance(self._ending.cause, StoreError | LeaseError)
+        if self._recording is not None and is_known:
+            await asyncio.to_thread(self._recording.write, self._session.store)
 
     async def _driven(self) -> Ending:
         await self.drive()

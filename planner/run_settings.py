@@ -1,5 +1,6 @@
 """What a run was started with and is resumed with; it is stored with the run, so no key ever goes in."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,8 +47,8 @@ class AgentSettings(BaseModel):
             timeout_s=asking.timeout_s,
         )
 
-    def make(self, *, api_key: str | None = None) -> Agent:
-        """Return the agent that this describes."""
+    def make(self, *, api_key: str | None = None, store: str | Path | None = None) -> Agent:
+        """Return the agent that this describes, for a run that is stored at `store`."""
         sampling = dict(self.sampling)
         if sampling.get("stop") is not None:
             sampling["stop"] = tuple(sampling["stop"])
@@ -65,6 +66,7 @@ class AgentSettings(BaseModel):
             base_url=self.base_url,
             api_key=api_key,
             asking=asking,
+            store=store,
         )
 
 
@@ -79,6 +81,7 @@ class RunSettings(BaseModel):
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         limits: what the whole run may take.
         defaults: the limits of tasks that say nothing.
+        cache: whether an answer to the same request in any run of the store is taken instead of a new call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,3 +93,4 @@ class RunSettings(BaseModel):
     on_error: OnError = "continue"
     limits: RunLimits = RunLimits()
     defaults: TaskConfig = DEFAULTS
+    cache: bool = False

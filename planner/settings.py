@@ -57,6 +57,7 @@ class Settings(BaseModel):
         max_seconds: how long a run may take, in seconds.
         max_wait_seconds: how long to wait for a model that is out of reach, in seconds.
         requests_per_second: model calls of a run that are started in a second.
+        cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
 
@@ -79,6 +80,7 @@ class Settings(BaseModel):
     max_seconds: _Amount | None = None
     max_wait_seconds: Annotated[float, Field(ge=0)] | None = None
     requests_per_second: _Amount | None = None
+    cache: bool = False
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ramify.prompts import ExecuteVariables
+from ramify.prompts import DEFAULT_BUDGET, ExecuteVariables
 from ramify.tasks import ReplyError, Task, TaskConfig
 from ramify.tasks.decomposition import compose_variables, inputs_of, materials_of, needed_results, title
 from ramify.tasks.replies import Answer, parse_answer
@@ -106,7 +106,11 @@ class Work:
         if not task.is_leaf:
             whole = compose_variables(task, **self._asker.agent.manner)
             attempt = task.attempts + 1
-            return _outcome(task, await compose(whole, lambda part: self._asker.ask(task, part, _read_answer, attempt=attempt)))
+            budget = getattr(self._asker.agent.model, "prompt_budget", DEFAULT_BUDGET)
+            answer = await compose(
+                whole, lambda part: self._asker.ask(task, part, _read_answer, attempt=attempt), budget=budget
+            )
+            return _outcome(task, answer)
         if task.type is not None and task.type != "model":
             return await run_python(self._workers[task.type], task)
         variables = ExecuteVariables(

@@ -28,11 +28,15 @@ class HumanModel:
         prompts_to: where prompts are printed; None is standard error.
         source: where replies are read, each up to a line with a single `.`; None is standard input, if it is a
             terminal.
+
+    Attributes:
+        is_person: True: no limit of time cuts an answer off, and stopping a run does not wait for it.
     """
 
     name = "human"
     maker = "human"
     is_language_model = False
+    is_person = True
 
     def __init__(
         self, replies: Path | None = None, *, prompts_to: TextIO | None = None, source: TextIO | None = None

@@ -20,11 +20,15 @@ class RulesModel:
     """Answers without a language model: arithmetic, outlines and extractive summaries of the user's own text.
 
     It is exact and deterministic, costs nothing, and never makes up a word.
+
+    Attributes:
+        prompt_budget: None: it reads a request's variables, which hold everything, so results need not fit one prompt.
     """
 
     name = "rules"
     maker = "rules (no language model)"
     is_language_model = False
+    prompt_budget: int | None = None
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Answer `request`.
