@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import browsing, drawing, looking, prompting, solving
+from . import browsing, drawing, looking, prompting, solving, storing
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -51,6 +51,7 @@ def build_app() -> typer.Typer:
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")
+    app.add_typer(storing.APP, name="store")
     return app
 
 

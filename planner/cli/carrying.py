@@ -101,7 +101,7 @@ def _signals_stop(run: Run, display: Display) -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         nonlocal stops
         stops += 1
-        is_last = stops > 1 or number == signal.SIGTERM
+        is_last = stops > 1 or number == signal.SIGTERM or run.asks_person
         run.stop(cancel=is_last)
         display.notice("stopping at once" if is_last else _finishing(run))
 

@@ -5,6 +5,7 @@ An option that is not given is None, so that the settings speak.
 
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -40,6 +41,12 @@ OPTIONS: dict[str, Any] = {
     "store": Annotated[
         str | None, typer.Option("--store", metavar="PLACE", help="A file or database URL; else .ramify/ramify.db.")
     ],
+    "record": Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the calls to a file, for --model replay:FILE.")
+    ],
+    "cache": Annotated[
+        bool | None, typer.Option("--cache", help="Take answers to the same requests from the store's runs.")
+    ],
     "display": Annotated[
         Literal["tree", "plain", "json", "none"] | None,
         typer.Option(help="How progress is shown on standard error."),
@@ -53,6 +60,7 @@ ASKING = ("model", "base_url", "prompts", "jobs", "language", "timeout_s", "requ
 PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "quiet")
+REUSING = ("record", "cache")
 
 Command = Callable[..., int]
 

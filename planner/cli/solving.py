@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, SHOWN, takes
+from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, takes
 
 if TYPE_CHECKING:
     from ramify.planner.handle import Run
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
-_NOT_SETTINGS = frozenset({"display", "quiet", "as_json"})
+_NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "record"})
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *SHOWN, "as_json")
+@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
 def solve(given: Mapping[str, Any], *, goal: Goal = None, files: Files = None) -> int:
     """Plan a goal, run the plan, and print the answer."""
     from ramify.planner.api import prepare
@@ -24,7 +24,7 @@ def solve(given: Mapping[str, Any], *, goal: Goal = None, files: Files = None) -
     from .carrying import carry
     from .goals import read_goal
 
-    executor, root = prepare(read_goal(goal), files=files or (), **_settings(given))
+    executor, root = prepare(read_goal(goal), files=files or (), record=given["record"], **_settings(given))
     run = executor.new_run(root)
     return _finish(run, carry(run, given), given)
 
@@ -65,7 +65,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *LIMITS, "on_error", "store", *SHOWN, "as_json")
+@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -79,11 +79,11 @@ def run(
     from .carrying import carry
 
     settings = load_settings(**_settings(given))
-    new = executor_of(settings).new_run(with_rate(load_plan(plan), settings))
+    new = executor_of(settings, record=given["record"]).new_run(with_rate(load_plan(plan), settings))
     return _finish(new, carry(new, given), given)
 
 
-@takes("model", "base_url", "jobs", *LIMITS, "store", *SHOWN, "as_json")
+@takes("model", "base_url", "jobs", *LIMITS, "store", *REUSING, *SHOWN, "as_json")
 def resume(
     given: Mapping[str, Any],
     *,
@@ -109,6 +109,8 @@ def resume(
         retry_failed=retry_failed,
         jobs=given["jobs"],
         limits=limits.model_copy(update=changes),
+        cache=given["cache"],
+        record=given["record"],
     )
     return _finish(stored, carry(stored, given), given)
 

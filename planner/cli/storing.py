@@ -1,0 +1,178 @@
+"""`store ...`: runs moved between stores, old ones deleted, and the store copied, shrunk and checked."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from .options import takes
+
+if TYPE_CHECKING:
+    from ramify.planner.store import RunStatus
+
+APP = typer.Typer(
+    help="Move runs between stores, delete old ones; copy, shrink and check the store.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_STATUSES = ("done", "failed", "stopped", "interrupted", "cancelled", "waiting")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
+_RUN = typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")
+_NEW_FILE = typer.Argument(metavar="FILE", help="A new file.")
+
+
+@APP.command("export")
+@takes("store")
+def export_run(given: Mapping[str, Any], *, run_id: Annotated[str, _RUN], file: Annotated[Path, _NEW_FILE]) -> int:
+    """Write a run, with its tree, its journal and its events, to one file."""
+    from .finding import opened_run
+    from .output import tell
+
+    with opened_run(run_id, last=False, store=given["store"]) as (store, record):
+        store.export_run(record.id, file)
+    tell(f"run {record.id} is in {file}; `ramify store import {file}` takes it into another store")
+    return 0
+
+
+@APP.command("import")
+@takes("store")
+def import_run(
+    given: Mapping[str, Any],
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `ramify store export` has written.")],
+) -> int:
+    """Take a run from a file into the store, whole or not at all; its id is printed."""
+    from ramify.planner.executor import open_store
+
+    from .output import print_text, tell
+
+    with open_store(given["store"]) as store:
+        run_id = store.import_run(file)
+        record = store.find_run(run_id)
+    print_text(run_id)
+    agent = record.settings.get("agent") or {}
+    server = f" at {agent['base_url']}" if agent.get("base_url") else ""
+    tell(f"it is {record.status}, made by {record.made_by}; resuming it asks {record.model}{server}")
+    return 0
+
+
+@APP.command("prune")
+@takes("store", "as_json")
+def prune(
+    given: Mapping[str, Any],
+    *,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Runs of which nothing was written for so long: 30d, 12h, 2w.")
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help=f"Runs of this status: {', '.join(_STATUSES)}; repeatable.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option(min=0, help="How many of the newest stay in any case.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing; show what would be.")] = False,
+) -> int:
+    """Delete runs for good; one that a process holds stays."""
+    from ramify.planner.errors import UsageError
+    from ramify.planner.executor import open_store
+
+    from .output import print_json, print_text, tell
+
+    if older_than is None and not status and keep is None:
+        raise UsageError("say which runs are to go: --older-than AGE, --status STATUS, --keep N, or several of these")
+    with open_store(given["store"], create=False) as store:
+        gone = store.prune(
+            older_than_s=None if older_than is None else _seconds(older_than),
+            statuses=[_status(each) for each in status or ()],
+            keep=keep or 0,
+            is_rehearsal=dry_run,
+        )
+    if given["as_json"]:
+        print_json({"runs": [record.id for record in gone], "deleted": not dry_run})
+        return 0
+    for record in gone:
+        print_text(record.id)
+    words = "would be deleted" if dry_run else "deleted; `ramify store vacuum` gives their space back"
+    tell(f"{len(gone):,} {'run' if len(gone) == 1 else 'runs'} {words}" if gone else "there is no such run")
+    return 0
+
+
+@APP.command("backup")
+@takes("store")
+def backup(given: Mapping[str, Any], *, file: Annotated[Path, _NEW_FILE]) -> int:
+    """Copy the store to a file as it is now, while runs go on."""
+    from ramify.planner.executor import open_store
+
+    from .output import tell
+
+    with open_store(given["store"], create=False) as store:
+        size = store.backup(file)
+        place = store.place
+    tell(f"{place} is copied to {file}, {_bytes(size)}; `--store {file}` uses the copy")
+    return 0
+
+
+@APP.command("vacuum")
+@takes("store")
+def vacuum(given: Mapping[str, Any]) -> int:
+    """Give the space of deleted runs back to the system."""
+    from ramify.planner.executor import open_store
+
+    from .output import tell
+
+    with open_store(given["store"], create=False) as store:
+        freed = store.vacuum()
+        place = store.place
+    tell(f"{place} is smaller by {_bytes(freed)}")
+    return 0
+
+
+@APP.command("check")
+@takes("store", "as_json")
+def check(given: Mapping[str, Any]) -> int:
+    """Look for damage in the store."""
+    from ramify.planner.executor import open_store
+
+    from .exits import DONE, USAGE
+    from .output import print_json, print_text, tell
+
+    with open_store(given["store"], create=False) as store:
+        faults = store.check()
+        place = store.place
+    if given["as_json"]:
+        print_json({"store": place, "faults": faults})
+    else:
+        for fault in faults:
+            print_text(fault)
+        tell(
+            f"{place} is damaged; restore a copy, or export the runs that can be read"
+            if faults
+            else f"{place} is sound"
+        )
+    return USAGE if faults else DONE
+
+
+def _seconds(age: str) -> float:
+    from ramify.planner.errors import UsageError
+
+    found = _AGE.fullmatch(age.strip().lower())
+    if found is None:
+        raise UsageError(f"{age!r} is no age; write a number and one of s, m, h, d, w, as in 30d")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _status(name: str) -> "RunStatus":
+    from ramify.planner.errors import UsageError
+
+    if name not in _STATUSES:
+        raise UsageError(f"{name!r} is no status that can be pruned; they are {', '.join(_STATUSES)}")
+    return cast("RunStatus", name)
+
+
+def _bytes(size: int) -> str:
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"
