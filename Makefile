@@ -7,7 +7,7 @@ BIN := .venv/bin
 SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -name 'py.typed' | LC_ALL=C sort)
 PYTEST_ARGS ?=
 
-.PHONY: demo test check bench crash format requirements clean
+.PHONY: demo test check bench crash soak format requirements clean
 
 demo: .venv/run
 	@echo '$$ ramify solve --model rules "((17*23 + 4^5) / (9 - 2)) * 60%"'
@@ -30,9 +30,13 @@ check: .venv/dev
 bench: .venv/run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-# The long form of the crash test: 200 kills, some minutes.
+# The long forms, not part of the tests: 200 kills on each database, some minutes; an hour of 50,000 leaves.
 crash: .venv/dev
 	$(BIN)/python -m tests.crash --kills 200
+	$(BIN)/python -m tests.crash --kills 200 --postgres
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

@@ -1,12 +1,13 @@
 """The crash test: kill a run again and again, at random instants and at named points, and check that every rule held.
 
-    python -m tests.crash --kills 200 [--store postgresql://...]
+    python -m tests.crash --kills 200 [--postgres]
 
 After every kill the store is read as the dead process left it, and compared with what it did (its log) and with what
 was there before. The rules are those of the durability chapter of the documentation.
 """
 
 import argparse
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from ramify.tasks.states import FINISHED, TRANSITIONS
 
 from .crash_program import JOBS
 from .made_up_goals import solution_of
+from .postgres import running_server
 
 PROGRAM = Path(__file__).with_name("crash_program.py")
 RUN_POINTS = tuple(point for point in POINTS if point != "during-migration")
@@ -70,6 +73,7 @@ class CrashTest:
         store: where the run is stored.
         folder: for the log.
         goal: what it works on.
+        others: ids of runs that were in the store before.
         kills: how often it was killed.
         repeated: bodies that were run again, per kill.
     """
@@ -77,6 +81,7 @@ class CrashTest:
     store: str
     folder: Path
     goal: str
+    others: frozenset[str] = frozenset()
     run_id: str | None = None
     kills: int = 0
     repeated: list[int] = field(default_factory=list)
@@ -104,8 +109,8 @@ class CrashTest:
         assert {task.state for task in tree.walk()} == {TaskState.DONE}
         with Store.open(self.store) as store:
             store.check()
-            assert store.last_run().status == "done"
-            assert store.last_run().holder is None
+            run = store.find_run(str(self.run_id))
+            assert (run.status, run.holder) == ("done", None)
 
     def _go(self, *, seconds: float | None = None, point: str | None = None) -> bool:
         lines = len(self._lines())
@@ -117,7 +122,8 @@ class CrashTest:
             str(self.log),
             self.run_id or self.goal,
         ]
-        environment = {"PATH": "/usr/bin:/bin", **({"RAMIFY_FAILPOINT": point} if point else {})}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAMIFY_")}
+        environment |= {"RAMIFY_FAILPOINT": point} if point else {}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         try:
             if seconds is not None:
@@ -186,10 +192,12 @@ class CrashTest:
         try:
             with Store.open(self.store, create=False) as store:
                 store.check()
-                run = store.last_run() if self.run_id is None else store.find_run(self.run_id)
-                self.run_id = run.id
-                _check_moves(store, run.id)
-                return Snapshot(store.load_tree(run.id), {tuple(call.key) for call in store.calls(run.id)})
+                if self.run_id is None:
+                    self.run_id = next((run.id for run in store.runs() if run.id not in self.others), None)
+                if self.run_id is None:
+                    return Snapshot()
+                _check_moves(store, self.run_id)
+                return Snapshot(store.load_tree(self.run_id), {tuple(call.key) for call in store.calls(self.run_id)})
         except (RunError, StoreError):
             if self.run_id is not None:
                 raise
@@ -219,7 +227,8 @@ def crash(store: str, folder: Path, *, kills: int, seed: int, goal: str) -> list
     chance = random.Random(seed)
     tests: list[CrashTest] = []
     while sum(test.kills for test in tests) < kills:
-        test = CrashTest(store, folder / str(len(tests)), goal)
+        others = frozenset(str(test.run_id) for test in tests)
+        test = CrashTest(store, folder / str(len(tests)), goal, others)
         test.folder.mkdir(parents=True)
         tests.append(test)
         ended = False
@@ -238,12 +247,14 @@ def main() -> None:
     """Run the long form and print what was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--store", default=None)
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server of its own, not on SQLite")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        store = options.store or str(Path(folder) / "crash.db")
-        print(f"seed {options.seed}, store {store}")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        store = str(Path(folder) / "crash.db")
+        if options.postgres:
+            store = stack.enter_context(running_server()).empty_database()
+        print(f"seed {options.seed}, store {store}", flush=True)
         tests = crash(store, Path(folder), kills=options.kills, seed=options.seed, goal=wide_goal(6, 8))
     print(
         f"{sum(test.kills for test in tests)} kills in {len(tests)} runs: every rule held;"

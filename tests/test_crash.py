@@ -6,12 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-from ramify.planner import Executor
+from ramify.planner import Executor, PlanLimits
+from ramify.planner.api import make_root
 from ramify.planner.errors import LeaseError
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 
 from .crash import PROGRAM, RUN_POINTS, CrashTest, crash, wide_goal
+from .made_up_goals import answer, solution_of
+from .postgres import PostgresServer, postgres  # noqa: F401 - `postgres` is asked for by name
 
 
 @pytest.mark.parametrize("point", RUN_POINTS)
@@ -26,6 +29,31 @@ def test_a_kill_at_every_named_point_loses_nothing(tmp_path: Path, point: str) -
 def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
     tests = crash(str(tmp_path / "runs.db"), tmp_path, kills=8, seed=7, goal=wide_goal(3, 4))
     assert sum(test.kills for test in tests) == 8
+
+
+def test_kills_lose_nothing_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+    tests = crash(postgres.empty_database(), tmp_path, kills=5, seed=11, goal=wide_goal(3, 4))
+    assert sum(test.kills for test in tests) == 5
+
+
+def test_a_run_waits_for_a_postgresql_server_that_is_gone_and_ends_right(
+    postgres: PostgresServer,  # noqa: F811 - a fixture
+) -> None:
+    goal = wide_goal(4, 5)
+    waits: list[str] = []
+    model = ScriptedModel(lambda request: answer(*(message["content"] for message in request.messages)), latency_s=0.05)
+    executor = Executor(model, jobs=4, store=postgres.empty_database(), plan=PlanLimits(max_depth=3, max_children=20))
+    run = executor.start(make_root(goal, []))
+    run.on(lambda event: waits.append(event.data["why"]), "run_waiting")
+    while run.progress.done < 4:
+        time.sleep(0.01)
+    postgres.stop()
+    time.sleep(1.0)
+    assert run.status == "running"
+    postgres.start_again()
+    assert run.wait().result == solution_of(goal)
+    assert waits
+    assert len({(request.purpose, request.task_id) for request in model.requests}) == len(model.requests)
 
 
 def started(tmp_path: Path, goal: str) -> "tuple[subprocess.Popen[str], str]":
