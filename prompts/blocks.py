@@ -6,9 +6,10 @@ injected instructions; it is no guarantee.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from typing import NamedTuple
 
 from .variables import Material, PromptVariables, TaskResult
 
@@ -19,14 +20,14 @@ EMPTY = "(empty)"
 """What stands for a text that is missing, so that nothing is left out unsaid."""
 
 _NAME_LIMIT = 200
+_is_plain = re.compile(rf"[\w .:/-]{{0,{_NAME_LIMIT}}}", re.ASCII).fullmatch
 _ATTRIBUTE = str.maketrans({"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"})
 
 Group = str | TaskResult | Material | Mapping[str, str] | Sequence["Group"] | None
 """What a template may hand to `data`: one piece of data, several, or none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One piece of data.
 
     Attributes:
@@ -41,9 +42,9 @@ class Block:
 
     def render(self, nonce: str) -> str:
         """Return the block as it stands in the prompt."""
-        facts = "".join(f' {name}="{_attribute(value)}"' for name, value in (("kind", self.kind), *self.facts))
+        facts = "".join([f' {name}="{_attribute(value)}"' for name, value in self.facts])
         text = self.text if self.text.strip() else EMPTY
-        return f"<data-{nonce}{facts}>\n{text}\n</data-{nonce}>"
+        return f'<data-{nonce} kind="{_attribute(self.kind)}"{facts}>\n{text}\n</data-{nonce}>'
 
 
 def make_nonce(seed: str, *parts: str, data: Iterable[str]) -> str:
@@ -54,26 +55,28 @@ def make_nonce(seed: str, *parts: str, data: Iterable[str]) -> str:
         parts: what tells this prompt from the run's others, such as the task's id and the template's name.
         data: every text that the prompt will hold as data; `texts_of` gives those of a prompt's variables.
     """
-    texts = tuple(data)
+    text = "\0".join(data)  # no nonce holds the separator
     for attempt in count():
         words = "\0".join((seed, *parts, str(attempt)))
         nonce = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        if not any(nonce in text for text in texts):
+        if nonce not in text:
             break
     return nonce
 
 
-def texts_of(variables: PromptVariables) -> Iterator[str]:
-    """Yield every text in `variables`, for `make_nonce`."""
+def texts_of(variables: PromptVariables) -> list[str]:
+    """Return every text in `variables`, for `make_nonce`."""
+    texts: list[str] = []
     pending: list[object] = [variables.model_dump()]
-    while pending:
-        value = pending.pop()
+    for value in pending:  # grows while it is walked through
         if isinstance(value, str):
-            yield value
-        elif isinstance(value, Mapping):
-            pending += [*value.keys(), *value.values()]
+            texts.append(value)
+        elif isinstance(value, dict):
+            pending.extend(value)
+            pending.extend(value.values())
         elif isinstance(value, list | tuple):
-            pending += value
+            pending.extend(value)
+    return texts
 
 
 def cut(text: str, limit: int) -> str:
@@ -118,33 +121,37 @@ def render_data(groups: Mapping[str, Group], *, nonce: str, budget: int | None =
         budget: the most characters of data over all groups together; the longest texts lose their middle to keep
             within it. None cuts nothing.
     """
-    blocks = [list(blocks_of(kind, group)) for kind, group in groups.items()]
+    blocks = [blocks_of(kind, group) for kind, group in groups.items()]
     if budget is not None:
         limit = share([len(block.text) for group in blocks for block in group], budget)
-        blocks = [[replace(block, text=cut(block.text, limit)) for block in group] for group in blocks]
+        blocks = [[_shortened(block, limit) for block in group] for group in blocks]
     blocks.sort(key=lambda group: sum(len(block.text) for block in group), reverse=True)
     return "\n".join(block.render(nonce) for group in blocks for block in group)
 
 
-def blocks_of(kind: str, group: Group) -> Iterator[Block]:
-    """Yield the blocks of one piece of data, or of several."""
+def blocks_of(kind: str, group: Group) -> list[Block]:
+    """Return the blocks of one piece of data, or of several."""
     if group is None:
-        return
+        return []
     if isinstance(group, str):
-        yield Block(kind, group)
-    elif isinstance(group, Material):
-        yield Block(kind, group.text, (("name", group.name),))
-    elif isinstance(group, TaskResult):
-        yield Block("request", group.content, (("id", group.id), ("state", group.state)))
-        yield Block(kind, group.result, (("of", group.id),))
-    elif isinstance(group, Mapping):
-        yield from (Block(kind, text, (("name", name),)) for name, text in group.items())
-    else:
-        for item in group:
-            yield from blocks_of(kind, item)
+        return [Block(kind, group)]
+    if isinstance(group, Material):
+        return [Block(kind, group.text, (("name", group.name),))]
+    if isinstance(group, TaskResult):
+        request = Block("request", group.content, (("id", group.id), ("state", group.state)))
+        return [request, Block(kind, group.result, (("of", group.id),))]
+    if isinstance(group, Mapping):
+        return [Block(kind, text, (("name", name),)) for name, text in group.items()]
+    return [block for item in group for block in blocks_of(kind, item)]
+
+
+def _shortened(block: Block, limit: int) -> Block:
+    return block if len(block.text) <= limit else block._replace(text=cut(block.text, limit))
 
 
 def _attribute(value: str) -> str:
+    if _is_plain(value):
+        return value
     short = value if len(value) <= _NAME_LIMIT else f"{value[:_NAME_LIMIT]}..."
     if not short.isprintable():
         short = "".join(char if char.isprintable() else " " for char in short)
