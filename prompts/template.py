@@ -111,7 +111,7 @@ class Prompt:
         if not isinstance(variables, self.model):
             wanted, given = self.model.__name__, type(variables).__name__
             raise PromptError(f"template {self.name} takes {wanted}, not {given}", template=self.name)
-        if any(nonce in text for text in texts_of(variables)):
+        if nonce in "\0".join(texts_of(variables)):
             raise PromptError(
                 f"task {variables.task_id}: the nonce {nonce!r} occurs in the data of {self.name}, so it cannot delimit"
                 " them; make one with make_nonce(..., data=texts_of(variables))",
