@@ -135,7 +135,12 @@ def executor_of(
 def agent_of(settings: Settings, model: Model | None = None) -> Agent:
     """Return the agent that `settings` ask for, with `model` if that is given."""
     name, base_url = model_and_server(settings)
-    asking = Asking(language=settings.language, timeout_s=settings.timeout_s)
+    asking = Asking(
+        system=settings.system,
+        language=settings.language,
+        examples=settings.examples,
+        timeout_s=settings.timeout_s,
+    )
     prompts = PromptLibrary(settings.prompts)
     return Agent(model or name, prompts=prompts, base_url=base_url, asking=asking, store=settings.store)
 

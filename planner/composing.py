@@ -22,8 +22,8 @@ async def compose(variables: ComposeVariables, ask: Ask, *, budget: int | None =
         parts = []
         for number, group in enumerate(groups, 1):
             form = (
-                f"Part {number} of {len(groups)} of an answer that a later step joins. Keep every fact, number, name and"
-                " source that the goal may need."
+                f"Part {number} of {len(groups)} of an answer that a later step joins. Keep every fact, number, name"
+                " and source that the goal may need."
             )
             answer = await ask(variables.model_copy(update={"children": group, "format": form}))
             if answer.failed is not None:

@@ -13,7 +13,7 @@ from .agent import Agent, model_and_server
 from .budget import RunLimits, refuse_unkept_limits
 from .errors import NoModelError, UsageError
 from .events import Subscriber
-from .handle import Run
+from .handle import Progress, Run, progress_of
 from .models.protocol import Model
 from .plan import PlanLimits
 from .recording import Recording
@@ -170,6 +170,21 @@ class Executor:
             raise
         return Run(session, is_new=False, on_event=on_event, recording=recording)
 
+    @classmethod
+    def status(cls, store: str | Path | None, run_id: str | None = None) -> Progress:
+        """Return where a stored run stands, whichever process runs it.
+
+        Args:
+            store: where it is stored; as for the executor.
+            run_id: its id, or the unique beginning of one; None for the last run.
+
+        Raises:
+            RunError: if there is no such run.
+        """
+        with Store.open(store_place(store), create=False) as opened:
+            record = find(opened, run_id)
+            return progress_of(opened.load_tree(record.id), record.status, record.error)
+
     def new_run(self, task: Task, *, plan_only: bool = False) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
 
@@ -183,7 +198,8 @@ class Executor:
         refuse_unkept_limits(task)
         check_workers(task, self._workers)
         for each in task.walk():
-            each.usage = NO_USAGE  # what another run has used is not this run's
+            if each.usage is not NO_USAGE:  # what another run has used is not this run's
+                each.usage = NO_USAGE
         model = self._agent.model
         changes = {"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only}
         settings = self._settings.model_copy(update=changes)

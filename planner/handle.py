@@ -1,9 +1,9 @@
 """A run in the hands of its user: where it stands, what came of it, and the ways to see it."""
 
 import asyncio
-import concurrent.futures
 import json
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -12,6 +12,7 @@ from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.documents import tree_to_data
 from ramify.tasks.states import FINISHED
 
+from .budget import total_usage
 from .errors import ExportError, LeaseError, RunError, StoreError
 from .events import EventType, Subscriber
 from .loop import background_loop, run_sync
@@ -80,7 +81,7 @@ class Run:
         self._is_new = is_new
         self._recording = recording
         self._ending: Ending | None = None
-        self._future: concurrent.futures.Future[Ending] | None = None
+        self._future: Future[Ending] | None = None
         if on_event is not None:
             session.bus.subscribe(on_event)
 
@@ -138,7 +139,7 @@ class Run:
     @property
     def usage(self) -> Usage:
         """What its model calls have used so far."""
-        return sum((task.usage for task in self.task.walk()), Usage())
+        return total_usage(self.task)
 
     @property
     def cost_usd(self) -> float | None:
@@ -257,11 +258,12 @@ class Run:
 
         return graph_view(self.task, made_by=self.made_by)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": f"{self!r}\n{self.task.to_string(state=True)}", "image/svg+xml": self.to_svg()}
 
     async def _awaited(self) -> Self:
-        future = cast("concurrent.futures.Future[Ending]", self.start()._future)
+        self.start()
+        future = cast("Future[Ending]", self._future)
         try:
             await asyncio.wrap_future(future)
         except asyncio.CancelledError:

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from ramify.prompts import Examples
 
 from .errors import UsageError
 from .store.place import DEFAULT_STORE
@@ -50,6 +51,8 @@ class Settings(BaseModel):
         max_tasks: the most tasks of a tree that is planned.
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         language: the language that answers are written in.
+        system: a system prompt of the user's own, put before those of the templates.
+        examples: how many examples prompts show: none for reasoning models, few, or many for weak ones.
         timeout_s: the longest to wait for one reply, in seconds.
         max_calls: model calls of a run.
         max_tokens: input and output tokens of a run.
@@ -73,6 +76,8 @@ class Settings(BaseModel):
     max_tasks: _Count | None = None
     on_error: Literal["continue", "stop"] = "continue"
     language: str | None = None
+    system: str | None = None
+    examples: Examples = "few"
     timeout_s: _Amount = 600.0
     max_calls: _Count | None = None
     max_tokens: _Count | None = None

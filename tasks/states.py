@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 from .errors import TaskError, TransitionError
 
@@ -65,12 +66,15 @@ def check_move(task_id: str, old: TaskState, new: TaskState) -> None:
         raise TransitionError(task_id, old.value, new.value, [state.value for state in TRANSITIONS[old]])
 
 
-def state_diagram() -> str:
-    """Draw the table as a Mermaid state diagram.
+def state_diagram(form: Literal["mermaid", "dot"] = "mermaid") -> str:
+    """Draw the table as a Mermaid state diagram, or in the DOT language.
 
     >>> print(state_diagram().splitlines()[1].strip())
     [*] --> OPEN
     """
+    if form == "dot":
+        edges = [f"    {old} -> {new};" for old, moves in TRANSITIONS.items() for new in moves]
+        return "\n".join(["digraph states {", "    start [shape=point];", "    start -> OPEN;", *edges, "}"]) + "\n"
     lines = ["stateDiagram-v2", "    [*] --> OPEN"]
     lines += [f"    {old} --> {new}" for old, moves in TRANSITIONS.items() for new in moves]
     return "\n".join(lines) + "\n"

@@ -559,3 +559,24 @@ def test_what_planning_has_used_in_another_run_does_not_count(store: Path) -> No
     plan = decompose(GOAL, model=model, store=store)
     run = Executor(model, store=store, limits=RunLimits(max_calls=9)).run(plan)
     assert (run.result, run.usage.calls) == (solution_of(GOAL), 9)
+
+
+def test_where_a_run_stands_is_known_by_its_id(store: Path) -> None:
+    model = ScriptedModel(ANSWERED, latency_s=0.3)
+    run = Executor(model, jobs=2, store=store).start(flat(3, kind="model"))
+    while not Executor.status(store, run.id).current_action:
+        time.sleep(0.01)
+    status = Executor.status(store, run.id)
+    assert (status.status, status.error, status.result) == ("running", None, "")
+    assert status.current_action.startswith("0.1: x")
+    run.wait()
+    status = Executor.status(store)
+    assert (status.status, status.percent, status.result) == ("done", 100, "together")
+
+
+def test_a_users_system_prompt_goes_first(store: Path) -> None:
+    model = ScriptedModel(ANSWERED)
+    solve("x", model=model, store=store, system="You are a careful statistician.", examples="none")
+    for request in model.requests:
+        assert request.messages[0]["content"].startswith("You are a careful statistician.")
+        assert "# Example" not in request.messages[0]["content"]

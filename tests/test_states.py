@@ -61,3 +61,8 @@ def test_the_diagram_has_every_move_and_no_other() -> None:
     drawn = {tuple(line.split(" --> ")) for line in map(str.strip, state_diagram().splitlines()[2:])}
     assert drawn == LEGAL
     assert sum(map(len, TRANSITIONS.values())) == len(LEGAL)
+
+
+def test_the_diagram_in_dot_has_the_same_moves() -> None:
+    lines = [line.strip(" ;") for line in state_diagram("dot").splitlines()]
+    assert {tuple(line.split(" -> ")) for line in lines if " -> " in line} == LEGAL | {("start", "OPEN")}

@@ -33,6 +33,7 @@ def graph(
     theme: Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")] = "light",
     most: Annotated[int, typer.Option("--max-nodes", min=1, help="Boxes to show; what does not fit is folded.")] = 300,
     critical_path: Annotated[bool, typer.Option("--critical-path", help="Mark the longest path.")] = False,
+    states: Annotated[bool, typer.Option("--states", help="Draw the states of tasks and their moves instead.")] = False,
 ) -> int:
     """Draw the tree of a run, or of a plan, with its dependencies."""
     from ramify.planner.export import ViewOptions
@@ -40,6 +41,9 @@ def graph(
     from .output import tell
 
     wanted = form or _form_of(output)
+    if states:
+        _deliver(_states(wanted), wanted, output)
+        return 0
     root, data = _tree_of(source, last=last, store=given["store"])
     options = ViewOptions(
         direction=direction,
@@ -57,6 +61,16 @@ def graph(
 
 
 COMMANDS = {"graph": graph}
+
+
+def _states(form: GraphFormat) -> bytes:
+    """Return the state diagram; raise `UsageError` for a format in which there is none."""
+    from ramify.planner.errors import UsageError
+    from ramify.tasks.states import state_diagram
+
+    if form not in {"dot", "mermaid"}:
+        raise UsageError(f"the states are drawn as dot or mermaid, not as {form}; dot -T{form} makes that of dot")
+    return state_diagram("dot" if form == "dot" else "mermaid").encode()
 
 
 def _form_of(output: Path | None) -> GraphFormat:

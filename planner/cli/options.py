@@ -26,6 +26,13 @@ OPTIONS: dict[str, Any] = {
         typer.Option(help="What happens to other tasks when one has failed."),
     ],
     "language": Annotated[str | None, typer.Option(metavar="NAME", help="The language of the answers.")],
+    "system": Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A system prompt of your own, put before Ramify's.")
+    ],
+    "examples": Annotated[
+        Literal["none", "few", "many"] | None,
+        typer.Option(help="Examples in prompts: none for reasoning models, many for weak ones."),
+    ],
     "timeout_s": Annotated[float | None, typer.Option(help="The longest to wait for one reply, in seconds.")],
     "max_depth": Annotated[int | None, typer.Option(min=1, help="The deepest level of the tree; the root's is 1.")],
     "max_children": Annotated[int | None, typer.Option(min=2, help="The most subtasks of one task.")],
@@ -56,7 +63,7 @@ OPTIONS: dict[str, Any] = {
 }
 _DEFAULTS = {"quiet": False, "as_json": False}
 
-ASKING = ("model", "base_url", "prompts", "jobs", "language", "timeout_s", "requests_per_second")
+ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
 PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "quiet")
