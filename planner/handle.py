@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -22,6 +21,8 @@ from .session import Session
 from .store.records import RunStatus
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from .export import Format, GraphView
 
 
