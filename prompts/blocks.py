@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
+from pydantic import BaseModel
+
 from .variables import Material, PromptVariables, TaskResult
 
 DEFAULT_BUDGET = 120_000
@@ -67,10 +69,12 @@ def make_nonce(seed: str, *parts: str, data: Iterable[str]) -> str:
 def texts_of(variables: PromptVariables) -> list[str]:
     """Return every text in `variables`, for `make_nonce`."""
     texts: list[str] = []
-    pending: list[object] = [variables.model_dump()]
+    pending: list[object] = [variables]
     for value in pending:  # grows while it is walked through
         if isinstance(value, str):
             texts.append(value)
+        elif isinstance(value, BaseModel):
+            pending.extend(value.__dict__.values())
         elif isinstance(value, dict):
             pending.extend(value)
             pending.extend(value.values())
