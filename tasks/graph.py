@@ -45,12 +45,14 @@ def check_tree(root: "Task") -> None:
         DependencyError: if one is unknown, or is the task's own ancestor or descendant.
         CycleError: if tasks wait for each other.
     """
+    dependent = [task for task in walk(root) if task.dependencies]
     by_id = index_of(root).by_id
-    for task in walk(root):
+    for task in dependent:
         for dependency in task.dependencies:
             if dependency not in by_id:
                 _unknown(task, dependency)
-    topological_order([root])
+    if dependent:
+        topological_order([root])
 
 
 def event_order(tops: "Sequence[Task]") -> list[Event]:
@@ -131,7 +133,11 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
     if not any(task.dependencies for task in inside):
         for task in inside:
             parent = task._parent
-            ends[task] = 1 + (0 if parent is None else ends[parent] if parent in ends else known(parent))
+            if parent is None:
+                ends[task] = 1
+            else:
+                above = ends.get(parent)
+                ends[task] = 1 + (known(parent) if above is None else above)
         return ends
     members = set(inside)
     starts: dict[Task, int] = {}

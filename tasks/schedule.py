@@ -104,39 +104,46 @@ class Scheduler:
     def _take_in(self, tops: "Sequence[Task]") -> None:
         ranks = longest_remaining(tops, lambda task: self._nodes[task].rank if task in self._nodes else 0)
         new = [_Node(task, ranks[task]) for top in tops for task in _unfinished(top)]
-        for node in new:
-            self._nodes[node.task] = node
+        nodes = self._nodes
+        nodes.update((node.task, node) for node in new)
         for node in new:
             parent = node.task._parent
-            if parent in self._nodes:
-                self._nodes[parent].unfinished_subtasks += 1
-            for dependency in dict.fromkeys(node.task.dependencies):
-                needed = self._nodes.get(self._by_id[dependency])
-                if needed is None:
-                    needed_task = self._by_id[dependency]
-                    if needed_task.state in FINISHED:
-                        continue
-                    raise TaskError(_never(node.task, needed_task))
-                node.unmet += 1
-                if needed.dependents is None:
-                    needed.dependents = []
-                needed.dependents.append(node)
+            if parent is not None and parent in nodes:
+                nodes[parent].unfinished_subtasks += 1
+            if node.task.dependencies:
+                self._note_needs(node)
         for top in tops:
-            if top in self._nodes:
-                self._open_gate(self._nodes[top])
+            if top in nodes:
+                self._open_gate(nodes[top])
+
+    def _note_needs(self, node: _Node) -> None:
+        for dependency in dict.fromkeys(node.task.dependencies):
+            needed_task = self._by_id[dependency]
+            needed = self._nodes.get(needed_task)
+            if needed is None:
+                if needed_task.state in FINISHED:
+                    continue
+                raise TaskError(_never(node.task, needed_task))
+            node.unmet += 1
+            if needed.dependents is None:
+                needed.dependents = []
+            needed.dependents.append(node)
 
     def _open_gate(self, node: _Node) -> None:
+        nodes = self._nodes
+        parent = node.task._parent
+        above = nodes.get(parent) if parent is not None else None
+        if above is not None and not above.gate_open:
+            return
         stack = [node]
         while stack:
             node = stack.pop()
-            parent = node.task._parent
-            above = self._nodes.get(parent) if parent is not None else None
-            if node.gate_open or node.unmet or (above is not None and not above.gate_open):
+            if node.gate_open or node.unmet:
                 continue
             node.gate_open = True
             self._offer(node)
             if node.task._subtasks:
-                stack.extend(self._nodes[child] for child in reversed(node.task._subtasks) if child in self._nodes)
+                stack.extend([nodes[child] for child in reversed(node.task._subtasks) if child in nodes])
 
     def _offer(self, node: _Node) -> None:
         if node.gate_open and not node.unfinished_subtasks and node.task.state is TaskState.OPEN:

@@ -130,7 +130,7 @@ class Task(TaskFields):
     @property
     def is_leaf(self) -> bool:
         """Whether there are no subtasks to answer it from: none at all, or only deleted ones."""
-        return all(task.state is TaskState.DELETED for task in self._subtasks or ())
+        return not self._subtasks or all(task.state is TaskState.DELETED for task in self._subtasks)
 
     @property
     def _subtask_count(self) -> int:
@@ -304,7 +304,9 @@ class Task(TaskFields):
 
     def get_result(self, indent: str = "") -> str:
         """Return the results of the tree as text, laid out as `to_string` does."""
-        return "".join(f"{margin}Task {task.id} result: {_hung(task.result, margin)}\n" for margin, task in _indented(self, indent))
+        return "".join(
+            f"{margin}Task {task.id} result: {_hung(task.result, margin)}\n" for margin, task in _indented(self, indent)
+        )
 
     def get_depth(self) -> int:
         """Return the level in the tree; the root's is 1."""
