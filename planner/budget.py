@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 from pydantic import BaseModel, ConfigDict, Field
 from ramify.tasks import Task, TaskConfig, Usage
-from ramify.tasks.config import NO_CONFIG
+from ramify.tasks.config import NO_CONFIG, NO_USAGE
 
 from .errors import LimitError, UsageError
 from .limits import RateLimiter
@@ -72,8 +72,7 @@ class Budget:
     def __init__(self, root: Task, limits: RunLimits) -> None:
         self.limits = limits
         self._root = root
-        spent = sum((task.usage for task in root.walk()), Usage())
-        self._run = _Account("the run", limits, spent)
+        self._run = _Account("the run", limits, total_usage(root))
         self._accounts: dict[Task, _Account] = {}
         self._rates: dict[Task, RateLimiter] = {}
         for task in root.walk():
@@ -113,8 +112,7 @@ class Budget:
     def _open(self, task: Task) -> None:
         config = task.config
         if config.max_calls or config.max_tokens or config.max_cost_usd:
-            spent = sum((each.usage for each in task.walk()), Usage())
-            self._accounts[task] = _Account(f"task {task.id}", config, spent)
+            self._accounts[task] = _Account(f"task {task.id}", config, total_usage(task))
         if config.requests_per_second or config.concurrent_requests:
             self._rates[task] = RateLimiter(
                 requests_per_second=config.requests_per_second, concurrent_requests=config.concurrent_requests
@@ -145,6 +143,20 @@ class Configs:
             config = each.config.over(config) if each.config is not NO_CONFIG else config
             self._known[each] = config
         return config
+
+
+def total_usage(top: Task) -> Usage:
+    """Return what the calls for `top` and all below it have used together."""
+    used = [usage for task in top.walk() if (usage := task.usage) is not NO_USAGE]
+    if not used:
+        return NO_USAGE
+    return Usage(
+        calls=sum(usage.calls for usage in used),
+        input_tokens=sum(usage.input_tokens for usage in used),
+        output_tokens=sum(usage.output_tokens for usage in used),
+        cost_usd=sum(usage.cost_usd for usage in used),
+        calls_without_cost=sum(usage.calls_without_cost for usage in used),
+    )
 
 
 def refuse_unkept_limits(root: Task) -> None:

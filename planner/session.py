@@ -10,7 +10,7 @@ from ramify.tasks import Task, TaskState, Usage
 
 from .agent import Agent
 from .asking import Asker
-from .budget import Budget, Configs
+from .budget import Budget, Configs, total_usage
 from .calls import Caller
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
@@ -198,11 +198,10 @@ class Session:
         self._recorder.put(EventType.RUN_WAITING, why=why, delay_s=round(delay_s, 3))
 
     async def _close(self, ending: Ending) -> None:
-        usage = sum((task.usage for task in self.root.walk()), Usage())
         over = RunChanged.of(
             status=ending.status,
             error=ending.error,
-            usage=usage,
+            usage=total_usage(self.root),
             finished_at=time.time() if ending.status in {"done", "failed"} else None,
             is_cancel_requested=False,
         )

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
+from ramify.planner.budget import total_usage
 from ramify.planner.events import Event, EventType
 from ramify.tasks import Task, TaskState, Usage
 
@@ -46,11 +47,10 @@ class Ledger:
         self.notice = ""
         self.started_at: float | None = None
         self._tasks = self._done = self._retries = 0
-        self._usage = Usage()
+        self._usage = total_usage(root)
         for task in root.walk():
             self._tasks += task.state is not TaskState.DELETED
             self._done += task.state is TaskState.DONE
-            self._usage += task.usage
             if task.state is TaskState.FAILED:
                 self.failed[task] = None
 
