@@ -5,6 +5,7 @@ A row is a tuple in the order of `TASK_COLUMNS`; what a run changes comes last, 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from ramify.planner.errors import StoreError
@@ -20,6 +21,9 @@ Row = tuple[Any, ...]
 
 _TIMES = ("started_at", "completed_at", "updated_at")
 PROGRESS_COLUMNS = ("state", "result", "output", "error", "attempts", "usage", *_TIMES)
+_progress_values = itemgetter(*PROGRESS_COLUMNS)
+_FRESH = (TaskState.OPEN, "", None, None, 0, NO_USAGE, None, None, None)
+_FRESH_PROGRESS = (TaskState.OPEN.value, "", None, None, 0, None, None, None, None)
 TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", "plan_note", *PROGRESS_COLUMNS)
 
 _PLAIN: Mapping[str, Any] = {
@@ -40,16 +44,20 @@ def progress_of(task: Task) -> Row:
     Raises:
         StoreError: if its output cannot be written as JSON.
     """
+    values = _progress_values(task.__dict__)
+    if values == _FRESH:
+        return _FRESH_PROGRESS
+    state, result, output, error, attempts, usage, started_at, completed_at, updated_at = values
     return (
-        task.state.value,
-        encode_text(task.result),
-        None if task.output is None else dump_json(task.output, what=f"task {task.id}: its output"),
-        None if task.error is None else encode_text(task.error),
-        task.attempts,
-        dump_usage(task.usage),
-        _seconds(task.started_at),
-        _seconds(task.completed_at),
-        _seconds(task.updated_at),
+        state.value,
+        encode_text(result),
+        None if output is None else dump_json(output, what=f"task {task.id}: its output"),
+        None if error is None else encode_text(error),
+        attempts,
+        dump_usage(usage),
+        _seconds(started_at),
+        _seconds(completed_at),
+        _seconds(updated_at),
     )
 
 
@@ -59,7 +67,8 @@ def spec_of(task: Task) -> str:
     Raises:
         StoreError: if its inputs or metadata cannot be written as JSON.
     """
-    spec = {name: value for name, default in _PLAIN.items() if (value := getattr(task, name)) != default}
+    values = task.__dict__
+    spec = {name: value for name, default in _PLAIN.items() if (value := values[name]) != default}
     spec["created_at"] = _seconds(task.created_at)
     if task.attachments:
         spec["attachments"] = [[material.name, material.text] for material in task.attachments]
@@ -72,7 +81,7 @@ def row_of(task: Task, position: int, plan_note: str | None = None) -> Row:
     """Return `task` as a row; `position` is its place among its siblings, from 0."""
     return (
         task.id,
-        None if task.parent is None else task.parent.id,
+        None if (parent := task.parent) is None else parent.id,
         position,
         task.origin,
         encode_text(task.content),
@@ -91,8 +100,9 @@ def rows_of_tree(root: Task) -> Iterator[Row]:
     """Yield `root` and all below it as rows, parents before children."""
     taken: dict[Task | None, int] = {}
     for task in root.walk():
-        position = taken.get(task.parent, 0)
-        taken[task.parent] = position + 1
+        parent = task.parent
+        position = taken.get(parent, 0)
+        taken[parent] = position + 1
         yield row_of(task, position)
 
 
@@ -140,8 +150,9 @@ def _progress_fields(progress: Sequence[Any]) -> dict[str, Any]:
 
 def dump_usage(usage: Usage) -> str | None:
     """Return `usage` as JSON; None if nothing was used."""
-    used = usage.__dict__
-    return None if used == NO_USAGE.__dict__ else dump_json(used, what="usage")
+    if usage is NO_USAGE or usage == NO_USAGE:
+        return None
+    return dump_json(usage.__dict__, what="usage")
 
 
 def load_usage(stored: str | None) -> Usage:
