@@ -33,20 +33,17 @@ class Block(NamedTuple):
     """One piece of data.
 
     Attributes:
-        kind: what it is, as the template calls it.
+        head: what it is and what is known about it, as the attributes of the block.
         text: the data.
-        facts: what else is known about it, as attributes of the block.
     """
 
-    kind: str
+    head: str
     text: str
-    facts: tuple[tuple[str, str], ...] = ()
 
     def render(self, nonce: str) -> str:
         """Return the block as it stands in the prompt."""
-        facts = "".join([f' {name}="{_attribute(value)}"' for name, value in self.facts])
         text = self.text if self.text.strip() else EMPTY
-        return f'<data-{nonce} kind="{_attribute(self.kind)}"{facts}>\n{text}\n</data-{nonce}>'
+        return f"<data-{nonce} {self.head}>\n{text}\n</data-{nonce}>"
 
 
 def make_nonce(seed: str, *parts: str, data: Iterable[str]) -> str:
@@ -138,19 +135,23 @@ def blocks_of(kind: str, group: Group) -> list[Block]:
     if group is None:
         return []
     if isinstance(group, str):
-        return [Block(kind, group)]
+        return [Block(_head(kind=kind), group)]
     if isinstance(group, Material):
-        return [Block(kind, group.text, (("name", group.name),))]
+        return [Block(_head(kind=kind, name=group.name), group.text)]
     if isinstance(group, TaskResult):
-        request = Block("request", group.content, (("id", group.id), ("state", group.state)))
-        return [request, Block(kind, group.result, (("of", group.id),))]
+        request = Block(_head(kind="request", id=group.id, state=group.state), group.content)
+        return [request, Block(_head(kind=kind, of=group.id), group.result)]
     if isinstance(group, Mapping):
-        return [Block(kind, text, (("name", name),)) for name, text in group.items()]
+        return [Block(_head(kind=kind, name=name), text) for name, text in group.items()]
     return [block for item in group for block in blocks_of(kind, item)]
 
 
 def _shortened(block: Block, limit: int) -> Block:
     return block if len(block.text) <= limit else block._replace(text=cut(block.text, limit))
+
+
+def _head(**facts: str) -> str:
+    return " ".join([f'{name}="{_attribute(value)}"' for name, value in facts.items()])
 
 
 def _attribute(value: str) -> str:
