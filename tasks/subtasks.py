@@ -102,7 +102,9 @@ class Subtasks(MutableSequence["Task"]):
 
     def append(self, value: "Task") -> None:
         """Put the task `value` at the end."""
-        self.extend([value])
+        attach(self._owner, [value])
+        self._places[value] = len(self._items)
+        self._items.append(value)
 
     def extend(self, values: "Iterable[Task]") -> None:
         """Put several tasks at the end; they may depend on each other in any order."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import JsonValue, model_serializer, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic_core import CoreConfig, SchemaValidator
 from ramify.prompts import Prompt
 
 from .agents import AnyAgent
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from .tree import TreeIndex
 
 INDENT = "  "
+_set = object.__setattr__
+_read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(title="Task")).validate_python
+"""Fills a `Task` without asking whether its fields are a document, which its own validator has to do for each one."""
+
 DEEPEST_INDENT = 100
 """Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
 
@@ -56,15 +61,17 @@ class Task(TaskFields):
             content = fields.get("description") or fields.get("name")
         if content is not None:
             fields["content"] = content
-        super().__init__(**fields)
+        if type(self) is Task:
+            _read_fields(fields, self_instance=self)
+            _stand_alone(self)
+        else:
+            super().__init__(**fields)
         if subtasks:
             self.subtasks.extend(subtasks)
 
     def model_post_init(self, _context: Any, /) -> None:
         """Stand alone at first."""
-        object.__setattr__(self, "_parent", None)
-        object.__setattr__(self, "_subtasks", None)
-        object.__setattr__(self, "_tree", None)
+        _stand_alone(self)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -374,6 +381,12 @@ class Task(TaskFields):
         from .documents import tree_from_json
 
         return tree_from_json(text)
+
+
+def _stand_alone(task: Task) -> None:
+    _set(task, "_parent", None)
+    _set(task, "_subtasks", None)
+    _set(task, "_tree", None)
 
 
 def _not_deleted(top: Task) -> list[Task]:

@@ -89,7 +89,7 @@ def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
             _unlink(task)
         raise
     tree = index_of(parent)
-    for task in tasks:
+    for task in tasks if dependent else ():
         tree.note_dependencies(task)
 
 

@@ -207,3 +207,22 @@ def test_a_chain_of_100_000_works_like_any_other_tree() -> None:
     assert again.find("t99999").get_depth() == 100_000
     assert json.loads(root.to_json())["tasks"][-1]["parent"] == "t99998"
     assert copy.deepcopy(root).find("t5").state is TaskState.DONE
+
+
+class Ticket(Task):
+    """A user's task with a field of its own."""
+
+    severity: int = 0
+
+
+def test_a_users_subclass_has_fields_of_its_own() -> None:
+    ticket = Ticket(content="x", severity=3)
+    root = Task(content="all", subtasks=[ticket])
+    assert (ticket.severity, ticket.parent, ticket.state) == (3, root, TaskState.OPEN)
+    with pytest.raises(ValidationError, match="validation error for Ticket\nseverity"):
+        Ticket(content="x", severity="high")  # type: ignore[arg-type]
+
+
+def test_what_is_wrong_with_a_task_is_said_of_a_task() -> None:
+    with pytest.raises(ValidationError, match="validation error for Task\npriority"):
+        Task(content="x", priority="high")
