@@ -14,15 +14,19 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from ramify.prompts import Examples
 
 from .errors import UsageError
 from .store.place import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
 
 PREFIX = "RAMIFY_"
 CONFIG_VARIABLE = "RAMIFY_CONFIG"
@@ -167,16 +171,14 @@ def _layers(given: Mapping[str, Any]) -> Iterator[_Layer]:
 
 def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what the environment says, and what the file `.env` says."""
-    from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+    from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
-    class Reader(BaseSettings, Settings):
-        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
-
-    from_variables = EnvSettingsSource(Reader)()
+    reader = _reader()
+    from_variables = EnvSettingsSource(reader)()
     if not _ENV_FILE.is_file():
         return from_variables, {}
     try:
-        from_file = DotEnvSettingsSource(Reader, env_file=_ENV_FILE, env_file_encoding="utf-8")()
+        from_file = DotEnvSettingsSource(reader, env_file=_ENV_FILE, env_file_encoding="utf-8")()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{_ENV_FILE} cannot be read: {error}") from None
     ours = {name: value for name, value in from_file.items() if name in SETTINGS or _looks_like_ours(name)}
@@ -184,6 +186,17 @@ def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         if name not in SETTINGS:
             raise UsageError(f"{_ENV_FILE}: {name.upper()} is not a setting; {_hint(name.upper(), prefix=PREFIX)}")
     return from_variables, ours
+
+
+@cache
+def _reader() -> "type[BaseSettings]":
+    """Return the class that says how settings stand in an environment; it takes milliseconds to make."""
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+
+    class Reader(BaseSettings, Settings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
+
+    return Reader
 
 
 def _looks_like_ours(name: str) -> bool:
