@@ -7,7 +7,7 @@ from types import MappingProxyType
 from .blocks import DEFAULT_BUDGET
 from .errors import PromptError
 from .rendered import RenderedPrompt
-from .template import BUILT_IN, SUFFIX, Prompt
+from .template import SUFFIX, Prompt
 from .variables import (
     ComposeVariables,
     DecomposeVariables,
@@ -25,9 +25,11 @@ VARIABLES = MappingProxyType(
 )
 """The variables of each template, by its name."""
 
-TASK_DECOMPOSE_PROMPT = Prompt("decompose", DecomposeVariables)
-TASK_COMPOSE_PROMPT = Prompt("compose", ComposeVariables)
-TASK_EVOLVE_PROMPT = Prompt("evolve", EvolveVariables)
+_BUILT_IN_PROMPTS = {name: Prompt(name, model) for name, model in VARIABLES.items()}  # each is compiled only once
+
+TASK_DECOMPOSE_PROMPT = _BUILT_IN_PROMPTS["decompose"]
+TASK_COMPOSE_PROMPT = _BUILT_IN_PROMPTS["compose"]
+TASK_EVOLVE_PROMPT = _BUILT_IN_PROMPTS["evolve"]
 
 
 class PromptLibrary:
@@ -45,7 +47,7 @@ class PromptLibrary:
         self.folder = None if folder is None else Path(folder)
         own = set() if self.folder is None else _overridden(self.folder)
         self._prompts = {
-            name: Prompt(name, model, folder=self.folder if self.folder and name in own else BUILT_IN)
+            name: Prompt(name, model, folder=self.folder) if self.folder and name in own else _BUILT_IN_PROMPTS[name]
             for name, model in VARIABLES.items()
         }
         for name in own:
