@@ -220,7 +220,7 @@ def test_a_users_subclass_has_fields_of_its_own() -> None:
     root = Task(content="all", subtasks=[ticket])
     assert (ticket.severity, ticket.parent, ticket.state) == (3, root, TaskState.OPEN)
     with pytest.raises(ValidationError, match="validation error for Ticket\nseverity"):
-        Ticket(content="x", severity="high")  # type: ignore[arg-type]
+        Ticket(content="x", severity="high")
 
 
 def test_what_is_wrong_with_a_task_is_said_of_a_task() -> None:
