@@ -1,25 +1,18 @@
 """Stored runs, tasks and calls, for people to read and as JSON data."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 from ramify.planner.export.labels import format_duration
 from ramify.planner.store import STALE_AFTER_S, CallRecord, RunRecord
-from ramify.planner.store.holder import has_lapsed
+from ramify.planner.store.pruning import status_now
 from ramify.tasks import Task
 from ramify.tasks.documents import tree_to_data
 
 
 def status_of(record: RunRecord) -> str:
     """Return the status of a run; one whose process has ended without a word is interrupted."""
-    if record.status != "running":
-        return record.status
-    silent_s = time.time() - (record.heartbeat_at or 0.0)
-    is_held = record.holder is not None and not has_lapsed(
-        record.holder, silent_s=silent_s, stale_after_s=STALE_AFTER_S
-    )
-    return "running" if is_held else "interrupted"
+    return status_now(record, stale_after_s=STALE_AFTER_S)
 
 
 def started(record: RunRecord) -> str:

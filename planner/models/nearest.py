@@ -7,6 +7,7 @@ the part between the first and the last difference, cut to a size that can be re
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from ramify.planner.store.records import CallRecord
@@ -18,6 +19,7 @@ LINE_LENGTH = 160
 
 _COMPARED = 200
 _SHOWN = 40
+_SHOWN_TOGETHER = 6
 _CONTEXT = 2
 _DATA = re.compile(r"<data-([0-9a-f]{8}) kind=")
 
@@ -51,8 +53,8 @@ def difference(request: ModelRequest, call: CallRecord) -> str:
         lines[max(0, start - _CONTEXT) : len(lines) - end + _CONTEXT][:_COMPARED] for lines in (recorded, asked)
     )
     diff = list(difflib.unified_diff(before, after, "recorded", "asked now", n=_CONTEXT, lineterm=""))
-    left_out = len(diff) - _SHOWN
-    return "\n".join(diff[:_SHOWN] + ([f"... {left_out} more lines that differ"] if left_out > 0 else []))
+    shown = [line for _, group in groupby(diff, key=lambda line: line[:1]) for line in _shortened(list(group))]
+    return "\n".join(shown[:_SHOWN] + ["..."] * (len(shown) > _SHOWN))
 
 
 def lines_of(wire: Mapping[str, Any], nonce: str) -> list[str]:
@@ -64,6 +66,12 @@ def lines_of(wire: Mapping[str, Any], nonce: str) -> list[str]:
         for line in (content.replace(nonce, "NONCE") if nonce else content).splitlines():
             lines += [line[at : at + LINE_LENGTH] for at in range(0, len(line), LINE_LENGTH)] or [""]
     return lines
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """Return lines that are all removed, all added or all the same, without most of them if they are many."""
+    left_out = len(lines) - _SHOWN_TOGETHER
+    return lines if left_out <= 0 else [*lines[:_SHOWN_TOGETHER], f"{lines[0][:1]}... and {left_out} lines more"]
 
 
 def _likeness(asked: set[str], call: CallRecord) -> float:

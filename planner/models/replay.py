@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from ramify.planner.errors import NoModelError, RunError, UsageError
+from ramify.planner.errors import NoModelError, RunError, StoreError, UsageError
 from ramify.planner.settings import store_place
 from ramify.planner.store import CallKey, CallRecord, Store
 from ramify.planner.store.run_file import damaged, read_head, read_lines
@@ -106,16 +106,15 @@ class ReplayModel:
             store: where it is stored; where the settings say unless given.
 
         Raises:
-            NoModelError: if there is no such run, or no call in it.
-            StoreError: if the store cannot be read.
+            NoModelError: if there is no such run, or no call in it, or the store cannot be opened.
         """
         place = store_place(store)
-        with Store.open(place, create=False) as opened:
-            try:
+        try:
+            with Store.open(place, create=False) as opened:
                 run = opened.find_run(run_id)
-            except RunError as error:
-                hint = f"; to replay the file, write {PREFIX}./{run_id}" if Path(run_id).is_file() else ""
-                raise NoModelError(f"{PREFIX}{run_id} names no recording: {error}{hint}") from error
+        except (RunError, StoreError) as error:
+            hint = f"; to replay the file, write {PREFIX}./{run_id}" if Path(run_id).is_file() else ""
+            raise NoModelError(f"{PREFIX}{run_id} cannot be used: {error}{hint}") from error
         return cls(lambda: _calls_of_run(place, run.id), name=f"{PREFIX}{run.id}", source=run.id)
 
     @classmethod
@@ -175,7 +174,6 @@ def open_replay(wanted: str, *, store: str | Path | None) -> ReplayModel:
     Raises:
         NoModelError: if there is no such recording, or it cannot be used.
         UsageError: if nothing is wanted.
-        StoreError: if the store cannot be read.
     """
     if not wanted:
         raise UsageError("say what is to be replayed: replay:RUN, or replay:FILE with a file that --record has written")

@@ -1,13 +1,16 @@
 """A run leaves a store as one file, with its tree, its journal and its events, and enters another under its id.
 
-Both stream: what is in memory is some rows, and at the end of an import the tree, which is loaded before anything is
-committed, since what cannot be loaded is not let in. A run that somebody works on is exported as it is at that instant.
+Both stream: what is in memory is some rows and, for an import, the tree. A run that somebody works on is exported as it
+is at that instant. A file is read and checked to its end, and its tree is built once, before the store is touched: so
+nothing but a whole run gets in, and other writers are held up for no longer than the rows take.
 """
 
+import pickle
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from ramify.planner.errors import RunError, StoreError, UsageError
 from ramify.planner.models.secrets import hide_keys
@@ -15,15 +18,12 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from .database import Database
-from .reading import load_tree
+from .rows import Row, tree_of_rows
 from .run_file import FileWriter, Line, damaged, read_head, read_lines
 from .run_parts import COLUMNS, RUN, check_call, fields_of, row_of
 from .streaming import snapshot, stream_calls, stream_rows
 from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
 from .texts import join_texts, references_of, sha256_of
-
-if TYPE_CHECKING:
-    from .statements import Statement
 
 _ROWS_AT_ONCE = 5000
 _LONGEST_ID = 100
@@ -82,38 +82,41 @@ def import_run(database: Database, path: Path) -> str:
         run_id = _checked_id(run["id"])
     except ValueError as fault:
         raise damaged(path, 1, str(fault)) from None
-    with database.changing() as connection:
-        values = {column.name: value for column, value in zip(RUN, columns, strict=True)}
-        fresh = {"updated_at": time.time(), "lease_token": 0, "cancel_requested": False}
-        try:
-            connection.execute(insert(RUNS).values(**values, **fresh))
-        except IntegrityError:
-            raise RunError(f"run {run_id} is in the store {database.place} already; delete it there first") from None
-        loader = _Loader(database, connection, run_id, path)
+    values = {column.name: value for column, value in zip(RUN, columns, strict=True)}
+    with tempfile.TemporaryFile() as spool:
+        checker = _Checker(path, run_id, spool)
         for line in read_lines(path):
-            loader.take(line)
-        loader.finish()
+            checker.take(line)
+        checker.finish()
+        with database.changing() as connection:
+            _insert_run(database, connection, values)
+            for kind, rows in checker.rows():
+                getattr(database.statements, f"add_{kind}").execute(connection, rows)
+            checker.compare(connection)
     return run_id
 
 
-class _Loader:
-    """Turns the lines of one file into rows."""
+def _insert_run(database: Database, connection: Connection, values: Mapping[str, Any]) -> None:
+    fresh = {"updated_at": time.time(), "lease_token": 0, "cancel_requested": False}
+    try:
+        connection.execute(insert(RUNS).values(**values, **fresh))
+    except IntegrityError:
+        raise RunError(f"run {values['id']} is in the store {database.place} already; delete it there first") from None
 
-    def __init__(self, database: Database, connection: Connection, run_id: str, path: Path) -> None:
-        statements = database.statements
-        self._connection = connection
-        self._run_id = run_id
+
+class _Checker:
+    """Turns the lines of one file into rows, which wait in a temporary file until all of them are known to be right."""
+
+    def __init__(self, path: Path, run_id: str, spool: IO[bytes]) -> None:
         self._path = path
-        self._statements: Mapping[str, Statement] = {
-            "task": statements.add_task,
-            "text": statements.add_text,
-            "call": statements.add_call,
-            "event": statements.add_event,
-        }
-        self._rows: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in self._statements}
-        self._counts = dict.fromkeys(self._statements, 0)
+        self._run_id = run_id
+        self._spool = spool
+        self._rows: dict[str, list[Row]] = {kind: [] for kind in COLUMNS}
+        self._counts = dict.fromkeys(COLUMNS, 0)
+        self._tasks: list[Row] = []
         self._texts: set[str] = set()
         self._called: set[str] = set()
+        self._parts = 0
 
     def take(self, line: Line) -> None:
         """Take one line in.
@@ -129,33 +132,50 @@ class _Loader:
                 self._check_call(line.fields)
         except (ValueError, TypeError) as fault:
             raise damaged(self._path, line.number, str(fault)) from None
+        self._counts[line.kind] += 1
+        if line.kind == "task":
+            self._tasks.append(row)
         rows = self._rows[line.kind]
         rows.append((self._run_id, *row))
-        self._counts[line.kind] += 1
         if len(rows) >= _ROWS_AT_ONCE:
-            self._write(line.kind)
+            self._put_aside(line.kind)
 
     def finish(self) -> None:
-        """Write what is left, and make sure that what was written is a run.
+        """Make sure that what was taken in is a run.
 
         Raises:
             UsageError: if it is none.
         """
         for kind in self._rows:
-            self._write(kind)
-        for kind, table in (("task", TASKS), ("text", TEXTS), ("call", CALLS), ("event", EVENTS)):
-            query = select(func.count()).select_from(table).where(table.c.run_id == self._run_id)
-            if self._connection.execute(query).scalar() != self._counts[kind]:
-                raise UsageError(f"{self._path} is damaged: it has two lines for one {kind}; take another copy of it")
+            self._put_aside(kind)
         try:
-            root = load_tree(self._connection, self._run_id)
+            root = tree_of_rows(self._tasks, run_id=self._run_id)
         except StoreError as fault:
             raise UsageError(f"{self._path} holds no run that could be resumed: {fault}") from None
         if unknown := self._called - {task.id for task in root.walk()}:
             raise UsageError(f"{self._path} is damaged: a call is made for task {min(unknown)!r}, and there is none")
+        self._tasks = []
 
-    def _write(self, kind: str) -> None:
-        self._statements[kind].execute(self._connection, self._rows[kind])
+    def rows(self) -> Iterator[tuple[str, list[Row]]]:
+        """Yield all rows, some at a time, after their kind."""
+        self._spool.seek(0)
+        for _ in range(self._parts):
+            yield pickle.load(self._spool)  # noqa: S301 - written by this process, into a file without a name
+
+    def compare(self, connection: Connection) -> None:
+        """Make sure that every row is in the store: of two with one key, the second is left out.
+
+        Raises:
+            UsageError: if one is not.
+        """
+        for kind, table in (("task", TASKS), ("text", TEXTS), ("call", CALLS), ("event", EVENTS)):
+            query = select(func.count()).select_from(table).where(table.c.run_id == self._run_id)
+            if connection.execute(query).scalar() != self._counts[kind]:
+                raise UsageError(f"{self._path} is damaged: it has two lines for one {kind}; take another copy of it")
+
+    def _put_aside(self, kind: str) -> None:
+        pickle.dump((kind, self._rows[kind]), self._spool)
+        self._parts += 1
         self._rows[kind] = []
 
     def _check_text(self, fields: Mapping[str, Any]) -> None:

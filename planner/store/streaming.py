@@ -65,5 +65,5 @@ def _texts(connection: Connection, run_id: str, wanted: Sequence[str]) -> Iterat
     query = select(TEXTS.c.sha256, TEXTS.c.content).where(TEXTS.c.run_id == run_id)
     for start in range(0, len(wanted), ROWS_AT_ONCE):
         is_wanted = TEXTS.c.sha256.in_(wanted[start : start + ROWS_AT_ONCE])
-        for sha256, content in connection.execute(query.where(is_wanted)):
+        for sha256, content in connection.execute(query.where(is_wanted).order_by(TEXTS.c.sha256)):
             yield sha256, decode_text(content)
