@@ -159,19 +159,23 @@ def waiters_of(tasks: "Iterable[Task]") -> "dict[Task, Task | None]":
     """
     waits_for: dict[Task, Task | None] = dict.fromkeys(tasks)
     queue = list(waits_for)
+    held: set[Task] = set()  # those that cannot even start; of the others in `waits_for` only the end has to wait
     tree = index_of(queue[0])
     for current in queue:
         above = current._parent
         if above is not None and above not in waits_for:
             waits_for[above] = current
             queue.append(above)
-        for dependent in tree.dependents_of(current) if tree.dependents else ():
-            if dependent in waits_for:
+        stack = tree.dependents_of(current) if tree.dependents else []
+        while stack:
+            inside = stack.pop()
+            if inside in held:
                 continue
-            for inside in walk(dependent):
-                if inside not in waits_for:
-                    waits_for[inside] = current
-                    queue.append(inside)
+            held.add(inside)
+            if inside not in waits_for:
+                waits_for[inside] = current
+                queue.append(inside)
+            stack.extend(inside._subtasks or ())
     return waits_for
 
 

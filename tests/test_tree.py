@@ -253,3 +253,16 @@ def test_whatever_is_done_the_index_matches_the_tree(steps: list[tuple[str, int,
                 assert index_of(task) is index
                 for dependency in set(task.dependencies) & set(index.by_id):
                     assert task is top or task in index.dependents_of(index.by_id[dependency])
+
+
+def test_a_cycle_through_a_group_that_waits_in_two_ways_is_refused() -> None:
+    root = Task(content="all", id="0")
+    group = Task(content="g", id="g")
+    root.add_subtasks([Task(content="x", id="first"), Task(content="x", id="second"), group])
+    group.add_subtasks([Task(content="x", id="g.1"), Task(content="x", id="g.2")])
+    root.find("g.1").add_dependency("first")
+    root.find("second").add_dependency("first")
+    group.add_dependency("second")
+    with pytest.raises(CycleError):
+        root.find("first").add_dependency("g.2")
+    assert root.find("first").dependencies == []
