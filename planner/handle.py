@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -215,7 +215,7 @@ class Run:
             "status": self.status,
             "made_by": self.made_by,
             "error": self.error,
-            "usage": self.usage.model_dump(),
+            "usage": asdict(self.usage),
             **tree_to_data(self.task, next_tasks=True),
         }
 

@@ -1,6 +1,7 @@
 """What a task may cost and take: its limits (`TaskConfig`) and what it has used (`Usage`)."""
 
-from typing import Annotated
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,7 +58,8 @@ class TaskConfig(BaseModel):
         return inherited.model_copy(update=said) if said else inherited
 
 
-class Usage(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Usage:
     """What model calls have used; sums with `+`.
 
     Attributes:
@@ -68,7 +70,7 @@ class Usage(BaseModel):
         calls_without_cost: calls whose cost nobody knows; the true cost is higher than `cost_usd` if there are any.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     calls: int = 0
     input_tokens: int = 0
@@ -85,6 +87,10 @@ class Usage(BaseModel):
             cost_usd=self.cost_usd + other.cost_usd,
             calls_without_cost=self.calls_without_cost + other.calls_without_cost,
         )
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what is not zero, as JSON data; `Usage(**data)` is the same again."""
+        return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}
 
     @property
     def tokens(self) -> int:

@@ -34,7 +34,7 @@ def task_to_data(task: Task) -> dict[str, Any]:
     if task.attachments:
         data["attachments"] = [material.model_dump() for material in task.attachments]
     if task.usage is not NO_USAGE and task.usage != NO_USAGE:
-        data["usage"] = task.usage.model_dump(exclude_defaults=True)
+        data["usage"] = task.usage.to_data()
     if task.config is not NO_CONFIG and task.config != NO_CONFIG:
         data["config"] = task.config.model_dump(mode="json", exclude_none=True)
     return data

@@ -1,5 +1,6 @@
 """Stored runs, tasks and calls, for people to read and as JSON data."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,7 @@ def record_data(record: RunRecord) -> dict[str, Any]:
         "created_at": _iso(record.created_at),
         "updated_at": _iso(record.updated_at),
         "finished_at": None if record.finished_at is None else _iso(record.finished_at),
-        "usage": record.usage.model_dump(),
+        "usage": asdict(record.usage),
     }
 
 

@@ -152,7 +152,7 @@ def dump_usage(usage: Usage) -> str | None:
     """Return `usage` as JSON; None if nothing was used."""
     if usage is NO_USAGE or usage == NO_USAGE:
         return None
-    return dump_json(usage.__dict__, what="usage")
+    return dump_json(usage.to_data(), what="usage")
 
 
 def load_usage(stored: str | None) -> Usage:
