@@ -24,6 +24,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests
 	$(BIN)/python -m pytest -q tests/test_laws.py --durations=0
 
 # Against the peers from PyPI, each in an environment of its own; ARGS="--scale 0.1 --repeat 1" for a quick look.

@@ -83,7 +83,7 @@ class Caller:
         else:
             reply = await self._gate.pass_through(lambda: self._attempt(task, request))
         failpoint("before-reply-commit")
-        task.usage += reply.usage()
+        task.spend(reply.usage())
         call = CallRecord(
             key=key,
             model=name,

@@ -2,7 +2,6 @@
 
 import asyncio
 import atexit
-import concurrent.futures
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
@@ -84,15 +83,18 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     if _is_running_on(loop):
         work.close()
         raise UsageError("a sync call was made inside Ramify's own event loop; await the async form instead")
-    ended: concurrent.futures.Future[T] = concurrent.futures.Future()
+    # A bare lock is what a signal cannot leave half taken, unlike the condition inside a future.
+    ended = threading.Lock()
+    ended.acquire()
     tasks: list[asyncio.Task[T]] = []
-    loop.call_soon_threadsafe(_start, work, tasks, ended)
     try:
-        return ended.result()
+        loop.call_soon_threadsafe(_start, work, tasks, ended)
+        ended.acquire()
     except KeyboardInterrupt:
-        loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
-        concurrent.futures.wait([ended])
+        loop.call_soon_threadsafe(_cancel, work, tasks, ended)
+        ended.acquire()
         raise
+    return tasks[0].result()
 
 
 async def on_background_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -145,19 +147,20 @@ def _is_running_on(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def _start(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[T]], ended: concurrent.futures.Future[T]) -> None:
+def _start(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[T]], ended: threading.Lock) -> None:
     task = asyncio.get_running_loop().create_task(work)
     tasks.append(task)
-    task.add_done_callback(lambda done: _copy(done, ended))
+    task.add_done_callback(lambda _: ended.release())
 
 
-def _copy(task: asyncio.Task[T], ended: concurrent.futures.Future[T]) -> None:
-    if task.cancelled():
-        ended.set_exception(asyncio.CancelledError())
-    elif (error := task.exception()) is not None:
-        ended.set_exception(error)
-    else:
-        ended.set_result(task.result())
+def _cancel(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[T]], ended: threading.Lock) -> None:
+    if tasks and not tasks[0].done():
+        tasks[0].cancel()
+        return
+    if not tasks:
+        work.close()
+    if ended.locked():
+        ended.release()
 
 
 def _forget() -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-
 from ramify.prompts import Examples, PromptLibrary
 from ramify.tasks import TaskConfig
 

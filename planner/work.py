@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
-
 from ramify.prompts import DEFAULT_BUDGET, ExecuteVariables
 from ramify.tasks import ReplyError, Task, TaskConfig
 from ramify.tasks.decomposition import compose_variables, inputs_of, materials_of, needed_results, title

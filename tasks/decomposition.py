@@ -84,7 +84,7 @@ def inputs_of(task: "Task") -> dict[str, str]:
 def title(content: str) -> str:
     r"""Return the first line of `content`, cut to a length that fits a list.
 
-    >>> title("Describe Oslo\\nin ten lines")
+    >>> title("Describe Oslo\nin ten lines")
     'Describe Oslo'
     """
     line = content.strip().splitlines()[0] if content.strip() else ""

@@ -13,6 +13,7 @@ from pydantic_core import CoreConfig, SchemaValidator
 from ramify.prompts import Prompt
 
 from .agents import AnyAgent
+from .config import Usage
 from .decomposition import ask_compose, ask_decompose
 from .errors import TaskError, TreeError
 from .fields import TaskFields, check_id, now
@@ -93,8 +94,6 @@ class Task(TaskFields):
             self.set_state(value)
         elif name == "id":
             self.set_id(value)
-        elif name == "subtasks":
-            self.subtasks.replace(list(value))
         elif name[0] == "_":
             object.__setattr__(self, name, value)
         else:
@@ -133,6 +132,10 @@ class Task(TaskFields):
         if self._subtasks is None:
             self._subtasks = Subtasks(self)
         return self._subtasks
+
+    @subtasks.setter
+    def subtasks(self, tasks: "Iterable[Task]") -> None:
+        self.subtasks.replace(list(tasks))
 
     @property
     def is_leaf(self) -> bool:
@@ -228,6 +231,10 @@ class Task(TaskFields):
             values["started_at"] = at
         elif state is TaskState.DONE or state is TaskState.FAILED:
             values["completed_at"] = at
+
+    def spend(self, usage: Usage) -> None:
+        """Count what a model call has used."""
+        self.__dict__["usage"] += usage
 
     def finish(self, result: str, output: JsonValue = None) -> None:
         """Move this task alone to DONE with its result, and count the attempt, as the executor does.

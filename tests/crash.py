@@ -29,7 +29,8 @@ from .crash_program import JOBS
 from .made_up_goals import solution_of
 from .postgres import running_server
 
-PROGRAM = Path(__file__).with_name("crash_program.py")
+ROOT = Path(__file__).parent.parent
+PROGRAM = [sys.executable, "-m", "tests.crash_program"]
 RUN_POINTS = tuple(point for point in POINTS if point != "during-migration")
 
 
@@ -115,8 +116,7 @@ class CrashTest:
     def _go(self, *, seconds: float | None = None, point: str | None = None) -> bool:
         lines = len(self._lines())
         command = [
-            sys.executable,
-            str(PROGRAM),
+            *PROGRAM,
             "resume" if self.run_id else "start",
             self.store,
             str(self.log),
@@ -124,7 +124,9 @@ class CrashTest:
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RAMIFY_")}
         environment |= {"RAMIFY_FAILPOINT": point} if point else {}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+        )
         try:
             if seconds is not None:
                 self._sleep_once_it_works(process, lines, seconds)

@@ -1,6 +1,6 @@
 """A run that is made to be killed: it logs every body and call that it starts, and does the same every time.
 
-    python tests/crash_program.py start|resume STORE LOG GOAL     (with a run id for resume)
+    python -m tests.crash_program start|resume STORE LOG GOAL     (with a run id for resume)
 
 The goal is of `made_up_goals.py`; the model is scripted, answers after a few milliseconds, and appends a line to LOG
 when a call starts and another when its answer is handed over. A line is written by one system call, so a kill leaves
@@ -11,15 +11,13 @@ import asyncio
 import os
 import random
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from made_up_goals import answer
 from ramify.planner import Agent, Executor, PlanLimits
 from ramify.planner.api import make_root
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.testing import ScriptedModel
+
+from .made_up_goals import answer
 
 JOBS = 6
 LATENCY_S = 0.008

@@ -381,7 +381,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that every answer takes")
     parser.add_argument("--fault-rate", type=float, default=0.0, help="share of requests that get 500, 429 or a reset")
     options = parser.parse_args()
-    chance = random.Random(0)  # noqa: S311 - faults, not secrets
+    chance = random.Random(0)
     answer: Callable[[str, str], str] = importlib.import_module("made_up_goals").answer  # its folder is on the path
     faults = (Fault("server_error"), Fault("rate_limited", retry_after="0"), Fault("reset"))
 

@@ -75,7 +75,7 @@ class PostgresServer:
         options: dict[str, Any] = {}
         if self._user is not None:
             options = {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []}
-        done = subprocess.run(  # noqa: S603 - the programs are PostgreSQL's own
+        done = subprocess.run(
             [self._programs / program, *arguments],
             check=False,
             cwd=self._folder,

@@ -115,7 +115,7 @@ with Store.open(sys.argv[1]) as store:
 
 def start_holder(place: str | Path, run_id: str) -> subprocess.Popen[str]:
     """Start a process that holds a run, and return it once it does."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(place), run_id], stdout=subprocess.PIPE, text=True)  # noqa: S603
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(place), run_id], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "holding\n"
     process.stdout.close()

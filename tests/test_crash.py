@@ -1,7 +1,6 @@
 """The short form of the crash test, the lease between processes, and a cancel that survives a kill."""
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from ramify.planner.errors import LeaseError
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 
-from .crash import PROGRAM, RUN_POINTS, CrashTest, crash, wide_goal
+from .crash import PROGRAM, ROOT, RUN_POINTS, CrashTest, crash, wide_goal
 from .made_up_goals import answer, solution_of
 from .postgres import PostgresServer, postgres  # noqa: F401 - `postgres` is asked for by name
 
@@ -60,7 +59,7 @@ def started(tmp_path: Path, goal: str) -> "tuple[subprocess.Popen[str], str]":
     """Start the program and return it, with the run's id, once it works."""
     store, log = tmp_path / "runs.db", tmp_path / "log"
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), "start", str(store), str(log), goal], stdout=subprocess.PIPE, text=True
+        [*PROGRAM, "start", str(store), str(log), goal], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     while not log.exists() or not log.read_text():
         time.sleep(0.01)

@@ -13,6 +13,7 @@ MODULES = sorted(
     found.name
     for package in (ramify.prompts, ramify.tasks, ramify.planner)
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not found.name.endswith("__main__")  # runs when it is imported
 )
 
 

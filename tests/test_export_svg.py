@@ -55,7 +55,7 @@ def family() -> Task:
 
 
 def random_tree(seed: int, count: int) -> Task:
-    chance = random.Random(seed)  # noqa: S311 - a repeatable tree
+    chance = random.Random(seed)
     tasks = [Task(content="root", id="0")]
     for number in range(1, count):
         task = Task(content="word " * chance.randint(1, 30), id=str(number), state=chance.choice(list(TaskState)))
@@ -88,7 +88,7 @@ def flat(count: int) -> Task:
 
 
 def parsed(svg: str) -> ET.Element:
-    return ET.fromstring(svg)  # noqa: S314 - our own picture
+    return ET.fromstring(svg)
 
 
 def texts(svg: str) -> list[str]:
@@ -220,7 +220,7 @@ def test_lines_and_outlines_of_every_theme_can_be_seen(theme: Theme) -> None:
 @given(st.integers(0, 10_000), st.integers(1, 80), st.integers(10, 300))
 def test_boxes_never_overlap_and_children_stand_beyond_their_parent(seed: int, count: int, tallest: int) -> None:
     view = graph_view(random_tree(seed, count), options=ALL)
-    chance = random.Random(seed)  # noqa: S311 - a repeatable tree
+    chance = random.Random(seed)
     sizes = [(chance.randint(10, 90), chance.randint(10, tallest)) for _ in view.nodes]
     layout = Layout(view.nodes, sizes, level_gap=LEVEL_GAP)
     for level in layout.levels:
@@ -353,7 +353,7 @@ def test_task_in_focus_is_told_by_a_word() -> None:
 
 def test_importing_the_exports_does_not_import_graphviz() -> None:
     code = "import sys, ramify.planner.export; sys.exit('graphviz' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own words
+    done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == 0
 
 

@@ -391,7 +391,7 @@ print(os.environ["LITELLM_MODE"], os.environ["LITELLM_LOCAL_MODEL_COST_MAP"])
 
 
 def test_a_process_ends_clean_and_silent_with_its_environment_respected(server: OpenAIServer) -> None:
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         [sys.executable, "-W", "default", "-c", PROGRAM, server.base_url],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -118,9 +118,7 @@ except KeyboardInterrupt:
 
 def test_an_interruption_lets_the_work_end_first() -> None:
     command = [sys.executable, "-X", "dev", "-c", INTERRUPTED]
-    with subprocess.Popen(  # noqa: S603 - our own program
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)

@@ -190,7 +190,7 @@ def test_leaves_and_compositions_give_the_solution_only_if_no_part_is_lost() -> 
 def test_the_program_serves_made_up_goals() -> None:
     program = Path(__file__).with_name("openai_server.py")
     command = [sys.executable, str(program), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().split(":")[2].split("/")[0])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

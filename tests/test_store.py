@@ -626,7 +626,7 @@ def test_kills_at_any_instant_lose_nothing_that_was_acknowledged(store: Store, p
     acknowledged: dict[str, int] = {}
     numbers_told: set[int] = set()
     for delay_s in (0.0, 0.003, 0.01, 0.05, 0.1):
-        with subprocess.Popen([sys.executable, "-c", ACKNOWLEDGE, place], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        with subprocess.Popen([sys.executable, "-c", ACKNOWLEDGE, place], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline()]
             time.sleep(delay_s)

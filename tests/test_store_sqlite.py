@@ -33,7 +33,7 @@ def make_store(path: Path) -> None:
 
 
 def run_python(script: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *map(str, arguments)],
         check=False,
         capture_output=True,
@@ -310,7 +310,7 @@ def test_full_disk_loses_nothing_that_was_committed(path: Path) -> None:
 def test_really_full_disk_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False, capture_output=True)  # noqa: S603, S607
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False, capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("a small disk cannot be mounted here; max_page_count stands in")
     try:
@@ -330,7 +330,7 @@ def test_really_full_disk_loses_nothing_that_was_committed(tmp_path: Path) -> No
             assert len(store.events("run-1")) == written + 1
             assert store.check() == []
     finally:
-        subprocess.run(["umount", disk], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_error_shows_no_words_of_the_work(path: Path) -> None:

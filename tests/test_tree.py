@@ -176,7 +176,7 @@ def test_replacing_subtasks_by_impossible_ones_changes_nothing() -> None:
     root = tree("0.1", "0.2")
     before = shape(root)
     with pytest.raises(DependencyError):
-        root.subtasks = [Task(content="x", id="x", dependencies=["0.1"])]  # type: ignore[misc]
+        root.subtasks = [Task(content="x", id="x", dependencies=["0.1"])]
     assert shape(root) == before
 
 
@@ -237,7 +237,9 @@ def test_whatever_is_done_the_index_matches_the_tree(steps: list[tuple[str, int,
             if action == "add":
                 (root if one == other else pool[one]).add_subtask(pool[other])
             elif action == "remove" and pool[one].parent is not None:
-                pool[one].parent.remove_subtask(pool[one].id)
+                above = pool[one].parent
+                assert above is not None
+                above.remove_subtask(pool[one].id)
             elif action == "need":
                 pool[one].add_dependency(pool[other].id)
             elif action == "move":

@@ -64,12 +64,13 @@ def run_command(arguments: Sequence[str] | None) -> int:
     try:
         code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
         sys.stdout.flush()
-    except BrokenPipeError:
-        from .output import forget_stdout
-
-        forget_stdout()
-        return 0
     except BaseException as error:
+        # typer makes an exit with code 1 of a pipe whose reader has gone
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+            from .output import forget_stdout
+
+            forget_stdout()
+            return 0
         if is_debugging and not isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         return _explain(error)

@@ -16,6 +16,7 @@ from typing import Any
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
+from ramify.planner.loop import background_loop
 from ramify.planner.progress import Display, DisplayKind, open_display
 from ramify.planner.store.place import read_place
 from ramify.tasks import TaskState
@@ -103,7 +104,9 @@ def _signals_stop(run: Run, display: Display) -> Iterator[None]:
         stops += 1
         is_last = stops > 1 or number == signal.SIGTERM or run.asks_person
         run.stop(cancel=is_last)
-        display.notice("stopping at once" if is_last else _finishing(run))
+        words = "stopping at once" if is_last else _finishing(run)
+        # Written on the loop's thread: a second signal may interrupt a write on this one.
+        background_loop().call_soon_threadsafe(display.notice, words)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

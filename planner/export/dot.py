@@ -21,7 +21,7 @@ _TABLE_WIDTH = 200
 
 def to_dot(view: GraphView) -> str:
     """Write `view` as a DOT document."""
-    import graphviz  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy
+    import graphviz  # type: ignore[import-untyped]
 
     theme = THEMES[view.options.theme]
     names = _names(view.nodes)

@@ -139,7 +139,7 @@ class LiteLLMModel:
         yield self._reply(litellm, said, started=started)
 
     def _arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:
-        import httpx  # noqa: PLC0415 - comes with litellm, and is as slow
+        import httpx
 
         sampling = request.sampling.given()
         arguments: dict[str, Any] = {
@@ -249,7 +249,7 @@ def load_litellm() -> ModuleType:
     """Import litellm, offline and quiet; what the user has set in the environment stays as it is."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
-    import litellm  # noqa: PLC0415 - takes seconds
+    import litellm
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
