@@ -41,12 +41,20 @@ def read_text(path: Path) -> str:
             raise UsageError(f"{path} has more than the {FILE_LIMIT:,} bytes that are allowed; split it")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not text in UTF-8 (byte {error.start:,} is 0x{data[error.start]:02x}); convert it to text first"
-        ) from None
+    text = decode(data, str(path))
     if not text.strip():
         raise UsageError(f"{path} is empty")
     return text
+
+
+def decode(data: bytes, source: str) -> str:
+    """Return `data` as text; a byte order mark is left out.
+
+    Raises:
+        UsageError: if it is no text in UTF-8; `source` and the first bad byte are named.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        bad = f"byte {error.start:,} is 0x{data[error.start]:02x}"
+        raise UsageError(f"{source} is not text in UTF-8 ({bad}); convert it first") from None

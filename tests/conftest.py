@@ -1,12 +1,38 @@
 """Fixtures that several test files share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ramify.planner.cli import main
+from ramify.planner.store import Store
 
+from .postgres import postgres
 from .ramify_command import Ramify, Said
+
+__all__ = ["postgres"]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each database in turn; the contract is the same."""
+    return str(request.param)
+
+
+@pytest.fixture
+def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Where an empty store of that kind is to be."""
+    if kind == "sqlite":
+        return str(tmp_path / "runs.db")
+    return str(request.getfixturevalue("postgres").empty_database())
+
+
+@pytest.fixture
+def store(place: str) -> Iterator[Store]:
+    """An open store, on each database."""
+    with Store.open(place) as store:
+        yield store
 
 
 @pytest.fixture

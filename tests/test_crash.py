@@ -13,7 +13,7 @@ from ramify.planner.testing import ScriptedModel
 
 from .crash import PROGRAM, ROOT, RUN_POINTS, CrashTest, crash, wide_goal
 from .made_up_goals import answer, solution_of
-from .postgres import PostgresServer, postgres  # noqa: F401 - `postgres` is asked for by name
+from .postgres import PostgresServer
 
 
 @pytest.mark.parametrize("point", RUN_POINTS)
@@ -30,13 +30,13 @@ def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
     assert sum(test.kills for test in tests) == 8
 
 
-def test_kills_lose_nothing_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+def test_kills_lose_nothing_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:
     tests = crash(postgres.empty_database(), tmp_path, kills=5, seed=11, goal=wide_goal(3, 4))
     assert sum(test.kills for test in tests) == 5
 
 
 def test_a_run_waits_for_a_postgresql_server_that_is_gone_and_ends_right(
-    postgres: PostgresServer,  # noqa: F811 - a fixture
+    postgres: PostgresServer,
 ) -> None:
     goal = wide_goal(4, 5)
     waits: list[str] = []

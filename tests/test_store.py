@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +34,6 @@ from ramify.planner.store.tables import META, RUNS, TASKS
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from .postgres import postgres  # noqa: F401 - a fixture, asked for by name
 from .store_samples import (
     HOSTILE_TEXTS,
     call,
@@ -50,24 +48,6 @@ from .store_samples import (
 )
 
 pytestmark = pytest.mark.usefixtures("place")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    if kind == "sqlite":
-        return str(tmp_path / "runs.db")
-    return str(request.getfixturevalue("postgres").empty_database())
-
-
-@pytest.fixture
-def store(place: str) -> Iterator[Store]:
-    with Store.open(place) as store:
-        yield store
 
 
 @pytest.fixture

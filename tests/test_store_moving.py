@@ -21,29 +21,10 @@ from ramify.tasks import Task, Usage
 from sqlalchemy import text
 
 from .made_up_goals import answer, solution_of
-from .postgres import postgres  # noqa: F401 - a fixture, asked for by name
 from .store_samples import HOSTILE_TEXTS, call, event, full_tree, new_run, small_tree, start_holder, values_of
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
 SETTINGS = {"agent": {"model": "m", "base_url": "http://ann:hunter2@example.org/v1"}, "jobs": 3}
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    if kind == "sqlite":
-        return str(tmp_path / "runs.db")
-    return str(request.getfixturevalue("postgres").empty_database())
-
-
-@pytest.fixture
-def store(place: str) -> Iterator[Store]:
-    with Store.open(place) as store:
-        yield store
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from ramify.planner.errors import LeaseError, PlannerError, StoreError
 from ramify.planner.store import CallMade, EventHappened, Holder, Store, WriterEvents
 
-from .postgres import PostgresServer, postgres, running_server  # noqa: F401 - `postgres` is asked for by name
+from .postgres import PostgresServer, running_server
 from .store_samples import call, event, new_run, small_tree, wait_until
 
 SECRET = "pa55word"  # noqa: S105 - made up
@@ -126,18 +126,18 @@ def test_password_is_never_shown(url: str, message: str) -> None:
     assert SECRET not in shown.replace("Store.open(url)", "")
 
 
-def test_open_store_does_not_show_its_password(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
+def test_open_store_does_not_show_its_password(postgres: PostgresServer) -> None:
     with Store.open(postgres.empty_database(password=SECRET)) as store:
         assert SECRET not in repr(store) + repr(store.place) + repr(vars(store)) + repr(vars(store._database))
         assert store.place.startswith("postgresql://ramify@/postgres")
 
 
-def test_missing_database_is_named_with_how_to_make_it(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
+def test_missing_database_is_named_with_how_to_make_it(postgres: PostgresServer) -> None:
     with pytest.raises(StoreError, match="there is no such database; make it with `createdb`"):
         Store.open(postgres.url("nowhere"))
 
 
-def test_unknown_user_is_told_what_to_check(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
+def test_unknown_user_is_told_what_to_check(postgres: PostgresServer) -> None:
     with pytest.raises(StoreError, match="the server does not let that user in"):
         Store.open(postgres.url("postgres", user="nobody-here"))
 
@@ -157,7 +157,7 @@ except StoreError as error:
     assert done.stdout.strip().endswith('install it with: pip install "ramify[postgres]"')
 
 
-def test_tables_of_others_in_the_database_are_left_alone(postgres: PostgresServer) -> None:  # noqa: F811 - a fixture
+def test_tables_of_others_in_the_database_are_left_alone(postgres: PostgresServer) -> None:
     url = postgres.empty_database()
     with Store.open(url) as store, store._database.changing() as connection:
         connection.exec_driver_sql(

@@ -2,6 +2,7 @@
 
 import sys
 
+from ramify.planner.attachments import decode
 from ramify.planner.errors import UsageError
 
 MOST_BYTES = 20_000_000
@@ -22,12 +23,7 @@ def read_goal(given: str | None) -> str:
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise UsageError(f"there are more than {MOST_BYTES:,} bytes on standard input; attach a file with -f instead")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"standard input is not text in UTF-8 (byte {error.start:,} is 0x{data[error.start]:02x}); convert it first"
-        ) from None
+    text = decode(data, "standard input")
     if not text.strip():
         raise UsageError("standard input is empty; write the goal to it, or give the goal as an argument")
     return text
