@@ -72,7 +72,7 @@ endif
 
 .venv/run: .venv/pinned .venv/files pyproject.toml
 ifneq ($(UV),)
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall-package ramify -C editable_mode=strict -e .
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall-package ramify -e .
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -C editable_mode=strict -e .
 endif
