@@ -19,18 +19,16 @@ from .errors import TaskError, TreeError
 from .fields import TaskFields, check_id, now
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
+from .text import results_text, tree_text
 from .tree import add_dependency, index_of, rename, walk, walk_up
 
 if TYPE_CHECKING:
     from .tree import TreeIndex
 
-INDENT = "  "
+
 _set = object.__setattr__
 _read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(title="Task")).validate_python
 """Fills a `Task` without asking whether its fields are a document, which its own validator has to do for each one."""
-
-DEEPEST_INDENT = 100
-"""Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
 
 
 class Task(TaskFields):
@@ -311,16 +309,11 @@ class Task(TaskFields):
 
         Below 100 levels the indent no longer grows and the level is written out.
         """
-        return "".join(
-            f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(task.content, margin)}\n"
-            for margin, task in _indented(self, indent)
-        )
+        return tree_text(self, indent, state=state)
 
     def get_result(self, indent: str = "") -> str:
         """Return the results of the tree as text, laid out as `to_string` does."""
-        return "".join(
-            f"{margin}Task {task.id} result: {_hung(task.result, margin)}\n" for margin, task in _indented(self, indent)
-        )
+        return results_text(self, indent)
 
     def get_depth(self) -> int:
         """Return the level in the tree; the root's is 1."""
@@ -404,25 +397,6 @@ def _not_deleted(top: Task) -> list[Task]:
         found.append(task)
         stack.extend(child for child in task._subtasks or () if child.state is not TaskState.DELETED)
     return found
-
-
-def _indented(top: Task, indent: str) -> "Iterator[tuple[str, Task]]":
-    stack = [(0, top)]
-    while stack:
-        level, task = stack.pop()
-        margin = (
-            indent + INDENT * level
-            if level <= DEEPEST_INDENT
-            else f"{indent}{INDENT * DEEPEST_INDENT}(level {level + 1}) "
-        )
-        yield margin, task
-        if task._subtasks:
-            stack.extend((level + 1, child) for child in reversed(task._subtasks))
-
-
-def _hung(text: str, margin: str) -> str:
-    """Return `text` with its further lines indented below its first."""
-    return text if "\n" not in text else text.replace("\n", f"\n{margin}{INDENT}")
 
 
 def _shortened(text: str, limit: int = 60) -> str:

@@ -101,6 +101,8 @@ def test_closing_cancels_what_runs_awaits_the_closers_and_the_next_use_starts_an
 
 INTERRUPTED = """
 import asyncio
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 from ramify.planner.loop import run_sync
 async def work():
     print("started", flush=True)
