@@ -4,7 +4,7 @@
 
 The goal is of `made_up_goals.py`; the model is scripted, answers after a few milliseconds, and appends a line to LOG
 when a call starts and another when its answer is handed over. A line is written by one system call, so a kill leaves
-whole lines.
+whole lines. `CRASH_PROGRAM_LATENCY_S` makes it slower, for tests that need a run that is still under way.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from ramify.planner.testing import ScriptedModel
 from .made_up_goals import answer
 
 JOBS = 6
-LATENCY_S = 0.008
+LATENCY_S = float(os.environ.get("CRASH_PROGRAM_LATENCY_S", "0.008"))
 
 
 class Log:

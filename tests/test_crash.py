@@ -1,5 +1,6 @@
 """The short form of the crash test, the lease between processes, and a cancel that survives a kill."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -56,11 +57,12 @@ def test_a_run_waits_for_a_postgresql_server_that_is_gone_and_ends_right(
 
 
 def started(tmp_path: Path, goal: str) -> "tuple[subprocess.Popen[str], str]":
-    """Start the program and return it, with the run's id, once it works."""
+    """Start the program, slow enough to outlast any test, and return it, with the run's id, once it works."""
     store, log = tmp_path / "runs.db", tmp_path / "log"
     process = subprocess.Popen(
-        [*PROGRAM, "start", str(store), str(log), goal], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+        [*PROGRAM, "start", str(store), str(log), goal], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"CRASH_PROGRAM_LATENCY_S": "1"},
+    )  # fmt: skip
     while not log.exists() or not log.read_text():
         time.sleep(0.01)
     with Store.open(store) as opened:
