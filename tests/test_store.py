@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -707,3 +707,15 @@ def test_store_without_a_version_is_refused(place: str, store: Store) -> None:
         Store.open(place)
     with store._database.changing() as connection:
         connection.execute(insert(META).values(id=1, schema_version=1))
+
+
+def test_a_run_is_read_whole(store: Store) -> None:
+    store.create_run(new_run(), full_tree())
+    with closing(store.write("run-1")) as writer:
+        writer.put(CallMade.of(call("a", user=HOSTILE_TEXTS[2])), EventHappened.of(event(1)))
+    read = store.read_run("run-1")
+    assert read.record == store.find_run("run-1")
+    assert values_of(read.root) == stored_tree(store, "run-1")
+    assert (list(read.calls), list(read.events)) == (store.calls("run-1"), store.events("run-1"))
+    with pytest.raises(RunError, match="run-1"):
+        store.read_run("run-2")

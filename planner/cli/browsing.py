@@ -21,9 +21,10 @@ def runs(
 ) -> int:
     """List the runs of the store, the newest first."""
     from ramify.planner.executor import open_store
+    from ramify.planner.run_data import record_data, status_of
 
     from .output import print_json, print_table, tell
-    from .records import record_data, started, status_of
+    from .records import started
 
     with open_store(given["store"], create=False) as store:
         found = store.runs(None if every else limit + 1)
@@ -52,9 +53,11 @@ def show(
     messages: Annotated[bool, typer.Option("--messages", help="What the model was asked and said.")] = False,
 ) -> int:
     """Show a run as a tree, or one of its tasks with its result."""
+    from ramify.planner.run_data import call_data, run_data
+
     from .finding import opened_run
     from .output import print_json, print_text
-    from .records import call_data, call_text, run_data, run_text, task_text
+    from .records import call_text, run_text, task_text
 
     if last and task_id is None:
         run_id, task_id = None, run_id  # the only word is a task's id then

@@ -87,10 +87,10 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
     Raises:
         UsageError: if it is not said which is meant.
     """
+    from ramify.planner.run_data import record_data
     from ramify.tasks.plans import load_plan
 
     from .finding import opened_run
-    from .records import record_data
 
     if source is not None and not last and (Path(source).suffix.lower() in _PLAN_SUFFIXES or Path(source).is_file()):
         return load_plan(source), {"made_by": None}

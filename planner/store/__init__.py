@@ -12,7 +12,7 @@ from .changes import (
 )
 from .holder import Holder
 from .place import DEFAULT_STORE
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StoredRun
 from .store import SERVER_WAIT_S, STALE_AFTER_S, Store
 from .writer import RunWriter, WriterEvents
 
@@ -33,6 +33,7 @@ __all__ = [
     "RunStatus",
     "RunWriter",
     "Store",
+    "StoredRun",
     "TaskAdded",
     "TaskChanged",
     "TaskEdited",

@@ -9,7 +9,7 @@ from ramify.tasks.task import Task
 from sqlalchemy import Connection, RowMapping, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field
-from .records import CallKey, CallRecord, EventRecord, RunRecord
+from .records import CallKey, CallRecord, EventRecord, RunRecord, StoredRun
 from .rows import TASK_COLUMNS, tree_of_rows
 from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
 from .texts import decode_text, join_texts, load_json, references_of
@@ -100,6 +100,23 @@ def list_events(connection: Connection, run_id: str, after: int) -> list[EventRe
         EventRecord(seq=row.seq, at=row.at, type=row.type, task_id=row.task_id, data=load_json(row.data))
         for row in connection.execute(query)
     ]
+
+
+def read_run(connection: Connection, run_id: str) -> StoredRun:
+    """Return all of a run; on a snapshot's connection, it is of one instant.
+
+    Raises:
+        RunError: if there is no such run.
+        StoreError: if its tree is damaged.
+    """
+    require_run(connection, run_id)
+    return StoredRun(
+        record=find_run(connection, run_id),
+        root=load_tree(connection, run_id),
+        notes=plan_notes(connection, run_id),
+        calls=tuple(list_calls(connection, run_id, None)),
+        events=tuple(list_events(connection, run_id, 0)),
+    )
 
 
 def require_run(connection: Connection, run_id: str) -> None:

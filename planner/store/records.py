@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ramify.tasks.config import NO_USAGE, Usage
+from ramify.tasks.task import Task
 
 from .holder import Holder
 
@@ -123,3 +124,22 @@ class EventRecord:
     type: str
     task_id: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """All that the store has of one run, as it stood at one instant.
+
+    Attributes:
+        record: the run.
+        root: its tree.
+        notes: how tasks are done, in the planner's words, by task id.
+        calls: its journal, in the order in which the calls were made.
+        events: what happened, in order.
+    """
+
+    record: RunRecord
+    root: Task
+    notes: Mapping[str, str]
+    calls: tuple[CallRecord, ...]
+    events: tuple[EventRecord, ...]

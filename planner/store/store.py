@@ -15,7 +15,7 @@ from ramify.tasks.task import Task
 
 from .holder import Holder
 from .place import DEFAULT_STORE, read_place
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StoredRun
 from .writer import RunWriter, WriterEvents
 
 if TYPE_CHECKING:
@@ -148,6 +148,19 @@ class Store:
 
         with self._database.reading() as connection:
             return load_tree(connection, run_id)
+
+    def read_run(self, run_id: str) -> StoredRun:
+        """Return all of a run as it stood at one instant, whichever process carries it on.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be read, or is damaged.
+        """
+        from .reading import read_run
+        from .streaming import snapshot
+
+        with snapshot(self._database) as connection:
+            return read_run(connection, run_id)
 
     def plan_notes(self, run_id: str) -> dict[str, str]:
         """Return how tasks of a run are done, by id, as `TaskPlanned` and `TaskAdded` noted it.

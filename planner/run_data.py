@@ -1,0 +1,71 @@
+"""Stored runs and their calls as JSON data: one shape for the commands' `--json`, for exports and for reports."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from ramify.tasks import Task
+from ramify.tasks.documents import tree_to_data
+
+from .store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus
+from .store.pruning import status_now
+
+
+def status_of(record: RunRecord) -> RunStatus:
+    """Return the status of a run; one whose process has ended without a word is interrupted."""
+    return status_now(record, stale_after_s=STALE_AFTER_S)
+
+
+def record_data(record: RunRecord) -> dict[str, Any]:
+    """Return a run without its tasks, as JSON data."""
+    return {
+        "run": record.id,
+        "status": status_of(record),
+        "goal": record.goal,
+        "model": record.model,
+        "made_by": record.made_by,
+        "error": record.error,
+        "created_at": iso_time(record.created_at),
+        "updated_at": iso_time(record.updated_at),
+        "finished_at": None if record.finished_at is None else iso_time(record.finished_at),
+        "usage": asdict(record.usage),
+    }
+
+
+def run_data(record: RunRecord, top: Task) -> dict[str, Any]:
+    """Return a run with the tasks from `top` down, as JSON data."""
+    return {**record_data(record), **tree_to_data(top, next_tasks=True)}
+
+
+def call_data(call: CallRecord) -> dict[str, Any]:
+    """Return a call as JSON data."""
+    return {
+        "task": call.key.task_id,
+        "purpose": call.key.purpose,
+        "attempt": call.key.attempt,
+        "sample": call.key.sample,
+        "step": call.key.step,
+        "model": call.model,
+        "prompt_version": call.prompt_version,
+        "prompt_sha256": call.prompt_sha256,
+        "started_at": iso_time(call.started_at),
+        "latency_s": call.latency_s,
+        "request": dict(call.request),
+        "reply": dict(call.reply),
+    }
+
+
+def event_data(event: EventRecord) -> dict[str, Any]:
+    """Return an event as JSON data."""
+    return {
+        "seq": event.seq,
+        "at": iso_time(event.at),
+        "type": event.type,
+        "task": event.task_id,
+        "data": dict(event.data),
+    }
+
+
+def iso_time(seconds: float) -> str:
+    """Return a time, in seconds since 1970, as ISO 8601 writes it, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
