@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from .manager import TaskManager
     from .plan_nodes import PlanFinding
-    from .plans import lint_plan, load_plan, read_plan, write_plan
+    from .plans import lint_plan, lint_plan_text, load_plan, read_plan, write_plan
     from .schedule import Scheduler
     from .states import TaskState
     from .task import Task
@@ -51,6 +51,7 @@ else:
             "TruncatedReplyError": "errors",
             "Usage": "config",
             "lint_plan": "plans",
+            "lint_plan_text": "plans",
             "load_plan": "plans",
             "read_plan": "plans",
             "write_plan": "plans",
@@ -77,6 +78,7 @@ __all__ = [
     "TruncatedReplyError",
     "Usage",
     "lint_plan",
+    "lint_plan_text",
     "load_plan",
     "parse_response",
     "read_plan",

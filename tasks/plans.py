@@ -107,7 +107,19 @@ def read_plan(text: str, *, source: str, form: Form | None = None) -> Task:
     return task
 
 
-def lint_plan(text: str, *, source: str = "plan", form: Form | None = None) -> list[PlanFinding]:
+def lint_plan(path: Path | str) -> list[PlanFinding]:
+    """Return everything that is wrong with a plan file, in the order of its places; nothing if it can be run.
+
+    A file that is not there, cannot be read, or is not in its form at all makes a single finding.
+    """
+    try:
+        text = plan_text(path)
+    except DocumentError as error:
+        return [_finding_of(error, str(path))]
+    return lint_plan_text(text, source=str(path))
+
+
+def lint_plan_text(text: str, *, source: str = "plan", form: Form | None = None) -> list[PlanFinding]:
     """Return everything that is wrong with a plan, in the order of its places; nothing if it can be run.
 
     Text that is not in its form at all makes a single finding, as nothing behind it can be understood.
@@ -163,8 +175,7 @@ def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, li
         if root.entries is not None and "format" in root.entries:
             return (None, findings) if findings else (tree_from_data(root.value, source=source), [])
     except DocumentError as error:
-        place = ":".join(str(part) for part in (source, error.line, error.column) if part is not None)
-        return None, [PlanFinding(error.line or 1, error.column or 1, str(error).removeprefix(f"{place}: "))]
+        return None, [_finding_of(error, source)]
     except UnicodeEncodeError as error:
         line_start = text.rfind("\n", 0, error.start) + 1
         line, column = text.count("\n", 0, error.start) + 1, error.start - line_start + 1
@@ -173,6 +184,11 @@ def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, li
     task, invalid = _grow(rows)
     findings = sorted([*findings, *wrong, *invalid], key=lambda finding: finding[:2])
     return (None, findings) if findings else (task, [])
+
+
+def _finding_of(error: DocumentError, source: str) -> PlanFinding:
+    place = ":".join(str(part) for part in (source, error.line, error.column) if part is not None)
+    return PlanFinding(error.line or 1, error.column or 1, str(error).removeprefix(f"{place}: "))
 
 
 def _grow(rows: list[PlanRow]) -> tuple[Task | None, list[PlanFinding]]:

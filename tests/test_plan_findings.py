@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from ramify.tasks import DocumentError
-from ramify.tasks.plans import lint_plan, read_plan
+from ramify.tasks.plans import lint_plan_text, read_plan
 
 
 def found(text: str, **how: Any) -> list[str]:
-    return [f"{line}:{column}: {message}" for line, column, message in lint_plan(dedent(text), **how)]
+    return [f"{line}:{column}: {message}" for line, column, message in lint_plan_text(dedent(text), **how)]
 
 
 FINDINGS: list[tuple[str, list[str]]] = [

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 from ramify.tasks import CycleError, DocumentError, Material, Task, TaskConfig, TaskState
-from ramify.tasks.plans import Form, lint_plan, load_plan, read_plan, write_plan
+from ramify.tasks.plans import Form, lint_plan_text, load_plan, read_plan, write_plan
 
 FORMS: tuple[Form, ...] = get_args(Form)
 
@@ -272,4 +272,4 @@ def test_a_files_ending_says_its_form(tmp_path: Path, name: str, text: str, end:
 
 
 def test_a_plan_without_mistakes_has_no_findings() -> None:
-    assert lint_plan(YAML) == lint_plan(JSON, form="json") == lint_plan(MARKDOWN, source="plan.md") == []
+    assert lint_plan_text(YAML) == lint_plan_text(JSON, form="json") == lint_plan_text(MARKDOWN, source="plan.md") == []

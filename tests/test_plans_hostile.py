@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ramify.tasks import DocumentError, Task
 from ramify.tasks.plan_nodes import MAX_ALIASED
-from ramify.tasks.plans import Form, lint_plan, read_plan, write_plan
+from ramify.tasks.plans import Form, lint_plan_text, read_plan, write_plan
 
 FORMS: tuple[Form, ...] = get_args(Form)
 DEEP = 100_000
@@ -50,7 +50,7 @@ def test_deep_nesting_is_refused_and_does_no_harm(form: Form, text: str) -> None
 
 def test_values_that_a_task_cannot_hold_are_a_finding() -> None:
     text = "goal: g\nmetadata: {a: " + "[" * 400 + "]" * 400 + "}"
-    assert [(line, "recursion" in message.lower()) for line, _, message in lint_plan(text)] == [(2, True)]
+    assert [(line, "recursion" in message.lower()) for line, _, message in lint_plan_text(text)] == [(2, True)]
 
 
 def test_a_deep_outline_is_a_deep_tree() -> None:
@@ -142,7 +142,7 @@ def test_half_a_surrogate_pair_is_not_written(form: Form, field: str) -> None:
 
 def test_a_list_of_findings_in_a_message_has_an_end() -> None:
     text = "goal: g\ntasks:\n" + "".join(f"  - {{task: a, needs: [x{n}]}}\n" for n in range(5000))
-    assert len(lint_plan(text)) == 5000
+    assert len(lint_plan_text(text)) == 5000
     with pytest.raises(DocumentError, match="4950 more findings") as caught:
         read_plan(text, source="p")
     assert len(str(caught.value).splitlines()) == 51
@@ -150,7 +150,7 @@ def test_a_list_of_findings_in_a_message_has_an_end() -> None:
 
 def test_words_of_a_file_do_not_flood_a_message() -> None:
     text = f'goal: g\n{"k" * 900}: 1\n"\\e[2J": 1\ntasks: [{{task: a, needs: [{"n" * 100_000}, "\\e[2J"]}}]'
-    messages = [message for _, _, message in lint_plan(text)]
+    messages = [message for _, _, message in lint_plan_text(text)]
     assert len(messages) == 4
     assert all(len(message) < 200 and message.isprintable() for message in messages)
 
@@ -159,14 +159,14 @@ def test_a_long_cycle_is_shown_in_short() -> None:
     text = "goal: g\ntasks:\n" + "".join(
         f"  - {{id: t{n}, task: a, needs: [t{(n + 1) % 3000}]}}\n" for n in range(3000)
     )
-    (finding,) = lint_plan(text)
+    (finding,) = lint_plan_text(text)
     assert finding.message.startswith("3000 tasks wait for each other: t0 -> t1 -> ")
     assert len(finding.message) < 250
 
 
 def test_many_cycles_take_no_longer_than_ten() -> None:
     text = "goal: g\ntasks:\n" + "".join(f"  - {{id: t{n}, task: a, needs: [t{n ^ 1}]}}\n" for n in range(4000))
-    assert len(lint_plan(text)) == 10
+    assert len(lint_plan_text(text)) == 10
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_many_cycles_take_no_longer_than_ten() -> None:
     ids=short,
 )
 def test_no_text_makes_a_reader_slow(form: Form, text: str) -> None:
-    assert seconds(lambda: lint_plan(text, form=form)) < 10
+    assert seconds(lambda: lint_plan_text(text, form=form)) < 10
 
 
 PIECES = st.sampled_from(
@@ -267,7 +267,7 @@ PIECES = st.sampled_from(
 @given(text=st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join)), head=st.booleans())
 def test_any_text_is_a_plan_or_has_findings(form: Form, text: str, head: bool) -> None:  # noqa: FBT001 - hypothesis
     start = {"yaml": "goal: g\n", "json": '{"goal": "g", ', "markdown": "# g\n"}[form] if head else ""
-    findings = lint_plan(start + text, source="plan", form=form)
+    findings = lint_plan_text(start + text, source="plan", form=form)
     lines = len((start + text).splitlines()) + 1
     assert all(1 <= line <= lines and column >= 1 and message for line, column, message in findings)
     if not findings:
@@ -293,7 +293,7 @@ ROWS = st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES).map(lambda row: {
 def test_any_json_is_a_plan_or_has_findings(tasks: object) -> None:
     for data in ({"format": 1, "tasks": tasks}, {"goal": "g", "tasks": tasks}):
         text = json.dumps(data)
-        if not lint_plan(text, form="json"):
+        if not lint_plan_text(text, form="json"):
             assert read_plan(text, source="plan", form="json").content
 
 

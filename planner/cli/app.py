@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import browsing, drawing, looking, prompting, solving, storing
+from . import browsing, drawing, linting, looking, prompting, solving, storing
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -47,7 +47,7 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, browsing, drawing, looking):
+    for module in (solving, linting, browsing, drawing, looking):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")

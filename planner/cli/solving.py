@@ -38,6 +38,7 @@ def decompose(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the plan goes: .yaml, .json or .md.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> int:
     """Plan a goal, and print the plan or write it to a file; `ramify run FILE` runs it, edited or not."""
     from ramify.planner.api import prepare
@@ -49,6 +50,8 @@ def decompose(
     from .goals import read_goal
     from .output import print_text, tell
 
+    if output is not None and not force:
+        _refuse_to_replace(output)
     executor, root = prepare(read_goal(goal), files=files or (), **_settings(given))
     run = executor.new_run(root, plan_only=True)
     code = carry(run, given)
@@ -130,6 +133,14 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
         print_text(run.task.result)
     tell_ending(run, code, given["store"])
     return code
+
+
+def _refuse_to_replace(output: Path) -> None:
+    """Refuse to write over a file, before anything is paid for."""
+    from ramify.planner.errors import UsageError
+
+    if output.exists():
+        raise UsageError(f"{output} is there already; choose another name, or write over it with --force")
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
