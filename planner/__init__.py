@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .agent import Agent, Asking
     from .api import asolve, decompose, solve
     from .budget import RunLimits
+    from .event_lines import EventFile
     from .executor import Executor
     from .handle import Run
     from .models.protocol import Sampling
@@ -25,6 +26,7 @@ else:
         {
             "Agent": "agent",
             "Asking": "agent",
+            "EventFile": "event_lines",
             "Executor": "executor",
             "PlanLimits": "plan",
             "Planner": "plan",
@@ -41,6 +43,7 @@ else:
 __all__ = [
     "Agent",
     "Asking",
+    "EventFile",
     "Executor",
     "PlanLimits",
     "Planner",

@@ -31,6 +31,21 @@ def test_the_answer_alone_is_on_standard_output(ramify: Ramify) -> None:
     assert "5 tasks, 8 calls, 0 tokens, $0.0000" in said.last_line
 
 
+def test_events_are_added_to_a_file_by_solve_and_by_resume(ramify: Ramify, home: Path) -> None:
+    ramify("solve", *RULES, "-q", "--max-calls", "2", "--events", "events.jsonl", "(1+2)*(3+4)")
+    assert ramify("resume", "--last", "-q", "--max-calls", "50", "--events", "events.jsonl").code == 0
+    events = [json.loads(line) for line in (home / "events.jsonl").read_text().splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert [event["data"]["status"] for event in events if event["type"] == "run_finished"] == ["stopped", "done"]
+
+
+def test_events_that_cannot_be_written_are_refused_before_a_run_is_made(ramify: Ramify, home: Path) -> None:
+    said = ramify("solve", *RULES, "--events", "nowhere/events.jsonl", "1+1")
+    assert (said.code, said.out) == (2, "")
+    assert "nowhere/events.jsonl cannot be written" in said.err
+    assert not (home / ".ramify").exists()
+
+
 def test_quiet_leaves_nothing_but_the_answer(ramify: Ramify) -> None:
     said = ramify("solve", *RULES, "--quiet", "1+1")
     assert (said.code, said.out, said.err) == (0, "2\n", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Agent, Executor, PlanLimits
+from ramify.planner import Agent, EventFile, Executor, PlanLimits
 from ramify.planner.events import Event, EventType
 from ramify.planner.progress import open_display
 from ramify.planner.progress.displays import fitting_kind
@@ -235,6 +235,26 @@ def test_json_lines_hold_every_event(tmp_path: Path) -> None:
     numbered = [each for each in events if "seq" in each]
     assert [each["seq"] for each in numbered] == list(range(1, len(numbered) + 1))
     assert [numbered[0]["type"], numbered[-1]["type"]] == ["run_started", "run_finished"]
+
+
+def test_a_file_of_events_holds_what_the_json_display_shows_and_is_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text("first\n")
+    run = Executor(Agent("rules"), store=tmp_path / "runs.db").new_run(Task(content="1+1", id="0"))
+    stream = io.StringIO()
+    with EventFile(path, run.id) as file, open_display(run, "json", stream=stream):
+        run.on(file.take)
+        run.start().wait()
+    assert file.error is None
+    assert path.read_text() == f"first\n{stream.getvalue()}"
+
+
+def test_a_file_of_events_that_is_full_does_not_hold_a_run_up(tmp_path: Path) -> None:
+    run = Executor(Agent("rules"), store=tmp_path / "runs.db").new_run(Task(content="1+1", id="0"))
+    with EventFile("/dev/full", run.id) as file:
+        run.on(file.take)
+        assert run.start().wait().result == "2"
+    assert file.error is not None
 
 
 def test_the_tree_is_left_standing_when_the_run_is_over(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
+from ramify.planner.event_lines import EventFile
 from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
 from ramify.planner.loop import background_loop
@@ -30,7 +32,7 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
 
     Args:
         run: a run that has not been started.
-        given: the options `store`, `display` and `quiet`.
+        given: the options `store`, `display`, `events` and `quiet`.
 
     Raises:
         LeaseError: if another process holds the run.
@@ -40,7 +42,7 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
         kind = "none"
     started = time.monotonic()
     try:
-        with open_display(run, kind) as display, _signals_stop(run, display):
+        with _events_written(run, given["events"]), open_display(run, kind) as display, _signals_stop(run, display):
             run.start().wait()
     except LeaseError:
         raise
@@ -89,6 +91,22 @@ def _summary(run: Run, seconds: float) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def _events_written(run: Run, path: Path | None) -> Iterator[None]:
+    """Have every event of `run` written to the file at `path`, if there is to be one."""
+    if path is None:
+        yield
+        return
+    with EventFile(path, run.id) as file:
+        forget = run.on(file.take)
+        try:
+            yield
+        finally:
+            forget()
+    if file.error is not None:
+        tell(f"events are missing in {path} ({file.error.strerror or file.error}); the store has them all")
 
 
 @contextmanager

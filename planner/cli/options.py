@@ -10,6 +10,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+
+def _in_a_folder(path: Path | None) -> Path | None:
+    """Refuse a file that cannot be made, before anything is done."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"{path} cannot be written; give a file in a folder that is there")
+    return path
+
+
 OPTIONS: dict[str, Any] = {
     "model": Annotated[
         str | None, typer.Option("--model", "-m", metavar="NAME", help="The model; `ramify models` lists some.")
@@ -58,6 +66,10 @@ OPTIONS: dict[str, Any] = {
         Literal["tree", "plain", "json", "none"] | None,
         typer.Option(help="How progress is shown on standard error."),
     ],
+    "events": Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=_in_a_folder, help="Add every event to a file, as a line of JSON."),
+    ],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")],
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
 }
@@ -66,7 +78,7 @@ _DEFAULTS = {"quiet": False, "as_json": False}
 ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
 PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
-SHOWN = ("display", "quiet")
+SHOWN = ("display", "events", "quiet")
 REUSING = ("record", "cache")
 
 Command = Callable[..., int]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
-_NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "record"})
+_NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record"})
 
 
 @takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")

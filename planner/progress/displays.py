@@ -1,12 +1,12 @@
 """Which display a run gets, and its whole life: opened before the run starts, closed whatever happens."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal, Protocol, TextIO
 
+from ramify.planner.event_lines import event_line, notice_line
 from ramify.planner.events import Event
 from ramify.planner.handle import Run
 
@@ -15,9 +15,6 @@ from .live import LiveTree
 from .plain import PlainLines
 
 DisplayKind = Literal["tree", "plain", "json", "none"]
-
-EVENTS_VERSION = 1
-"""The version of the JSON lines; it grows when a reader of today could not read them."""
 
 
 class Display(Protocol):
@@ -71,10 +68,10 @@ class _JsonLines(_Lines):
         self._run_id = run_id
 
     def take(self, event: Event) -> None:
-        self._write(json.dumps(event_data(event, run_id=self._run_id), ensure_ascii=False))
+        self._write(event_line(event, run_id=self._run_id))
 
     def notice(self, words: str) -> None:
-        self._write(json.dumps({"version": EVENTS_VERSION, "run": self._run_id, "notice": words}))
+        self._write(notice_line(words, run_id=self._run_id))
 
 
 class _Nothing(_Lines):
@@ -83,19 +80,6 @@ class _Nothing(_Lines):
 
     def notice(self, words: str) -> None:
         pass
-
-
-def event_data(event: Event, *, run_id: str) -> dict[str, object]:
-    """Return an event as JSON data."""
-    return {
-        "version": EVENTS_VERSION,
-        "run": run_id,
-        "seq": event.seq,
-        "at": round(event.at, 6),
-        "type": str(event.type),
-        "task": event.task_id,
-        "data": dict(event.data),
-    }
 
 
 def fitting_kind(stream: TextIO, *, made_by: str) -> DisplayKind:
