@@ -1,36 +1,42 @@
 """What happens in a run, as events: typed, numbered, published on a bus that belongs to the run alone.
 
-An event that tells of a result is published after the result is on disk.
+An event that tells of a result is published after the result is on disk. What the data of each type holds is in
+`event_forms`.
 """
 
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from enum import StrEnum
+from threading import get_ident
 
+from .errors import UsageError
 from .store.records import EventRecord
 
 _log = logging.getLogger("ramify.events")
 
 
 class EventType(StrEnum):
-    """The kinds of events, with what `data` holds."""
+    """The types of events."""
 
-    RUN_STARTED = "run_started"  # resumed: bool
-    PLAN_ATTACHED = "plan_attached"  # subtasks: list of ids
-    PLAN_ATOMIC = "plan_atomic"  # why: str
-    PLANNED = "planned"  # tasks: int; the plan is complete
-    TASK_STARTED = "task_started"  # attempt: int, doing: "execute" or "compose"
-    TASK_PROGRESS = "task_progress"  # fraction: float or None, doing: str
-    TASK_RETRYING = "task_retrying"  # attempt: int, error: str, delay_s: float
+    RUN_STARTED = "run_started"
+    PLAN_ATTACHED = "plan_attached"
+    PLAN_ATOMIC = "plan_atomic"
+    PLANNED = "planned"
+    TASK_STARTED = "task_started"
+    TASK_PROGRESS = "task_progress"
+    TASK_RETRYING = "task_retrying"
     TASK_DONE = "task_done"
-    TASK_FAILED = "task_failed"  # error: str
-    TASK_RELEASED = "task_released"  # why: str
-    CALL_DONE = "call_done"  # purpose: str, recorded: bool, latency_s: float, tokens: int, cost_usd: float or None;
-    # taken_from: str, if the reply was taken from another run or a recording: it costs nothing here
-    RUN_WAITING = "run_waiting"  # why: str, delay_s: float
-    RUN_STOPPING = "run_stopping"  # why: str
-    WARNING = "warning"  # message: str
-    RUN_FINISHED = "run_finished"  # status: str
+    TASK_FAILED = "task_failed"
+    TASK_RELEASED = "task_released"
+    CALL_DONE = "call_done"
+    EMITTED = "emitted"
+    ALERT = "alert"
+    RUN_WAITING = "run_waiting"
+    RUN_STOPPING = "run_stopping"
+    WARNING = "warning"
+    RUN_FINISHED = "run_finished"
 
 
 Event = EventRecord
@@ -38,30 +44,86 @@ Event = EventRecord
 
 Subscriber = Callable[[Event], None]
 
+Wanted = Callable[[Event], bool]
+"""Says of an event whether a subscriber wants it."""
+
 
 class EventBus:
-    """Hands the events of one run to whoever subscribed, in order."""
+    """Hands the events of one run to whoever subscribed, in order.
+
+    Attributes:
+        first_seq: the number of the first event that was published; None before that.
+        last_seq: the number of the last one; 0 before the first.
+        is_closed: whether no more will come.
+        thread_id: the thread that publishes; None before the first event.
+    """
 
     def __init__(self) -> None:
-        self._subscribers: dict[int, tuple[frozenset[EventType], Subscriber]] = {}
+        self.first_seq: int | None = None
+        self.last_seq = 0
+        self.is_closed = False
+        self.thread_id: int | None = None
+        self._subscribers: dict[int, tuple[frozenset[EventType], Wanted | None, Subscriber]] = {}
+        self._closers: list[Callable[[], None]] = []
         self._next = 0
 
-    def subscribe(self, subscriber: Subscriber, *types: EventType | str) -> Callable[[], None]:
-        """Have `subscriber` called with every event, or with those of `types`; return what ends it.
+    def subscribe(
+        self, subscriber: Subscriber, *types: EventType | str, where: Wanted | None = None
+    ) -> Callable[[], None]:
+        """Have `subscriber` called with every event, or with those of `types` that are `where`; return what ends it.
 
-        It is called on the loop of the run and should be quick; what it raises is logged and goes no further.
+        It is called on the loop of the run and should be quick; what it or `where` raises is logged and goes no
+        further.
+
+        Raises:
+            UsageError: if a type is none, or the subscriber is async, so that nobody would await it.
         """
+        if inspect.iscoroutinefunction(subscriber):
+            raise UsageError("a subscriber is a plain function; `async for event in run.events()` is for async code")
         key = self._next
         self._next += 1
-        self._subscribers[key] = frozenset(EventType(each) for each in types), subscriber
+        self._subscribers[key] = event_types(types), where, subscriber
         return lambda: self._subscribers.pop(key, None) and None
 
     def publish(self, event: Event) -> None:
         """Hand `event` to the subscribers."""
-        for types, subscriber in tuple(self._subscribers.values()):
+        if self.first_seq is None:
+            self.first_seq, self.thread_id = event.seq, get_ident()
+        self.last_seq = event.seq
+        for types, where, subscriber in tuple(self._subscribers.values()):
             if types and event.type not in types:
                 continue
             try:
-                subscriber(event)
+                if where is None or where(event):
+                    subscriber(event)
             except Exception:  # noqa: BLE001 - the boundary of somebody else's code; a failure there is logged
                 _log.exception("a subscriber failed on event %s (%s)", event.seq, event.type)
+
+    def close(self) -> None:
+        """Say that no more events come."""
+        self.is_closed = True
+        closers, self._closers = self._closers, []
+        for closer in closers:
+            closer()
+
+    def at_close(self, closer: Callable[[], None]) -> None:
+        """Have `closer` called when no more events come; at once, if that is so already."""
+        if self.is_closed:
+            closer()
+        else:
+            self._closers.append(closer)
+
+
+def event_types(names: Collection[EventType | str]) -> frozenset[EventType]:
+    """Return the types of events that `names` name.
+
+    Raises:
+        UsageError: if a name is none; the message says which come near.
+    """
+    known = [str(each) for each in EventType]
+    for name in names:
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"there are no events of type {str(name)!r}; {hint}")
+    return frozenset(map(EventType, names))

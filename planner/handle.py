@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -12,8 +13,9 @@ from ramify.tasks.documents import tree_to_data
 from ramify.tasks.states import FINISHED
 
 from .budget import total_usage
-from .errors import ExportError, LeaseError, RunError, StoreError
-from .events import EventType, Subscriber
+from .errors import ExportError, LeaseError, PlannerError, RunError, StoreError
+from .event_stream import EventStream
+from .events import Event, EventType, Subscriber, Wanted, event_types
 from .loop import background_loop, run_sync
 from .recording import Recording
 from .run import Ending
@@ -158,9 +160,36 @@ class Run:
         """Where it is stored, as it can be shown: without a password."""
         return str(self._session.store.place)
 
-    def on(self, subscriber: Subscriber, *types: EventType | str) -> Callable[[], None]:
-        """Have `subscriber` called with the run's events, or those of `types`; return what ends it."""
-        return self._session.bus.subscribe(subscriber, *types)
+    def on(self, subscriber: Subscriber, *types: EventType | str, where: Wanted | None = None) -> Callable[[], None]:
+        """Have `subscriber` called with the run's events, or those of `types` that are `where`; return what ends it.
+
+        Raises:
+            UsageError: if a type is none, or the subscriber is async.
+        """
+        return self._session.bus.subscribe(subscriber, *types, where=where)
+
+    def on_alert(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Have `subscriber` called with the alerts that workers raise; return what ends it."""
+        return self.on(subscriber, EventType.ALERT)
+
+    def events(self, *types: EventType | str, where: Wanted | None = None, after: int | None = None) -> EventStream:
+        """Return the events as they happen, for `for` or `async for`: from the run's start to its end, none lost.
+
+        Args:
+            types: which types are wanted; all unless given.
+            where: says of an event whether it is wanted.
+            after: the number after which to begin; 0 is what other processes have carried on too. Unless given, it
+                begins with what this process does.
+
+        Raises:
+            UsageError: if a type is none.
+        """
+        known = event_types(types)
+
+        def wanted(event: Event) -> bool:
+            return (not known or event.type in known) and (where is None or where(event))
+
+        return EventStream(self._session.bus, self._stored_events, wanted=wanted, after=after)
 
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
@@ -177,6 +206,7 @@ class Run:
                 await self._write_recording()
             finally:
                 self._session.store.close()
+                self._session.bus.close()
         return self
 
     def start(self) -> Self:
@@ -248,6 +278,12 @@ class Run:
         else:
             save(self._view(), path)
         return path
+
+    def _stored_events(self, after: int, limit: int) -> list[Event]:
+        with suppress(PlannerError):  # what cannot be written any more is not in the store either
+            self._session.flush()
+        with self._session.store.open_again() as store:
+            return store.events(self.id, after, limit=limit)
 
     def _picture(self, form: "Format") -> str:
         from .export import render

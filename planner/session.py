@@ -100,6 +100,15 @@ class Session:
         if self._planning is not None and cancel:
             self._planning.cancel()
 
+    def flush(self) -> None:
+        """Return when all that has happened so far is on disk; not for the thread that carries the run on.
+
+        Raises:
+            StoreError: if it could not be written, or the run has ended.
+            LeaseError: if another process has taken the run over.
+        """
+        self._recorder.writer.flush()
+
     async def _body(self, *, resumed: bool) -> Ending:
         recorder = self._recorder
         recorder.put(EventType.RUN_STARTED, None, RunChanged.of(status="running", error=None), resumed=resumed)

@@ -99,6 +99,8 @@ class Ledger:
             self._spend(event)
         elif event.type == EventType.WARNING:
             self.notice = str(event.data["message"])
+        elif event.type == EventType.ALERT:
+            self.notice = f"{event.data['level']} alert of task {task.id}: {event.data['message']}"
 
     def _end(self, task: Task, event: Event) -> None:
         self.running.pop(task, None)

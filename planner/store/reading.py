@@ -88,14 +88,14 @@ def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list
     return [call_of(row, join_texts(request, texts)) for row, request in found]
 
 
-def list_events(connection: Connection, run_id: str, after: int) -> list[EventRecord]:
-    """Return the events of a run whose number is above `after`, in order.
+def list_events(connection: Connection, run_id: str, after: int, limit: int | None = None) -> list[EventRecord]:
+    """Return the events of a run whose number is above `after`, in order; no more than `limit`.
 
     Raises:
         RunError: if there is no such run.
     """
     require_run(connection, run_id)
-    query = select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > after).order_by(EVENTS.c.seq)
+    query = select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > after).order_by(EVENTS.c.seq).limit(limit)
     return [
         EventRecord(seq=row.seq, at=row.at, type=row.type, task_id=row.task_id, data=load_json(row.data))
         for row in connection.execute(query)

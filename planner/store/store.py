@@ -70,6 +70,13 @@ class Store:
             raise
         return cls(database)
 
+    def open_again(self) -> Self:
+        """Open the same store once more, for reading; what is returned is closed on its own."""
+        from .database import Database
+
+        place = self._database.place
+        return type(self)(Database.open(place, synchronous="FULL", create=False, lock_wait_s=LOCK_WAIT_S))
+
     def __enter__(self) -> Self:
         return self
 
@@ -200,8 +207,8 @@ class Store:
             require_run(connection, run_id)
             yield from stream_records(connection, run_id)
 
-    def events(self, run_id: str, after: int = 0) -> list[EventRecord]:
-        """Return the events of a run whose number is above `after`, in order.
+    def events(self, run_id: str, after: int = 0, *, limit: int | None = None) -> list[EventRecord]:
+        """Return the events of a run whose number is above `after`, in order; no more than `limit`.
 
         Raises:
             RunError: if there is no such run.
@@ -210,7 +217,7 @@ class Store:
         from .reading import list_events
 
         with self._database.reading() as connection:
-            return list_events(connection, run_id, after)
+            return list_events(connection, run_id, after, limit)
 
     def request_cancel(self, run_id: str) -> None:
         """Have the process that holds a run stop it, within two seconds; the wish survives its end.

@@ -1,0 +1,60 @@
+"""What events tell: for each type, what it means and what its data holds; `docs/events.md` shows this table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, UnionType
+
+from .events import EventType
+
+DataForm = Mapping[str, type | UnionType]
+
+
+@dataclass(frozen=True, slots=True)
+class EventForm:
+    """The form of one type of events.
+
+    Attributes:
+        means: what has happened, for people to read.
+        data: what is always in the data, and of which type.
+        sometimes: what may be there besides.
+    """
+
+    means: str
+    data: DataForm
+    sometimes: DataForm
+
+
+def _form(means: str, /, sometimes: DataForm | None = None, **data: type | UnionType) -> EventForm:
+    return EventForm(means, MappingProxyType(data), MappingProxyType(dict(sometimes or {})))
+
+
+EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
+    {
+        EventType.RUN_STARTED: _form("a process has begun to carry the run on", resumed=bool),
+        EventType.PLAN_ATTACHED: _form("a task has been split; its subtasks are there", subtasks=list),
+        EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
+        EventType.PLANNED: _form("the plan is complete", tasks=int),
+        EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
+        EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
+        EventType.TASK_RETRYING: _form("an attempt has failed; another follows", attempt=int, error=str, delay_s=float),
+        EventType.TASK_DONE: _form("a task has its result, and it is on disk"),
+        EventType.TASK_FAILED: _form("a task has failed", error=str),
+        EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),
+        EventType.CALL_DONE: _form(
+            "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was",
+            {"taken_from": str},
+            purpose=str,
+            recorded=bool,
+            latency_s=float,
+            tokens=int,
+            cost_usd=float | None,
+        ),
+        EventType.EMITTED: _form("a worker tells something of its own", name=str, data=dict),
+        EventType.ALERT: _form("a worker calls for attention", message=str, level=str, data=dict),
+        EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
+        EventType.RUN_STOPPING: _form("nothing new is started", why=str),
+        EventType.WARNING: _form("something is not as it should be, and the run goes on", message=str),
+        EventType.RUN_FINISHED: _form("the run has ended in this process", status=str),
+    }
+)
+"""The form of each type of events. Numbers that may be fractions are `float`, and a whole one is as good."""
