@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -20,8 +21,14 @@ from ramify.planner.store import (
     EventHappened,
     EventRecord,
     Holder,
+    MemoryCleared,
+    MemorySet,
     RunChanged,
     RunWriter,
+    StepKey,
+    StepRecord,
+    StepsForgotten,
+    StepTaken,
     Store,
     TaskAdded,
     TaskChanged,
@@ -30,7 +37,7 @@ from ramify.planner.store import (
     WriterEvents,
 )
 from ramify.planner.store.migrations import Migration, prepare
-from ramify.planner.store.tables import META, RUNS, TASKS
+from ramify.planner.store.tables import MEMORY, META, METADATA, RUNS, STEPS, TASKS
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
@@ -648,7 +655,7 @@ def test_missing_store_is_not_made_unless_asked(place: str) -> None:
 def test_store_of_a_newer_ramify_is_refused(place: str, store: Store, run: str) -> None:
     with store._database.changing() as connection:
         connection.execute(update(META).values(schema_version=7))
-    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 1\); upgrade"):
+    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 2\); upgrade"):
         Store.open(place)
     assert store.find_run(run)
 
@@ -669,12 +676,43 @@ def test_migration_brings_the_schema_up_and_keeps_what_is_stored(store: Store, r
             return connection.execute(select(META.c.schema_version)).scalar_one(), width
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(store._database, create=False, steps=[Migration(2, fail)])
-    assert version_and_columns() == (1, len(RUNS.c))
-    prepare(store._database, create=False, steps=[Migration(2, add_colour)])
-    prepare(store._database, create=False, steps=[Migration(2, add_colour)])
-    assert version_and_columns() == (2, len(RUNS.c) + 1)
+        prepare(store._database, create=False, steps=[Migration(3, fail)])
+    assert version_and_columns() == (2, len(RUNS.c))
+    prepare(store._database, create=False, steps=[Migration(3, add_colour)])
+    prepare(store._database, create=False, steps=[Migration(3, add_colour)])
+    assert version_and_columns() == (3, len(RUNS.c) + 1)
     assert store.find_run(run).id == run
+
+
+def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: Store, run: str) -> None:
+    with store._database.changing() as connection:
+        METADATA.drop_all(connection, tables=[STEPS, MEMORY])
+        connection.execute(update(META).values(schema_version=1))
+    with Store.open(place) as again:
+        assert again.find_run(run).id == run
+        assert (again.steps(run), again.memory(run), again.check()) == ([], {}, [])
+        with again._database.reading() as connection:
+            assert connection.execute(select(META.c.schema_version)).scalar_one() == 2
+
+
+def test_steps_and_memory_are_kept_replaced_and_forgotten(store: Store, run: str) -> None:
+    step = StepRecord(key=StepKey("0", 1, "read#1"), input={"path": "a\x00b"}, started_at=1.0)
+    done = replace(step, output=["\ud800", None], ended_at=2.0)
+    with store.write(run) as writer:
+        writer.put(
+            StepTaken.of(step), MemorySet.of(run, "seen", ["a"], at=1.0), MemorySet.of("permanent", "x", 1, at=1.0)
+        )
+        writer.flush()
+        assert store.steps(run) == [step]
+        writer.put(StepTaken.of(done), MemorySet.of(run, "seen", {"b": "\x00"}, at=2.0))
+    assert store.steps(run) == [done]
+    assert (store.memory(run), store.memory("permanent")) == ({"seen": {"b": "\x00"}}, {"x": 1})
+    with store.write(run) as writer:
+        writer.put(StepsForgotten("0"), StepTaken.of(step), MemorySet.of(run, "seen", None, at=3.0))
+        writer.put(MemorySet.of(run, "more", 2, at=3.0), MemoryCleared(run), MemorySet.of(run, "last", 3, at=4.0))
+    assert (store.steps(run), store.memory(run)) == ([step], {"last": 3})
+    store.delete_runs([run])
+    assert (store.memory(run), store.memory("permanent")) == ({}, {"x": 1})
 
 
 def test_store_is_made_once_by_many_at_once(place: str) -> None:

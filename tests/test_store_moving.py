@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from ramify.planner import Executor, RunLimits, solve
 from ramify.planner.errors import ExportError, RunError, StoreError, UsageError
 from ramify.planner.models.protocol import ModelReply
-from ramify.planner.store import CallMade, EventHappened, Holder, RunChanged, RunStatus, Store
+from ramify.planner.store import (
+    CallMade,
+    EventHappened,
+    Holder,
+    MemorySet,
+    RunChanged,
+    RunStatus,
+    StepKey,
+    StepRecord,
+    StepTaken,
+    Store,
+)
 from ramify.planner.store.run_file import FileWriter, read_lines
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, Usage
@@ -42,6 +53,11 @@ def put_full_run(store: Store, run_id: str = "run-1") -> None:
             reply = ModelReply(text=words, model=words, finish_reason="length", taken_from="r0").to_data()
             writer.put(CallMade.of(replace(made, reply=reply)))
         writer.put(*(EventHappened.of(event(writer.next_seq(), task_id="a")) for _ in range(3)))
+        for number, words in enumerate(HOSTILE_TEXTS):
+            key = StepKey("a", number, f"step#{number}")
+            writer.put(StepTaken.of(StepRecord(key=key, input=words, output=[words], started_at=1.0, ended_at=2.0)))
+            writer.put(MemorySet.of(run_id, words or "empty", {"said": words}, at=3.0))
+        writer.put(StepTaken.of(StepRecord(key=StepKey("a", 0, "open"), started_at=9.0)))
         writer.put(RunChanged.of(status="failed", error=HOSTILE_TEXTS[2], usage=Usage(calls=7), finished_at=5.0))
 
 
@@ -52,6 +68,8 @@ def contents(store: Store, run_id: str = "run-1") -> list[Any]:
         replace(record, settings={**record.settings, "agent": agent}),
         values_of(store.load_tree(run_id)),
         store.calls(run_id),
+        store.steps(run_id),
+        store.memory(run_id),
         store.events(run_id),
     ]
 
@@ -244,7 +262,7 @@ def _set(kind: str, **fields: Any) -> Callable[[list[dict[str, Any]]], None]:
         (_set("task", state="SLEEPING"), "SLEEPING"),
         (_set("task", content=" "), "cannot be read"),
         (_set("text", content="other"), "not the one that its hash says"),
-        (_set("call", task_id="gone"), "a call is made for task 'gone', and there is none"),
+        (_set("call", task_id="gone"), "a call or step is made for task 'gone', and there is none"),
         (_set("call", reply={"text": "only"}), "model is missing"),
         (_set("call", request={"messages": "none"}), "no messages"),
         (_set("call", request={"messages": [{"role": "user", "content": {"$text": ["x"]}}]}), "line"),

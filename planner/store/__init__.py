@@ -4,7 +4,11 @@ from .changes import (
     CallMade,
     Change,
     EventHappened,
+    MemoryCleared,
+    MemorySet,
     RunChanged,
+    StepsForgotten,
+    StepTaken,
     TaskAdded,
     TaskChanged,
     TaskEdited,
@@ -12,7 +16,7 @@ from .changes import (
 )
 from .holder import Holder
 from .place import DEFAULT_STORE
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StoredRun
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StepKey, StepRecord, StoredRun
 from .store import SERVER_WAIT_S, STALE_AFTER_S, Store
 from .writer import RunWriter, WriterEvents
 
@@ -27,11 +31,17 @@ __all__ = [
     "EventHappened",
     "EventRecord",
     "Holder",
+    "MemoryCleared",
+    "MemorySet",
     "NewRun",
     "RunChanged",
     "RunRecord",
     "RunStatus",
     "RunWriter",
+    "StepKey",
+    "StepRecord",
+    "StepTaken",
+    "StepsForgotten",
     "Store",
     "StoredRun",
     "TaskAdded",

@@ -1,8 +1,8 @@
 """One group commit: everything that waits goes into one transaction, grouped by kind, in the order of arrival.
 
 The transaction first proves that the run is still ours (see `ramify.planner.store.lease`), then writes changes of the
-run, texts, new tasks, edits, calls, progress, events; each kind by one statement for all its rows. Writing a batch
-twice does what writing it once does.
+run, texts, new tasks, edits, calls, what workers keep, progress, events; each kind by one statement for all its rows.
+Writing a batch twice does what writing it once does.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any, assert_never
 from ramify.planner.failpoints import failpoint
 from sqlalchemy import Connection, update
 
-from .changes import CallMade, Change, EventHappened, RunChanged, TaskAdded, TaskChanged, TaskEdited, TaskPlanned
+from .changes import (
+    CallMade,
+    Change,
+    EventHappened,
+    MemoryCleared,
+    MemorySet,
+    RunChanged,
+    StepsForgotten,
+    StepTaken,
+    TaskAdded,
+    TaskChanged,
+    TaskEdited,
+    TaskPlanned,
+)
+from .keeping import Kept, write_kept
 from .lease import Lease
 from .statements import Statements
 from .tables import RUNS
@@ -42,6 +56,7 @@ class Batch:
         self._calls: list[Row] = []
         self._progress: dict[str, Row] = {}
         self._events: list[Row] = []
+        self._kept: list[Kept] = []
 
     @property
     def is_running(self) -> bool:
@@ -67,6 +82,8 @@ class Batch:
                     self._edited.append((*change.row, run_id, change.task_id))
                 case TaskPlanned():
                     self._planned.append((*change.row, run_id, change.task_id))
+                case StepTaken() | StepsForgotten() | MemorySet() | MemoryCleared():
+                    self._kept.append(change)
                 case RunChanged():
                     self._run_changes.append(dict(change.columns))
                 case _:
@@ -98,6 +115,7 @@ class Batch:
         statements.edit_task.execute(connection, self._edited)
         statements.plan_task.execute(connection, self._planned)
         statements.add_call.execute(connection, self._calls)
+        write_kept(connection, statements, self._run_id, self._kept)
         statements.change_task.execute(connection, list(self._progress.values()))
         statements.add_event.execute(connection, self._events)
         return bool(row[0])

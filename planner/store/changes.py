@@ -8,7 +8,7 @@ from ramify.tasks.config import Usage
 from ramify.tasks.task import Task
 
 from .fields import column_of, encode_field
-from .records import CallRecord, EventRecord, RunStatus
+from .records import CallRecord, EventRecord, RunStatus, StepRecord
 from .rows import Row, position_of, progress_of, row_of, spec_of
 from .texts import dump_json, encode_text, share_texts
 
@@ -149,4 +149,68 @@ class EventHappened:
         return cls((event.seq, event.at, str(event.type), event.task_id, data))
 
 
-Change = RunChanged | TaskAdded | TaskChanged | TaskEdited | TaskPlanned | CallMade | EventHappened
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A step has begun, or is done; the later one of two with the same key holds."""
+
+    row: Row
+
+    @classmethod
+    def of(cls, step: StepRecord) -> Self:
+        """Note the step as it stands.
+
+        Raises:
+            StoreError: if its input or output cannot be written as JSON.
+        """
+        what = f"task {step.key.task_id}: the step {step.key.key}: its"
+        given = None if step.input is None else dump_json(step.input, what=f"{what} input")
+        output = None if step.output is None else dump_json(step.output, what=f"{what} output")
+        return cls((*step.key, given, output, step.started_at, step.ended_at))
+
+
+@dataclass(frozen=True, slots=True)
+class StepsForgotten:
+    """The steps of a task do not count any more: the task is done anew."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySet:
+    """A value is kept under a key; None as `value` deletes it."""
+
+    scope: str
+    key: str
+    value: str | None
+    at: float
+
+    @classmethod
+    def of(cls, scope: str, key: str, value: Any, *, at: float) -> Self:
+        """Note the value.
+
+        Raises:
+            StoreError: if it cannot be written as JSON.
+        """
+        return cls(scope, encode_text(key), None if value is None else dump_json(value, what=f"memory {key!r}"), at)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCleared:
+    """Nothing is kept in a scope any more."""
+
+    scope: str
+
+
+Change = (
+    RunChanged
+    | TaskAdded
+    | TaskChanged
+    | TaskEdited
+    | TaskPlanned
+    | CallMade
+    | StepTaken
+    | StepsForgotten
+    | MemorySet
+    | MemoryCleared
+    | EventHappened
+)

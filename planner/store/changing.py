@@ -16,7 +16,7 @@ from .lease import check_free
 from .reading import require_run
 from .records import NewRun
 from .rows import Row, rows_of_tree
-from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
+from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 
 _ROWS_AT_ONCE = 5000
 _RUNS_AT_ONCE = 500
@@ -66,6 +66,7 @@ def delete_runs(database: Database, connection: Connection, run_ids: Sequence[st
             check_free(run_id, holder, silent_s=float(now) - (heartbeat_at or 0.0), stale_after_s=stale_after_s)
         for missing in set(part) - {row[0] for row in found}:
             require_run(connection, missing)
-        for table in (EVENTS, CALLS, TEXTS, TASKS):
+        for table in (EVENTS, CALLS, STEPS, TEXTS, TASKS):
             connection.execute(delete(table).where(table.c.run_id.in_(part)))
+        connection.execute(delete(MEMORY).where(MEMORY.c.scope.in_(part)))
         connection.execute(delete(RUNS).where(RUNS.c.id.in_(part)))

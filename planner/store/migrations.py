@@ -1,7 +1,7 @@
 """How a store gets today's schema: a new one at once, an older one step by step in one transaction, a newer one never.
 
-To change the schema: change `ramify.planner.store.tables`, and append to `STEPS` what turns the version before into
-the new one. Steps that were ever released are never changed.
+To change the schema: change `ramify.planner.store.tables`, and append to `MIGRATIONS` what turns the version before
+into the new one. A migration that was ever released is never changed.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from ramify.planner.failpoints import failpoint
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from .database import Database
-from .tables import META, METADATA, RUNS
+from .tables import MEMORY, META, METADATA, RUNS, STEPS
 
 FIRST_VERSION = 1
 
@@ -32,10 +32,14 @@ class Migration(NamedTuple):
     change: Callable[[Connection], None]
 
 
-STEPS: Sequence[Migration] = ()
+def _add_steps_and_memory(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[STEPS, MEMORY])
 
 
-def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = STEPS) -> None:
+MIGRATIONS: Sequence[Migration] = (Migration(2, _add_steps_and_memory),)
+
+
+def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = MIGRATIONS) -> None:
     """Bring the schema of `database` to the last version.
 
     Raises:

@@ -21,12 +21,15 @@ from .database import Database
 from .rows import Row, tree_of_rows
 from .run_file import FileWriter, Line, damaged, read_head, read_lines
 from .run_parts import COLUMNS, RUN, check_call, fields_of, row_of
-from .streaming import snapshot, stream_calls, stream_rows
-from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
+from .streaming import run_column, snapshot, stream_calls, stream_rows
+from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 from .texts import join_texts, references_of, sha256_of
 
 _ROWS_AT_ONCE = 5000
 _LONGEST_ID = 100
+_TABLES = {"task": TASKS, "text": TEXTS, "call": CALLS, "step": STEPS, "memory": MEMORY, "event": EVENTS}
+_AFTER_CALLS = {"step": ("started_at", "task_id", "attempt", "key"), "memory": ("key",), "event": ("seq",)}
+"""The kinds of lines that stand behind the calls, with the columns that order them."""
 
 
 def export_run(database: Database, run_id: str, path: Path) -> None:
@@ -45,9 +48,10 @@ def export_run(database: Database, run_id: str, path: Path) -> None:
                 for row in tasks:
                     file.add("task", fields_of(row, COLUMNS["task"]))
             _write_calls(connection, run_id, file)
-            for events in stream_rows(connection, EVENTS, run_id, ("seq",)):
-                for row in events:
-                    file.add("event", fields_of(row, COLUMNS["event"]))
+            for kind, order in _AFTER_CALLS.items():
+                for rows in stream_rows(connection, _TABLES[kind], run_id, order):
+                    for row in rows:
+                        file.add(kind, fields_of(row, COLUMNS[kind]))
 
 
 def record_calls(database: Database, run_id: str, path: Path) -> None:
@@ -130,6 +134,8 @@ class _Checker:
                 self._check_text(line.fields)
             elif line.kind == "call":
                 self._check_call(line.fields)
+            elif line.kind == "step":
+                self._called.add(line.fields["task_id"])
         except (ValueError, TypeError) as fault:
             raise damaged(self._path, line.number, str(fault)) from None
         self._counts[line.kind] += 1
@@ -153,7 +159,9 @@ class _Checker:
         except StoreError as fault:
             raise UsageError(f"{self._path} holds no run that could be resumed: {fault}") from None
         if unknown := self._called - {task.id for task in root.walk()}:
-            raise UsageError(f"{self._path} is damaged: a call is made for task {min(unknown)!r}, and there is none")
+            raise UsageError(
+                f"{self._path} is damaged: a call or step is made for task {min(unknown)!r}, and there is none"
+            )
         self._tasks = []
 
     def rows(self) -> Iterator[tuple[str, list[Row]]]:
@@ -168,8 +176,8 @@ class _Checker:
         Raises:
             UsageError: if one is not.
         """
-        for kind, table in (("task", TASKS), ("text", TEXTS), ("call", CALLS), ("event", EVENTS)):
-            query = select(func.count()).select_from(table).where(table.c.run_id == self._run_id)
+        for kind, table in _TABLES.items():
+            query = select(func.count()).select_from(table).where(run_column(table) == self._run_id)
             if connection.execute(query).scalar() != self._counts[kind]:
                 raise UsageError(f"{self._path} is damaged: it has two lines for one {kind}; take another copy of it")
 

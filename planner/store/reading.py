@@ -9,9 +9,9 @@ from ramify.tasks.task import Task
 from sqlalchemy import Connection, RowMapping, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field
-from .records import CallKey, CallRecord, EventRecord, RunRecord, StoredRun
+from .records import CallKey, CallRecord, EventRecord, RunRecord, StepKey, StepRecord, StoredRun
 from .rows import TASK_COLUMNS, tree_of_rows
-from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
+from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 from .texts import decode_text, join_texts, load_json, references_of
 
 _SHOWN = 5
@@ -115,8 +115,38 @@ def read_run(connection: Connection, run_id: str) -> StoredRun:
         root=load_tree(connection, run_id),
         notes=plan_notes(connection, run_id),
         calls=tuple(list_calls(connection, run_id, None)),
+        steps=tuple(list_steps(connection, run_id, None)),
         events=tuple(list_events(connection, run_id, 0)),
     )
+
+
+def list_steps(connection: Connection, run_id: str, task_id: str | None) -> list[StepRecord]:
+    """Return the steps of a run, or of one of its tasks, in the order in which they were taken.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    require_run(connection, run_id)
+    query = select(STEPS).where(STEPS.c.run_id == run_id)
+    if task_id is not None:
+        query = query.where(STEPS.c.task_id == task_id)
+    order = (STEPS.c.started_at, STEPS.c.task_id, STEPS.c.attempt, STEPS.c.key)
+    return [
+        StepRecord(
+            key=StepKey(row.task_id, row.attempt, row.key),
+            input=None if row.input is None else load_json(row.input),
+            output=None if row.output is None else load_json(row.output),
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+        )
+        for row in connection.execute(query.order_by(*order))
+    ]
+
+
+def read_memory(connection: Connection, scope: str) -> dict[str, Any]:
+    """Return what is kept in a scope, by key."""
+    rows = connection.execute(select(MEMORY.c.key, MEMORY.c.value).where(MEMORY.c.scope == scope))
+    return {decode_text(key): load_json(value) for key, value in rows}
 
 
 def require_run(connection: Connection, run_id: str) -> None:

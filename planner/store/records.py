@@ -107,6 +107,39 @@ class CallRecord:
     prompt_sha256: str = ""
 
 
+class StepKey(NamedTuple):
+    """What makes a worker's step the same step.
+
+    Attributes:
+        task_id: the task that it was taken for.
+        attempt: the attempt at the task, from 1; 0 for a step that counts for every attempt.
+        key: its name, used once in an attempt.
+    """
+
+    task_id: str
+    attempt: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """A step that a worker took.
+
+    Attributes:
+        key: what makes it the same step.
+        input: what it was given, as JSON data; a step of the same key with another input is another step.
+        output: what came of it, as JSON data.
+        started_at: when it began.
+        ended_at: when its output was there; None as long as it is not known to be done.
+    """
+
+    key: StepKey
+    input: Any = None
+    output: Any = None
+    started_at: float
+    ended_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
     """Something that happened in a run.
@@ -135,6 +168,7 @@ class StoredRun:
         root: its tree.
         notes: how tasks are done, in the planner's words, by task id.
         calls: its journal, in the order in which the calls were made.
+        steps: the steps that its workers have taken, in order.
         events: what happened, in order.
     """
 
@@ -142,4 +176,5 @@ class StoredRun:
     root: Task
     notes: Mapping[str, str]
     calls: tuple[CallRecord, ...]
+    steps: tuple[StepRecord, ...]
     events: tuple[EventRecord, ...]

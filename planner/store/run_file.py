@@ -1,7 +1,7 @@
 """What a run looks like as a file: JSON lines, each an object with one key that says what it is.
 
     {"ramify": "run", "version": 1, "run": {...}}     an exported run, or "recording" with its calls alone
-    {"task": {...}}  {"text": {...}}  {"call": {...}}  {"event": {...}}
+    {"task": {...}}  {"text": {...}}  {"call": {...}}  {"step": {...}}  {"memory": {...}}  {"event": {...}}
     {"end": {"task": 3, "text": 1, "call": 5, "event": 20, "sha256": "..."}}
 
 The last line says how many of each there were, so that a file that was cut is never taken for a whole one; an exported
@@ -24,7 +24,7 @@ from .texts import dump_json
 
 FILE_VERSION: Final = 1
 FileKind = Literal["run", "recording"]
-PARTS: Final = ("task", "text", "call", "event")
+PARTS: Final = ("task", "text", "call", "step", "memory", "event")
 
 _HEAD_BYTES = 10_000_000
 

@@ -74,6 +74,16 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         Column("started_at", "number"),
         Column("latency_s", "number"),
     ),
+    "step": (
+        Column("task_id", "word"),
+        Column("attempt", "count"),
+        Column("key", "word"),
+        Column("input", "json", is_optional=True),
+        Column("output", "json", is_optional=True),
+        Column("started_at", "number"),
+        Column("ended_at", "number", is_optional=True),
+    ),
+    "memory": (Column("key", "text"), Column("value", "json"), Column("updated_at", "number")),
     "event": (
         Column("seq", "count"),
         Column("at", "number"),

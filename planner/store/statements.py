@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from .rows import PROGRESS_COLUMNS, TASK_COLUMNS, Row
-from .tables import CALLS, EVENTS, RUNS, TASKS, TEXTS
+from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 
 EDIT_COLUMNS = ("parent_id", "position", "content", "spec")
 
@@ -51,6 +51,10 @@ class Statements:
         add_task: (run id, *TASK_COLUMNS).
         add_call: (run id, *the columns of a call in the table's order).
         add_event: (run id, seq, at, type, task id, data).
+        add_step: (run id, *the columns of a step in the table's order); one that is there is left alone.
+        put_step: the same; one that is there is replaced.
+        add_memory: (scope, key, value, time); one that is there is left alone.
+        put_memory: (scope, key, value, time); a value that is there is replaced.
         change_task: (*PROGRESS_COLUMNS, run id, task id).
         edit_task: (*EDIT_COLUMNS, run id, task id).
         plan_task: (note, run id, task id).
@@ -63,6 +67,10 @@ class Statements:
         self.add_task = _insert(engine, TASKS, ("run_id", *TASK_COLUMNS))
         self.add_call = _insert(engine, CALLS, tuple(CALLS.c.keys()))
         self.add_event = _insert(engine, EVENTS, tuple(EVENTS.c.keys()))
+        self.add_step = _insert(engine, STEPS, tuple(STEPS.c.keys()))
+        self.put_step = _upsert(engine, STEPS)
+        self.add_memory = _insert(engine, MEMORY, tuple(MEMORY.c.keys()))
+        self.put_memory = _upsert(engine, MEMORY)
         self.change_task = _update_task(engine, PROGRESS_COLUMNS)
         self.edit_task = _update_task(engine, EDIT_COLUMNS)
         self.plan_task = _update_task(engine, ("plan_note",))
@@ -71,6 +79,15 @@ class Statements:
 def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:
     insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
     core = insert(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing()
+    return Statement(engine, core, names)
+
+
+def _upsert(engine: Engine, table: Table) -> Statement:
+    insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+    names = tuple(table.c.keys())
+    core = insert(table).values({name: bindparam(name) for name in names})
+    rest = {name: core.excluded[name] for name in names if not table.c[name].primary_key}
+    core = core.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=rest)
     return Statement(engine, core, names)
 
 

@@ -15,7 +15,7 @@ from ramify.tasks.task import Task
 
 from .holder import Holder
 from .place import DEFAULT_STORE, read_place
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StoredRun
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StepRecord, StoredRun
 from .writer import RunWriter, WriterEvents
 
 if TYPE_CHECKING:
@@ -218,6 +218,29 @@ class Store:
 
         with self._database.reading() as connection:
             return list_events(connection, run_id, after, limit)
+
+    def steps(self, run_id: str, task_id: str | None = None) -> list[StepRecord]:
+        """Return the steps that workers of a run, or of one of its tasks, have taken, in order.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if they cannot be read.
+        """
+        from .reading import list_steps
+
+        with self._database.reading() as connection:
+            return list_steps(connection, run_id, task_id)
+
+    def memory(self, scope: str) -> dict[str, Any]:
+        """Return what workers keep in a scope: the id of a run, or "permanent".
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .reading import read_memory
+
+        with self._database.reading() as connection:
+            return read_memory(connection, scope)
 
     def request_cancel(self, run_id: str) -> None:
         """Have the process that holds a run stop it, within two seconds; the wish survives its end.

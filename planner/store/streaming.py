@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
 
 from .database import Database
 from .reading import call_of
 from .records import CallRecord
-from .tables import CALLS, TEXTS
+from .tables import CALLS, MEMORY, TEXTS
 from .texts import decode_text, join_texts, load_json, references_of
 
 ROWS_AT_ONCE = 500
@@ -32,9 +32,14 @@ def snapshot(database: Database) -> Iterator[Connection]:
             yield connection
 
 
+def run_column(table: Table) -> ColumnElement[str]:
+    """Return the column of `table` that says which run a row belongs to."""
+    return table.c.scope if table is MEMORY else table.c.run_id
+
+
 def stream_rows(connection: Connection, table: Table, run_id: str, order: Sequence[str]) -> Iterator[list[RowMapping]]:
     """Yield the rows of `table` that belong to a run, in the order of its columns `order`, some at a time."""
-    query = select(table).where(table.c.run_id == run_id).order_by(*(table.c[name] for name in order))
+    query = select(table).where(run_column(table) == run_id).order_by(*(table.c[name] for name in order))
     rows = connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)).mappings()
     for part in rows.partitions():
         yield list(part)

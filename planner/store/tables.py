@@ -119,6 +119,32 @@ class EventRow(_Table, table=True):
     data: str = Field(sa_type=Text)
 
 
+class StepRow(_Table, table=True):
+    """A step that a worker took and that is not taken again; `input` and `output` are JSON, or empty."""
+
+    __tablename__: ClassVar[str] = "ramify_steps"
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    task_id: str = Field(primary_key=True, sa_type=Text)
+    attempt: int = Field(primary_key=True, sa_type=BigInteger)
+    key: str = Field(primary_key=True, sa_type=Text)
+    input: str | None = Field(sa_type=Text)
+    output: str | None = Field(sa_type=Text)
+    started_at: float
+    ended_at: float | None
+
+
+class MemoryRow(_Table, table=True):
+    """What workers keep between tasks: `scope` is the id of a run, or "permanent" for what outlives all runs."""
+
+    __tablename__: ClassVar[str] = "ramify_memory"
+
+    scope: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(sa_type=Text)
+    updated_at: float
+
+
 METADATA: MetaData = _Table.metadata
 
 
@@ -126,6 +152,6 @@ def _table(row: type[SQLModel]) -> Table:
     return METADATA.tables[str(row.__tablename__)]
 
 
-META, RUNS, TASKS, CALLS, TEXTS, EVENTS = (
-    _table(row) for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow)
+META, RUNS, TASKS, CALLS, TEXTS, EVENTS, STEPS, MEMORY = (
+    _table(row) for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow)
 )
