@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ from .store.records import RunStatus
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from .export import Format, GraphView
+    from .export import Format, GraphView, ThemeName, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,30 @@ class Run:
             save(self._view(), path)
         return path
 
-    def _stored_events(self, after: int, limit: int) -> list[Event]:
+    def timeline(self) -> "Timeline":
+        """Return what ran when, as the store has it; a run that goes on is shown up to now.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        from .export import timeline_of
+
+        until = time.time() if self._ending is None else None
+        return timeline_of(self.task, self._stored_events(after=0), made_by=self.made_by, until=until)
+
+    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light") -> Path:
+        """Write the timeline to an SVG file.
+
+        Raises:
+            ExportError: if the file cannot be written.
+        """
+        from .export import to_timeline_svg
+
+        path = Path(path)
+        write_text(path, to_timeline_svg(self.timeline(), theme=theme))
+        return path
+
+    def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with suppress(PlannerError):  # what cannot be written any more is not in the store either
             self._session.flush()
         with self._session.store.open_again() as store:

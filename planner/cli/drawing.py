@@ -1,5 +1,6 @@
-"""`graph`: the tree of a run or a plan, as a picture or as text."""
+"""`graph` and `timeline`: the tree of a run or a plan, and what ran when, as a picture or as text."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ramify.planner.export import ViewOptions
     from ramify.tasks import Task
 
+Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
 GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "json"]
 _PLAN_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".markdown"})
 _BINARY = frozenset({"png", "pdf"})
@@ -30,7 +32,7 @@ def graph(
     depth: Annotated[int | None, typer.Option(min=1, help="Levels to show.")] = None,
     focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
     direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
-    theme: Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")] = "light",
+    theme: Theme = "light",
     most: Annotated[int, typer.Option("--max-nodes", min=1, help="Boxes to show; what does not fit is folded.")] = 300,
     critical_path: Annotated[bool, typer.Option("--critical-path", help="Mark the longest path.")] = False,
     states: Annotated[bool, typer.Option("--states", help="Draw the states of tasks and their moves instead.")] = False,
@@ -60,7 +62,38 @@ def graph(
     return 0
 
 
-COMMANDS = {"graph": graph}
+@takes("store", "as_json")
+def timeline(
+    given: Mapping[str, Any],
+    *,
+    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the SVG goes.")] = None,
+    theme: Theme = "light",
+    most: Annotated[
+        int, typer.Option("--max-bars", min=1, help="Tasks with rows; one row stands for the others.")
+    ] = 300,
+) -> int:
+    """Draw what ran when in a run, and how many tasks were at work at the same time, as SVG."""
+    from ramify.planner.export import timeline_data, timeline_of, to_timeline_svg
+    from ramify.planner.run_data import record_data
+
+    from .finding import opened_run
+    from .output import print_json
+
+    with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
+        data = record_data(record)
+        until = time.time() if data["status"] == "running" else None
+        events = opened.events(record.id)
+        found = timeline_of(opened.load_tree(record.id), events, made_by=record.made_by, until=until)
+    if given["as_json"]:
+        print_json({**data, "timeline": timeline_data(found)})
+    else:
+        _deliver(to_timeline_svg(found, theme=theme, max_bars=most).encode(), "svg", output)
+    return 0
+
+
+COMMANDS = {"graph": graph, "timeline": timeline}
 
 
 def _states(form: GraphFormat) -> bytes:

@@ -37,6 +37,7 @@ class Theme:
         edge: lines from a task to its subtasks.
         dependency: arrows from a task to those that need its result.
         critical: lines and outlines of the critical path.
+        grid: lines of a scale, behind everything else.
         states: the look of the boxes.
     """
 
@@ -46,6 +47,7 @@ class Theme:
     edge: str
     dependency: str
     critical: str
+    grid: str
     states: Mapping[TaskState, StateLook]
 
 
@@ -78,6 +80,7 @@ THEMES: Mapping[ThemeName, Theme] = MappingProxyType(
             edge="#6e7781",
             dependency="#0b57d0",
             critical="#8a2be2",
+            grid="#dce1e7",
             states=_states(
                 OPEN=("#f6f8fa", "#6e7781"),
                 RUNNING=("#fff4d9", "#9a6700"),
@@ -93,6 +96,7 @@ THEMES: Mapping[ThemeName, Theme] = MappingProxyType(
             edge="#8b949e",
             dependency="#79b8ff",
             critical="#d2a8ff",
+            grid="#2d333b",
             states=_states(
                 OPEN=("#1c2128", "#8b949e"),
                 RUNNING=("#3a2d0b", "#d29922"),
@@ -108,6 +112,7 @@ THEMES: Mapping[ThemeName, Theme] = MappingProxyType(
             edge="#555555",
             dependency="#000000",
             critical="#000000",
+            grid="#c8c8c8",
             states=_states(
                 OPEN=("#ffffff", "#000000"),
                 RUNNING=("#ffffff", "#000000"),

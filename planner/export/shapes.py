@@ -1,0 +1,140 @@
+"""The shapes that pictures other than trees are made of, and how they become SVG.
+
+Words are escaped and cleaned here; every other thing in a shape is a number of ours or a name from the table of
+colours. The file has no script, no link, no style sheet and no id, so that several can stand in one page.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from .labels import one_line
+
+FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+TEXT_SIZE = 12
+
+Anchor = Literal["start", "middle", "end"]
+_Place = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rectangle:
+    """A rectangle; `title` is shown to who points at it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: str = "none"
+    stroke: str = "none"
+    stroke_width: float = 1.0
+    dashes: str = ""
+    radius: float = 0.0
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line through `points`; with a `fill`, what it encloses is filled."""
+
+    points: tuple[_Place, ...]
+    stroke: str
+    width: float = 1.0
+    dashes: str = ""
+    fill: str = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One line of text, its baseline at `y`."""
+
+    x: float
+    y: float
+    text: str
+    fill: str
+    size: int = TEXT_SIZE
+    bold: bool = False
+    anchor: Anchor = "start"
+
+
+Shape = Rectangle | Line | Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A picture: its size, what it is called and tells, its background, and its shapes from back to front."""
+
+    width: float
+    height: float
+    title: str
+    description: str
+    background: str
+    shapes: tuple[Shape, ...]
+
+
+def svg_of(drawing: Drawing) -> str:
+    """Write `drawing` as an SVG document."""
+    width, height = _number(drawing.width), _number(drawing.height)
+    title = escape(one_line(drawing.title))
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+        f' role="img" aria-label="{title}" font-family="{escape(FONT)}" font-size="{TEXT_SIZE}">'
+    )
+    parts = [
+        opening,
+        f"<title>{title}</title>",
+        f"<desc>{escape(one_line(drawing.description))}</desc>",
+        f'<rect width="100%" height="100%" fill="{drawing.background}"/>',
+        *_elements(drawing.shapes),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _elements(shapes: Iterable[Shape]) -> Iterator[str]:
+    for shape in shapes:
+        if isinstance(shape, Rectangle):
+            yield _rectangle(shape)
+        elif isinstance(shape, Line):
+            yield _line(shape)
+        else:
+            yield _words(shape)
+
+
+def _rectangle(shape: Rectangle) -> str:
+    place = f'x="{_number(shape.x)}" y="{_number(shape.y)}"'
+    size = f'width="{_number(shape.width)}" height="{_number(shape.height)}"'
+    radius = f' rx="{_number(shape.radius)}"' if shape.radius else ""
+    outline = _stroke(shape.stroke, shape.stroke_width, shape.dashes)
+    start = f'<rect {place} {size}{radius} fill="{shape.fill}"{outline}'
+    return f"{start}><title>{escape(one_line(shape.title))}</title></rect>" if shape.title else f"{start}/>"
+
+
+def _line(shape: Line) -> str:
+    (x, y), *others = shape.points
+    path = f"M{_number(x)} {_number(y)}" + "".join(f"L{_number(x)} {_number(y)}" for x, y in others)
+    return f'<path d="{path}" fill="{shape.fill}"{_stroke(shape.stroke, shape.width, shape.dashes)}/>'
+
+
+def _words(shape: Words) -> str:
+    font = "" if shape.size == TEXT_SIZE else f' font-size="{shape.size}"'
+    bold = ' font-weight="bold"' if shape.bold else ""
+    anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
+    place = f'x="{_number(shape.x)}" y="{_number(shape.y)}"'
+    return f'<text {place} fill="{shape.fill}"{font}{bold}{anchor}>{escape(one_line(shape.text))}</text>'
+
+
+def _stroke(colour: str, width: float, dashes: str) -> str:
+    if colour == "none":
+        return ""
+    return f' stroke="{colour}" stroke-width="{_number(width)}"' + (f' stroke-dasharray="{dashes}"' if dashes else "")
+
+
+def _number(value: float) -> str:
+    """Return `value` as short as a picture needs it.
+
+    >>> [_number(value) for value in (3.0, 2.4567, 0.1)]
+    ['3', '2.46', '0.1']
+    """
+    return f"{value:.2f}".rstrip("0").rstrip(".")
