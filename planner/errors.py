@@ -55,6 +55,36 @@ class WorkFailedError(PlannerError):
         self.reason = reason
 
 
+class FetchError(PlannerError):
+    """Raised when a page could not be fetched or read.
+
+    Attributes:
+        url: its address.
+        may_pass: whether another attempt may end better.
+        status_code: the HTTP status, if there was one.
+        retry_after_s: how long the server asked to wait, in seconds, if it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str,
+        may_pass: bool = False,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.url = url
+        self.may_pass = may_pass
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+
+
+class RefusedError(FetchError):
+    """Raised when a page is not fetched since the policy, its site or this machine's safety forbids it."""
+
+
 class WaitingError(PlannerError):
     """Raised when only a person can go on, and none is there; the run can be resumed once one has answered.
 

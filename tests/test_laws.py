@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
-HEAVY = {
+HEAVY: dict[str, str | tuple[str, ...]] = {
     "litellm": "planner/models/litellm.py",
     "sqlmodel": "planner/store/",
     "sqlalchemy": "planner/store/",
@@ -24,6 +24,7 @@ HEAVY = {
     "jinja2": "prompts/jinja.py",
     "yaml": "tasks/plan_yaml.py",
     "pydantic_settings": "planner/settings.py",
+    "httpx": ("planner/web/", "planner/models/litellm.py"),
 }
 MAY_IMPORT_HEAVY_AT_ONCE = ("planner/store/", "planner/cli/", "planner/progress/", "prompts/jinja.py")
 """Files that are themselves imported only when they are needed."""

@@ -1,0 +1,269 @@
+"""Fetching pages: every address and every redirect is checked, and what was checked is what is connected to.
+
+A host is looked up once for each request. The connection goes to the address that was found and checked, while the
+`Host` header and the name in TLS stay the host's: a name server that answers differently a moment later changes
+nothing. Nothing is sent but what is written here: no cookies, no keys, no referrer, and no proxy is asked.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ramify.planner.errors import FetchError
+from ramify.planner.retry import read_retry_after
+
+from .body import Unpacker, decode, is_html, is_text, kind_of
+from .policy import WebPolicy, host_and_port
+from .readable import Readable, read_html
+from .robots import MOST_BYTES, RobotRules, rules_without_file
+from .urls import Target, read_url
+
+if TYPE_CHECKING:
+    import httpx
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_ACCEPT = "text/html,application/xhtml+xml,text/*;q=0.9,application/json;q=0.9,application/xml;q=0.8"
+_SUCCESS = range(200, 300)
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Finds the IP addresses of a host and port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """How much is fetched.
+
+    Attributes:
+        max_bytes: of one page, unpacked.
+        max_redirects: from one address to the page.
+        timeout_s: for one page with its redirects, in seconds.
+        connect_s: for one connection, in seconds.
+    """
+
+    max_bytes: int = 5_000_000
+    max_redirects: int = 10
+    timeout_s: float = 30.0
+    connect_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page that was fetched.
+
+    Attributes:
+        url: where it was found, after redirects.
+        status: the HTTP status.
+        content_type: its media type.
+        title: its title; empty if it has none.
+        text: what a person would read there.
+        links: where it leads to.
+    """
+
+    url: str
+    status: int
+    content_type: str
+    title: str
+    text: str
+    links: tuple[str, ...]
+
+    def to_data(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {
+            "url": self.url, "status": self.status, "content_type": self.content_type, "title": self.title,
+            "text": self.text, "links": list(self.links),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """What came back from one address."""
+
+    target: Target
+    status: int
+    headers: "httpx.Headers"
+    body: bytes
+
+
+async def find_addresses(host: str, port: int) -> Sequence[str]:
+    """Return the IP addresses of a host, as this machine finds them.
+
+    Raises:
+        OSError: if it has none.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+@dataclass(kw_only=True)
+class Fetcher:
+    """Fetches pages as a policy allows.
+
+    Attributes:
+        policy: where it may go.
+        limits: how much it fetches.
+        obeys_robots: whether sites' robots.txt are asked first.
+        resolve: finds the addresses of a host.
+        tls: how certificates are checked; as is usual on this machine unless given.
+    """
+
+    policy: WebPolicy
+    limits: FetchLimits = FetchLimits()
+    obeys_robots: bool = True
+    resolve: Resolver = find_addresses
+    tls: ssl.SSLContext | None = None
+    _rules: dict[str, RobotRules] = field(default_factory=dict, init=False)
+
+    async def fetch(self, url: str) -> Page:
+        """Return the page at `url`.
+
+        Raises:
+            RefusedError: if it may not be fetched.
+            FetchError: if it could not be fetched, or is no text; `may_pass` says whether to try again.
+        """
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                got = await self._follow(
+                    read_url(url), obeys_robots=self.obeys_robots, most_bytes=self.limits.max_bytes
+                )
+        except TimeoutError:
+            raise FetchError(
+                f"{url} was not there within {self.limits.timeout_s:g} s", url=url, may_pass=True
+            ) from None
+        return await asyncio.to_thread(_page_of, got)
+
+    async def _follow(self, target: Target, *, obeys_robots: bool, most_bytes: int) -> _Response:
+        """Return what is found at `target` after redirects, each of them checked like the first address."""
+        seen = {str(target)}
+        while True:
+            self.policy.check(target)
+            if obeys_robots:
+                await self._check_robots(target)
+            got = await self._get(target, most_bytes=most_bytes)
+            if got.status not in _REDIRECTS or "location" not in got.headers:
+                return _checked(got)
+            target = read_url(got.headers["location"], base=target)
+            if str(target) in seen:
+                raise FetchError(f"{target} redirects in a circle", url=str(target))
+            if len(seen) > self.limits.max_redirects:
+                raise FetchError(
+                    f"there are more than {self.limits.max_redirects} redirects before {target}", url=str(target)
+                )
+            seen.add(str(target))
+
+    async def _check_robots(self, target: Target) -> None:
+        if target.origin not in self._rules:
+            place = read_url("/robots.txt", base=target)
+            try:
+                got = await self._follow(place, obeys_robots=False, most_bytes=MOST_BYTES)
+                rules = RobotRules(decode(got.body, got.headers.get("content-type", "")))
+            except FetchError as error:
+                rules = rules_without_file(error)
+            self._rules[target.origin] = rules
+        self._rules[target.origin].check(target, self.policy.user_agent)
+
+    async def _get(self, target: Target, *, most_bytes: int) -> _Response:
+        import httpx
+
+        addresses = await self._addresses_of(target)
+        for address in addresses:
+            self.policy.check_address(target, address)
+        problem: Exception | None = None
+        for address in addresses:
+            try:
+                return await self._ask(target, address, most_bytes=most_bytes)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                problem = error
+            except httpx.HTTPError as error:
+                raise _broken(target, error) from None
+        raise _broken(target, problem) from None
+
+    async def _addresses_of(self, target: Target) -> Sequence[str]:
+        if target.is_ip:
+            return [target.host]
+        try:
+            return await self.resolve(target.host, target.port)
+        except OSError as error:
+            may_pass = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+            raise FetchError(
+                f"{target} is not fetched: {target.host} has no address ({error})", url=str(target), may_pass=may_pass
+            ) from None
+
+    async def _ask(self, target: Target, address: str, *, most_bytes: int) -> _Response:
+        import httpx
+
+        options: dict[str, Any] = {} if self.tls is None else {"verify": self.tls}
+        async with httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0), **options) as transport:
+            response = await transport.handle_async_request(self._request(target, address))
+            try:
+                body = b""
+                if response.status_code in _SUCCESS:
+                    body = await _read(response, target, most_bytes=most_bytes)
+                return _Response(target, response.status_code, response.headers, body)
+            finally:
+                await response.aclose()
+
+    def _request(self, target: Target, address: str) -> "httpx.Request":
+        import httpx
+
+        limits = self.limits
+        headers = {
+            "Host": target.authority, "User-Agent": self.policy.user_agent, "Accept": _ACCEPT,
+            "Accept-Encoding": "gzip, deflate", "Connection": "close",
+        }  # fmt: skip
+        timeout = {"connect": limits.connect_s, "read": limits.timeout_s, "write": limits.connect_s, "pool": None}
+        return httpx.Request(
+            "GET",
+            httpx.URL(f"{target.scheme}://{host_and_port(address, target.port)}{target.path}"),
+            headers=headers,
+            extensions={"timeout": timeout, "sni_hostname": target.host},
+        )
+
+
+async def _read(response: "httpx.Response", target: Target, *, most_bytes: int) -> bytes:
+    kind = kind_of(response.headers.get("content-type", ""))
+    if not is_text(kind):
+        raise FetchError(f"{target} is {kind[:80]}, and only text is read", url=str(target))
+    unpacker = Unpacker(response.headers.get("content-encoding", ""), most_bytes=most_bytes, url=str(target))
+    async for piece in response.aiter_raw():
+        unpacker.add(piece)
+    return unpacker.whole()
+
+
+def _checked(got: _Response) -> _Response:
+    if got.status in _SUCCESS:
+        return got
+    phrase = HTTPStatus(got.status).phrase if got.status in set(HTTPStatus) else "no known status"
+    raise FetchError(
+        f"{got.target} answered {got.status} ({phrase})",
+        url=str(got.target),
+        may_pass=got.status in _MAY_PASS,
+        status_code=got.status,
+        retry_after_s=read_retry_after(got.headers),
+    )
+
+
+def _broken(target: Target, error: Exception | None) -> FetchError:
+    words = str(error) or type(error).__name__
+    may_pass = not any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error))
+    return FetchError(f"{target} could not be fetched: {words}", url=str(target), may_pass=may_pass)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _page_of(got: _Response) -> Page:
+    content_type = got.headers.get("content-type", "")
+    kind = kind_of(content_type)
+    text = decode(got.body, content_type)
+    said = read_html(text, str(got.target)) if is_html(kind) else Readable("", text.strip(), ())
+    return Page(
+        url=str(got.target), status=got.status, content_type=kind, title=said.title, text=said.text, links=said.links
+    )
