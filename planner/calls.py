@@ -118,6 +118,7 @@ class Caller:
                 await stack.enter_async_context(rate)
             await stack.enter_async_context(self._limiter)
             self._budget.reserve(task)
+            self._recorder.put(EventType.CALL_STARTED, task, purpose=request.purpose, model=self._model.name)
             reply = None
             try:
                 is_person = getattr(self._model, "is_person", False)

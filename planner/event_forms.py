@@ -40,6 +40,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.TASK_DONE: _form("a task has its result, and it is on disk"),
         EventType.TASK_FAILED: _form("a task has failed", error=str),
         EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),
+        EventType.CALL_STARTED: _form("a model is asked, now that limits let it be", purpose=str, model=str),
         EventType.CALL_DONE: _form(
             "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was",
             {"taken_from": str},

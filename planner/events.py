@@ -30,6 +30,7 @@ class EventType(StrEnum):
     TASK_DONE = "task_done"
     TASK_FAILED = "task_failed"
     TASK_RELEASED = "task_released"
+    CALL_STARTED = "call_started"
     CALL_DONE = "call_done"
     EMITTED = "emitted"
     ALERT = "alert"

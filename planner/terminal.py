@@ -1,6 +1,12 @@
-"""What may reach a terminal: words that others wrote are shown there without anything that steers it."""
+"""What may reach a terminal, and who has it: words that others wrote cannot steer it, and one at a time writes there.
+
+A display that keeps painting says how it is paused; whoever asks a person something takes the terminal meanwhile.
+"""
 
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 _KEPT = frozenset("\n\t\u200c\u200d")
 
@@ -27,3 +33,40 @@ def one_printable_line(text: str) -> str:
 
 def _steers(letter: str) -> bool:
     return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+_displays: dict[object, tuple[Callable[[], None], Callable[[], None]]] = {}
+_lock = Lock()
+_takers = 0
+
+
+def while_somebody_writes(pause: Callable[[], None], go_on: Callable[[], None]) -> Callable[[], None]:
+    """Have `pause` called before somebody else takes the terminal, and `go_on` after; return what ends that."""
+    key = object()
+    with _lock:
+        _displays[key] = pause, go_on
+
+    def forget() -> None:
+        with _lock:
+            _displays.pop(key, None)
+
+    return forget
+
+
+@contextmanager
+def terminal_taken() -> Iterator[None]:
+    """Have the terminal for oneself: displays are gone from it as long as a context is open."""
+    _take(1)
+    try:
+        yield
+    finally:
+        _take(-1)
+
+
+def _take(change: int) -> None:
+    global _takers
+    with _lock:
+        before, _takers = _takers, _takers + change
+        if not before or not _takers:
+            for pause, go_on in _displays.values():
+                (pause if _takers else go_on)()

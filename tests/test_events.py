@@ -139,7 +139,7 @@ def test_async_for_works_on_the_loop_that_carries_the_run_on(store: Path) -> Non
 
     status, seen = asyncio.run(follow())
     assert status == "done"
-    assert seen == ["run_started", "task_started", "call_done", "task_done", "run_finished"]
+    assert seen == ["run_started", "task_started", "call_started", "call_done", "task_done", "run_finished"]
 
 
 def test_events_of_a_run_that_has_ended_come_from_the_store(store: Path) -> None:

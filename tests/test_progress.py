@@ -12,9 +12,9 @@ from ramify.planner.events import Event, EventType
 from ramify.planner.progress import open_display
 from ramify.planner.progress.displays import fitting_kind
 from ramify.planner.progress.ledger import Ledger
-from ramify.planner.progress.live import text_of
+from ramify.planner.progress.lines import Line, cut, drawn, fitted, width_of
 from ramify.planner.progress.plain import PlainLines
-from ramify.planner.progress.tree import MOST_ANCESTORS, Line, lines_of
+from ramify.planner.progress.tree import MOST_ANCESTORS, lines_of
 from ramify.tasks import Task, TaskState
 from rich.cells import cell_len
 
@@ -42,7 +42,7 @@ def end(ledger: Ledger, task_id: str, state: TaskState = TaskState.DONE, **data:
 
 
 def shown(ledger: Ledger, *, height: int = 40, now: float = START) -> list[str]:
-    return [f"{line.head}{line.words}{line.facts}" for line in lines_of(ledger, now=now, height=height)]
+    return [drawn(line, is_coloured=False) for line in lines_of(ledger, now=now, height=height)]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,7 @@ def shown(ledger: Ledger, *, height: int = 40, now: float = START) -> list[str]:
         (event(EventType.RUN_WAITING, why="no answer", delay_s=4.0), "waiting 4.0 s: no answer"),
         (event(EventType.WARNING, "0.1", message="task 0.1 is not split"), "0.1 warning: task 0.1 is not split"),
         (event(EventType.CALL_DONE, "0.1", purpose="execute", recorded=False, latency_s=1, tokens=2), None),
+        (event(EventType.CALL_STARTED, "0.1", purpose="execute", model="m"), None),
         (event(EventType.PLAN_ATOMIC, "0.1", why="short"), None),
         (event(EventType.RUN_FINISHED, status="done"), None),
     ],
@@ -85,9 +86,9 @@ def test_a_small_tree_is_shown_whole() -> None:
     begin(ledger, "0.1")
     end(ledger, "0.2", TaskState.FAILED, error="no map")
     assert shown(ledger, now=START + 2) == [
-        "starting: 0/3 done · 2.0 s · 1 running · 1 failed",
+        "running: 0/3 done · 1 running · 1 failed · 2 s",
         "○ 0 Compare cities",
-        "  ◐ 0.1 City 1 · 2.0 s",
+        "  ◐ 0.1 City 1 — waits to ask · 2 s",
         "  ✕ 0.2 City 2 — no map",
     ]
 
@@ -138,7 +139,9 @@ def test_the_title_counts_what_happened() -> None:
     ledger.take(event(EventType.PLANNED, tasks=3))
     begin(ledger, "0.1")
     end(ledger, "0.1")
-    assert shown(ledger, now=START + 61)[0] == ("running: 1/3 done · 1 min 1 s · 1,234 tokens · ≥ $0.2500 · 1 retried")
+    title, spending, *_ = lines_of(ledger, now=START + 61, height=8, run_id="r1", made_by="gpt")
+    assert drawn(title, is_coloured=False) == "running: 1/3 done · 1 retried · 1 min 1 s"
+    assert drawn(spending, is_coloured=False) == "  run r1 · gpt · 2 calls · 1,234 tokens · ≥ $0.2500"
 
 
 def test_a_wait_is_shown_until_the_next_reply() -> None:
@@ -160,24 +163,116 @@ def test_subtasks_that_are_planned_later_are_counted() -> None:
     assert "    ○ 0.1.2 Harbour" in shown(ledger)
 
 
+@pytest.mark.parametrize(
+    ("happened", "words"),
+    [
+        ([], "waits to ask"),
+        ([event(EventType.CALL_STARTED, "0.1", purpose="execute", model="gpt")], "asking gpt"),
+        ([event(EventType.CALL_STARTED, "0.1", purpose="repair", model="gpt")], "asking again gpt"),
+        ([event(EventType.TASK_PROGRESS, "0.1", fraction=0.25, doing="page 1 of 4")], "page 1 of 4, 25 %"),
+        ([event(EventType.TASK_PROGRESS, "0.1", fraction=None, doing="reading")], "reading"),
+        (
+            [event(EventType.TASK_RETRYING, "0.1", attempt=1, error="busy", delay_s=2.0)],
+            "attempt 1 failed, waits 2.0 s for the next: busy",
+        ),
+    ],
+)
+def test_a_running_task_says_what_it_does_now(happened: list[Event], words: str) -> None:
+    ledger = Ledger(family(1))
+    begin(ledger, "0.1")
+    for each in happened:
+        ledger.take(each)
+    assert shown(ledger, now=START + 3)[2] == f"  ◐ 0.1 City 1 — {words} · 3 s"
+
+
+def test_a_task_that_is_being_split_is_shown_while_the_plan_is_made() -> None:
+    ledger = Ledger(Task(content="Compare cities", id="0"))
+    ledger.take(event(EventType.RUN_STARTED, resumed=False))
+    ledger.take(event(EventType.CALL_STARTED, "0", purpose="decompose", model="gpt"))
+    assert shown(ledger, now=START + 2) == [
+        "planning: 0/1 done · 1 asked for · 2 s · time left unknown",
+        "○ 0 Compare cities — planning with gpt · 2 s",
+    ]
+    ledger.take(event(EventType.PLAN_ATOMIC, "0", why="short"))
+    assert shown(ledger, now=START + 2)[1] == "○ 0 Compare cities"
+
+
+def run_leaves(ledger: Ledger, count: int, *, took_s: float) -> None:
+    for number in range(1, count + 1):
+        begin(ledger, f"0.{number}", at=START + (number - 1) * took_s)
+        end(ledger, f"0.{number}", at=START + number * took_s)
+
+
+def test_the_time_left_is_told_once_enough_tasks_have_been_measured() -> None:
+    ledger = Ledger(family(20))
+    ledger.take(event(EventType.RUN_STARTED, resumed=False))
+    run_leaves(ledger, 2, took_s=10)
+    assert "left" not in shown(ledger, now=START + 20)[0]
+    begin(ledger, "0.3", at=START + 20)
+    end(ledger, "0.3", at=START + 30)
+    assert shown(ledger, now=START + 30)[0].endswith("30 s · about 3 min left")
+
+
+def test_no_time_is_told_from_durations_that_differ_too_much_or_while_the_run_waits() -> None:
+    ledger = Ledger(family(20))
+    run_leaves(ledger, 8, took_s=1)
+    assert "left" in shown(ledger, now=START + 8)[0]
+    ledger.take(event(EventType.RUN_WAITING, why="no answer", delay_s=4.0))
+    assert "left" not in shown(ledger, now=START + 8)[0]
+    ledger.notice = ""
+    begin(ledger, "0.9", at=START + 8)
+    end(ledger, "0.9", at=START + 308)
+    assert "left" not in shown(ledger, now=START + 308)[0]
+
+
+def test_after_a_failure_the_time_left_is_the_most_that_it_can_be() -> None:
+    ledger = Ledger(family(20))
+    run_leaves(ledger, 8, took_s=1)
+    begin(ledger, "0.9", at=START + 8)
+    end(ledger, "0.9", TaskState.FAILED, error="no map")
+    assert "at most about 15 s left" in shown(ledger, now=START + 9)[0]
+
+
+def test_events_of_a_stored_run_are_counted_once_from_the_tree_as_it_is_now() -> None:
+    ledger = Ledger(family(4))
+    history = [event(EventType.RUN_STARTED, resumed=False)]
+    for number in (1, 2):
+        task = ledger.root.find(f"0.{number}")
+        task.move(TaskState.RUNNING)
+        task.move(TaskState.DONE)
+        history += [
+            event(EventType.TASK_STARTED, task.id, doing="execute", attempt=1),
+            event(EventType.TASK_FAILED, task.id, error="an earlier attempt"),
+            event(EventType.TASK_STARTED, task.id, doing="execute", attempt=2),
+            event(EventType.TASK_DONE, task.id),
+        ]
+    late = Ledger(ledger.root)
+    for each in [*history, event(EventType.TASK_DONE, "gone")]:
+        late.take(each)
+    assert (late.totals.done, late.totals.tasks, late.totals.failed, late.active) == (2, 5, 0, {})
+
+
 @pytest.mark.parametrize("width", [8, 20, 40, 200])
 @pytest.mark.parametrize("words", ["plain words " * 30, "漢字かな" * 40, "\U0001f600" * 50])
 def test_no_line_is_wider_than_the_window(width: int, words: str) -> None:
-    lines = [Line("  ● 0.1 ", words, " · 3.1 s", "DONE"), Line("running: ", words, " · r123", "title")]
-    drawn = text_of(lines, width=width).plain.split("\n")
-    assert len(drawn) == 2
-    assert max(map(cell_len, drawn)) <= width
+    for line in (Line("  ● 0.1 ", words, f" — {words}", " · 3.1 s", "DONE"), Line("running: ", words, look="title")):
+        assert width_of(fitted(line, width=width)) <= width
+    assert cell_len(cut(words, width)) <= width
 
 
-def test_the_words_give_way_before_the_facts() -> None:
-    line = Line("  ● 0.1 ", "Describe the harbour at length", " · 3.1 s", "DONE")
-    assert text_of([line], width=30).plain == "  ● 0.1 Describe the … · 3.1 s"
+def test_words_and_notes_give_way_before_the_facts() -> None:
+    line = Line("  ● 0.1 ", "Describe the harbour at length", " — asking a model", " · 3.1 s", "DONE")
+    shown = [drawn(fitted(line, width=width), is_coloured=False) for width in (30, 60, 80)]
+    assert shown == [
+        "  ● 0.1 Descri… — ask… · 3.1 s",
+        "  ● 0.1 Describe the harbour at le… — asking a model · 3.1 s",
+        "  ● 0.1 Describe the harbour at length — asking a model · 3.1 s",
+    ]
 
 
 def test_markup_in_words_is_only_words() -> None:
     ledger = Ledger(Task(content="[bold red]loud[/] \x1b[31m:smile:", id="0"))
-    drawn = text_of(lines_of(ledger, now=START, height=5), width=80).plain
-    assert "[bold red]loud[/] [31m:smile:" in drawn
+    assert shown(ledger)[1] == "○ 0 [bold red]loud[/] [31m:smile:"
 
 
 class Stream(io.StringIO):
@@ -258,9 +353,9 @@ def test_a_file_of_events_that_is_full_does_not_hold_a_run_up(tmp_path: Path) ->
 
 
 def test_the_tree_is_left_standing_when_the_run_is_over(tmp_path: Path) -> None:
-    drawn = re.sub(r"\x1b\[[\d;?]*\w", "", shown_run(tmp_path, "tree", Stream(is_terminal=True)))
-    assert "done: 3/3 done" in drawn
-    assert "● 0.2 " in drawn
+    picture = re.sub(r"\x1b\[[\d;?]*\w", "", shown_run(tmp_path, "tree", Stream(is_terminal=True)))
+    assert "done: 3/3 done" in picture
+    assert "● 0.2 " in picture
 
 
 def test_no_display_says_nothing(tmp_path: Path) -> None:

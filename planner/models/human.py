@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ramify.planner.errors import WaitingError
-from ramify.planner.terminal import printable
+from ramify.planner.terminal import printable, terminal_taken
 
 from .protocol import ModelReply, ModelRequest
 from .reply_lines import END, FileReplies, StreamReplies
@@ -82,8 +82,9 @@ class HumanModel:
                 await asyncio.to_thread(self._show, request)
         else:
             stream = self._open_stream(request.task_id)
-            await asyncio.to_thread(self._show, request)
-            text = await stream.next_reply()
+            with terminal_taken():
+                await asyncio.to_thread(self._show, request)
+                text = await stream.next_reply()
         if text is None:
             raise WaitingError(
                 f"task {request.task_id} waits for a person, who has not answered its {request.purpose!r} question; "

@@ -111,7 +111,8 @@ def open_display(run: Run, kind: DisplayKind | None = None, *, stream: TextIO | 
 
 def _display(run: Run, kind: DisplayKind, stream: TextIO) -> Display:
     if kind == "tree":
-        return LiveTree(Ledger(run.task), title=f"{run.id} · {run.made_by}", stream=stream)
+        ledger = Ledger(run.task, spent=run.usage)
+        return LiveTree(ledger, run_id=run.id, made_by=run.made_by, stream=stream)
     if kind == "json":
         return _JsonLines(stream, run.id)
     return _Lines(stream) if kind == "plain" else _Nothing(stream)

@@ -1,14 +1,38 @@
-"""What the live tree is drawn from: the run's tree, and what its events add: counts, spending, attempts, waits."""
+"""What the live tree is drawn from: the run's tree, and what its events add: counts, spending, what is being done.
 
-from collections import deque
+The events may be those that happen now, or those of a stored run from its first one on.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from ramify.planner.budget import total_usage
 from ramify.planner.events import Event, EventType
-from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks import Task, TaskState, TreeError, Usage
+from ramify.tasks.config import NO_USAGE
+
+from .doing import doing_words
+from .estimate import Durations, Left, seconds_left
 
 RECENT = 50
 """Tasks that ended last, kept so that a folded tree can show them."""
+
+_STARTING, _PLANNING, _RUNNING = "starting", "planning", "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What is being done for a task.
+
+    Attributes:
+        since: when it was begun.
+        words: what is done just now.
+    """
+
+    since: float
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,87 +58,131 @@ class Ledger:
     """Keeps the books of one run; each event costs the same, however large the tree.
 
     Args:
-        root: the tree, as it stands before the first event.
+        root: the tree, as it stands before the first event, or later.
+        spent: what was used before the first event.
     """
 
-    def __init__(self, root: Task) -> None:
+    def __init__(self, root: Task, *, spent: Usage = NO_USAGE) -> None:
         self.root = root
-        self.running: dict[Task, float] = {}
+        self.active: dict[Task, Activity] = {}
         self.notes: dict[Task, str] = {}
         self.recent: deque[Task] = deque(maxlen=RECENT)
         self.failed: dict[Task, None] = {}
-        self.phase = "starting"
+        self.phase = _STARTING
         self.notice = ""
         self.started_at: float | None = None
-        self._tasks = self._done = self._retries = 0
-        self._usage = total_usage(root)
+        self._usage = spent
+        self._retries = 0
+        self._entered: dict[Task, tuple[TaskState, bool]] = {}
+        self._counts: Counter[tuple[TaskState, bool]] = Counter()
+        self._took = {True: Durations(), False: Durations()}
+        self._busy_s = 0.0
+        self._working_since: float | None = None
         for task in root.walk():
-            self._tasks += task.state is not TaskState.DELETED
-            self._done += task.state is TaskState.DONE
-            if task.state is TaskState.FAILED:
-                self.failed[task] = None
+            self._enter(task)
 
     @property
     def totals(self) -> Totals:
         """The figures as of the last event."""
-        return Totals(self._tasks, self._done, len(self.failed), self._retries, self._usage)
+        tasks = len(self._entered) - self._count(TaskState.DELETED)
+        return Totals(tasks, self._count(TaskState.DONE), len(self.failed), self._retries, self._usage)
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return how long the run may still take, in seconds; None if that cannot honestly be said."""
+        if self.phase != _RUNNING or self._working_since is None or now <= self._working_since or self.notice:
+            return None
+        running: dict[bool, list[float]] = {True: [], False: []}
+        for task, activity in list(self.active.items()):
+            running[task.is_leaf].append(max(0.0, now - activity.since))
+        at_once = (self._busy_s + sum(map(sum, running.values()))) / (now - self._working_since)
+        leaves, parents = (
+            Left(self._took[is_leaf], self._counts[TaskState.OPEN, is_leaf], tuple(running[is_leaf]))
+            for is_leaf in (True, False)
+        )
+        return seconds_left(leaves, parents, at_once=at_once)
 
     def take(self, event: Event) -> None:
-        """Enter one event; events come in order."""
+        """Enter one event; events come in order. One of a task that is not in the tree any more tells nothing."""
         if self.started_at is None:
             self.started_at = event.at
         if event.task_id is None:
             self._take_run(event)
         else:
-            self._take_task(event, self.root.find(event.task_id))
+            with suppress(TreeError):  # it is not there any more
+                self._take_task(event, self.root.find(event.task_id))
 
     def _take_run(self, event: Event) -> None:
         if event.type == EventType.RUN_STARTED:
-            self.phase = "planning"
+            self.phase, self.notice = _PLANNING, ""
+            self.started_at, self._working_since, self._busy_s = event.at, None, 0.0
+            self.active.clear()
         elif event.type == EventType.PLANNED:
-            self.phase = "running"
+            self.phase = _RUNNING
         elif event.type == EventType.RUN_WAITING:
             pause = f" {event.data['delay_s']:g} s" if event.data.get("delay_s") else ""
             self.notice = f"waiting{pause}: {event.data['why']}"
         elif event.type == EventType.RUN_STOPPING:
             self.phase = "stopping"
         elif event.type == EventType.RUN_FINISHED:
-            self.phase = str(event.data["status"])
-            self.notice = ""
+            self.phase, self.notice = str(event.data["status"]), ""
+            self.active.clear()
 
     def _take_task(self, event: Event, task: Task) -> None:
-        if event.type == EventType.TASK_STARTED:
-            self.phase = "running" if self.phase == "planning" else self.phase
-            self.running[task] = event.at
-            self.failed.pop(task, None)
-        elif event.type in {EventType.TASK_DONE, EventType.TASK_FAILED, EventType.TASK_RELEASED}:
-            self._end(task, event)
-        elif event.type == EventType.PLAN_ATTACHED:
-            self._tasks += len(event.data["subtasks"])
-            self.recent.append(task)
-        elif event.type == EventType.TASK_RETRYING:
-            self._retries += 1
-            self.notes[task] = f"attempt {event.data['attempt']} failed: {event.data['error']}"
-        elif event.type == EventType.CALL_DONE:
-            self._spend(event)
-        elif event.type == EventType.WARNING:
-            self.notice = str(event.data["message"])
-        elif event.type == EventType.ALERT:
-            self.notice = f"{event.data['level']} alert of task {task.id}: {event.data['message']}"
+        self._enter(task)
+        enter = _ENTRIES.get(event.type)
+        if enter is not None:
+            enter(self, task, event)
+        words = doing_words(event, task)
+        if words is not None:
+            begun = None if event.type == EventType.TASK_STARTED else self.active.get(task)
+            self.active[task] = Activity(event.at if begun is None else begun.since, words)
 
-    def _end(self, task: Task, event: Event) -> None:
-        self.running.pop(task, None)
-        if event.type == EventType.TASK_RELEASED:
+    def _enter(self, task: Task) -> None:
+        """Count `task` as it stands."""
+        before, now = self._entered.get(task), (task.state, task.is_leaf)
+        if before == now:
             return
-        self.recent.append(task)
-        if event.type == EventType.TASK_FAILED:
+        if before is not None:
+            self._counts[before] -= 1
+        self._entered[task] = now
+        self._counts[now] += 1
+        if task.state is TaskState.FAILED:
             self.failed[task] = None
-            self.notes[task] = str(event.data["error"])
+            self.notes[task] = task.error or ""
         else:
-            self._done += 1
+            self.failed.pop(task, None)
             self.notes.pop(task, None)
 
-    def _spend(self, event: Event) -> None:
+    def _begin(self, _: Task, event: Event) -> None:
+        self.phase = _RUNNING if self.phase in {_STARTING, _PLANNING} else self.phase
+        self._working_since = self._working_since or event.at
+
+    def _end(self, task: Task, event: Event) -> None:
+        activity = self.active.pop(task, None)
+        took_s = 0.0 if activity is None else max(0.0, event.at - activity.since)
+        self._busy_s += took_s
+        if event.type == EventType.TASK_DONE and activity is not None:
+            self._took[task.is_leaf].add(took_s)
+        if event.type != EventType.TASK_RELEASED:
+            self.recent.append(task)
+        if event.type == EventType.TASK_FAILED:
+            self.notes[task] = str(event.data["error"])
+
+    def _split(self, task: Task, event: Event) -> None:
+        for child in task.subtasks:
+            for each in child.walk():
+                self._enter(each)
+        self._stay_whole(task, event)
+
+    def _stay_whole(self, task: Task, _: Event) -> None:
+        self.recent.append(task)
+        if task.state is TaskState.OPEN:
+            self.active.pop(task, None)
+
+    def _try_again(self, _: Task, __: Event) -> None:
+        self._retries += 1
+
+    def _spend(self, _: Task, event: Event) -> None:
         self.notice = "" if self.notice.startswith("waiting") else self.notice
         if event.data["recorded"]:
             return
@@ -122,3 +190,26 @@ class Ledger:
         self._usage += Usage(
             calls=1, input_tokens=event.data["tokens"], cost_usd=cost or 0.0, calls_without_cost=int(cost is None)
         )
+
+    def _warn(self, task: Task, event: Event) -> None:
+        about = f"{task.id}: " if event.type == EventType.ALERT else ""
+        self.notice = f"{about}{event.data['message']}"
+
+    def _count(self, state: TaskState) -> int:
+        return self._counts[state, True] + self._counts[state, False]
+
+
+_ENTRIES: Mapping[str, Callable[[Ledger, Task, Event], None]] = MappingProxyType(
+    {
+        EventType.TASK_STARTED: Ledger._begin,  # noqa: SLF001 - the table of this class
+        EventType.TASK_DONE: Ledger._end,  # noqa: SLF001
+        EventType.TASK_FAILED: Ledger._end,  # noqa: SLF001
+        EventType.TASK_RELEASED: Ledger._end,  # noqa: SLF001
+        EventType.PLAN_ATTACHED: Ledger._split,  # noqa: SLF001
+        EventType.PLAN_ATOMIC: Ledger._stay_whole,  # noqa: SLF001
+        EventType.TASK_RETRYING: Ledger._try_again,  # noqa: SLF001
+        EventType.CALL_DONE: Ledger._spend,  # noqa: SLF001
+        EventType.WARNING: Ledger._warn,  # noqa: SLF001
+        EventType.ALERT: Ledger._warn,  # noqa: SLF001
+    }
+)

@@ -1,31 +1,26 @@
-"""The live tree in a terminal, by rich: the lines of `tree`, coloured, cut to the window, eight times a second."""
+"""The live tree in a terminal: the lines of `tree`, painted when something has happened, and each second besides.
+
+It is painted by a thread of its own, eight times a second at the most; events only mark that there is something new.
+"""
 
 import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
 from ramify.planner.events import Event
+from ramify.planner.terminal import while_somebody_writes
 
 from .ledger import Ledger
-from .tree import Line, lines_of
+from .painter import Painter
+from .tree import lines_of
 
 if TYPE_CHECKING:
-    from rich.live import Live
-    from rich.text import Text
+    from collections.abc import Callable
 
-_PER_SECOND = 8
-_LEAST_WORDS = 4
-"""Cells kept for the words of a task before its facts are left out; the title's words are never cut for them."""
-
-_STYLES = {
-    "title": "bold",
-    "notice": "yellow",
-    "OPEN": "dim",
-    "RUNNING": "yellow",
-    "DONE": "green",
-    "FAILED": "red",
-    "DELETED": "dim",
-}
+_PERIOD_S = 0.125
+_SECOND_S = 1.0
+_SPARE_LINES = 2
+"""Lines of the window that stay free: the one of the cursor, and one above, so that a prompt is still seen."""
 
 
 class LiveTree:
@@ -33,67 +28,75 @@ class LiveTree:
 
     Args:
         ledger: the run's books.
-        title: what the run is called.
+        run_id: the run.
+        made_by: who answers.
         stream: the terminal.
     """
 
-    def __init__(self, ledger: Ledger, *, title: str, stream: TextIO) -> None:
+    def __init__(self, ledger: Ledger, *, run_id: str, made_by: str, stream: TextIO) -> None:
         self._ledger = ledger
-        self._title = title
-        self._stream = stream
+        self._run_id = run_id
+        self._made_by = made_by
+        self._painter = Painter(stream)
         self._lock = threading.Lock()
-        self._live: Live | None = None
+        self._is_new = threading.Event()
+        self._is_over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._forget: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begin to draw."""
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(file=self._stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
-        self._live = Live(
-            console=console,
-            get_renderable=lambda: self._draw(console.width, console.height),
-            refresh_per_second=_PER_SECOND,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
-        self._live.start()
+        self._forget = while_somebody_writes(self._pause, self._go_on)
+        self._go_on()
 
     def take(self, event: Event) -> None:
         """Enter an event; it is drawn with the next picture."""
         with self._lock:
             self._ledger.take(event)
+        self._is_new.set()
 
     def notice(self, words: str) -> None:
         """Show a line above the tree; safe in a signal handler, so no lock is taken."""
         self._ledger.notice = words
+        self._is_new.set()
 
     def stop(self) -> None:
         """Draw the last picture and leave it there."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._forget is not None:
+            self._forget()
+            self._forget = None
+        if self._thread is not None:
+            self._end_thread()
+            self._draw()
+            self._painter.leave()
 
-    def _draw(self, width: int, height: int) -> "Text":
+    def _go_on(self) -> None:
+        self._is_over.clear()
+        self._painter.show()
+        self._thread = threading.Thread(target=self._keep_drawing, name="ramify-display", daemon=True)
+        self._thread.start()
+
+    def _pause(self) -> None:
+        if self._thread is not None:
+            self._end_thread()
+            self._painter.erase()
+
+    def _end_thread(self) -> None:
+        thread, self._thread = self._thread, None
+        self._is_over.set()
+        self._is_new.set()
+        if thread is not None:
+            thread.join()
+
+    def _keep_drawing(self) -> None:
+        while not self._is_over.is_set():
+            self._is_new.clear()
+            self._draw()
+            self._is_over.wait(_PERIOD_S)
+            self._is_new.wait(_SECOND_S - _PERIOD_S)
+
+    def _draw(self) -> None:
+        height = max(3, self._painter.size()[1] - _SPARE_LINES)
         with self._lock:
-            lines = lines_of(self._ledger, now=time.time(), height=max(2, height - 2), title=self._title)
-        return text_of(lines, width=width)
-
-
-def text_of(lines: list[Line], *, width: int) -> "Text":
-    """Return `lines` as rich text, none wider than `width` cells: the words give way first."""
-    from rich.cells import cell_len
-    from rich.text import Text
-
-    text = Text(no_wrap=True, overflow="crop", end="")
-    for number, line in enumerate(lines):
-        words = Text(line.words)
-        least = words.cell_len if line.look == "title" else _LEAST_WORDS
-        facts = line.facts if cell_len(line.head) + least + cell_len(line.facts) <= width else ""
-        words.truncate(max(1, width - cell_len(line.head) - cell_len(facts)), overflow="ellipsis")
-        whole = Text.assemble((line.head, _STYLES[line.look]), words, (facts, "dim"))
-        whole.truncate(width, overflow="ellipsis")
-        text.append("\n" if number else "")
-        text.append_text(whole)
-    return text
+            lines = lines_of(self._ledger, now=time.time(), height=height, run_id=self._run_id, made_by=self._made_by)
+        self._painter.paint(lines)

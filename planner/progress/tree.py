@@ -6,51 +6,40 @@ of its ancestors; a line says how many subtasks it does not show.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ramify.planner.export.labels import format_cost, format_duration, one_line
 from ramify.planner.export.look import GLYPHS
 from ramify.tasks import Task, TaskState
 
-from .ledger import Ledger
+from .estimate import format_left
+from .ledger import Activity, Ledger
+from .lines import Line
 
 MOST_ANCESTORS = 6
 """Levels above a shown task that are shown with it, besides the root."""
 
 DEEPEST_INDENT = 12
 _MOST_CHARACTERS = 300
+_ROOM_FOR_SPENDING = 8
+_MINUTE_S = 59.5
 _NUMBER = re.compile(r"(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line, in parts, so that a terminal can shorten and colour it.
-
-    Attributes:
-        head: indentation, glyph and id; never shortened.
-        words: what the task is; shortened to what fits.
-        facts: durations and counts, at the end.
-        look: the state that colours it; "title" and "notice" for the lines that are no task's.
-    """
-
-    head: str
-    words: str
-    facts: str
-    look: str
-
-
-def lines_of(ledger: Ledger, *, now: float, height: int, title: str = "") -> list[Line]:
-    """Return the picture of a run, `height` lines at the most.
+def lines_of(ledger: Ledger, *, now: float, height: int, run_id: str = "", made_by: str = "") -> list[Line]:
+    """Return the picture of a run, `height` lines at the most, but three in any case.
 
     Args:
         ledger: the run.
         now: the time, in seconds since 1970.
         height: lines that there is room for.
-        title: what the run is called.
+        run_id: its id.
+        made_by: who answers.
     """
-    lines = [_title(ledger, now=now, title=title)]
+    lines = [_title(ledger, now=now)]
+    if height >= _ROOM_FOR_SPENDING and (run_id or made_by):
+        lines.append(_spending(ledger, run_id, made_by))
     if ledger.notice:
-        lines.append(Line("  ", one_line(ledger.notice[:_MOST_CHARACTERS]), "", "notice"))
+        lines.append(Line("  ", one_line(ledger.notice[:_MOST_CHARACTERS]), look="notice"))
     room = max(1, height - len(lines))
     below = _below(_chosen(ledger, room))
     stack = [(ledger.root, 0)]
@@ -62,16 +51,29 @@ def lines_of(ledger: Ledger, *, now: float, height: int, title: str = "") -> lis
     return lines
 
 
-def _title(ledger: Ledger, *, now: float, title: str) -> Line:
+def _title(ledger: Ledger, *, now: float) -> Line:
     totals = ledger.totals
+    facts = [f"{totals.done:,}/{totals.tasks:,} done"]
+    what = "asked for" if ledger.phase == "planning" else "running"
+    facts += [f"{len(ledger.active):,} {what}"] if ledger.active else []
+    facts += [f"{totals.failed:,} failed"] if totals.failed else []
+    facts += [f"{totals.retries:,} retried"] if totals.retries else []
     took = 0.0 if ledger.started_at is None else max(0.0, now - ledger.started_at)
-    facts = [f"{totals.done}/{totals.tasks} done", format_duration(took)]
-    facts += [f"{len(ledger.running)} running"] if ledger.running else []
-    facts += [f"{totals.failed} failed"] if totals.failed else []
-    facts += [f"{totals.usage.tokens:,} tokens"] if totals.usage.tokens else []
-    facts += [cost] if (cost := format_cost(totals.usage)) else []
-    facts += [f"{totals.retries} retried"] if totals.retries else []
-    return Line(f"{ledger.phase}: ", " · ".join(facts), f" · {title}" if title else "", "title")
+    return Line(f"{ledger.phase}: ", " · ".join([*facts, _spent(took), *_time_left(ledger, now=now)]), look="title")
+
+
+def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
+    if ledger.phase == "planning":
+        yield "time left unknown"
+    elif (seconds := ledger.seconds_left(now)) is not None:
+        yield f"{'at most ' if ledger.failed else ''}about {format_left(seconds)} left"
+
+
+def _spending(ledger: Ledger, run_id: str, made_by: str) -> Line:
+    usage = ledger.totals.usage
+    facts = [f"run {run_id}", one_line(made_by)]
+    facts += [f"{usage.calls:,} calls", f"{usage.tokens:,} tokens", format_cost(usage)] if usage.calls else []
+    return Line("  ", " · ".join(fact for fact in facts if fact), look="spending")
 
 
 def _chosen(ledger: Ledger, room: int) -> dict[Task, Task | None]:
@@ -81,6 +83,8 @@ def _chosen(ledger: Ledger, room: int) -> dict[Task, Task | None]:
         return {task: task.parent if task is not ledger.root else None for task in everything}
     chosen: dict[Task, Task | None] = {ledger.root: None}
     for task in _candidates(ledger):
+        if len(chosen) >= room:
+            break
         line = _line_up_to(task, chosen)
         if len(chosen) + len(line) - 1 <= room:
             chosen.update(zip(line[1:], line, strict=False))
@@ -88,7 +92,7 @@ def _chosen(ledger: Ledger, room: int) -> dict[Task, Task | None]:
 
 
 def _candidates(ledger: Ledger) -> Iterator[Task]:
-    yield from list(ledger.running)
+    yield from list(ledger.active)
     yield from reversed(list(ledger.failed))
     yield from reversed(list(ledger.recent))
 
@@ -122,21 +126,25 @@ def _natural(task: Task) -> list[tuple[int, str]]:
 
 
 def _task_line(ledger: Ledger, task: Task, level: int, shown: int, *, now: float) -> Line:
-    facts = [_duration(ledger, task, now=now)]
+    activity = ledger.active.get(task)
     hidden = len(task.subtasks) - shown
-    facts += [f"+{hidden} more"] if hidden > 0 else []
-    note = ledger.notes.get(task)
+    facts = [f"+{hidden:,} more"] if hidden > 0 else []
+    facts += [took] if (took := _duration(task, activity, now=now)) else []
+    note = activity.words if activity is not None else ledger.notes.get(task)
     words = one_line(task.content[:_MOST_CHARACTERS])
-    if note:
-        words = f"{words[:60]} — {one_line(note[:_MOST_CHARACTERS])}"
     head = f"{'  ' * min(level, DEEPEST_INDENT)}{GLYPHS[task.state]} {one_line(task.id[:40])} "
-    return Line(head, words, "".join(f" · {fact}" for fact in facts if fact), task.state.value)
+    tail = f" — {one_line(note[:_MOST_CHARACTERS])}" if note else ""
+    return Line(head, words, note=tail, facts="".join(f" · {fact}" for fact in facts), look=task.state.value)
 
 
-def _duration(ledger: Ledger, task: Task, *, now: float) -> str:
-    since = ledger.running.get(task)
-    if since is not None:
-        return format_duration(max(0.0, now - since))
+def _duration(task: Task, activity: Activity | None, *, now: float) -> str:
+    if activity is not None:
+        return _spent(max(0.0, now - activity.since))
     if task.started_at is None or task.completed_at is None or task.state is TaskState.OPEN:
         return ""
     return format_duration(max(0.0, (task.completed_at - task.started_at).total_seconds()))
+
+
+def _spent(seconds: float) -> str:
+    """Return how long something has been going on: in whole seconds, so that it is calm."""
+    return f"{seconds:.0f} s" if seconds < _MINUTE_S else format_duration(seconds)

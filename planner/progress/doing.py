@@ -1,0 +1,52 @@
+"""What a task does just now, in a few words, told from its last event: it waits, is asked, works, or is composed."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ramify.planner.events import Event, EventType
+from ramify.planner.export.labels import format_duration
+from ramify.tasks import Task
+
+WAITS_TO_ASK = "waits to ask"
+
+_PURPOSES: Mapping[str, str] = MappingProxyType(
+    {
+        "execute": "asking",
+        "decompose": "planning with",
+        "replan": "planning again with",
+        "compose": "composing with",
+        "repair": "asking again",
+        "verify": "checking with",
+    }
+)
+
+
+def doing_words(event: Event, task: Task) -> str | None:
+    """Return what `task` does after `event`; None if the event does not change that.
+
+    >>> task = Task(content="x", id="0.1")
+    >>> doing_words(Event(seq=1, at=0.0, type="call_started", data={"purpose": "execute", "model": "m"}), task)
+    'asking m'
+    >>> doing_words(Event(seq=1, at=0.0, type="task_progress", data={"fraction": 0.4, "doing": "reading"}), task)
+    'reading, 40 %'
+    """
+    data = event.data
+    if event.type == EventType.TASK_STARTED:
+        return _at_start(str(data["doing"]), task)
+    if event.type == EventType.CALL_STARTED:
+        return f"{_PURPOSES.get(data['purpose'], data['purpose'])} {data['model']}"
+    if event.type == EventType.CALL_DONE:
+        return "working"
+    if event.type == EventType.TASK_PROGRESS:
+        share = "" if data["fraction"] is None else f"{data['fraction'] * 100:.0f} %"
+        return ", ".join(part for part in (str(data["doing"]), share) if part)
+    if event.type == EventType.TASK_RETRYING:
+        pause = format_duration(data["delay_s"])
+        return f"attempt {data['attempt']} failed, waits {pause} for the next: {data['error']}"
+    return None
+
+
+def _at_start(doing: str, task: Task) -> str:
+    if doing == "compose":
+        return "composing"
+    return WAITS_TO_ASK if task.type in {None, "model"} else f"{task.type} works"
