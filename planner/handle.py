@@ -21,12 +21,14 @@ from .loop import background_loop, run_sync
 from .recording import Recording
 from .run import Ending
 from .session import Session
+from .store import Store
 from .store.records import RunStatus
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .export import Format, GraphView, ThemeName, Timeline
+    from .export.report import ReportFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +305,31 @@ class Run:
         write_text(path, to_timeline_svg(self.timeline(), theme=theme))
         return path
 
+    def report(self, path: str | Path, *, form: "ReportFormat | None" = None) -> Path:
+        """Write everything about the run, as far as it has come, to a file; its ending says as what.
+
+        The endings are .html, .md, .csv, .json and .xlsx, unless `form` says another format.
+
+        Raises:
+            UsageError: if the ending names no format.
+            ExportError: if the file cannot be written, or needs a package that is not installed.
+            StoreError: if the store cannot be read.
+        """
+        from .export.report import report_of, save_report
+
+        with self._store_now() as store:
+            stored = store.read_run(self.id)
+        return save_report(report_of(stored), path, form=form)
+
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
+        with self._store_now() as store:
+            return store.events(self.id, after, limit=limit)
+
+    def _store_now(self) -> Store:
+        """Return the store with all that has happened so far in it, opened once more; the caller closes it."""
         with suppress(PlannerError):  # what cannot be written any more is not in the store either
             self._session.flush()
-        with self._session.store.open_again() as store:
-            return store.events(self.id, after, limit=limit)
+        return self._session.store.open_again()
 
     def _picture(self, form: "Format") -> str:
         from .export import render

@@ -7,7 +7,7 @@ from typing import Any
 from ramify.tasks import Task
 from ramify.tasks.documents import tree_to_data
 
-from .store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus
+from .store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
 from .store.pruning import status_now
 
 
@@ -52,6 +52,19 @@ def call_data(call: CallRecord) -> dict[str, Any]:
         "latency_s": call.latency_s,
         "request": dict(call.request),
         "reply": dict(call.reply),
+    }
+
+
+def step_data(step: StepRecord) -> dict[str, Any]:
+    """Return a worker's step as JSON data."""
+    return {
+        "task": step.key.task_id,
+        "attempt": step.key.attempt,
+        "key": step.key.key,
+        "input": step.input,
+        "output": step.output,
+        "started_at": iso_time(step.started_at),
+        "ended_at": None if step.ended_at is None else iso_time(step.ended_at),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import browsing, drawing, linting, looking, prompting, solving, storing
+from . import browsing, drawing, linting, looking, prompting, reporting, solving, storing
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -20,7 +20,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
     if not wanted:
         return
-    from .looking import version
+    from ramify.planner.version import version
 
     sys.stdout.write(f"ramify {version()}\n")
     raise typer.Exit
@@ -47,7 +47,7 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, linting, browsing, drawing, looking):
+    for module in (solving, linting, browsing, drawing, reporting, looking):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")

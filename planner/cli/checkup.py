@@ -18,9 +18,8 @@ from ramify.planner.models.registry import list_models, open_model
 from ramify.planner.settings import load_settings, store_place, unknown_variables
 from ramify.planner.store import Store
 from ramify.planner.store.place import read_place
+from ramify.planner.version import version
 from ramify.tasks import RamifyError
-
-from .looking import version
 
 Verdict = Literal["ok", "note", "fault"]
 _MARKS: dict[Verdict, str] = {"ok": "ok  ", "note": "note", "fault": "BAD "}

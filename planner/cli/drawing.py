@@ -40,11 +40,11 @@ def graph(
     """Draw the tree of a run, or of a plan, with its dependencies."""
     from ramify.planner.export import ViewOptions
 
-    from .output import tell
+    from .output import deliver, tell
 
     wanted = form or _form_of(output)
     if states:
-        _deliver(_states(wanted), wanted, output)
+        deliver(_states(wanted), wanted, output)
         return 0
     root, data = _tree_of(source, last=last, store=given["store"])
     options = ViewOptions(
@@ -56,7 +56,7 @@ def graph(
         critical_path=_critical_path(root) if critical_path else (),
     )
     content, note = _drawn(root, data, wanted, options)
-    _deliver(content, wanted, output)
+    deliver(content, wanted, output, is_text=wanted not in _BINARY)
     if note:
         tell(note)
     return 0
@@ -79,7 +79,7 @@ def timeline(
     from ramify.planner.run_data import record_data
 
     from .finding import opened_run
-    from .output import print_json
+    from .output import deliver, print_json
 
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
         data = record_data(record)
@@ -89,7 +89,7 @@ def timeline(
     if given["as_json"]:
         print_json({**data, "timeline": timeline_data(found)})
     else:
-        _deliver(to_timeline_svg(found, theme=theme, max_bars=most).encode(), "svg", output)
+        deliver(to_timeline_svg(found, theme=theme, max_bars=most).encode(), "svg", output)
     return 0
 
 
@@ -158,23 +158,3 @@ def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "V
         return f"{json.dumps(document, ensure_ascii=False, indent=2)}\n".encode(), ""
     picture = render(graph_view(root, made_by=data["made_by"], options=options), form)
     return picture.data, picture.note
-
-
-def _deliver(content: bytes, form: GraphFormat, output: Path | None) -> None:
-    import sys
-
-    from ramify.planner.errors import ExportError, UsageError
-
-    from .output import print_bytes, print_text
-
-    if output is not None:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise ExportError(f"{output} cannot be written: {error.strerror or error}; choose another file") from None
-    elif form in _BINARY and sys.stdout.isatty():
-        raise UsageError(f"{form} is no text, and standard output is a terminal; write it to a file with -o FILE")
-    elif form in _BINARY:
-        print_bytes(content)
-    else:
-        print_text(content.decode())

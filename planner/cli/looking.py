@@ -40,14 +40,3 @@ def doctor(given: Mapping[str, Any]) -> int:
 
 
 COMMANDS = {"models": models, "doctor": doctor}
-
-
-def version() -> str:
-    """Return the version of Ramify; "unknown" where it was not installed."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as version_of
-
-    try:
-        return version_of("ramify")
-    except PackageNotFoundError:
-        return "unknown"

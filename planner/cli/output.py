@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 JSON_VERSION = 1
@@ -31,6 +32,28 @@ def print_bytes(data: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = True) -> None:
+    """Write a result to the file `output`, or to standard output if there is none.
+
+    Raises:
+        ExportError: if it cannot be written.
+        UsageError: if it is no text, and standard output is a terminal.
+    """
+    from ramify.planner.errors import ExportError, UsageError
+
+    if output is not None:
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            raise ExportError(f"{output} cannot be written: {error.strerror or error}; choose another file") from None
+    elif is_text:
+        print_text(content.decode())
+    elif sys.stdout.isatty():
+        raise UsageError(f"{form} is no text, and standard output is a terminal; write it to a file with -o FILE")
+    else:
+        print_bytes(content)
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

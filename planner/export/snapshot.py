@@ -68,7 +68,7 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
                 worker=task.type or "model",
                 parent=parent,
                 depth=nodes[parent].depth + 1 if parent >= 0 else 1,
-                duration_s=_duration_s(task),
+                duration_s=duration_s(task),
                 usage=task.usage,
                 is_added=task.origin == "added",
                 is_focus=task.id == focus,
@@ -79,7 +79,8 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
     )
 
 
-def _duration_s(task: Task) -> float | None:
+def duration_s(task: Task) -> float | None:
+    """Return how long a task took, from its start to its end, in seconds; None if it has not ended."""
     if task.state not in _ENDED or task.started_at is None or task.completed_at is None:
         return None
     return max(0.0, (task.completed_at - task.started_at).total_seconds())

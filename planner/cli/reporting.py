@@ -1,0 +1,38 @@
+"""`report`: everything about a run in one file, to read, to print or to count with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from .browsing import Last, RunId
+from .options import takes
+
+
+@takes("store")
+def report(
+    given: Mapping[str, Any],
+    *,
+    run_id: RunId = None,
+    last: Last = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes.")] = None,
+    form: Annotated[
+        Literal["html", "md", "csv", "json", "xlsx"] | None,
+        typer.Option("--format", "-f", help="The format; that of -o's ending, or md."),
+    ] = None,
+) -> int:
+    """Write a report of a run, which may still go on: summary, answer, tasks, messages, graph, costs, settings."""
+    from ramify.planner.export.report import render_report, report_format_of, report_of
+
+    from .finding import opened_run
+    from .output import deliver
+
+    wanted = form or ("md" if output is None else report_format_of(output))
+    with opened_run(run_id, last=last, store=given["store"]) as (store, record):
+        stored = store.read_run(record.id)
+    deliver(render_report(report_of(stored), wanted), wanted, output, is_text=wanted != "xlsx")
+    return 0
+
+
+COMMANDS = {"report": report}

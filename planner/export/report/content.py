@@ -1,0 +1,281 @@
+"""What a report says of a run: worked out once from what is stored, and written in each format from here."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ramify.planner.budget import total_usage
+from ramify.planner.events import EventType
+from ramify.planner.export.labels import format_duration
+from ramify.planner.export.snapshot import duration_s
+from ramify.planner.export.view import state_counts
+from ramify.planner.models.protocol import ModelReply
+from ramify.planner.models.rules.model import RulesModel
+from ramify.planner.run_data import status_of
+from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
+from ramify.planner.version import version
+from ramify.tasks import Task, TaskState, Usage
+
+from .words import count, when
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedTask:
+    """A task, with what was done for it.
+
+    Attributes:
+        task: the task.
+        parent: the position of its parent among the report's tasks; -1 for the root.
+        depth: its level; the root's is 1.
+        duration_s: from its start to its end, in seconds; None if it has not ended.
+        made_by: who its result comes from, for people to read; empty if nobody has worked on it.
+        note: how it is done, in the planner's words; empty if there are none.
+        calls: the calls that were made for it, in order.
+        steps: the steps that its worker took, in order.
+        events: what happened to it, in order.
+    """
+
+    task: Task
+    parent: int
+    depth: int
+    duration_s: float | None
+    made_by: str
+    note: str
+    calls: tuple[CallRecord, ...]
+    steps: tuple[StepRecord, ...]
+    events: tuple[EventRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUse:
+    """What one model has made.
+
+    Attributes:
+        maker: the model, for people to read.
+        answered_as: the names under which it answered, where they are others.
+        tasks: tasks that it was asked for.
+        taken: replies that were taken from other runs or recordings; they cost nothing.
+        usage: what its calls have used.
+        latency_s: how long its replies took together, in seconds.
+    """
+
+    maker: str
+    answered_as: tuple[str, ...]
+    tasks: int
+    taken: int
+    usage: Usage
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptUse:
+    """One template, and how often it was rendered.
+
+    Attributes:
+        name: its name.
+        version: its version.
+        sha256: the hash of its source.
+        calls: calls that it was rendered for.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What there is to say of a run.
+
+    Attributes:
+        run: the run, as it was stored.
+        status: where it stands; a run whose process has ended without a word is interrupted.
+        tasks: its tasks, parents before their subtasks.
+        models: what made its words.
+        prompts: the templates that were used.
+        usage: what its calls have used.
+        worked_s: how long it was worked on, in seconds, without the time between a stop and a resume.
+        made_at: when the report was made, in seconds since 1970.
+    """
+
+    run: StoredRun
+    status: RunStatus
+    tasks: tuple[ReportedTask, ...]
+    models: tuple[ModelUse, ...]
+    prompts: tuple[PromptUse, ...]
+    usage: Usage
+    worked_s: float
+    made_at: float
+
+    @property
+    def record(self) -> RunRecord:
+        """The run without its tasks."""
+        return self.run.record
+
+    @property
+    def root(self) -> Task:
+        """The tree."""
+        return self.run.root
+
+    @property
+    def made_by(self) -> str:
+        """What the words come from, for people to read."""
+        return self.record.made_by or "not recorded"
+
+    @property
+    def written_by(self) -> str:
+        """What the report is made with."""
+        return f"Ramify {version()}"
+
+    @property
+    def answer(self) -> str | None:
+        """The answer; None as long as there is none."""
+        return self.root.result if self.root.state is TaskState.DONE else None
+
+    @property
+    def why_no_answer(self) -> str:
+        """What is said in the answer's place."""
+        why = f": {self.record.error}" if self.record.error else ""
+        return f"There is no answer; the run is {self.status}{why}"
+
+    def counts(self) -> dict[TaskState, int]:
+        """Return how many tasks are in which state."""
+        counts = dict.fromkeys(TaskState, 0)
+        for each in self.tasks:
+            counts[each.task.state] += 1
+        return counts
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what stands at the top of a report, as names and words."""
+        usage = self.usage
+        taken = sum(model.taken for model in self.models)
+        facts = [
+            ("status", self.status),
+            ("made by", self.made_by),
+            ("tasks", f"{len(self.tasks):,}: {state_counts(self.counts())}"),
+            ("calls", f"{usage.calls:,}" + (f", and {count(taken, 'reply taken over')}" if taken else "")),
+            ("tokens", f"{usage.input_tokens:,} in, {usage.output_tokens:,} out"),
+            ("cost", usage.cost_text if usage.calls else "none"),
+            ("started", when(self.record.created_at)),
+            ("ended", when(self.record.finished_at)),
+            ("worked for", format_duration(self.worked_s)),
+            ("error", self.record.error or ""),
+        ]
+        return [(name, words) for name, words in facts if words]
+
+
+def report_of(run: StoredRun) -> Report:
+    """Return what there is to say of `run`."""
+    return Report(
+        run=run,
+        status=status_of(run.record),
+        tasks=tuple(_tasks(run)),
+        models=tuple(_models(run)),
+        prompts=tuple(_prompts(run.calls)),
+        usage=total_usage(run.root),
+        worked_s=_worked_s(run.events),
+        made_at=time.time(),
+    )
+
+
+def maker_of(call: CallRecord, record: RunRecord) -> str:
+    """Return who answered a call, for people to read."""
+    if call.model == record.model and record.made_by:
+        return record.made_by
+    return RulesModel.maker if call.model == RulesModel.name else call.model
+
+
+def usage_of(call: CallRecord) -> Usage:
+    """Return what a call has used: nothing, if its reply was taken from another."""
+    return ModelReply.from_data(call.reply).usage()
+
+
+def _tasks(run: StoredRun) -> Iterator[ReportedTask]:
+    calls = _by_task(run.calls, lambda call: call.key.task_id)
+    steps = _by_task(run.steps, lambda step: step.key.task_id)
+    events = _by_task(run.events, lambda event: event.task_id)
+    places: dict[Task | None, int] = {}
+    depths = [0]
+    for place, task in enumerate(run.root.walk()):
+        places[task] = place
+        parent = places.get(task.parent, -1)
+        depths.append(depths[parent + 1] + 1)
+        own = tuple(calls[task.id])
+        yield ReportedTask(
+            task=task,
+            parent=parent,
+            depth=depths[-1],
+            duration_s=duration_s(task),
+            made_by=_made_by(task, own, run.record),
+            note=run.notes.get(task.id, ""),
+            calls=own,
+            steps=tuple(steps[task.id]),
+            events=tuple(events[task.id]),
+        )
+
+
+def _by_task(records: Iterable[T], task_of: Callable[[T], str | None]) -> "defaultdict[str | None, list[T]]":
+    found: defaultdict[str | None, list[T]] = defaultdict(list)
+    for record in records:
+        found[task_of(record)].append(record)
+    return found
+
+
+def _made_by(task: Task, calls: Sequence[CallRecord], record: RunRecord) -> str:
+    """Return who made the result: a worker of its type, or the models that were asked for it."""
+    if task.type not in {None, "model"}:
+        return f"worker {task.type}" if task.started_at else ""
+    makers = dict.fromkeys(_maker_and_origin(call, record) for call in calls)
+    if not makers:
+        return "not recorded" if task.state is TaskState.DONE else ""
+    return ", ".join(makers)
+
+
+def _maker_and_origin(call: CallRecord, record: RunRecord) -> str:
+    taken_from = call.reply.get("taken_from")
+    maker = maker_of(call, record)
+    return f"{maker}, taken from {taken_from}" if taken_from else maker
+
+
+def _models(run: StoredRun) -> Iterator[ModelUse]:
+    by_maker: defaultdict[str, list[CallRecord]] = defaultdict(list)
+    for call in run.calls:
+        by_maker[maker_of(call, run.record)].append(call)
+    for maker, calls in by_maker.items():
+        names = dict.fromkeys(str(call.reply.get("model", call.model)) for call in calls)
+        taken = sum(1 for call in calls if call.reply.get("taken_from"))
+        yield ModelUse(
+            maker=maker,
+            answered_as=tuple(name for name in names if name != calls[0].model),
+            tasks=len({call.key.task_id for call in calls}),
+            taken=taken,
+            usage=sum((usage_of(call) for call in calls), Usage()),
+            latency_s=sum(call.latency_s for call in calls),
+        )
+
+
+def _prompts(calls: Iterable[CallRecord]) -> list[PromptUse]:
+    uses: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    for call in calls:
+        uses[call.key.purpose, call.prompt_version, call.prompt_sha256] += 1
+    return [
+        PromptUse(name=name, version=number, sha256=sha256, calls=calls)
+        for (name, number, sha256), calls in sorted(uses.items())
+    ]
+
+
+def _worked_s(events: Sequence[EventRecord]) -> float:
+    """Return the time from each start to the end or, if the process was killed, to its last sign of life."""
+    worked = 0.0
+    started = ended = None
+    for event in events:
+        if event.type == EventType.RUN_STARTED:
+            worked += 0.0 if started is None or ended is None else ended - started
+            started = event.at
+        ended = event.at
+    return worked + (0.0 if started is None or ended is None else max(0.0, ended - started))

@@ -1,0 +1,41 @@
+"""A report as JSON: everything that is stored of the run, word for word, in a documented and versioned shape."""
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+from ramify.planner.run_data import call_data, event_data, iso_time, run_data, step_data
+
+from .content import ModelUse, Report
+from .words import flat_settings
+
+REPORT_VERSION: Final = 1
+"""The version of the shape; it grows when a reader of today could not read it."""
+
+
+def to_json(report: Report) -> str:
+    """Write `report` as a JSON document; `docs/reports.md` explains its keys."""
+    return json.dumps(report_data(report), ensure_ascii=False, indent=1, default=str)
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """Return `report` as JSON data."""
+    return {
+        "version": REPORT_VERSION,
+        "written_by": report.written_by,
+        "written_at": iso_time(report.made_at),
+        "answer": report.answer,
+        "worked_s": round(report.worked_s, 6),
+        "models": [_model_data(model) for model in report.models],
+        "prompts": [asdict(prompt) for prompt in report.prompts],
+        "settings": dict(flat_settings(report.record.settings)),
+        **run_data(report.record, report.root),
+        "notes": dict(report.run.notes),
+        "calls": [call_data(call) for call in report.run.calls],
+        "steps": [step_data(step) for step in report.run.steps],
+        "events": [event_data(event) for event in report.run.events],
+    }
+
+
+def _model_data(model: ModelUse) -> dict[str, Any]:
+    return {**asdict(model), "answered_as": list(model.answered_as)}

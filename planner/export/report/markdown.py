@@ -1,0 +1,112 @@
+"""A report as Markdown, for papers and repositories: what a model wrote stands in it as words, never as markup."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.export.look import GLYPHS
+from ramify.planner.export.mermaid import to_mermaid
+from ramify.planner.export.snapshot import graph_view
+from ramify.planner.export.view import ViewOptions
+
+from .content import Report, ReportedTask
+from .words import flat_settings, visible, visible_line, when
+
+_MARKUP = re.compile(r"[\\`*_\[\]#|<>&~$]")
+_MOST_CONTENT = 160
+_MOST_BOXES = 40
+_SHORT_HASH = 12
+
+
+def to_markdown(report: Report) -> str:
+    """Write `report` as Markdown."""
+    return "\n".join([*_head(report), *_answer(report), *_tasks(report), *_figure(report), *_provenance(report)])
+
+
+def escaped(text: str) -> str:
+    r"""Return `text` as one line of Markdown that shows it as it is.
+
+    >>> escaped("a *b* <i> | [c](d)")
+    'a \\*b\\* \\<i\\> \\| \\[c\\](d)'
+    """
+    return _MARKUP.sub(r"\\\g<0>", visible_line(text))
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """Return `text` as a block that shows it word for word, whatever fences it holds itself."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{visible(text)}\n{fence}\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield f"# {escaped(report.record.goal)}\n"
+    facts = [("run", report.record.id), *report.facts()]
+    yield from _table(("", ""), [(name, escaped(words)) for name, words in facts])
+
+
+def _answer(report: Report) -> Iterator[str]:
+    yield "## Answer\n"
+    if report.answer is None:
+        yield f"{escaped(report.why_no_answer)}\n"
+    else:
+        yield f"By {escaped(report.made_by)}:\n"
+        yield fenced(report.answer)
+
+
+def _tasks(report: Report) -> Iterator[str]:
+    yield "## Tasks\n"
+    head = ("id", "state", "task", "needs", "made by", "attempts", "took", "cost")
+    yield from _table(head, (_task_row(each) for each in report.tasks))
+
+
+def _task_row(each: ReportedTask) -> tuple[str, ...]:
+    task = each.task
+    content = visible_line(task.content)
+    if len(content) > _MOST_CONTENT:
+        content = f"{content[: _MOST_CONTENT - 1]}…"
+    error = f"; {escaped(task.error)}" if task.error else ""
+    return (
+        escaped(task.id),
+        f"{GLYPHS[task.state]} {task.state.value}{error}",
+        escaped(content),
+        escaped(" ".join(task.dependencies)),
+        escaped(each.made_by),
+        f"{task.attempts:,}",
+        "" if each.duration_s is None else format_duration(each.duration_s),
+        escaped(format_cost(task.usage)),
+    )
+
+
+def _figure(report: Report) -> Iterator[str]:
+    yield "## Graph\n"
+    yield "Lines lead to subtasks, dashed arrows to the tasks that need a result.\n"
+    view = graph_view(report.root, made_by=report.made_by, options=ViewOptions(max_nodes=_MOST_BOXES))
+    yield fenced(to_mermaid(view).rstrip("\n"), "mermaid")
+
+
+def _provenance(report: Report) -> Iterator[str]:
+    yield "## Provenance\n"
+    rows = [
+        (
+            escaped(model.maker), escaped(", ".join(model.answered_as)), f"{model.tasks:,}", f"{model.usage.calls:,}",
+            f"{model.taken:,}", f"{model.usage.input_tokens:,}", f"{model.usage.output_tokens:,}",
+            escaped(model.usage.cost_text if model.usage.calls else ""),
+        )
+        for model in report.models
+    ]  # fmt: skip
+    yield from _table(("model", "answered as", "tasks", "calls", "taken over", "tokens in", "tokens out", "cost"), rows)
+    prompts = [
+        (escaped(prompt.name), escaped(prompt.version), f"`{prompt.sha256[:_SHORT_HASH]}`", f"{prompt.calls:,}")
+        for prompt in report.prompts
+    ]
+    yield from _table(("prompt", "version", "source", "calls"), prompts)
+    settings = [(f"`{name}`", escaped(value)) for name, value in flat_settings(report.record.settings)]
+    yield from _table(("setting", "value"), settings)
+    yield f"Written by {escaped(report.written_by)} on {when(report.made_at)}.\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |\n|{'---|' * len(head)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""

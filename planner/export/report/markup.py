@@ -1,0 +1,44 @@
+"""HTML out of words and elements: a word is escaped where it goes in, and nothing else becomes markup."""
+
+import json
+from html import escape
+from typing import Any
+
+from .words import visible
+
+_ESCAPED_IN_DATA = "<>&\u2028\u2029"
+
+
+class Markup(str):
+    """A piece of HTML; any other text is words."""
+
+    __slots__ = ()
+
+
+def element(tag: str, *inside: str, **attributes: str) -> Markup:
+    """Return an element; `inside` it are words and further elements.
+
+    An attribute's name may end in `_`, and has `-` for `_`; an empty one is left out.
+
+    >>> element("p", "1 < 2 ", element("b", "yes"), class_="x")
+    '<p class="x">1 &lt; 2 <b>yes</b></p>'
+    """
+    given = "".join(_attribute(name, value) for name, value in attributes.items() if value)
+    return Markup(f"<{tag}{given}>{together(*inside)}</{tag}>")
+
+
+def together(*inside: str) -> Markup:
+    """Return words and elements one after the other, as a piece of HTML."""
+    return Markup("".join(part if isinstance(part, Markup) else escape(visible(part)) for part in inside))
+
+
+def data_block(block_id: str, data: Any) -> Markup:
+    """Return JSON data as a block, `data-<id>`, that a browser keeps as text, and that no text in it can end."""
+    words = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for letter in _ESCAPED_IN_DATA:
+        words = words.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(f'<script type="application/json" id="data-{escape(block_id)}">{words}</script>\n')
+
+
+def _attribute(name: str, value: str) -> str:
+    return f' {name.rstrip("_").replace("_", "-")}="{escape(visible(value))}"'

@@ -1,0 +1,170 @@
+"""A report as one HTML page that needs no network; its template, style and scripts are the files in `page/`.
+
+What stands in it at once is escaped here; what the tree and the detail pane show is JSON data, parsed when it is first
+looked at and put in place as text. A content security policy lets nothing run but our own script, which is named by
+its hash, and has the browser refuse to make markup of any string.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Final
+
+from ramify.planner.export.look import GLYPHS, ThemeName
+from ramify.planner.export.snapshot import graph_view
+from ramify.planner.export.svg import to_svg
+from ramify.planner.export.view import ViewOptions
+from ramify.tasks import TaskState
+
+from .content import Report
+from .details import CHUNK, detail_chunks, task_row
+from .markup import Markup, data_block, element, together
+from .words import flat_settings, visible_line, when
+
+_SCRIPTS: Final = ("data.js", "model.js", "tree.js", "detail.js", "page.js")
+_MOST_BOXES = 120
+_SHORT_HASH = 12
+_PICTURES: Final[tuple[tuple[str, ThemeName], ...]] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
+
+
+def to_html(report: Report) -> str:
+    """Write `report` as one HTML page."""
+    style, script = _file("report.css"), "".join(map(_file, _SCRIPTS))
+    return Template(_file("report.html")).substitute(
+        policy=_policy(style, script),
+        title=together(visible_line(report.record.goal)),
+        generator=together(report.written_by),
+        style=style,
+        goal=together(report.record.goal),
+        head=_head(report),
+        facts=_facts(report),
+        answer=_answer(report),
+        filters=_filters(report),
+        graph=_graph(report),
+        provenance=together(_models(report), _prompts(report), _settings(report)),
+        footer=together(
+            f"Run {report.record.id}, answered by {report.made_by}. Written by {report.written_by} on"
+            f" {when(report.made_at)}."
+        ),
+        blocks=together(*_blocks(report)),
+        script=script,
+    )
+
+
+@cache
+def _file(name: str) -> str:
+    return (files(__package__) / "page" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    # Source: https://www.w3.org/TR/CSP3/ and https://www.w3.org/TR/trusted-types/
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none';"
+        " form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def _hash(words: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(words.encode()).digest()).decode()}'"
+
+
+def _head(report: Report) -> Markup:
+    return together(
+        element("span", report.status, class_=f"pill {report.status}"), " ",
+        element("span", "run ", element("code", report.record.id)), " ",
+        element("span", "answers by ", element("strong", report.made_by)),
+    )  # fmt: skip
+
+
+def _facts(report: Report) -> Markup:
+    pairs = (element("div", element("dt", name), element("dd", words)) for name, words in report.facts())
+    return element("dl", *pairs, class_="facts")
+
+
+def _answer(report: Report) -> Markup:
+    if report.answer is None:
+        return element("p", f"{report.why_no_answer}.", class_="none")
+    return together(
+        element("p", f"By {report.made_by}.", class_="quiet"),
+        element("div", report.answer, class_="words", dir="auto", id="answer-words"),
+    )
+
+
+def _filters(report: Report) -> Markup:
+    return together(*(_filter(state, number) for state, number in report.counts().items() if number))
+
+
+def _filter(state: TaskState, number: int) -> Markup:
+    return element(
+        "label",
+        Markup(f'<input type="checkbox" name="state" value="{state.value}" checked>'),
+        element("span", GLYPHS[state], class_="glyph", aria_hidden="true"),
+        element("span", f"{state.value.lower()} ", element("span", f"{number:,}", class_="quiet")),
+        class_=f"chip {state.value}",
+    )
+
+
+def _graph(report: Report) -> Markup:
+    """Return the picture of the tree for light and dark screens and for paper, as images, in which nothing can run."""
+    pictures = dict.fromkeys(["light", *(theme for _, theme in _PICTURES)], "")
+    for theme in ("light", "dark", "print"):
+        options = ViewOptions(max_nodes=_MOST_BOXES, theme=theme)
+        svg = to_svg(graph_view(report.root, made_by=report.made_by, options=options))
+        pictures[theme] = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+    sources = "".join(f'<source media="{media}" srcset="{pictures[theme]}">' for media, theme in _PICTURES)
+    words = f"The tree of {len(report.tasks):,} tasks with their states; the list of tasks above says the same in words"
+    image = f'<img src="{pictures["light"]}" alt="{together(words)}">'
+    return Markup(f"<picture>{sources}{image}</picture>")
+
+
+def _models(report: Report) -> Markup:
+    rows = [
+        (
+            model.maker, ", ".join(model.answered_as), f"{model.tasks:,}", f"{model.usage.calls:,}", f"{model.taken:,}",
+            f"{model.usage.input_tokens:,}", f"{model.usage.output_tokens:,}",
+            model.usage.cost_text if model.usage.calls else "",
+        )
+        for model in report.models
+    ]  # fmt: skip
+    head = ("model", "answered as", "tasks", "calls", "taken over", "tokens in", "tokens out", "cost")
+    return _table("Models", head, rows, numbers=range(2, 7))
+
+
+def _prompts(report: Report) -> Markup:
+    rows = [
+        (prompt.name, prompt.version, prompt.sha256[:_SHORT_HASH], f"{prompt.calls:,}") for prompt in report.prompts
+    ]
+    return _table("Prompts", ("template", "version", "source", "calls"), rows, numbers=(3,))
+
+
+def _settings(report: Report) -> Markup:
+    return _table("Settings", ("setting", "value"), list(flat_settings(report.record.settings)))
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Iterable[int] = ()) -> Markup:
+    """Return a table, or nothing if it has no rows; the columns `numbers` stand to the right."""
+    if not rows:
+        return Markup()
+    looks = ["number" if place in set(numbers) else "" for place in range(len(head))]
+    titles = (element("th", name, scope="col", class_=look) for name, look in zip(head, looks, strict=True))
+    body = (
+        element("tr", *(element("td", cell, class_=look) for cell, look in zip(row, looks, strict=True)))
+        for row in rows
+    )
+    table = element(
+        "table", element("caption", caption), element("thead", element("tr", *titles)), element("tbody", *body)
+    )
+    return element("div", table, class_="wide", tabindex="0", role="region", aria_label=caption)
+
+
+def _blocks(report: Report) -> Iterator[Markup]:
+    states = [[state.value, GLYPHS[state]] for state in TaskState]
+    tasks = [task_row(each) for each in report.tasks]
+    yield data_block("tasks", {"states": states, "chunk": CHUNK, "rows": tasks})
+    shared, chunks = detail_chunks(report)
+    for number, chunk in enumerate(chunks):
+        yield data_block(f"details-{number}", chunk)
+    yield data_block("texts", shared)

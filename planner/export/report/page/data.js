@@ -1,0 +1,29 @@
+"use strict";
+
+// The data that the page carries: blocks of JSON, each parsed when it is first asked for.
+
+const parsed = new Map();
+
+function block(id) {
+  if (!parsed.has(id)) parsed.set(id, JSON.parse(document.getElementById(`data-${id}`).textContent));
+  return parsed.get(id);
+}
+
+/** Return all that is known of the task in row `place`. */
+function detailsOf(place) {
+  const { chunk } = block("tasks");
+  return block(`details-${Math.floor(place / chunk)}`)[place % chunk];
+}
+
+/** Return a text of a message: itself, or the one that is shared under its number. */
+function textOf(words) {
+  return typeof words === "number" ? block("texts")[words] : words;
+}
+
+/** Return a new element with words in it, which never become markup. */
+function make(tag, className, words) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (words !== undefined) made.textContent = words;
+  return made;
+}

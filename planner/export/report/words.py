@@ -1,0 +1,81 @@
+r"""How a report says things: times, amounts, and words of others with nothing in them that is not seen.
+
+A control character would steer a terminal, a mark of writing direction would turn the words around it; a report shows
+that they are there instead.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ramify.planner.models.secrets import hide_keys
+
+_UNSEEN = re.compile(
+    "\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb\ufffe\uffff]"
+)
+_PICTURES = 0x2400
+_LAST_CONTROL = 0x1F
+_DELETE = "\x7f"
+
+
+def visible(text: str) -> str:
+    r"""Return `text` with every character that is not seen, but acts, replaced by one that is.
+
+    >>> visible("a\x00b\x1b[31m \u202ec\r\n")
+    'a␀b␛[31m [U+202E]c\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSEEN.sub(_picture, text)
+
+
+def visible_line(text: str) -> str:
+    r"""Return `text` as one visible line.
+
+    >>> visible_line("two\n  lines\x07")
+    'two lines␇'
+    """
+    return " ".join(visible(text).split())
+
+
+def when(seconds: float | None) -> str:
+    """Return a time, in seconds since 1970, for people to read; empty if there is none.
+
+    >>> when(1_795_612_783.4)
+    '2026-11-25 13:19:43 UTC'
+    """
+    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> count(1, "call"), count(1200, "call")
+    ('1 call', '1,200 calls')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the settings that say something, by dotted name; what looks like a key or a password is blotted out.
+
+    >>> list(flat_settings({"jobs": 8, "agent": {"model": "rules", "system": None}}))
+    [('jobs', '8'), ('agent.model', 'rules')]
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat_settings(value, f"{prefix}{name}.")
+        elif value is not None:
+            said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            yield f"{prefix}{name}", hide_keys(said)
+
+
+def _picture(found: re.Match[str]) -> str:
+    character = found[0]
+    if character == "\r\n":
+        return "\n"
+    if character == _DELETE:
+        return "\N{SYMBOL FOR DELETE}"
+    code = ord(character)
+    return chr(_PICTURES + code) if code <= _LAST_CONTROL else f"[U+{code:04X}]"

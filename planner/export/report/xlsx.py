@@ -1,0 +1,95 @@
+"""A report as an Excel workbook: summary, tasks and calls, written by `openpyxl`; the only file that knows it."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ramify.planner.errors import ExportError
+from ramify.planner.run_data import iso_time
+
+from .content import Report, maker_of, usage_of
+from .tables import COLUMNS, Cell, known_cost, task_rows
+from .words import flat_settings, visible
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet as Sheet
+
+_CALL_COLUMNS = (
+    "task", "purpose", "attempt", "sample", "step", "made_by", "answered_as", "taken_from", "input_tokens",
+    "output_tokens", "cost_usd", "latency_s", "started_at", "reply",
+)  # fmt: skip
+_WIDTHS = {"content": 60, "result": 60, "error": 40, "reply": 60, "made_by": 28, "started_at": 26, "completed_at": 26}
+_WIDTH = 12
+_MOST_CHARACTERS = 32_767
+_CUT = "… (cut: a cell holds no more)"
+
+
+def to_xlsx(report: Report) -> bytes:
+    """Write `report` as a workbook.
+
+    Raises:
+        ExportError: if `openpyxl` is not installed.
+    """
+    try:
+        from openpyxl import Workbook
+    except ImportError:
+        raise ExportError(
+            "an Excel workbook needs the package openpyxl; install it with `pip install 'ramify[xlsx]'`, or write .csv"
+        ) from None
+    book = Workbook(write_only=True)
+    _fill(book.create_sheet("Summary"), ("what", "is"), _summary(report), widths=(24, 90))
+    _fill(book.create_sheet("Tasks"), COLUMNS, task_rows(report))
+    _fill(book.create_sheet("Calls"), _CALL_COLUMNS, _call_rows(report))
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _summary(report: Report) -> Iterator[tuple[Cell, ...]]:
+    yield "goal", report.record.goal
+    yield "run", report.record.id
+    yield from report.facts()
+    yield "answer", report.answer or report.why_no_answer
+    yield from ((f"setting {name}", value) for name, value in flat_settings(report.record.settings))
+    yield "report by", report.written_by
+
+
+def _call_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
+    for call in report.run.calls:
+        key, usage = call.key, usage_of(call)
+        yield (
+            key.task_id, key.purpose, key.attempt, key.sample, key.step,
+            maker_of(call, report.record), str(call.reply.get("model", "")),
+            str(call.reply.get("taken_from") or ""),
+            usage.input_tokens, usage.output_tokens, known_cost(usage), call.latency_s, iso_time(call.started_at),
+            str(call.reply.get("text", "")),
+        )  # fmt: skip
+
+
+def _fill(sheet: "Sheet", head: Sequence[str], rows: Iterable[Sequence[Cell]], *, widths: Sequence[int] = ()) -> None:
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    for place, name in enumerate(head):
+        width = widths[place] if widths else _WIDTHS.get(name, _WIDTH)
+        # the attribute is there, but the stubs do not know it
+        sheet.column_dimensions[get_column_letter(place + 1)].width = width  # type: ignore[attr-defined]
+    sheet.freeze_panes = "A2"
+    sheet.append([_cell(sheet, name, font=Font(bold=True)) for name in head])
+    for row in rows:
+        sheet.append([_cell(sheet, value) for value in row])
+
+
+def _cell(sheet: "Sheet", value: Cell, **style: Any) -> Any:
+    """Return a cell; a text is visible and stays a text, even one that looks like a formula."""
+    from openpyxl.cell import WriteOnlyCell
+
+    if isinstance(value, str):
+        value = visible(value)
+        value = value if len(value) <= _MOST_CHARACTERS else value[: _MOST_CHARACTERS - len(_CUT)] + _CUT
+    cell = WriteOnlyCell(sheet, value=value)
+    if isinstance(value, str):
+        cell.data_type = "s"
+    for name, look in style.items():
+        setattr(cell, name, look)
+    return cell

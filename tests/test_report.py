@@ -1,0 +1,253 @@
+"""Reports as files: what stands in each format, and that a stranger's words stay words in all of them."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from ramify.planner import Run, Store, solve
+from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.export.report import REPORT_FORMATS, ReportFormat, render_report, report_of, save_report
+from ramify.planner.testing import ScriptedModel
+from ramify.tasks import TaskState
+
+from .ramify_command import Ramify, ramify_process
+from .report_samples import INJECTIONS, hostile_run, sample_run
+
+RULES = ("--model", "rules")
+TEXTS: tuple[ReportFormat, ...] = ("html", "md", "csv", "json")
+
+
+@pytest.fixture
+def solved(ramify: Ramify) -> Ramify:
+    """The command, in a folder with one finished run."""
+    ramify("solve", *RULES, "(1+2)*(3+4)")
+    return ramify
+
+
+def text(form: ReportFormat, count: int = 30) -> str:
+    return render_report(report_of(sample_run(count)), form).decode()
+
+
+@pytest.mark.parametrize("form", TEXTS)
+def test_every_text_format_says_who_made_it(solved: Ramify, form: str) -> None:
+    said = solved("report", "--last", "-f", form)
+    assert (said.code, said.err) == (0, "")
+    assert "rules (no language model)" in said.out
+
+
+@pytest.mark.parametrize("form", REPORT_FORMATS)
+def test_the_ending_of_the_file_says_the_format(solved: Ramify, home: Path, form: str) -> None:
+    said = solved("report", "--last", "-o", f"r.{form}")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    beginning = {"html": b"<!doctype html>", "md": b"# ", "csv": b"id,parent", "json": b"{", "xlsx": b"PK"}[form]
+    assert (home / f"r.{form}").read_bytes().startswith(beginning)
+
+
+def test_a_format_that_is_given_overrides_the_ending(solved: Ramify, home: Path) -> None:
+    assert solved("report", "--last", "-o", "r.txt", "-f", "csv").code == 0
+    assert (home / "r.txt").read_text(encoding="utf-8").startswith("id,parent")
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(solved: Ramify) -> None:
+    run_id = json.loads(solved("report", "--last", "-f", "json").out)["run"]
+    assert run_id in solved("report", run_id[:5]).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--last", "-o", "r.doc"), "r.doc names no report format; end it in one of .html"),
+        (("--last", "-o", "nowhere/r.html"), "nowhere/r.html cannot be written"),
+        (("--last", "-f", "pdf"), "pdf"),
+        (("r-nothing",), "there is no run 'r-nothing'"),
+        ((), "--last"),
+    ],
+)
+def test_what_cannot_be_reported_is_one_clear_line(solved: Ramify, words: tuple[str, ...], message: str) -> None:
+    said = solved("report", *words)
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_run_in_another_process_is_reported_while_it_goes_on(home: Path) -> None:
+    seen: list[Path] = []
+
+    def reply(_: object) -> str:
+        said = ramify_process("report", "--last", "-o", f"{len(seen)}.json")
+        assert said.code == 0, said.err
+        seen.append(home / f"{len(seen)}.json")
+        return "<atomic/>" if len(seen) == 1 else "<result>done</result>"
+
+    solve("Tell me", model=ScriptedModel(reply))
+    first, last = (json.loads(path.read_text(encoding="utf-8")) for path in (seen[0], seen[-1]))
+    assert (first["status"], first["answer"], first["calls"]) == ("running", None, [])
+    assert [call["purpose"] for call in last["calls"]] == ["decompose"]
+    assert last["tasks"][0]["state"] == "RUNNING"
+
+
+def test_a_run_in_hand_reports_itself_while_it_goes_on_and_afterwards(home: Path) -> None:
+    handed: list[Run] = []
+
+    def reply(_: object) -> str:
+        if handed:
+            handed[0].report("early.md")
+        return "<atomic/>"
+
+    from ramify.planner.api import start
+
+    run = start("Tell me", model=ScriptedModel(reply), on_event=lambda _: None)
+    handed.append(run)
+    run.wait()
+    path = run.report(home / "late.html")
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert run.report("late.data", form="json").exists()
+    with pytest.raises(UsageError, match="names no report format"):
+        run.report("late.data")
+
+
+def test_json_holds_everything_that_is_stored(home: Path) -> None:
+    run = solve("(1+2)*(3+4)", model="rules")
+    document = json.loads(run.report("r.json").read_text(encoding="utf-8"))
+    with Store.open(home / ".ramify" / "ramify.db") as store:
+        stored = store.read_run(run.id)
+    assert (document["version"], document["run"], document["answer"]) == (1, run.id, "21")
+    assert [task["id"] for task in document["tasks"]] == [task.id for task in stored.root.walk()]
+    assert [call["request"] for call in document["calls"]] == [dict(call.request) for call in stored.calls]
+    assert [each["seq"] for each in document["events"]] == [each.seq for each in stored.events]
+    assert document["models"][0]["maker"] == "rules (no language model)"
+    assert document["settings"]["jobs"] == "8"
+
+
+def test_json_keeps_hostile_words_as_they_are() -> None:
+    run = hostile_run()
+    document = json.loads(render_report(report_of(run), "json"))
+    assert [task["content"] for task in document["tasks"]] == [task.content for task in run.root.walk()]
+
+
+@pytest.mark.parametrize("form", REPORT_FORMATS)
+def test_passwords_in_settings_are_blotted_out(form: ReportFormat) -> None:
+    data = render_report(report_of(sample_run(3)), form)
+    if form == "xlsx":
+        data = " ".join(str(cell) for row in sheet(data, "Summary") for cell in row).encode()
+    assert b"secret" not in data
+    assert (b"key hidden" in data) is (form != "csv")
+
+
+def test_csv_has_a_row_for_each_task_with_plain_numbers() -> None:
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(text("csv")))}
+    assert len(rows) == 30
+    expected = {
+        "id": "t1", "parent": "t0", "depth": "2", "state": "DONE", "made_by": "scripted (no language model)",
+        "cost_usd": "0.0125", "duration_s": "1.5",
+    }  # fmt: skip
+    assert {name: rows["t1"][name] for name in expected} == expected
+    assert (rows["t10"]["state"], rows["t10"]["duration_s"]) == ("OPEN", "")
+
+
+def test_no_cell_of_a_table_is_a_formula() -> None:
+    run = sample_run(8)
+    formulas = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\uff1d1", '=HYPERLINK("http://example.org")')
+    for task, words in zip(run.root.walk(), formulas, strict=True):
+        task.content = task.result = words
+    rows = list(csv.DictReader(io.StringIO(render_report(report_of(run), "csv").decode())))
+    assert all(row[name].startswith("'") for row in rows for name in ("content", "result"))
+    book = openpyxl.load_workbook(io.BytesIO(render_report(report_of(run), "xlsx")))
+    assert {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
+
+
+def sheet(data: bytes, name: str) -> list[tuple[object, ...]]:
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    return [tuple(cell.value for cell in row) for row in book[name].iter_rows()]
+
+
+def test_a_workbook_has_summary_tasks_and_calls() -> None:
+    data = render_report(report_of(sample_run(30)), "xlsx")
+    assert ("made by", "scripted (no language model)") in sheet(data, "Summary")
+    assert [row[0] for row in sheet(data, "Tasks")[:3]] == ["id", "t0", "t1"]
+    assert sheet(data, "Calls")[1][:7] == ("t0", "execute", 1, 0, 0, "scripted (no language model)", "scripted-2")
+
+
+def test_a_text_that_no_cell_can_hold_is_cut_and_says_so() -> None:
+    run = sample_run(1)
+    run.root.result = "x" * 40_000
+    result = sheet(render_report(report_of(run), "xlsx"), "Tasks")[1][-2]
+    assert isinstance(result, str)
+    assert len(result) == 32_767
+    assert result.endswith("(cut: a cell holds no more)")
+
+
+def test_without_the_extra_a_workbook_is_refused_with_what_to_install(solved: Ramify, home: Path) -> None:
+    blocked = home / "blocked"
+    blocked.mkdir()
+    (blocked / "openpyxl.py").write_text("raise ImportError('not installed')\n", encoding="utf-8")
+    assert solved("runs").code == 0
+    said = ramify_process("report", "--last", "-o", "r.xlsx", PYTHONPATH=str(blocked))
+    assert said.code == 2
+    assert "pip install 'ramify[xlsx]'" in said.err
+    assert not (home / "r.xlsx").exists()
+
+
+def test_markdown_shows_words_of_others_as_words() -> None:
+    run = sample_run(3, words="a | b <script> *bold* [link](javascript:x) `code`")
+    run.root.result = "```\n# A heading of the model's\n````\n<script>"
+    written = render_report(report_of(run), "md").decode()
+    assert r"a \| b \<script\> \*bold\* \[link\](javascript:x) \`code\`" in written
+    assert "`````text\n```\n# A heading of the model's\n````\n<script>\n`````" in written
+    outside = [line for line in written.splitlines() if line.startswith("#")]
+    assert [line for line in outside if line.startswith("## ")] == [
+        "## Answer",
+        "## Tasks",
+        "## Graph",
+        "## Provenance",
+    ]
+    assert "```mermaid\n" in written
+
+
+def test_a_run_without_an_answer_says_why(home: Path) -> None:
+    run = sample_run(12, error="the plan could not be made")
+    run.root.reset()
+    run.root.move(TaskState.FAILED)
+    for form in ("html", "md"):
+        written = save_report(report_of(run), home / f"r.{form}").read_text(encoding="utf-8")
+        assert "There is no answer; the run is" in written
+        assert "the plan could not be made" in written
+
+
+@pytest.mark.parametrize("form", REPORT_FORMATS)
+def test_hostile_words_break_no_format(form: ReportFormat, tmp_path: Path) -> None:
+    path = save_report(report_of(hostile_run()), tmp_path / f"r.{form}")
+    assert path.stat().st_size > 1000
+
+
+def test_a_page_holds_no_markup_and_no_control_characters_of_others() -> None:
+    page = render_report(report_of(hostile_run()), "html").decode()
+    assert page.count("<script") == page.count("</script>") == 4
+    for words in ("<img", "<iframe", "<svg", "<math", "<base", "<style>*", "javascript:alert(1)>"):
+        assert words not in page.replace('<img src="data:image/svg+xml;base64,', "")
+    assert {letter for letter in page if not letter.isprintable()} <= {"\n", "\u00a0"}
+
+
+def test_a_chain_of_thousands_is_reported() -> None:
+    from ramify.tasks import Task
+
+    run = sample_run(1)
+    last = run.root
+    for number in range(3000):
+        task = Task(content="step", id=str(number))
+        last.add_subtask(task)
+        last = task
+    assert "3,001" in render_report(report_of(run), "md").decode()
+    assert len(INJECTIONS) > 10
+
+
+def test_what_is_not_a_format_is_refused() -> None:
+    with pytest.raises(UsageError, match="the formats are html, md"):
+        render_report(report_of(sample_run(1)), "pdf")  # type: ignore[arg-type]
+    with pytest.raises(ExportError, match="choose another file"):
+        save_report(report_of(sample_run(1)), Path("/nowhere/r.md"))
+    assert "openpyxl" in sys.modules
