@@ -34,6 +34,12 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.PLAN_ATTACHED: _form("a task has been split; its subtasks are there", subtasks=list),
         EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
         EventType.PLANNED: _form("the plan is complete", tasks=int),
+        EventType.PLAN_EDITED: _form(
+            "the plan was changed: what is different in each task, old and new, and which tasks are done again",
+            changes=list,
+            redone=list,
+        ),
+        EventType.PLAN_APPROVED: _form("a person, or a program, lets the plan be run"),
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form("an attempt has failed; another follows", attempt=int, error=str, delay_s=float),

@@ -24,6 +24,8 @@ class EventType(StrEnum):
     PLAN_ATTACHED = "plan_attached"
     PLAN_ATOMIC = "plan_atomic"
     PLANNED = "planned"
+    PLAN_EDITED = "plan_edited"
+    PLAN_APPROVED = "plan_approved"
     TASK_STARTED = "task_started"
     TASK_PROGRESS = "task_progress"
     TASK_RETRYING = "task_retrying"

@@ -8,9 +8,11 @@ from uuid import uuid4
 from ramify.tasks import Task, TaskState
 from ramify.tasks.config import NO_USAGE
 from ramify.tasks.graph import check_tree
+from ramify.tasks.plans import load_plan
 
 from .agent import Agent, model_and_server
 from .budget import RunLimits, refuse_unkept_limits
+from .editing import PlanEdit, edit_run
 from .errors import NoModelError, UsageError
 from .events import Subscriber
 from .handle import Progress, Run, progress_of
@@ -96,6 +98,10 @@ class Executor:
         agent: Agent | Model | str | None = None,
         workers: Mapping[str, PythonWorker] | None = None,
         retry_failed: bool = False,
+        plan: Task | str | Path | None = None,
+        set: Mapping[str, str] | None = None,  # noqa: A002 - as the option is called
+        set_result: Mapping[str, str] | None = None,
+        from_task: str | None = None,
         jobs: int | None = None,
         limits: RunLimits | None = None,
         on_event: Subscriber | None = None,
@@ -104,12 +110,18 @@ class Executor:
     ) -> Run:
         """Carry a stored run on to its end, and return it; what is finished is not done again.
 
+        An edit of the plan is on disk before anything is run. Then exactly what depends on it is done again.
+
         Args:
             store: where it is stored; as for the executor.
             run_id: its id, or the unique beginning of one; None for the last run.
             agent: who goes on with it; as it was unless given. A model of your own has to be given again.
             workers: the functions for tasks with a type; they have to be given again.
             retry_failed: whether tasks that have failed are done again.
+            plan: the plan as it is to be from here on: a tree, or a file. A task that it leaves out is DELETED.
+            set: new contents, by task id.
+            set_result: a person's own results, by task id.
+            from_task: a task that is done again, with all below it and all that depends on it.
             jobs: tasks that run at the same time; as it was unless given.
             limits: what the run may take; as it was unless given.
             on_event: called with every event, on the run's loop.
@@ -120,9 +132,18 @@ class Executor:
             RunError: if there is no such run.
             LeaseError: if another process is running it.
             NoModelError: if its model cannot be used here.
+            DocumentError: if the plan file cannot be used.
+            TreeError: if there is no task with one of the ids.
+            UsageError: if the edited plan cannot be run.
         """
+        edit = PlanEdit(
+            plan=plan if plan is None or isinstance(plan, Task) else load_plan(plan),
+            contents=set or {},
+            results=set_result or {},
+            again=() if from_task is None else (from_task,),
+        )
         return cls.reopen(
-            store, run_id, agent=agent, workers=workers, retry_failed=retry_failed, jobs=jobs, limits=limits,
+            store, run_id, agent=agent, workers=workers, retry_failed=retry_failed, edit=edit, jobs=jobs, limits=limits,
             on_event=on_event, cache=cache, record=record,
         ).start().wait()  # fmt: skip
 
@@ -136,6 +157,7 @@ class Executor:
         base_url: str | None = None,
         workers: Mapping[str, PythonWorker] | None = None,
         retry_failed: bool = False,
+        edit: PlanEdit | None = None,
         jobs: int | None = None,
         limits: RunLimits | None = None,
         on_event: Subscriber | None = None,
@@ -149,6 +171,9 @@ class Executor:
         opened = open_store(store, create=False)
         try:
             found = find(opened, run_id)
+            if edit:
+                edit_run(opened, found.id, edit, check=lambda root: check_runnable(root, workers or {}))
+                found = opened.find_run(found.id)
             settings = RunSettings.model_validate(found.settings)
             recording = None if record is None else Recording(Path(record), found.id)
             changes = {"jobs": jobs, "limits": limits, "cache": cache}
@@ -194,9 +219,7 @@ class Executor:
         """
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
-        check_tree(task)
-        refuse_unkept_limits(task)
-        check_workers(task, self._workers)
+        check_runnable(task, self._workers)
         for each in task.walk():
             if each.usage is not NO_USAGE:  # what another run has used is not this run's
                 each.usage = NO_USAGE
@@ -243,6 +266,13 @@ def find(store: Store, run_id: str | None) -> RunRecord:
         RunError: if there is none.
     """
     return store.last_run() if run_id is None else store.find_run(run_id)
+
+
+def check_runnable(root: Task, workers: Mapping[str, PythonWorker]) -> None:
+    """Raise if the tree of `root` could not be run by `workers` and the model."""
+    check_tree(root)
+    refuse_unkept_limits(root)
+    check_workers(root, workers)
 
 
 def reset_failed(root: Task) -> None:

@@ -83,6 +83,7 @@ class Work:
             LimitError: if a limit was reached.
         """
         config = self._configs.of(task)
+        before = task.attempts
         while True:
             try:
                 async with asyncio.timeout(config.max_duration_seconds):
@@ -96,7 +97,7 @@ class Work:
                 failure = _timed_out(error, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
-                if not may_pass(failure) or task.attempts >= (config.max_retries or 0):
+                if not may_pass(failure) or task.attempts - before >= (config.max_retries or 0):
                     task.attempts += 1
                     raise failure from error
                 await self._wait_before_next(task, failure, config)

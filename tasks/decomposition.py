@@ -51,8 +51,12 @@ def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
 
 
 def compose_variables(task: "Task", **more: Any) -> ComposeVariables:
-    """Return what the `compose` template is given for `task`: the goal, and every child with its state and result."""
-    return ComposeVariables(task_id=task.id, goal=task.content, children=tuple(map(result_of, task.subtasks)), **more)
+    """Return what the `compose` template is given for `task`: the goal, and every child with its state and result.
+
+    Children that are DELETED are no part of the answer.
+    """
+    children = tuple(result_of(child) for child in task.subtasks if child.state is not TaskState.DELETED)
+    return ComposeVariables(task_id=task.id, goal=task.content, children=children, **more)
 
 
 def result_of(task: "Task") -> TaskResult:

@@ -287,7 +287,11 @@ class Task(TaskFields):
         """
         task = index_of(self).by_id.get(id)
         if task is None:
-            raise TreeError(f"there is no task {id} in the tree of task {index_of(self).root.id}", task_id=id)
+            from .plan_rows import near_miss
+
+            tree = index_of(self)
+            hint = near_miss(id, tree.by_id)
+            raise TreeError(f"there is no task {id} in the tree of task {tree.root.id}{hint}", task_id=id)
         return task
 
     def walk(self) -> "Iterator[Task]":

@@ -63,3 +63,52 @@ def test_decompose_writes_over_no_file_unless_it_is_forced(ramify: Ramify, home:
     assert ramify("runs").code == 2, "nothing was planned"
     assert ramify("decompose", *RULES, "--force", "-o", "plan.yaml", "1+1").code == 0
     assert "mine" not in (home / "plan.yaml").read_text(encoding="utf-8")
+
+
+def test_a_task_can_be_said_differently_and_only_what_depends_on_it_is_done_again(ramify: Ramify) -> None:
+    run_id = json.loads(ramify("solve", *RULES, "--json", "(1+2)*(3+4)").out)["run"]
+    said = ramify("resume", run_id, "--set", "0.1=5+5", "--display", "json")
+    assert (said.code, said.out) == (0, "70\n")
+    events = [json.loads(line) for line in said.err.splitlines() if line.startswith("{")]
+    assert [event["task"] for event in events if event["type"] == "task_started"] == ["0.1", "0"]
+    again = ramify("resume", run_id, "--from", "0.2", "--display", "json")
+    events = [json.loads(line) for line in again.err.splitlines() if line.startswith("{")]
+    assert [event["task"] for event in events if event["type"] == "task_started"] == ["0.2", "0"]
+    assert ramify("resume", run_id, "--set-result", "0.2=9").out == "90\n"
+
+
+def test_the_history_of_a_plan_is_shown_with_the_differences(ramify: Ramify, home: Path) -> None:
+    run_id = json.loads(ramify("solve", *RULES, "--json", "(1+2)*(3+4)").out)["run"]
+    ramify("resume", run_id, "--set", "0.1=5+5")
+    (home / "edited.yaml").write_text(
+        'goal: (1+2)*(3+4)\ntasks: [{id: "0.1", task: 5+5}, {id: "0.3", task: 2+2}]\n', encoding="utf-8"
+    )
+    ramify("resume", run_id, "--plan", "edited.yaml")
+    lines = [line.partition(", 20")[0] for line in ramify("show", run_id, "--history").out.splitlines()]
+    assert lines == [
+        "plan 1 was made, 3 tasks",
+        "plan 2 was edited",
+        '  0.1 content: "1+2" -> "5+5"',
+        "  done again: 0 0.1",
+        "plan 3 was edited",
+        "  + 0.3: 2+2",
+        "  - 0.2: 3+4",
+        "  done again: 0 0.3",
+    ]
+    history = json.loads(ramify("show", run_id, "--history", "--json").out)["history"]
+    assert [event["type"] for event in history] == ["planned", "plan_edited", "plan_edited"]
+
+
+def test_what_cannot_be_edited_is_said_in_a_line(ramify: Ramify, home: Path) -> None:
+    run_id = json.loads(ramify("solve", *RULES, "--json", "(1+2)*(3+4)").out)["run"]
+    (home / "bad.yaml").write_text("goal: g\nneeds: [x]\n", encoding="utf-8")
+    for words, message in [
+        (("--set", "0.12=x"), "there is no task 0.12 in the tree of task 0; did you mean 0.2?"),
+        (("--from", "7"), "there is no task 7 in the tree of task 0; there are 0, 0.1, 0.2"),
+        (("--set", "0.1"), "--set takes ID=TEXT, as in --set \"0.2=Describe Oslo\", not '0.1'"),
+        (("--set", "0.1=a", "--set", "0.1=b"), "--set is given twice for task 0.1; a task has one content"),
+        (("--set", "0.1= "), "the new content of task 0.1 is blank; give ID=TEXT"),
+        (("--plan", "bad.yaml"), "bad.yaml:2:9: task 0 needs unknown task x"),
+    ]:
+        said = ramify("resume", run_id, *words)
+        assert (said.code, said.err) == (2, f"ramify: error: {message}\n")

@@ -51,13 +51,15 @@ def show(
     task_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One task.")] = None,
     last: Last = False,
     messages: Annotated[bool, typer.Option("--messages", help="What the model was asked and said.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="How the plan became what it is.")] = False,
 ) -> int:
     """Show a run as a tree, or one of its tasks with its result."""
-    from ramify.planner.run_data import call_data, run_data
+    from ramify.planner.editing import plan_history
+    from ramify.planner.run_data import call_data, event_data, run_data
 
     from .finding import opened_run
     from .output import print_json, print_text
-    from .records import call_text, run_text, task_text
+    from .records import call_text, history_text, run_text, task_text
 
     if last and task_id is None:
         run_id, task_id = None, run_id  # the only word is a task's id then
@@ -65,9 +67,14 @@ def show(
         root = store.load_tree(record.id)
         task = root if task_id is None else root.find(task_id)
         calls = store.calls(record.id, task_id) if messages else []
+        versions = plan_history(store, record.id) if history else []
     if given["as_json"]:
-        data = run_data(record, task)
-        print_json({**data, "calls": [call_data(call) for call in calls]} if messages else data)
+        called = {"calls": [call_data(call) for call in calls]} if messages else {}
+        edited = {"history": [event_data(event) for event in versions]} if history else {}
+        print_json({**run_data(record, task), **called, **edited})
+        return 0
+    if history:
+        print_text(history_text(versions))
         return 0
     print_text(run_text(record, root) if task_id is None else task_text(task))
     for call in calls:

@@ -1,10 +1,14 @@
 """Stored runs, tasks and calls, for people to read in a terminal."""
 
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from ramify.planner.export.labels import format_duration
 from ramify.planner.run_data import status_of
-from ramify.planner.store import CallRecord, RunRecord
+from ramify.planner.store import CallRecord, EventRecord, RunRecord
+from ramify.planner.terminal import one_printable_line
 from ramify.tasks import Task
 
 
@@ -54,6 +58,36 @@ def usage_text(task: Task, *, below: bool = True) -> str:
     if below:
         usage = sum((each.usage for each in task.walk()), type(usage)())
     return f"{usage.calls:,} calls, {usage.tokens:,} tokens, {usage.cost_text}" if usage.calls else ""
+
+
+def history_text(versions: Iterable[EventRecord]) -> str:
+    """Return how a plan became what it is: each version with what is different in it."""
+    lines = []
+    number = 0
+    for event in versions:
+        at = f"{datetime.fromtimestamp(event.at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+        if event.type == "plan_approved":
+            lines.append(f"plan {max(number, 1)} was approved, {at}")
+            continue
+        number += 1
+        what = f"made, {event.data['tasks']} tasks" if event.type == "planned" else "edited"
+        lines.append(f"plan {number} was {what}, {at}")
+        for change in event.data.get("changes", ()):
+            lines += _change_lines(change)
+        if event.data.get("redone"):
+            lines.append(f"  done again: {' '.join(event.data['redone'])}")
+    return "\n".join(lines) or "the plan has not been changed"
+
+
+def _change_lines(change: Mapping[str, Any]) -> Iterator[str]:
+    if change["change"] != "changed":
+        content = change["fields"]["content"]
+        sign = "+" if change["change"] == "added" else "-"
+        yield f"  {sign} {change['task']}: {one_printable_line(content['new'] or content['old'])}"
+        return
+    for name, values in change["fields"].items():
+        old, new = (one_printable_line(json.dumps(values[when], ensure_ascii=False)) for when in ("old", "new"))
+        yield f"  {change['task']} {name}: {old} -> {new}"
 
 
 def call_text(call: CallRecord) -> str:

@@ -93,14 +93,28 @@ def resume(
     run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")] = None,
     last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")] = False,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Go on with this plan: the run's own, edited.")
+    ] = None,
+    contents: Annotated[
+        list[str] | None, typer.Option("--set", metavar="ID=TEXT", help="A task's new content; repeatable.")
+    ] = None,
+    results: Annotated[
+        list[str] | None, typer.Option("--set-result", metavar="ID=TEXT", help="Your own result of a task; repeatable.")
+    ] = None,
+    again: Annotated[
+        str | None, typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again.")
+    ] = None,
 ) -> int:
-    """Go on with a run; what is finished is not done again."""
+    """Go on with a run; what is finished is not done again, unless it depends on what was changed."""
     from ramify.planner.executor import Executor
     from ramify.planner.run_settings import RunSettings
 
     from .carrying import carry
     from .finding import opened_run
+    from .plan_options import edit_of
 
+    edit = edit_of(plan, contents=contents or (), results=results or (), again=again)
     with opened_run(run_id, last=last, store=given["store"]) as (_, record):
         limits = RunSettings.model_validate(record.settings).limits
     changes = {name: given[name] for name in LIMITS if given[name] is not None}
@@ -110,6 +124,7 @@ def resume(
         agent=given["model"],
         base_url=given["base_url"],
         retry_failed=retry_failed,
+        edit=edit,
         jobs=given["jobs"],
         limits=limits.model_copy(update=changes),
         cache=given["cache"],

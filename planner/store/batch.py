@@ -113,6 +113,8 @@ class Batch:
         if self._added:
             failpoint("during-plan-commit")
         statements.edit_task.execute(connection, self._edited)
+        if self._edited:
+            failpoint("during-edit-commit")
         statements.plan_task.execute(connection, self._planned)
         statements.add_call.execute(connection, self._calls)
         write_kept(connection, statements, self._run_id, self._kept)

@@ -18,6 +18,7 @@ class RunFields(TypedDict, total=False):
 
     status: RunStatus
     phase: str
+    goal: str
     model: str | None
     made_by: str | None
     settings: Mapping[str, Any]

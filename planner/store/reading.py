@@ -88,6 +88,13 @@ def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list
     return [call_of(row, join_texts(request, texts)) for row, request in found]
 
 
+def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
+    """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
+    query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(CALLS.c.run_id == run_id)
+    rows = connection.execute(query.where(CALLS.c.purpose != "decompose").group_by(CALLS.c.task_id))
+    return {task_id: int(attempt) for task_id, attempt in rows}
+
+
 def list_events(connection: Connection, run_id: str, after: int, limit: int | None = None) -> list[EventRecord]:
     """Return the events of a run whose number is above `after`, in order; no more than `limit`.
 

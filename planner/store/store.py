@@ -193,6 +193,17 @@ class Store:
         with self._database.reading() as connection:
             return list_calls(connection, run_id, task_id)
 
+    def last_attempts(self, run_id: str) -> dict[str, int]:
+        """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside.
+
+        Raises:
+            StoreError: if they cannot be read.
+        """
+        from .reading import last_attempts
+
+        with self._database.reading() as connection:
+            return last_attempts(connection, run_id)
+
     def stream_calls(self, run_id: str) -> Generator[CallRecord, None, None]:
         """Yield what `calls` returns, without all of it being in memory; reading goes on until the last is taken.
 

@@ -1,0 +1,35 @@
+"""What the options of `resume` say about the plan: a file, `ID=TEXT`, or an id."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ramify.planner.editing import PlanEdit
+from ramify.planner.errors import UsageError
+from ramify.tasks.plans import load_plan
+
+
+def edit_of(plan: Path | None, *, contents: Iterable[str], results: Iterable[str], again: str | None) -> PlanEdit:
+    """Return what is to be changed in the plan of a run.
+
+    Raises:
+        UsageError: if a text does not say for which task it is, or two texts are for the same one.
+        DocumentError: if the plan file cannot be used.
+    """
+    return PlanEdit(
+        plan=None if plan is None else load_plan(plan),
+        contents=_by_id(contents, "--set"),
+        results=_by_id(results, "--set-result"),
+        again=() if again is None else (again,),
+    )
+
+
+def _by_id(given: Iterable[str], option: str) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for words in given:
+        task_id, equals, text = words.partition("=")
+        if not equals or not task_id.strip():
+            raise UsageError(f'{option} takes ID=TEXT, as in {option} "0.2=Describe Oslo", not {words!r}')
+        if task_id.strip() in texts:
+            raise UsageError(f"{option} is given twice for task {task_id.strip()}; a task has one content")
+        texts[task_id.strip()] = text
+    return texts

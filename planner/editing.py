@@ -1,0 +1,151 @@
+"""Changing the plan of a stored run: a change is written whole or not at all, by whoever holds the run, as an event.
+
+What the run goes on with afterwards stands in `ramify.tasks.edits`: results that nothing has changed for are kept, all
+others are made again, in attempts with new numbers.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from ramify.tasks import Task, TaskState
+from ramify.tasks.edits import Difference, carry_over, give_result, redo
+
+from .errors import UsageError
+from .events import EventType
+from .failpoints import failpoint
+from .session import RUNNING_PHASE
+from .store import RunWriter, Store
+from .store.changes import Change, EventHappened, RunChanged, StepsForgotten, TaskAdded, TaskChanged, TaskEdited
+from .store.records import EventRecord
+from .store.rows import PROGRESS_COLUMNS, rows_of_tree
+
+HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED)
+"""The events that tell how a plan became what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEdit:
+    """What is to be changed in the plan of a run.
+
+    Attributes:
+        plan: the whole plan as it is to be; None changes only what is said besides.
+        contents: new contents, by task id.
+        results: a person's own results, by task id.
+        again: ids of tasks that are done again, with all below them, although nothing is different.
+        approves: whether this is the word that the plan may be run.
+    """
+
+    plan: Task | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+    again: Sequence[str] = ()
+    approves: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.plan or self.contents or self.results or self.again or self.approves)
+
+    def applied(self, old: Task) -> Task:
+        """Return the tree `old` as it is to be; `old` is not changed, a given plan is what is returned.
+
+        Raises:
+            TreeError: if there is no task with one of the ids; ids that come near are shown.
+            UsageError: if a content or result is blank, or its task is DELETED.
+        """
+        new = deepcopy(old) if self.plan is None else self.plan
+        for task_id, content in self.contents.items():
+            _living(new, task_id, content, "content").content = content
+        for task_id, result in self.results.items():
+            give_result(_living(new, task_id, result, "result"), result)
+        return new
+
+
+def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task], None]) -> None:
+    """Change the plan of a run that nobody holds; afterwards it waits to be resumed.
+
+    Args:
+        store: where it is.
+        run_id: its whole id.
+        edit: what is to be changed.
+        check: raises if the changed tree could not be run here; nothing is written then.
+
+    Raises:
+        LeaseError: if another process holds the run.
+        RunError: if there is no such run.
+        TreeError: if there is no task with one of the ids, or the plan is of another task.
+        UsageError: if the edit, or the tree that it makes, cannot be used.
+        StoreError: if it cannot be written; the run is as it was.
+    """
+    with store.write(run_id) as writer:
+        old = store.load_tree(run_id)
+        new = edit.applied(old)
+        before = list(rows_of_tree(old))
+        differences = carry_over(old, new)
+        check(new)
+        attempts = store.last_attempts(run_id)
+        again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
+        redone = redo(new, differences, again=again, last_attempt=lambda task_id: attempts.get(task_id, 0))
+        changes = [*_run_changes(edit, new, is_different=bool(differences or redone))]
+        changes += _task_changes(before, new)
+        changes += [StepsForgotten(task.id) for task in redone]
+        changes += _events(writer, edit, differences, redone)
+        writer.put(*changes)
+    failpoint("after-edit-commit")
+
+
+def plan_history(store: Store, run_id: str) -> list[EventRecord]:
+    """Return the events that tell how the plan of a run became what it is, in order: made, edited, approved.
+
+    Raises:
+        RunError: if there is no such run.
+        StoreError: if they cannot be read.
+    """
+    return [event for event in store.events(run_id) if event.type in HISTORY]
+
+
+def _living(root: Task, task_id: str, words: str, what: str) -> Task:
+    task = root.find(task_id)
+    if not words.strip():
+        raise UsageError(f"the new {what} of task {task_id} is blank; give ID=TEXT")
+    if task.state is TaskState.DELETED:
+        raise UsageError(f"task {task_id} is DELETED, so nothing is done for it; open it in the plan first")
+    return task
+
+
+def _run_changes(edit: PlanEdit, root: Task, *, is_different: bool) -> Iterator[Change]:
+    if edit.plan is not None:
+        yield RunChanged.of(phase=RUNNING_PHASE)
+    if is_different:
+        why = "its plan was edited, and has not been run since"
+        yield RunChanged.of(status="waiting", error=why, finished_at=None, goal=root.content)
+
+
+def _task_changes(before: list[tuple[Any, ...]], new: Task) -> Iterator[Change]:
+    """Yield what has to be written of the tasks: those that are new, and of the others what is different."""
+    old_rows = {row[0]: row for row in before}
+    end = -len(PROGRESS_COLUMNS)
+    for task, row in zip(new.walk(), rows_of_tree(new), strict=True):
+        old = old_rows.get(task.id)
+        if old is None:
+            yield TaskAdded(row)
+            continue
+        if old[:end] != row[:end]:
+            yield TaskEdited.of(task)
+        if old[end:] != row[end:]:
+            yield TaskChanged.of(task)
+
+
+def _events(
+    writer: RunWriter, edit: PlanEdit, differences: list[Difference], redone: list[Task]
+) -> Iterator[EventHappened]:
+    if differences or redone:
+        data = {"changes": [each.to_data() for each in differences], "redone": [task.id for task in redone]}
+        yield _event(writer, EventType.PLAN_EDITED, data)
+    if edit.approves:
+        yield _event(writer, EventType.PLAN_APPROVED, {})
+
+
+def _event(writer: RunWriter, kind: EventType, data: dict[str, Any]) -> EventHappened:
+    return EventHappened.of(EventRecord(seq=writer.next_seq(), at=time.time(), type=kind, data=data))

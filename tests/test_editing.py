@@ -1,0 +1,262 @@
+"""Runs whose plan is changed: exactly what depends on the change is done again, all else is kept."""
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ramify.planner import Executor, Run
+from ramify.planner.editing import PlanEdit, edit_run, plan_history
+from ramify.planner.errors import LeaseError, UsageError
+from ramify.planner.event_forms import EVENT_FORMS
+from ramify.planner.events import EventType
+from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.store import Store
+from ramify.planner.store.changes import RunChanged, TaskChanged
+from ramify.planner.testing import ScriptedModel
+from ramify.tasks import Task, TaskState, TreeError
+from ramify.tasks.plans import read_plan, write_plan
+
+from .ramify_command import ramify_process
+
+PLAN = """
+goal: Compare cities
+tasks:
+  - {id: north, task: The north, tasks: [{id: oslo, task: Oslo}, {id: bergen, task: Bergen}]}
+  - {id: south, task: The south, tasks: [{id: rome, task: Rome}, {id: bari, task: Bari, needs: [rome]}]}
+  - {id: table, task: A table, needs: [north], tasks: [{id: head, task: Its head}, {id: body, task: Its body}]}
+  - {id: alone, task: Alone}
+"""
+EVERYTHING = {"0", "north", "oslo", "bergen", "south", "rome", "bari", "table", "head", "body", "alone"}
+
+
+def answering() -> ScriptedModel:
+    """Answer every task with its id and how many calls there were for it before."""
+    counts: Counter[str] = Counter()
+
+    def reply(request: ModelRequest) -> str:
+        counts[request.task_id] += 1
+        return f"<result>{request.task_id} {counts[request.task_id]}</result>"
+
+    return ScriptedModel(reply)
+
+
+def made(model: ScriptedModel, place: str) -> Run:
+    run = Executor(model, store=place).run(read_plan(PLAN, source="plan"))
+    assert run.status == "done"
+    model.requests.clear()
+    return run
+
+
+def asked(model: ScriptedModel) -> set[str]:
+    """Return for which tasks there were calls; for each exactly one."""
+    counts = Counter(request.task_id for request in model.requests)
+    assert set(counts.values()) <= {1}, counts
+    return set(counts)
+
+
+CHANGES: list[tuple[dict[str, Any], Iterable[str]]] = [
+    ({"set": {"oslo": "Oslo in winter"}}, {"oslo", "north", "table", "head", "body", "0"}),
+    ({"set": {"rome": "Rome in May"}}, {"rome", "bari", "south", "0"}),
+    ({"set": {"bari": "Bari in May"}}, {"bari", "south", "0"}),
+    ({"set": {"alone": "Together"}}, {"alone", "0"}),
+    ({"set": {"alone": "Together", "bari": "Bari in May"}}, {"alone", "bari", "south", "0"}),
+    ({"set": {"south": "The deep south"}}, {"south", "0"}),
+    ({"set": {"north": "The far north"}}, {"north", "table", "head", "body", "0"}),
+    ({"set": {"0": "Compare towns"}}, EVERYTHING),
+    ({"set": {"0": "Compare cities\nin ten lines"}}, {"0"}),
+    ({"set": {"alone": "Alone"}}, ()),
+    ({"from_task": "bari"}, {"bari", "south", "0"}),
+    ({"from_task": "table"}, {"table", "head", "body", "0"}),
+    ({"from_task": "0"}, EVERYTHING),
+    ({"set_result": {"rome": "my own words"}}, {"bari", "south", "0"}),
+    ({"set_result": {"north": "my own words"}}, {"table", "head", "body", "0"}),
+    ({"set_result": {"0": "my own words"}}, ()),
+]
+
+
+@pytest.mark.parametrize(("change", "redone"), CHANGES)
+def test_exactly_what_depends_on_a_change_is_done_again(
+    tmp_path: Path, change: dict[str, Any], redone: Iterable[str]
+) -> None:
+    model = answering()
+    place = str(tmp_path / "runs.db")
+    first = made(model, place)
+    before = {task.id: (task.result, task.attempts) for task in first.task.walk()}
+    run = Executor.resume(place, first.id, agent=model, **change)
+    assert (run.status, asked(model)) == ("done", set(redone))
+    given = change.get("set_result", {})
+    for task in run.task.walk():
+        if task.id in redone:
+            assert (task.result, task.attempts) == (f"{task.id} 2", 2)
+        else:
+            assert (task.result, task.attempts) == (given.get(task.id, before[task.id][0]), before[task.id][1])
+    with Store.open(place) as store:
+        assert {call.key.attempt for call in store.calls(first.id) if call.key.task_id in redone} <= {1, 2}
+        calls = Counter(call.key.task_id for call in store.calls(first.id))
+    assert calls == Counter([*EVERYTHING, *redone])
+    assert run.usage.calls == len(EVERYTHING) + len(set(redone))
+
+
+def test_the_same_is_true_on_each_database(place: str) -> None:
+    model = answering()
+    first = made(model, place)
+    run = Executor.resume(place, first.id, agent=model, set={"rome": "Rome in May"}, from_task="alone")
+    assert asked(model) == {"rome", "bari", "south", "alone", "0"}
+    assert run.result == "0 2"
+    assert "Rome in May" in next(str(request.messages) for request in model.requests if request.task_id == "rome")
+
+
+def test_results_that_have_arrived_for_an_attempt_that_was_killed_are_not_taken_for_the_new_one(place: str) -> None:
+    model = answering()
+    root = Task(content="Alone", id="0")
+    with Store.open(place) as store:
+        run = Executor(model, store=place).run(root)
+        with store.write(run.id) as writer:  # as a kill leaves it: the reply is there, and the task is not finished
+            writer.put(TaskChanged.of(Task(content="Alone", id="0")), RunChanged.of(status="running"))
+    assert Executor.resume(place, run.id, agent=model).result == "0 1", "without a wish the reply is taken"
+    with Store.open(place) as store, store.write(run.id) as writer:
+        writer.put(TaskChanged.of(Task(content="Alone", id="0")), RunChanged.of(status="running"))
+    again = Executor.resume(place, run.id, agent=model, from_task="0")
+    assert (again.result, again.task.attempts, len(model.requests)) == ("0 2", 2, 2)
+
+
+def test_a_task_that_failed_can_be_said_differently(tmp_path: Path) -> None:
+    def reply(request: ModelRequest) -> str:
+        is_hopeless = request.task_id == "rome" and "Rome in May" not in str(request.messages)
+        return '<failed reason="impossible">no</failed>' if is_hopeless else f"<result>{request.task_id}</result>"
+
+    model = ScriptedModel(reply)
+    place = str(tmp_path / "runs.db")
+    first = Executor(model, store=place).run(read_plan(PLAN, source="plan"))
+    assert first.status == "failed"
+    model.requests.clear()
+    run = Executor.resume(place, first.id, agent=model, set={"rome": "Rome in May"})
+    assert (run.status, asked(model)) == ("done", {"rome", "bari", "south", "0"})
+
+
+def test_a_person_can_stand_in_for_a_task_that_failed(tmp_path: Path) -> None:
+    def reply(request: ModelRequest) -> str:
+        return '<failed reason="impossible">no</failed>' if request.task_id == "rome" else "<result>yes</result>"
+
+    model = ScriptedModel(reply)
+    place = str(tmp_path / "runs.db")
+    first = Executor(model, store=place).run(read_plan(PLAN, source="plan"))
+    model.requests.clear()
+    run = Executor.resume(place, first.id, agent=model, set_result={"south": "It is warm there"})
+    assert (run.status, asked(model)) == ("done", {"0"})
+    assert run.task.find("bari").state is TaskState.DELETED
+    assert "It is warm there" in str(model.requests[0].messages)
+
+
+def test_a_whole_edited_plan_is_gone_on_with(place: str) -> None:
+    model = answering()
+    first = made(model, place)
+    plan = read_plan(write_plan(first.task), source="plan")
+    plan.find("south").remove_subtask("bari")
+    plan.add_subtask(Task(content="Prices", id="prices", dependencies=["rome"]))
+    plan.find("alone").add_dependency("south")
+    run = Executor.resume(place, first.id, agent=model, plan=plan)
+    assert (run.status, asked(model)) == ("done", {"south", "prices", "alone", "0"})
+    assert run.task.find("bari").state is TaskState.DELETED
+    assert run.task.find("prices").origin == "added"
+    assert "Bari" not in next(str(request.messages) for request in model.requests if request.task_id == "south")
+    with Store.open(place) as store:
+        assert store.check() == []
+        stored = store.load_tree(first.id)
+        (edited,) = [event for event in plan_history(store, first.id) if event.type == "plan_edited"]
+    assert write_plan(stored) == write_plan(run.task)
+    assert {change["task"]: (change["change"], change["fields"]) for change in edited.data["changes"]} == {
+        "alone": ("changed", {"dependencies": {"old": [], "new": ["south"]}}),
+        "prices": ("added", {"content": {"old": None, "new": "Prices"}, "parent": {"old": None, "new": "0"}}),
+        "bari": ("removed", {"content": {"old": "Bari", "new": None}, "parent": {"old": "south", "new": None}}),
+    }
+    assert {name: type(value) for name, value in edited.data.items()} == EVENT_FORMS[EventType.PLAN_EDITED].data
+    assert set(edited.data["redone"]) == {"south", "prices", "alone", "0"}
+
+
+def test_a_plan_without_results_keeps_those_of_the_run(tmp_path: Path) -> None:
+    model = answering()
+    place = str(tmp_path / "runs.db")
+    first = made(model, place)
+    run = Executor.resume(place, first.id, agent=model, plan=read_plan(PLAN, source="plan"))
+    assert (run.result, asked(model)) == ("0 1", set())
+
+
+def test_tasks_that_are_put_elsewhere_are_done_again_there(tmp_path: Path) -> None:
+    model = answering()
+    place = str(tmp_path / "runs.db")
+    first = made(model, place)
+    plan = read_plan(PLAN, source="plan")
+    oslo = plan.find("oslo")
+    plan.find("north").remove_subtask("oslo")
+    plan.find("south").add_subtask(oslo)
+    Executor.resume(place, first.id, agent=model, plan=plan)
+    assert asked(model) == {"oslo", "north", "south", "table", "head", "body", "0"}
+
+
+def test_an_unknown_id_is_refused_with_what_may_have_been_meant(tmp_path: Path) -> None:
+    place = str(tmp_path / "runs.db")
+    first = made(answering(), place)
+    with pytest.raises(TreeError, match=r"there is no task olso .*; did you mean oslo"):
+        Executor.resume(place, first.id, set={"olso": "x"})
+    with pytest.raises(UsageError, match="the new content of task oslo is blank"):
+        Executor.resume(place, first.id, set={"oslo": " "})
+    with pytest.raises(UsageError, match="for a worker 'nobody'"):
+        Executor.resume(place, first.id, plan=read_plan("goal: x\ntype: nobody", source="plan"))
+    with pytest.raises(TreeError, match="give the plan's goal the id 0"):
+        Executor.resume(place, first.id, plan=read_plan("goal: x\nid: y", source="plan"))
+    with Store.open(place) as store:
+        assert store.find_run(first.id).status == "done"
+        assert plan_history(store, first.id) == []
+
+
+def test_a_run_that_somebody_holds_is_not_edited(tmp_path: Path) -> None:
+    place = str(tmp_path / "runs.db")
+    first = made(answering(), place)
+    with Store.open(place) as store, store.write(first.id), pytest.raises(LeaseError):
+        edit_run(store, first.id, PlanEdit(contents={"oslo": "x"}), check=lambda _: None)
+
+
+def test_an_edit_alone_leaves_a_run_that_waits(tmp_path: Path) -> None:
+    model = answering()
+    place = str(tmp_path / "runs.db")
+    first = made(model, place)
+    with Store.open(place) as store:
+        edit_run(store, first.id, PlanEdit(contents={"alone": "x"}), check=lambda _: None)
+        record = store.find_run(first.id)
+        assert (record.status, record.finished_at) == ("waiting", None)
+    run = Executor.resume(place, first.id, agent=model)
+    assert (run.status, asked(model)) == ("done", {"alone", "0"})
+
+
+@pytest.mark.parametrize(("point", "is_kept"), [("during-edit-commit", False), ("after-edit-commit", True)])
+def test_a_kill_around_an_edit_keeps_all_of_it_or_nothing(home: Path, point: str, is_kept: bool) -> None:  # noqa: FBT001
+    run_id = json.loads(ramify_process("solve", "--model", "rules", "--json", "(1+2)*(3+4)").out)["run"]
+    edit = ("resume", run_id, "--set", "0.1=5+5", "--set", "0.2=6+6")
+    assert ramify_process(*edit, RAMIFY_FAILPOINT=point).code == -signal.SIGKILL
+    with Store.open(home / ".ramify" / "ramify.db") as store:
+        stored = store.load_tree(run_id)
+        calls = len(store.calls(run_id))
+        assert store.check() == []
+        assert (len(plan_history(store, run_id)), store.find_run(run_id).status) == (
+            (2, "waiting") if is_kept else (1, "done")
+        )
+    assert (stored.find("0.1").content, stored.find("0.2").content) == (("5+5", "6+6") if is_kept else ("1+2", "3+4"))
+    assert {task.state for task in stored.walk()} == {TaskState.OPEN if is_kept else TaskState.DONE}
+    assert ramify_process("resume", run_id).out == ("120\n" if is_kept else "21\n")
+    with Store.open(home / ".ramify" / "ramify.db") as store:
+        assert len(store.calls(run_id)) == calls + (3 if is_kept else 0)
+
+
+def test_a_task_that_is_done_again_has_all_its_attempts(tmp_path: Path) -> None:
+    place = str(tmp_path / "runs.db")
+    model = ScriptedModel(["<result>1</result>"])
+    root = read_plan("goal: g\nconfig: {max_retries: 1, retry_delay_seconds: 0}", source="plan")
+    run = Executor(model, store=place).run(root)
+    assert run.result == "1"
+    model = ScriptedModel(lambda _: "<result>2</result>" if len(model.requests) > 1 else "<result>")
+    assert Executor.resume(place, run.id, agent=model, from_task="0").result == "2"
