@@ -1,34 +1,28 @@
 """A run in the hands of its user: where it stands, what came of it, and the ways to see it."""
 
 import asyncio
-import json
-import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ramify.tasks import Task, TaskState, Usage
-from ramify.tasks.documents import tree_to_data
 from ramify.tasks.states import FINISHED
 
 from .budget import total_usage
-from .errors import ExportError, LeaseError, PlannerError, RunError, StoreError
+from .errors import LeaseError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
 from .events import Event, EventType, Subscriber, Wanted, event_types
 from .loop import background_loop, run_sync
 from .recording import Recording
 from .run import Ending
 from .session import Session
+from .shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from .export import Format, GraphView, ThemeName, Timeline
-    from .export.report import ReportFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ def progress_of(root: Task, status: RunStatus, error: str | None) -> Progress:
     return Progress(status, done, len(tasks), "; ".join(running[:3]), error, root.result)
 
 
-class Run:
+class Run(ShownRun):
     """One run of a task tree; made by `solve` and `Executor`.
 
     Attributes:
@@ -241,86 +235,6 @@ class Run:
         """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
         self.stop(cancel=True, status="cancelled")
 
-    def to_data(self) -> dict[str, Any]:
-        """Return the run as JSON data: what made it, where it stands, and the tasks."""
-        return {
-            "run": self.id,
-            "status": self.status,
-            "made_by": self.made_by,
-            "error": self.error,
-            "usage": asdict(self.usage),
-            **tree_to_data(self.task, next_tasks=True),
-        }
-
-    def to_dot(self) -> str:
-        """Return the graph in the DOT language."""
-        return self._picture("dot")
-
-    def to_mermaid(self) -> str:
-        """Return the graph as Mermaid text."""
-        return self._picture("mermaid")
-
-    def to_svg(self) -> str:
-        """Return a picture of the graph, drawn without other programs."""
-        from .export import to_svg
-
-        return to_svg(self._view())
-
-    def save(self, path: str | Path) -> Path:
-        """Write the graph to a file; its ending says as what: .dot, .svg, .png, .pdf, .mmd or .json.
-
-        Raises:
-            UsageError: if the ending names no format.
-            ExportError: if the picture cannot be made here, or the file cannot be written.
-        """
-        from .export import save
-
-        path = Path(path)
-        if path.suffix.lower() == ".json":
-            write_text(path, json.dumps(self.to_data(), ensure_ascii=False, indent=2))
-        else:
-            save(self._view(), path)
-        return path
-
-    def timeline(self) -> "Timeline":
-        """Return what ran when, as the store has it; a run that goes on is shown up to now.
-
-        Raises:
-            StoreError: if the store cannot be read.
-        """
-        from .export import timeline_of
-
-        until = time.time() if self._ending is None else None
-        return timeline_of(self.task, self._stored_events(after=0), made_by=self.made_by, until=until)
-
-    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light") -> Path:
-        """Write the timeline to an SVG file.
-
-        Raises:
-            ExportError: if the file cannot be written.
-        """
-        from .export import to_timeline_svg
-
-        path = Path(path)
-        write_text(path, to_timeline_svg(self.timeline(), theme=theme))
-        return path
-
-    def report(self, path: str | Path, *, form: "ReportFormat | None" = None) -> Path:
-        """Write everything about the run, as far as it has come, to a file; its ending says as what.
-
-        The endings are .html, .md, .csv, .json and .xlsx, unless `form` says another format.
-
-        Raises:
-            UsageError: if the ending names no format.
-            ExportError: if the file cannot be written, or needs a package that is not installed.
-            StoreError: if the store cannot be read.
-        """
-        from .export.report import report_of, save_report
-
-        with self._store_now() as store:
-            stored = store.read_run(self.id)
-        return save_report(report_of(stored), path, form=form)
-
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with self._store_now() as store:
             return store.events(self.id, after, limit=limit)
@@ -330,19 +244,6 @@ class Run:
         with suppress(PlannerError):  # what cannot be written any more is not in the store either
             self._session.flush()
         return self._session.store.open_again()
-
-    def _picture(self, form: "Format") -> str:
-        from .export import render
-
-        return render(self._view(), form).data.decode()
-
-    def _view(self) -> "GraphView":
-        from .export import graph_view
-
-        return graph_view(self.task, made_by=self.made_by)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": f"{self!r}\n{self.task.to_string(state=True)}", "image/svg+xml": self.to_svg()}
 
     async def _awaited(self) -> Self:
         self.start()
@@ -362,15 +263,3 @@ class Run:
     async def _driven(self) -> Ending:
         await self.drive()
         return self._ending or Ending("interrupted")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to a file.
-
-    Raises:
-        ExportError: if it cannot be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error

@@ -92,6 +92,14 @@ class TaskFields(BaseModel):
     started_at: datetime | None = None
     completed_at: datetime | None = None
 
+    @property
+    def duration_s(self) -> float | None:
+        """How long it took from its start to its end, in seconds; None if it has not ended, or never started."""
+        has_ended = self.state is TaskState.DONE or self.state is TaskState.FAILED
+        if not has_ended or self.started_at is None or self.completed_at is None:
+            return None
+        return max(0.0, (self.completed_at - self.started_at).total_seconds())
+
     @field_validator("state", mode="before")
     @classmethod
     def _read_state(cls, value: Any) -> Any:

@@ -10,6 +10,7 @@ from .agents import AnyAgent
 from .decomposition import ask_evolve
 from .errors import DependencyError, TreeError
 from .graph import critical_path, to_networkx, topological_order, waves
+from .notebook import ShownAsTree
 from .task import Task
 from .tree import walk_up
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-class TaskManager:
+class TaskManager(ShownAsTree):
     """Registers tasks and keeps them sorted; it starts with its root alone, as CAMEL's does.
 
     Attributes:
@@ -31,6 +32,9 @@ class TaskManager:
         self._by_id = {task.id: task}
         self._registered = [task]
         self._sorted: list[Task] | None = None
+
+    def _shown_top(self) -> Task:
+        return self.root_task
 
     @property
     def tasks(self) -> list[Task]:

@@ -17,6 +17,7 @@ from .config import Usage
 from .decomposition import ask_compose, ask_decompose
 from .errors import TaskError, TreeError
 from .fields import TaskFields, check_id, now
+from .notebook import ShownAsTree
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
 from .text import results_text, tree_text
@@ -31,7 +32,7 @@ _read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(t
 """Fills a `Task` without asking whether its fields are a document, which its own validator has to do for each one."""
 
 
-class Task(TaskFields):
+class Task(ShownAsTree, TaskFields):
     """One piece of work, and the tree below it; equal and hashable by identity.
 
     A task without subtasks is a leaf and is executed; one with subtasks is answered from their results. Change it
@@ -107,6 +108,9 @@ class Task(TaskFields):
         return f"Task(id={self.id!r}, state={self.state.value}, content={content!r}, subtasks={self._subtask_count})"
 
     __str__ = __repr__
+
+    def _shown_top(self) -> Self:
+        return self
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         from .documents import tree_from_data, tree_to_data

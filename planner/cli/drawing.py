@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ramify.tasks import Task
 
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
-GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "json"]
+GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "graphml", "json"]
 _PLAN_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".markdown"})
 _BINARY = frozenset({"png", "pdf"})
 
@@ -33,12 +33,20 @@ def graph(
     focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
     direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
     theme: Theme = "light",
-    most: Annotated[int, typer.Option("--max-nodes", min=1, help="Boxes to show; what does not fit is folded.")] = 300,
-    critical_path: Annotated[bool, typer.Option("--critical-path", help="Mark the longest path.")] = False,
+    most: Annotated[
+        int | None, typer.Option("--max-nodes", min=1, help="Boxes to show, else 300; what does not fit is folded.")
+    ] = None,
+    critical_path: Annotated[
+        bool, typer.Option("--critical-path", help="Mark the path that decides how long it all takes.")
+    ] = False,
+    path_by: Annotated[
+        Literal["time", "steps"] | None,
+        typer.Option(help="What makes a path long; measured time, or steps in what has not run."),
+    ] = None,
     states: Annotated[bool, typer.Option("--states", help="Draw the states of tasks and their moves instead.")] = False,
 ) -> int:
     """Draw the tree of a run, or of a plan, with its dependencies."""
-    from ramify.planner.export import ViewOptions
+    from ramify.planner.export import MOST_NODES, ViewOptions, critical_path_of
 
     from .output import deliver, tell
 
@@ -52,8 +60,8 @@ def graph(
         theme=theme,
         max_depth=depth,
         focus=focus,
-        max_nodes=most,
-        critical_path=_critical_path(root) if critical_path else (),
+        max_nodes=most or (None if wanted == "graphml" else MOST_NODES),
+        critical_path=critical_path_of(root, by=path_by) if critical_path or path_by else (),
     )
     content, note = _drawn(root, data, wanted, options)
     deliver(content, wanted, output, is_text=wanted not in _BINARY)
@@ -129,19 +137,6 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
         return load_plan(source), {"made_by": None}
     with opened_run(source, last=last, store=store) as (opened, record):
         return opened.load_tree(record.id), record_data(record)
-
-
-def _critical_path(root: "Task") -> list[str]:
-    from ramify.tasks import TaskManager
-
-    def seconds(task: "Task") -> float:
-        if task.started_at is None or task.completed_at is None:
-            return 0.0
-        return (task.completed_at - task.started_at).total_seconds()
-
-    has_run = any(task.completed_at is not None for task in root.walk())
-    path = TaskManager(root).critical_path(seconds) if has_run else TaskManager(root).critical_path()
-    return [task.id for task in path]
 
 
 def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions") -> tuple[bytes, str]:

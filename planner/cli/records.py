@@ -32,9 +32,7 @@ def run_text(record: RunRecord, root: Task) -> str:
 
 def task_text(task: Task) -> str:
     """Return everything about one task but its subtasks."""
-    took = ""
-    if task.started_at is not None and task.completed_at is not None:
-        took = format_duration(max(0.0, (task.completed_at - task.started_at).total_seconds()))
+    took = "" if task.duration_s is None else format_duration(task.duration_s)
     facts = [
         ("task", task.id),
         ("state", task.state.value),

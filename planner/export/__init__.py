@@ -1,6 +1,8 @@
 """Pictures of task trees: a view of the tree, and DOT, Mermaid, SVG, PNG and PDF of it; and timelines."""
 
+from .critical import PathLength, critical_path_of
 from .dot import to_dot
+from .graphml import to_graphml
 from .look import ThemeName
 from .mermaid import to_mermaid
 from .render import FORMATS, Format, Picture, format_of, render, save
@@ -8,13 +10,15 @@ from .snapshot import graph_view
 from .spans import Span, TimedTask, Timeline, timeline_data, timeline_of
 from .svg import to_svg
 from .timeline import to_timeline_svg
-from .view import Direction, GraphView, ViewNode, ViewOptions
+from .view import MOST_NODES, Direction, GraphView, ViewNode, ViewOptions
 
 __all__ = [
     "FORMATS",
+    "MOST_NODES",
     "Direction",
     "Format",
     "GraphView",
+    "PathLength",
     "Picture",
     "Span",
     "ThemeName",
@@ -22,6 +26,7 @@ __all__ = [
     "Timeline",
     "ViewNode",
     "ViewOptions",
+    "critical_path_of",
     "format_of",
     "graph_view",
     "render",
@@ -29,6 +34,7 @@ __all__ = [
     "timeline_data",
     "timeline_of",
     "to_dot",
+    "to_graphml",
     "to_mermaid",
     "to_svg",
     "to_timeline_svg",

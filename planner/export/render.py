@@ -3,6 +3,7 @@
 format    written by
 dot       to_dot
 mermaid   to_mermaid
+graphml   to_graphml
 svg       dot, or to_svg when dot is missing, fails or takes too long
 png, pdf  dot, or not at all
 """
@@ -11,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,15 +20,17 @@ from typing import Literal, get_args
 from ramify.planner.errors import ExportError, UsageError
 
 from .dot import to_dot
+from .graphml import to_graphml
 from .mermaid import to_mermaid
 from .svg import to_svg
 from .view import GraphView
 
-Format = Literal["dot", "mermaid", "svg", "png", "pdf"]
+Format = Literal["dot", "mermaid", "graphml", "svg", "png", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _SUFFIXES: dict[str, Format] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
 _SUFFIXES |= {f".{name}": name for name in FORMATS if name not in {"dot", "mermaid"}}
+_WRITERS: Mapping[str, Callable[[GraphView], str]] = {"dot": to_dot, "mermaid": to_mermaid, "graphml": to_graphml}
 _PNG_DPI = 144
 _MOST_COMPLAINT_CHARACTERS = 500
 
@@ -61,10 +65,9 @@ def render(view: GraphView, fmt: Format, *, timeout_s: float = 30.0, path_env: s
         ExportError: if the picture needs `dot`, and that is missing, fails or takes too long.
         UsageError: if there is no such format.
     """
-    if fmt == "dot":
-        return Picture(to_dot(view).encode(), fmt, "ramify")
-    if fmt == "mermaid":
-        return Picture(to_mermaid(view).encode(), fmt, "ramify")
+    write = _WRITERS.get(fmt)
+    if write is not None:
+        return Picture(write(view).encode(), fmt, "ramify")
     if fmt not in FORMATS:
         raise UsageError(f"there is no graph format {fmt!r}; the formats are {', '.join(FORMATS)}")
     program = shutil.which("dot", path=path_env)

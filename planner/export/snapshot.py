@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ramify.planner.errors import UsageError
-from ramify.tasks import Task, TaskState
+from ramify.tasks import Task
 
 from .fold import around_focus, within_depth, within_limit
 from .labels import one_line, shorten
@@ -12,7 +12,6 @@ from .view import GraphView, ViewNode, ViewOptions
 
 _MOST_TITLE_CHARACTERS = 300
 _MADE_BY_EM = 45
-_ENDED = frozenset({TaskState.DONE, TaskState.FAILED})
 _DEFAULTS = ViewOptions()
 
 
@@ -68,7 +67,7 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
                 worker=task.type or "model",
                 parent=parent,
                 depth=nodes[parent].depth + 1 if parent >= 0 else 1,
-                duration_s=duration_s(task),
+                duration_s=task.duration_s,
                 usage=task.usage,
                 is_added=task.origin == "added",
                 is_focus=task.id == focus,
@@ -77,13 +76,6 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
     return tuple(
         replace(node, has_shown_subtasks=True) if place in parents else node for place, node in enumerate(nodes)
     )
-
-
-def duration_s(task: Task) -> float | None:
-    """Return how long a task took, from its start to its end, in seconds; None if it has not ended."""
-    if task.state not in _ENDED or task.started_at is None or task.completed_at is None:
-        return None
-    return max(0.0, (task.completed_at - task.started_at).total_seconds())
 
 
 def _place_of(by_id: Mapping[str, int], task_id: str, role: str) -> int:

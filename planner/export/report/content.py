@@ -9,7 +9,6 @@ from typing import TypeVar
 from ramify.planner.budget import total_usage
 from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_duration
-from ramify.planner.export.snapshot import duration_s
 from ramify.planner.export.view import state_counts
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.rules.model import RulesModel
@@ -210,7 +209,7 @@ def _tasks(run: StoredRun) -> Iterator[ReportedTask]:
             task=task,
             parent=parent,
             depth=depths[-1],
-            duration_s=duration_s(task),
+            duration_s=task.duration_s,
             made_by=_made_by(task, own, run.record),
             note=run.notes.get(task.id, ""),
             calls=own,

@@ -1,0 +1,79 @@
+"""A run as a table of pandas, a row for each task; the only file that knows pandas, which is an extra."""
+
+from typing import TYPE_CHECKING, Any
+
+from ramify.tasks import Task, TaskState
+
+from .errors import ExportError
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+_TYPES = {
+    "parent": "string",
+    "depth": "int64",
+    "content": "string",
+    "worker": "string",
+    "result": "string",
+    "error": "string",
+    "attempts": "int64",
+    "duration_s": "float64",
+    "calls": "int64",
+    "input_tokens": "int64",
+    "output_tokens": "int64",
+    "cost_usd": "float64",
+    "added": "bool",
+}
+_TIMES = ("started_at", "completed_at")
+
+
+def tasks_frame(root: Task) -> "pd.DataFrame":
+    """Return a table with a row for each task of the tree under `root`, in its order, indexed by their ids.
+
+    `cost_usd` is missing where the cost of a call is unknown, `duration_s` where a task has not ended; `dependencies`
+    holds ids, parted by spaces.
+
+    Raises:
+        ExportError: if pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ExportError("tables need pandas, which is not installed: pip install 'ramify[dataframe]'") from error
+    depths: dict[Task | None, int] = {None: 0}
+    rows = []
+    for task in root.walk():
+        above = task.parent if task is not root else None
+        depths[task] = depths[above] + 1
+        rows.append(_row(task, depths[task]))
+    frame = pd.DataFrame(rows).set_index("id")
+    frame.index = frame.index.astype("string")
+    states = pd.CategoricalDtype(TaskState.states())
+    frame = frame.astype({**_TYPES, "state": states, "dependencies": "string"})
+    for name in _TIMES:
+        frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
+    return frame
+
+
+def _row(task: Task, depth: int) -> dict[str, Any]:
+    usage = task.usage
+    return {
+        "id": task.id,
+        "parent": None if task.parent is None else task.parent.id,
+        "depth": depth,
+        "content": task.content,
+        "state": task.state.value,
+        "worker": task.type or "model",
+        "dependencies": " ".join(task.dependencies),
+        "result": task.result,
+        "error": task.error,
+        "attempts": task.attempts,
+        "started_at": task.started_at,
+        "completed_at": task.completed_at,
+        "duration_s": task.duration_s,
+        "calls": usage.calls,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": None if usage.calls_without_cost else usage.cost_usd,
+        "added": task.origin == "added",
+    }

@@ -1,0 +1,203 @@
+"""What a run can be seen as: data, a table, pictures of its tree, a timeline, and how a notebook shows it."""
+
+import json
+import time
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ramify.tasks import Task, Usage
+from ramify.tasks.documents import tree_to_data
+from ramify.tasks.notebook import folded_text
+
+from .errors import ExportError
+from .store.records import RunStatus
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+    from .export import GraphView, ThemeName, Timeline
+    from .export.report import ReportFormat
+    from .store import Store
+
+_DISPLAYED_BOXES = 60
+"""Boxes of the picture in a notebook: what can be read there without scrolling far."""
+
+
+class ShownRun(ABC):
+    """The side of a run that shows it; everything here reads and nothing changes.
+
+    Attributes:
+        id: its id in the store.
+        task: the tree.
+    """
+
+    id: str
+    task: Task
+
+    @property
+    @abstractmethod
+    def status(self) -> RunStatus:
+        """Where it stands, in a word."""
+
+    @property
+    @abstractmethod
+    def error(self) -> str | None:
+        """Why it was not answered; None if it was, or may yet be."""
+
+    @property
+    @abstractmethod
+    def made_by(self) -> str:
+        """Who the words come from, for people to read."""
+
+    @property
+    @abstractmethod
+    def usage(self) -> Usage:
+        """What its model calls have used so far."""
+
+    @abstractmethod
+    def _store_now(self) -> "Store":
+        """Return the store with all that has happened so far in it, opened once more; the caller closes it."""
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the run as JSON data: what made it, where it stands, and the tasks."""
+        return {
+            "run": self.id,
+            "status": self.status,
+            "made_by": self.made_by,
+            "error": self.error,
+            "usage": asdict(self.usage),
+            **tree_to_data(self.task, next_tasks=True),
+        }
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return a table with a row for each task, indexed by their ids; needs the extra `dataframe`.
+
+        Raises:
+            ExportError: if pandas is not installed.
+        """
+        from .dataframe import tasks_frame
+
+        return tasks_frame(self.task)
+
+    def to_dot(self, **asked: Any) -> str:
+        """Return the graph in the DOT language; the keywords are those of `save`."""
+        from .export import to_dot
+
+        return to_dot(self._view(**asked))
+
+    def to_mermaid(self, **asked: Any) -> str:
+        """Return the graph as Mermaid text; the keywords are those of `save`."""
+        from .export import to_mermaid
+
+        return to_mermaid(self._view(**asked))
+
+    def to_graphml(self, **asked: Any) -> str:
+        """Return the whole graph as GraphML, for other programs; the keywords are those of `save`."""
+        from .export import to_graphml
+
+        return to_graphml(self._view(max_nodes=None, **asked))
+
+    def to_svg(self, **asked: Any) -> str:
+        """Return a picture of the graph, drawn without other programs; the keywords are those of `save`."""
+        from .export import to_svg
+
+        return to_svg(self._view(**asked))
+
+    def save(self, path: str | Path, **asked: Any) -> Path:
+        """Write the graph to a file; its ending says as what: .dot, .svg, .png, .pdf, .mmd, .graphml or .json.
+
+        Args:
+            path: the file.
+            **asked: any of the following keywords.
+
+        Keyword Args:
+            direction: "LR" puts subtasks to the right of their parent, "TB" below it.
+            theme: "light", "dark", or "print" for black and white.
+            max_depth: levels to show, the root's being 1.
+            focus: the id of one task: only what has to do with it is shown.
+            max_nodes: boxes to show, 300 unless given; what does not fit is folded. None shows all.
+            critical_path: True marks the path that decides how long the run takes: by measured times where there are
+                any, else by steps; "time" and "steps" choose.
+
+        Raises:
+            UsageError: if the ending names no format.
+            ExportError: if the picture cannot be made here, or the file cannot be written.
+        """
+        from .export import save
+
+        path = Path(path)
+        if path.suffix.lower() == ".json":
+            write_text(path, json.dumps(self.to_data(), ensure_ascii=False, indent=2))
+            return path
+        if path.suffix.lower() == ".graphml":
+            asked = {"max_nodes": None, **asked}
+        save(self._view(**asked), path)
+        return path
+
+    def timeline(self) -> "Timeline":
+        """Return what ran when, as the store has it; a run that goes on is shown up to now.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        from .export import timeline_of
+
+        until = time.time() if self.status == "running" else None
+        with self._store_now() as store:
+            events = store.events(self.id)
+        return timeline_of(self.task, events, made_by=self.made_by, until=until)
+
+    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light") -> Path:
+        """Write the timeline to an SVG file.
+
+        Raises:
+            ExportError: if the file cannot be written.
+        """
+        from .export import to_timeline_svg
+
+        path = Path(path)
+        write_text(path, to_timeline_svg(self.timeline(), theme=theme))
+        return path
+
+    def report(self, path: str | Path, *, form: "ReportFormat | None" = None) -> Path:
+        """Write everything about the run, as far as it has come, to a file; its ending says as what.
+
+        The endings are .html, .md, .csv, .json and .xlsx, unless `form` says another format.
+
+        Raises:
+            UsageError: if the ending names no format.
+            ExportError: if the file cannot be written, or needs a package that is not installed.
+            StoreError: if the store cannot be read.
+        """
+        from .export.report import report_of, save_report
+
+        with self._store_now() as store:
+            stored = store.read_run(self.id)
+        return save_report(report_of(stored), path, form=form)
+
+    def _view(self, *, critical_path: bool | Literal["time", "steps"] = False, **asked: Any) -> "GraphView":
+        from .export import ViewOptions, critical_path_of, graph_view
+
+        by = critical_path if isinstance(critical_path, str) else None
+        marked = critical_path_of(self.task, by=by) if critical_path else ()
+        return graph_view(self.task, made_by=self.made_by, options=ViewOptions(critical_path=marked, **asked))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {
+            "text/plain": f"{self!r}\n{folded_text(self.task)}",
+            "image/svg+xml": self.to_svg(max_nodes=_DISPLAYED_BOXES),
+        }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to a file.
+
+    Raises:
+        ExportError: if it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error
