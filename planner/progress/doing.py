@@ -49,4 +49,4 @@ def doing_words(event: Event, task: Task) -> str | None:
 def _at_start(doing: str, task: Task) -> str:
     if doing == "compose":
         return "composing"
-    return WAITS_TO_ASK if task.type in {None, "model"} else f"{task.type} works"
+    return WAITS_TO_ASK if task.type in {None, "model"} else f"worker {task.type}"

@@ -68,6 +68,7 @@ class Ledger:
         self.notes: dict[Task, str] = {}
         self.recent: deque[Task] = deque(maxlen=RECENT)
         self.failed: dict[Task, None] = {}
+        self.done_below: Counter[Task] = Counter()
         self.phase = _STARTING
         self.notice = ""
         self.started_at: float | None = None
@@ -146,6 +147,9 @@ class Ledger:
             self._counts[before] -= 1
         self._entered[task] = now
         self._counts[now] += 1
+        was_done = before is not None and before[0] is TaskState.DONE
+        if task.parent is not None:
+            self.done_below[task.parent] += (task.state is TaskState.DONE) - was_done
         if task.state is TaskState.FAILED:
             self.failed[task] = None
             self.notes[task] = task.error or ""

@@ -1,7 +1,7 @@
 """The live tree as lines of text, a pure function of the ledger: all of a small tree, what moves of a large one.
 
 Of a large tree, running tasks are shown first, then failed ones, then those that ended last, each below the nearest
-of its ancestors; a line says how many subtasks it does not show.
+of its ancestors; a task not all of whose subtasks are shown says how many of them are done.
 """
 
 import re
@@ -20,6 +20,7 @@ MOST_ANCESTORS = 6
 
 DEEPEST_INDENT = 12
 _MOST_CHARACTERS = 300
+_UNFINISHED = frozenset({TaskState.OPEN, TaskState.RUNNING})
 _ROOM_FOR_SPENDING = 8
 _MINUTE_S = 59.5
 _NUMBER = re.compile(r"(\d+)")
@@ -53,13 +54,13 @@ def lines_of(ledger: Ledger, *, now: float, height: int, run_id: str = "", made_
 
 def _title(ledger: Ledger, *, now: float) -> Line:
     totals = ledger.totals
-    facts = [f"{totals.done:,}/{totals.tasks:,} done"]
+    took = 0.0 if ledger.started_at is None else max(0.0, now - ledger.started_at)
     what = "asked for" if ledger.phase == "planning" else "running"
+    facts = [f"{totals.done:,}/{totals.tasks:,} done", _spent(took), *_time_left(ledger, now=now)]
     facts += [f"{len(ledger.active):,} {what}"] if ledger.active else []
     facts += [f"{totals.failed:,} failed"] if totals.failed else []
     facts += [f"{totals.retries:,} retried"] if totals.retries else []
-    took = 0.0 if ledger.started_at is None else max(0.0, now - ledger.started_at)
-    return Line(f"{ledger.phase}: ", " · ".join([*facts, _spent(took), *_time_left(ledger, now=now)]), look="title")
+    return Line(f"{ledger.phase}: ", " · ".join(facts), look="title")
 
 
 def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
@@ -71,8 +72,8 @@ def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
 
 def _spending(ledger: Ledger, run_id: str, made_by: str) -> Line:
     usage = ledger.totals.usage
-    facts = [f"run {run_id}", one_line(made_by)]
-    facts += [f"{usage.calls:,} calls", f"{usage.tokens:,} tokens", format_cost(usage)] if usage.calls else []
+    facts = [f"{usage.calls:,} calls", f"{usage.tokens:,} tokens", format_cost(usage)] if usage.calls else []
+    facts += [one_line(made_by), f"run {run_id}"]
     return Line("  ", " · ".join(fact for fact in facts if fact), look="spending")
 
 
@@ -126,9 +127,9 @@ def _natural(task: Task) -> list[tuple[int, str]]:
 
 
 def _task_line(ledger: Ledger, task: Task, level: int, shown: int, *, now: float) -> Line:
-    activity = ledger.active.get(task)
-    hidden = len(task.subtasks) - shown
-    facts = [f"+{hidden:,} more"] if hidden > 0 else []
+    activity = ledger.active.get(task) if task.state in _UNFINISHED else None
+    below = len(task.subtasks)
+    facts = [f"{ledger.done_below[task]:,}/{below:,} done"] if below > shown else []
     facts += [took] if (took := _duration(task, activity, now=now)) else []
     note = activity.words if activity is not None else ledger.notes.get(task)
     words = one_line(task.content[:_MOST_CHARACTERS])
