@@ -1,6 +1,6 @@
 """The short way: `solve`, `asolve` and `decompose`, from a goal to an answer or a plan."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,19 @@ GOAL_LIMIT = 1_000_000
 """The most characters of a goal; longer texts are attached as files."""
 
 
-def solve(goal: str, **how: Any) -> Run:
+Approve = Callable[[Task], bool | Awaitable[bool]]
+"""Sees a complete plan, may change it, and says whether it may be run."""
+
+
+def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Any) -> Run:
     """Plan a goal, run the plan, and return the run; `run.result` is the answer.
 
     Works in scripts and in notebooks, where an event loop is running.
 
     Args:
         goal: what is to be done.
+        approve: is given the root of the complete plan, may change it, and returns whether it may be run; if not, the
+            run is returned "waiting", with its plan as it was.
         **how: any of the following keywords.
 
     Keyword Args:
@@ -54,13 +60,27 @@ def solve(goal: str, **how: Any) -> Run:
         NoModelError: if no model can be used; the message says what to do.
         UsageError: if the goal or an argument cannot be used.
     """
-    return start(goal, **how).wait()
-
-
-async def asolve(goal: str, **how: Any) -> Run:
-    """Do what `solve` does, on the caller's event loop."""
+    if approve is None:
+        return start(goal, **how).wait()
     executor, root = prepare(goal, **how)
-    return await executor.arun(root)
+    planned = executor.new_run(root, plan_only=True).start().wait()
+    if not planned.is_planned or not approve(planned.task):
+        return planned
+    return executor.go_on(planned.id, planned.task).start().wait()
+
+
+async def asolve(goal: str, *, approve: Approve | None = None, **how: Any) -> Run:
+    """Do what `solve` does, on the caller's event loop; `approve` may be async."""
+    executor, root = prepare(goal, **how)
+    if approve is None:
+        return await executor.arun(root)
+    planned = await executor.new_run(root, plan_only=True).drive()
+    if not planned.is_planned:
+        return planned
+    said = approve(planned.task)
+    if not (said if isinstance(said, bool) else await said):
+        return planned
+    return await executor.go_on(planned.id, planned.task).drive()
 
 
 def start(goal: str, **how: Any) -> Run:

@@ -195,6 +195,28 @@ class Executor:
             raise
         return Run(session, is_new=False, on_event=on_event, recording=recording)
 
+    def go_on(self, run_id: str, plan: Task) -> Run:
+        """Return a planned run, ready to be carried on with `start` or `drive`, whose plan somebody has approved.
+
+        Args:
+            run_id: its id.
+            plan: its plan as it is to be run; what was changed in it is on disk when this returns.
+
+        Raises:
+            LeaseError: if another process holds the run.
+            TreeError: if the plan is of another task.
+            UsageError: if the plan cannot be run.
+        """
+        return self.reopen(
+            self._store,
+            run_id,
+            agent=self._agent,
+            workers=self._workers,
+            edit=PlanEdit(plan=plan, approves=True),
+            on_event=self._on_event,
+            record=self._record,
+        )
+
     @classmethod
     def status(cls, store: str | Path | None, run_id: str | None = None) -> Progress:
         """Return where a stored run stands, whichever process runs it.

@@ -247,7 +247,7 @@ def test_the_complaint_is_put_to_the_model(store: Path) -> None:
     ("limits", "total"),
     [({"max_depth": 1}, 1), ({"max_depth": 2}, 4), ({"max_depth": 3}, 9), ({"max_tasks": 4}, 4), ({"max_tasks": 8}, 7)],
 )
-def test_plans_stay_within_their_limits(store: Path, limits: dict[str, int], total: int) -> None:
+def test_plans_stay_within_their_limits(store: Path, limits: dict[str, Any], total: int) -> None:
     run = solve(GOAL, model=planner_model(), store=store, **limits)
     assert sum(1 for _ in run.task.walk()) == total
     assert run.result == solution_of(GOAL)

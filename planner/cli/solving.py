@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,15 @@ _NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record"})
 
 
 @takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
-def solve(given: Mapping[str, Any], *, goal: Goal = None, files: Files = None) -> int:
+def solve(
+    given: Mapping[str, Any],
+    *,
+    goal: Goal = None,
+    files: Files = None,
+    approve: Annotated[
+        Literal["plan"] | None, typer.Option(help="Show the plan, and wait for a word, before it is run.")
+    ] = None,
+) -> int:
     """Plan a goal, run the plan, and print the answer."""
     from ramify.planner.api import prepare
 
@@ -25,8 +33,15 @@ def solve(given: Mapping[str, Any], *, goal: Goal = None, files: Files = None) -
     from .goals import read_goal
 
     executor, root = prepare(read_goal(goal), files=files or (), record=given["record"], **_settings(given))
-    run = executor.new_run(root)
-    return _finish(run, carry(run, given), given)
+    run = executor.new_run(root, plan_only=approve is not None)
+    code = carry(run, given)
+    if approve is not None and run.is_planned:
+        from .approving import approved_run
+
+        approved = approved_run(executor, run, given["store"])
+        if approved is not None:
+            run, code = approved, carry(approved, given)
+    return _finish(run, code, given)
 
 
 @takes(*ASKING, *PLANNING, *LIMITS, "store", *SHOWN)

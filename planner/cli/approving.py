@@ -1,0 +1,126 @@
+"""`--approve plan`: a person sees the plan before it is run, and may change it in an editor.
+
+The run waits in the store all the while, with its plan: whatever ends this process, nothing is lost. An edit is checked
+before it is stored; what is wrong with it is shown, and the editor opens again.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ramify.planner.errors import UsageError
+from ramify.planner.executor import Executor
+from ramify.planner.handle import Run, write_text
+from ramify.tasks import DocumentError, Task, TreeError
+from ramify.tasks.plans import load_plan, plan_text, write_plan
+
+from .carrying import resume_command
+from .output import tell, tell_error
+
+_MOST_LINES = 200
+_EDITORS = ("vi", "nano")
+_HEAD = """\
+# The plan of run {run}. Save it and leave the editor to run it as it stands then; a task that is taken out is not done.
+"""
+
+
+def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
+    """Return the run that goes on with the plan of `run`, edited or not; None if nobody says that it may.
+
+    Args:
+        executor: what has made the plan.
+        run: a run that has ended with its plan complete.
+        store: where it is stored, as it was said.
+    """
+    _show(run.task)
+    if not sys.stdin.isatty():
+        return None
+    while True:
+        answer = _answer("run this plan? [y]es, [e]dit, [n]o: ", "yen")
+        if answer == "y":
+            return executor.go_on(run.id, run.task)
+        if answer == "n":
+            return None
+        edited = _edited_run(executor, run, store)
+        if edited is not None:
+            return edited
+
+
+def _edited_run(executor: Executor, run: Run, store: str | None) -> Run | None:
+    """Return the run that goes on with what the person has made of the plan; None if nothing was made of it."""
+    folder = Path(tempfile.mkdtemp(prefix="ramify-"))
+    path = folder / f"{run.id}.yaml"
+    written = _HEAD.format(run=run.id) + write_plan(run.task)
+    write_text(path, written)
+    tell(f"the plan is in {path}; if this process ends, what is saved there is run by")
+    tell(resume_command(run, store, "--plan", str(path)))
+    while _is_saved(path):
+        try:
+            if plan_text(path) == written:
+                tell("nothing was changed")
+                break
+            edited = executor.go_on(run.id, load_plan(path))
+        except (DocumentError, TreeError, UsageError) as error:
+            tell_error(str(error))
+            if _answer("[e]dit it again, or leave the plan as it was, [n]o: ", "en") == "n":
+                break
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            return edited
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _is_saved(path: Path) -> bool:
+    """Have the person edit a file, and return whether the editor ended well."""
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
+    words = shlex.split(command)
+    if not words or shutil.which(words[0]) is None:
+        name = f"the editor {words[0]!r} is not there" if words else "there is no editor"
+        tell_error(f"{name}; set VISUAL or EDITOR to the command of one")
+        return False
+    with _interrupts_left_to_the_editor():
+        code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
+    if code:
+        tell_error(f"{words[0]} ended with {code}; the plan is as it was")
+    return code == 0
+
+
+@contextmanager
+def _interrupts_left_to_the_editor() -> Iterator[None]:
+    # a handler, as an ignored signal would be ignored by the editor too
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _answer(question: str, letters: str) -> str:
+    """Return the letter of a person's answer; the last one if there is no answer."""
+    while True:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            line = ""
+        if not line:
+            tell("")
+            return letters[-1]
+        if (letter := line.strip().lower()[:1]) and letter in letters:
+            return letter
+
+
+def _show(root: Task) -> None:
+    lines = root.to_string().rstrip().splitlines()
+    tell("\n".join(lines[:_MOST_LINES]))
+    if len(lines) > _MOST_LINES:
+        tell(f"... and {len(lines) - _MOST_LINES:,} lines more")
