@@ -85,6 +85,20 @@ class RefusedError(FetchError):
     """Raised when a page is not fetched since the policy, its site or this machine's safety forbids it."""
 
 
+class CommandError(PlannerError):
+    """Raised when a command failed, or was ended for what it took.
+
+    Attributes:
+        may_pass: whether another attempt may end better.
+        exit_code: the command's exit code; None if it was ended from outside.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = False, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+        self.exit_code = exit_code
+
+
 class WaitingError(PlannerError):
     """Raised when only a person can go on, and none is there; the run can be resumed once one has answered.
 

@@ -17,6 +17,7 @@
         +-- WorkFailedError        a worker or model said that it could not do the task
         +-- FetchError             a page that could not be fetched or read
         |   +-- RefusedError       a page that may not be fetched
+        +-- CommandError           a command that failed, or was ended for what it took
         +-- WaitingError           only a person can go on, and none is there
         +-- LimitError             a limit that was reached
         +-- RunError               a run that is unknown, held by another process, or does not fit its plan
