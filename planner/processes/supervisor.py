@@ -49,6 +49,7 @@ class Supervisor:
         limit = order["max_memory_mb"]
         self._most_bytes: int | None = None if limit is None else limit * _MIB
         self._peak_bytes = 0
+        self._started: subprocess.Popen[bytes] | None = None
         self._child = 0
 
     def run(self) -> dict[str, Any]:
@@ -57,7 +58,8 @@ class Supervisor:
         if IS_LINUX:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         try:
-            self._child = self._start()
+            self._started = self._start()  # kept, since it would take its child's end in as it is let go
+            self._child = self._started.pid
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             return {"error": getattr(error, "strerror", None) or str(error)}
         try:
@@ -66,7 +68,7 @@ class Supervisor:
             self._kill_all()
         return {**became, "peak_memory_mb": round(self._peak_bytes / _MIB, 1)}
 
-    def _start(self) -> int:
+    def _start(self) -> "subprocess.Popen[bytes]":
         order = self._order
         return subprocess.Popen(  # noqa: S603 - this is what it is for
             order["command"],
@@ -74,7 +76,7 @@ class Supervisor:
             env=order["env"],
             start_new_session=True,
             preexec_fn=self._limit,  # noqa: PLW1509 - this program has one thread
-        ).pid
+        )
 
     def _limit(self) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
