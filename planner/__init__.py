@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .budget import RunLimits
     from .event_lines import EventFile
     from .executor import Executor
+    from .following import FollowedRun
     from .handle import Run
     from .models.protocol import Sampling
     from .plan import PlanLimits, Planner
@@ -28,6 +29,7 @@ else:
             "Asking": "agent",
             "EventFile": "event_lines",
             "Executor": "executor",
+            "FollowedRun": "following",
             "PlanLimits": "plan",
             "Planner": "plan",
             "Run": "handle",
@@ -45,6 +47,7 @@ __all__ = [
     "Asking",
     "EventFile",
     "Executor",
+    "FollowedRun",
     "PlanLimits",
     "Planner",
     "Run",

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import browsing, drawing, linting, looking, prompting, reporting, solving, storing
+from . import browsing, drawing, linting, looking, prompting, reporting, solving, storing, watching
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -47,7 +47,7 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, linting, browsing, drawing, reporting, looking):
+    for module in (solving, linting, browsing, watching, drawing, reporting, looking):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")

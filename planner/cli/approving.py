@@ -61,7 +61,7 @@ def _edited_run(executor: Executor, run: Run, store: str | None) -> Run | None:
     written = _HEAD.format(run=run.id) + write_plan(run.task)
     write_text(path, written)
     tell(f"the plan is in {path}; if this process ends, what is saved there is run by")
-    tell(resume_command(run, store, "--plan", str(path)))
+    tell(resume_command(run.id, store, "--plan", str(path)))
     while _is_saved(path):
         try:
             if plan_text(path) == written:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.event_lines import EventFile
+from ramify.planner.events import Subscriber
 from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
 from ramify.planner.loop import background_loop
@@ -37,23 +38,31 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     Raises:
         LeaseError: if another process holds the run.
     """
-    kind: DisplayKind | None = given["display"]
-    if kind is None and given["quiet"]:
-        kind = "none"
     started = time.monotonic()
     try:
-        with _events_written(run, given["events"]), open_display(run, kind) as display, _signals_stop(run, display):
+        with (
+            events_written(run.id, given["events"]) as write,
+            open_display(run, display_kind(given)) as display,
+            _signals_stop(run, display),
+        ):
+            run.on(write)
             run.start().wait()
     except LeaseError:
         raise
     except StoreError as error:
         tell_error(f"{error}; what was stored is kept")
-        tell(resume_command(run, given["store"]))
+        tell(resume_command(run.id, given["store"]))
         return LIMIT
     code = code_of_run(run)
     if not given["quiet"]:
         tell(_summary(run, time.monotonic() - started))
     return code
+
+
+def display_kind(given: Mapping[str, Any]) -> DisplayKind | None:
+    """Return how progress is to be shown, by the options `display` and `quiet`; None is what fits."""
+    kind: DisplayKind | None = given["display"]
+    return "none" if kind is None and given["quiet"] else kind
 
 
 def tell_ending(run: Run, code: int, store: str | None) -> None:
@@ -62,17 +71,17 @@ def tell_ending(run: Run, code: int, store: str | None) -> None:
         return
     tell_error(f"run {run.id} is {run.status}: {run.error}" if run.error else f"run {run.id} is {run.status}")
     if code == FAILED:
-        tell(resume_command(run, store, "--retry-failed"))
+        tell(resume_command(run.id, store, "--retry-failed"))
     elif code == NO_MODEL and isinstance(run.cause, NoModelError):
-        tell(resume_command(run, store, "--model", "NAME"))
+        tell(resume_command(run.id, store, "--model", "NAME"))
     elif code != USAGE:
-        tell(resume_command(run, store))
+        tell(resume_command(run.id, store))
 
 
-def resume_command(run: Run, store: str | None, *options: str) -> str:
-    """Return the command that goes on with `run`; a password in the store's address is left out."""
+def resume_command(run_id: str, store: str | None, *options: str) -> str:
+    """Return the command that goes on with a run; a password in the store's address is left out."""
     where = [] if store is None else ["--store", str(read_place(store))]
-    return shlex.join(["ramify", "resume", run.id, *options, *where])
+    return shlex.join(["ramify", "resume", run_id, *options, *where])
 
 
 def _summary(run: Run, seconds: float) -> str:
@@ -94,17 +103,13 @@ def _count(number: int, noun: str) -> str:
 
 
 @contextmanager
-def _events_written(run: Run, path: Path | None) -> Iterator[None]:
-    """Have every event of `run` written to the file at `path`, if there is to be one."""
+def events_written(run_id: str, path: Path | None) -> Iterator[Subscriber]:
+    """Give what writes the events of a run to the file at `path`, or nowhere if there is to be none."""
     if path is None:
-        yield
+        yield lambda _: None
         return
-    with EventFile(path, run.id) as file:
-        forget = run.on(file.take)
-        try:
-            yield
-        finally:
-            forget()
+    with EventFile(path, run_id) as file:
+        yield file.take
     if file.error is not None:
         tell(f"events are missing in {path} ({file.error.strerror or file.error}); the store has them all")
 

@@ -48,8 +48,13 @@ def code_of_error(error: BaseException) -> int:
     return next((code for kind, code in _ERRORS if isinstance(error, kind)), FAULT)
 
 
+def code_of_status(status: RunStatus) -> int:
+    """Return the exit code that a run of that status ends with, as far as the status alone tells it."""
+    return _STATUSES[status]
+
+
 def code_of_run(run: Run) -> int:
     """Return the exit code of a command that carried `run` on; the model's own failures tell more than "stopped"."""
     if run.status == "stopped" and run.cause is not None:
         return code_of_error(run.cause)
-    return _STATUSES[run.status]
+    return code_of_status(run.status)

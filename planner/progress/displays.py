@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TextIO
 
 from ramify.planner.event_lines import event_line, notice_line
 from ramify.planner.events import Event
+from ramify.planner.following import FollowedRun
 from ramify.planner.handle import Run
 
 from .ledger import Ledger
@@ -99,20 +100,44 @@ def open_display(run: Run, kind: DisplayKind | None = None, *, stream: TextIO | 
         stream: where; standard error unless given.
     """
     stream = stream or sys.stderr
-    display = _display(run, kind or fitting_kind(stream, made_by=run.made_by), stream)
+    ledger = Ledger(run.task, spent=run.usage)
+    display = _display(kind or fitting_kind(stream, made_by=run.made_by), ledger, run.id, run.made_by, stream)
     forget = run.on(display.take)
+    with _shown(display):
+        try:
+            yield display
+        finally:
+            forget()
+
+
+@contextmanager
+def follow_on_display(
+    run: FollowedRun, kind: DisplayKind | None = None, *, stream: TextIO | None = None
+) -> Iterator[Display]:
+    """Show a run that another process carries on, from its first event, as long as the context is open.
+
+    Whoever follows it hands each event to the display's `take`. The other arguments are those of `open_display`.
+    """
+    stream = stream or sys.stderr
+    display = _display(
+        kind or fitting_kind(stream, made_by=""), Ledger(run.root), run.record.id, run.record.made_by or "", stream
+    )
+    with _shown(display):
+        yield display
+
+
+@contextmanager
+def _shown(display: Display) -> Iterator[None]:
     display.start()
     try:
-        yield display
+        yield
     finally:
-        forget()
         display.stop()
 
 
-def _display(run: Run, kind: DisplayKind, stream: TextIO) -> Display:
+def _display(kind: DisplayKind, ledger: Ledger, run_id: str, made_by: str, stream: TextIO) -> Display:
     if kind == "tree":
-        ledger = Ledger(run.task, spent=run.usage)
-        return LiveTree(ledger, run_id=run.id, made_by=run.made_by, stream=stream)
+        return LiveTree(ledger, run_id=run_id, made_by=made_by, stream=stream)
     if kind == "json":
-        return _JsonLines(stream, run.id)
+        return _JsonLines(stream, run_id)
     return _Lines(stream) if kind == "plain" else _Nothing(stream)

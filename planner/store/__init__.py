@@ -16,7 +16,19 @@ from .changes import (
 )
 from .holder import Holder
 from .place import DEFAULT_STORE
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StepKey, StepRecord, StoredRun
+from .records import (
+    CallKey,
+    CallRecord,
+    EventRecord,
+    NewRun,
+    RunNews,
+    RunRecord,
+    RunStatus,
+    StepKey,
+    StepRecord,
+    StoredRun,
+    TaskNews,
+)
 from .store import SERVER_WAIT_S, STALE_AFTER_S, Store
 from .writer import RunWriter, WriterEvents
 
@@ -35,6 +47,7 @@ __all__ = [
     "MemorySet",
     "NewRun",
     "RunChanged",
+    "RunNews",
     "RunRecord",
     "RunStatus",
     "RunWriter",
@@ -47,6 +60,7 @@ __all__ = [
     "TaskAdded",
     "TaskChanged",
     "TaskEdited",
+    "TaskNews",
     "TaskPlanned",
     "WriterEvents",
 ]

@@ -178,3 +178,30 @@ class StoredRun:
     calls: tuple[CallRecord, ...]
     steps: tuple[StepRecord, ...]
     events: tuple[EventRecord, ...]
+
+
+class TaskNews(NamedTuple):
+    """A task as it stands now, and where it belongs.
+
+    Attributes:
+        task: the task, alone.
+        parent_id: the task that it is below; None for the root.
+    """
+
+    task: Task
+    parent_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunNews:
+    """What is new in a run since an event, as it stood at one instant.
+
+    Attributes:
+        record: the run.
+        events: the events that have come since, in order.
+        tasks: the tasks that they are about.
+    """
+
+    record: RunRecord
+    events: tuple[EventRecord, ...]
+    tasks: tuple[TaskNews, ...]

@@ -112,14 +112,14 @@ def tree_of_rows(rows: Iterable[Sequence[Any]], *, run_id: str) -> Task:
     Raises:
         StoreError: if the rows are not one tree, or one of them is damaged.
     """
-    placed = [(row[1] is not None, row[2], _task_of(row, run_id), row[1]) for row in rows]
+    placed = [(row[1] is not None, row[2], lone_task(row, run_id), row[1]) for row in rows]
     if not placed:
         raise _damaged(run_id, "it has no tasks")
     placed.sort(key=lambda each: (each[0], each[1], each[2].created_at))
     return assemble([(task, parent_id) for _, _, task, parent_id in placed], lambda what: _damaged(run_id, what))
 
 
-def _task_of(row: Sequence[Any], run_id: str) -> Task:
+def lone_task(row: Sequence[Any], run_id: str) -> Task:
     """Return the task of a row, still alone; what is at its default is left to the task."""
     task_id, _, _, origin, content, stored_spec, _, *progress = row
     try:

@@ -15,7 +15,7 @@ from ramify.tasks.task import Task
 
 from .holder import Holder
 from .place import DEFAULT_STORE, read_place
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunRecord, RunStatus, StepRecord, StoredRun
+from .records import CallKey, CallRecord, EventRecord, NewRun, RunNews, RunRecord, RunStatus, StepRecord, StoredRun
 from .writer import RunWriter, WriterEvents
 
 if TYPE_CHECKING:
@@ -168,6 +168,19 @@ class Store:
 
         with snapshot(self._database) as connection:
             return read_run(connection, run_id)
+
+    def news(self, run_id: str, after: int, *, limit: int) -> RunNews:
+        """Return a run with its events whose number is above `after`, `limit` at the most, and the tasks they concern.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be read, or is damaged.
+        """
+        from .news import news_of
+        from .streaming import snapshot
+
+        with snapshot(self._database) as connection:
+            return news_of(connection, run_id, after, limit=limit)
 
     def plan_notes(self, run_id: str) -> dict[str, str]:
         """Return how tasks of a run are done, by id, as `TaskPlanned` and `TaskAdded` noted it.

@@ -1,0 +1,140 @@
+"""A stored run as it goes on, whichever process carries it on: its events in order, and its tree as it stands now.
+
+The store is looked at twice a second, each time in one transaction that only reads, so that the run is not disturbed. A
+run is over once it has ended, or once the process that held it has ended without a word.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Self
+
+from .events import Event
+from .run_data import status_of
+from .settings import store_place
+from .store import RunNews, RunRecord, RunStatus, Store, TaskNews
+
+POLL_S = 0.5
+"""How long to wait before the store is looked at again, in seconds."""
+
+MOST_AT_ONCE = 5_000
+"""Events that are read in one transaction."""
+
+_CHANGING = ("content", "state", "result", "error", "attempts", "usage", "started_at", "completed_at", "updated_at")
+"""What a run, or an edit of its plan, changes of a task."""
+
+_STARTING_S = 3.0
+"""How long a new run may be held by nobody, in seconds."""
+
+
+class FollowedRun:
+    """A run that is followed, for `for` and `async for` over its events; a context manager, which closes the store.
+
+    Args:
+        store: where it is stored; as for the executor.
+        run_id: its id, or the unique beginning of one; None for the last run.
+        after: the number after which its events begin; 0 is all of them.
+        poll_s: how long to wait before the store is looked at again, in seconds.
+
+    Attributes:
+        record: the run, as it stood when it was looked at last.
+        root: its tree, as it stood then; dependencies of tasks that were added since are left out.
+
+    Raises:
+        RunError: if there is no such run.
+        StoreError: if the store cannot be read.
+    """
+
+    def __init__(
+        self, store: str | Path | None, run_id: str | None = None, *, after: int = 0, poll_s: float = POLL_S
+    ) -> None:
+        self._store = Store.open(store_place(store), create=False)
+        self._poll_s = poll_s
+        self._seen = after
+        self._may_be_more = True
+        self._was_silent = False
+        try:
+            self.record: RunRecord = self._store.last_run() if run_id is None else self._store.find_run(run_id)
+            self.root = self._store.load_tree(self.record.id)
+        except BaseException:
+            self._store.close()
+            raise
+        self._known = {task.id: task for task in self.root.walk()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run stands; "interrupted" if the process that held it has ended without a word."""
+        record = self.record
+        is_starting = record.holder is None and time.time() - record.created_at < _STARTING_S
+        return record.status if is_starting else status_of(record)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come, as far as can be told from here."""
+        return self.status != "running" and not self._may_be_more
+
+    def look(self) -> list[Event]:
+        """Return the events that have come since the last look, and bring `record` and `root` up to date.
+
+        Raises:
+            RunError: if the run has been deleted.
+            StoreError: if the store cannot be read.
+        """
+        news: RunNews = self._store.news(self.record.id, self._seen, limit=MOST_AT_ONCE)
+        self.record = news.record
+        self._bring_up_to_date(news.tasks)
+        if news.events:
+            self._seen = news.events[-1].seq
+        is_silent = self.record.status == "running" and self.status == "interrupted"
+        # A process that has ended may have written its last words after they were looked for here.
+        self._may_be_more = len(news.events) == MOST_AT_ONCE or (is_silent and not self._was_silent)
+        self._was_silent = is_silent
+        return list(news.events)
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events from the first one to the last, as they come."""
+        while not self.is_over:
+            yield from self.look()
+            if not self._may_be_more and not self.is_over:
+                time.sleep(self._poll_s)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the events from the first one to the last, as they come."""
+        while not self.is_over:
+            for event in await asyncio.to_thread(self.look):
+                yield event
+            if not self._may_be_more and not self.is_over:
+                await asyncio.sleep(self._poll_s)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _bring_up_to_date(self, tasks: tuple[TaskNews, ...]) -> None:
+        waiting = list(tasks)
+        while waiting:
+            homeless = [news for news in waiting if not self._take_in(news)]
+            if len(homeless) == len(waiting):
+                return
+            waiting = homeless
+
+    def _take_in(self, news: TaskNews) -> bool:
+        """Take in how a task stands; return whether its place in the tree is known."""
+        known = self._known.get(news.task.id)
+        if known is not None:
+            known.__dict__.update({name: news.task.__dict__[name] for name in _CHANGING})
+            return True
+        parent = self._known.get(news.parent_id or "")
+        if parent is None:
+            return False
+        news.task.dependencies = []
+        parent.add_subtask(news.task)
+        self._known[news.task.id] = news.task
+        return True
