@@ -14,6 +14,7 @@ from .errors import LeaseError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
 from .events import Event, EventType, Subscriber, Wanted, event_types
 from .loop import background_loop, run_sync
+from .notebook import shown_in_cell
 from .recording import Recording
 from .run import Ending
 from .session import Session
@@ -191,7 +192,8 @@ class Run(ShownRun):
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
         try:
-            self._ending = await self._session.drive(resumed=not self._is_new)
+            with shown_in_cell(self):
+                self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:
             self._ending = Ending("interrupted", "it was interrupted")
             raise

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from ramify.prompts.errors import RamifyError
+from ramify.prompts.tracebacks import from_own_code
 from ramify.tasks import Scheduler, Task, TaskState
 
 from .errors import LeaseError, LimitError, ModelError, NoModelError, RunError, StoreError, WaitingError
@@ -150,7 +151,7 @@ class RunLoop:
 
     async def _fail(self, task: Task, error: Exception) -> None:
         if not isinstance(error, RamifyError):
-            _log.warning("task %s failed", task.id, exc_info=error)
+            _log.warning("task %s failed", task.id, exc_info=(type(error), error, from_own_code(error.__traceback__)))
         task.error = error_text(error)
         task.move(TaskState.FAILED)
         await self._recorder.commit_changed(EventType.TASK_FAILED, task, error=task.error)

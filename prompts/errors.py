@@ -34,6 +34,11 @@ from pathlib import Path
 class RamifyError(Exception):
     """Base of all errors that Ramify raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        from .tracebacks import short_traceback
+
+        return short_traceback(self)
+
 
 class PromptError(RamifyError):
     """Raised when a prompt template is missing, broken, or given the wrong variables.

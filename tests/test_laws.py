@@ -21,6 +21,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "graphviz": "planner/export/",
     "rich": "planner/progress/",
     "networkx": "tasks/graph.py",
+    "IPython": "planner/notebook.py",
     "pandas": "planner/dataframe.py",
     "jinja2": "prompts/jinja.py",
     "yaml": "tasks/plan_yaml.py",
