@@ -32,6 +32,7 @@ __all__ = [
     "parse_answer",
     "parse_evolved",
     "parse_plan",
+    "plain_words",
 ]
 
 _MOST_COMPLAINTS = 10
@@ -197,17 +198,22 @@ def is_restatement(a: str, b: str) -> bool:
     >>> is_restatement("  Plan the 'trip'", "plan the trip.")
     True
     """
-    return _plain(a) == _plain(b)
+    return plain_words(a) == plain_words(b)
+
+
+def plain_words(text: str) -> str:
+    """Return `text` without case, the punctuation around words, and differences of white space.
+
+    >>> plain_words("  Plan the 'Trip'! ")
+    'plan the trip'
+    """
+    words = (_normal(word) for word in text.split())
+    return " ".join(bare for word in words if (bare := word.strip(_EDGES)))
 
 
 def _joined(complaints: list[str]) -> str:
     more = len(complaints) - _MOST_COMPLAINTS
     return "; ".join(complaints[:_MOST_COMPLAINTS]) + (f"; and {more} more faults" if more > 0 else "")
-
-
-def _plain(text: str) -> str:
-    words = (_normal(word) for word in text.split())
-    return " ".join(bare for word in words if (bare := word.strip(_EDGES)))
 
 
 def _normal(word: str) -> str:

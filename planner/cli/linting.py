@@ -15,6 +15,7 @@ def lint(
     plans: Annotated[list[str], typer.Argument(metavar="PLAN...", help="Plans: .yaml, .json or .md.")],
 ) -> int:
     """Check plan files, and print what is wrong with them as FILE:LINE:COLUMN; exits with 2 if anything is."""
+    from ramify.planner.export.labels import format_count
     from ramify.tasks.plans import lint_plan
 
     from .exits import DONE, USAGE
@@ -27,14 +28,10 @@ def lint(
         print_text("\n".join(f"{plan}:{line}:{column}: {message}" for plan, (line, column, message) in findings))
     if findings:
         wrong = len({plan for plan, _ in findings})
-        tell(f"{_count(len(findings), 'finding')} in {wrong} of {_count(len(plans), 'plan')}")
+        tell(f"{format_count(len(findings), 'finding')} in {wrong} of {format_count(len(plans), 'plan')}")
         return USAGE
-    tell(f"nothing is wrong with {_count(len(plans), 'plan')}")
+    tell(f"nothing is wrong with {format_count(len(plans), 'plan')}")
     return DONE
 
 
 COMMANDS = {"lint": lint}
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

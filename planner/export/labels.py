@@ -109,6 +109,15 @@ def format_duration(seconds: float) -> str:
     return f"{whole // _HOUR_S:,} h {whole % _HOUR_S // _MINUTE_S} min"
 
 
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, for people to read.
+
+    >>> [format_count(number, "task") for number in (1, 1200)]
+    ['1 task', '1,200 tasks']
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def format_cost(usage: Usage) -> str:
     """Return the cost, short enough for a box; empty if no model was called, and unknown is said to be unknown.
 

@@ -1,0 +1,111 @@
+"""Which new task is made from which: a tree with one leaf for each, laid out before the first call.
+
+The wanted tasks are spread evenly over the generations. Those of the first are made from the seeds in turn, those of
+each later one from the tasks of the one before, on which they depend; so the run's dependencies are the lineage. Each
+leaf is given every method, in an order of its own: the first is used, the others are there if its reply is rejected.
+"""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from ramify.planner.errors import UsageError
+from ramify.planner.export.labels import format_count
+from ramify.prompts.variables import EvolveMethod
+from ramify.tasks import Task
+from ramify.tasks.decomposition import title
+
+from .seeds import Seed
+
+METHODS: tuple[EvolveMethod, ...] = get_args(EvolveMethod)
+
+EVOLVE = "evolve"
+"""The type of the leaves, and of their worker."""
+
+COLLECT = "collect"
+"""The type of the root."""
+
+MOST_TASKS = 100_000
+
+
+def evolution_tree(
+    seeds: Sequence[Seed],
+    *,
+    n: int,
+    methods: Sequence[str] = METHODS,
+    generations: int = 1,
+    tries: int = 3,
+    output: str | None = None,
+) -> Task:
+    """Return the tree of a run that makes `n` new tasks.
+
+    Args:
+        seeds: the tasks to start from.
+        n: how many are wanted.
+        methods: how they are to differ, in rotation.
+        generations: how often a new task is made from a new task.
+        tries: how often a model is asked for one task before it is given up.
+        output: the file that they are written to, if any.
+
+    Raises:
+        UsageError: if one of these cannot be.
+    """
+    _check(n, methods, generations, tries)
+    root = Task(
+        content=f"Make {format_count(n, 'new task')} from {format_count(len(seeds), 'seed')}",
+        id="0",
+        type=COLLECT,
+        inputs={"seeds": [_seed_data(seed, number) for number, seed in enumerate(seeds, 1)], "output": output},
+    )
+    leaves: list[Task] = []
+    parents: list[Task] = []
+    for generation in range(1, generations + 1):
+        size = n // generations + (generation <= n % generations)
+        family: list[Task] = []
+        for place in range(size):
+            number, turn = place % len(parents or seeds), place // len(parents or seeds)
+            parent = parents[number] if parents else None
+            inputs: dict[str, Any] = {
+                "seed": parent.inputs["seed"] if parent is not None else number,
+                "generation": generation,
+                "methods": _rotated(methods, number + turn + generation - 1),
+                "tries": tries,
+            }
+            family.append(_leaf(len(leaves) + len(family) + 1, inputs, parent, seeds))
+        leaves += family
+        parents = family
+    root.add_subtasks(leaves)
+    return root
+
+
+def _leaf(number: int, inputs: dict[str, Any], parent: Task | None, seeds: Sequence[Seed]) -> Task:
+    what = title(seeds[inputs["seed"]].content) if parent is None else f"task {parent.id}"
+    return Task(
+        content=f"{inputs['methods'][0]}: a new task from {what}",
+        id=f"0.{number}",
+        type=EVOLVE,
+        inputs=inputs,
+        dependencies=[] if parent is None else [parent.id],
+    )
+
+
+def _check(n: int, methods: Sequence[str], generations: int, tries: int) -> None:
+    if not 1 <= n <= MOST_TASKS:
+        raise UsageError(f"n is how many new tasks are wanted, from 1 to {MOST_TASKS:,}; it cannot be {n:,}")
+    if not 1 <= generations <= n:
+        raise UsageError(f"{n} new tasks cannot be of {generations} generations; each has at least one task")
+    if tries < 1:
+        raise UsageError(f"tries is how often a model is asked for one task; it cannot be {tries}")
+    if not methods:
+        raise UsageError(f"there is no method to make tasks by; the methods are {', '.join(METHODS)}")
+    for method in methods:
+        if method not in METHODS:
+            raise UsageError(f"there is no method {method!r}; the methods are {', '.join(METHODS)}")
+
+
+def _rotated(methods: Sequence[str], by: int) -> list[str]:
+    start = by % len(methods)
+    return [*methods[start:], *methods[:start]]
+
+
+def _seed_data(seed: Seed, number: int) -> dict[str, str]:
+    return {"id": seed.id or f"seed-{number}", "content": seed.content, "origin": seed.origin}

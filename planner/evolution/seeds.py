@@ -1,0 +1,125 @@
+"""Seeds: the tasks that new ones are made from, read from a call, or from a file with a task a line, JSON lines or CSV.
+
+Nothing is left out unsaid: a line that holds no task is an error that names the line.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ramify.planner.attachments import read_text
+from ramify.planner.errors import UsageError
+from ramify.tasks import Task
+from ramify.tasks.replies import plain_words
+
+FIELD = "content"
+"""What holds the task, in JSON lines and tables, unless somebody says otherwise."""
+
+MOST_CHARACTERS = 20_000
+"""The longest seed."""
+
+SUFFIXES = frozenset({".txt", ".md", ".jsonl", ".ndjson", ".csv", ".tsv"})
+
+SeedSource = str | Path | Task | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A task to start from.
+
+    Attributes:
+        content: the task.
+        origin: where it stands, for people to read.
+        id: what its data calls it; empty if it has no name.
+    """
+
+    content: str
+    origin: str
+    id: str = ""
+
+
+def read_seeds(source: SeedSource | Iterable[SeedSource], *, field: str = FIELD) -> list[Seed]:
+    """Return the tasks that `source` holds, in order; one that repeats another but for case and such is left out.
+
+    Args:
+        source: a task as text, as `Task`, or as data with a `field`; a file, as `Path`; or several of these.
+        field: the field of JSON data, or the column of a table, that holds the task.
+
+    Raises:
+        UsageError: if a file cannot be read, or something in it is no task; the line is named.
+    """
+    several = [source] if isinstance(source, str | Path | Task | Mapping) else list(source)
+    seeds: dict[str, Seed] = {}
+    for number, each in enumerate(several, 1):
+        for seed in _seeds_of(each, number, field):
+            if not plain_words(seed.content):
+                raise UsageError(f"{seed.origin} is blank; a seed is a task in words")
+            if len(seed.content) > MOST_CHARACTERS:
+                raise UsageError(
+                    f"{seed.origin} has {len(seed.content):,} characters; a seed may have {MOST_CHARACTERS:,}"
+                )
+            seeds.setdefault(plain_words(seed.content), seed)
+    if not seeds:
+        raise UsageError("there are no seeds; give a task, or a file with a task a line")
+    return list(seeds.values())
+
+
+def _seeds_of(source: SeedSource, number: int, field: str) -> Iterator[Seed]:
+    if isinstance(source, Path):
+        yield from _file_seeds(source, field)
+    elif isinstance(source, str):
+        yield Seed(source.strip(), f"seed {number}")
+    elif isinstance(source, Task):
+        yield Seed(source.content.strip(), f"task {source.id}", source.id)
+    else:
+        yield _data_seed(source, field, f"seed {number}")
+
+
+def _file_seeds(path: Path, field: str) -> Iterator[Seed]:
+    text = read_text(path)
+    kind = path.suffix.lower()
+    if kind in {".csv", ".tsv"}:
+        yield from _table_seeds(text, str(path), field, delimiter="\t" if kind == ".tsv" else ",")
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            origin = f"{path}:{number}"
+            is_json = kind in {".jsonl", ".ndjson"}
+            yield _data_seed(_json_of(line, origin), field, origin) if is_json else Seed(line.strip(), origin)
+
+
+def _json_of(line: str, origin: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{origin} is not JSON: {error}") from None
+
+
+def _data_seed(data: Any, field: str, origin: str) -> Seed:
+    if isinstance(data, str):
+        return Seed(data.strip(), origin)
+    if not isinstance(data, Mapping):
+        raise UsageError(f"{origin} is neither an object with the field {field!r} nor a text")
+    value = data.get(field)
+    if not isinstance(value, str):
+        there = ", ".join(map(str, data)) or "none"
+        raise UsageError(f"{origin} has no text in the field {field!r}; its fields: {there} (--field NAME chooses one)")
+    name = data.get("id")
+    return Seed(value.strip(), origin, name if isinstance(name, str) else "")
+
+
+def _table_seeds(text: str, name: str, field: str, *, delimiter: str) -> Iterator[Seed]:
+    rows = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        if field not in (columns := rows.fieldnames or ()):
+            raise UsageError(
+                f"{name} has no column {field!r}; its columns: {', '.join(columns)} (--field NAME chooses one)"
+            )
+        for row in rows:
+            yield Seed((row[field] or "").strip(), f"{name}:{rows.line_num}")
+    except csv.Error as error:
+        raise UsageError(f"{name}:{rows.line_num} is not a table: {error}") from None
