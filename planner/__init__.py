@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .models.protocol import Sampling
     from .plan import PlanLimits, Planner
     from .store import Store
+    from .tracing import instrument
 else:
     __getattr__, __dir__ = on_demand(
         __name__,
@@ -38,6 +39,7 @@ else:
             "Store": "store",
             "asolve": "api",
             "decompose": "api",
+            "instrument": "tracing",
             "solve": "api",
         },
     )
@@ -56,5 +58,6 @@ __all__ = [
     "Store",
     "asolve",
     "decompose",
+    "instrument",
     "solve",
 ]

@@ -122,8 +122,10 @@ class Caller:
             reply = None
             try:
                 is_person = getattr(self._model, "is_person", False)
-                async with asyncio.timeout(None if is_person else request.timeout_s):
-                    reply = await self._model.complete(request)
+                with self._recorder.bus.calling(self._model, request) as tell:
+                    async with asyncio.timeout(None if is_person else request.timeout_s):
+                        reply = await self._model.complete(request)
+                    tell(reply)
             finally:
                 self._budget.settle(task, None if reply is None else reply.usage())
             return reply

@@ -57,7 +57,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             cost_usd=float | None,
         ),
         EventType.EMITTED: _form("a worker tells something of its own", name=str, data=dict),
-        EventType.ALERT: _form("a worker calls for attention", message=str, level=str, data=dict),
+        EventType.ALERT: _form("a worker calls for attention", message=str, data=dict),
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
         EventType.WARNING: _form("something is not as it should be, and the run goes on", message=str),

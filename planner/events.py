@@ -6,13 +6,18 @@ An event that tells of a result is published after the result is on disk. What t
 
 import inspect
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from difflib import get_close_matches
 from enum import StrEnum
 from threading import get_ident
+from typing import TYPE_CHECKING
 
 from .errors import UsageError
 from .store.records import EventRecord
+
+if TYPE_CHECKING:
+    from .models.protocol import Model, ModelReply, ModelRequest
 
 _log = logging.getLogger("ramify.events")
 
@@ -50,6 +55,9 @@ Subscriber = Callable[[Event], None]
 Wanted = Callable[[Event], bool]
 """Says of an event whether a subscriber wants it."""
 
+CallWatcher = Callable[["Model", "ModelRequest"], AbstractContextManager[Callable[["ModelReply"], None]]]
+"""What is open while a model is asked, and is given the reply; it sees the words, which events leave out."""
+
 
 class EventBus:
     """Hands the events of one run to whoever subscribed, in order.
@@ -67,6 +75,7 @@ class EventBus:
         self.is_closed = False
         self.thread_id: int | None = None
         self._subscribers: dict[int, tuple[frozenset[EventType], Wanted | None, Subscriber]] = {}
+        self._watchers: dict[int, CallWatcher] = {}
         self._closers: list[Callable[[], None]] = []
         self._next = 0
 
@@ -101,6 +110,30 @@ class EventBus:
                     subscriber(event)
             except Exception:  # noqa: BLE001 - the boundary of somebody else's code; a failure there is logged
                 _log.exception("a subscriber failed on event %s (%s)", event.seq, event.type)
+
+    def watch_calls(self, watcher: CallWatcher) -> Callable[[], None]:
+        """Have `watcher`, which may raise nothing of its own, opened around every call; return what ends that."""
+        key = self._next
+        self._next += 1
+        self._watchers[key] = watcher
+        return lambda: self._watchers.pop(key, None) and None
+
+    @property
+    def has_call_watchers(self) -> bool:
+        """Whether somebody watches calls."""
+        return bool(self._watchers)
+
+    @contextmanager
+    def calling(self, model: "Model", request: "ModelRequest") -> "Iterator[Callable[[ModelReply], None]]":
+        """Have who watches calls watch this one, which is made inside, and is told the reply with what this gives."""
+        with ExitStack() as stack:
+            told = [stack.enter_context(watcher(model, request)) for watcher in tuple(self._watchers.values())]
+
+            def tell(reply: "ModelReply") -> None:
+                for each in told:
+                    each(reply)
+
+            yield tell
 
     def close(self) -> None:
         """Say that no more events come."""

@@ -12,12 +12,13 @@ from ramify.tasks.states import FINISHED
 from .budget import total_usage
 from .errors import LeaseError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
-from .events import Event, EventType, Subscriber, Wanted, event_types
+from .events import Event, EventBus, EventType, Subscriber, Wanted, event_types
 from .loop import background_loop, run_sync
 from .notebook import shown_in_cell
 from .recording import Recording
 from .run import Ending
 from .session import Session
+from .settings import load_settings
 from .shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
@@ -128,6 +129,11 @@ class Run(ShownRun):
         return self.task.result
 
     @property
+    def bus(self) -> EventBus:
+        """What its events are published on."""
+        return self._session.bus
+
+    @property
     def made_by(self) -> str:
         """Who the words come from, for people to read."""
         return self._session.agent.model.maker
@@ -164,7 +170,7 @@ class Run(ShownRun):
         Raises:
             UsageError: if a type is none, or the subscriber is async.
         """
-        return self._session.bus.subscribe(subscriber, *types, where=where)
+        return self.bus.subscribe(subscriber, *types, where=where)
 
     def on_alert(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have `subscriber` called with the alerts that workers raise; return what ends it."""
@@ -187,10 +193,11 @@ class Run(ShownRun):
         def wanted(event: Event) -> bool:
             return (not known or event.type in known) and (where is None or where(event))
 
-        return EventStream(self._session.bus, self._stored_events, wanted=wanted, after=after)
+        return EventStream(self.bus, self._stored_events, wanted=wanted, after=after)
 
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
+        self._trace()
         try:
             with shown_in_cell(self):
                 self._ending = await self._session.drive(resumed=not self._is_new)
@@ -236,6 +243,14 @@ class Run(ShownRun):
     def cancel(self) -> None:
         """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
         self.stop(cancel=True, status="cancelled")
+
+    def _trace(self) -> None:
+        """Have spans made of it if the settings say so, and nobody has asked for them already."""
+        settings = load_settings()
+        if settings.otel and not self.bus.has_call_watchers:
+            from .tracing import instrument
+
+            instrument(self, content=settings.otel_content)
 
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with self._store_now() as store:

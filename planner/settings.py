@@ -65,6 +65,8 @@ class Settings(BaseModel):
         max_wait_seconds: how long to wait for a model that is out of reach, in seconds.
         requests_per_second: model calls of a run that are started in a second.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
+        otel: whether OpenTelemetry spans are made of runs; see docs/events.md.
+        otel_content: whether the words of tasks, prompts and replies go into the spans.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
 
@@ -90,6 +92,8 @@ class Settings(BaseModel):
     max_wait_seconds: Annotated[float, Field(ge=0)] | None = None
     requests_per_second: _Amount | None = None
     cache: bool = False
+    otel: bool = False
+    otel_content: bool = False
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)

@@ -27,8 +27,12 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "yaml": "tasks/plan_yaml.py",
     "pydantic_settings": "planner/settings.py",
     "httpx": ("planner/web/", "planner/models/litellm.py"),
+    "opentelemetry": "planner/tracing/",
 }
-MAY_IMPORT_HEAVY_AT_ONCE = ("planner/store/", "planner/cli/", "planner/progress/", "prompts/jinja.py")
+MAY_IMPORT_HEAVY_AT_ONCE = (
+    "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/exporters.py",
+    "prompts/jinja.py",
+)  # fmt: skip
 """Files that are themselves imported only when they are needed."""
 
 

@@ -17,11 +17,13 @@ from typing import Any
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.event_lines import EventFile
 from ramify.planner.events import Subscriber
-from ramify.planner.export.labels import format_duration
+from ramify.planner.export.labels import format_count, format_duration
 from ramify.planner.handle import Run
 from ramify.planner.loop import background_loop
 from ramify.planner.progress import Display, DisplayKind, open_display
+from ramify.planner.settings import load_settings
 from ramify.planner.store.place import read_place
+from ramify.planner.tracing import export_as_environment_says
 from ramify.tasks import TaskState
 
 from .exits import DONE, FAILED, LIMIT, NO_MODEL, USAGE, code_of_run
@@ -38,6 +40,8 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     Raises:
         LeaseError: if another process holds the run.
     """
+    if load_settings().otel:
+        export_as_environment_says()
     started = time.monotonic()
     try:
         with (
@@ -90,16 +94,12 @@ def _summary(run: Run, seconds: float) -> str:
     figures = [
         f"run {run.id}",
         format_duration(seconds),
-        _count(run.progress.total, "task"),
-        _count(usage.calls, "call"),
+        format_count(run.progress.total, "task"),
+        format_count(usage.calls, "call"),
         f"{usage.tokens:,} tokens",
         usage.cost_text,
     ]
     return f"{done} {run.made_by}: {', '.join(figures)}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @contextmanager
@@ -141,5 +141,5 @@ def _signals_stop(run: Run, display: Display) -> Iterator[None]:
 
 def _finishing(run: Run) -> str:
     running = sum(task.state is TaskState.RUNNING for task in run.task.walk())
-    what = _count(running, "task") if running else "what is under way"
+    what = format_count(running, "task") if running else "what is under way"
     return f"finishing {what}; Ctrl-C again to stop at once"

@@ -62,7 +62,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
             f"attempt {data['attempt']} failed, the next one starts in {format_duration(data['delay_s'])}:"
             f" {data['error']}"
         ),
-        EventType.ALERT: lambda data: f"{data['level']} alert: {data['message']}",
+        EventType.ALERT: lambda data: f"alert: {data['message']}",
         EventType.RUN_WAITING: _waiting_words,
         EventType.WARNING: lambda data: f"warning: {data['message']}",
     }

@@ -1,0 +1,248 @@
+"""Spans of OpenTelemetry: which there are, which are inside which, what they say, and what they leave out."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from ramify.planner import Agent, Asking, Executor, PlanLimits, RunLimits, Sampling, instrument
+from ramify.planner.errors import UsageError
+from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.testing import FaultyModel, ScriptedModel
+from ramify.planner.tracing import missing_packages
+from ramify.planner.tracing.exporters import exporters
+from ramify.tasks import Task, TaskConfig
+
+from .openai_server import OpenAIServer
+from .ramify_command import ramify_process
+
+WORDS = "the word in question"
+REPLIES = {
+    "decompose 0": "<task>first</task><task needs='1'>second</task>",
+    "decompose": "<atomic/>",
+    "execute": f"<result>{WORDS}</result>",
+    "compose": "<result>both</result>",
+}
+
+
+class Traces:
+    """A provider that keeps the spans in memory."""
+
+    def __init__(self) -> None:
+        self._exporter = InMemorySpanExporter()
+        self.provider = TracerProvider()
+        self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+
+    @property
+    def spans(self) -> list[ReadableSpan]:
+        return sorted(self._exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.spans if span.name == name]
+
+    def only(self, name: str, **wanted: Any) -> ReadableSpan:
+        """Return the only span of that name whose attributes are those, with `_` for the dots in their names."""
+        (found,) = [
+            span
+            for span in self.named(name)
+            if all(said(span).get(f"ramify.{key.replace('_', '.')}") == value for key, value in wanted.items())
+        ]
+        return found
+
+    def parent(self, span: ReadableSpan) -> ReadableSpan | None:
+        if span.parent is None:
+            return None
+        (found,) = [each for each in self.spans if each.context.span_id == span.parent.span_id]
+        return found
+
+    def words(self) -> str:
+        return "\n".join(span.to_json() for span in self.spans)
+
+
+def said(span: ReadableSpan) -> Mapping[str, Any]:
+    return span.attributes or {}
+
+
+@pytest.fixture
+def traces() -> Iterator[Traces]:
+    made = Traces()
+    yield made
+    made.provider.shutdown()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+def traced(executor: Executor, root: Task, traces: Traces, **how: Any) -> None:
+    run = executor.new_run(root)
+    instrument(run, provider=traces.provider, **how)
+    run.start().wait()
+
+
+def test_a_run_has_spans_for_itself_its_plan_its_tasks_and_its_calls(store: Path, traces: Traces) -> None:
+    traced(Executor(ScriptedModel(REPLIES), plan=PlanLimits(), store=store), Task(content="both", id="0"), traces)
+    run, plan, root = traces.only("ramify.run"), traces.only("ramify.plan"), traces.only("ramify.task", task_id="0")
+    assert traces.parent(run) is None
+    assert traces.parent(plan) is run
+    assert traces.parent(root) is run
+    for task_id in ("0.1", "0.2"):
+        task = traces.only("ramify.task", task_id=task_id)
+        assert traces.parent(task) is root
+        call = traces.only("chat scripted", task_id=task_id, call_purpose="execute")
+        assert traces.parent(call) is task
+    assert traces.parent(traces.only("chat scripted", call_purpose="compose")) is root
+    planned = [span for span in traces.named("chat scripted") if said(span)["ramify.call.purpose"] == "decompose"]
+    assert [traces.parent(span) for span in planned] == [plan] * 3
+    assert len({span.context.trace_id for span in traces.spans}) == 1
+    assert len(traces.spans) == 1 + 1 + 3 + 6
+
+
+def test_every_span_lies_within_its_parent_and_a_dependent_links_to_what_it_needs(store: Path, traces: Traces) -> None:
+    model = ScriptedModel(REPLIES, latency_s=0.01)
+    traced(Executor(model, plan=PlanLimits(), store=store), Task(content="both", id="0"), traces)
+    for span in traces.spans:
+        parent = traces.parent(span)
+        if parent is not None:
+            assert (parent.start_time or 0) <= (span.start_time or 0) <= (span.end_time or 0) <= (parent.end_time or 0)
+    first, second = (traces.only("ramify.task", task_id=task_id) for task_id in ("0.1", "0.2"))
+    assert [link.context.span_id for link in second.links] == [first.context.span_id]
+    assert (first.end_time or 0) <= (second.start_time or 0)
+    calls = traces.named("chat scripted")
+    assert all((span.end_time or 0) - (span.start_time or 0) >= 10_000_000 for span in calls)
+
+
+def test_a_call_says_what_the_conventions_for_generative_ai_want(store: Path, traces: Traces) -> None:
+    asking = Asking(sampling=Sampling(temperature=0.2, max_output_tokens=99, stop=("END",)))
+    with OpenAIServer(lambda _: "<result>four</result>") as server:
+        agent = Agent("openai/tiny", base_url=server.base_url, api_key="k", asking=asking)
+        traced(Executor(agent, store=store), Task(content="2 + 2", id="0"), traces)
+    call = traces.only("chat openai/tiny")
+    attributes = dict(said(call))
+    assert call.kind is SpanKind.CLIENT
+    assert attributes["gen_ai.usage.input_tokens"] > 0
+    assert attributes["gen_ai.usage.output_tokens"] > 0
+    expected = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "openai/tiny",
+        "gen_ai.request.temperature": 0.2,
+        "gen_ai.request.max_tokens": 99,
+        "gen_ai.request.stop_sequences": ("END",),
+        "gen_ai.response.finish_reasons": ("stop",),
+        "ramify.call.purpose": "execute",
+    }
+    assert {name: attributes[name] for name in expected} == expected
+    assert attributes["gen_ai.conversation.id"] == said(traces.only("ramify.run"))["ramify.run.id"]
+
+
+def test_words_are_left_out_unless_they_are_asked_for(store: Path, traces: Traces) -> None:
+    failing = ScriptedModel({"*": f"<failed reason='refused'>{WORDS}</failed>"})
+    for model in (ScriptedModel(REPLIES), failing):
+        root = Task(content=WORDS, id="0", config=TaskConfig(retry_delay_seconds=0.0))
+        traced(Executor(FaultyModel(model, ["timeout"]), store=store), root, traces)
+    assert WORDS not in traces.words()
+
+    open_traces = Traces()
+    traced(Executor(ScriptedModel(REPLIES), store=store), Task(content=WORDS, id="0"), open_traces, content=True)
+    call, task = open_traces.only("chat scripted"), open_traces.only("ramify.task")
+    assert WORDS in said(call)["gen_ai.input.messages"]
+    assert WORDS in said(call)["gen_ai.output.messages"]
+    assert said(task)["ramify.task.result"] == WORDS
+    open_traces.provider.shutdown()
+
+
+def test_a_failed_call_and_a_failed_task_are_errors_and_a_retry_is_noted(store: Path, traces: Traces) -> None:
+    model = FaultyModel(ScriptedModel({"*": "<failed reason='refused'>no</failed>"}), ["timeout"])
+    traced(Executor(model, store=store), Task(content="x", config=TaskConfig(retry_delay_seconds=0.0)), traces)
+    first, second = traces.named("chat scripted")
+    assert (said(first)["error.type"], first.status.status_code) == ("timeout", StatusCode.ERROR)
+    assert "error.type" not in said(second)
+    task = traces.only("ramify.task")
+    assert task.status.status_code is StatusCode.ERROR
+    assert [event.name for event in task.events] == ["ramify.task_retrying"]
+    assert traces.only("ramify.run").status.status_code is StatusCode.ERROR
+
+
+def test_what_was_answered_before_is_no_call_of_the_resumed_run(store: Path, traces: Traces) -> None:
+    tight = Executor(ScriptedModel(REPLIES), plan=PlanLimits(), limits=RunLimits(max_calls=4), store=store)
+    before = Traces()
+    run = tight.new_run(Task(content="both", id="0"))
+    instrument(run, provider=before.provider)
+    run.start().wait()
+    assert len(before.named("chat scripted")) == 4
+    assert said(before.only("ramify.run"))["ramify.run.status"] == "stopped"
+    again = Executor.reopen(store, run.id, agent=ScriptedModel(REPLIES), limits=RunLimits())
+    instrument(again, provider=traces.provider)
+    again.start().wait()
+    assert said(traces.only("ramify.run"))["ramify.run.resumed"] is True
+    assert len(traces.named("chat scripted")) == 2
+    before.provider.shutdown()
+
+
+def test_the_callers_span_is_around_the_run_and_a_call_is_current_for_what_it_calls(
+    store: Path, traces: Traces
+) -> None:
+    tracer = traces.provider.get_tracer("test")
+
+    def answer(_: ModelRequest) -> str:
+        with tracer.start_as_current_span("http"):
+            return "done"
+
+    with tracer.start_as_current_span("notebook"):
+        traced(Executor(ScriptedModel(answer), store=store), Task(content="x", id="0"), traces)
+    assert traces.parent(traces.only("ramify.run")) is traces.only("notebook")
+    assert traces.parent(traces.only("http")) is traces.only("chat scripted")
+
+
+def test_what_instrument_returns_ends_it(store: Path, traces: Traces) -> None:
+    run = Executor(ScriptedModel(REPLIES), store=store).new_run(Task(content="x", id="0"))
+    instrument(run, provider=traces.provider)()
+    run.start().wait()
+    assert traces.spans == []
+
+
+def test_without_the_packages_it_is_said_how_to_get_them() -> None:
+    gone = ModuleNotFoundError("No module named 'opentelemetry'", name="opentelemetry.sdk")
+    assert "pip install 'ramify[otel]'" in str(missing_packages(gone))
+    other = ModuleNotFoundError("No module named 'x'", name="x")
+    assert missing_packages(other) is other
+
+
+def test_a_command_sends_spans_where_the_variables_say_if_it_was_told_to_trace(home: Path) -> None:
+    goal = ("solve", "--model", "rules", "-q", "2 * 3")
+    told = ramify_process(*goal, RAMIFY_OTEL="1", OTEL_TRACES_EXPORTER="console", OTEL_SERVICE_NAME="mine")
+    assert (told.code, told.out) == (0, "6\n")
+    assert '"name": "ramify.run"' in told.err
+    assert '"service.name": "mine"' in told.err
+    assert "2 * 3" not in told.err
+    silent = ramify_process(*goal, OTEL_TRACES_EXPORTER="console")
+    assert (silent.code, silent.out, silent.err) == (0, "6\n", "")
+    wordy = ramify_process(*goal, RAMIFY_OTEL="1", RAMIFY_OTEL_CONTENT="1", OTEL_TRACES_EXPORTER="console")
+    assert "2 * 3" in wordy.err
+    nowhere = ramify_process(*goal, RAMIFY_OTEL="1", OTEL_TRACES_EXPORTER="none")
+    assert (nowhere.code, nowhere.out, nowhere.err) == (0, "6\n", "")
+    assert home == Path.cwd()
+
+
+def test_an_exporter_that_is_not_there_is_named_with_the_way_to_get_it(home: Path) -> None:
+    said_so = ramify_process("solve", "--model", "rules", "2 * 3", RAMIFY_OTEL="1")
+    assert said_so.code == 2
+    assert "the exporter 'otlp' is not installed: pip install opentelemetry-exporter-otlp" in said_so.err
+    with pytest.raises(UsageError, match="pip install opentelemetry-exporter-zipkin"):
+        exporters("console, zipkin")
+    assert len(exporters("none, console")) == 1
+    assert home == Path.cwd()
+
+
+def test_the_setting_makes_spans_of_runs_from_python_and_instrument_is_not_doubled(
+    store: Path, traces: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAMIFY_OTEL", "1")
+    traced(Executor(ScriptedModel(REPLIES), store=store), Task(content="x", id="0"), traces)
+    assert len(traces.named("ramify.run")) == 1
