@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .agent import Agent, Asking
     from .api import asolve, decompose, solve
     from .budget import RunLimits
+    from .estimating import Estimate, estimate
     from .event_lines import EventFile
     from .executor import Executor
     from .following import FollowedRun
@@ -29,6 +30,7 @@ else:
             "Agent": "agent",
             "Asking": "agent",
             "EventFile": "event_lines",
+            "Estimate": "estimating",
             "Executor": "executor",
             "FollowedRun": "following",
             "PlanLimits": "plan",
@@ -40,6 +42,7 @@ else:
             "asolve": "api",
             "decompose": "api",
             "instrument": "tracing",
+            "estimate": "estimating",
             "solve": "api",
         },
     )
@@ -47,6 +50,7 @@ else:
 __all__ = [
     "Agent",
     "Asking",
+    "Estimate",
     "EventFile",
     "Executor",
     "FollowedRun",
@@ -58,6 +62,7 @@ __all__ = [
     "Store",
     "asolve",
     "decompose",
+    "estimate",
     "instrument",
     "solve",
 ]

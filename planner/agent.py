@@ -10,7 +10,7 @@ from ramify.tasks import TruncatedReplyError
 
 from .loop import run_sync
 from .models.protocol import Model, ModelReply, ModelRequest, Sampling
-from .models.registry import OWN_MODELS, open_model
+from .models.registry import OWN_MODELS, open_model, prices_of
 from .settings import GIVEN, Settings, load_settings
 
 
@@ -100,6 +100,24 @@ class Agent:
     def opened_as(self) -> str:
         """The name that the model can be opened with again, such as `human:FILE`."""
         return self._given or self.model.name
+
+    @property
+    def named(self) -> str | None:
+        """The name of the model that answers, without opening it; None if none is set."""
+        return self._said()[0]
+
+    @property
+    def prices(self) -> tuple[float, float] | None:
+        """What an input and an output token cost, in US dollars; None if that is not known. The model is not opened."""
+        name, base_url = self._said()
+        is_users_own = self._given is None and not getattr(self._model, "is_language_model", True)
+        return None if name is None or is_users_own else prices_of(name, base_url=base_url)
+
+    def _said(self) -> tuple[str | None, str | None]:
+        """Return the model's name and the address of its server, as they were given or the settings say."""
+        if self._given is not None or self._model is not None:
+            return self.model_name, self.base_url
+        return model_and_server(load_settings(base_url=self.base_url))
 
     @property
     def manner(self) -> dict[str, Any]:

@@ -70,6 +70,11 @@ class Executor:
         self._workers = dict(workers or {})
         self._on_event = on_event
 
+    @property
+    def agent(self) -> Agent:
+        """Who does the tasks."""
+        return self._agent
+
     def run(self, task: Task) -> Run:
         """Run the tree of `task` to its end, and return the run; works where an event loop is running too.
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
-from ramify.prompts import DEFAULT_BUDGET, ExecuteVariables
+from ramify.prompts import DEFAULT_BUDGET
 from ramify.tasks import ReplyError, Task, TaskConfig
-from ramify.tasks.decomposition import compose_variables, inputs_of, materials_of, needed_results, title
+from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.replies import Answer, parse_answer
 
 from .asking import Asker
@@ -67,7 +67,7 @@ class Work:
         *,
         workers: Mapping[str, PythonWorker],
     ) -> None:
-        self._root_goal = title(root.content)
+        self._root = root
         self._asker = asker
         self._recorder = recorder
         self._configs = configs
@@ -111,18 +111,9 @@ class Work:
                 whole, lambda part: self._asker.ask(task, part, _read_answer, attempt=attempt), budget=budget
             )
             return _outcome(task, answer)
-        if task.type is not None and task.type != "model":
+        if task.type is not None and not is_for_model(task):
             return await run_python(self._workers[task.type], task)
-        variables = ExecuteVariables(
-            task_id=task.id,
-            task=task.content,
-            root_goal=self._root_goal,
-            needs=needed_results(task),
-            materials=materials_of(task),
-            inputs=inputs_of(task),
-            last_error=task.error,
-            **self._asker.agent.manner,
-        )
+        variables = execute_variables(task, root=self._root, **self._asker.agent.manner)
         return _outcome(task, await self._asker.ask(task, variables, _read_answer, attempt=task.attempts + 1))
 
     async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig) -> None:
@@ -147,10 +138,15 @@ def may_pass(error: Exception) -> bool:
     return not isinstance(error, UsageError)
 
 
+def is_for_model(task: Task) -> bool:
+    """Return whether the leaf `task` is the model's, and no worker's."""
+    return task.type in {None, "model"}
+
+
 def check_workers(root: Task, workers: Mapping[str, PythonWorker]) -> None:
     """Raise `UsageError` if a task is of a type that nobody works on."""
     for task in root.walk():
-        if task.is_leaf and task.type not in {None, "model"} and task.type not in workers:
+        if task.is_leaf and not is_for_model(task) and task.type not in workers:
             known = ", ".join(sorted(["model", *workers]))
             raise UsageError(f"task {task.id} is for a worker {task.type!r}, which is not there; there are: {known}")
 

@@ -13,6 +13,7 @@ from ramify.prompts import (
     ComposeVariables,
     DecomposeVariables,
     EvolveVariables,
+    ExecuteVariables,
     Material,
     Prompt,
     PromptVariables,
@@ -46,6 +47,20 @@ def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
         results=needed_results(task),
         materials=materials_of(task),
         inputs=inputs_of(task),
+        **more,
+    )
+
+
+def execute_variables(task: "Task", *, root: "Task", **more: Any) -> ExecuteVariables:
+    """Return what the `execute` template is given for the leaf `task` of the tree of `root`."""
+    return ExecuteVariables(
+        task_id=task.id,
+        task=task.content,
+        root_goal=title(root.content),
+        needs=needed_results(task),
+        materials=materials_of(task),
+        inputs=inputs_of(task),
+        last_error=task.error,
         **more,
     )
 

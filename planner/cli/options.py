@@ -71,14 +71,19 @@ OPTIONS: dict[str, Any] = {
         typer.Option(metavar="FILE", callback=_in_a_folder, help="Add every event to a file, as a line of JSON."),
     ],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")],
+    "dry_run": Annotated[bool, typer.Option("--dry-run", help="Show the plan and its waves; execute nothing.")],
+    "estimate": Annotated[
+        bool, typer.Option("--estimate", help="Show what the plan will take: calls, tokens, cost; execute nothing.")
+    ],
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
 }
-_DEFAULTS = {"quiet": False, "as_json": False}
+_DEFAULTS = {"quiet": False, "as_json": False, "dry_run": False, "estimate": False}
 
 ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
 PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "events", "quiet")
+PREVIEWS = ("dry_run", "estimate")
 REUSING = ("record", "cache")
 
 Command = Callable[..., int]

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, takes
+from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, takes
 
 if TYPE_CHECKING:
+    from ramify.planner.agent import Agent
     from ramify.planner.handle import Run
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
-_NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record"})
+_NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *PREVIEWS})
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
+@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def solve(
     given: Mapping[str, Any],
     *,
@@ -33,8 +34,11 @@ def solve(
     from .goals import read_goal
 
     executor, root = prepare(read_goal(goal), files=files or (), record=given["record"], **_settings(given))
-    run = executor.new_run(root, plan_only=approve is not None)
+    is_preview = given["dry_run"] or given["estimate"]
+    run = executor.new_run(root, plan_only=is_preview or approve is not None)
     code = carry(run, given)
+    if is_preview and run.is_planned:
+        return _preview(run, executor.agent, given)
     if approve is not None and run.is_planned:
         from .approving import approved_run
 
@@ -83,7 +87,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
+@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -97,7 +101,14 @@ def run(
     from .carrying import carry
 
     settings = load_settings(**_settings(given))
-    new = executor_of(settings, record=given["record"]).new_run(with_rate(load_plan(plan), settings))
+    executor, root = executor_of(settings, record=given["record"]), with_rate(load_plan(plan), settings)
+    if given["dry_run"] or given["estimate"]:
+        from .exits import DONE
+        from .previewing import print_preview
+
+        print_preview(root, executor.agent, given)
+        return DONE
+    new = executor.new_run(root)
     return _finish(new, carry(new, given), given)
 
 
@@ -163,6 +174,18 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
         print_text(run.task.result)
     tell_ending(run, code, given["store"])
     return code
+
+
+def _preview(run: "Run", agent: "Agent", given: Mapping[str, Any]) -> int:
+    """Show the plan that a run has made and stopped at."""
+    from .carrying import resume_command
+    from .exits import DONE
+    from .output import tell
+    from .previewing import print_preview
+
+    print_preview(run.task, agent, given)
+    tell(f"nothing was executed; `{resume_command(run.id, given['store'])}` runs this plan")
+    return DONE
 
 
 def _refuse_to_replace(output: Path) -> None:

@@ -280,6 +280,17 @@ async def _close_connections() -> None:
     clients.clear()
 
 
+def token_prices(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:
+    """Return what an input and an output token of a model cost, in US dollars, by litellm's list; None if unknown."""
+    litellm = load_litellm()
+    try:
+        info = litellm.get_model_info(wire_name(litellm, name, base_url))
+        prices = info["input_cost_per_token"], info["output_cost_per_token"]
+    except Exception:  # noqa: BLE001 - it raises bare exceptions for models that it does not list
+        return None
+    return None if None in prices else (float(prices[0]), float(prices[1]))
+
+
 def _cost(litellm: ModuleType, model: str, usage: Any) -> float | None:
     if usage is None:
         return None

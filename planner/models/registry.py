@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ramify.planner.errors import NoModelError, UsageError
 
-from .litellm import LiteLLMModel, Timeouts, known_names, missing_keys
+from .litellm import LiteLLMModel, Timeouts, known_names, missing_keys, token_prices
 from .protocol import Model
 
 WAYS = """\
@@ -87,6 +87,16 @@ def open_model(
     if api_key is None and base_url is None:
         _check(name)
     return LiteLLMModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
+
+
+def prices_of(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:
+    """Return what an input and an output token of a model cost, in US dollars; None if that is not known.
+
+    Ramify's own models cost nothing.
+    """
+    if name.partition(":")[0] in OWN_MODELS and base_url is None:
+        return 0.0, 0.0
+    return token_prices(name, base_url=base_url)
 
 
 def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
