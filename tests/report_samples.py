@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
+from typing import Any
 
 from ramify.planner.store import CallKey, CallRecord, EventRecord, RunRecord, StepKey, StepRecord, StoredRun
 from ramify.tasks import Task, TaskState, Usage
@@ -32,9 +34,9 @@ INJECTIONS = (
 )  # fmt: skip
 
 
-def sample_run(count: int, *, words: str = "Describe part", error: str | None = None) -> StoredRun:
-    """Return a stored run of `count` tasks, eight below each; every ninth has failed, every eleventh is open."""
-    tasks = [_task(number, f"{words} {number}") for number in range(count)]
+def sample_run(size: int, *, words: str = "Describe part", error: str | None = None) -> StoredRun:
+    """Return a stored run of `size` tasks, eight below each; every ninth has failed, every eleventh is open."""
+    tasks = [_task(number, f"{words} {number}") for number in range(size)]
     for number, task in enumerate(tasks[1:], 1):
         tasks[(number - 1) // 8].add_subtask(task)
         if number % 8 == 0:
@@ -46,8 +48,8 @@ def sample_run(count: int, *, words: str = "Describe part", error: str | None = 
             id="r0123456789",
             goal=root.content,
             created_at=START_S,
-            updated_at=START_S + count,
-            finished_at=START_S + count,
+            updated_at=START_S + size,
+            finished_at=START_S + size,
             model="scripted",
             made_by="scripted (no language model)",
             settings={"jobs": 8, "agent": {"base_url": "http://ann:secret@localhost/v1"}},
@@ -141,11 +143,20 @@ def _call(task: Task, purpose: str, attempt: int, asked: str, *, text: str) -> C
 
 
 def _events(tasks: list[Task]) -> Iterator[EventRecord]:
-    yield EventRecord(seq=1, at=START_S, type="run_started", data={"resumed": False})
-    seq = 1
-    for task in tasks:
-        for attempt in range(1, task.attempts + 1):
-            seq += 1
-            kind = "task_started" if attempt == 1 else "task_retrying"
-            yield EventRecord(seq=seq, at=START_S + seq, type=kind, task_id=task.id, data={"attempt": attempt})
-    yield EventRecord(seq=seq + 1, at=START_S + 60.0, type="run_finished", data={"status": "done"})
+    seqs = count(1)
+
+    def event(at: float, kind: str, task: Task | None = None, **data: Any) -> EventRecord:
+        task_id = None if task is None else task.id
+        return EventRecord(seq=next(seqs), at=START_S + at, type=kind, task_id=task_id, data=data)
+
+    yield event(0, "run_started", resumed=False)
+    for number, task in enumerate(tasks):
+        if task.attempts:
+            yield event(number, "task_started", task, attempt=1, doing="execute")
+        if task.attempts > 1:
+            yield event(number + 0.2, "task_retrying", task, attempt=1, error="the model was busy", delay_s=0.1)
+        if task.state is TaskState.DONE:
+            yield event(number + 0.9, "task_done", task)
+        elif task.state is TaskState.FAILED:
+            yield event(number + 0.9, "task_failed", task, error=task.error)
+    yield event(len(tasks), "run_finished", status="done")

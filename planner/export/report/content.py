@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ramify.planner.budget import total_usage
-from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_duration
+from ramify.planner.export.spans import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.rules.model import RulesModel
@@ -98,7 +98,7 @@ class Report:
         models: what made its words.
         prompts: the templates that were used.
         usage: what its calls have used.
-        worked_s: how long it was worked on, in seconds, without the time between a stop and a resume.
+        timeline: what ran when.
         made_at: when the report was made, in seconds since 1970.
     """
 
@@ -108,8 +108,13 @@ class Report:
     models: tuple[ModelUse, ...]
     prompts: tuple[PromptUse, ...]
     usage: Usage
-    worked_s: float
+    timeline: Timeline
     made_at: float
+
+    @property
+    def worked_s(self) -> float:
+        """How long it was worked on, in seconds, without the time between a stop and a resume."""
+        return self.timeline.active_s()
 
     @property
     def record(self) -> RunRecord:
@@ -162,23 +167,30 @@ class Report:
             ("cost", usage.cost_text if usage.calls else "none"),
             ("started", when(self.record.created_at)),
             ("ended", when(self.record.finished_at)),
-            ("worked for", format_duration(self.worked_s)),
+            ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("error", self.record.error or ""),
         ]
         return [(name, words) for name, words in facts if words]
 
+    def _at_once(self) -> str:
+        return f"at most {count(self.timeline.most_at_once(), 'task')} at a time"
+
 
 def report_of(run: StoredRun) -> Report:
     """Return what there is to say of `run`."""
+    record, made_at = run.record, time.time()
+    status = status_of(record)
     return Report(
         run=run,
-        status=status_of(run.record),
+        status=status,
         tasks=tuple(_tasks(run)),
         models=tuple(_models(run)),
         prompts=tuple(_prompts(run.calls)),
         usage=total_usage(run.root),
-        worked_s=_worked_s(run.events),
-        made_at=time.time(),
+        timeline=timeline_of(
+            run.root, run.events, made_by=record.made_by, until=made_at if status == "running" else None
+        ),
+        made_at=made_at,
     )
 
 
@@ -266,15 +278,3 @@ def _prompts(calls: Iterable[CallRecord]) -> list[PromptUse]:
         PromptUse(name=name, version=number, sha256=sha256, calls=calls)
         for (name, number, sha256), calls in sorted(uses.items())
     ]
-
-
-def _worked_s(events: Sequence[EventRecord]) -> float:
-    """Return the time from each start to the end or, if the process was killed, to its last sign of life."""
-    worked = 0.0
-    started = ended = None
-    for event in events:
-        if event.type == EventType.RUN_STARTED:
-            worked += 0.0 if started is None or ended is None else ended - started
-            started = event.at
-        ended = event.at
-    return worked + (0.0 if started is None or ended is None else max(0.0, ended - started))

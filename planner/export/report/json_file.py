@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
+from ramify.planner.export.spans import timeline_data
 from ramify.planner.run_data import call_data, event_data, iso_time, run_data, step_data
 
 from .content import ModelUse, Report
@@ -26,6 +27,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "written_at": iso_time(report.made_at),
         "answer": report.answer,
         "worked_s": round(report.worked_s, 6),
+        "timeline": timeline_data(report.timeline),
         "models": [_model_data(model) for model in report.models],
         "prompts": [asdict(prompt) for prompt in report.prompts],
         "settings": dict(flat_settings(report.record.settings)),

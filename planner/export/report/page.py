@@ -7,15 +7,18 @@ its hash, and has the browser refuse to make markup of any string.
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Final
 
+from ramify.planner.export.labels import format_duration
 from ramify.planner.export.look import GLYPHS, ThemeName
 from ramify.planner.export.snapshot import graph_view
 from ramify.planner.export.svg import to_svg
+from ramify.planner.export.timeline import to_timeline_svg
 from ramify.planner.export.view import ViewOptions
 from ramify.tasks import TaskState
 
@@ -25,9 +28,12 @@ from .markup import Markup, data_block, element, together
 from .words import flat_settings, visible_line, when
 
 _SCRIPTS: Final = ("data.js", "model.js", "tree.js", "detail.js", "page.js")
-_MOST_BOXES = 120
+_MOST_BOXES = 60
+_MOST_BARS = 100
 _SHORT_HASH = 12
-_PICTURES: Final[tuple[tuple[str, ThemeName], ...]] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
+_MOST_TITLE = 240
+_TOLD_ABOVE = frozenset({"status", "made by", "error"})
+_MEDIA: Final[tuple[tuple[str, ThemeName], ...]] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
 
 
 def to_html(report: Report) -> str:
@@ -35,15 +41,16 @@ def to_html(report: Report) -> str:
     style, script = _file("report.css"), "".join(map(_file, _SCRIPTS))
     return Template(_file("report.html")).substitute(
         policy=_policy(style, script),
-        title=together(visible_line(report.record.goal)),
+        title=together(_short_goal(report)),
         generator=together(report.written_by),
         style=style,
-        goal=together(report.record.goal),
+        goal=_whole_goal(report),
         head=_head(report),
         facts=_facts(report),
         answer=_answer(report),
         filters=_filters(report),
         graph=_graph(report),
+        timeline=_timeline(report),
         provenance=together(_models(report), _prompts(report), _settings(report)),
         footer=together(
             f"Run {report.record.id}, answered by {report.made_by}. Written by {report.written_by} on"
@@ -71,6 +78,19 @@ def _hash(words: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(words.encode()).digest()).decode()}'"
 
 
+def _short_goal(report: Report) -> str:
+    goal = visible_line(report.record.goal[: 4 * _MOST_TITLE])
+    return goal if len(goal) <= _MOST_TITLE else f"{goal[: _MOST_TITLE - 1]}…"
+
+
+def _whole_goal(report: Report) -> Markup:
+    """Return the goal as it was given, where the title does not say all of it."""
+    if _short_goal(report) == report.record.goal.strip():
+        return Markup()
+    words = element("div", report.record.goal, class_="words", dir="auto")
+    return element("details", element("summary", "The whole goal"), words, class_="goal")
+
+
 def _head(report: Report) -> Markup:
     return together(
         element("span", report.status, class_=f"pill {report.status}"), " ",
@@ -80,7 +100,11 @@ def _head(report: Report) -> Markup:
 
 
 def _facts(report: Report) -> Markup:
-    pairs = (element("div", element("dt", name), element("dd", words)) for name, words in report.facts())
+    pairs = (
+        element("div", element("dt", name), element("dd", words))
+        for name, words in report.facts()
+        if name not in _TOLD_ABOVE
+    )
     return element("dl", *pairs, class_="facts")
 
 
@@ -89,7 +113,7 @@ def _answer(report: Report) -> Markup:
         return element("p", f"{report.why_no_answer}.", class_="none")
     return together(
         element("p", f"By {report.made_by}.", class_="quiet"),
-        element("div", report.answer, class_="words", dir="auto", id="answer-words"),
+        element("div", report.answer, class_="words", dir="auto", tabindex="0", role="region", aria_label="The answer"),
     )
 
 
@@ -108,16 +132,37 @@ def _filter(state: TaskState, number: int) -> Markup:
 
 
 def _graph(report: Report) -> Markup:
-    """Return the picture of the tree for light and dark screens and for paper, as images, in which nothing can run."""
-    pictures = dict.fromkeys(["light", *(theme for _, theme in _PICTURES)], "")
-    for theme in ("light", "dark", "print"):
+    """Return the picture of the tree; large trees are folded in it."""
+
+    def draw(theme: ThemeName) -> str:
         options = ViewOptions(max_nodes=_MOST_BOXES, theme=theme)
-        svg = to_svg(graph_view(report.root, made_by=report.made_by, options=options))
-        pictures[theme] = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
-    sources = "".join(f'<source media="{media}" srcset="{pictures[theme]}">' for media, theme in _PICTURES)
-    words = f"The tree of {len(report.tasks):,} tasks with their states; the list of tasks above says the same in words"
-    image = f'<img src="{pictures["light"]}" alt="{together(words)}">'
-    return Markup(f"<picture>{sources}{image}</picture>")
+        return to_svg(graph_view(report.root, title=_title(report), made_by=report.made_by, options=options))
+
+    return _picture(draw, f"The tree of {len(report.tasks):,} tasks with their states, as in the list of tasks")
+
+
+def _timeline(report: Report) -> Markup:
+    """Return the picture of what ran when."""
+    timeline = replace(report.timeline, title=_title(report))
+    if not timeline.tasks:
+        return element("p", "Nothing has run.", class_="quiet")
+    words = f"What ran when, in {format_duration(timeline.seconds)}; the times of each task stand beside the list"
+    return _picture(lambda theme: to_timeline_svg(timeline, theme=theme, max_bars=_MOST_BARS), words)
+
+
+def _title(report: Report) -> str:
+    """Return what a picture is called; the goal stands at the top of the page already."""
+    return f"Run {report.record.id}"
+
+
+def _picture(draw: Callable[[ThemeName], str], words: str) -> Markup:
+    """Return a picture for light and dark screens and for paper, as images, in which nothing can run."""
+
+    def address(theme: ThemeName) -> str:
+        return f"data:image/svg+xml;base64,{b64encode(draw(theme).encode()).decode()}"
+
+    sources = "".join(f'<source media="{media}" srcset="{address(theme)}">' for media, theme in _MEDIA)
+    return Markup(f'<picture>{sources}<img src="{address("light")}" alt="{together(words)}"></picture>')
 
 
 def _models(report: Report) -> Markup:

@@ -55,12 +55,12 @@ class DetailView {
       for (const id of ids) links.append(this.link(id));
       list.append(this.fact(name, links));
     }
-    for (const [name, words] of details.data ?? []) list.append(this.fact(name, make("dd", "code", words)));
+    for (const [name, words] of details.data ?? []) list.append(this.fact(name, make("dd", "code", words), "broad"));
     return list;
   }
 
-  fact(name, words) {
-    const pair = make("div");
+  fact(name, words, className) {
+    const pair = make("div", className);
     pair.append(make("dt", "", name), words);
     return pair;
   }

@@ -96,6 +96,28 @@ function startPage() {
   if (!chooseFromAddress()) detail.show(0);
 }
 
+const LEAST_SCALE = 0.6;
+
+/** Show a picture whole where it can be read so, else at its own size; a button changes that. */
+function startPicture(section) {
+  const box = section.querySelector(".picture");
+  const image = section.querySelector("img");
+  const button = section.querySelector(".size");
+  if (!image) return;
+  const fit = (isFitted) => {
+    box.classList.toggle("fitted", isFitted);
+    button.setAttribute("aria-pressed", isFitted);
+    // the root stands half way down
+    if (!isFitted && section.id === "graph") box.scrollTop = (image.naturalHeight - box.clientHeight) / 2;
+  };
+  image.decode().then(() => {
+    const room = Math.min(box.clientWidth / image.naturalWidth, box.clientHeight / image.naturalHeight);
+    button.hidden = room >= 1;
+    fit(room >= LEAST_SCALE);
+  });
+  button.addEventListener("click", () => fit(!box.classList.contains("fitted")));
+}
+
 function hasWords(row, words) {
   return row[0].toLowerCase().includes(words) || row[3].toLowerCase().includes(words);
 }
@@ -110,3 +132,4 @@ function hasDeepWords(details, words) {
 }
 
 startPage();
+document.querySelectorAll("main > section:has(.picture)").forEach(startPicture);

@@ -19,6 +19,7 @@ class TreeView {
     this.current = 0;
     this.typed = "";
     this.isPrinting = false;
+    this.hasCosts = model.rows.some(([, , , , , cost]) => cost);
     box.append(this.sheet);
     box.addEventListener("scroll", () => this.drawSoon());
     box.addEventListener("keydown", (event) => this.onKey(event));
@@ -94,7 +95,7 @@ class TreeView {
     if (!model.isOpen(place) && model.children[place]) {
       row.append(make("span", "amount more", `+${(model.end[place] - place - 1).toLocaleString("en")}`));
     }
-    if (cost) row.append(make("span", "amount", cost));
+    if (this.hasCosts) row.append(make("span", "amount cost", cost));
     row.append(make("span", "amount took", took));
     return row;
   }
