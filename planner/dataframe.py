@@ -45,7 +45,7 @@ def tasks_frame(root: Task) -> "pd.DataFrame":
     for task in root.walk():
         above = task.parent if task is not root else None
         depths[task] = depths[above] + 1
-        rows.append(_row(task, depths[task]))
+        rows.append(task_values(task, depths[task]))
     frame = pd.DataFrame(rows).set_index("id")
     frame.index = frame.index.astype("string")
     states = pd.CategoricalDtype(TaskState.states())
@@ -55,7 +55,8 @@ def tasks_frame(root: Task) -> "pd.DataFrame":
     return frame
 
 
-def _row(task: Task, depth: int) -> dict[str, Any]:
+def task_values(task: Task, depth: int) -> dict[str, Any]:
+    """Return what tables say of a task, by column; `depth` is its level, the root's is 1."""
     usage = task.usage
     return {
         "id": task.id,

@@ -157,7 +157,12 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(render_report(report_of(run), "csv").decode())))
     assert all(row[name].startswith("'") for row in rows for name in ("content", "result"))
     book = openpyxl.load_workbook(io.BytesIO(render_report(report_of(run), "xlsx")))
-    assert {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
+    assert {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row} <= {
+        "s",
+        "n",
+        "b",
+        "inlineStr",
+    }
 
 
 def sheet(data: bytes, name: str) -> list[tuple[object, ...]]:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
+from ramify.planner.export.critical import critical_path_of
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.look import GLYPHS, ThemeName
 from ramify.planner.export.snapshot import graph_view
@@ -132,10 +133,11 @@ def _filter(state: TaskState, number: int) -> Markup:
 
 
 def _graph(report: Report) -> Markup:
-    """Return the picture of the tree; large trees are folded in it."""
+    """Return the picture of the tree, with its critical path; large trees are folded in it."""
+    critical = critical_path_of(report.root)
 
     def draw(theme: ThemeName) -> str:
-        options = ViewOptions(max_nodes=_MOST_BOXES, theme=theme)
+        options = ViewOptions(max_nodes=_MOST_BOXES, theme=theme, critical_path=critical)
         return to_svg(graph_view(report.root, title=_title(report), made_by=report.made_by, options=options))
 
     return _picture(draw, f"The tree of {len(report.tasks):,} tasks with their states, as in the list of tasks")

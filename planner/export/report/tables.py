@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from ramify.tasks import Usage
+from ramify.planner.dataframe import task_values
 
-from .content import Report, ReportedTask
+from .content import Report
 from .words import visible
 
-Cell = str | int | float | None
+Cell = str | int | float | bool | None
 
 COLUMNS: Final = (
-    "id", "parent", "depth", "state", "type", "content", "needs", "made_by", "attempts", "calls", "input_tokens",
-    "output_tokens", "cost_usd", "started_at", "completed_at", "duration_s", "origin", "result", "error",
+    "id", "parent", "depth", "state", "worker", "content", "dependencies", "made_by", "attempts", "calls",
+    "input_tokens", "output_tokens", "cost_usd", "started_at", "completed_at", "duration_s", "added", "result", "error",
 )  # fmt: skip
+"""The columns of `run.to_dataframe()`, and who made the result."""
 
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -22,7 +23,8 @@ _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 def task_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
     """Yield the rows below `COLUMNS`; a cost that nobody knows is an empty cell."""
     for each in report.tasks:
-        yield _row(report, each)
+        values = {**task_values(each.task, each.depth), "made_by": each.made_by}
+        yield tuple(_cell(values[name]) for name in COLUMNS)
 
 
 def defused(text: str) -> str:
@@ -36,35 +38,7 @@ def defused(text: str) -> str:
     return f"'{text}" if text.lstrip(" \u00a0").startswith(_BEGINS_FORMULA) else text
 
 
-def _row(report: Report, each: ReportedTask) -> tuple[Cell, ...]:
-    task, usage = each.task, each.task.usage
-    return (
-        task.id,
-        None if each.parent < 0 else report.tasks[each.parent].task.id,
-        each.depth,
-        task.state.value,
-        task.type or "model",
-        visible(task.content),
-        " ".join(task.dependencies),
-        visible(each.made_by),
-        task.attempts,
-        usage.calls,
-        usage.input_tokens,
-        usage.output_tokens,
-        known_cost(usage),
-        _time(task.started_at),
-        _time(task.completed_at),
-        None if each.duration_s is None else round(each.duration_s, 6),
-        task.origin,
-        visible(task.result),
-        visible(task.error or ""),
-    )
-
-
-def known_cost(usage: Usage) -> float | None:
-    """Return what calls have cost in US dollars; None if the cost of any is unknown."""
-    return None if usage.calls_without_cost else usage.cost_usd
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="milliseconds")
+def _cell(value: Any) -> Cell:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    return visible(value) if isinstance(value, str) else value

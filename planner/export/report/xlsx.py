@@ -8,7 +8,7 @@ from ramify.planner.errors import ExportError
 from ramify.planner.run_data import iso_time
 
 from .content import Report, maker_of, usage_of
-from .tables import COLUMNS, Cell, known_cost, task_rows
+from .tables import COLUMNS, Cell, task_rows
 from .words import flat_settings, visible
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _call_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
             key.task_id, key.purpose, key.attempt, key.sample, key.step,
             maker_of(call, report.record), str(call.reply.get("model", "")),
             str(call.reply.get("taken_from") or ""),
-            usage.input_tokens, usage.output_tokens, known_cost(usage), call.latency_s, iso_time(call.started_at),
+            usage.input_tokens, usage.output_tokens,
+            None if usage.calls_without_cost else usage.cost_usd, call.latency_s, iso_time(call.started_at),
             str(call.reply.get("text", "")),
         )  # fmt: skip
 
