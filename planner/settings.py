@@ -13,6 +13,7 @@ Keys of providers are no settings: they are read from the environment by those w
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -36,9 +37,36 @@ GIVEN = "the call"
 _ENV_FILE = Path(".env")
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG"})
 
-_Layer = tuple[str, Mapping[str, Any]]
+Level = Literal["call", "environment", "env file", "project", "user"]
+"""The kinds of places that settings come from, the strongest first."""
+
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A place that settings can come from.
+
+    Attributes:
+        level: which kind of place it is.
+        path: the file; None if it is none.
+        values: what it says, by setting, as it stands there.
+        is_there: whether there is such a place.
+    """
+
+    level: Level
+    path: Path | None
+    values: Mapping[str, Any]
+    is_there: bool = True
+
+    def source_of(self, name: str) -> str:
+        """Return where the setting `name` of this layer comes from, for people to read."""
+        if self.level == "call":
+            return GIVEN
+        if self.level == "environment":
+            return f"{PREFIX}{name.upper()}"
+        return f"{PREFIX}{name.upper()} in {self.path}" if self.level == "env file" else str(self.path)
 
 
 class Settings(BaseModel):
@@ -126,11 +154,11 @@ def load_settings(**given: Any) -> Settings:
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for source, layer in _layers(given):
-        for name, value in layer.items():
+    for layer in settings_layers(**given):
+        for name, value in layer.values.items():
             if name not in values:
                 values[name] = value
-                sources[name] = f"{PREFIX}{name.upper()}{source}" if source in _ENVIRONMENTS else source
+                sources[name] = layer.source_of(name)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -158,19 +186,23 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, 
     return {name: _hint(name, prefix=PREFIX) for name in names if name.removeprefix(PREFIX).lower() not in SETTINGS}
 
 
-_ENVIRONMENTS = ("", f" in {_ENV_FILE}")
+def settings_layers(**given: Any) -> Iterator[Layer]:
+    """Yield each place that settings can come from, with what it says, the strongest first; also those that are empty.
 
-
-def _layers(given: Mapping[str, Any]) -> Iterator[_Layer]:
-    """Return each place that settings can come from with what it says, the strongest first."""
+    Raises:
+        UsageError: if a settings file is broken, or a place has a key that is no setting.
+    """
     said = {name: value for name, value in given.items() if value is not None}
     _check_names(said, GIVEN)
-    yield GIVEN, said
-    yield from zip(_ENVIRONMENTS, _read_environment(), strict=True)
-    for path, table in _settings_files():
-        if (values := _read_toml(path, table)) is not None:
+    yield Layer("call", None, said)
+    from_variables, from_file = _read_environment()
+    yield Layer("environment", None, from_variables)
+    yield Layer("env file", _ENV_FILE, from_file, is_there=_ENV_FILE.is_file())
+    for level, path, table in _settings_files():
+        values = _read_toml(path, table)
+        if values is not None:
             _check_names(values, str(path))
-            yield str(path), values
+        yield Layer(level, path, values or {}, is_there=values is not None)
 
 
 def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -207,18 +239,18 @@ def _looks_like_ours(name: str) -> bool:
     return name.upper().startswith(PREFIX) and name.upper() not in _NOT_SETTINGS
 
 
-def _settings_files() -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Return the settings files that are there, and the table of each that is ours, the strongest first."""
+def _settings_files() -> Iterator[tuple[Level, Path, tuple[str, ...]]]:
+    """Return the settings files that may be there, and the table of each that is ours, the strongest first."""
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():
             raise UsageError(f"the settings file {named}, which {CONFIG_VARIABLE} names, is not there")
-        yield Path(named), ()
+        yield "project", Path(named), ()
     else:
-        yield Path("ramify.toml"), ()
-        yield Path("pyproject.toml"), ("tool", "ramify")
+        yield "project", Path("ramify.toml"), ()
+        yield "project", Path("pyproject.toml"), ("tool", "ramify")
     home = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
-    yield Path(home) / "ramify" / "config.toml", ()
+    yield "user", Path(home) / "ramify" / "config.toml", ()
 
 
 def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:

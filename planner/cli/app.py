@@ -12,7 +12,22 @@ from typing import Annotated
 
 import typer
 
-from . import browsing, drawing, linting, looking, prompting, reporting, solving, storing, watching
+from . import (
+    browsing,
+    completing,
+    configuring,
+    drawing,
+    linting,
+    looking,
+    prompting,
+    reporting,
+    solving,
+    storing,
+    watching,
+)
+
+COMPLETION_VARIABLE = "_RAMIFY_COMPLETE"
+"""What shells ask for completions with; the way to complete is loaded only then, as it takes time."""
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -41,16 +56,17 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="ramify",
         rich_markup_mode=None,
-        add_completion=False,
+        add_completion=COMPLETION_VARIABLE in os.environ,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, linting, browsing, watching, drawing, reporting, looking):
+    for module in (solving, linting, browsing, watching, drawing, reporting, looking, completing):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")
+    app.add_typer(configuring.APP, name="config")
     app.add_typer(storing.APP, name="store")
     return app
 

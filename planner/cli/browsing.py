@@ -5,10 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import takes
+from .options import Last, RunId, takes
 
-RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")]
-Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 _MOST_GOAL = 60
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import takes
+from .completing import run_ids
+from .options import Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.export import ViewOptions
@@ -23,8 +24,10 @@ _BINARY = frozenset({"png", "pdf"})
 def graph(
     given: Mapping[str, Any],
     *,
-    source: Annotated[str | None, typer.Argument(metavar="RUN|PLAN", help="A run's id, or a plan file.")] = None,
-    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    source: Annotated[
+        str | None, typer.Argument(metavar="RUN|PLAN", help="A run's id, or a plan file.", autocompletion=run_ids)
+    ] = None,
+    last: Last = False,
     form: Annotated[
         GraphFormat | None, typer.Option("--format", "-f", help="The format; that of -o's ending, or dot.")
     ] = None,
@@ -74,8 +77,8 @@ def graph(
 def timeline(
     given: Mapping[str, Any],
     *,
-    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")] = None,
-    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    run_id: RunId = None,
+    last: Last = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the SVG goes.")] = None,
     theme: Theme = "light",
     most: Annotated[

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from .completing import run_ids
+
 
 def _in_a_folder(path: Path | None) -> Path | None:
     """Refuse a file that cannot be made, before anything is done."""
@@ -78,6 +80,11 @@ OPTIONS: dict[str, Any] = {
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
 }
 _DEFAULTS = {"quiet": False, "as_json": False, "dry_run": False, "estimate": False}
+
+RunId = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
+]
+Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
 PLANNING = ("max_depth", "max_children", "max_tasks")

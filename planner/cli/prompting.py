@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .completing import prompt_names
 from .options import takes
 
 if TYPE_CHECKING:
     from ramify.prompts import PromptLibrary
 
 APP = typer.Typer(help="List, show and copy the prompt templates.", no_args_is_help=True, rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A template; `ramify prompts list` lists them.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A template; `ramify prompts list` lists them.", autocompletion=prompt_names),
+]
 
 
 @APP.command("list")

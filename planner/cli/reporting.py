@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .browsing import Last, RunId
-from .options import takes
+from .options import Last, RunId, takes
 
 
 @takes("store")

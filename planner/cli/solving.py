@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, takes
+from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
@@ -116,8 +116,8 @@ def run(
 def resume(
     given: Mapping[str, Any],
     *,
-    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")] = None,
-    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    run_id: RunId = None,
+    last: Last = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")] = False,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Go on with this plan: the run's own, edited.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from .completing import run_ids
 from .options import takes
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ APP = typer.Typer(
 _STATUSES = ("done", "failed", "stopped", "interrupted", "cancelled", "waiting")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
-_RUN = typer.Argument(metavar="RUN", help="Its id, or the beginning of one.")
+_RUN = typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
 _NEW_FILE = typer.Argument(metavar="FILE", help="A new file.")
 
 

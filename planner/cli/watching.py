@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .browsing import Last, RunId
-from .options import takes
+from .options import Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.following import FollowedRun

@@ -1,0 +1,66 @@
+"""`completion`, and what shells complete besides commands and options: runs, tasks, templates, models.
+
+A completion never fails and never makes anything: where the store or a file cannot be read, nothing is offered.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Annotated, Literal
+
+import typer
+
+MOST_RUNS = 200
+_PLAIN = re.compile(r"[\w.-]+")
+
+
+def completion(
+    *,
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+) -> int:
+    """Print a script that makes a shell complete commands, options, run ids and names of prompts.
+
+    Example: ramify completion bash >> ~/.bashrc
+    """
+    import os
+
+    from .app import COMPLETION_VARIABLE, build_app
+
+    os.environ[COMPLETION_VARIABLE] = f"source_{shell}"
+    try:
+        build_app()([], prog_name="ramify")
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    finally:
+        del os.environ[COMPLETION_VARIABLE]
+    return 0
+
+
+def run_ids(context: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield the ids of the newest runs that begin with `incomplete`, each with its status and when it was started.
+
+    Shells evaluate what they are given here, so that no words of others are.
+    """
+    with suppress(Exception):
+        from ramify.planner.executor import open_store
+        from ramify.planner.run_data import status_of
+
+        from .records import started
+
+        with open_store(context.params.get("store"), create=False) as store:
+            for record in store.runs(MOST_RUNS):
+                if record.id.startswith(incomplete) and _PLAIN.fullmatch(record.id):
+                    yield record.id, f"{status_of(record)}, {started(record)}"
+
+
+def prompt_names(context: typer.Context, incomplete: str) -> Iterator[str]:
+    """Yield the names of the templates in use that begin with `incomplete`."""
+    with suppress(Exception):
+        from ramify.planner.settings import load_settings
+        from ramify.prompts import PromptLibrary
+
+        library = PromptLibrary(load_settings(prompts=context.params.get("prompts")).prompts)
+        yield from (name for name in library.names() if name.startswith(incomplete))
+
+
+COMMANDS = {"completion": completion}

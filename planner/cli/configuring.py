@@ -1,0 +1,112 @@
+"""`config`: the settings that hold here, and the places that they come from; passwords and keys are not shown."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from .options import takes
+
+if TYPE_CHECKING:
+    from ramify.planner.settings import Layer
+
+APP = typer.Typer(
+    help="Show the settings that hold here, and where they come from.", no_args_is_help=True, rich_markup_mode=None
+)
+_NOT_SET = "-"
+
+
+@APP.command("show")
+@takes("as_json")
+def show_config(
+    given: Mapping[str, Any],
+    *,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Say where each comes from, and what it is stronger than.")
+    ] = False,
+) -> int:
+    """Show what every setting is when a command says nothing else.
+
+    Example: ramify config show --sources
+    """
+    from ramify.planner.settings import SETTINGS, load_settings, settings_layers
+
+    from .output import print_json, print_table
+
+    settings = load_settings()
+    layers = list(settings_layers())
+    rows = [_row(name, getattr(settings, name), settings.sources[name], layers) for name in SETTINGS]
+    if given["as_json"]:
+        print_json({"settings": rows})
+    elif sources:
+        table = [(row["name"], _text(row["value"]), row["source"], _weaker(row)) for row in rows]
+        print_table(("setting", "value", "from", "stronger than"), table)
+    else:
+        print_table(("setting", "value"), [(row["name"], _text(row["value"])) for row in rows])
+    return 0
+
+
+@APP.command("path")
+@takes("as_json")
+def show_places(given: Mapping[str, Any]) -> int:
+    """List the places that settings are read from, the strongest first, and which settings each has.
+
+    Example: ramify config path
+    """
+    from ramify.planner.settings import settings_layers
+
+    from .output import print_json, print_table
+
+    layers = [layer for layer in settings_layers() if layer.level != "call"]
+    if given["as_json"]:
+        print_json({"places": [_place(layer) for layer in layers]})
+        return 0
+    rows = [
+        (layer.level, str(layer.path or "RAMIFY_*"), " ".join(layer.values) or ("" if layer.is_there else "not there"))
+        for layer in layers
+    ]
+    print_table(("level", "place", "settings"), rows)
+    return 0
+
+
+def _row(name: str, value: Any, source: str, layers: "list[Layer]") -> dict[str, Any]:
+    """Return a setting as JSON data, with the weaker places that say something about it too."""
+    said = [layer for layer in layers if name in layer.values]
+    return {
+        "name": name,
+        "value": shown(name, value),
+        "source": source,
+        "overrides": [
+            {"source": layer.source_of(name), "value": shown(name, layer.values[name])} for layer in said[1:]
+        ],
+    }
+
+
+def _place(layer: "Layer") -> dict[str, Any]:
+    path = None if layer.path is None else str(layer.path.absolute())
+    return {"level": layer.level, "path": path, "exists": layer.is_there, "settings": list(layer.values)}
+
+
+def shown(name: str, value: Any) -> Any:
+    """Return the value of a setting as it can be shown: without the password of an address.
+
+    >>> shown("base_url", "https://ann:secret@models.example/v1")
+    'https://***@models.example/v1'
+    """
+    from ramify.planner.store.place import read_place
+
+    if name == "store" and value is not None:
+        return str(read_place(value))
+    if name == "base_url" and value is not None and "@" in urlsplit(str(value)).netloc:
+        return str(value).replace(f"{urlsplit(str(value)).netloc.rpartition('@')[0]}@", "***@", 1)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _text(value: Any) -> str:
+    return _NOT_SET if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _weaker(row: Mapping[str, Any]) -> str:
+    return "; ".join(f"{each['source']}: {_text(each['value'])}" for each in row["overrides"])
