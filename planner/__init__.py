@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from .executor import Executor
     from .following import FollowedRun
     from .handle import Run
+    from .middleware import Middleware
     from .models.protocol import Sampling
     from .plan import PlanLimits, Planner
     from .store import Store
     from .tracing import instrument
+    from .workers import Outcome, WorkContext, Worker, worker
 else:
     __getattr__, __dir__ = on_demand(
         __name__,
@@ -33,17 +35,22 @@ else:
             "Estimate": "estimating",
             "Executor": "executor",
             "FollowedRun": "following",
+            "Middleware": "middleware",
+            "Outcome": "workers",
             "PlanLimits": "plan",
             "Planner": "plan",
             "Run": "handle",
             "RunLimits": "budget",
             "Sampling": "models.protocol",
             "Store": "store",
+            "WorkContext": "workers",
+            "Worker": "workers",
             "asolve": "api",
             "decompose": "api",
             "instrument": "tracing",
             "estimate": "estimating",
             "solve": "api",
+            "worker": "workers",
         },
     )
 
@@ -54,15 +61,20 @@ __all__ = [
     "EventFile",
     "Executor",
     "FollowedRun",
+    "Middleware",
+    "Outcome",
     "PlanLimits",
     "Planner",
     "Run",
     "RunLimits",
     "Sampling",
     "Store",
+    "WorkContext",
+    "Worker",
     "asolve",
     "decompose",
     "estimate",
     "instrument",
     "solve",
+    "worker",
 ]

@@ -1,6 +1,6 @@
 """The short way: `solve`, `asolve` and `decompose`, from a goal to an answer or a plan."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .handle import Run
 from .models.protocol import Model
 from .plan import PlanLimits
 from .settings import Settings, load_settings
+from .workers.registry import WorkersGiven
 
 GOAL_LIMIT = 1_000_000
 """The most characters of a goal; longer texts are attached as files."""
@@ -50,6 +51,10 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: An
         max_tasks: the most tasks.
         limits: what the whole run may take.
         on_error: "continue" or "stop".
+        workers: who does the tasks of a `type`; the planner gives tasks to them.
+        allow: what workers may do, by name, such as "network"; `worker_files` are Python files with more of them.
+        secrets: values of secrets, by name.
+        middleware: what may change the inputs and outcomes of tasks, in order.
         on_event: called with every event.
         record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
         base_url: the address of an OpenAI-compatible server.
@@ -116,6 +121,9 @@ def prepare(
     limits: RunLimits | None = None,
     on_event: Subscriber | None = None,
     record: str | Path | None = None,
+    workers: WorkersGiven | None = None,
+    secrets: Mapping[str, str] | None = None,
+    middleware: Sequence[Any] = (),
     **given: Any,
 ) -> tuple[Executor, Task]:
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
@@ -124,7 +132,7 @@ def prepare(
     root = make_root(goal, [*materials, *read_materials(files)], inputs)
     executor = executor_of(
         settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
-        on_event=on_event, record=record,
+        on_event=on_event, record=record, workers=workers, secrets=secrets, middleware=middleware,
     )  # fmt: skip
     return executor, with_rate(root, settings)
 
@@ -137,6 +145,9 @@ def executor_of(
     limits: RunLimits | None = None,
     on_event: Subscriber | None = None,
     record: str | Path | None = None,
+    workers: WorkersGiven | None = None,
+    secrets: Mapping[str, str] | None = None,
+    middleware: Sequence[Any] = (),
 ) -> Executor:
     """Return the executor that `settings` ask for; what is given besides is taken instead."""
     return Executor(
@@ -146,6 +157,11 @@ def executor_of(
         plan=plan,
         limits=limits or run_limits(settings),
         on_error=settings.on_error,
+        workers=workers,
+        worker_sources=settings.worker_files,
+        allow=settings.allow,
+        secrets=secrets,
+        middleware=middleware,
         on_event=on_event,
         cache=settings.cache,
         record=record,

@@ -7,14 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ramify.tasks import Task, TaskConfig, Usage
 from ramify.tasks.config import NO_CONFIG, NO_USAGE
 
-from .errors import LimitError, UsageError
+from .errors import LimitError
 from .limits import RateLimiter
-
-NOT_FOR_MODELS = (
-    "max_memory_mb", "max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent",
-    "viewport_width", "viewport_height",
-)  # fmt: skip
-"""Limits that neither a model nor a Python function can keep."""
 
 
 class RunLimits(BaseModel):
@@ -76,8 +70,7 @@ class Budget:
         self._accounts: dict[Task, _Account] = {}
         self._rates: dict[Task, RateLimiter] = {}
         for task in root.walk():
-            if task.config is not NO_CONFIG:
-                self._open(task)
+            self.open(task)
 
     @property
     def spent(self) -> Usage:
@@ -109,8 +102,11 @@ class Budget:
             return []
         return [self._rates[each] for each in (*[*task.ancestors()][::-1], task) if each in self._rates]
 
-    def _open(self, task: Task) -> None:
+    def open(self, task: Task) -> None:
+        """Keep an account for `task`, if it has limits for what is at and below it."""
         config = task.config
+        if config is NO_CONFIG:
+            return
         if config.max_calls or config.max_tokens or config.max_cost_usd:
             self._accounts[task] = _Account(f"task {task.id}", config, total_usage(task))
         if config.requests_per_second or config.concurrent_requests:
@@ -157,16 +153,3 @@ def total_usage(top: Task) -> Usage:
         cost_usd=sum(usage.cost_usd for usage in used),
         calls_without_cost=sum(usage.calls_without_cost for usage in used),
     )
-
-
-def refuse_unkept_limits(root: Task) -> None:
-    """Raise `UsageError` for a limit that no worker of today could keep; a limit is never silently ignored."""
-    for task in root.walk():
-        if task.config is NO_CONFIG:
-            continue
-        for name in NOT_FOR_MODELS:
-            if getattr(task.config, name) is not None:
-                raise UsageError(
-                    f"task {task.id}: {name} is a limit for workers that fetch pages or run programs, and no task here"
-                    " has such a worker; remove it (max_calls and max_duration_seconds hold for models)"
-                )

@@ -22,6 +22,7 @@ from .limits import RateLimiter
 from .models.protocol import Model, ModelReply, ModelRequest
 from .outage import OutageGate
 from .recorder import Recorder
+from .redaction import Redactor
 from .store.changes import CallMade
 from .store.records import CallKey, CallRecord
 
@@ -40,6 +41,7 @@ class Caller:
         limiter: how often calls may start; it slows down when the model wants fewer.
         recorded: the replies that had arrived before the run was resumed.
         cache: where answers to the same request are looked up; None asks the model every time.
+        redactor: blots secrets out of what is written and of what comes back.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Caller:
         *,
         recorded: Iterable[CallRecord] = (),
         cache: Cache | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
+        self._redactor = redactor or Redactor()
         self._model = model
         self._cache = cache
         self._recorder = recorder
@@ -61,8 +65,17 @@ class Caller:
         self._limiter = limiter
         self._recorded = {call.key: call.reply for call in recorded}
 
-    async def call(self, task: Task, request: ModelRequest, *, attempt: int, sample: int = 0) -> ModelReply:
+    async def call(
+        self, task: Task, request: ModelRequest, *, attempt: int, sample: int = 0, step: int = 0
+    ) -> ModelReply:
         """Return the reply to `request`, asked for `task` in its attempt number `attempt`, from 1.
+
+        Args:
+            task: the task that it is asked for.
+            request: the question.
+            attempt: the attempt at the task.
+            sample: which of several answers to the same question, from 0.
+            step: which turn of a conversation, from 0.
 
         Raises:
             LimitError: if a limit forbids the call.
@@ -71,7 +84,7 @@ class Caller:
         """
         name = self._model.name
         request = replace(request, attempt=attempt, sample=sample)
-        key = CallKey(task.id, request.purpose, attempt, sample, 0, request.sha256(name))
+        key = CallKey(task.id, request.purpose, attempt, sample, step, request.sha256(name))
         if key in self._recorded:
             reply = ModelReply.from_data(self._recorded[key])
             self._tell(task, request, reply, recorded=True)
@@ -82,12 +95,14 @@ class Caller:
             reply = cached
         else:
             reply = await self._gate.pass_through(lambda: self._attempt(task, request))
+        if self._redactor:
+            reply = ModelReply.from_data(self._redactor.data(reply.to_data()))
         failpoint("before-reply-commit")
         task.spend(reply.usage())
         call = CallRecord(
             key=key,
             model=name,
-            request=request.to_wire(name),
+            request=self._redactor.data(request.to_wire(name)),
             reply=reply.to_data(),
             started_at=started_at,
             latency_s=reply.latency_s,

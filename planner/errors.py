@@ -11,6 +11,20 @@ class UsageError(PlannerError):
     """Raised for an argument, option or setting that cannot be used."""
 
 
+class NotAllowedError(UsageError):
+    """Raised when a task needs a permission that the run does not grant; nothing of it was started.
+
+    Attributes:
+        task_id: the task.
+        permissions: what is missing, by name.
+    """
+
+    def __init__(self, message: str, *, task_id: str, permissions: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        self.permissions = permissions
+
+
 class NoModelError(PlannerError):
     """Raised when no model, key or recording can do the work; the message says how to get one."""
 

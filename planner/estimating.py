@@ -27,7 +27,8 @@ from .agent import Agent
 from .budget import Configs
 from .composing import batches
 from .models.protocol import Model
-from .work import DEFAULTS, is_for_model
+from .work import DEFAULTS
+from .workers.registry import is_for_model
 
 ANSWER_TOKENS = (50, 1_000)
 """How long an answer is taken to be, in tokens: from a fact to two pages."""

@@ -47,6 +47,11 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.TASK_FAILED: _form("a task has failed", error=str),
         EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),
         EventType.CALL_STARTED: _form("a model is asked, now that limits let it be", purpose=str, model=str),
+        EventType.TASK_ADDED: _form("a worker has added a task, with all below it", by=str, tasks=int),
+        EventType.TASK_CHANGED: _form(
+            "a middleware has changed what a task is given, or what came of it", by=str, what=str, before=str, after=str
+        ),
+        EventType.STEP_DONE: _form("a worker has taken a step that is not taken again", step=str),
         EventType.CALL_DONE: _form(
             "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was",
             {"taken_from": str},

@@ -1,30 +1,34 @@
 """The executor: runs task trees durably, in the foreground or as a handle, and carries stored runs on."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Unpack
 from uuid import uuid4
 
-from ramify.tasks import Task, TaskState
+from ramify.tasks import Task
 from ramify.tasks.config import NO_USAGE
-from ramify.tasks.graph import check_tree
 from ramify.tasks.plans import load_plan
 
-from .agent import Agent, model_and_server
-from .budget import RunLimits, refuse_unkept_limits
-from .editing import PlanEdit, edit_run
-from .errors import NoModelError, UsageError
+from .agent import Agent
+from .budget import RunLimits
+from .editing import PlanEdit
+from .errors import UsageError
 from .events import Subscriber
 from .handle import Progress, Run, progress_of
+from .middleware import check_middleware
 from .models.protocol import Model
 from .plan import PlanLimits
 from .recording import Recording
+from .resuming import ResumeOptions, session_of
 from .run import OnError
 from .run_settings import AgentSettings, RunSettings
+from .runnable import check_runnable, workers_of
 from .session import RUNNING_PHASE, Session
 from .settings import load_settings, store_place
 from .store import NewRun, RunRecord, Store
-from .work import PythonWorker, check_workers
+from .workers.grants import Grants
+from .workers.registry import WorkersGiven
 
 
 class Executor:
@@ -38,7 +42,11 @@ class Executor:
         plan: how the goal is split before it is run; None runs the tree as it is.
         limits: what the whole run may take.
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
-        workers: Python functions that do the tasks of a `type`; each takes a task and returns text or JSON data.
+        workers: who does the tasks of a `type`: functions or `Worker`s by type, or in a row, where they go by name.
+        worker_sources: Python files and modules that define more of them; a resumed run finds these again.
+        allow: what workers may do, by name, such as "network" or "secret:NAME"; nothing unless given.
+        secrets: values of secrets, by name; ones that are allowed and not in here are read from the environment.
+        middleware: what may change the inputs and outcomes of tasks, in order; see `ramify.planner.Middleware`.
         on_event: called with every event, on the run's loop.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         record: a file that each run's calls are written to when it ends, for `replay:FILE`.
@@ -56,7 +64,11 @@ class Executor:
         plan: PlanLimits | None = None,
         limits: RunLimits | None = None,
         on_error: OnError = "continue",
-        workers: Mapping[str, PythonWorker] | None = None,
+        workers: WorkersGiven | None = None,
+        worker_sources: Iterable[str] = (),
+        allow: Iterable[str] = (),
+        secrets: Mapping[str, str] | None = None,
+        middleware: Sequence[Any] = (),
         on_event: Subscriber | None = None,
         cache: bool = False,
         record: str | Path | None = None,
@@ -66,8 +78,14 @@ class Executor:
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
         self._store = store
         self._record = None if record is None else Path(record)
-        self._settings = RunSettings(jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache)
-        self._workers = dict(workers or {})
+        self._grants = Grants(allow, secrets)
+        self._secrets = secrets
+        self._settings = RunSettings(
+            jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache,
+            allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)),
+        )  # fmt: skip
+        self._given = workers
+        self._middleware = check_middleware(middleware)
         self._on_event = on_event
 
     @property
@@ -100,18 +118,11 @@ class Executor:
         store: str | Path | None,
         run_id: str | None = None,
         *,
-        agent: Agent | Model | str | None = None,
-        workers: Mapping[str, PythonWorker] | None = None,
-        retry_failed: bool = False,
         plan: Task | str | Path | None = None,
         set: Mapping[str, str] | None = None,  # noqa: A002 - as the option is called
         set_result: Mapping[str, str] | None = None,
         from_task: str | None = None,
-        jobs: int | None = None,
-        limits: RunLimits | None = None,
-        on_event: Subscriber | None = None,
-        cache: bool | None = None,
-        record: str | Path | None = None,
+        **options: Unpack[ResumeOptions],
     ) -> Run:
         """Carry a stored run on to its end, and return it; what is finished is not done again.
 
@@ -120,18 +131,11 @@ class Executor:
         Args:
             store: where it is stored; as for the executor.
             run_id: its id, or the unique beginning of one; None for the last run.
-            agent: who goes on with it; as it was unless given. A model of your own has to be given again.
-            workers: the functions for tasks with a type; they have to be given again.
-            retry_failed: whether tasks that have failed are done again.
             plan: the plan as it is to be from here on: a tree, or a file. A task that it leaves out is DELETED.
             set: new contents, by task id.
             set_result: a person's own results, by task id.
             from_task: a task that is done again, with all below it and all that depends on it.
-            jobs: tasks that run at the same time; as it was unless given.
-            limits: what the run may take; as it was unless given.
-            on_event: called with every event, on the run's loop.
-            cache: whether answers of other runs are taken; as it was unless given.
-            record: a file that all calls of the run are written to when it ends, for `replay:FILE`.
+            **options: what is to be otherwise than it was; see `ResumeOptions`.
 
         Raises:
             RunError: if there is no such run.
@@ -147,58 +151,20 @@ class Executor:
             results=set_result or {},
             again=() if from_task is None else (from_task,),
         )
-        return cls.reopen(
-            store, run_id, agent=agent, workers=workers, retry_failed=retry_failed, edit=edit, jobs=jobs, limits=limits,
-            on_event=on_event, cache=cache, record=record,
-        ).start().wait()  # fmt: skip
+        return cls.reopen(store, run_id, **({"edit": edit} | options)).start().wait()
 
     @classmethod
-    def reopen(
-        cls,
-        store: str | Path | None,
-        run_id: str | None = None,
-        *,
-        agent: Agent | Model | str | None = None,
-        base_url: str | None = None,
-        workers: Mapping[str, PythonWorker] | None = None,
-        retry_failed: bool = False,
-        edit: PlanEdit | None = None,
-        jobs: int | None = None,
-        limits: RunLimits | None = None,
-        on_event: Subscriber | None = None,
-        cache: bool | None = None,
-        record: str | Path | None = None,
-    ) -> Run:
-        """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`.
-
-        With `base_url`, its model is asked at another address.
-        """
+    def reopen(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
+        """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
         opened = open_store(store, create=False)
         try:
-            found = find(opened, run_id)
-            if edit:
-                edit_run(opened, found.id, edit, check=lambda root: check_runnable(root, workers or {}))
-                found = opened.find_run(found.id)
-            settings = RunSettings.model_validate(found.settings)
-            recording = None if record is None else Recording(Path(record), found.id)
-            changes = {"jobs": jobs, "limits": limits, "cache": cache}
-            settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
-            root = opened.load_tree(found.id)
-            if retry_failed:
-                reset_failed(root)
-            session = Session(
-                store=opened,
-                record=found,
-                root=root,
-                agent=_agent_of(settings, found, agent, base_url=base_url, store=store),
-                settings=settings,
-                workers=dict(workers or {}),
-            )
-            check_workers(root, session.workers)
+            session = session_of(opened, find(opened, run_id), options, store=store)
+            record = options.get("record")
+            recording = None if record is None else Recording(Path(record), session.record.id)
         except BaseException:
             opened.close()
             raise
-        return Run(session, is_new=False, on_event=on_event, recording=recording)
+        return Run(session, is_new=False, on_event=options.get("on_event"), recording=recording)
 
     def go_on(self, run_id: str, plan: Task) -> Run:
         """Return a planned run, ready to be carried on with `start` or `drive`, whose plan somebody has approved.
@@ -216,7 +182,9 @@ class Executor:
             self._store,
             run_id,
             agent=self._agent,
-            workers=self._workers,
+            workers=self._given,
+            secrets=self._secrets,
+            middleware=self._middleware,
             edit=PlanEdit(plan=plan, approves=True),
             on_event=self._on_event,
             record=self._record,
@@ -246,7 +214,8 @@ class Executor:
         """
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
-        check_runnable(task, self._workers)
+        workers = workers_of(self._settings, self._given)
+        check_runnable(task, workers, self._grants)
         for each in task.walk():
             if each.usage is not NO_USAGE:  # what another run has used is not this run's
                 each.usage = NO_USAGE
@@ -272,7 +241,9 @@ class Executor:
             root=task,
             agent=self._agent,
             settings=settings,
-            workers=self._workers,
+            workers=workers,
+            grants=self._grants,
+            middleware=self._middleware,
         )
         return Run(session, is_new=True, on_event=self._on_event, recording=recording)
 
@@ -293,44 +264,3 @@ def find(store: Store, run_id: str | None) -> RunRecord:
         RunError: if there is none.
     """
     return store.last_run() if run_id is None else store.find_run(run_id)
-
-
-def check_runnable(root: Task, workers: Mapping[str, PythonWorker]) -> None:
-    """Raise if the tree of `root` could not be run by `workers` and the model."""
-    check_tree(root)
-    refuse_unkept_limits(root)
-    check_workers(root, workers)
-
-
-def reset_failed(root: Task) -> None:
-    """Open the tasks of a tree that have failed, so that they are done again."""
-    for task in root.walk():
-        if task.state is TaskState.FAILED:
-            task.reset()
-
-
-def _agent_of(
-    settings: RunSettings,
-    record: RunRecord,
-    given: Agent | Model | str | None,
-    *,
-    base_url: str | None,
-    store: str | Path | None,
-) -> Agent:
-    if isinstance(given, Agent):
-        return given
-    stored = settings.agent or AgentSettings()
-    if isinstance(given, Model):
-        agent = stored.make()
-        return Agent(given, role_name=agent.role_name, prompts=agent.prompts, asking=agent.asking)
-    if given is not None:
-        name, server = model_and_server(load_settings(model=given, base_url=base_url))
-        stored = stored.model_copy(update={"model": name, "base_url": server})
-    elif base_url is not None:
-        stored = stored.model_copy(update={"base_url": base_url})
-    agent = stored.make(store=store)
-    try:
-        _ = agent.model
-    except NoModelError as error:
-        raise NoModelError(f"run {record.id} was made by {record.made_by}: {error}") from error
-    return agent

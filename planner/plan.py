@@ -137,7 +137,7 @@ class Planner:
             reply.text,
             finish_reason=reply.finish_reason,
             max_tasks=variables.max_tasks,
-            types=[worker.type for worker in self.workers] if self.workers else None,
+            types=["model", *(worker.type for worker in self.workers)] if self.workers else [],
             known_ids=known_ids,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ramify.tasks import Task
 
 from .events import Event, EventBus, EventType
+from .redaction import Redactor
 from .store.changes import EventHappened, TaskChanged
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ class Recorder:
     Args:
         writer: where changes go.
         bus: who is told.
+        redactor: blots secrets out of events.
     """
 
-    def __init__(self, writer: "RunWriter", bus: EventBus) -> None:
+    def __init__(self, writer: "RunWriter", bus: EventBus, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
         self.writer = writer
         self.bus = bus
         self._pending: deque[_Pending] = deque()
@@ -71,4 +74,6 @@ class Recorder:
 
     def _event(self, kind: EventType, task: Task | None, data: dict[str, Any]) -> Event:
         task_id = None if task is None else task.id
-        return Event(seq=self.writer.next_seq(), at=time.time(), type=kind, task_id=task_id, data=data)
+        return Event(
+            seq=self.writer.next_seq(), at=time.time(), type=kind, task_id=task_id, data=self.redactor.data(data)
+        )

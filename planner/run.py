@@ -7,7 +7,9 @@ until a task becomes ready, the run stops, or there is nothing left to do.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import Literal, cast
 
 from ramify.prompts.errors import RamifyError
@@ -21,7 +23,8 @@ from .recorder import Recorder
 from .retry import stops_run
 from .store.records import RunStatus
 from .together import together
-from .work import Outcome, Work
+from .work import Work
+from .workers import Outcome
 
 _log = logging.getLogger("ramify.run")
 
@@ -77,7 +80,7 @@ class RunLoop:
             StoreError: if the store cannot be written; the run can be resumed.
             LeaseError: if another process has taken the run over.
         """
-        await together(self._worker() for _ in range(min(self._jobs, self._scheduler.unfinished)))
+        await together(self._worker() for _ in range(self._jobs))
         if self._ending is not None and self._root.state is not TaskState.DONE:
             return self._ending
         return await self._settle()
@@ -94,6 +97,11 @@ class RunLoop:
                 job.cancel()
         if is_first:
             self._recorder.put(EventType.RUN_STOPPING, why=ending.error or ending.status)
+
+    def added(self, tasks: Sequence[Task]) -> None:
+        """Take in tasks that were attached to the tree while it is run, with all that is below them."""
+        self._scheduler.added(tasks)
+        self._wake(self._scheduler.ready)
 
     async def _worker(self) -> None:
         while True:
@@ -121,7 +129,8 @@ class RunLoop:
         elif isinstance(outcome, Exception):
             await self._fail(task, outcome)
         else:
-            task.finish(outcome.text, outcome.output)
+            redactor = self._recorder.redactor
+            task.finish(redactor.text(outcome.text), redactor.data(outcome.output))
             await self._recorder.commit_changed(EventType.TASK_DONE, task)
             failpoint("after-done-commit")
             self._scheduler.finished(task)
@@ -150,9 +159,11 @@ class RunLoop:
             del self._performing[task]
 
     async def _fail(self, task: Task, error: Exception) -> None:
+        redact = self._recorder.redactor.text
         if not isinstance(error, RamifyError):
-            _log.warning("task %s failed", task.id, exc_info=(type(error), error, from_own_code(error.__traceback__)))
-        task.error = error_text(error)
+            own = format_exception(type(error), error, from_own_code(error.__traceback__))
+            _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
+        task.error = redact(error_text(error))
         task.move(TaskState.FAILED)
         await self._recorder.commit_changed(EventType.TASK_FAILED, task, error=task.error)
         if self._on_error == "stop":

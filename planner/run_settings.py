@@ -81,6 +81,8 @@ class RunSettings(BaseModel):
         limits: what the whole run may take.
         defaults: the limits of tasks that say nothing.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
+        allow: what workers may do, by name.
+        worker_sources: Python files and modules that define workers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,3 +95,5 @@ class RunSettings(BaseModel):
     limits: RunLimits = RunLimits()
     defaults: TaskConfig = DEFAULTS
     cache: bool = False
+    allow: tuple[str, ...] = ()
+    worker_sources: tuple[str, ...] = ()

@@ -2,21 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from ramify.tasks import Task, TaskState, Usage
 
 from .agent import Agent
+from .askers import Askers
 from .asking import Asker
 from .budget import Budget, Configs, total_usage
-from .calls import Caller
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
-from .limits import RateLimiter
 from .models.protocol import ModelReply
-from .outage import OutageGate
 from .plan import PlanLimits, Planner
 from .recorder import Recorder
 from .run import Ending, RunLoop, ending_of, error_text
@@ -24,7 +23,12 @@ from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
 from .store.records import CallRecord, RunRecord
-from .work import PythonWorker, Work
+from .work import Work
+from .workers import Workers
+from .workers.grants import Grants
+from .workers.memory import RunMemory
+from .workers.services import RunServices
+from .workers.steps import StepLog
 
 RUNNING_PHASE = "running"
 """The phase of a run whose plan is complete."""
@@ -40,7 +44,9 @@ class Session:
         root: its tree.
         agent: who answers.
         settings: how it runs.
-        workers: Python functions by task type.
+        workers: who does which type of task.
+        grants: what workers may do.
+        middleware: what may change the inputs and outcomes of tasks, in order.
         bus: who is told.
     """
 
@@ -49,7 +55,9 @@ class Session:
     root: Task
     agent: Agent
     settings: RunSettings
-    workers: Mapping[str, PythonWorker] = field(default_factory=dict)
+    workers: Workers = field(default_factory=Workers)
+    grants: Grants = field(default_factory=Grants)
+    middleware: Sequence[Any] = ()
     bus: EventBus = field(default_factory=EventBus)
     _loop: RunLoop | None = None
     _planner: Planner | None = None
@@ -70,7 +78,7 @@ class Session:
             on_failure=_on(loop, self._cannot_write),
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
-        self._recorder = Recorder(writer, self.bus)
+        self._recorder = Recorder(writer, self.bus, self.grants.redactor)
         timer = self._set_timer(loop)
         body = asyncio.ensure_future(self._body(resumed=resumed))
         ending = Ending("interrupted", "the process that ran it was ended")
@@ -117,19 +125,49 @@ class Session:
         self._count_usage(recorded)
         configs = Configs(self.settings.defaults)
         budget = Budget(self.root, self.settings.limits)
-        gate = OutageGate(
+        askers = Askers(
+            recorder,
+            budget,
+            nonce_seed=self.record.nonce_seed,
             max_wait_s=self.settings.limits.max_wait_seconds,
             base_s=configs.of(self.root).retry_delay_seconds or 0.0,
             on_waiting=self._waits,
+            recorded=recorded,
+            cache=self.store.find_answer if self.settings.cache else None,
         )
-        cache = self.store.find_answer if self.settings.cache else None
-        caller = Caller(self.agent.model, recorder, budget, gate, RateLimiter(), recorded=recorded, cache=cache)
-        asker = Asker(self.agent, caller, nonce_seed=self.record.nonce_seed)
-        ending = await self._plan(asker, configs)
-        if ending is None:
-            work = Work(self.root, asker, recorder, configs, workers=self.workers)
-            self._loop = RunLoop(self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error)
+        ending = await self._plan(askers.of(self.agent), configs)
+        return ending if ending is not None else await self._run(askers, budget, configs)
+
+    async def _run(self, askers: Askers, budget: Budget, configs: Configs) -> Ending:
+        """Run the tree, whose plan is complete."""
+        recorder = self._recorder
+        writer, redactor = recorder.writer, self.grants.redactor
+        services = RunServices(
+            run_id=self.record.id,
+            root=self.root,
+            store=self.store,
+            files=self.store.files,
+            asker=askers.of(self.agent),
+            asker_of=askers.of,
+            recorder=recorder,
+            configs=configs,
+            budget=budget,
+            workers=self.workers,
+            grants=self.grants,
+            memory=RunMemory(self.store, writer, redactor),
+            steps=StepLog(writer, redactor, await asyncio.to_thread(self.store.steps, self.record.id)),
+            jobs=self.settings.jobs,
+            max_tasks=None if self.settings.plan is None else self.settings.plan.max_tasks,
+        )
+        work = Work(services, self.middleware)
+        self._loop = RunLoop(self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error)
+        services.attach = self._loop.added
+        try:
             ending = await self._loop.run()
+            if ending.status == "done":
+                services.memory.clear()
+        finally:
+            await services.aclose()
         return ending
 
     async def _plan(self, asker: Asker, configs: Configs) -> Ending | None:
@@ -147,7 +185,7 @@ class Session:
 
     async def _split(self, asker: Asker, configs: Configs, limits: PlanLimits) -> Ending | None:
         """Split the root; return how the run ends if that cannot be done, else None."""
-        self._planner = Planner(limits)
+        self._planner = Planner(limits, workers=self.workers.cards)
         self._planning = asyncio.ensure_future(
             self._planner.plan(self.root, asker, self._recorder, configs, jobs=self.settings.jobs)
         )
@@ -204,7 +242,8 @@ class Session:
             self.stop(Ending("interrupted", str(error), error), cancel=True)
 
     def _waits(self, why: str, delay_s: float = 0.0) -> None:
-        self._recorder.put(EventType.RUN_WAITING, why=why, delay_s=round(delay_s, 3))
+        with suppress(PlannerError):  # the writer may have ended before its word came here
+            self._recorder.put(EventType.RUN_WAITING, why=why, delay_s=round(delay_s, 3))
 
     async def _close(self, ending: Ending) -> None:
         over = RunChanged.of(

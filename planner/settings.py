@@ -95,6 +95,8 @@ class Settings(BaseModel):
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         otel: whether OpenTelemetry spans are made of runs; see docs/events.md.
         otel_content: whether the words of tasks, prompts and replies go into the spans.
+        allow: what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.
+        worker_files: Python files and modules that define workers; comma-separated in the environment.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
 
@@ -122,9 +124,17 @@ class Settings(BaseModel):
     cache: bool = False
     otel: bool = False
     otel_content: bool = False
+    allow: tuple[str, ...] = ()
+    worker_files: tuple[str, ...] = ()
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("allow", "worker_files", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        words = value.split(",") if isinstance(value, str) else value
+        return [word.strip() for word in words if word.strip()] if isinstance(value, str) else words
 
     @field_validator("store", "prompts", mode="before")
     @classmethod
@@ -230,7 +240,9 @@ def _reader() -> "type[BaseSettings]":
     from pydantic_settings import BaseSettings, SettingsConfigDict
 
     class Reader(BaseSettings, Settings):
-        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", enable_decoding=False
+        )
 
     return Reader
 

@@ -12,6 +12,7 @@
     |       +-- TruncatedReplyError   a reply cut by the length limit
     +-- PlannerError               ramify.planner.errors: models, runs, stores
         +-- UsageError             an argument, option or setting that cannot be used
+        |   +-- NotAllowedError    a permission that a task needs and the run does not grant
         +-- NoModelError           no model, key or recording that could do the work
         +-- ModelError             a model call that failed
         +-- WorkFailedError        a worker or model said that it could not do the task

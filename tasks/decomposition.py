@@ -31,6 +31,8 @@ from .states import TaskState
 from .tree import index_of, walk_up
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from .task import Task
 
 SIBLINGS_SHOWN = 24
@@ -51,15 +53,17 @@ def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
     )
 
 
-def execute_variables(task: "Task", *, root: "Task", **more: Any) -> ExecuteVariables:
-    """Return what the `execute` template is given for the leaf `task` of the tree of `root`."""
+def execute_variables(
+    task: "Task", *, root: "Task", inputs: "Mapping[str, JsonValue] | None" = None, **more: Any
+) -> ExecuteVariables:
+    """Return what the `execute` template is given for the leaf `task` of the tree of `root`; `inputs` are its own."""
     return ExecuteVariables(
         task_id=task.id,
         task=task.content,
         root_goal=title(root.content),
         needs=needed_results(task),
         materials=materials_of(task),
-        inputs=inputs_of(task),
+        inputs=inputs_of(task) if inputs is None else _as_json(inputs),
         last_error=task.error,
         **more,
     )
@@ -92,12 +96,21 @@ def materials_of(task: "Task") -> tuple[Material, ...]:
 
 
 def inputs_of(task: "Task") -> dict[str, str]:
-    """Return the arguments of `task` as JSON text: its own, and those that its parent routes to it by name."""
+    """Return the arguments of `task` as JSON text, as prompts show them."""
+    return _as_json(input_data(task))
+
+
+def _as_json(inputs: "Mapping[str, JsonValue]") -> dict[str, str]:
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in inputs.items()}
+
+
+def input_data(task: "Task") -> "dict[str, JsonValue]":
+    """Return the arguments of `task` as JSON data: its own, and those that its parent routes to it by name."""
     routed = {}
     if task.name and task.parent is not None:
         prefix = f"{task.name}."
         routed = {key[len(prefix) :]: value for key, value in task.parent.inputs.items() if key.startswith(prefix)}
-    return {key: json.dumps(value, ensure_ascii=False) for key, value in {**routed, **task.inputs}.items()}
+    return {**routed, **task.inputs}
 
 
 def title(content: str) -> str:

@@ -65,7 +65,8 @@ def test_every_event_of_runs_that_succeed_wait_retry_fail_and_stop_has_the_form_
     assert [fault for each in events for fault in faults_of(each)] == []
     assert {each.type for each in events} >= set(EventType) - {
         EventType.TASK_PROGRESS, EventType.EMITTED, EventType.ALERT, EventType.WARNING, EventType.TASK_RELEASED,
-        EventType.PLAN_EDITED, EventType.PLAN_APPROVED,
+        EventType.PLAN_EDITED, EventType.PLAN_APPROVED, EventType.TASK_ADDED, EventType.TASK_CHANGED,
+        EventType.STEP_DONE,
     }  # fmt: skip
 
 

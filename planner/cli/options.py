@@ -55,6 +55,14 @@ OPTIONS: dict[str, Any] = {
         float | None, typer.Option(help="How long to wait for a model that is out of reach, in seconds.")
     ],
     "requests_per_second": Annotated[float | None, typer.Option(help="Model calls started in a second.")],
+    "allow": Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Let workers do this: network, secret:NAME, ...; repeatable."),
+    ],
+    "worker_files": Annotated[
+        list[str] | None,
+        typer.Option("--workers", metavar="FILE", help="A Python file or module with workers; repeatable."),
+    ],
     "store": Annotated[
         str | None, typer.Option("--store", metavar="PLACE", help="A file or database URL; else .ramify/ramify.db.")
     ],
@@ -91,6 +99,7 @@ PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
+WORKING = ("allow", "worker_files")
 REUSING = ("record", "cache")
 
 Command = Callable[..., int]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, Last, RunId, takes
+from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, WORKING, Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
@@ -17,7 +17,7 @@ Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE",
 _NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *PREVIEWS})
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def solve(
     given: Mapping[str, Any],
     *,
@@ -48,7 +48,7 @@ def solve(
     return _finish(run, code, given)
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "store", *SHOWN)
+@takes(*ASKING, *PLANNING, *LIMITS, "store", *WORKING, *SHOWN)
 def decompose(
     given: Mapping[str, Any],
     *,
@@ -87,7 +87,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -112,7 +112,7 @@ def run(
     return _finish(new, carry(new, given), given)
 
 
-@takes("model", "base_url", "jobs", *LIMITS, "store", *REUSING, *SHOWN, "as_json")
+@takes("model", "base_url", "jobs", *LIMITS, "store", *WORKING, *REUSING, *SHOWN, "as_json")
 def resume(
     given: Mapping[str, Any],
     *,
@@ -155,6 +155,8 @@ def resume(
         limits=limits.model_copy(update=changes),
         cache=given["cache"],
         record=given["record"],
+        allow=given["allow"] or (),
+        worker_sources=given["worker_files"],
     )
     return _finish(stored, carry(stored, given), given)
 

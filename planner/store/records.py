@@ -9,6 +9,9 @@ from ramify.tasks.task import Task
 
 from .holder import Holder
 
+PERMANENT = "permanent"
+"""The scope of what workers keep for ever."""
+
 RunStatus = Literal["running", "done", "failed", "stopped", "interrupted", "cancelled", "waiting"]
 
 

@@ -93,6 +93,13 @@ class Store:
         """Where the store is, for people to read; without a password."""
         return str(self._database.place)
 
+    @property
+    def files(self) -> Path:
+        """Where workers keep files; see `ramify.planner.store.files`."""
+        from .files import files_beside
+
+        return files_beside(self._database.place)
+
     def close(self) -> None:
         """Close all connections; writers are closed on their own, before."""
         self._database.close()
@@ -287,9 +294,12 @@ class Store:
             StoreError: if they cannot be deleted.
         """
         from .changing import delete_runs
+        from .files import remove_files
 
         with self._database.changing() as connection:
             delete_runs(self._database, connection, run_ids, stale_after_s=STALE_AFTER_S)
+        for run_id in run_ids:
+            remove_files(self.files, run_id)
 
     def check(self) -> list[str]:
         """Return what is wrong with the store, in words; nothing if it is sound.

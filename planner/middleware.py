@@ -1,0 +1,91 @@
+"""What stands between a run and its workers: it may change what tasks are given and what came of them, and is recorded.
+
+Inputs pass the middleware in the order that was declared, outcomes in the opposite one, so the first is the outermost.
+"""
+
+import inspect
+import json
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
+
+from ramify.tasks import Task
+from ramify.tasks.decomposition import input_data
+
+from .errors import UsageError
+from .events import EventType
+from .recorder import Recorder
+from .workers import Outcome
+
+
+@runtime_checkable
+class Middleware(Protocol):
+    """Changes what tasks are given and what came of them; either method may be left out, and may be async.
+
+    It is called again for every attempt, and after a crash, so it gives the same for the same task.
+    """
+
+    def before(self, task: Task, inputs: dict[str, Any]) -> "dict[str, Any] | Awaitable[dict[str, Any] | None] | None":
+        """Return the inputs that `task` is to be given instead of `inputs`; None leaves them as they are."""
+        ...
+
+    def after(self, task: Task, outcome: Outcome) -> "Outcome | str | Awaitable[Outcome | str | None] | None":
+        """Return what came of `task` instead of `outcome`, or its text alone; None leaves it as it is."""
+        ...
+
+
+def check_middleware(given: Sequence[Any]) -> tuple[Any, ...]:
+    """Return `given`, or raise `UsageError` for one that could change nothing."""
+    for each in given:
+        if not callable(getattr(each, "before", None)) and not callable(getattr(each, "after", None)):
+            raise UsageError(f"{type(each).__name__} is no middleware: it has neither before() nor after()")
+    return tuple(given)
+
+
+async def change_inputs(middleware: Sequence[Any], task: Task, recorder: Recorder) -> dict[str, Any]:
+    """Return the inputs of `task` as all of `middleware` leave them."""
+    inputs: dict[str, Any] = input_data(task)
+    for each in middleware:
+        changed = await _called(each, "before", task, inputs)
+        if changed is None or changed == inputs:
+            continue
+        if not isinstance(changed, dict):
+            raise UsageError(
+                f"the middleware {_name(each)} returned {type(changed).__name__} for inputs; return a dict"
+            )
+        change = {"what": "inputs", "before": _json(inputs), "after": _json(changed)}
+        recorder.put(EventType.TASK_CHANGED, task, by=_name(each), **change)
+        inputs = changed
+    return inputs
+
+
+async def change_outcome(middleware: Sequence[Any], task: Task, outcome: Outcome, recorder: Recorder) -> Outcome:
+    """Return what came of `task` as all of `middleware` leave it."""
+    for each in reversed(middleware):
+        changed = await _called(each, "after", task, outcome)
+        if changed is None or changed == outcome:
+            continue
+        if isinstance(changed, str):
+            changed = replace(outcome, text=changed)
+        if not isinstance(changed, Outcome) or not changed.text.strip():
+            raise UsageError(f"the middleware {_name(each)} returned no outcome for task {task.id}; return text")
+        change = {"what": "result", "before": outcome.text, "after": changed.text}
+        recorder.put(EventType.TASK_CHANGED, task, by=_name(each), **change)
+        outcome = changed
+    return outcome
+
+
+async def _called(middleware: Any, method: str, task: Task, value: Any) -> Any:
+    function = getattr(middleware, method, None)
+    if function is None:
+        return None
+    changed = function(task, dict(value) if isinstance(value, dict) else value)
+    return await changed if inspect.isawaitable(changed) else changed
+
+
+def _name(middleware: Any) -> str:
+    return str(getattr(middleware, "name", None) or type(middleware).__name__)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,137 @@
+"""How a stored run is made ready to go on: as it was, but for what is given and what is edited."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ramify.tasks import Task, TaskState
+
+from .agent import Agent, model_and_server
+from .budget import RunLimits
+from .editing import PlanEdit, edit_run
+from .errors import NoModelError
+from .events import Subscriber
+from .middleware import check_middleware
+from .models.protocol import Model
+from .run_settings import AgentSettings, RunSettings
+from .runnable import check_runnable, workers_of
+from .session import Session
+from .settings import load_settings
+from .store import RunRecord, Store
+from .workers.grants import Grants
+from .workers.registry import WorkersGiven
+
+
+class ResumeOptions(TypedDict, total=False):
+    """With what a stored run is carried on; what is not given is as it was.
+
+    Attributes:
+        agent: who goes on with it. A model of your own has to be given again.
+        base_url: the address at which its model is asked.
+        workers: workers of your own; they have to be given again, unless the run knows where they come from.
+        worker_sources: Python files and modules that define workers, instead of those that did.
+        allow: permissions that are granted besides those that were.
+        secrets: values of secrets, by name; they have to be given again, unless they are in the environment.
+        middleware: what may change the inputs and outcomes of tasks; it has to be given again.
+        retry_failed: whether tasks that have failed are done again.
+        edit: how its plan is changed before it goes on.
+        jobs: tasks that run at the same time.
+        limits: what the run may take.
+        on_event: called with every event, on the run's loop.
+        cache: whether answers of other runs are taken.
+        record: a file that all calls of the run are written to when it ends, for `replay:FILE`.
+    """
+
+    agent: Agent | Model | str | None
+    base_url: str | None
+    workers: WorkersGiven | None
+    worker_sources: Iterable[str] | None
+    allow: Iterable[str]
+    secrets: Mapping[str, str] | None
+    middleware: Sequence[Any]
+    retry_failed: bool
+    edit: PlanEdit | None
+    jobs: int | None
+    limits: RunLimits | None
+    on_event: Subscriber | None
+    cache: bool | None
+    record: str | Path | None
+
+
+def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store: str | Path | None) -> Session:
+    """Return the session that carries the run `found` on; an edit of its plan is on disk then.
+
+    Args:
+        opened: the store, which the session takes.
+        found: the run.
+        options: what is to be otherwise than it was.
+        store: where the store is, as it was given.
+    """
+    settings = _settings_of(found, options)
+    grants = Grants(settings.allow, options.get("secrets"))
+    workers = workers_of(settings, options.get("workers"))
+    edit = options.get("edit")
+    if edit:
+        edit_run(opened, found.id, edit, check=lambda root: check_runnable(root, workers, grants))
+        found = opened.find_run(found.id)
+    root = opened.load_tree(found.id)
+    if options.get("retry_failed"):
+        _reset_failed(root)
+    workers.check_tree(root, grants)
+    return Session(
+        store=opened,
+        record=found,
+        root=root,
+        agent=_agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store),
+        settings=settings,
+        workers=workers,
+        grants=grants,
+        middleware=check_middleware(options.get("middleware", ())),
+    )
+
+
+def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
+    settings = RunSettings.model_validate(found.settings)
+    sources = options.get("worker_sources")
+    changes = {
+        "jobs": options.get("jobs"),
+        "limits": options.get("limits"),
+        "cache": options.get("cache"),
+        "worker_sources": tuple(map(str, sources)) if sources else None,
+        "allow": tuple(dict.fromkeys([*settings.allow, *options.get("allow", ())])),
+    }
+    return settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def _reset_failed(root: Task) -> None:
+    """Open the tasks of a tree that have failed, so that they are done again."""
+    for task in root.walk():
+        if task.state is TaskState.FAILED:
+            task.reset()
+
+
+def _agent_of(
+    settings: RunSettings,
+    record: RunRecord,
+    given: Agent | Model | str | None,
+    *,
+    base_url: str | None,
+    store: str | Path | None,
+) -> Agent:
+    if isinstance(given, Agent):
+        return given
+    stored = settings.agent or AgentSettings()
+    if isinstance(given, Model):
+        agent = stored.make()
+        return Agent(given, role_name=agent.role_name, prompts=agent.prompts, asking=agent.asking)
+    if given is not None:
+        name, server = model_and_server(load_settings(model=given, base_url=base_url))
+        stored = stored.model_copy(update={"model": name, "base_url": server})
+    elif base_url is not None:
+        stored = stored.model_copy(update={"base_url": base_url})
+    agent = stored.make(store=store)
+    try:
+        _ = agent.model
+    except NoModelError as error:
+        raise NoModelError(f"run {record.id} was made by {record.made_by}: {error}") from error
+    return agent

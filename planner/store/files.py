@@ -1,0 +1,54 @@
+"""Where workers keep files: a folder for each task, beside the store and apart from it.
+
+.ramify/files/RUN/TASK/         of a task; it goes with its run
+.ramify/files/permanent/TYPE/   of a type of task, for ever
+"""
+
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+from ramify.planner.errors import StoreError
+from ramify.tasks import Task
+
+from .place import DEFAULT_STORE, Place
+from .records import PERMANENT
+
+_LONGEST_NAME = 120
+
+
+def files_beside(place: Place) -> Path:
+    """Return the folder for the files of the runs in a store; for a database server, it is in the working directory."""
+    return (place.path.parent if place.path is not None else DEFAULT_STORE.absolute().parent) / "files"
+
+
+def folder_of(files: Path, run_id: str, task: Task) -> Path:
+    """Return the folder of `task` below `files`, made now if it is not there.
+
+    Raises:
+        StoreError: if it cannot be made.
+    """
+    if task.memory_scope == PERMANENT:
+        folder = files / PERMANENT / _name(task.type or "model")
+    else:
+        folder = files / _name(run_id) / _name(task.id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"task {task.id} can get no folder at {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def remove_files(files: Path, run_id: str) -> None:
+    """Remove what the tasks of a run have kept; files that cannot be removed are left."""
+    shutil.rmtree(files / _name(run_id), ignore_errors=True)
+
+
+def _name(word: str) -> str:
+    """Return a file name for an id, which can be any text: different ids have different names."""
+    name = quote(word, safe="").replace(".", "%2E") if word.strip(".") == "" else quote(word, safe="")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    from hashlib import sha256
+
+    return f"{name[:_LONGEST_NAME]}-{sha256(word.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"

@@ -1,0 +1,215 @@
+"""What a worker is given for one task: what the task needs, what the run grants, and the ways to say something.
+
+The methods that are not coroutines may be called from the thread that a plain function runs in, as well as on the loop.
+"""
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import JsonValue
+from ramify.planner.events import EventType
+from ramify.planner.store.files import folder_of
+from ramify.planner.store.records import StepKey
+from ramify.tasks import Task, TaskConfig
+from ramify.tasks.decomposition import input_data, needed_results
+
+from .memory import TaskMemory
+
+if TYPE_CHECKING:
+    from ramify.prompts import TaskResult
+
+    from .protocol import Outcome
+    from .services import RunServices
+
+T = TypeVar("T")
+
+PROGRESS_EVERY_S = 0.1
+"""How often a task's progress is told at the most; the end is always told."""
+
+
+class WorkContext:
+    """The context of one attempt at one task.
+
+    Attributes:
+        task: the task.
+        services: what the run is made of; workers that come with Ramify use it.
+    """
+
+    __slots__ = ("_counts", "_inputs", "_is_cancelled", "_told_at", "services", "task")
+
+    def __init__(self, task: Task, services: "RunServices", inputs: dict[str, Any] | None = None) -> None:
+        self.task = task
+        self.services = services
+        self._inputs = inputs
+        self._is_cancelled: threading.Event | None = None
+        self._counts: Counter[str] | None = None
+        self._told_at = 0.0
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.services.run_id
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the task this is, from 1."""
+        return self.task.attempts + 1
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The task's arguments as JSON data: its own, and those that its parent routes to it by name."""
+        if self._inputs is None:
+            self._inputs = input_data(self.task)
+        return self._inputs
+
+    @property
+    def needs(self) -> "tuple[TaskResult, ...]":
+        """What the tasks that this one depends on have given, its own needs first; `.id`, `.content`, `.result`."""
+        return needed_results(self.task)
+
+    @property
+    def results(self) -> dict[str, JsonValue]:
+        """What the tasks that this one depends on have given, by id: the structured answer where there is one."""
+        found = (self.task.find(need.id) for need in self.needs)
+        return {task.id: task.result if task.output is None else task.output for task in found}
+
+    @property
+    def config(self) -> TaskConfig:
+        """The limits that hold for the task, with what is inherited."""
+        return self.services.configs.of(self.task)
+
+    @property
+    def memory(self) -> TaskMemory:
+        """What is remembered between tasks, in the task's `memory_scope` unless another is named."""
+        return TaskMemory(self.services.memory, self.task.memory_scope)
+
+    @property
+    def storage(self) -> Path:
+        """A folder of the task's own, made when it is first asked for; it goes when the run is deleted.
+
+        With the memory scope "permanent" it is the folder of the task's type, in all runs.
+        """
+        return folder_of(self.services.files, self.run_id, self.task)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run wants the task to stop; a plain function that takes long looks here now and then."""
+        return self.cancelled.is_set()
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set when the run wants the task to stop."""
+        if self._is_cancelled is None:
+            self._is_cancelled = threading.Event()
+        return self._is_cancelled
+
+    def progress(self, fraction: float | None = None, doing: str = "") -> None:
+        """Say how far the task is, from 0 to 1 or None if nobody knows, and what it does now."""
+        now = time.monotonic()
+        is_end = fraction is not None and fraction >= 1
+        if now - self._told_at < PROGRESS_EVERY_S and not is_end:
+            return
+        self._told_at = now
+        share = None if fraction is None else round(min(1.0, max(0.0, fraction)), 4)
+        self._tell(EventType.TASK_PROGRESS, fraction=share, doing=doing)
+
+    def emit(self, name: str, **data: JsonValue) -> None:
+        """Publish an event of the worker's own, which is stored with the run; `data` is JSON data."""
+        self._tell(EventType.EMITTED, name=name, data=data)
+
+    def alert(self, message: str, **data: JsonValue) -> None:
+        """Raise an alert, for whoever watches the run; `data` is JSON data."""
+        self._tell(EventType.ALERT, message=message, data=data)
+
+    def secret(self, name: str) -> str:
+        """Return the value of a secret that the run grants; it is blotted out of everything that is written.
+
+        Raises:
+            NotAllowedError: if it is not granted.
+        """
+        return self.services.grants.secret(name, self.task)
+
+    def spawn(self, task: Task) -> Task:
+        """Add `task` to the run, beside this one; return it, or the one that this attempt's predecessor has added.
+
+        It is run like any other, shows as added while running, and its parent is answered from its result too. Its id
+        is the parent's next free one. It may depend on tasks of the tree, this one included.
+
+        Raises:
+            UsageError: if this task is the root, so that nothing can stand beside it, or nobody works on that type.
+            NotAllowedError: if it needs a permission that is not granted.
+            LimitError: if the tree would have more tasks than `max_tasks` allows.
+            TreeError, DependencyError, CycleError: if it cannot stand there.
+        """
+        return self.on_loop(lambda: self.services.spawn(self.task, task, self._key("spawn")))
+
+    async def step(
+        self,
+        name: str,
+        function: Callable[[], Any] | Callable[[], Awaitable[Any]],
+        *,
+        given: JsonValue = None,
+        may_repeat: bool = True,
+    ) -> Any:
+        """Take a step that is taken once: if it was taken before the run was killed, return what came of it then.
+
+        Steps of one name are told apart by their order, so a worker has to take them in the same order every time.
+
+        Args:
+            name: what the step is, in a word.
+            function: takes it; it returns JSON data, or an awaitable of it. A plain function runs in a thread.
+            given: what the step depends on; a step of the same name with another input is refused on resume.
+            may_repeat: whether it can be taken again if the run is killed in its middle. If it may not, a person is
+                asked what happened.
+
+        Raises:
+            WaitingError: if it may not be repeated, and nobody knows whether it was taken.
+            RunError: if the step was taken with another input.
+        """
+        key = self._key(name)
+        output = await self.services.steps.take(
+            key, lambda: self.services.call(function), given=given, may_repeat=may_repeat
+        )
+        self._tell(EventType.STEP_DONE, step=key.key)
+        return output
+
+    async def compose(self) -> "Outcome":
+        """Have the run's model answer the task from the results of its subtasks."""
+        from .model import compose_by_model
+
+        return await compose_by_model(self)
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what comes of `coroutine`, for plain functions: `context.wait(context.step(...))`."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.services.loop).result()
+
+    def on_loop(self, function: Callable[[], T]) -> T:
+        """Return what `function` returns when it is called on the run's loop, from whatever thread this is."""
+        if threading.get_ident() == self.services.loop_thread:
+            return function()
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def call() -> None:
+            try:
+                done.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that asked
+                done.set_exception(error)
+
+        self.services.loop.call_soon_threadsafe(call)
+        return done.result()
+
+    def _tell(self, kind: EventType, **data: Any) -> None:
+        self.on_loop(lambda: self.services.recorder.put(kind, self.task, **data))
+
+    def _key(self, name: str) -> StepKey:
+        """Return the key of the next step of that name; steps count for every attempt at a task."""
+        if self._counts is None:
+            self._counts = Counter()
+        self._counts[name] += 1
+        return StepKey(self.task.id, 0, f"{name}#{self._counts[name]}")

@@ -1,0 +1,111 @@
+"""What workers remember between tasks: values by key, for the run or for ever.
+
+A value that was set is seen by whoever asks next, and is on disk before the task that set it counts as done. What is
+kept for the run is gone when the run is done; a run that can be resumed keeps it.
+"""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ramify.planner.errors import UsageError
+from ramify.planner.redaction import Redactor
+from ramify.planner.store.changes import MemoryCleared, MemorySet
+from ramify.planner.store.records import PERMANENT
+from ramify.tasks.fields import MemoryScope
+
+if TYPE_CHECKING:
+    from ramify.planner.store import RunWriter, Store
+
+_LONGEST_KEY = 500
+
+
+class RunMemory:
+    """The memory of one run; any thread may use it.
+
+    Args:
+        store: where values of other runs are read.
+        writer: writes what is set.
+        redactor: blots secrets out of values.
+    """
+
+    def __init__(self, store: "Store", writer: "RunWriter", redactor: Redactor) -> None:
+        self._store = store
+        self._writer = writer
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self._run: dict[str, Any] | None = None
+
+    def get(self, key: str, default: Any, scope: MemoryScope) -> Any:
+        """Return the value that is kept under `key`, or `default`."""
+        return self.all(scope).get(key, default)
+
+    def all(self, scope: MemoryScope) -> dict[str, Any]:
+        """Return a copy of all that is kept in a scope.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        with self._lock:
+            if scope == PERMANENT:
+                self._writer.flush()
+                return self._store.memory(PERMANENT)
+            return dict(self._of_run())
+
+    def set(self, key: str, value: Any, scope: MemoryScope) -> None:
+        """Keep `value`, JSON data, under `key`; None forgets it.
+
+        Raises:
+            UsageError: if the key is blank or too long.
+            StoreError: if the value is no JSON data.
+        """
+        if not key.strip() or len(key) > _LONGEST_KEY:
+            raise UsageError(f"{key[:40]!r} cannot be a key of the memory; it has 1 to {_LONGEST_KEY} characters")
+        value = self._redactor.data(value)
+        with self._lock:
+            name = PERMANENT if scope == PERMANENT else self._writer.run_id
+            change = MemorySet.of(name, key, value, at=time.time())
+            self._writer.put(change)
+            if scope == PERMANENT:
+                return
+            if value is None:
+                self._of_run().pop(key, None)
+            else:
+                self._of_run()[key] = value
+
+    def clear(self) -> None:
+        """Forget what was kept for the run."""
+        with self._lock:
+            if self._of_run():
+                self._run = {}
+                self._writer.put(MemoryCleared(self._writer.run_id))
+
+    def _of_run(self) -> dict[str, Any]:
+        if self._run is None:
+            self._run = self._store.memory(self._writer.run_id)
+        return self._run
+
+
+class TaskMemory:
+    """The memory as one task sees it; without `scope`, the task's own `memory_scope` is meant."""
+
+    def __init__(self, memory: RunMemory, scope: MemoryScope) -> None:
+        self._memory = memory
+        self.scope = scope
+
+    def get(self, key: str, default: Any = None, *, scope: MemoryScope | None = None) -> Any:
+        """Return the value that is kept under `key`, or `default`."""
+        return self._memory.get(key, default, scope or self.scope)
+
+    def set(self, key: str, value: Any, *, scope: MemoryScope | None = None) -> None:
+        """Keep `value`, JSON data, under `key`; None forgets it. It is on disk before the task is done.
+
+        Raises:
+            UsageError: if the key is blank or too long.
+            StoreError: if the value is no JSON data.
+        """
+        self._memory.set(key, value, scope or self.scope)
+
+    def all(self, *, scope: MemoryScope | None = None) -> dict[str, Any]:
+        """Return a copy of all that is kept."""
+        return self._memory.all(scope or self.scope)

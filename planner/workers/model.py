@@ -1,0 +1,87 @@
+"""The worker that all tasks without a type go to: the run's model, asked with the templates `execute` and `compose`."""
+
+from typing import TYPE_CHECKING
+
+from ramify.planner.composing import compose
+from ramify.planner.errors import WorkFailedError
+from ramify.planner.models.protocol import ModelReply
+from ramify.prompts import DEFAULT_BUDGET
+from ramify.tasks import ReplyError, Task
+from ramify.tasks.decomposition import compose_variables, execute_variables
+from ramify.tasks.replies import Answer, parse_answer
+
+from .context import WorkContext
+from .protocol import Outcome, Worker
+
+if TYPE_CHECKING:
+    from ramify.planner.agent import Agent
+    from ramify.planner.asking import Asker
+
+
+class ModelWorker(Worker):
+    """Has an agent's model do a task in one call, and compose a parent's answer.
+
+    Args:
+        agent: whose model; the run's own agent if None.
+        about: what it is good at; the agent's role unless given.
+    """
+
+    about = "a language model, or whichever model the run has"
+
+    def __init__(self, agent: "Agent | None" = None, *, about: str | None = None) -> None:
+        self.agent = agent
+        if about is not None or agent is not None:
+            self.about = about or f"an agent in the role of {agent.role_name if agent else 'assistant'}"
+
+    async def perform(self, task: Task, context: WorkContext) -> Outcome:
+        """Ask the model for the task's answer."""
+        asker = self._asker(context)
+        root = context.services.root
+        variables = execute_variables(task, root=root, inputs=context.inputs, **asker.agent.manner)
+        return outcome_of(task, await asker.ask(task, variables, read_answer, attempt=context.attempt))
+
+    async def compose(self, task: Task, context: WorkContext) -> Outcome:
+        """Have the agent's own model compose the answer."""
+        return await compose_by_model(context, self._asker(context))
+
+    def _asker(self, context: WorkContext) -> "Asker":
+        return context.services.asker if self.agent is None else context.services.asker_of(self.agent)
+
+
+async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:
+    """Have a model answer the context's task from its subtasks' results: the run's own unless `asker` is given."""
+    asker = asker or context.services.asker
+    task = context.task
+    whole = compose_variables(task, **asker.agent.manner)
+    budget = getattr(asker.agent.model, "prompt_budget", DEFAULT_BUDGET)
+    answer = await compose(
+        whole, lambda part: asker.ask(task, part, read_answer, attempt=context.attempt), budget=budget
+    )
+    return outcome_of(task, answer)
+
+
+def read_answer(reply: ModelReply) -> Answer:
+    """Return the answer that a reply holds.
+
+    Raises:
+        ReplyError: if it holds none, or was cut.
+    """
+    if reply.finish_reason == "content_filter":
+        raise ReplyError("the provider's content filter stopped the reply", reply=reply.text)
+    return parse_answer(reply.text, finish_reason=reply.finish_reason)
+
+
+def outcome_of(task: Task, answer: Answer) -> Outcome:
+    """Return what an answer means for its task; what it does not cover is written below it.
+
+    Raises:
+        WorkFailedError: if the model said that it could not do the task.
+    """
+    if answer.failed is not None:
+        raise WorkFailedError(
+            f"{answer.failed.detail or 'the model gave no reason'} ({answer.failed.reason})",
+            task_id=task.id,
+            reason=answer.failed.reason,
+        )
+    gaps = "".join(f"\n- {gap}" for gap in answer.gaps)
+    return Outcome(f"{answer.text}\n\nNot covered:{gaps}" if gaps else answer.text)

@@ -1,0 +1,62 @@
+"""The interface of a worker, which does all tasks of one `type`, and what it gives back for one of them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+if TYPE_CHECKING:
+    from ramify.tasks import Task
+
+    from .context import WorkContext
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        text: the answer as text.
+        output: the structured answer, if there is one.
+    """
+
+    text: str
+    output: JsonValue = None
+
+
+class Worker(ABC):
+    """Does the tasks of one type. A worker is shared by all tasks of a run, so it keeps nothing of one of them.
+
+    Attributes:
+        about: what it does, in a line; people read it in lists, and planners choose by it.
+        permissions: what the runner has to grant before any of its tasks is started, by name.
+        keeps: the limits of `TaskConfig` that it keeps besides those that hold for every worker.
+    """
+
+    about: str = ""
+    permissions: frozenset[str] = frozenset()
+    keeps: frozenset[str] = frozenset()
+
+    def needs(self, task: "Task") -> frozenset[str]:
+        """Return the permissions that `task` takes: those of the worker, and any that its inputs make necessary."""
+        return self.permissions
+
+    @abstractmethod
+    async def perform(self, task: "Task", context: "WorkContext") -> Outcome:
+        """Do `task`, a leaf, once; whatever is raised fails the attempt, and may be tried again.
+
+        Raises:
+            WorkFailedError: if it cannot be done, and trying again would not help.
+        """
+
+    async def compose(self, task: "Task", context: "WorkContext") -> Outcome:
+        """Answer `task`, whose subtasks are all done, from their results; the model does, unless a worker knows better.
+
+        Raises:
+            WorkFailedError: if it cannot be answered.
+        """
+        return await context.compose()
+
+    async def aclose(self) -> None:
+        """Let go of what the worker holds; called once, when the run ends, however it ends."""

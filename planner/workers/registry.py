@@ -1,0 +1,150 @@
+"""Which worker does which type of task, and whether all that a tree asks of its workers can be had."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from ramify.planner.errors import UsageError
+from ramify.prompts import WorkerCard
+from ramify.tasks import Task
+from ramify.tasks.config import NO_CONFIG
+
+from .functions import FunctionWorker
+from .grants import Grants
+from .protocol import Worker
+
+MODEL = "model"
+"""The type of tasks that say nothing."""
+
+BUILT_IN: Mapping[str, str] = {MODEL: "model:ModelWorker"}
+"""The workers that come with Ramify: type -> the module beside this one, and a class that takes no arguments."""
+
+ONLY_FOR_SOME = (
+    "max_memory_mb", "max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent",
+    "viewport_width", "viewport_height",
+)  # fmt: skip
+"""Limits that only some workers keep; all others hold whoever does a task."""
+
+WorkersGiven = Mapping[str, Worker | Callable[..., Any]] | Iterable[Worker | Callable[..., Any]]
+"""What users give as workers: by type, or in a row, where functions go by their names."""
+
+
+class Workers(Mapping[str, Worker]):
+    """The workers of one run, by type: those that were given, over those that come with Ramify.
+
+    Args:
+        given: workers of the user's own.
+
+    Attributes:
+        given: these, by type.
+
+    Raises:
+        UsageError: if one of them is no worker, or two have one name.
+    """
+
+    def __init__(self, given: WorkersGiven | None = None) -> None:
+        self.given = _named(given or {})
+        self._built_in: dict[str, Worker] = {}
+
+    def __getitem__(self, name: str) -> Worker:
+        found = self.given.get(name) or self._built_in.get(name)
+        if found is None:
+            module, _, attribute = BUILT_IN[name].partition(":")
+            found = self._built_in[name] = getattr(import_module(f".{module}", __package__), attribute)()
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.given, **dict.fromkeys(BUILT_IN)})
+
+    def __len__(self) -> int:
+        return len({*self.given, *BUILT_IN})
+
+    def of(self, task: Task) -> Worker:
+        """Return the worker that does `task`.
+
+        Raises:
+            UsageError: if nobody does tasks of its type.
+        """
+        name = task.type or MODEL
+        try:
+            return self[name]
+        except KeyError:
+            near = get_close_matches(name, list(self), 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            known = ", ".join(sorted(self))
+            raise UsageError(
+                f"task {task.id} is for a worker {name!r}, which is not there{hint}; there are: {known}"
+            ) from None
+
+    @property
+    def cards(self) -> tuple[WorkerCard, ...]:
+        """The workers that a planner may give tasks to: the ones that were given."""
+        return tuple(WorkerCard(type=name, description=each.about) for name, each in self.given.items())
+
+    def check(self, task: Task, grants: Grants) -> None:
+        """Make sure that `task` can be started.
+
+        Raises:
+            UsageError: if nobody does its type, or a limit of it is one that its worker does not keep.
+            NotAllowedError: if it needs a permission that is not granted.
+        """
+        if task.type is None:
+            return
+        worker = self.of(task)
+        if task.is_leaf:
+            grants.check(task, worker.needs(task))
+
+    def check_tree(self, root: Task, grants: Grants) -> None:
+        """Make sure that every task of a tree can be started, and that every limit in it is kept by somebody.
+
+        Raises:
+            UsageError: as `check`.
+            NotAllowedError: as `check`.
+        """
+        for task in root.walk():
+            self.check(task, grants)
+            if task.config is not NO_CONFIG:
+                self._check_limits(task)
+
+    async def aclose(self) -> None:
+        """Close every worker that may have been used."""
+        for each in (*self.given.values(), *self._built_in.values()):
+            await each.aclose()
+
+    def _check_limits(self, task: Task) -> None:
+        """Refuse a limit that no leaf at or below `task` has a worker for; a limit is never silently ignored."""
+        named = [name for name in ONLY_FOR_SOME if getattr(task.config, name) is not None]
+        if not named:
+            return
+        kept = {limit for each in task.walk() if each.is_leaf for limit in self.of(each).keeps}
+        for name in named:
+            if name not in kept:
+                raise UsageError(
+                    f"task {task.id}: {name} is a limit for workers that fetch pages or run programs, and no task here"
+                    " has such a worker; remove it (max_calls and max_duration_seconds hold for models)"
+                )
+
+
+def is_for_model(task: Task) -> bool:
+    """Return whether the leaf `task` is the model's, and no other worker's."""
+    return task.type in {None, MODEL}
+
+
+def _named(given: WorkersGiven) -> dict[str, Worker]:
+    pairs = given.items() if isinstance(given, Mapping) else [(_name_of(each), each) for each in given]
+    named: dict[str, Worker] = {}
+    for name, each in pairs:
+        if name in named:
+            raise UsageError(f"two workers are called {name!r}; give one of them another name")
+        if not isinstance(each, Worker) and not callable(each):
+            raise UsageError(f"the worker {name!r} is {type(each).__name__}; a worker is a function or a Worker")
+        named[name] = each if isinstance(each, Worker) else FunctionWorker(each, name=name)
+    return named
+
+
+def _name_of(each: Any) -> str:
+    name = getattr(each, "name", None) or getattr(each, "__name__", None)
+    if not isinstance(name, str):
+        raise UsageError(f"{type(each).__name__} has no name to go by; give workers as {{name: worker}}")
+    return name

@@ -1,0 +1,125 @@
+"""What the workers of one run share: its tree, its pen, its limits, its memory, and who can be asked."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ramify.planner.asking import Asker
+from ramify.planner.budget import Budget, Configs
+from ramify.planner.errors import LimitError, UsageError
+from ramify.planner.events import EventType
+from ramify.planner.recorder import Recorder
+from ramify.planner.store.changes import TaskAdded
+from ramify.planner.store.records import StepKey
+from ramify.tasks import Task
+from ramify.tasks.decomposition import next_child_number
+
+from .grants import Grants
+from .memory import RunMemory
+from .steps import StepLog
+
+if TYPE_CHECKING:
+    from ramify.planner.agent import Agent
+    from ramify.planner.store import Store
+
+    from .registry import Workers
+
+
+@dataclass(kw_only=True)
+class RunServices:
+    """What the workers of one run share.
+
+    Attributes:
+        run_id: the run.
+        root: its tree.
+        store: where it is stored.
+        files: where workers keep files.
+        asker: asks the run's own agent.
+        asker_of: returns what asks another agent, under the same limits.
+        recorder: writes what happens.
+        configs: the limits of each task.
+        budget: what calls may cost.
+        workers: who does which type of task.
+        grants: what workers may do.
+        memory: what they remember.
+        steps: the steps that they have taken.
+        jobs: tasks that run at the same time.
+        max_tasks: the most tasks of the tree; None is no limit.
+        attach: tells the run loop of tasks that were added.
+        loop: the run's loop.
+    """
+
+    run_id: str
+    root: Task
+    store: "Store"
+    files: Path
+    asker: Asker
+    asker_of: "Callable[[Agent], Asker]"
+    recorder: Recorder
+    configs: Configs
+    budget: Budget
+    workers: "Workers"
+    grants: Grants
+    memory: RunMemory
+    steps: StepLog
+    jobs: int
+    max_tasks: int | None = None
+    attach: Callable[[Sequence[Task]], object] = list
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    loop_thread: int = field(default_factory=threading.get_ident)
+    _threads: ThreadPoolExecutor | None = None
+
+    async def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Return what `function` gives: an async one runs on the loop, another one in a thread of the run's own."""
+        if inspect.iscoroutinefunction(function):
+            return await function(*arguments, **named)
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(max_workers=self.jobs, thread_name_prefix=f"ramify {self.run_id}")
+        value = await self.loop.run_in_executor(self._threads, partial(function, *arguments, **named))
+        return await value if inspect.isawaitable(value) else value
+
+    def spawn(self, spawner: Task, task: Task, key: StepKey) -> Task:
+        """Add `task` beside `spawner`, in the step `key`; see `WorkContext.spawn`."""
+        parent = spawner.parent
+        if parent is None:
+            raise UsageError(f"task {spawner.id} is the root, so nothing can stand beside it; make it a subtask")
+        known = self.steps.find(key, task.content)
+        if known is not None:
+            return self.root.find(str(known.output))
+        self._check_room(task)
+        for each in task.walk():
+            self.workers.check(each, self.grants)
+        if task.id != (wanted := f"{parent.id}.{next_child_number(parent)}"):
+            task.set_id(wanted)
+        new = list(task.walk())
+        for each in new:
+            each.origin = "added"
+        parent.add_subtask(task)
+        for each in new:
+            self.budget.open(each)
+        added = [TaskAdded.of(each) for each in new]
+        note = self.steps.note(key, task.id, given=task.content)
+        self.recorder.put(EventType.TASK_ADDED, task, *added, note, by=spawner.id, tasks=len(new))
+        self.attach([task])
+        return task
+
+    async def aclose(self) -> None:
+        """Let go of threads and workers."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        await self.workers.aclose()
+
+    def _check_room(self, task: Task) -> None:
+        if self.max_tasks is None:
+            return
+        total = sum(1 for _ in self.root.walk()) + sum(1 for _ in task.walk())
+        if total > self.max_tasks:
+            raise LimitError(
+                f"adding task {task.id} would make {total} tasks, and max_tasks = {self.max_tasks}", limit="max_tasks"
+            )
