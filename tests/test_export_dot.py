@@ -13,6 +13,8 @@ from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.export import FORMATS, ViewOptions, graph_view, render, save, to_dot, to_svg
 from ramify.tasks import Task, TaskState
 
+from .test_export_svg import flat
+
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program is not installed")
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -119,6 +121,13 @@ def test_suffix_of_the_file_says_the_format(tmp_path: Path, name: str, start: by
     picture = save(graph_view(small()), tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(start)
     assert (picture.drawn_by, picture.note) == ("dot", "")
+
+
+def test_a_large_svg_is_our_own_as_it_sets_leaves_in_columns() -> None:
+    view = graph_view(flat(100))
+    assert render(view, "svg").drawn_by == "ramify"
+    assert "minlen=2" in to_dot(view)
+    assert "minlen" not in to_dot(graph_view(flat(10)))
 
 
 def test_missing_dot_gives_our_own_svg_and_a_note() -> None:

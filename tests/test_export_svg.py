@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from ramify.planner.errors import UsageError
 from ramify.planner.export import Direction, GraphView, ViewOptions, fold, graph_view, labels, to_svg
 from ramify.planner.export import view as views
+from ramify.planner.export.columns import Breaking, usual_breaking
 from ramify.planner.export.fold import subtree_ends, within_limit
 from ramify.planner.export.labels import text_em, wrap
 from ramify.planner.export.layout import Layout
 from ramify.planner.export.look import GLYPHS, THEMES, Theme
-from ramify.planner.export.routes import LEVEL_GAP, dependency_arrows
+from ramify.planner.export.routes import LEVEL_GAP, dependency_arrows, tree_lines
 from ramify.tasks import Task, TaskState, Usage
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -228,6 +229,42 @@ def test_boxes_never_overlap_and_children_stand_beyond_their_parent(seed: int, c
         assert all(one.breadth_end < other.breadth for one, other in pairwise(boxes))
     assert all(layout.boxes[child].depth > layout.boxes[parent].depth_end for parent, child in view.tree_edges())
     assert all(box.breadth >= 0 and box.breadth_end <= layout.breadth_size for box in layout.boxes)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 9), st.integers(1, 9))
+def test_boxes_in_columns_overlap_no_more_than_others(seed: int, count: int, longest: int, most: int) -> None:
+    view = graph_view(random_tree(seed, count), options=ALL)
+    chance = random.Random(seed)
+    sizes = [(chance.randint(10, 90), chance.randint(10, 90)) for _ in view.nodes]
+    layout = Layout(view.nodes, sizes, level_gap=LEVEL_GAP, breaking=Breaking(longest, most))
+    for level in layout.levels:
+        boxes = [layout.boxes[place] for place in level]
+        assert all(one.breadth_end < other.breadth for one, other in pairwise(boxes))
+    assert all(layout.boxes[child].depth > layout.boxes[parent].depth_end for parent, child in view.tree_edges())
+    assert all(box.breadth >= 0 and box.breadth_end <= layout.breadth_size for box in layout.boxes)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 120), st.integers(1, 9), st.integers(1, 9))
+def test_line_to_a_box_in_a_further_column_ends_at_it(seed: int, count: int, longest: int, most: int) -> None:
+    view = graph_view(random_tree(seed, count), options=ALL)
+    layout = Layout(view.nodes, [(242, 60)] * len(view.nodes), level_gap=LEVEL_GAP, breaking=Breaking(longest, most))
+    for parent, child in view.tree_edges():
+        steps = tree_lines(layout, parent, [child])
+        assert steps[0][1][0] == (layout.boxes[parent].depth_end, layout.boxes[parent].middle)
+        assert steps[-1][1][-1] == (layout.boxes[child].depth, layout.boxes[child].middle)
+
+
+@pytest.mark.parametrize("count", [100, 300])
+@pytest.mark.parametrize("make", [flat, lambda count: random_tree(5, count)])
+def test_large_picture_fits_a_page_and_is_no_strip(make: Callable[[int], Task], count: int) -> None:
+    root = parsed(to_svg(graph_view(make(count))))
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    assert 0.5 < height / width < 2.2
+
+
+def test_small_picture_is_not_broken() -> None:
+    assert usual_breaking(graph_view(family())) is None
+    assert usual_breaking(graph_view(flat(10))) is None
 
 
 def test_parent_stands_centred_on_its_children() -> None:

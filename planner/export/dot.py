@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from .columns import columns_of, usual_breaking
 from .labels import NodeText, full_text, node_texts, wrap
 from .legend import LegendEntry, legend
 from .look import GLYPHS, THEMES, Theme
@@ -32,11 +33,20 @@ def to_dot(view: GraphView) -> str:
     for place, (node, text) in enumerate(zip(view.nodes, node_texts(view), strict=True)):
         attributes = _node_attributes(node, theme, is_critical=place in marked)
         graph.node(names[place], label=_node_label(node, text, theme), **attributes)
+    columns = _columns(view)
     for parent, child in view.tree_edges():
-        graph.edge(names[parent], names[child], **_tree_attributes(theme, is_critical=(parent, child) in critical))
+        attributes = _tree_attributes(theme, is_critical=(parent, child) in critical)
+        if columns[child]:
+            attributes["minlen"] = str(columns[child] + 1)
+        graph.edge(names[parent], names[child], **attributes)
     for one, other in view.dependencies:
         graph.edge(names[one], names[other], **_dependency_attributes(theme, is_critical=(one, other) in critical))
     return str(graph.source)
+
+
+def _columns(view: GraphView) -> list[int]:
+    """Return how many levels further than its parent's next each box stands: long rows of leaves are broken."""
+    return columns_of(view.nodes, usual_breaking(view))
 
 
 def _names(nodes: Sequence[ViewNode]) -> list[str]:

@@ -4,7 +4,7 @@ format    written by
 dot       to_dot
 mermaid   to_mermaid
 graphml   to_graphml
-svg       dot, or to_svg when dot is missing, fails or takes too long
+svg       dot; to_svg when dot is missing, fails or takes too long, or where rows of leaves are broken into columns
 png, pdf  dot, or not at all
 """
 
@@ -19,6 +19,7 @@ from typing import Literal, get_args
 
 from ramify.planner.errors import ExportError, UsageError
 
+from .columns import usual_breaking
 from .dot import to_dot
 from .graphml import to_graphml
 from .mermaid import to_mermaid
@@ -70,6 +71,8 @@ def render(view: GraphView, fmt: Format, *, timeout_s: float = 30.0, path_env: s
         return Picture(write(view).encode(), fmt, "ramify")
     if fmt not in FORMATS:
         raise UsageError(f"there is no graph format {fmt!r}; the formats are {', '.join(FORMATS)}")
+    if fmt == "svg" and usual_breaking(view) is not None:
+        return Picture(to_svg(view).encode(), fmt, "ramify")
     program = shutil.which("dot", path=path_env)
     if program is None:
         complaint = "the dot program of Graphviz is not on PATH"

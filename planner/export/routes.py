@@ -18,6 +18,8 @@ _LANES = 5
 LANE_ROOM = _LANE_START + _LANES * _LANE_GAP
 """What lanes need beside the last level."""
 _CORNER = 7
+_RAIL = 5  # from the line along a row of a further column to its boxes
+_DROP = 13  # from where such a line turns towards its box to the box
 _ARROW_LENGTH = 8
 _MOST_LEVELS_LOOKED_AT = 8
 
@@ -45,15 +47,33 @@ def tree_lines(layout: Layout, parent: int, children: Sequence[int]) -> list[Ste
     """Return the lines from a box to the boxes of its subtasks: one trunk, one branch for each."""
     box = layout.boxes[parent]
     bus = layout.level_ends[box.level] + _BUS
-    middles = [layout.boxes[child].middle for child in children]
-    start = layout.level_starts[box.level + 1]
+    ends = [_end_at(box, layout.boxes[child]) for child in children]
     steps: list[Step] = [("M", ((box.depth_end, box.middle),)), ("L", ((bus, box.middle),))]
-    first, last = min(middles[0], box.middle), max(middles[-1], box.middle)
+    first, last = min(*ends, box.middle), max(*ends, box.middle)
     if last - first > _CORNER:
         steps += [("M", ((bus, min(first + _CORNER, box.middle)),)), ("L", ((bus, max(last - _CORNER, box.middle)),))]
-    for middle in middles:
-        steps += _branch(bus, box.middle, (start, middle))
+    for child in children:
+        steps += _branch_to(bus, box, layout.boxes[child])
     return steps
+
+
+def _branch_to(bus: int, parent: Box, child: Box) -> list[Step]:
+    """Return the line from the trunk to a box; one in a further column is reached along the gap before its row."""
+    if child.level == parent.level + 1:
+        return _branch(bus, parent.middle, (child.depth, child.middle))
+    rail, drop = child.breadth - _RAIL, child.depth - _DROP
+    return [
+        *_branch(bus, parent.middle, (drop - _CORNER, rail)),
+        ("Q", ((drop, rail), (drop, rail + _CORNER))),
+        ("L", ((drop, child.middle - _CORNER),)),
+        ("Q", ((drop, child.middle), (drop + _CORNER, child.middle))),
+        ("L", ((child.depth, child.middle),)),
+    ]
+
+
+def _end_at(parent: Box, child: Box) -> int:
+    """Return the breadth at which the line to a box leaves the trunk."""
+    return child.middle if child.level == parent.level + 1 else child.breadth - _RAIL
 
 
 def _branch(bus: int, trunk: int, end: Point) -> list[Step]:

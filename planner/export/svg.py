@@ -9,8 +9,9 @@ from html import escape
 
 from ramify.tasks import TaskState
 
+from .columns import Breaking, fitting
 from .labels import NodeText, full_text, node_texts, text_em, wrap
-from .layout import Box, Layout
+from .layout import SIBLING_GAP, Box, Layout
 from .legend import LegendEntry, legend
 from .look import THEMES, Theme
 from .routes import LANE_ROOM, LEVEL_GAP, Arrow, Point, Step, dependency_arrows, tree_lines
@@ -46,6 +47,7 @@ def to_svg(view: GraphView) -> str:
         view.nodes,
         [(_BOX_WIDTH, height) if is_wide else (height, _BOX_WIDTH) for height in heights],
         level_gap=LEVEL_GAP,
+        breaking=_breaking(view, sum(heights) / len(heights)),
     )
     tree_width, tree_height = layout.depth_size + (LANE_ROOM if view.dependencies else 0), layout.breadth_size
     if not is_wide:
@@ -66,6 +68,14 @@ def to_svg(view: GraphView) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _breaking(view: GraphView, height: float) -> Breaking | None:
+    is_wide = view.options.direction == "LR"
+    deep, across = (_BOX_WIDTH, height) if is_wide else (height, _BOX_WIDTH)
+    return fitting(
+        view.nodes, depth_size=deep + LEVEL_GAP, breadth_size=across + SIBLING_GAP, direction=view.options.direction
+    )
 
 
 def _opening(view: GraphView, width: int, height: int) -> str:
