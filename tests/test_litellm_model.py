@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from ramify.planner.errors import ModelError
 from ramify.planner.loop import background_loop, close_background_loop, run_sync
-from ramify.planner.models.litellm import LiteLLMModel, Timeouts, key_to_send
+from ramify.planner.models.litellm import LiteLLMModel
+from ramify.planner.models.litellm_server import Timeouts, key_to_send
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
 from ramify.planner.models.secrets import hide_keys
 

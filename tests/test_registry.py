@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from ramify.planner.errors import NoModelError, UsageError
-from ramify.planner.models.litellm import LiteLLMModel, missing_keys
+from ramify.planner.models.litellm import LiteLLMModel
+from ramify.planner.models.litellm_server import missing_keys
 from ramify.planner.models.local_servers import LOCAL_PORTS, probe_local_servers
 from ramify.planner.models.registry import OWN_MODELS, PROVIDERS, list_models, open_model
 

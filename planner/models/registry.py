@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ramify.planner.errors import NoModelError, UsageError
 
-from .litellm import LiteLLMModel, Timeouts, known_names, missing_keys, token_prices
+from .litellm import LiteLLMModel
+from .litellm_server import Timeouts, known_names, missing_keys, token_prices
 from .protocol import Model
 
 WAYS = """\

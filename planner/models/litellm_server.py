@@ -1,0 +1,206 @@
+"""A server of language models, reached through litellm: its address, key, names and prices, and what its faults mean.
+
+litellm is imported when it is first used (2-4 s), in quiet and offline settings. Its calls run on the one background
+loop, since its connections belong to the loop that opened them. It is told to retry nothing: delays are Ramify's.
+"""
+
+import asyncio
+import functools
+import inspect
+import logging
+import os
+import re
+import warnings
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from ramify.planner.errors import ModelError
+from ramify.planner.loop import before_close
+from ramify.planner.retry import Failure, classify
+
+from .secrets import hide_keys
+
+NO_KEY = "no-key"
+"""What is sent as key to servers that need none."""
+
+_LONGEST_QUOTE = 600
+_NOISE = (".*`ReadOnly` qualifier", ".*Accessing the .* attribute on the instance is deprecated", "Pydantic serializer")
+_LITELLMS_WORDS = re.compile(r"^(?:(?:litellm\.)?[A-Za-z]{1,40}(?::| -) )+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait for a server, in seconds.
+
+    Attributes:
+        connect_s: for the connection.
+        first_word_s: for the first piece of a streamed reply.
+        stall_s: between two pieces of a streamed reply.
+        whole_s: for the whole reply, unless the request says otherwise.
+    """
+
+    connect_s: float = 10.0
+    first_word_s: float = 120.0
+    stall_s: float = 60.0
+    whole_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a model is asked, and how.
+
+    Attributes:
+        model: the model, by litellm's name for it, or by the name that the server at `base_url` knows.
+        base_url: the address of an OpenAI-compatible server; None leaves it to litellm.
+        api_key: the key; None takes the provider's variable from the environment, see `key_to_send`.
+        timeouts: how long to wait.
+    """
+
+    model: str
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeouts: Timeouts = Timeouts()
+
+    def __str__(self) -> str:
+        return f"{self.model} at {hide_keys(self.base_url)}" if self.base_url else self.model
+
+    def arguments(self, litellm: ModuleType, timeout_s: float | None) -> dict[str, Any]:
+        """Return the arguments of a call of litellm's that say where it goes; None stands for nothing."""
+        import httpx
+
+        return {
+            "model": wire_name(litellm, self.model, self.base_url),
+            "timeout": httpx.Timeout(timeout_s or self.timeouts.whole_s, connect=self.timeouts.connect_s),
+            "max_retries": 0,
+            "num_retries": 0,
+            "api_base": self.base_url,
+            "api_key": key_to_send(self.api_key, self.base_url),
+        }
+
+    def price(self, litellm: ModuleType, response: Any) -> float | None:
+        """Return what a call has cost in US dollars, by its response or its like; None if nobody knows."""
+        name = wire_name(litellm, self.model, self.base_url)
+        try:
+            return float(litellm.completion_cost(completion_response=response, model=name))
+        except Exception:  # noqa: BLE001 - whatever goes wrong with a price, the reply is there
+            return None
+
+    def failed(self, error: Exception, timeout_s: float | None) -> ModelError:
+        """Return what the failure of a call means."""
+        if isinstance(error, TimeoutError):
+            limits = self.timeouts
+            detail = f"at most {limits.first_word_s:g} s for the first word of a stream, {limits.stall_s:g} s between"
+            detail += f" words, {timeout_s or limits.whole_s:g} s for all"
+        else:
+            detail = _LITELLMS_WORDS.sub("", str(error)) or type(error).__name__
+        return self.error(classify(error), detail)
+
+    def error(self, failure: Failure, detail: str) -> ModelError:
+        """Return the error for a failure, with a detail from which keys are blotted out."""
+        detail = hide_keys(" ".join(detail.split()), known=[self.api_key, *_environment_keys()])
+        if len(detail) > _LONGEST_QUOTE:
+            detail = detail[:_LONGEST_QUOTE] + "..."
+        return ModelError(
+            f"{self}: {failure.rule.means}: {detail.rstrip('.')}; {failure.rule.advice}",
+            kind=failure.kind,
+            model=self.model,
+            status_code=failure.status_code,
+            retry_after_s=failure.retry_after_s,
+        )
+
+
+def wire_name(litellm: ModuleType, name: str, base_url: str | None) -> str:
+    """Return the name to give to litellm: at a `base_url`, a name without a provider is that of an OpenAI-like API."""
+    provider, slash, _ = name.partition("/")
+    if base_url is None or (slash and provider in provider_names(litellm)):
+        return name
+    return f"openai/{name}"
+
+
+def provider_names(litellm: ModuleType) -> set[str]:
+    """Return the prefixes that choose a provider."""
+    return {str(getattr(provider, "value", provider)) for provider in litellm.provider_list}
+
+
+def missing_keys(name: str) -> tuple[str, ...] | None:
+    """Return the variables, any of which may hold the key for `name`, if none is set; None if nobody knows the name.
+
+    Providers that get their credentials elsewhere (AWS, Google Cloud), or need none, miss nothing.
+    """
+    litellm = load_litellm()
+    try:
+        litellm.get_llm_provider(name)
+    except Exception:  # noqa: BLE001 - litellm has no one error for a name that it does not know
+        return None
+    missing = litellm.validate_environment(name)["missing_keys"]
+    return tuple(sorted(key for key in missing if key.endswith("API_KEY")))
+
+
+def known_names() -> list[str]:
+    """Return the models that litellm has by name, and its providers."""
+    litellm = load_litellm()
+    return [*litellm.model_list, *provider_names(litellm)]
+
+
+def key_to_send(api_key: str | None, base_url: str | None) -> str | None:
+    """Return the key to hand to litellm; None lets it look in the environment.
+
+    >>> key_to_send(None, "http://127.0.0.1:8080/v1")
+    'no-key'
+    """
+    if api_key is not None or base_url is None:
+        return api_key
+    may_use_environment = not base_url.lower().startswith("http://") and "OPENAI_API_KEY" in os.environ
+    return None if may_use_environment else NO_KEY
+
+
+@functools.cache
+def load_litellm() -> ModuleType:
+    """Import litellm, offline and quiet; what the user has set in the environment stays as it is."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    import litellm
+
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    if "LITELLM_LOG" not in os.environ:
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    return litellm
+
+
+async def loaded_litellm() -> ModuleType:
+    """Import litellm without holding the loop up; and keep up the filters that hide the warnings it makes in calls."""
+    litellm = load_litellm() if load_litellm.cache_info().currsize else await asyncio.to_thread(load_litellm)
+    before_close(_close_connections)
+    for message in _NOISE:
+        # litellm sets these once, at its import: lost in programs, such as pytest, that set filters anew later.
+        warnings.filterwarnings("ignore", message=message)
+    return litellm
+
+
+async def _close_connections() -> None:
+    """Close what litellm keeps open; its own clean-up leaves OpenAI's clients out (BerriAI/litellm issue 31245)."""
+    litellm = load_litellm()
+    clients = getattr(litellm.in_memory_llm_clients_cache, "cache_dict", {})
+    for client in list(clients.values()):
+        if inspect.iscoroutinefunction(close := getattr(client, "close", None)):
+            await close()
+    await litellm.close_litellm_async_clients()
+    clients.clear()
+
+
+def token_prices(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:
+    """Return what an input and an output token of a model cost, in US dollars, by litellm's list; None if unknown."""
+    litellm = load_litellm()
+    try:
+        info = litellm.get_model_info(wire_name(litellm, name, base_url))
+        prices = info["input_cost_per_token"], info["output_cost_per_token"]
+    except Exception:  # noqa: BLE001 - it raises bare exceptions for models that it does not list
+        return None
+    return None if None in prices else (float(prices[0]), float(prices[1]))
+
+
+def _environment_keys() -> list[str]:
+    return [value for name, value in os.environ.items() if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET"))]
