@@ -314,10 +314,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _kind(chain: list[BaseException], status: int | None) -> FailureKind:
+    said = next((_BY_CODE[code] for each in chain for code in _codes(each) if code in _BY_CODE), None)
+    if said is not None:  # an error body says more than the status, however deep it stands
+        return said
     for each in chain:
-        for code in _codes(each):
-            if code in _BY_CODE:
-                return _BY_CODE[code]
         if (kind := _BY_CLASS.get(type(each).__name__)) is not None:
             return FailureKind.UNREACHABLE if kind is FailureKind.TIMEOUT and _never_connected(chain) else kind
         own = _status_code(each)

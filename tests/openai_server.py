@@ -1,4 +1,4 @@
-"""A local server that speaks the OpenAI chat API, answers by script, and fails on demand.
+"""A local server that speaks the OpenAI chat and embeddings APIs, answers by script, and fails on demand.
 
     with OpenAIServer(lambda chat: f"you said {chat.user}") as server:
         server.fail_next(Fault("rate_limited", retry_after="1"), Fault("html"))
@@ -84,11 +84,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A request that arrived: its number from 1, its headers in lower case, its JSON body."""
+    """A request that arrived: its number from 1, its headers in lower case, its JSON body, its path."""
 
     number: int
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    path: str = "/v1/chat/completions"
+
+    @property
+    def texts(self) -> list[str]:
+        """What vectors are asked for; empty for a chat."""
+        return list(self.body["input"]) if self.path == "/v1/embeddings" else []
 
     def said(self, role: str) -> str:
         return "\n".join(str(each["content"]) for each in self.body["messages"] if each["role"] == role)
@@ -98,6 +104,7 @@ class Chat:
         return self.said("user")
 
 
+# What answers a request for vectors returns them as JSON.
 Handler = Callable[[Chat], "str | Answer | Fault | Awaitable[str | Answer | Fault]"]
 
 
@@ -235,9 +242,9 @@ class _Connection:
         if (method, path) == ("GET", "/v1/models"):
             data = [{"id": name, "object": "model", "owned_by": "tests"} for name in self._server.models]
             return await self._send(200, json.dumps({"object": "list", "data": data}))
-        if (method, path) != ("POST", "/v1/chat/completions"):
+        if (method, path) not in {("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings")}:
             return await self._send(404, json.dumps({"error": {"message": f"nothing at {method} {path}"}}))
-        chat = Chat(len(self._server.chats) + 1, headers, json.loads(body))
+        chat = Chat(len(self._server.chats) + 1, headers, json.loads(body), path=path)
         self._server.count(arrived=chat)
         try:
             return await self._chat(chat)
@@ -261,7 +268,8 @@ class _Connection:
         finally:
             answering.cancel()
         fault = said if isinstance(said, Fault) else None
-        answer = Answer("half of these words never reach the client") if isinstance(said, Fault) else said
+        half = "[[0.5], [0.25]]" if chat.texts else "half of these words never reach the client"
+        answer = Answer(half) if isinstance(said, Fault) else said
         if fault is not None and fault.kind in ERRORS:
             return await self._send_error(fault)
         match fault:
@@ -301,9 +309,7 @@ class _Connection:
         return await self._send(status, json.dumps({"error": error}), extra=extra)
 
     async def _whole(self, chat: Chat, answer: Answer, fault: Fault | None) -> bool:
-        message = {"role": "assistant", "content": answer.text or None, **_tool_calls(answer)}
-        choice = {"index": 0, "message": message, "finish_reason": answer.reason}
-        text = json.dumps({**_envelope(chat, "chat.completion"), "choices": [choice], "usage": _usage(chat, answer)})
+        text = json.dumps(_embeddings(chat, answer) if chat.texts else _completion(chat, answer))
         if fault is None or fault.kind == "stream_error":
             return await self._send(200, text)
         if fault.kind in {"cut_json", "cut_stream"}:
@@ -359,6 +365,21 @@ def _tool_calls(answer: Answer) -> dict[str, Any]:
 def _usage(chat: Chat, answer: Answer) -> dict[str, int]:
     sent, received = sum(len(str(each["content"]).split()) for each in chat.body["messages"]), len(answer.text.split())
     return {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
+
+
+def _completion(chat: Chat, answer: Answer) -> dict[str, Any]:
+    message = {"role": "assistant", "content": answer.text or None, **_tool_calls(answer)}
+    choice = {"index": 0, "message": message, "finish_reason": answer.reason}
+    return {**_envelope(chat, "chat.completion"), "choices": [choice], "usage": _usage(chat, answer)}
+
+
+def _embeddings(chat: Chat, answer: Answer) -> dict[str, Any]:
+    """Return the vectors that the answer's words are, as JSON, with the rows in disorder as the API allows."""
+    vectors = json.loads(answer.text) if answer.text else []
+    rows = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+    sent = sum(len(text.split()) for text in chat.texts)
+    usage = {"prompt_tokens": sent, "total_tokens": sent}
+    return {"object": "list", "data": rows[::-1], "model": chat.body["model"], "usage": usage}
 
 
 def _events(chat: Chat, answer: Answer) -> Iterator[str]:

@@ -1,0 +1,80 @@
+"""Embedding models, through litellm: the same servers, keys, delays and faults as for language models."""
+
+import asyncio
+import time
+from types import ModuleType
+from typing import Any
+
+from ramify.planner.loop import on_background_loop
+from ramify.planner.retry import Failure, FailureKind
+
+from .embeddings import EmbeddingModel, is_vectors, texts_of_request, vectors_text
+from .litellm_server import Server, Timeouts, loaded_litellm
+from .protocol import ModelReply, ModelRequest
+
+
+class LiteLLMEmbeddings(EmbeddingModel):
+    """An embedding model behind an API, by litellm's name for it; the arguments are those of `LiteLLMModel`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeouts: Timeouts | None = None,
+        dimensions: int | None = None,
+    ) -> None:
+        super().__init__(name, dimensions=dimensions)
+        self._server = Server(model=name, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts())
+
+    def __repr__(self) -> str:
+        return f"LiteLLMEmbeddings({str(self._server)!r})"
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Return the vectors of the request's messages, as JSON.
+
+        Raises:
+            ModelError: if the call failed, or what came are no vectors.
+        """
+        return await on_background_loop(self._complete(request))
+
+    async def _complete(self, request: ModelRequest) -> ModelReply:
+        litellm = await loaded_litellm()
+        started = time.perf_counter()
+        texts = texts_of_request(request)
+        arguments = self._server.arguments(litellm, request.timeout_s) | {
+            "input": texts,
+            "dimensions": self.dimensions,
+            "encoding_format": "float",
+            "allowed_openai_params": ["dimensions"],  # litellm knows which of OpenAI's models take it, but no others
+        }
+        try:
+            async with asyncio.timeout(request.timeout_s or self._server.timeouts.whole_s):
+                response = await litellm.aembedding(
+                    **{name: value for name, value in arguments.items() if value is not None}
+                )
+            vectors = _vectors(response)
+        except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
+            raise self._server.failed(error, request.timeout_s) from None
+        if not is_vectors(vectors, len(texts)):
+            raise self._server.error(
+                Failure(FailureKind.MALFORMED), f"{len(texts)} vectors of one length were expected, and did not come"
+            )
+        return self._reply(litellm, response, vectors, seconds=time.perf_counter() - started)
+
+    def _reply(self, litellm: ModuleType, response: Any, vectors: list[list[float]], *, seconds: float) -> ModelReply:
+        usage = getattr(response, "usage", None)
+        return ModelReply(
+            text=vectors_text(vectors),
+            model=self.name,
+            input_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
+            cost_usd=None if usage is None else self._server.price(litellm, response),
+            latency_s=seconds,
+        )
+
+
+def _vectors(response: Any) -> Any:
+    """Return what a response says, in the order that was asked in."""
+    rows = sorted(response.data, key=lambda row: row["index"])
+    return [row["embedding"] for row in rows]

@@ -1,0 +1,120 @@
+"""Embedding models: real HTTP through litellm against the local server, and the hashing that needs neither."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ramify.planner.errors import ModelError
+from ramify.planner.loop import run_sync
+from ramify.planner.models.embeddings import EmbeddingModel, embedding_request, read_vectors
+from ramify.planner.models.hashing import HashingEmbeddings, hashed
+from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
+from ramify.planner.models.litellm_server import Timeouts
+from ramify.planner.models.protocol import Model, ModelReply
+
+from .openai_server import Chat, Fault, OpenAIServer
+
+QUICK = Timeouts(connect_s=2, first_word_s=0.3, stall_s=0.3, whole_s=0.6)
+
+
+def lengths(chat: Chat) -> str:
+    return json.dumps([[len(text), 0.5] for text in chat.texts])
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer(lengths) as running:
+        yield running
+
+
+def embed(model: EmbeddingModel, *texts: str) -> ModelReply:
+    return run_sync(model.complete(embedding_request("0", texts)))
+
+
+def at(server: OpenAIServer, **options: Any) -> LiteLLMEmbeddings:
+    return LiteLLMEmbeddings("test-model", base_url=server.base_url, **options)
+
+
+def test_vectors_come_in_the_order_of_the_texts_with_what_they_cost(server: OpenAIServer) -> None:
+    reply = embed(at(server), "one", "three words more")
+    assert read_vectors(reply, 2) == [[3.0, 0.5], [16.0, 0.5]]
+    assert (reply.input_tokens, reply.output_tokens, reply.cost_usd, reply.model) == (4, 0, None, "test-model")
+    assert reply.usage().calls_without_cost == 1
+    body = server.chats[0].body
+    assert (body["model"], body["input"], body["encoding_format"]) == (
+        "test-model",
+        ["one", "three words more"],
+        "float",
+    )
+    assert "dimensions" not in body
+
+
+def test_the_length_of_vectors_is_asked_for_and_part_of_the_name(server: OpenAIServer) -> None:
+    model = at(server, dimensions=2)
+    embed(model, "one")
+    assert server.chats[0].body["dimensions"] == 2
+    assert model.name == "test-model (2 dimensions)"
+
+
+def test_a_known_price_is_told() -> None:
+    with OpenAIServer(lengths) as server:
+        model = LiteLLMEmbeddings("text-embedding-3-small", base_url=server.base_url)
+        assert embed(model, "word " * 1000).cost_usd == pytest.approx(2e-05)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("rate_limited", retry_after="7"), "rate_limited"),
+        (Fault("overloaded"), "overloaded"),
+        (Fault("server_error"), "server_error"),
+        (Fault("quota"), "quota_exhausted"),
+        (Fault("bad_key"), "bad_key"),
+        (Fault("no_model"), "not_found"),
+        (Fault("bad_request"), "bad_request"),
+        (Fault("drop"), "unreachable"),
+        (Fault("slow"), "timeout"),
+        (Fault("html"), "malformed"),
+        (Fault("cut_json"), "malformed"),
+        (Fault("empty"), "malformed"),
+    ],
+)
+def test_faults_mean_what_they_mean_for_language_models(server: OpenAIServer, fault: Fault, kind: str) -> None:
+    server.fail_next(fault)
+    with pytest.raises(ModelError, match="test-model at http") as caught:
+        embed(at(server, timeouts=QUICK), "one", "two")
+    assert caught.value.kind == kind
+    assert caught.value.retry_after_s == (7.0 if kind == "rate_limited" else None)
+
+
+@pytest.mark.parametrize(
+    "vectors", ["[]", "[[1]]", "[[1], [1, 2]]", "[[], []]", '[["1"], ["2"]]', "[[1], [NaN]]", "{}", ""]
+)
+def test_what_are_no_vectors_is_malformed(vectors: str) -> None:
+    with pytest.raises(ModelError, match="2 vectors were expected") as caught:
+        read_vectors(ModelReply(text=vectors, model="m"), 2)
+    assert caught.value.kind == "malformed"
+
+
+def test_embedding_models_are_models() -> None:
+    assert isinstance(HashingEmbeddings(), Model)
+    assert isinstance(LiteLLMEmbeddings("x"), Model)
+    assert "sk-secret" not in repr(LiteLLMEmbeddings("x", base_url="http://u:sk-secret1@h/v1", api_key="sk-secret2"))
+
+
+@given(st.text(), st.integers(1, 50))
+def test_a_hashed_vector_has_its_length_and_is_the_same_every_time(text: str, dimensions: int) -> None:
+    vector = hashed(text, dimensions)
+    assert len(vector) == dimensions
+    assert math.sqrt(sum(x * x for x in vector)) == pytest.approx(1, abs=1e-4) or not any(vector)
+    assert vector == hashed(text, dimensions)
+
+
+def test_texts_with_words_in_common_are_closer() -> None:
+    vectors = read_vectors(embed(HashingEmbeddings(), "the old tram", "an old tram", "fresh fish"), 3)
+    old, other, fish = vectors
+    assert sum(map(lambda a, b: a * b, old, other)) > 0.5 > sum(map(lambda a, b: a * b, old, fish))
