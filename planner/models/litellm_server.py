@@ -164,7 +164,7 @@ def load_litellm() -> ModuleType:
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
-    litellm.DEFAULT_MAX_RETRIES = 0  # its embeddings take a `max_retries` of 0 for one that was not said
+    vars(litellm)["DEFAULT_MAX_RETRIES"] = 0  # its embeddings take a `max_retries` of 0 for one that was not said
     if "LITELLM_LOG" not in os.environ:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
