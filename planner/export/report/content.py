@@ -167,6 +167,7 @@ class Report:
             ("cost", usage.cost_text if usage.calls else "none"),
             ("started", when(self.record.created_at)),
             ("ended", when(self.record.finished_at)),
+            ("as of", when(self.made_at) if self.record.finished_at is None else ""),
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("error", self.record.error or ""),
         ]

@@ -14,27 +14,28 @@ from ramify.planner.models.secrets import hide_keys
 _UNSEEN = re.compile(
     "\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb\ufffe\uffff]"
 )
-_PICTURES = 0x2400
-_LAST_CONTROL = 0x1F
-_DELETE = "\x7f"
+_CONTROLS = (
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI", "DLE",
+    "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+)  # fmt: skip
 
 
 def visible(text: str) -> str:
     r"""Return `text` with every character that is not seen, but acts, replaced by one that is.
 
     >>> visible("a\x00b\x1b[31m \u202ec\r\n")
-    'a␀b␛[31m [U+202E]c\n'
+    'a[NUL]b[ESC][31m [U+202E]c\n'
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSEEN.sub(_picture, text)
+    return _UNSEEN.sub(_sign, text)
 
 
 def visible_line(text: str) -> str:
     r"""Return `text` as one visible line.
 
     >>> visible_line("two\n  lines\x07")
-    'two lines␇'
+    'two lines[BEL]'
     """
     return " ".join(visible(text).split())
 
@@ -71,11 +72,9 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tup
             yield f"{prefix}{name}", hide_keys(said)
 
 
-def _picture(found: re.Match[str]) -> str:
+def _sign(found: re.Match[str]) -> str:
     character = found[0]
     if character == "\r\n":
         return "\n"
-    if character == _DELETE:
-        return "\N{SYMBOL FOR DELETE}"
     code = ord(character)
-    return chr(_PICTURES + code) if code <= _LAST_CONTROL else f"[U+{code:04X}]"
+    return f"[{_CONTROLS[code]}]" if code < len(_CONTROLS) else f"[U+{code:04X}]"

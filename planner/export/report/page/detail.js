@@ -66,7 +66,7 @@ class DetailView {
   }
 
   link(id) {
-    const button = make("button", "link", id);
+    const button = make("button", "link", shortened(id));
     button.type = "button";
     const place = this.model.places.get(id);
     button.disabled = place === undefined;

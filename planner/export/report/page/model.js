@@ -12,6 +12,7 @@ class TreeModel {
     this.number = new Uint32Array(count); // its place among its siblings, from 1
     this.children = new Uint32Array(count);
     this.matches = null; // 2: passes the filter, 1: something below it does
+    this.leads = null; // 1: something below it passes the filter
     this.beforeFilter = null;
     for (let i = 0; i < count; i++) {
       const parent = rows[i][1];
@@ -46,12 +47,17 @@ class TreeModel {
     return parent < 0 ? 1 : this.children[parent];
   }
 
+  /** Return whether there are rows to show below a task. */
+  canOpen(i) {
+    return this.leads ? this.leads[i] === 1 : this.children[i] > 0;
+  }
+
   isOpen(i) {
-    return this.children[i] > 0 && !this.folded[i];
+    return this.canOpen(i) && !this.folded[i];
   }
 
   fold(i, folded) {
-    if (this.children[i]) this.folded[i] = folded ? 1 : 0;
+    if (this.canOpen(i)) this.folded[i] = folded ? 1 : 0;
   }
 
   foldAll(folded) {
@@ -67,7 +73,7 @@ class TreeModel {
   /** Show only tasks for which `passes(i)` holds, and what is above them; null shows all, folded as before. */
   filter(passes) {
     if (passes === null) {
-      this.matches = null;
+      this.matches = this.leads = null;
       if (this.beforeFilter) this.folded = this.beforeFilter;
       this.beforeFilter = null;
       return this.rows.length;
@@ -75,13 +81,17 @@ class TreeModel {
     if (!this.beforeFilter) this.beforeFilter = this.folded.slice();
     this.folded.fill(0);
     this.matches = new Uint8Array(this.rows.length);
+    this.leads = new Uint8Array(this.rows.length);
     let found = 0;
     for (let i = this.rows.length - 1; i >= 0; i--) {
       if (passes(i)) {
         this.matches[i] = 2;
         found++;
       }
-      if (this.matches[i] && this.parent(i) >= 0) this.matches[this.parent(i)] ||= 1;
+      const parent = this.parent(i);
+      if (!this.matches[i] || parent < 0) continue;
+      this.matches[parent] ||= 1;
+      this.leads[parent] = 1;
     }
     return found;
   }

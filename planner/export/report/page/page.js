@@ -1,102 +1,133 @@
-// The page: ties the tree, the detail pane, the search and the filters together.
+// The page: ties the tree, the detail pane, the search, the filters and the address together.
 
 const SEARCH_DELAY_MS = 120;
+const NOTE_DELAY_MS = 250;
+const LEAST_SCALE = 0.6;
 
-function startPage() {
-  const byId = (id) => document.getElementById(id);
-  const { rows, states } = block("tasks");
-  const model = new TreeModel(rows);
-  const detail = new DetailView(byId("detail"), model, states, (place) => tree.choose(place));
-  const tree = new TreeView(byId("tree"), model, states, (place) => {
-    detail.show(place);
-    history.replaceState(null, "", `#task=${encodeURIComponent(rows[place][0])}`);
-  });
+const byId = (id) => document.getElementById(id);
 
-  function wantedStates() {
-    const boxes = [...document.querySelectorAll('input[name="state"]')];
-    const wanted = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
-    return wanted.size === boxes.length ? null : wanted;
-  }
-
-  /** Return whether a row passes, as a function of its place; null if nothing is asked for. */
-  function filter() {
-    const words = byId("search").value.trim().toLowerCase();
-    const wanted = wantedStates();
-    if (!words && !wanted) return null;
-    const isDeep = byId("deep").checked;
-    return (place) =>
-      (!wanted || wanted.has(states[rows[place][2]][0])) &&
-      (!words || hasWords(rows[place], words) || (isDeep && hasDeepWords(detailsOf(place), words)));
-  }
-
-  function apply() {
-    const passes = filter();
-    const found = model.filter(passes);
-    tree.refresh();
-    byId("shown").textContent =
-      passes === null ? `${rows.length.toLocaleString("en")} tasks` : `${found.toLocaleString("en")} of ${rows.length.toLocaleString("en")} tasks`;
-    return found;
-  }
-
+/** Have `action` done once nobody has asked for it for some time. */
+function settled(action, delayMs) {
   let timer;
-  byId("search").addEventListener("input", () => {
+  return (...given) => {
     clearTimeout(timer);
-    timer = setTimeout(apply, SEARCH_DELAY_MS);
-  });
-  byId("search").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== "ArrowDown") return;
-    event.preventDefault();
-    clearTimeout(timer);
-    if (apply() === 0) return;
-    const first = model.matches ? model.matches.indexOf(2) : tree.current;
-    tree.choose(first);
-    tree.box.focus();
-  });
-  byId("tools").addEventListener("submit", (event) => event.preventDefault());
-  byId("tools").addEventListener("change", (event) => {
-    if (event.target.type === "checkbox") apply();
-  });
-  for (const [id, folded] of [["fold", true], ["unfold", false]]) {
-    byId(id).addEventListener("click", () => {
-      model.foldAll(folded);
-      tree.refresh();
-      tree.settle();
+    timer = setTimeout(() => action(...given), delayMs);
+  };
+}
+
+class TasksView {
+  constructor({ rows, states }) {
+    this.rows = rows;
+    this.states = states;
+    this.model = new TreeModel(rows);
+    this.detail = new DetailView(byId("detail"), this.model, states, (place) => this.tree.choose(place));
+    // browsers refuse too many changes of the address at a time
+    this.noteAddress = settled((id) => history.replaceState(null, "", `#task=${encodeURIComponent(id)}`), NOTE_DELAY_MS);
+    this.tree = new TreeView(byId("tree"), this.model, states, (place) => {
+      this.detail.show(place);
+      this.noteAddress(rows[place][0]);
+    });
+    this.listenToTools();
+    this.listenToKeys();
+    addEventListener("hashchange", () => this.chooseFromAddress());
+    addEventListener("beforeprint", () => this.tree.print(true));
+    addEventListener("afterprint", () => this.tree.print(false));
+    this.apply();
+    if (!this.chooseFromAddress()) this.detail.show(0);
+  }
+
+  listenToTools() {
+    const search = byId("search");
+    search.addEventListener("input", settled(() => this.apply(), SEARCH_DELAY_MS));
+    search.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+      event.preventDefault();
+      this.goToFirst();
+    });
+    byId("tools").addEventListener("submit", (event) => event.preventDefault());
+    byId("tools").addEventListener("change", (event) => {
+      if (event.target.type === "checkbox") this.apply();
+    });
+    byId("fold").addEventListener("click", () => this.foldAll(true));
+    byId("unfold").addEventListener("click", () => this.foldAll(false));
+  }
+
+  listenToKeys() {
+    byId("tree").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      byId("detail").focus();
+      byId("detail").scrollIntoView({ block: "nearest" });
+    });
+    document.addEventListener("keydown", (event) => {
+      const isTyping = event.target === byId("search");
+      if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        event.preventDefault();
+        byId("search").focus();
+      } else if (event.key === "Escape" && isTyping && byId("search").value) {
+        byId("search").value = "";
+        this.apply();
+      } else if (event.key === "Escape") byId("tree").focus();
     });
   }
 
-  tree.box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") {
-      byId("detail").focus();
-      byId("detail").scrollIntoView({ block: "nearest" });
-    }
-  });
-  document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.matches("input");
-    if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      byId("search").focus();
-    } else if (event.key === "Escape" && event.target === byId("search") && byId("search").value) {
-      byId("search").value = "";
-      apply();
-    } else if (event.key === "Escape") tree.box.focus();
-  });
-  addEventListener("beforeprint", () => tree.print(true));
-  addEventListener("afterprint", () => tree.print(false));
-
-  function chooseFromAddress() {
-    const wanted = location.hash.match(/^#task=(.+)$/);
-    const place = wanted ? model.places.get(decodeURIComponent(wanted[1])) : undefined;
-    if (place === undefined) return false;
-    tree.choose(place);
-    return true;
+  /** Show what passes the search and the filters, and say how much that is. */
+  apply() {
+    const passes = this.filter();
+    const found = this.model.filter(passes).toLocaleString("en");
+    const all = `${this.rows.length.toLocaleString("en")} tasks`;
+    this.tree.refresh();
+    byId("shown").textContent = passes === null ? all : `${found} of ${all}`;
   }
 
-  apply();
-  addEventListener("hashchange", chooseFromAddress);
-  if (!chooseFromAddress()) detail.show(0);
+  /** Return whether a row passes, as a function of its place; null if nothing is asked for. */
+  filter() {
+    const words = byId("search").value.trim().toLowerCase();
+    const boxes = [...document.querySelectorAll('input[name="state"]')];
+    const wanted = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    if (!words && wanted.size === boxes.length) return null;
+    const isDeep = byId("deep").checked;
+    return (place) =>
+      wanted.has(this.states[this.rows[place][2]][0]) &&
+      (!words || hasWords(this.rows[place], words) || (isDeep && hasDeepWords(detailsOf(place), words)));
+  }
+
+  goToFirst() {
+    this.apply();
+    const first = this.model.matches ? this.model.matches.indexOf(2) : this.tree.current;
+    if (first < 0) return;
+    this.tree.choose(first);
+    byId("tree").focus();
+  }
+
+  foldAll(folded) {
+    this.model.foldAll(folded);
+    this.tree.refresh();
+    this.tree.settle();
+  }
+
+  /** Choose the task that the address names; return whether it names one. */
+  chooseFromAddress() {
+    const place = this.model.places.get(new URLSearchParams(location.hash.slice(1)).get("task"));
+    if (place !== undefined) this.tree.choose(place);
+    return place !== undefined;
+  }
 }
 
-const LEAST_SCALE = 0.6;
+function hasWords([id, , , content], words) {
+  return id.toLowerCase().includes(words) || content.toLowerCase().includes(words);
+}
+
+/** Return whether a task's content, result, error, or its own part of a message holds `words`. */
+function hasDeepWords(details, words) {
+  const has = (text) => typeof text === "string" && text.toLowerCase().includes(words);
+  const inCall = (call) => has(call.reply) || call.messages.some(([, text]) => has(text)) || call.tools.flat().some(has);
+  const inStep = (step) => has(step.input) || has(step.output);
+  return (
+    [details.content, details.result, details.error].some(has) ||
+    (details.calls ?? []).some(inCall) ||
+    (details.steps ?? []).some(inStep)
+  );
+}
 
 /** Show a picture whole where it can be read so, else at its own size; a button changes that. */
 function startPicture(section) {
@@ -118,18 +149,5 @@ function startPicture(section) {
   button.addEventListener("click", () => fit(!box.classList.contains("fitted")));
 }
 
-function hasWords(row, words) {
-  return row[0].toLowerCase().includes(words) || row[3].toLowerCase().includes(words);
-}
-
-/** Return whether a task's content, result, error, or its own part of a message holds `words`. */
-function hasDeepWords(details, words) {
-  const has = (text) => typeof text === "string" && text.toLowerCase().includes(words);
-  if (has(details.content) || has(details.result) || has(details.error)) return true;
-  return (details.calls ?? []).some(
-    (call) => has(call.reply) || call.messages.some(([, text]) => has(text)) || call.tools.some((tool) => tool.some(has)),
-  );
-}
-
-startPage();
-document.querySelectorAll("main > section:has(.picture)").forEach(startPicture);
+new TasksView(block("tasks"));
+for (const id of ["graph", "timeline"]) startPicture(byId(id));

@@ -4,7 +4,7 @@
 const ROW_PX = 28;
 const SPARE_ROWS = 12;
 const STEP_PX = 18;
-const DEEPEST_STEP = 16;
+const DEEPEST_STEP = 10;
 const TYPED_TOGETHER_MS = 700;
 
 class TreeView {
@@ -83,16 +83,16 @@ class TreeView {
     row.setAttribute("aria-setsize", model.siblings(place));
     row.setAttribute("aria-posinset", model.number[place]);
     row.setAttribute("aria-label", [id, name.toLowerCase(), content, took, cost].filter(Boolean).join(", "));
-    if (model.children[place]) row.setAttribute("aria-expanded", model.isOpen(place));
+    if (model.canOpen(place)) row.setAttribute("aria-expanded", model.isOpen(place));
     if (model.matches && model.matches[place] === 1) row.classList.add("way");
     row.append(
-      make("span", "twist", model.children[place] ? (model.isOpen(place) ? "▾" : "▸") : ""),
+      make("span", "twist", model.canOpen(place) ? (model.isOpen(place) ? "▾" : "▸") : ""),
       make("span", "glyph", glyph),
-      make("span", "id", id),
+      make("span", "id", shortened(id)),
       make("bdi", "content", content),
     );
     if (model.level[place] > DEEPEST_STEP + 1) row.append(make("span", "amount", `level ${model.level[place]}`));
-    if (!model.isOpen(place) && model.children[place]) {
+    if (model.canOpen(place) && !model.isOpen(place)) {
       row.append(make("span", "amount more", `+${(model.end[place] - place - 1).toLocaleString("en")}`));
     }
     if (this.hasCosts) row.append(make("span", "amount cost", cost));
@@ -164,7 +164,7 @@ class TreeView {
   goIn() {
     const place = this.current;
     if (this.model.isOpen(place)) this.choose(this.places[this.lines.get(place) + 1]);
-    else if (this.model.children[place]) this.toggle(place, false);
+    else if (this.model.canOpen(place)) this.toggle(place, false);
   }
 
   goOut() {
@@ -200,4 +200,11 @@ class TreeView {
     this.isPrinting = isPrinting;
     this.draw();
   }
+}
+
+const LONGEST_ID = 20;
+
+/** Return an id with its middle left out, if it is long. */
+function shortened(id) {
+  return id.length <= LONGEST_ID ? id : `${id.slice(0, 8)}…${id.slice(-10)}`;
 }
