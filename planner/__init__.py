@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .budget import RunLimits
     from .estimating import Estimate, estimate
     from .event_lines import EventFile
+    from .evolution import Evolution, aevolve, evolve
     from .executor import Executor
     from .following import FollowedRun
     from .handle import Run
@@ -33,6 +34,7 @@ else:
             "Asking": "agent",
             "EventFile": "event_lines",
             "Estimate": "estimating",
+            "Evolution": "evolution",
             "Executor": "executor",
             "FollowedRun": "following",
             "Middleware": "middleware",
@@ -45,8 +47,10 @@ else:
             "Store": "store",
             "WorkContext": "workers",
             "Worker": "workers",
+            "aevolve": "evolution",
             "asolve": "api",
             "decompose": "api",
+            "evolve": "evolution",
             "instrument": "tracing",
             "estimate": "estimating",
             "solve": "api",
@@ -59,6 +63,7 @@ __all__ = [
     "Asking",
     "Estimate",
     "EventFile",
+    "Evolution",
     "Executor",
     "FollowedRun",
     "Middleware",
@@ -71,9 +76,11 @@ __all__ = [
     "Store",
     "WorkContext",
     "Worker",
+    "aevolve",
     "asolve",
     "decompose",
     "estimate",
+    "evolve",
     "instrument",
     "solve",
     "worker",

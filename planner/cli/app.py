@@ -17,6 +17,7 @@ from . import (
     completing,
     configuring,
     drawing,
+    evolving,
     linting,
     looking,
     prompting,
@@ -62,7 +63,7 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, linting, browsing, watching, drawing, reporting, looking, completing):
+    for module in (solving, evolving, linting, browsing, watching, drawing, reporting, looking, completing):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")

@@ -46,6 +46,9 @@ def graph(
         Literal["time", "steps"] | None,
         typer.Option(help="What makes a path long; measured time, or steps in what has not run."),
     ] = None,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Of a run of evolve: who came from whom, seeds on top.")
+    ] = False,
     states: Annotated[bool, typer.Option("--states", help="Draw the states of tasks and their moves instead.")] = False,
 ) -> int:
     """Draw the tree of a run, or of a plan, with its dependencies."""
@@ -58,6 +61,10 @@ def graph(
         deliver(_states(wanted), wanted, output)
         return 0
     root, data = _tree_of(source, last=last, store=given["store"])
+    if lineage:
+        from ramify.planner.evolution.lineage import lineage_tree
+
+        root = lineage_tree(root)
     options = ViewOptions(
         direction=direction,
         theme=theme,

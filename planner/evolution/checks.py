@@ -50,7 +50,7 @@ class Checked:
         return {"growth": round(self.growth, 3), "new": round(self.new, 3), "nearest": near}
 
 
-def check_evolved(content: str, *, parent: str, seed: str, prompt: str, known: NearCopies) -> Checked:
+def check_evolved(content: str, *, parent: str, seed: str, prompt: str, known: NearCopies, own_id: str = "") -> Checked:
     """Return what is wrong with a new task, and what was measured.
 
     Args:
@@ -59,10 +59,11 @@ def check_evolved(content: str, *, parent: str, seed: str, prompt: str, known: N
         seed: the task that its lineage begins with.
         prompt: the words that the model was asked with.
         known: the seeds, and the new tasks that there are already.
+        own_id: what the new task is called there, if it is there already.
     """
     pieces = pieces_of(content)
     new = pieces - pieces_of(parent)
-    nearest = known.nearest(content, beyond=seed)
+    nearest = known.nearest(content, beyond=seed, own_key=own_id)
     fault = next(_faults(content, parent, prompt, len(new), nearest), None)
     return Checked(fault, len(content) / max(1, len(parent)), len(new) / max(1, len(pieces)), nearest)
 

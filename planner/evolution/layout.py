@@ -19,10 +19,7 @@ from .seeds import Seed
 METHODS: tuple[EvolveMethod, ...] = get_args(EvolveMethod)
 
 EVOLVE = "evolve"
-"""The type of the leaves, and of their worker."""
-
-COLLECT = "collect"
-"""The type of the root."""
+"""The type of the tasks of such a run, and of their worker."""
 
 MOST_TASKS = 100_000
 
@@ -53,7 +50,7 @@ def evolution_tree(
     root = Task(
         content=f"Make {format_count(n, 'new task')} from {format_count(len(seeds), 'seed')}",
         id="0",
-        type=COLLECT,
+        type=EVOLVE,
         inputs={"seeds": [_seed_data(seed, number) for number, seed in enumerate(seeds, 1)], "output": output},
     )
     leaves: list[Task] = []

@@ -65,12 +65,18 @@ class NearCopies:
         for band in _bands(pieces):
             self._bands[band].append(key)
 
-    def nearest(self, text: str, *, beyond: str = "") -> Match | None:
-        """Return the text that is most like `text`, of those that may be near copies of it; None if none may."""
-        if (same := self._same.get(plain_words(text))) is not None:
+    def nearest(self, text: str, *, beyond: str = "", own_key: str = "") -> Match | None:
+        """Return the text that is most like `text`, of those that may be near copies of it; None if none may.
+
+        Args:
+            text: the text.
+            beyond: what it was made from.
+            own_key: what it is called itself, if it is there already.
+        """
+        if (same := self._same.get(plain_words(text), own_key)) != own_key:
             return Match(same, 1.0)
         pieces = pieces_of(text) - pieces_of(beyond)
-        met = Counter(key for band in _bands(pieces) for key in self._bands.get(band, ()))
+        met = Counter(key for band in _bands(pieces) for key in self._bands.get(band, ()) if key != own_key)
         matches = (Match(key, likeness(pieces, self._pieces[key])) for key, _ in met.most_common(MOST_COMPARED))
         return max(matches, key=lambda match: match.likeness, default=None)
 

@@ -17,7 +17,7 @@ from .protocol import Worker
 MODEL = "model"
 """The type of tasks that say nothing."""
 
-BUILT_IN: Mapping[str, str] = {MODEL: "model:ModelWorker"}
+BUILT_IN: Mapping[str, str] = {MODEL: "model:ModelWorker", "evolve": ".evolution.worker:EvolveWorker"}
 """The workers that come with Ramify: type -> the module beside this one, and a class that takes no arguments."""
 
 ONLY_FOR_SOME = (

@@ -1,0 +1,82 @@
+"""`evolve`: new tasks from seeds, as JSON lines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import ASKING, LIMITS, REUSING, SHOWN, takes
+
+if TYPE_CHECKING:
+    from ramify.planner.evolution.seeds import SeedSource
+
+_NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "events"})
+
+
+@takes(*ASKING, *LIMITS, "store", *REUSING, *SHOWN)
+def evolve(
+    given: Mapping[str, Any],
+    *,
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="GOAL|FILE", help="A task, or a file of tasks: .txt, .jsonl or .csv; - reads lines."),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many new tasks.")] = 10,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where they go, a line of JSON each.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="NAME", help="How they differ; repeatable; all in rotation unless given."),
+    ] = None,
+    generations: Annotated[int, typer.Option(min=1, help="How often new tasks are made from new tasks.")] = 1,
+    tries: Annotated[int, typer.Option(min=1, help="How often one task is asked for before it is given up.")] = 3,
+    field: Annotated[str, typer.Option(metavar="NAME", help="The field or column of the file.")] = "content",
+) -> int:
+    """Make new tasks from seeds, with their lineage; what a run has made is kept, and can be resumed."""
+    from ramify.planner.evolution.api import Evolution, prepare_evolution
+    from ramify.planner.evolution.json_lines import line_of
+    from ramify.planner.evolution.layout import METHODS
+
+    from .carrying import carry, tell_ending
+    from .output import print_text, tell
+
+    settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    executor, root = prepare_evolution(
+        _seeds(source), n=n, methods=method or METHODS, generations=generations, tries=tries, field=field,
+        output=output, **settings,
+    )  # fmt: skip
+    run = executor.new_run(root)
+    code = carry(run, given)
+    records = Evolution(run).records
+    if output is not None:
+        tell(f"{len(records):,} of {n:,} new tasks are in {output}")
+    elif records:
+        print_text("\n".join(map(line_of, records)))
+    tell_ending(run, code, given["store"])
+    return code
+
+
+COMMANDS = {"evolve": evolve}
+
+
+def _seeds(source: str | None) -> "SeedSource | list[SeedSource]":
+    from ramify.planner.errors import UsageError
+    from ramify.planner.evolution.seeds import SUFFIXES
+
+    from .goals import read_goal
+
+    if source is None:
+        raise UsageError('say what to start from: ramify evolve "TASK", a file of tasks, or - for lines')
+    if source == "-":
+        return [line.strip() for line in read_goal(source).split("\n") if line.strip()]
+    is_named = Path(source).suffix.lower() in SUFFIXES and not any(map(str.isspace, source))
+    return Path(source) if is_named or _is_file(source) else read_goal(source)
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).is_file()
+    except (OSError, ValueError):  # too long to be a name, or no name at all
+        return False

@@ -1,0 +1,134 @@
+"""`evolve`: from seeds to new tasks, as a stored run."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ramify.planner.agent import Agent
+from ramify.planner.api import agent_of, executor_of, with_rate
+from ramify.planner.budget import RunLimits
+from ramify.planner.events import Subscriber
+from ramify.planner.executor import Executor
+from ramify.planner.handle import Run
+from ramify.planner.models.protocol import Model
+from ramify.planner.settings import load_settings
+from ramify.tasks import Task
+
+from .collection import Record, records_of
+from .json_lines import claim, write_whole
+from .layout import METHODS, evolution_tree
+from .lineage import lineage_tree
+from .seeds import FIELD, SeedSource, read_seeds
+
+
+class Evolution:
+    """The new tasks of a run, of one that `evolve` or `Executor.resume` has returned.
+
+    Attributes:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __repr__(self) -> str:
+        return (
+            f"<Evolution {self.run.id}: {self.run.status}, {len(self.records)} of {len(self.run.task.subtasks)} tasks>"
+        )
+
+    @property
+    def records(self) -> list[Record]:
+        """The new tasks with their lineage, as the lines of the file have them."""
+        return records_of(self.run.task)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The new tasks, as tasks that can be run."""
+        return [Task(content=record["content"], id=record["id"]) for record in self.records]
+
+    @property
+    def lineage(self) -> Task:
+        """Who came from whom, as a tree that can be drawn."""
+        return lineage_tree(self.run.task)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the new tasks to a file, as JSON lines.
+
+        Raises:
+            ExportError: if it cannot be written.
+        """
+        write_whole(Path(path), self.records)
+        return Path(path)
+
+
+def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Any) -> Evolution:
+    """Make new tasks from seeds: harder, deeper, more concrete ones, or fresh ones of the same field.
+
+    Args:
+        seeds: a task as text, as `Task` or as data with a `field`; a file, as `Path`; or several of these.
+        n: how many new tasks.
+        **how: any of the following keywords.
+
+    Keyword Args:
+        methods: how the new tasks differ, in rotation: some of constraint, deepen, concretise, reasoning, breadth.
+        generations: how often a new task is made from a new task.
+        tries: how often a model is asked for one task before it is given up.
+        field: the field or column of files that holds the task; "content" unless given.
+        output: a file that is written while the run goes on, a line of JSON for each new task.
+        model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
+        agent: an agent, instead of `model`.
+        limits: what the whole run may take.
+        on_event: called with every event.
+        record: a file that the calls are written to at the end.
+
+    Every setting of `ramify.planner.settings.Settings` that is not about planning can be given too, such as `jobs` and
+    `store`.
+
+    Raises:
+        NoModelError: if no model can be used; the message says what to do.
+        UsageError: if a seed, a file or an argument cannot be used.
+    """
+    executor, root = prepare_evolution(seeds, n=n, **how)
+    return Evolution(executor.run(root))
+
+
+async def aevolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Any) -> Evolution:
+    """Do what `evolve` does, on the caller's event loop."""
+    executor, root = prepare_evolution(seeds, n=n, **how)
+    return Evolution(await executor.arun(root))
+
+
+def prepare_evolution(
+    seeds: SeedSource | Iterable[SeedSource],
+    *,
+    n: int,
+    methods: Sequence[str] = METHODS,
+    generations: int = 1,
+    tries: int = 3,
+    field: str = FIELD,
+    output: str | Path | None = None,
+    model: str | Model | None = None,
+    agent: Agent | None = None,
+    limits: RunLimits | None = None,
+    on_event: Subscriber | None = None,
+    record: str | Path | None = None,
+    **given: Any,
+) -> tuple[Executor, Task]:
+    """Return the executor and the tree for a run that makes new tasks; see `evolve`."""
+    own_model = None if model is None or isinstance(model, str) else model
+    settings = load_settings(model=None if own_model else model, **given)
+    file = None if output is None else Path(output).absolute()
+    root = evolution_tree(
+        read_seeds(seeds, field=field),
+        n=n,
+        methods=methods,
+        generations=generations,
+        tries=tries,
+        output=None if file is None else str(file),
+    )
+    executor = executor_of(
+        settings, agent=agent or agent_of(settings, own_model), limits=limits, on_event=on_event, record=record
+    )
+    if file is not None:
+        claim(file)
+    return executor, with_rate(root, settings)

@@ -1,0 +1,111 @@
+"""The worker that makes new tasks: it asks for one, checks what comes, and tries another method if that is rejected.
+
+What was rejected, by which method and why, is on disk before the next try. So tries are never repeated: a resumed run
+goes on with the next one, and a task that was given up and is done again gets as many tries more.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ramify.planner.errors import WorkFailedError
+from ramify.planner.events import EventType
+from ramify.planner.export.labels import format_count
+from ramify.planner.models.protocol import ModelReply
+from ramify.planner.store.records import StepKey
+from ramify.planner.workers import Outcome, WorkContext, Worker
+from ramify.prompts import EvolveVariables, make_nonce, texts_of
+from ramify.prompts.variables import EvolveMethod
+from ramify.tasks import ReplyError, Task
+from ramify.tasks.replies import parse_evolved
+
+from .collection import Collection
+from .json_lines import line_of
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+_LONGEST_QUOTE = 500
+
+
+class EvolveWorker(Worker):
+    """Makes one new task for each leaf, and collects them at the root."""
+
+    about = "makes new tasks from seeds, for data generation (`ramify evolve`)"
+
+    def __init__(self) -> None:
+        self._collection: Collection | None = None
+
+    async def perform(self, task: Task, context: WorkContext) -> Outcome:
+        """Make a new task by one method after the other, until one passes the checks.
+
+        Raises:
+            WorkFailedError: if none did.
+        """
+        collection = self._collection_of(context)
+        methods = cast("list[EvolveMethod]", task.inputs["methods"])
+        tries = cast("int", task.inputs["tries"])
+        rejected = _rejected_before(task, context)
+        most = (len(rejected) // tries + 1) * tries
+        while len(rejected) < most:
+            method = methods[len(rejected) % len(methods)]
+            made = await self._try(task, context, collection, method, number=len(rejected) + 1)
+            if "fault" not in made:
+                record, problem = collection.accept(task, rejected=rejected, **made)
+                if problem is not None:
+                    context.services.recorder.put(EventType.WARNING, task, message=f"{problem}; the store has it all")
+                return Outcome(record["content"], record)
+            rejected.append(made)
+            note = context.services.steps.note(_key(task, len(rejected)), made)
+            context.services.recorder.put(EventType.EMITTED, task, note, name="rejected", data=made)
+        reasons = "; ".join(f"{each['method']}: {each['fault']}" for each in rejected[-tries:])
+        raise WorkFailedError(f"no new task passed the checks in {tries} tries ({reasons})", task_id=task.id)
+
+    async def compose(self, task: Task, context: WorkContext) -> Outcome:  # noqa: ARG002 - the tree says it all
+        """Collect the new tasks; without a file, they are the answer, as JSON lines."""
+        collection = self._collection_of(context)
+        records = collection.finish()
+        output: JsonValue = {"tasks": len(records), "rejected": sum(len(record["rejected"]) for record in records)}
+        if collection.file is None:
+            return Outcome("\n".join(map(line_of, records)), output)
+        return Outcome(f"{format_count(len(records), 'new task')} in {collection.file}", output)
+
+    async def _try(
+        self, task: Task, context: WorkContext, collection: Collection, method: EvolveMethod, *, number: int
+    ) -> dict[str, Any]:
+        """Return a new task with what was measured, or what came instead with its fault."""
+        agent = context.services.asker.agent
+        variables = EvolveVariables(
+            task_id=task.id, task=collection.lineage_of(task).parent, method=method, **agent.manner
+        )
+        try:
+            content, model = await context.services.asker.ask(task, variables, _read, attempt=number)
+        except ReplyError as error:
+            return {"method": method, "content": error.reply[:_LONGEST_QUOTE], "fault": error.complaint}
+        nonce = make_nonce(context.run_id, task.id, data=texts_of(variables))
+        prompt = "\n".join(message["content"] for message in agent.render(variables, nonce=nonce).messages)
+        checked = collection.check(task, content, prompt=prompt)
+        if checked.fault is not None:
+            return {"method": method, "content": content, "fault": checked.fault}
+        return {"method": method, "content": content, "model": model, "checks": checked.to_data()}
+
+    def _collection_of(self, context: WorkContext) -> Collection:
+        if self._collection is None:
+            self._collection = Collection(context.services.root, context.run_id)
+        return self._collection
+
+
+def _read(reply: ModelReply) -> tuple[str, str]:
+    if reply.finish_reason == "content_filter":
+        raise ReplyError("the provider's content filter stopped the reply", reply=reply.text)
+    return parse_evolved(reply.text, finish_reason=reply.finish_reason), reply.model
+
+
+def _rejected_before(task: Task, context: WorkContext) -> list[dict[str, Any]]:
+    """Return what was rejected before, in this process or in one that has ended."""
+    rejected: list[dict[str, Any]] = []
+    while (step := context.services.steps.find(_key(task, len(rejected) + 1))) is not None:
+        rejected.append(step.output)
+    return rejected
+
+
+def _key(task: Task, number: int) -> StepKey:
+    return StepKey(task.id, 0, f"rejected#{number}")
