@@ -11,7 +11,7 @@ from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
 from ramify.tasks.notebook import folded_text
 
-from .errors import ExportError
+from .output_files import write_text
 from .store.records import RunStatus
 
 if TYPE_CHECKING:
@@ -189,15 +189,3 @@ class ShownRun(ABC):
             "text/plain": f"{self!r}\n{folded_text(self.task)}",
             "image/svg+xml": self.to_svg(max_nodes=_DISPLAYED_BOXES),
         }
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to a file.
-
-    Raises:
-        ExportError: if it cannot be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error

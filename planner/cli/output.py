@@ -41,13 +41,11 @@ def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = T
         ExportError: if it cannot be written.
         UsageError: if it is no text, and standard output is a terminal.
     """
-    from ramify.planner.errors import ExportError, UsageError
+    from ramify.planner.errors import UsageError
+    from ramify.planner.output_files import write_bytes
 
     if output is not None:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise ExportError(f"{output} cannot be written: {error.strerror or error}; choose another file") from None
+        write_bytes(output, content)
     elif is_text:
         print_text(content.decode())
     elif sys.stdout.isatty():

@@ -61,7 +61,7 @@ def decompose(
 ) -> int:
     """Plan a goal, and print the plan or write it to a file; `ramify run FILE` runs it, edited or not."""
     from ramify.planner.api import prepare
-    from ramify.planner.shown_run import write_text
+    from ramify.planner.output_files import write_text
     from ramify.tasks.plans import form_of, write_plan
 
     from .carrying import carry, tell_ending

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.output_files import unwritable
 
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
@@ -30,7 +31,7 @@ def claim(path: Path) -> None:
             )
         path.open("ab").close()
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def line_of(record: Mapping[str, Any]) -> str:
@@ -54,7 +55,7 @@ def write_whole(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def add_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -76,8 +77,4 @@ def add_line(path: Path, record: Mapping[str, Any]) -> None:
                 file.truncate(before)
                 raise ExportError(f"{path} cannot be written: the disk is full; make room, and resume the run")
     except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> ExportError:
-    return ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file")
+        raise unwritable(path, error) from None

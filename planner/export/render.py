@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.output_files import format_named_by, write_bytes
 
 from .columns import usual_breaking
 from .dot import to_dot
@@ -105,10 +106,7 @@ def save(
     """
     path = Path(path)
     picture = render(view, fmt or format_of(path), timeout_s=timeout_s, path_env=path_env)
-    try:
-        path.write_bytes(picture.data)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error
+    write_bytes(path, picture.data)
     return picture
 
 
@@ -118,10 +116,7 @@ def format_of(path: Path) -> Format:
     Raises:
         UsageError: if it names none.
     """
-    found = _SUFFIXES.get(path.suffix.lower())
-    if found is None:
-        raise UsageError(f"{path} names no graph format; end it in one of {', '.join(_SUFFIXES)}, or say the format")
-    return found
+    return format_named_by(path, _SUFFIXES, what="graph")
 
 
 def _run_dot(program: str, source: str, fmt: Format, timeout_s: float) -> tuple[bytes, str]:

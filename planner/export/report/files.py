@@ -5,7 +5,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.errors import UsageError
+from ramify.planner.output_files import format_named_by, utf8, write_bytes
 
 from .content import Report
 from .csv_file import to_csv
@@ -31,10 +32,7 @@ def report_format_of(path: Path) -> ReportFormat:
     Raises:
         UsageError: if it names none.
     """
-    found = _SUFFIXES.get(path.suffix.lower())
-    if found is None:
-        raise UsageError(f"{path} names no report format; end it in one of {', '.join(_SUFFIXES)}, or say the format")
-    return found
+    return format_named_by(path, _SUFFIXES, what="report")
 
 
 def render_report(report: Report, form: ReportFormat) -> bytes:
@@ -48,8 +46,7 @@ def render_report(report: Report, form: ReportFormat) -> bytes:
         return to_xlsx(report)
     if form not in _TEXTS:
         raise UsageError(f"there is no report format {form!r}; the formats are {', '.join(REPORT_FORMATS)}")
-    # half a surrogate pair cannot be written as UTF-8: in JSON its escape is the same character, elsewhere it is seen
-    return _TEXTS[form](report).encode("utf-8", "backslashreplace")
+    return utf8(_TEXTS[form](report))
 
 
 def save_report(report: Report, path: Path | str, *, form: ReportFormat | None = None) -> Path:
@@ -60,9 +57,5 @@ def save_report(report: Report, path: Path | str, *, form: ReportFormat | None =
         ExportError: if the file cannot be written, or needs a package that is not installed.
     """
     path = Path(path)
-    data = render_report(report, form or report_format_of(path))
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error
+    write_bytes(path, render_report(report, form or report_format_of(path)))
     return path
