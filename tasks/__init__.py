@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from .manager import TaskManager
     from .plan_nodes import PlanFinding
-    from .plans import lint_plan, lint_plan_text, load_plan, read_plan, write_plan
+    from .plans import lint_plan, lint_plan_text, load_plan, read_plan, revise_plan, save_plan, write_plan
     from .schedule import Scheduler
     from .states import TaskState
     from .task import Task
@@ -54,6 +54,8 @@ else:
             "lint_plan_text": "plans",
             "load_plan": "plans",
             "read_plan": "plans",
+            "revise_plan": "plans",
+            "save_plan": "plans",
             "write_plan": "plans",
             "parse_response": "task_prompt",
         },
@@ -82,5 +84,7 @@ __all__ = [
     "load_plan",
     "parse_response",
     "read_plan",
+    "revise_plan",
+    "save_plan",
     "write_plan",
 ]

@@ -17,7 +17,7 @@ DEEPEST_NESTED = 20
 def data_of(root: Task) -> dict[str, Any]:
     """Return a tree as the JSON data of a plan: nested as far as `DEEPEST_NESTED`, flat below."""
     top: list[dict[str, Any]] = []
-    goal = {"goal": root.content, **({"id": root.id} if root.id != "0" else {}), **_fields(root)}
+    goal = {"goal": root.content, **({"id": root.id} if root.id != "0" else {}), **fields_of(root)}
     levels = {root: 1}
     lists = {root: top}
     for task in walk(root):
@@ -31,13 +31,20 @@ def data_of(root: Task) -> dict[str, Any]:
             top.append(entry)
         else:
             lists[parent].append(entry)
-        entry.update(_fields(task))
+        entry.update(fields_of(task))
         if levels[task] < DEEPEST_NESTED and task.subtasks:
             entry["tasks"] = lists[task] = []
     return {**goal, "tasks": top} if top else goal
 
 
-def _fields(task: Task) -> dict[str, Any]:
+def entry_of(task: Task) -> dict[str, Any]:
+    """Return a task, and all below it, as it stands in the list of the task above."""
+    data = data_of(task)
+    return {"id": task.id, "task": data.pop("goal"), **data}
+
+
+def fields_of(task: Task) -> dict[str, Any]:
+    """Return what a plan says of a task besides its id, its content and its subtasks, as far as it has to be said."""
     values = task.__dict__
     data: dict[str, Any] = {}
     if task.dependencies:

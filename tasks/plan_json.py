@@ -49,9 +49,9 @@ class _Reader:
             character = self._text[position : position + 1]
             if character == _CLOSES[self._brackets[-1]]:
                 self._brackets.pop()
-                self._builder.close()
-                self._after_open = False
                 position += 1
+                self._builder.close(position)
+                self._after_open = False
             elif self._after_open:
                 position = self._member(position)
             elif character == ",":
@@ -80,14 +80,16 @@ class _Reader:
         if not self._after_open:
             return self._scalar(position)
         place = self._place(position)
-        self._builder.open(empty_list(*place) if character == "[" else empty_mapping(*place))
+        empty = empty_list if character == "[" else empty_mapping
+        self._builder.open(empty(*place, start=position, is_flow=True))
         self._brackets.append(character)
         return position + 1
 
     def _scalar(self, position: int) -> int:
         simple = _SIMPLE_TEXT.match(self._text, position)
         if simple is not None:
-            self._builder.put(scalar(*self._place(position), simple[1], simple[1]))
+            place = self._place(position)
+            self._builder.put(scalar(*place, simple[1], simple[1], start=position, end=simple.end()))
             return simple.end()
         try:
             value, end = self._decoder.raw_decode(self._text, position)
@@ -98,7 +100,8 @@ class _Reader:
         raw = self._text[position:end]
         if isinstance(value, str) and "\\u" in raw and _LONE_SURROGATE.search(value):
             raise self._error(position, "this text has half of a surrogate pair in it, which is no character")
-        self._builder.put(scalar(*self._place(position), value, value if isinstance(value, str) else raw))
+        words = value if isinstance(value, str) else raw
+        self._builder.put(scalar(*self._place(position), value, words, start=position, end=end))
         return end
 
     def _skip(self, position: int) -> int:

@@ -42,6 +42,9 @@ class Node:
         entries: the keys of a mapping, each with the node of the key and that of its value; None for anything else.
         size: how many values it stands for, aliases written out.
         height: how many levels it has.
+        start: where its text begins, in characters from the beginning.
+        end: where its text ends; white space may stand before it.
+        is_flow: whether it is a list or mapping in brackets.
     """
 
     line: int
@@ -52,6 +55,9 @@ class Node:
     entries: "dict[str, tuple[Node, Node]] | None" = None
     size: int = 1
     height: int = 1
+    start: int = 0
+    end: int = 0
+    is_flow: bool = False
 
     @property
     def kind(self) -> str:
@@ -77,19 +83,19 @@ class Node:
         return node
 
 
-def scalar(line: int, column: int, value: Any, text: str) -> Node:
+def scalar(line: int, column: int, value: Any, text: str, *, start: int = 0, end: int = 0) -> Node:
     """Return the node of a scalar."""
-    return Node(line, column, value, text)
+    return Node(line, column, value, text, start=start, end=end)
 
 
-def empty_list(line: int, column: int) -> Node:
+def empty_list(line: int, column: int, *, start: int = 0, is_flow: bool = False) -> Node:
     """Return the node of a list that has nothing in it yet."""
-    return Node(line, column, [], items=[])
+    return Node(line, column, [], items=[], start=start, is_flow=is_flow)
 
 
-def empty_mapping(line: int, column: int) -> Node:
+def empty_mapping(line: int, column: int, *, start: int = 0, is_flow: bool = False) -> Node:
     """Return the node of a mapping that has nothing in it yet."""
-    return Node(line, column, {}, entries={})
+    return Node(line, column, {}, entries={}, start=start, is_flow=is_flow)
 
 
 class NodeBuilder:
@@ -118,10 +124,12 @@ class NodeBuilder:
         self._open.append(node)
         self._keys.append(None)
 
-    def close(self) -> Node:
-        """End the innermost list or mapping and return it."""
+    def close(self, end: int = 0) -> Node:
+        """End the innermost list or mapping and return it; one in brackets ends at `end`."""
         node = self._open.pop()
         self._keys.pop()
+        if node.is_flow:
+            node.end = end
         self.put(node)
         return node
 
@@ -140,6 +148,7 @@ class NodeBuilder:
             self._enter(parent, self._keys[-1], node)
             self._keys[-1] = None
         parent.size += node.size
+        parent.end = max(parent.end, node.end)
         parent.height = max(parent.height, node.height + 1)
 
     def put_alias(self, node: Node, line: int, column: int) -> None:

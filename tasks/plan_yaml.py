@@ -112,6 +112,10 @@ def _place(mark: "yaml.Mark | yaml._yaml.Mark | None") -> tuple[int, int]:
     return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
 
+def _index(mark: "yaml.Mark | yaml._yaml.Mark | None") -> int:
+    return 0 if mark is None else mark.index
+
+
 class _Reader:
     """Takes the events of PyYAML's parser one by one; nothing of PyYAML's composer or constructor is used."""
 
@@ -129,15 +133,17 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             self._check_tag(event, line, column)
             value = resolve(event.value) if event.implicit[0] and event.tag is None else event.value
-            self._name(event.anchor, node := scalar(line, column, value, event.value))
+            start, end = _index(event.start_mark), _index(event.end_mark)
+            self._name(event.anchor, node := scalar(line, column, value, event.value, start=start, end=end))
             self.builder.put(node)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._check_tag(event, line, column)
             is_list = isinstance(event, yaml.SequenceStartEvent)
-            self.builder.open(empty_list(line, column) if is_list else empty_mapping(line, column))
+            empty = empty_list if is_list else empty_mapping
+            self.builder.open(empty(line, column, start=_index(event.start_mark), is_flow=bool(event.flow_style)))
             self._names.append(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):
-            self._name(self._names.pop(), self.builder.close())
+            self._name(self._names.pop(), self.builder.close(_index(event.end_mark)))
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise self._error(f"the alias *{event.anchor} stands before, or inside of, what it names", line, column)
@@ -173,7 +179,7 @@ def _entries(mapping: dict[str, Any], indent: int, first: str) -> "Iterator[_Lin
     margin = " " * indent
     for number, (key, value) in enumerate(mapping.items()):
         start = first if first and not number else margin
-        name = _word(key)
+        name = word(key)
         if len(key) > _LONGEST_KEY:
             start, name = f"{start}? {name}\n{margin}", ""
         yield f"{start}{name}:", value, indent + 2
@@ -191,7 +197,7 @@ def _flow(value: Any) -> str:
         return ""
     if sum(len(item) if isinstance(item, str) else 8 for item in value) > _LONGEST_FLOW:
         return ""
-    text = ", ".join(_word(item, flow=True) if isinstance(item, str) else _scalar_text(item, 0) for item in value)
+    text = ", ".join(word(item, flow=True) if isinstance(item, str) else _scalar_text(item, 0) for item in value)
     return f"[{text}]"
 
 
@@ -204,7 +210,7 @@ def _scalar_text(value: Any, indent: int) -> str:
     if not isinstance(value, str):
         return "null" if value is None else str(value).lower()
     if "\n" not in value or not _fits_block(value):
-        return _word(value)
+        return word(value)
     margin = " " * indent
     lines = "".join(f"\n{margin}{line}" if line else "\n" for line in value.removesuffix("\n").split("\n"))
     return f"|{'' if value.endswith(chr(10)) else '-'}{lines}"
@@ -220,10 +226,10 @@ def _fits_block(text: str) -> bool:
     )
 
 
-def _word(text: str, *, flow: bool = False) -> str:
+def word(text: str, *, flow: bool = False) -> str:
     r"""Return text in one line, in double quotes unless it can stand without.
 
-    >>> [_word(text) for text in ("Describe Oslo", "yes", "a: b", "1e3", "a\nb")]
+    >>> [word(text) for text in ("Describe Oslo", "yes", "a: b", "1e3", "a\nb")]
     ['Describe Oslo', '"yes"', '"a: b"', '"1e3"', '"a\\nb"']
     """
     is_plain = (

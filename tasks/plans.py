@@ -19,6 +19,7 @@ from .outline_writer import write_markdown
 from .plan_data import data_of
 from .plan_json import read_json, write_json
 from .plan_nodes import PlanFinding, shown
+from .plan_rewrite import rewrite
 from .plan_rows import PlanRow, near_miss, rows_of
 from .plan_yaml import read_yaml, write_yaml
 from .task import Task
@@ -153,6 +154,53 @@ def write_plan(task: Task, form: Form = "yaml") -> str:
     except ValueError as error:  # from numbers that are not finite, or have more digits than Python writes
         raise DocumentError(f"a number cannot be written: {error}", source=source) from None
     return text
+
+
+def save_plan(task: Task, path: Path | str) -> None:
+    """Write the plan of `task` to a file; one that is there is changed only where it says something else.
+
+    See `revise_plan` for what is kept of it. The file is replaced once all is written.
+
+    Raises:
+        DocumentError: if the plan cannot be written in the form of the file, the file is there and is no plan, or it
+            cannot be written.
+    """
+    path = Path(path)
+    form = form_of(str(path))
+    text = revise_plan(plan_text(path), task, source=str(path)) if path.exists() else write_plan(task, form)
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_text(text, encoding="utf-8", newline="")
+        fresh.replace(path)
+    except OSError as error:
+        raise DocumentError(f"it cannot be written: {error.strerror or error}", source=str(path)) from None
+
+
+def revise_plan(text: str, task: Task, *, source: str = "plan", form: Form | None = None) -> str:
+    """Return the plan `text` so changed that it says the plan of `task`, and says everything else as it did.
+
+    In YAML comments, blank lines, quotes and the order of keys stay as they are, in JSON the order of keys and the
+    layout. What stands in a task that is taken out goes with it; a task that is put elsewhere is written anew. A text
+    that cannot be changed so is written anew as a whole: a Markdown outline, and YAML whose aliases would say something
+    else.
+
+    Raises:
+        DocumentError: if `text` is no plan, or the plan cannot be written in its form.
+    """
+    form = form or form_of(source)
+    whole = write_plan(task, form)
+    old = read_plan(text, source=source, form=form)
+    if write_plan(old, form) == whole:
+        return text
+    root, _ = _READERS[form](text.removeprefix("\ufeff"), source=source)
+    if form == "markdown" or "format" in (root.entries or {}):
+        return whole
+    try:
+        changed = rewrite(text.removeprefix("\ufeff"), rows_of(root)[0], old, task, is_json=form == "json")
+        is_right = write_plan(read_plan(changed, source=source, form=form), form) == whole
+    except (ValueError, LookupError, DocumentError):
+        is_right = False
+    return changed if is_right else whole
 
 
 def form_of(source: str) -> Form:
