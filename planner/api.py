@@ -165,6 +165,7 @@ def executor_of(
         on_event=on_event,
         cache=settings.cache,
         record=record,
+        tracing=settings.tracing,
     )
 
 

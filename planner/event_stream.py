@@ -8,14 +8,14 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from typing import Self
 
 from .errors import UsageError
-from .events import Event, EventBus, Wanted
+from .events import Event, EventBus, EventType, Wanted, event_types
 
 BUFFER = 1_000
 """The events that wait in memory for one reader, and the events that are read from the store at once."""
@@ -38,14 +38,27 @@ class EventStream:
     Args:
         bus: where they are published.
         read: reads those that have left the buffer.
-        wanted: which of them are given.
+        types: which types are given; all if there are none.
+        where: which of them are given; all if None.
         after: the number after which it begins; None begins with what this process carries on.
+
+    Raises:
+        UsageError: if a type is none.
     """
 
-    def __init__(self, bus: EventBus, read: ReadEvents, *, wanted: Wanted, after: int | None = None) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        read: ReadEvents,
+        types: Collection[EventType | str] = (),
+        *,
+        where: Wanted | None = None,
+        after: int | None = None,
+    ) -> None:
+        self._types = event_types(types)
+        self._where = where
         self._bus = bus
         self._read = read
-        self._wanted = wanted
         self._after = after
         self._lock = threading.Lock()
         self._fresh: deque[Event] = deque(maxlen=BUFFER)
@@ -123,11 +136,14 @@ class EventStream:
                 self._after = self._bus.first_seq - 1
             while (event := self._at_hand(self._after)) is not None:
                 self._after = event.seq
-                if self._wanted(event):
+                if self._is_wanted(event):
                     return event
             if self._bus.last_seq > self._after:
                 return _Next.IS_STORED
             return _Next.IS_OVER if self._bus.is_closed else _Next.WAITS
+
+    def _is_wanted(self, event: Event) -> bool:
+        return (not self._types or event.type in self._types) and (self._where is None or self._where(event))
 
     def _at_hand(self, after: int) -> Event | None:
         if self._stored:

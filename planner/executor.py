@@ -25,7 +25,7 @@ from .run import OnError
 from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, workers_of
 from .session import RUNNING_PHASE, Session
-from .settings import load_settings, store_place
+from .settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
 from .workers.grants import Grants
 from .workers.registry import WorkersGiven
@@ -50,6 +50,7 @@ class Executor:
         on_event: called with every event, on the run's loop.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         record: a file that each run's calls are written to when it ends, for `replay:FILE`.
+        tracing: whether OpenTelemetry spans are made of its runs; as the settings say unless given.
 
     Raises:
         UsageError: if an argument cannot be used.
@@ -72,6 +73,7 @@ class Executor:
         on_event: Subscriber | None = None,
         cache: bool = False,
         record: str | Path | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         if jobs < 1:
             raise UsageError(f"jobs is the number of tasks that run at the same time; it cannot be {jobs}")
@@ -87,6 +89,7 @@ class Executor:
         self._given = workers
         self._middleware = check_middleware(middleware)
         self._on_event = on_event
+        self._tracing = tracing
 
     @property
     def agent(self) -> Agent:
@@ -245,7 +248,7 @@ class Executor:
             grants=self._grants,
             middleware=self._middleware,
         )
-        return Run(session, is_new=True, on_event=self._on_event, recording=recording)
+        return Run(session, is_new=True, on_event=self._on_event, recording=recording, tracing=self._tracing)
 
 
 def open_store(place: str | Path | None, *, create: bool = True) -> Store:

@@ -12,13 +12,13 @@ from ramify.tasks.states import FINISHED
 from .budget import total_usage
 from .errors import LeaseError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
-from .events import Event, EventBus, EventType, Subscriber, Wanted, event_types
+from .events import Event, EventBus, EventType, Subscriber, Wanted
 from .loop import background_loop, run_sync
 from .notebook import shown_in_cell
 from .recording import Recording
 from .run import Ending
 from .session import Session
-from .settings import load_settings
+from .settings import Tracing, load_settings
 from .shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
@@ -76,12 +76,14 @@ class Run(ShownRun):
         is_new: bool,
         on_event: Subscriber | None = None,
         recording: Recording | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.id = session.record.id
         self.task = session.root
         self._session = session
         self._is_new = is_new
         self._recording = recording
+        self._tracing = tracing
         self._ending: Ending | None = None
         self._future: Future[Ending] | None = None
         if on_event is not None:
@@ -188,12 +190,7 @@ class Run(ShownRun):
         Raises:
             UsageError: if a type is none.
         """
-        known = event_types(types)
-
-        def wanted(event: Event) -> bool:
-            return (not known or event.type in known) and (where is None or where(event))
-
-        return EventStream(self.bus, self._stored_events, wanted=wanted, after=after)
+        return EventStream(self.bus, self._stored_events, types, where=where, after=after)
 
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
@@ -246,11 +243,11 @@ class Run(ShownRun):
 
     def _trace(self) -> None:
         """Have spans made of it if the settings say so, and nobody has asked for them already."""
-        settings = load_settings()
-        if settings.otel and not self.bus.has_call_watchers:
+        wanted = self._tracing or load_settings().tracing
+        if wanted.is_on and not self.bus.has_call_watchers:
             from .tracing import instrument
 
-            instrument(self, content=settings.otel_content)
+            instrument(self, content=wanted.content)
 
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with self._store_now() as store:

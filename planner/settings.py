@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from ramify.prompts import Examples
@@ -67,6 +67,18 @@ class Layer:
         if self.level == "environment":
             return f"{PREFIX}{name.upper()}"
         return f"{PREFIX}{name.upper()} in {self.path}" if self.level == "env file" else str(self.path)
+
+
+class Tracing(NamedTuple):
+    """Whether OpenTelemetry spans are made of a run.
+
+    Attributes:
+        is_on: whether they are.
+        content: whether the words of tasks, prompts and replies go in.
+    """
+
+    is_on: bool = True
+    content: bool = False
 
 
 class Settings(BaseModel):
@@ -141,6 +153,11 @@ class Settings(BaseModel):
     def _at_home(cls, value: Any) -> Any:
         text = os.fspath(value) if isinstance(value, Path) else value
         return str(Path(text).expanduser()) if isinstance(text, str) and text.startswith("~") else text
+
+    @property
+    def tracing(self) -> Tracing:
+        """Whether spans are made of runs, and with which words."""
+        return Tracing(is_on=self.otel, content=self.otel_content)
 
     @property
     def sources(self) -> Mapping[str, str]:

@@ -177,7 +177,7 @@ def test_a_reader_that_is_slower_than_the_run_gets_every_event_once_with_a_bound
     bus = EventBus()
     events = [event(seq) for seq in range(1, 3 * BUFFER + 501)]
     asked: list[int] = []
-    stream = EventStream(bus, stored(events, asked), wanted=lambda _: True)
+    stream = EventStream(bus, stored(events, asked))
     for each in events:
         bus.publish(each)
     assert len(stream._fresh) == BUFFER
@@ -189,7 +189,7 @@ def test_a_reader_that_is_slower_than_the_run_gets_every_event_once_with_a_bound
 def test_a_reader_that_keeps_up_does_not_read_the_store() -> None:
     bus = EventBus()
     asked: list[int] = []
-    stream = EventStream(bus, stored([], asked), wanted=lambda _: True)
+    stream = EventStream(bus, stored([], asked))
     seen = []
     for seq in range(1, 3 * BUFFER):
         bus.publish(event(seq))
@@ -202,7 +202,7 @@ def test_a_reader_that_keeps_up_does_not_read_the_store() -> None:
 def test_events_that_were_never_stored_are_passed_over_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     bus = EventBus()
     bus.publish(event(1))
-    stream = EventStream(bus, stored([], []), wanted=lambda _: True)
+    stream = EventStream(bus, stored([], []))
     bus.publish(event(2))
     bus.close()
     with caplog.at_level(logging.WARNING, "ramify.events"):
@@ -212,7 +212,7 @@ def test_events_that_were_never_stored_are_passed_over_with_a_warning(caplog: py
 
 def test_a_thread_that_carries_the_run_on_does_not_wait_for_itself() -> None:
     bus = EventBus()
-    stream = EventStream(bus, stored([], []), wanted=lambda _: True)
+    stream = EventStream(bus, stored([], []))
     bus.publish(event(1))
     assert next(stream).seq == 1
     with pytest.raises(UsageError, match="use `async for`"):
@@ -221,14 +221,14 @@ def test_a_thread_that_carries_the_run_on_does_not_wait_for_itself() -> None:
 
 def test_the_iterator_of_a_run_that_never_came_to_start_ends() -> None:
     bus = EventBus()
-    stream = EventStream(bus, stored([], []), wanted=lambda _: True)
+    stream = EventStream(bus, stored([], []))
     bus.close()
     assert list(stream) == []
 
 
 def test_a_reader_that_leaves_takes_in_no_more() -> None:
     bus = EventBus()
-    stream = EventStream(bus, stored([], []), wanted=lambda _: True)
+    stream = EventStream(bus, stored([], []))
     stream.close()
     bus.publish(event(1))
     assert not stream._fresh

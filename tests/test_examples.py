@@ -25,6 +25,11 @@ SCRIPTS = {
 
 answered by rules (no language model)
 """,
+    "monitor.py": """\
+alert of level - reading 2: the level is 2.6, and 2.5 is the limit
+alert of level - reading 4: the level is 2.9, and 2.5 is the limit
+{'highest': 2.9} - 2 things noticed
+""",
     "own_model.py": """\
 leaf: a task without subtasks; it is executed
 wave: the tasks that could run at the same time
@@ -41,6 +46,10 @@ answered by a glossary of three words (no language model)
 """,
 }
 PLANS = {
+    "monitor.yaml": """\
+- Take readings: {"highest": 2.9}
+- Tell of what the others meet with: 2 things noticed
+""",
     "plan.yaml": "1415/7\n",
     "sums.yaml": """\
 - 4 * 96 + 3 * 2 * 120 + 4 * 3 * 45.50: 1650
@@ -55,6 +64,9 @@ PLANS = {
   - 3 * 4 * 2.50: 30
 """,
 }
+WORKERS = {"monitor.yaml": ("--workers", str(EXAMPLES / "monitor.py"))}
+"""What a plan's own types of tasks take."""
+
 _VARIES = re.compile(r"\br[0-9a-f]{10}\b|[\d.]+ (?:ms|s)\b")
 
 
@@ -83,7 +95,8 @@ def test_a_script_prints_what_it_should(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PLANS)
 def test_a_plan_file_runs(name: str, tmp_path: Path) -> None:
     plan = EXAMPLES / name
-    assert output_of("-m", "ramify.planner.cli", "run", "--model", "rules", plan, folder=tmp_path) == PLANS[name]
+    command = ("-m", "ramify.planner.cli", "run", "--model", "rules", *WORKERS.get(name, ()), plan)
+    assert output_of(*command, folder=tmp_path) == PLANS[name]
 
 
 def test_every_example_is_tested() -> None:

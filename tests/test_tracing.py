@@ -1,5 +1,7 @@
 """Spans of OpenTelemetry: which there are, which are inside which, what they say, and what they leave out."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -246,3 +248,26 @@ def test_the_setting_makes_spans_of_runs_from_python_and_instrument_is_not_doubl
     monkeypatch.setenv("RAMIFY_OTEL", "1")
     traced(Executor(ScriptedModel(REPLIES), store=store), Task(content="x", id="0"), traces)
     assert len(traces.named("ramify.run")) == 1
+
+
+def test_solve_takes_the_setting_as_a_keyword_and_a_program_without_a_provider_loses_nothing(store: Path) -> None:
+    code = (
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor\n"
+        "from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter\n"
+        "from ramify.planner import solve\n"
+        f"how = dict(model='rules', store={str(store)!r})\n"
+        "print(solve('2 * 3', otel=True, **how).result)\n"
+        "kept, provider = InMemorySpanExporter(), TracerProvider()\n"
+        "provider.add_span_processor(SimpleSpanProcessor(kept))\n"
+        "trace.set_tracer_provider(provider)\n"
+        "solve('2 * 3', **how)\n"
+        "print(len(kept.get_finished_spans()))\n"
+        "solve('2 * 3', otel=True, otel_content=True, **how)\n"
+        "print(*sorted(span.name for span in kept.get_finished_spans()))\n"
+        "print(kept.get_finished_spans()[-1].attributes['ramify.run.goal'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout == "6\n0\nchat rules chat rules ramify.plan ramify.run ramify.task\n2 * 3\n"

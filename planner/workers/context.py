@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue
-from ramify.planner.events import EventType
+from ramify.planner.event_stream import EventStream
+from ramify.planner.events import EventType, Wanted
 from ramify.planner.store.files import folder_of
 from ramify.planner.store.records import StepKey
 from ramify.tasks import Task, TaskConfig
@@ -126,6 +127,17 @@ class WorkContext:
     def alert(self, message: str, **data: JsonValue) -> None:
         """Raise an alert, for whoever watches the run; `data` is JSON data."""
         self._tell(EventType.ALERT, message=message, data=data)
+
+    def events(self, *types: EventType | str, where: Wanted | None = None) -> EventStream:
+        """Return the run's events as they happen, for a task that watches others; see `Run.events`.
+
+        They begin with what this process does. The run does not end before its tasks do, so a task that watches has to
+        leave the loop itself, when what it waits for has happened.
+
+        Raises:
+            UsageError: if a type is none.
+        """
+        return EventStream(self.services.recorder.bus, self.services.stored_events, types, where=where)
 
     def secret(self, name: str) -> str:
         """Return the value of a secret that the run grants; it is blotted out of everything that is written.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ramify.planner.asking import Asker
 from ramify.planner.budget import Budget, Configs
 from ramify.planner.errors import LimitError, UsageError
-from ramify.planner.events import EventType
+from ramify.planner.events import Event, EventType
 from ramify.planner.recorder import Recorder
 from ramify.planner.store.changes import TaskAdded
 from ramify.planner.store.records import StepKey
@@ -83,6 +83,11 @@ class RunServices:
             self._threads = ThreadPoolExecutor(max_workers=self.jobs, thread_name_prefix=f"ramify {self.run_id}")
         value = await self.loop.run_in_executor(self._threads, partial(function, *arguments, **named))
         return await value if inspect.isawaitable(value) else value
+
+    def stored_events(self, after: int, limit: int) -> list[Event]:
+        """Return the run's events after a number, no more than `limit`; not for the thread that carries the run on."""
+        self.recorder.writer.flush()
+        return self.store.events(self.run_id, after, limit=limit)
 
     def spawn(self, spawner: Task, task: Task, key: StepKey) -> Task:
         """Add `task` beside `spawner`, in the step `key`; see `WorkContext.spawn`."""
