@@ -8,11 +8,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from ramify.planner import Run, Store, solve
+from ramify.planner import Executor, Run, Store, solve
 from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.export.report import REPORT_FORMATS, ReportFormat, render_report, report_of, save_report
+from ramify.planner.export.report import REPORT_FORMATS, Report, ReportFormat, render_report, report_of, save_report
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import TaskState
+from ramify.planner.workers import WorkContext, worker
+from ramify.tasks import Task, TaskState
 
 from .ramify_command import Ramify, ramify_process
 from .report_samples import INJECTIONS, hostile_run, sample_run
@@ -121,6 +122,35 @@ def test_json_holds_everything_that_is_stored(home: Path) -> None:
     assert [each["seq"] for each in document["events"]] == [each.seq for each in stored.events]
     assert document["models"][0]["maker"] == "rules (no language model)"
     assert document["settings"]["jobs"] == "8"
+
+
+@pytest.mark.usefixtures("home")
+def test_replies_that_were_taken_over_are_told_with_where_they_came_from() -> None:
+    model = ScriptedModel({"decompose": "<atomic/>", "*": "<result>Bergen</result>"})
+    solve("Which of the two?", model=model, record="calls.jsonl")
+    report = stored_report(solve("Which of the two?", model="replay:calls.jsonl"))
+    assert [(model.taken, model.usage.calls) for model in report.models] == [(2, 0)]
+    assert "taken from" in report.tasks[0].made_by
+    assert "| calls | 0, and 2 taken over |" in render_report(report, "md").decode()
+    assert report.made_by.startswith("replay of")
+
+
+@pytest.mark.usefixtures("home")
+def test_workers_and_their_steps_are_told() -> None:
+    async def fetch(context: WorkContext) -> str:
+        return str(await context.step("read the page", lambda: "14,350"))
+
+    root = Task(content="Find the rent", id="0", type="fetch")
+    report = stored_report(Executor("rules", workers={"fetch": worker(fetch)}).run(root))
+    assert report.tasks[0].made_by == "worker fetch"
+    document = json.loads(render_report(report, "json"))
+    assert [(step["task"], step["output"]) for step in document["steps"]] == [("0", "14,350")]
+    assert b"read the page" in render_report(report, "html")
+
+
+def stored_report(run: Run) -> Report:
+    with Store.open(run.store_place) as store:
+        return report_of(store.read_run(run.id))
 
 
 def test_json_keeps_hostile_words_as_they_are() -> None:
@@ -238,8 +268,6 @@ def test_a_page_holds_no_markup_and_no_control_characters_of_others() -> None:
 
 
 def test_a_chain_of_thousands_is_reported() -> None:
-    from ramify.tasks import Task
-
     run = sample_run(1)
     last = run.root
     for number in range(3000):

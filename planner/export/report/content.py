@@ -15,6 +15,7 @@ from ramify.planner.models.rules.model import RulesModel
 from ramify.planner.run_data import status_of
 from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
 from ramify.planner.version import version
+from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
 
 from .words import count, when
@@ -162,7 +163,7 @@ class Report:
             ("status", self.status),
             ("made by", self.made_by),
             ("tasks", f"{len(self.tasks):,}: {state_counts(self.counts())}"),
-            ("calls", f"{usage.calls:,}" + (f", and {count(taken, 'reply taken over')}" if taken else "")),
+            ("calls", f"{usage.calls:,}" + (f", and {taken:,} taken over" if taken else "")),
             ("tokens", f"{usage.input_tokens:,} in, {usage.output_tokens:,} out"),
             ("cost", usage.cost_text if usage.calls else "none"),
             ("started", when(self.record.created_at)),
@@ -240,11 +241,11 @@ def _by_task(records: Iterable[T], task_of: Callable[[T], str | None]) -> "defau
 
 def _made_by(task: Task, calls: Sequence[CallRecord], record: RunRecord) -> str:
     """Return who made the result: a worker of its type, or the models that were asked for it."""
-    if task.type not in {None, "model"}:
-        return f"worker {task.type}" if task.started_at else ""
-    makers = dict.fromkeys(_maker_and_origin(call, record) for call in calls)
-    if not makers:
-        return "not recorded" if task.state is TaskState.DONE else ""
+    makers = list(dict.fromkeys(_maker_and_origin(call, record) for call in calls))
+    if not is_for_model(task) and task.started_at is not None:
+        makers = [f"worker {task.type}", *makers]
+    if not makers and task.state is TaskState.DONE:
+        makers = ["not recorded"]
     return ", ".join(makers)
 
 

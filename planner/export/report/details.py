@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
@@ -18,6 +19,8 @@ CHUNK: Final = 50
 _STATES = list(TaskState)
 _SHARED_LENGTH = 200
 _MOST_CONTENT = 400
+
+_LISTED = frozenset({EventType.CALL_STARTED, EventType.CALL_DONE, EventType.STEP_DONE})
 
 Share = Callable[[str], str | int]
 """Gives the text itself, or the number under which it is shared."""
@@ -63,7 +66,7 @@ def _detail(each: ReportedTask, report: Report, share: Share) -> dict[str, Any]:
         "data": [[name, visible(_json(value))] for name, value in _data(task) if value not in ({}, [], None)],
         "calls": [_call(call, report, share) for call in each.calls],
         "steps": [_step(step) for step in each.steps],
-        "events": [_event(event, report.record.created_at) for event in each.events],
+        "events": [_event(event, report.record.created_at) for event in _told(each.events)],
     }
     return {name: value for name, value in detail.items() if value}
 
@@ -72,7 +75,6 @@ def _facts(each: ReportedTask) -> list[tuple[str, str]]:
     task = each.task
     facts = [
         ("made by", each.made_by),
-        ("done by", "" if task.type is None else f"worker {task.type}"),
         ("how", each.note),
         ("name", task.name or ""),
         ("description", task.description or ""),
@@ -143,6 +145,13 @@ def _messages(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for message in request.get("messages", ()):
         content = message.get("content")
         yield str(message.get("role", "")), content if isinstance(content, str) else _json(content)
+
+
+def _told(events: Sequence[EventRecord]) -> Iterator[EventRecord]:
+    """Yield the events that say more than the lists of calls and steps do; a call that goes on is told."""
+    for event in events:
+        if event.type not in _LISTED or (event.type == EventType.CALL_STARTED and event is events[-1]):
+            yield event
 
 
 def _event(event: EventRecord, started: float) -> list[str]:

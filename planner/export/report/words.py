@@ -67,9 +67,14 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tup
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from flat_settings(value, f"{prefix}{name}.")
-        elif value is not None:
-            said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-            yield f"{prefix}{name}", hide_keys(said)
+        elif value is not None and value != []:
+            yield f"{prefix}{name}", hide_keys(_said(value))
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _sign(found: re.Match[str]) -> str:
