@@ -185,7 +185,9 @@ class ShownRun(ABC):
         return graph_view(self.task, made_by=self.made_by, options=ViewOptions(critical_path=marked, **asked))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from .export.shapes import within_cell
+
         return {
             "text/plain": f"{self!r}\n{folded_text(self.task)}",
-            "image/svg+xml": self.to_svg(max_nodes=_DISPLAYED_BOXES),
+            "image/svg+xml": within_cell(self.to_svg(max_nodes=_DISPLAYED_BOXES)),
         }

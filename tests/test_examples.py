@@ -66,6 +66,8 @@ PLANS = {
 }
 WORKERS = {"monitor.yaml": ("--workers", str(EXAMPLES / "monitor.py"))}
 """What a plan's own types of tasks take."""
+NOTEBOOKS = {"solve.ipynb": 10, "compare.ipynb": 5, "figures.ipynb": 7}
+"""The notebooks, with how many of their cells show something at least."""
 
 _VARIES = re.compile(r"\br[0-9a-f]{10}\b|[\d.]+ (?:ms|s)\b")
 
@@ -101,7 +103,7 @@ def test_a_plan_file_runs(name: str, tmp_path: Path) -> None:
 
 def test_every_example_is_tested() -> None:
     there = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
-    assert there == {*SCRIPTS, *PLANS, "picture.py", "solve.ipynb"}
+    assert there == {*SCRIPTS, *PLANS, *NOTEBOOKS, "picture.py"}
 
 
 def notebook(path: Path) -> dict[str, Any]:
@@ -120,21 +122,23 @@ def outputs_of(path: Path) -> list[str]:
     return shown
 
 
-def test_the_notebook_runs_from_top_to_bottom_and_shows_what_it_shows(tmp_path: Path) -> None:
-    emptied = notebook(EXAMPLES / "solve.ipynb")
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_from_top_to_bottom_and_shows_what_it_shows(name: str, tmp_path: Path) -> None:
+    emptied = notebook(EXAMPLES / name)
     for cell in emptied["cells"]:
         if cell["cell_type"] == "code":
             cell.update(outputs=[], execution_count=None)
-    executed = tmp_path / "solve.ipynb"
+    executed = tmp_path / name
     executed.write_text(json.dumps(emptied), encoding="utf-8")
     output_of("-c", "from nbclient.cli import main; main()", "--inplace", executed.name, folder=tmp_path)
-    assert outputs_of(executed) == outputs_of(EXAMPLES / "solve.ipynb")
-    assert sum(map(bool, outputs_of(executed))) >= 10
+    assert outputs_of(executed) == outputs_of(EXAMPLES / name)
+    assert sum(map(bool, outputs_of(executed))) >= NOTEBOOKS[name]
 
 
-def test_the_notebook_shows_a_picture_of_the_run() -> None:
-    outputs = [output for cell in notebook(EXAMPLES / "solve.ipynb")["cells"] for output in cell.get("outputs", ())]
+@pytest.mark.parametrize(("name", "count"), [("solve.ipynb", 1), ("compare.ipynb", 1), ("figures.ipynb", 3)])
+def test_a_notebook_shows_pictures_and_says_that_no_language_model_made_them(name: str, count: int) -> None:
+    outputs = [output for cell in notebook(EXAMPLES / name)["cells"] for output in cell.get("outputs", ())]
     shown = [output["data"]["image/svg+xml"] for output in outputs if "image/svg+xml" in output.get("data", {})]
     pictures = ["".join(lines) for lines in shown]
-    assert len(pictures) == 1
-    assert "rules (no language model)" in pictures[0]
+    assert len(pictures) == count
+    assert all("rules (no language model)" in picture for picture in pictures)

@@ -92,6 +92,11 @@ def svg_of(drawing: Drawing) -> str:
     return "\n".join(parts) + "\n"
 
 
+def within_cell(svg: str) -> str:
+    """Return one of our SVG documents such that a page in which it stands makes it no wider than its column."""
+    return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+
+
 def _elements(shapes: Iterable[Shape]) -> Iterator[str]:
     for shape in shapes:
         if isinstance(shape, Rectangle):

@@ -13,12 +13,15 @@ from typing import Any, Literal, NamedTuple
 from ramify.planner.events import Event, EventType
 from ramify.tasks import Task, TaskState
 
-from .labels import one_line
+from .labels import format_duration, one_line
 
 SpanKind = Literal["done", "failed", "released", "running", "wait", "plan"]
 """How an attempt ended, or the wait before the next one, or a call made while nothing was attempted: planning."""
 
 _MOST_TITLE_CHARACTERS = 300
+_DISPLAYED_BARS = 100
+"""Rows in a notebook: what can be read there without scrolling far."""
+
 _ENDS: Mapping[str, SpanKind] = {
     EventType.TASK_DONE: "done",
     EventType.TASK_FAILED: "failed",
@@ -85,6 +88,13 @@ class Timeline:
     def concurrency(self) -> list[tuple[float, int]]:
         """Return `(since, count)`: from when on how many tasks were worked on at the same time; waits do not count."""
         return concurrency(span for task in self.tasks for span in task.spans if span.kind != "wait")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from .shapes import within_cell
+        from .timeline import to_timeline_svg
+
+        words = f"<Timeline: {len(self.tasks):,} tasks in {format_duration(self.active_s())}>"
+        return {"text/plain": words, "image/svg+xml": within_cell(to_timeline_svg(self, max_bars=_DISPLAYED_BARS))}
 
     def most_at_once(self) -> int:
         """Return the most tasks that were worked on at the same time."""

@@ -23,9 +23,9 @@ from .view import state_counts
 MOST_BARS = 300
 """The rows that a timeline has unless more are asked for."""
 
-_WIDTH = 1200
+_WIDTH = 1000
 _MARGIN = 24
-_LABELS = 330
+_LABELS = 280
 _RIGHT_ROOM = 62  # for the duration behind a bar that reaches to the end
 _LEFT = _MARGIN + _LABELS
 _PLOT = _WIDTH - _LEFT - _MARGIN - _RIGHT_ROOM
@@ -33,7 +33,7 @@ _SMALL = 11
 _TITLE = 17
 _LINE = 16
 _ROW, _LOW_ROW, _FEW_ROWS = 22, 16, 60
-_MOST_MARKS = 9
+_MOST_MARKS = 8
 _CURVE = 84
 _LEAST_BAR = 1.5
 _ID_EM = 9.0
