@@ -33,15 +33,28 @@ class Asker:
         self._nonce_seed = nonce_seed
 
     async def ask(
-        self, task: Task, variables: PromptVariables, read: Callable[[ModelReply], T], *, attempt: int = 0
+        self,
+        task: Task,
+        variables: PromptVariables,
+        read: Callable[[ModelReply], T],
+        *,
+        attempt: int = 0,
+        sample: int = 0,
     ) -> T:
         """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
+
+        Args:
+            task: the task that it is asked for.
+            variables: what the prompt is rendered from.
+            read: reads a reply.
+            attempt: the attempt at the task.
+            sample: which of several answers to the same question, from 0.
 
         Raises:
             TruncatedReplyError: if the reply was cut; it is not repaired but has to be asked again.
             ReplyError: if the repaired reply is malformed too; it is quoted.
         """
-        reply = await self._reply(task, variables, attempt)
+        reply = await self._reply(task, variables, attempt, sample)
         try:
             return read(reply)
         except TruncatedReplyError:
@@ -54,15 +67,15 @@ class Asker:
                 reply=error.reply,
                 **self.agent.manner,
             )
-            return read(await self._reply(task, repair, attempt))
+            return read(await self._reply(task, repair, attempt, sample))
 
-    async def _reply(self, task: Task, variables: PromptVariables, attempt: int) -> ModelReply:
+    async def _reply(self, task: Task, variables: PromptVariables, attempt: int, sample: int) -> ModelReply:
         nonce = make_nonce(self._nonce_seed, task.id, variables.template, data=texts_of(variables))
         budget = DEFAULT_BUDGET
         while True:
             request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
             try:
-                return await self._caller.call(task, request, attempt=attempt)
+                return await self._caller.call(task, request, attempt=attempt, sample=sample)
             except ModelError as error:
                 budget //= 2
                 if not shrinks(error.kind) or budget < SMALLEST_BUDGET:

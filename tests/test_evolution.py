@@ -197,6 +197,17 @@ def test_a_model_that_fails_for_a_while_repeats_no_try(store: Path) -> None:
     assert len(made.records[0]["rejected"]) == 1
 
 
+def test_a_cache_gives_each_repeated_question_an_answer_of_its_own_and_a_second_run_the_same_ones(store: Path) -> None:
+    model = inventor()
+    how: dict[str, Any] = {"n": 6, "model": model, "store": store, "methods": ["deepen", "breadth"], "cache": True}
+    made = evolve(SEEDS[0], **how)
+    assert len({record["content"] for record in made.records}) == 6
+    assert not any(record["rejected"] for record in made.records)
+    again = evolve(SEEDS[0], **how)
+    assert [record["content"] for record in again.records] == [record["content"] for record in made.records]
+    assert len(model.requests) == 6
+
+
 def test_it_works_on_a_loop_that_is_running(store: Path) -> None:
     made = asyncio.run(aevolve(SEEDS, n=2, model=inventor(), store=store))
     assert len(made.records) == 2

@@ -19,7 +19,7 @@ MOST_WORDS_OF_PROMPT = 8
 """So many words in a row that stand in the prompt, and not in the old task, are taken for words of the prompt."""
 
 _LABEL = re.compile(
-    r"\W*(?:new|old|evolved|rewritten|revised)\s+(?:task|prompt|question|instruction)\s*\W*[:\n#]", re.IGNORECASE
+    r"\W*(?:new|old|evolved|rewritten|revised)\s+(?:task|prompt|question|instruction)\W*[:\n#]", re.IGNORECASE
 )
 _MARK = re.compile(r"</?(?:task|data-[0-9a-f]+)\b", re.IGNORECASE)
 _ABOUT_ITSELF = re.compile(

@@ -81,8 +81,9 @@ class Collection:
         self._seeds = seeds_of(root)
         for seed in self._seeds:
             self._known.add(seed["id"], seed["content"])
+        contents = {seed["id"]: seed["content"] for seed in self._seeds}
         for record in _records(root):
-            self._known.add(record["id"], record["content"], beyond=self._seed(record["seed_id"])["content"])
+            self._known.add(record["id"], record["content"], beyond=contents[record["seed_id"]])
         if self.file is not None:
             write_whole(self.file, _records(root))
 
@@ -148,9 +149,6 @@ class Collection:
             self._is_behind = True
             return str(error)
         return None
-
-    def _seed(self, seed_id: str) -> dict[str, str]:
-        return next(seed for seed in self._seeds if seed["id"] == seed_id)
 
 
 def _records(root: Task) -> Iterator[Record]:

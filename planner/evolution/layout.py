@@ -51,7 +51,7 @@ def evolution_tree(
         content=f"Make {format_count(n, 'new task')} from {format_count(len(seeds), 'seed')}",
         id="0",
         type=EVOLVE,
-        inputs={"seeds": [_seed_data(seed, number) for number, seed in enumerate(seeds, 1)], "output": output},
+        inputs={"seeds": _seed_data(seeds), "output": output},
     )
     leaves: list[Task] = []
     parents: list[Task] = []
@@ -64,6 +64,7 @@ def evolution_tree(
             inputs: dict[str, Any] = {
                 "seed": parent.inputs["seed"] if parent is not None else number,
                 "generation": generation,
+                "sample": turn,
                 "methods": _rotated(methods, number + turn + generation - 1),
                 "tries": tries,
             }
@@ -104,5 +105,12 @@ def _rotated(methods: Sequence[str], by: int) -> list[str]:
     return [*methods[start:], *methods[:start]]
 
 
-def _seed_data(seed: Seed, number: int) -> dict[str, str]:
-    return {"id": seed.id or f"seed-{number}", "content": seed.content, "origin": seed.origin}
+def _seed_data(seeds: Sequence[Seed]) -> list[dict[str, str]]:
+    """Return the seeds as JSON data, each with an id of its own."""
+    data: dict[str, dict[str, str]] = {}
+    for number, seed in enumerate(seeds, 1):
+        name = seed.id or f"seed-{number}"
+        while name in data:
+            name += f"-{number}"
+        data[name] = {"id": name, "content": seed.content, "origin": seed.origin}
+    return list(data.values())

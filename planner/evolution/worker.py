@@ -77,7 +77,9 @@ class EvolveWorker(Worker):
             task_id=task.id, task=collection.lineage_of(task).parent, method=method, **agent.manner
         )
         try:
-            content, model = await context.services.asker.ask(task, variables, _read, attempt=number)
+            content, model = await context.services.asker.ask(
+                task, variables, _read, attempt=number, sample=cast("int", task.inputs["sample"])
+            )
         except ReplyError as error:
             return {"method": method, "content": error.reply[:_LONGEST_QUOTE], "fault": error.complaint}
         nonce = make_nonce(context.run_id, task.id, data=texts_of(variables))
