@@ -38,7 +38,10 @@ class Terminal:
             reader.start()
             if typed:
                 os.write(ours, typed.encode())
-            code = process.wait(timeout=60)
+            try:
+                code = process.wait(timeout=60)
+            finally:
+                process.kill()
         reader.join()
         os.close(ours)
         return code, b"".join(got).decode()

@@ -48,35 +48,51 @@ def show(
     run_id: RunId = None,
     task_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One task.")] = None,
     last: Last = False,
-    messages: Annotated[bool, typer.Option("--messages", help="What the model was asked and said.")] = False,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="What was asked, said and done, in each attempt.")
+    ] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Look around in the run; `help` says how.")
+    ] = False,
     history: Annotated[bool, typer.Option("--history", help="How the plan became what it is.")] = False,
 ) -> int:
     """Show a run as a tree, or one of its tasks with its result."""
     from ramify.planner.editing import plan_history
-    from ramify.planner.run_data import call_data, event_data, run_data
+    from ramify.planner.run_data import call_data, event_data, run_data, step_data
 
+    from .conversation import conversation_text, failures
     from .finding import opened_run
     from .output import print_json, print_text
-    from .records import call_text, history_text, run_text, task_text
+    from .records import history_text, run_text, task_text
 
     if last and task_id is None:
         run_id, task_id = None, run_id  # the only word is a task's id then
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
+        if interactive:
+            from .shell import talk
+
+            return talk(store, record, given["store"])
         root = store.load_tree(record.id)
         task = root if task_id is None else root.find(task_id)
         calls = store.calls(record.id, task_id) if messages else []
+        steps = store.steps(record.id, task_id) if messages else []
+        failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
     if given["as_json"]:
-        called = {"calls": [call_data(call) for call in calls]} if messages else {}
+        said = {
+            "calls": [call_data(call) for call in calls],
+            "steps": [step_data(step) for step in steps],
+            "failed_attempts": [event_data(event) for event in failed],
+        }
         edited = {"history": [event_data(event) for event in versions]} if history else {}
-        print_json({**run_data(record, task), **called, **edited})
+        print_json({**run_data(record, task), **(said if messages else {}), **edited})
         return 0
     if history:
         print_text(history_text(versions))
         return 0
     print_text(run_text(record, root) if task_id is None else task_text(task))
-    for call in calls:
-        print_text(call_text(call))
+    if messages:
+        print_text(conversation_text(calls, steps, failed) or "\nnothing was asked")
     return 0
 
 

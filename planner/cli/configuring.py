@@ -105,6 +105,8 @@ def shown(name: str, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value)) or None
     return _NOT_SET if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

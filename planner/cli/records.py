@@ -7,7 +7,7 @@ from typing import Any
 
 from ramify.planner.export.labels import format_duration
 from ramify.planner.run_data import status_of
-from ramify.planner.store import CallRecord, EventRecord, RunRecord
+from ramify.planner.store import EventRecord, RunRecord
 from ramify.planner.terminal import one_printable_line
 from ramify.tasks import Task
 
@@ -86,14 +86,3 @@ def _change_lines(change: Mapping[str, Any]) -> Iterator[str]:
     for name, values in change["fields"].items():
         old, new = (one_printable_line(json.dumps(values[when], ensure_ascii=False)) for when in ("old", "new"))
         yield f"  {change['task']} {name}: {old} -> {new}"
-
-
-def call_text(call: CallRecord) -> str:
-    """Return a call: what was asked, and what was answered."""
-    key = call.key
-    head = (
-        f"===== task {key.task_id}, {key.purpose}, attempt {key.attempt}: {call.model},"
-        f" {format_duration(call.latency_s)} ====="
-    )
-    asked = "".join(f"\n--- {said['role']}\n{said['content']}\n" for said in call.request.get("messages", ()))
-    return f"\n{head}\n{asked}\n--- reply\n{call.reply.get('text', '')}\n"
