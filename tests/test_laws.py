@@ -20,6 +20,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "typer": "planner/cli/",
     "graphviz": "planner/export/",
     "rich": "planner/progress/",
+    "openpyxl": "planner/export/report/xlsx.py",
     "networkx": "tasks/graph.py",
     "IPython": "planner/notebook.py",
     "pandas": "planner/dataframe.py",

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from ramify.planner.testing import ScriptedModel
 from ramify.planner.workers import WorkContext, worker
 from ramify.tasks import Task, TaskState
 
+from .documented import ROOT
 from .ramify_command import Ramify, ramify_process
 from .report_samples import INJECTIONS, hostile_run, sample_run
 
+NAMES = re.compile(r"`(\w+)`")
 RULES = ("--model", "rules")
 TEXTS: tuple[ReportFormat, ...] = ("html", "md", "csv", "json")
 
@@ -151,6 +154,16 @@ def test_workers_and_their_steps_are_told() -> None:
 def stored_report(run: Run) -> Report:
     with Store.open(run.store_place) as store:
         return report_of(store.read_run(run.id))
+
+
+def test_the_keys_of_the_json_are_the_documented_ones() -> None:
+    section = (
+        (ROOT / "docs" / "reports.md").read_text(encoding="utf-8").partition("## The JSON")[2].partition("\n## ")[0]
+    )
+    documented = {
+        name for row in section.splitlines() if row.startswith("| `") for name in NAMES.findall(row.split("|")[1])
+    }
+    assert documented == set(json.loads(text("json")))
 
 
 def test_json_keeps_hostile_words_as_they_are() -> None:

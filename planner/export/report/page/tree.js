@@ -3,7 +3,6 @@
 
 const ROW_PX = 28;
 const SPARE_ROWS = 12;
-const STEP_PX = 18;
 const DEEPEST_STEP = 10;
 const TYPED_TOGETHER_MS = 700;
 
@@ -77,7 +76,7 @@ class TreeView {
     const row = make("div", `row ${name}`);
     row.id = `row-${place}`;
     row.style.top = `${this.lines.get(place) * ROW_PX}px`;
-    row.style.paddingLeft = `${Math.min(model.level[place] - 1, DEEPEST_STEP) * STEP_PX + 6}px`;
+    row.style.setProperty("--step", Math.min(model.level[place] - 1, DEEPEST_STEP));
     row.setAttribute("role", "treeitem");
     row.setAttribute("aria-level", model.level[place]);
     row.setAttribute("aria-setsize", model.siblings(place));
