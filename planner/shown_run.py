@@ -149,16 +149,22 @@ class ShownRun(ABC):
             events = store.events(self.id)
         return timeline_of(self.task, events, made_by=self.made_by, until=until)
 
-    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light") -> Path:
-        """Write the timeline to an SVG file.
+    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light", max_bars: int | None = 300) -> Path:
+        """Write the timeline to a file; its ending says as what: .svg, .png or .pdf.
+
+        Args:
+            path: the file.
+            theme: "light", "dark", or "print" for black and white.
+            max_bars: the most tasks with a row of their own; None gives one to each.
 
         Raises:
-            ExportError: if the file cannot be written.
+            UsageError: if the ending names no format.
+            ExportError: if the picture cannot be made here, or the file cannot be written.
         """
-        from .export import to_timeline_svg
+        from .export import save_timeline
 
         path = Path(path)
-        write_text(path, to_timeline_svg(self.timeline(), theme=theme))
+        save_timeline(self.timeline(), path, theme=theme, max_bars=max_bars)
         return path
 
     def report(self, path: str | Path, *, form: "ReportFormat | None" = None) -> Path:

@@ -86,14 +86,18 @@ def timeline(
     *,
     run_id: RunId = None,
     last: Last = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the SVG goes.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes.")] = None,
+    form: Annotated[
+        Literal["svg", "png", "pdf"] | None,
+        typer.Option("--format", "-f", help="The format; that of -o's ending, or svg."),
+    ] = None,
     theme: Theme = "light",
     most: Annotated[
         int, typer.Option("--max-bars", min=1, help="Tasks with rows; one row stands for the others.")
     ] = 300,
 ) -> int:
-    """Draw what ran when in a run, and how many tasks were at work at the same time, as SVG."""
-    from ramify.planner.export import timeline_data, timeline_of, to_timeline_svg
+    """Draw what ran when in a run, and how many tasks were at work at the same time."""
+    from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
     from ramify.planner.run_data import record_data
 
     from .finding import opened_run
@@ -107,7 +111,9 @@ def timeline(
     if given["as_json"]:
         print_json({**data, "timeline": timeline_data(found)})
     else:
-        deliver(to_timeline_svg(found, theme=theme, max_bars=most).encode(), "svg", output)
+        wanted = form or ("svg" if output is None else timeline_format_of(output))
+        content = render_timeline(found, wanted, theme=theme, max_bars=most)
+        deliver(content, wanted, output, is_text=wanted == "svg")
     return 0
 
 

@@ -10,6 +10,7 @@ from .snapshot import graph_view
 from .spans import Span, TimedTask, Timeline, timeline_data, timeline_of
 from .svg import to_svg
 from .timeline import to_timeline_svg
+from .timeline_file import TimelineFormat, render_timeline, save_timeline, timeline_format_of
 from .view import MOST_NODES, Direction, GraphView, ViewNode, ViewOptions
 
 __all__ = [
@@ -24,14 +25,18 @@ __all__ = [
     "ThemeName",
     "TimedTask",
     "Timeline",
+    "TimelineFormat",
     "ViewNode",
     "ViewOptions",
     "critical_path_of",
     "format_of",
     "graph_view",
     "render",
+    "render_timeline",
     "save",
+    "save_timeline",
     "timeline_data",
+    "timeline_format_of",
     "timeline_of",
     "to_dot",
     "to_graphml",

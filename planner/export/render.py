@@ -8,10 +8,7 @@ svg       dot; to_svg when dot is missing, fails or takes too long, or where row
 png, pdf  dot, or not at all
 """
 
-import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +19,7 @@ from ramify.planner.output_files import format_named_by, write_bytes
 
 from .columns import usual_breaking
 from .dot import to_dot
+from .dot_program import run_dot
 from .graphml import to_graphml
 from .mermaid import to_mermaid
 from .svg import to_svg
@@ -33,8 +31,6 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 _SUFFIXES: dict[str, Format] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
 _SUFFIXES |= {f".{name}": name for name in FORMATS if name not in {"dot", "mermaid"}}
 _WRITERS: Mapping[str, Callable[[GraphView], str]] = {"dot": to_dot, "mermaid": to_mermaid, "graphml": to_graphml}
-_PNG_DPI = 144
-_MOST_COMPLAINT_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ def render(view: GraphView, fmt: Format, *, timeout_s: float = 30.0, path_env: s
         complaint = "the dot program of Graphviz is not on PATH"
     else:
         try:
-            data, warning = _run_dot(program, to_dot(view), fmt, timeout_s)
+            data, warning = run_dot(program, to_dot(view), fmt, timeout_s=timeout_s)
         except ExportError as error:
             complaint = str(error)
         else:
@@ -117,37 +113,3 @@ def format_of(path: Path) -> Format:
         UsageError: if it names none.
     """
     return format_named_by(path, _SUFFIXES, what="graph")
-
-
-def _run_dot(program: str, source: str, fmt: Format, timeout_s: float) -> tuple[bytes, str]:
-    """Return what `dot` made of `source`, and its warning about a picture made smaller than asked for.
-
-    Raises:
-        ExportError: if it cannot be started, fails, or takes too long.
-    """
-    command = [program, f"-T{fmt}", *([f"-Gdpi={_PNG_DPI}"] if fmt == "png" else [])]
-    pipe = subprocess.PIPE
-    try:
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)  # noqa: S603 - no shell
-    except OSError as error:
-        raise ExportError(f"{program} cannot be started: {error.strerror or error}") from error
-    with process:
-        try:
-            data, complaint = process.communicate(source.encode(), timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise ExportError(f"dot took longer than {timeout_s:g} s and was stopped") from error
-        finally:
-            if process.poll() is None:
-                _kill(process)
-    words = " ".join(complaint.decode(errors="replace").split())[:_MOST_COMPLAINT_CHARACTERS]
-    if process.returncode or not data:
-        raise ExportError(f"dot failed with exit code {process.returncode}: {words or 'it said nothing'}")
-    return data, words if "Scaling" in words else ""
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a program and what it started, so that nothing holds its pipes open."""
-    if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
