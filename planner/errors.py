@@ -1,5 +1,7 @@
 """The errors of models, runs and stores; the whole tree is drawn in `ramify.prompts.errors`."""
 
+from collections.abc import Sequence
+
 from ramify.prompts.errors import RamifyError
 
 
@@ -67,6 +69,25 @@ class WorkFailedError(PlannerError):
         super().__init__(message)
         self.task_id = task_id
         self.reason = reason
+
+
+class FollowUpError(PlannerError):
+    """Raised when something cannot follow in a conversation; the table is in `ramify.planner.tools.transitions`.
+
+    Attributes:
+        old: the kind of what was there last.
+        new: the kind of what was to follow.
+        allowed: what may follow, with the conditions.
+        missing: the conditions that do not hold.
+    """
+
+    def __init__(self, old: str, new: str, *, allowed: Sequence[str], missing: Sequence[str]) -> None:
+        why = f" unless {' and '.join(missing)}" if missing else ""
+        super().__init__(f"{new} cannot follow {old}{why}; what may follow: {', '.join(allowed)}")
+        self.old = old
+        self.new = new
+        self.allowed = tuple(allowed)
+        self.missing = tuple(missing)
 
 
 class FetchError(PlannerError):

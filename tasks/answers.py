@@ -4,8 +4,9 @@ The outermost element that comes first decides: a `<failed>` in a result is part
 something has failed. A right answer may hold the word "impossible", and phrases are never judged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from .elements import LATE_THOUGHTS, ElementReader, body_of, refuse_begun_tag, refuse_cut, unclosed
 from .errors import ReplyError
@@ -61,12 +62,12 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
     Answer(text='Impossible: 7 is odd.', gaps=('Not proved.',), failed=None)
     """
     refuse_cut(reply, finish_reason)
-    body = _after_thoughts(reply)
+    body = after_thoughts(reply)
     scanner = Scanner(_NAMES)
     tokens = scanner.feed(body)
     last, rest = scanner.close()
     refuse_begun_tag(rest, _NAMES, reply)
-    elements, around = _outermost(body, [token for token in tokens + last if isinstance(token, Tag)], reply)
+    elements, around = outermost(body, [token for token in tokens + last if isinstance(token, Tag)], reply)
     failures = [
         read_failure(tag.attributes().get("reason"), words_of(text)) for tag, text in elements if tag.name == "failed"
     ]
@@ -102,8 +103,14 @@ def joined_failure(failures: Sequence[Failure]) -> Failure:
     return Failure(failures[0].reason, "; ".join(failure.detail for failure in failures if failure.detail))
 
 
-def _after_thoughts(reply: str) -> str:
-    reader = ElementReader(containers=_NAMES)
+def after_thoughts(reply: str, names: Collection[str] = _NAMES) -> str:
+    """Return a reply without the thoughts that it begins with; `names` are the elements that may come after them.
+
+    Raises:
+        TruncatedReplyError: if the thoughts have no end.
+        ReplyError: if they stand in the wrong place, or nothing comes after them.
+    """
+    reader = ElementReader(containers=names)
     reader.feed(reply)
     reader.close()
     if LATE_THOUGHTS in reader.complaints:
@@ -111,8 +118,20 @@ def _after_thoughts(reply: str) -> str:
     return body_of(reader, reply)
 
 
-def _outermost(body: str, tags: list[Tag], reply: str) -> tuple[list[tuple[Tag, str]], str]:
-    """Return the outermost elements with their insides, and the text around them."""
+def outermost(
+    body: str, tags: list[Tag], reply: str, *, looks_from: Callable[[Tag], int] = attrgetter("end")
+) -> tuple[list[tuple[Tag, str]], str]:
+    """Return the outermost elements with their insides, and the text around them.
+
+    Args:
+        body: the reply without thoughts.
+        tags: the tags in it that count.
+        reply: the whole reply, for errors.
+        looks_from: gives the place in `body` from which the end of an element is looked for.
+
+    Raises:
+        TruncatedReplyError: if an element has no end.
+    """
     last_result = max((place for place, tag in enumerate(tags) if _ends(tag, "result")), default=-1)
     elements: list[tuple[Tag, str]] = []
     around: list[str] = []
@@ -122,7 +141,7 @@ def _outermost(body: str, tags: list[Tag], reply: str) -> tuple[list[tuple[Tag, 
         end = place
         if not (tag.is_closing or tag.is_mention):
             if not tag.is_empty:
-                end = last_result if tag.name == "result" else _closing(tags, place)
+                end = last_result if tag.name == "result" else _closing(tags, place, looks_from(tag))
             if end < place:
                 raise unclosed(tag, reply)
             elements.append((tag, body[tag.end : tags[end].start]))
@@ -132,9 +151,9 @@ def _outermost(body: str, tags: list[Tag], reply: str) -> tuple[list[tuple[Tag, 
     return elements, "".join([*around, body[position:]])
 
 
-def _closing(tags: list[Tag], place: int) -> int:
+def _closing(tags: list[Tag], place: int, begin: int) -> int:
     name = tags[place].name
-    return next((end for end in range(place, len(tags)) if _ends(tags[end], name)), -1)
+    return next((end for end in range(place, len(tags)) if _ends(tags[end], name) and tags[end].start >= begin), -1)
 
 
 def _trimmed(text: str) -> str:
