@@ -5,16 +5,15 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, overload
 
-from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError, create_model
-from ramify.planner.errors import UsageError, WorkFailedError
+from pydantic import BaseModel, ValidationError
+from ramify.planner.errors import WorkFailedError
 from ramify.tasks import Task
 
 from .context import WorkContext
 from .protocol import Outcome, Worker
+from .signatures import read_signature
 
 Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
-_TASK, _CONTEXT, _INPUT = "task", "context", "input"
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class FunctionWorker(Worker):
@@ -51,7 +50,7 @@ class FunctionWorker(Worker):
         self.about = lines[0]
         self.permissions = frozenset(permissions)
         self.keeps = frozenset(keeps)
-        self._roles, self._inputs, self._returns = _read_signature(function, self.name)
+        self._signature = read_signature(function, f"the worker {self.name!r}")
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function itself."""
@@ -63,7 +62,8 @@ class FunctionWorker(Worker):
         Raises:
             WorkFailedError: if an input is missing or wrong, or what it returns cannot be used.
         """
-        positional, named = self._arguments(task, context)
+        inputs = None if self._signature.inputs is None else self._checked(self._signature.inputs, task, context.inputs)
+        positional, named = self._signature.arguments(task, context, inputs)
         try:
             value = await context.services.call(self.function, *positional, **named)
         except BaseException:
@@ -71,22 +71,7 @@ class FunctionWorker(Worker):
             raise
         return self._outcome(value, task)
 
-    def _arguments(self, task: Task, context: WorkContext) -> tuple[list[Any], dict[str, Any]]:
-        inputs = self._checked(task, context.inputs) if self._inputs is not None else None
-        positional: list[Any] = []
-        named: dict[str, Any] = {}
-        for parameter, role in self._roles:
-            value = task if role == _TASK else context if role == _CONTEXT else getattr(inputs, parameter.name)
-            if parameter.kind in _POSITIONAL:
-                positional.append(value)
-            else:
-                named[parameter.name] = value
-        return positional, named
-
-    def _checked(self, task: Task, inputs: dict[str, Any]) -> BaseModel:
-        model = self._inputs
-        if model is None:
-            raise UsageError(f"the worker {self.name!r} takes no inputs")
+    def _checked(self, model: type[BaseModel], task: Task, inputs: dict[str, Any]) -> BaseModel:
         try:
             return model.model_validate({name: inputs[name] for name in model.model_fields if name in inputs})
         except ValidationError as error:
@@ -99,10 +84,7 @@ class FunctionWorker(Worker):
             ) from None
 
     def _outcome(self, value: Any, task: Task) -> Outcome:
-        if self._returns is not None and value is not None:
-            value = self._returns.dump_python(self._returns.validate_python(value), mode="json")
-        elif isinstance(value, BaseModel):
-            value = value.model_dump(mode="json")
+        value = self._signature.written(value)
         if isinstance(value, Outcome):
             return value
         if isinstance(value, str) and value.strip():
@@ -145,51 +127,3 @@ def worker(function: Function | None = None, /, **options: Any) -> Any:
     if function is not None:
         return FunctionWorker(function)
     return lambda function: FunctionWorker(function, **options)
-
-
-def _read_signature(
-    function: Function, name: str
-) -> tuple[list[tuple[inspect.Parameter, str]], type[BaseModel] | None, TypeAdapter[Any] | None]:
-    """Return each parameter's role, the model of its inputs, and what checks its value; None where there is none."""
-    try:
-        signature = inspect.signature(function, eval_str=True)
-    except (TypeError, ValueError, NameError):  # a builtin, or annotations that only a type checker can see
-        signature = inspect.Signature([inspect.Parameter("task", inspect.Parameter.POSITIONAL_ONLY)])
-    parameters = list(signature.parameters.values())
-    roles = [(parameter, _role_of(parameter, is_only=len(parameters) == 1)) for parameter in parameters]
-    for parameter, role in roles:
-        if role == _INPUT and parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
-            raise UsageError(f"the worker {name!r} takes *{parameter.name}: inputs are given by name, so list them")
-    fields: dict[str, Any] = {
-        parameter.name: (
-            Any if parameter.annotation is parameter.empty else parameter.annotation,
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-        for parameter, role in roles
-        if role == _INPUT
-    }
-    inputs = create_model(f"Inputs of {name}", **fields) if fields else None
-    return roles, inputs, _adapter(signature.return_annotation)
-
-
-def _role_of(parameter: inspect.Parameter, *, is_only: bool) -> str:
-    annotation = parameter.annotation
-    if annotation is Task or (isinstance(annotation, type) and issubclass(annotation, Task)):
-        return _TASK
-    if annotation is WorkContext or parameter.name == _CONTEXT:
-        return _CONTEXT
-    is_bare = annotation is parameter.empty and parameter.default is parameter.empty
-    if is_bare and (parameter.name == _TASK or (is_only and parameter.kind in _POSITIONAL)):
-        return _TASK
-    return _INPUT
-
-
-def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
-    """Return what checks and writes values of a return type; None for types that need no check."""
-    plain = {inspect.Signature.empty, None, Any, str, Outcome}
-    if annotation in plain or annotation in {int, float, bool, dict, list}:
-        return None
-    try:
-        return TypeAdapter(annotation)
-    except PydanticSchemaGenerationError:
-        return None
