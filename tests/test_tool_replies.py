@@ -3,6 +3,7 @@
 import json
 import sys
 from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -123,7 +124,7 @@ def test_the_work_grows_with_the_length(piece: str) -> None:
     def work(count: int) -> int:
         lines = 0
 
-        def trace(frame: FrameType, event: str, _: object) -> object:
+        def trace(frame: FrameType, event: str, _: object) -> Any:
             nonlocal lines
             lines += event == "line"
             return trace if "ramify" in frame.f_code.co_filename or "tasks" in frame.f_code.co_filename else None
