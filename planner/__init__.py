@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .models.protocol import Sampling
     from .plan import PlanLimits, Planner
     from .store import Store
+    from .strategies import Comparison, Strategy, compare
     from .tracing import instrument
     from .workers import Outcome, WorkContext, Worker, worker
 else:
@@ -45,6 +46,9 @@ else:
             "RunLimits": "budget",
             "Sampling": "models.protocol",
             "Store": "store",
+            "Comparison": "strategies",
+            "Strategy": "strategies",
+            "compare": "strategies",
             "WorkContext": "workers",
             "Worker": "workers",
             "aevolve": "evolution",
@@ -61,6 +65,7 @@ else:
 __all__ = [
     "Agent",
     "Asking",
+    "Comparison",
     "Estimate",
     "EventFile",
     "Evolution",
@@ -74,10 +79,12 @@ __all__ = [
     "RunLimits",
     "Sampling",
     "Store",
+    "Strategy",
     "WorkContext",
     "Worker",
     "aevolve",
     "asolve",
+    "compare",
     "decompose",
     "estimate",
     "evolve",

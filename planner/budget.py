@@ -61,16 +61,20 @@ class Budget:
     Args:
         root: the tree.
         limits: the run's own limits.
+        outer: where a run that this one is part of keeps its accounts, and the task there; they hold here too.
     """
 
-    def __init__(self, root: Task, limits: RunLimits) -> None:
+    def __init__(self, root: Task, limits: RunLimits, *, outer: "tuple[Budget, Task] | None" = None) -> None:
         self.limits = limits
+        self._outer = outer
         self._root = root
         self._run = _Account("the run", limits, total_usage(root))
         self._accounts: dict[Task, _Account] = {}
         self._rates: dict[Task, RateLimiter] = {}
         for task in root.walk():
             self.open(task)
+        if outer is not None:
+            self._tell_outer(*outer)
 
     @property
     def spent(self) -> Usage:
@@ -83,7 +87,7 @@ class Budget:
         Raises:
             LimitError: if a limit of the run, or of a task at or above `task`, is reached; nothing was counted.
         """
-        accounts = list(self._over(task))
+        accounts = list(self.over(task))
         for account in accounts:
             account.check()
         for account in accounts:
@@ -91,16 +95,17 @@ class Budget:
 
     def settle(self, task: Task, usage: Usage | None) -> None:
         """Count what a reserved call has used; None if no reply arrived."""
-        for account in self._over(task):
+        for account in self.over(task):
             account.in_flight -= 1
             if usage is not None:
                 account.spent += usage
 
     def rates(self, task: Task) -> list[AbstractAsyncContextManager[object]]:
         """Return the rate limiters that a call for `task` has to pass, the root's first."""
+        above = [] if self._outer is None else self._outer[0].rates(self._outer[1])
         if not self._rates:
-            return []
-        return [self._rates[each] for each in (*[*task.ancestors()][::-1], task) if each in self._rates]
+            return above
+        return above + [self._rates[each] for each in (*[*task.ancestors()][::-1], task) if each in self._rates]
 
     def open(self, task: Task) -> None:
         """Keep an account for `task`, if it has limits for what is at and below it."""
@@ -114,10 +119,19 @@ class Budget:
                 requests_per_second=config.requests_per_second, concurrent_requests=config.concurrent_requests
             )
 
-    def _over(self, task: Task) -> Iterator[_Account]:
+    def over(self, task: Task) -> Iterator[_Account]:
+        """Yield the accounts that a call for `task` is counted in, the run's first, then those of the run outside."""
         yield self._run
         if self._accounts:
             yield from (self._accounts[each] for each in (task, *task.ancestors()) if each in self._accounts)
+        if self._outer is not None:
+            yield from self._outer[0].over(self._outer[1])
+
+    def _tell_outer(self, budget: "Budget", task: Task) -> None:
+        """Have the run outside count what this one had used before, as far as it does not know of it."""
+        unknown = self.spent - task.usage
+        for account in budget.over(task):
+            account.spent += unknown
 
 
 class Configs:

@@ -9,6 +9,8 @@ from .errors import ExportError
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
+    from .strategies import Comparison
+
 _TYPES = {
     "parent": "string",
     "depth": "int64",
@@ -36,10 +38,7 @@ def tasks_frame(root: Task) -> "pd.DataFrame":
     Raises:
         ExportError: if pandas is not installed.
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ExportError("tables need pandas, which is not installed: pip install 'ramify[dataframe]'") from error
+    pd = _pandas()
     depths: dict[Task | None, int] = {None: 0}
     rows = []
     for task in root.walk():
@@ -53,6 +52,26 @@ def tasks_frame(root: Task) -> "pd.DataFrame":
     for name in _TIMES:
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
     return frame
+
+
+def variants_frame(comparison: "Comparison") -> "pd.DataFrame":
+    """Return a table with a row a variant, indexed by their names.
+
+    Raises:
+        ExportError: if pandas is not installed.
+    """
+    from .strategies.files import row_values
+
+    frame = _pandas().DataFrame(row_values(comparison))
+    return frame.set_index("variant") if len(frame) else frame
+
+
+def _pandas() -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ExportError("tables need pandas, which is not installed: pip install 'ramify[dataframe]'") from error
+    return pd
 
 
 def task_values(task: Task, depth: int) -> dict[str, Any]:

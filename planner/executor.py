@@ -222,19 +222,9 @@ class Executor:
         for each in task.walk():
             if each.usage is not NO_USAGE:  # what another run has used is not this run's
                 each.usage = NO_USAGE
-        model = self._agent.model
         changes = {"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only}
         settings = self._settings.model_copy(update=changes)
-        new = NewRun(
-            id=f"r{uuid4().hex[:10]}",
-            goal=task.content,
-            created_at=time.time(),
-            model=model.name,
-            made_by=model.maker,
-            settings=settings.model_dump(mode="json"),
-            nonce_seed=uuid4().hex,
-            phase="planning" if settings.plan else RUNNING_PHASE,
-        )
+        new = new_record(task, self._agent, settings)
         recording = None if self._record is None else Recording(self._record, new.id)
         store = open_store(self._store)
         store.create_run(new, task)
@@ -249,6 +239,20 @@ class Executor:
             middleware=self._middleware,
         )
         return Run(session, is_new=True, on_event=self._on_event, recording=recording, tracing=self._tracing)
+
+
+def new_record(task: Task, agent: Agent, settings: RunSettings, *, run_id: str | None = None) -> NewRun:
+    """Return the record of a new run of the tree of `task`; its id is made up unless given."""
+    return NewRun(
+        id=run_id or f"r{uuid4().hex[:10]}",
+        goal=task.content,
+        created_at=time.time(),
+        model=agent.model.name,
+        made_by=agent.model.maker,
+        settings=settings.model_dump(mode="json"),
+        nonce_seed=uuid4().hex,
+        phase="planning" if settings.plan else RUNNING_PHASE,
+    )
 
 
 def open_store(place: str | Path | None, *, create: bool = True) -> Store:

@@ -76,7 +76,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         found = opened.find_run(found.id)
     root = opened.load_tree(found.id)
     if options.get("retry_failed"):
-        _reset_failed(root)
+        reset_failed(root)
     workers.check_tree(root, grants)
     return Session(
         store=opened,
@@ -103,7 +103,7 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     return settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def _reset_failed(root: Task) -> None:
+def reset_failed(root: Task) -> None:
     """Open the tasks of a tree that have failed, so that they are done again."""
     for task in root.walk():
         if task.state is TaskState.FAILED:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
@@ -55,16 +56,25 @@ class RunLoop:
         recorder: writes what came of it.
         jobs: tasks that run at the same time.
         on_error: whether other tasks go on when one has failed, or nothing new is started.
+        slots: places that this run shares with others; None leaves it to `jobs`.
     """
 
     def __init__(
-        self, root: Task, work: Work, recorder: Recorder, *, jobs: int, on_error: OnError = "continue"
+        self,
+        root: Task,
+        work: Work,
+        recorder: Recorder,
+        *,
+        jobs: int,
+        on_error: OnError = "continue",
+        slots: asyncio.Semaphore | None = None,
     ) -> None:
         self._root = root
         self._work = work
         self._recorder = recorder
         self._jobs = jobs
         self._on_error = on_error
+        self._slots = slots
         self._scheduler = Scheduler(root)
         self._idle: deque[asyncio.Future[None]] = deque()
         self._performing: dict[Task, asyncio.Task[None]] = {}
@@ -141,7 +151,8 @@ class RunLoop:
         job = cast("asyncio.Task[None]", asyncio.current_task())
         self._performing[task] = job
         try:
-            return await self._work.perform(task)
+            async with self._slots or nullcontext():
+                return await self._work.perform(task)
         except asyncio.CancelledError:
             if not self._is_cancelling:
                 raise

@@ -81,6 +81,8 @@ class RunSettings(BaseModel):
         limits: what the whole run may take.
         defaults: the limits of tasks that say nothing.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
+        name: what the run is called; empty unless it is a variation or a strategy.
+        inside: the id of the run that it is part of; empty if it stands alone.
         allow: what workers may do, by name.
         worker_sources: Python files and modules that define workers.
     """
@@ -95,5 +97,7 @@ class RunSettings(BaseModel):
     limits: RunLimits = RunLimits()
     defaults: TaskConfig = DEFAULTS
     cache: bool = False
+    name: str = ""
+    inside: str = ""
     allow: tuple[str, ...] = ()
     worker_sources: tuple[str, ...] = ()

@@ -34,6 +34,21 @@ RUNNING_PHASE = "running"
 """The phase of a run whose plan is complete."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """What a run takes from the one that it is part of.
+
+    Attributes:
+        budget: the accounts there, which hold here too.
+        task: the task there that this run is done for.
+        slots: places for tasks, shared by all runs that are part of it.
+    """
+
+    budget: Budget
+    task: Task
+    slots: asyncio.Semaphore
+
+
 @dataclass(kw_only=True)
 class Session:
     """What one process needs to carry a run on.
@@ -48,6 +63,7 @@ class Session:
         grants: what workers may do.
         middleware: what may change the inputs and outcomes of tasks, in order.
         bus: who is told.
+        outer: what it takes from a run that it is part of; its workers are closed there then.
     """
 
     store: Store
@@ -59,6 +75,7 @@ class Session:
     grants: Grants = field(default_factory=Grants)
     middleware: Sequence[Any] = ()
     bus: EventBus = field(default_factory=EventBus)
+    outer: Outer | None = None
     _loop: RunLoop | None = None
     _planner: Planner | None = None
     _planning: "asyncio.Task[None] | None" = None
@@ -124,7 +141,9 @@ class Session:
         self._release_interrupted()
         self._count_usage(recorded)
         configs = Configs(self.settings.defaults)
-        budget = Budget(self.root, self.settings.limits)
+        outer = self.outer
+        above = None if outer is None else (outer.budget, outer.task)
+        budget = Budget(self.root, self.settings.limits, outer=above)
         askers = Askers(
             recorder,
             budget,
@@ -156,11 +175,16 @@ class Session:
             grants=self.grants,
             memory=RunMemory(self.store, writer, redactor),
             steps=StepLog(writer, redactor, await asyncio.to_thread(self.store.steps, self.record.id)),
-            jobs=self.settings.jobs,
+            settings=self.settings,
+            inner_slots=asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
+            closes_workers=self.outer is None,
             max_tasks=None if self.settings.plan is None else self.settings.plan.max_tasks,
         )
         work = Work(services, self.middleware)
-        self._loop = RunLoop(self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error)
+        self._loop = RunLoop(
+            self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error,
+            slots=None if self.outer is None else self.outer.slots,
+        )  # fmt: skip
         services.attach = self._loop.added
         try:
             ending = await self._loop.run()

@@ -88,6 +88,10 @@ class Usage:
             calls_without_cost=self.calls_without_cost + other.calls_without_cost,
         )
 
+    def __sub__(self, other: "Usage") -> "Usage":
+        """Return what is left without `other`."""
+        return Usage(**{each.name: getattr(self, each.name) - getattr(other, each.name) for each in fields(self)})
+
     def to_data(self) -> dict[str, Any]:
         """Return what is not zero, as JSON data; `Usage(**data)` is the same again."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}

@@ -35,8 +35,10 @@ def find_run(connection: Connection, wanted: str) -> RunRecord:
     newest_first = RUNS.c.created_at.desc()
     found = [_run_of(row) for row in connection.execute(select(RUNS).where(is_meant).order_by(newest_first)).mappings()]
     exact = [run for run in found if run.id == wanted]
-    if exact or (len(found) == 1 and wanted):
-        return (exact or found)[0]
+    if not exact and wanted:
+        exact = [run for run in found if all(other.id.startswith(run.id) for other in found)]  # its parts begin alike
+    if exact:
+        return exact[0]
     known = [row.id for row in connection.execute(select(RUNS.c.id).order_by(newest_first).limit(_SCREENED))]
     if not known:
         raise RunError(f"there is no run {wanted!r}: the store holds none yet; start one first")
@@ -46,6 +48,13 @@ def find_run(connection: Connection, wanted: str) -> RunRecord:
         )
     near = difflib.get_close_matches(wanted, known, n=_SHOWN, cutoff=0.5) or known[:_SHOWN]
     raise RunError(f"there is no run {wanted!r}; runs that come near or are new: {_listed(near)}")
+
+
+def last_run(connection: Connection) -> RunRecord | None:
+    """Return the newest run that is not part of another, whose id would be that one's with a number behind it."""
+    query = select(RUNS).order_by(RUNS.c.id.like("%.%"), RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _run_of(row)
 
 
 def load_tree(connection: Connection, run_id: str) -> Task:

@@ -34,8 +34,9 @@ SERVER_WAIT_S: Final = 300.0
 class Store:
     """An open store; a context manager. All methods may be called from any thread."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "Database", *, is_shared: bool = False) -> None:
         self._database = database
+        self._is_shared = is_shared
 
     @classmethod
     def open(
@@ -101,8 +102,13 @@ class Store:
         return files_beside(self._database.place)
 
     def close(self) -> None:
-        """Close all connections; writers are closed on their own, before."""
-        self._database.close()
+        """Close all connections; writers are closed on their own, before. A shared one is left to its owner."""
+        if not self._is_shared:
+            self._database.close()
+
+    def shared(self) -> "Store":
+        """Return this store for somebody who closes what is given to them: closing it does nothing."""
+        return Store(self._database, is_shared=True)
 
     def create_run(self, run: NewRun, root: Task) -> None:
         """Store a new run with the whole tree of `root`, in one transaction.
@@ -140,16 +146,19 @@ class Store:
             return find_run(connection, wanted)
 
     def last_run(self) -> RunRecord:
-        """Return the newest run.
+        """Return the newest run that is not part of another one.
 
         Raises:
             RunError: if there is none yet.
             StoreError: if it cannot be read.
         """
-        runs = self.runs(limit=1)
-        if not runs:
+        from .reading import last_run
+
+        with self._database.reading() as connection:
+            found = last_run(connection)
+        if found is None:
             raise RunError(f"there is no run in the store {self.place} yet; start one first")
-        return runs[0]
+        return found
 
     def load_tree(self, run_id: str) -> Task:
         """Return the root of a run's tree, as it was last written.

@@ -51,7 +51,7 @@ class Workers(Mapping[str, Worker]):
         found = self.given.get(name) or self._built_in.get(name)
         if found is None:
             module, _, attribute = BUILT_IN[name].partition(":")
-            found = self._built_in[name] = getattr(import_module(f".{module}", __package__), attribute)()
+            found = self._built_in[name] = getattr(import_module(f"ramify.planner.{module}"), attribute)()
         return found
 
     def __iter__(self) -> Iterator[str]:

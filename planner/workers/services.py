@@ -26,6 +26,7 @@ from .steps import StepLog
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
+    from ramify.planner.run_settings import RunSettings
     from ramify.planner.store import Store
 
     from .registry import Workers
@@ -49,7 +50,9 @@ class RunServices:
         grants: what workers may do.
         memory: what they remember.
         steps: the steps that they have taken.
-        jobs: tasks that run at the same time.
+        settings: how the run runs.
+        inner_slots: places for the tasks of runs that are part of this one.
+        closes_workers: whether workers are closed when the run ends.
         max_tasks: the most tasks of the tree; None is no limit.
         attach: tells the run loop of tasks that were added.
         loop: the run's loop.
@@ -68,7 +71,9 @@ class RunServices:
     grants: Grants
     memory: RunMemory
     steps: StepLog
-    jobs: int
+    settings: "RunSettings"
+    inner_slots: asyncio.Semaphore
+    closes_workers: bool = True
     max_tasks: int | None = None
     attach: Callable[[Sequence[Task]], object] = list
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -80,7 +85,9 @@ class RunServices:
         if inspect.iscoroutinefunction(function):
             return await function(*arguments, **named)
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(max_workers=self.jobs, thread_name_prefix=f"ramify {self.run_id}")
+            self._threads = ThreadPoolExecutor(
+                max_workers=self.settings.jobs, thread_name_prefix=f"ramify {self.run_id}"
+            )
         value = await self.loop.run_in_executor(self._threads, partial(function, *arguments, **named))
         return await value if inspect.isawaitable(value) else value
 
@@ -118,7 +125,8 @@ class RunServices:
         """Let go of threads and workers."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
-        await self.workers.aclose()
+        if self.closes_workers:
+            await self.workers.aclose()
 
     def _check_room(self, task: Task) -> None:
         if self.max_tasks is None:

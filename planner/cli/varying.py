@@ -1,0 +1,128 @@
+"""`sweep` and `compare`: variations of one goal, and runs side by side."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, takes
+from .solving import Files, Goal, settings_given
+
+if TYPE_CHECKING:
+    from ramify.planner.strategies import Comparison
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where it goes: .txt, .md, .html, .csv, .json or .svg."),
+]
+Form = Annotated[
+    Literal["txt", "md", "html", "csv", "json", "svg"] | None,
+    typer.Option("--format", "-f", help="The format; that of -o's ending, or txt."),
+]
+
+
+@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, "as_json")
+def sweep(
+    given: Mapping[str, Any],
+    *,
+    goal: Goal = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="KEY=A,B", help="A parameter and its values; repeatable."),
+    ] = None,
+    files: Files = None,
+    name: Annotated[str, typer.Option("--name", help="What the strategy is called.")] = "sweep",
+    in_series: Annotated[bool, typer.Option("--series", help="One variation after the other.")] = False,
+    output: Output = None,
+) -> int:
+    """Do a goal, or a plan file, in every combination of parameters, and print the answers side by side.
+
+    Example: ramify sweep "Name three rivers" -p model=gpt-5-mini,gpt-5 -p language=English,Norwegian
+    """
+    from ramify.planner.api import executor_of, plan_limits, prepare_root
+    from ramify.planner.settings import load_settings
+    from ramify.planner.strategies import Strategy, compare
+    from ramify.planner.strategies.files import format_of
+    from ramify.tasks.plans import is_plan_file, load_plan
+
+    from .carrying import carry, tell_ending
+    from .exits import DONE
+    from .goals import read_goal
+
+    form = "txt" if output is None else format_of(output)
+    settings = load_settings(**settings_given(given))
+    if goal is not None and is_plan_file(goal):
+        root, plan = load_plan(Path(goal)), None
+    else:
+        root, plan = prepare_root(read_goal(goal), files or ()), plan_limits(settings)
+    strategy = Strategy(name, root, read_grid(parameters or ()), in_series=in_series, plan=plan)
+    run = executor_of(settings, record=given["record"]).new_run(strategy.task)
+    code = carry(run, given)
+    comparison = compare(run.id, store=given["store"])
+    _deliver(comparison, form, output, as_json=given["as_json"])
+    if code != DONE:
+        tell_ending(run, code, given["store"])
+    return code
+
+
+@takes("store", "as_json")
+def compare_runs(
+    given: Mapping[str, Any],
+    *,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs; or one that is a sweep.")],
+    output: Output = None,
+    form: Form = None,
+) -> int:
+    """Show runs side by side: what each gave, what differs from the first, time, tokens and cost.
+
+    Example: ramify compare r12 r34 -o both.html
+    """
+    from ramify.planner.strategies import compare
+    from ramify.planner.strategies.files import format_of
+
+    wanted = form or ("txt" if output is None else format_of(output))
+    _deliver(compare(*runs, store=given["store"]), wanted, output, as_json=given["as_json"])
+    return 0
+
+
+COMMANDS = {"sweep": sweep, "compare": compare_runs}
+
+
+def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the grid that `KEY=A,B` means; a value is JSON where it can be, and a JSON list holds values with commas.
+
+    Raises:
+        UsageError: if a word has no `=`, or names a parameter again.
+    """
+    from ramify.planner.errors import UsageError
+
+    grid: dict[str, list[Any]] = {}
+    for word in words:
+        key, equals, values = word.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{word!r} is no parameter; write KEY=A,B")
+        if key in grid:
+            raise UsageError(f"the parameter {key} is given twice; write all its values behind one -p")
+        whole = _json(values)
+        grid[key] = whole if isinstance(whole, list) else [_json(value) for value in values.split(",")]
+    return grid
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _deliver(comparison: "Comparison", form: Any, output: Path | None, *, as_json: bool) -> None:
+    from ramify.planner.strategies.files import render
+
+    from .output import deliver, print_json
+
+    if output is not None or not as_json:
+        deliver(render(comparison, form).encode(), form, output)
+    if as_json:
+        print_json(comparison.to_data())

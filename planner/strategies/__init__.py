@@ -1,0 +1,7 @@
+"""Variations of one task over parameters: the grid, the task that is a strategy, its workers, and the comparison."""
+
+from .comparison import Comparison, Variant, compare
+from .grid import Variation, variations
+from .strategy import Strategy, StrategyRun
+
+__all__ = ["Comparison", "Strategy", "StrategyRun", "Variant", "Variation", "compare", "variations"]

@@ -1,0 +1,79 @@
+"""A run inside a run: stored on its own, under the limits of the one outside, and carried on when that is resumed.
+
+Its id is that of the run outside with a number behind it, `r1234.2`, so the same one is found again.
+"""
+
+from collections.abc import Callable
+
+from ramify.planner.agent import Agent
+from ramify.planner.errors import RunError
+from ramify.planner.events import Event, EventType
+from ramify.planner.handle import Run
+from ramify.planner.resuming import reset_failed
+from ramify.planner.run_settings import AgentSettings, RunSettings
+from ramify.planner.runnable import check_runnable
+from ramify.planner.session import Outer, Session
+from ramify.planner.store import RunRecord, Store
+from ramify.planner.workers import WorkContext
+from ramify.tasks import Task
+
+Make = Callable[[], "tuple[Task, Agent, RunSettings]"]
+"""Returns the tree of a run, who answers, and how it runs."""
+
+
+async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
+    """Carry the run `run_id` to its end, for the task of `context`; it is made if it is not there.
+
+    Raises:
+        UsageError: if the tree cannot be run.
+        LeaseError: if another process holds the run.
+    """
+    services = context.services
+    store = services.store.shared()
+    task, agent, settings = make()
+    record = _found(store, run_id)
+    is_new = record is None
+    if record is None:
+        check_runnable(task, services.workers, services.grants)
+        record = _stored(store, run_id, task, agent, settings)
+    else:
+        task = store.load_tree(run_id)
+        if record.status == "failed":
+            reset_failed(task)
+    session = Session(
+        store=store,
+        record=record,
+        root=task,
+        agent=agent,
+        settings=settings,
+        workers=services.workers,
+        grants=services.grants,
+        outer=Outer(services.budget, context.task, services.inner_slots),
+    )
+    run = Run(session, is_new=is_new)
+    run.on(_teller(context, run), EventType.TASK_DONE, EventType.PLANNED)
+    return await run.drive()
+
+
+def _found(store: Store, run_id: str) -> RunRecord | None:
+    try:
+        record = store.find_run(run_id)
+    except RunError:
+        return None
+    return record if record.id == run_id else None
+
+
+def _stored(store: Store, run_id: str, task: Task, agent: Agent, settings: RunSettings) -> RunRecord:
+    from ramify.planner.executor import new_record
+
+    settings = settings.model_copy(update={"agent": AgentSettings.of(agent)})
+    store.create_run(new_record(task, agent, settings, run_id=run_id), task)
+    return store.find_run(run_id)
+
+
+def _teller(context: WorkContext, run: Run) -> Callable[[Event], None]:
+    def tell(_: Event) -> None:
+        progress = run.progress
+        context.progress(progress.done / max(1, progress.total), f"run {run.id}: {progress.done} of {progress.total}")
+
+    return tell

@@ -1,0 +1,91 @@
+"""The workers behind a strategy: one runs a variation as a run of its own, one puts the variations side by side."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ramify.planner.errors import LimitError, UsageError, WaitingError, WorkFailedError
+from ramify.planner.handle import Run
+from ramify.planner.models.protocol import Model
+from ramify.planner.plan import PlanLimits
+from ramify.planner.run_settings import RunSettings
+from ramify.planner.workers import Outcome, WorkContext, Worker
+from ramify.tasks import Task, TaskState
+from ramify.tasks.documents import tree_from_data
+
+from .comparison import compare_tree, inner_id
+from .nested import run_inside
+from .parameters import vary
+
+STRATEGY = "strategy"
+VARIATION = "variation"
+
+
+class VariationWorker(Worker):
+    """Does the task of its strategy with the variation's own parameters, as a run of its own.
+
+    Args:
+        models: models of the user's own that a parameter `model` can name.
+    """
+
+    about = "does the task of a strategy with one choice of parameters, in a run of its own"
+
+    def __init__(self, models: Mapping[str, Model] | None = None) -> None:
+        self._models = dict(models or {})
+
+    async def perform(self, task: Task, context: WorkContext) -> Outcome:
+        """Run the variation, or go on with its run.
+
+        Raises:
+            WorkFailedError: if its run failed, or was cancelled.
+            LimitError: if a limit was reached.
+            WaitingError: if a person has to answer.
+        """
+        strategy = task.parent
+        if strategy is None or strategy.type != STRATEGY:
+            raise UsageError(f"task {task.id} is a variation, so it stands below a task of the type {STRATEGY!r}")
+
+        def make() -> tuple[Task, Any, RunSettings]:
+            services = context.services
+            root: Task = tree_from_data(strategy.inputs["task"])
+            plan = strategy.inputs.get("plan")
+            limits = None if plan is None else PlanLimits.model_validate(plan)
+            varied = vary(root, services.asker.agent, limits, task.inputs, models=self._models)
+            settings = services.settings.model_copy(
+                update={
+                    "plan": varied.plan,
+                    "limits": RunSettings().limits,
+                    "name": task.name,
+                    "inside": context.run_id,
+                }
+            )
+            return varied.task, varied.agent, settings
+
+        run = await run_inside(context, inner_id(context.run_id, task), make)
+        task.usage = run.usage
+        return _outcome(run, task)
+
+
+class StrategyWorker(Worker):
+    """Puts the answers of its variations side by side; it asks no model."""
+
+    about = "compares what the variations of one task gave"
+
+    async def perform(self, task: Task, _: WorkContext) -> Outcome:
+        """Refuse a strategy that varies nothing."""
+        raise WorkFailedError(f"task {task.id} is a strategy without variations", task_id=task.id)
+
+    async def compose(self, task: Task, context: WorkContext) -> Outcome:
+        """Return the variations as a table in Markdown, and as data."""
+        with context.services.store.shared() as store:
+            comparison = compare_tree(store, task, context.run_id)
+        return Outcome(comparison.to_markdown(), comparison.to_data())
+
+
+def _outcome(run: Run, task: Task) -> Outcome:
+    if run.status == "done":
+        return Outcome(run.task.result, run.task.output)
+    if isinstance(run.cause, LimitError | WaitingError):
+        raise run.cause
+    if run.task.state is TaskState.FAILED or run.status in {"failed", "cancelled"}:
+        raise WorkFailedError(f"its run {run.id} is {run.status}: {run.error}", task_id=task.id)
+    raise run.cause or WorkFailedError(f"its run {run.id} is {run.status}: {run.error}", task_id=task.id)
