@@ -715,6 +715,23 @@ def test_steps_and_memory_are_kept_replaced_and_forgotten(store: Store, run: str
     assert (store.memory(run), store.memory("permanent")) == ({}, {"x": 1})
 
 
+def test_many_threads_read_and_write_at_once(store: Store, run: str) -> None:
+    here = threading.Barrier(24, timeout=20)
+    seen: list[int] = []
+
+    def read() -> None:
+        here.wait()
+        seen.extend(len(list(store.load_tree(run).walk())) + len(store.runs()) for _ in range(20))
+
+    threads = [threading.Thread(target=read) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 24 * 20
+    assert len(set(seen)) == 1
+
+
 def test_store_is_made_once_by_many_at_once(place: str) -> None:
     faults: list[Exception] = []
 

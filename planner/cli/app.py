@@ -24,6 +24,7 @@ from . import (
     reporting,
     solving,
     storing,
+    varying,
     watching,
 )
 
@@ -63,7 +64,7 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, evolving, linting, browsing, watching, drawing, reporting, looking, completing):
+    for module in (solving, varying, evolving, linting, browsing, watching, drawing, reporting, looking, completing):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")

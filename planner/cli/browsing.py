@@ -1,11 +1,14 @@
 """`runs`, `show` and `cancel`: what is in the store, and how to stop what runs elsewhere."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Last, RunId, takes
+
+if TYPE_CHECKING:
+    from ramify.planner.store import RunRecord
 
 _MOST_GOAL = 60
 
@@ -32,7 +35,7 @@ def runs(
         print_json({"store": place, "runs": [record_data(record) for record in shown]})
         return 0
     rows = [
-        (record.id, status_of(record), started(record), record.made_by or "", _shortened(record.goal))
+        (record.id, status_of(record), started(record), record.made_by or "", _shortened(_called(record)))
         for record in shown
     ]
     print_table(("run", "status", "started", "made by", "goal"), rows)
@@ -124,6 +127,12 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
 
 
 COMMANDS = {"runs": runs, "show": show, "cancel": cancel}
+
+
+def _called(record: "RunRecord") -> str:
+    """Return a run's goal, after its name if it has one."""
+    name = record.settings.get("name")
+    return f"{name}: {record.goal}" if name else record.goal
 
 
 def _shortened(goal: str) -> str:

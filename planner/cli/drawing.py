@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
 GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "graphml", "json"]
-_PLAN_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".markdown"})
 _BINARY = frozenset({"png", "pdf"})
 
 
@@ -148,8 +147,9 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
     from ramify.tasks.plans import load_plan
 
     from .finding import opened_run
+    from .goals import is_plan_file
 
-    if source is not None and not last and (Path(source).suffix.lower() in _PLAN_SUFFIXES or Path(source).is_file()):
+    if source is not None and not last and is_plan_file(source):
         return load_plan(source), {"made_by": None}
     with opened_run(source, last=last, store=store) as (opened, record):
         return opened.load_tree(record.id), record_data(record)

@@ -33,7 +33,7 @@ def solve(
     from .carrying import carry
     from .goals import read_goal
 
-    executor, root = prepare(read_goal(goal), files=files or (), record=given["record"], **_settings(given))
+    executor, root = prepare(read_goal(goal), files=files or (), record=given["record"], **settings_given(given))
     is_preview = given["dry_run"] or given["estimate"]
     run = executor.new_run(root, plan_only=is_preview or approve is not None)
     code = carry(run, given)
@@ -71,7 +71,7 @@ def decompose(
 
     if output is not None and not force:
         _refuse_to_replace(output)
-    executor, root = prepare(read_goal(goal), files=files or (), **_settings(given))
+    executor, root = prepare(read_goal(goal), files=files or (), **settings_given(given))
     run = executor.new_run(root, plan_only=True)
     code = carry(run, given)
     if not run.is_planned:
@@ -100,7 +100,7 @@ def run(
 
     from .carrying import carry
 
-    settings = load_settings(**_settings(given))
+    settings = load_settings(**settings_given(given))
     executor, root = executor_of(settings, record=given["record"]), with_rate(load_plan(plan), settings)
     if given["dry_run"] or given["estimate"]:
         from .exits import DONE
@@ -198,5 +198,6 @@ def _refuse_to_replace(output: Path) -> None:
         raise UsageError(f"{output} is there already; choose another name, or write over it with --force")
 
 
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the options that are settings."""
     return {name: value for name, value in given.items() if name not in _NOT_SETTINGS}

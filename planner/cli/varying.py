@@ -41,22 +41,23 @@ def sweep(
 
     Example: ramify sweep "Name three rivers" -p model=gpt-5-mini,gpt-5 -p language=English,Norwegian
     """
-    from ramify.planner.api import executor_of, plan_limits, prepare_root
+    from ramify.planner.api import executor_of, make_root, plan_limits
+    from ramify.planner.attachments import read_materials
     from ramify.planner.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
     from ramify.planner.strategies.files import format_of
-    from ramify.tasks.plans import is_plan_file, load_plan
+    from ramify.tasks.plans import load_plan
 
     from .carrying import carry, tell_ending
     from .exits import DONE
-    from .goals import read_goal
+    from .goals import is_plan_file, read_goal
 
     form = "txt" if output is None else format_of(output)
     settings = load_settings(**settings_given(given))
     if goal is not None and is_plan_file(goal):
         root, plan = load_plan(Path(goal)), None
     else:
-        root, plan = prepare_root(read_goal(goal), files or ()), plan_limits(settings)
+        root, plan = make_root(read_goal(goal), read_materials(files or ())), plan_limits(settings)
     strategy = Strategy(name, root, read_grid(parameters or ()), in_series=in_series, plan=plan)
     run = executor_of(settings, record=given["record"]).new_run(strategy.task)
     code = carry(run, given)

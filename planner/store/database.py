@@ -15,6 +15,7 @@ from ramify.planner.errors import StoreError
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, extract, func, literal_column
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from .faults import explain, require_driver
 from .place import Place, make_file
@@ -25,6 +26,9 @@ Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
 CONNECT_TIMEOUT_S = 10
 """How long a PostgreSQL server may take to answer, in seconds."""
+
+_MOST_CONNECTIONS = 60
+"""Connections that one process may have at a time besides those that it keeps open; a further thread waits."""
 
 _BEGIN = "ramify_begin"
 
@@ -150,6 +154,8 @@ def _sqlite_engine(path: Path, synchronous: Synchronous, lock_wait_s: float) -> 
         creator=lambda: sqlite3.connect(
             file, uri=True, timeout=lock_wait_s, isolation_level=None, check_same_thread=False
         ),
+        poolclass=QueuePool,  # the pool that an address without a file would get closes connections that are in use
+        max_overflow=_MOST_CONNECTIONS,
         hide_parameters=True,
     )
     pragmas = (f"synchronous={synchronous}", "foreign_keys=ON")
@@ -175,6 +181,7 @@ def _postgresql_engine(place: Place, synchronous: Synchronous) -> Engine:
             url,
             paramstyle="format",
             pool_pre_ping=True,
+            max_overflow=_MOST_CONNECTIONS,
             hide_parameters=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "ramify"},
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from ramify.planner.errors import UsageError
 from ramify.planner.export.report.tables import defused
 from ramify.planner.export.report.words import visible
-from ramify.planner.shown_run import write_text
+from ramify.planner.output_files import write_text
 
 if TYPE_CHECKING:
     from .comparison import Comparison

@@ -73,7 +73,7 @@ class Strategy:
             vary(Task.from_json(root.to_json()), Agent("rules"), plan, each.parameters)  # refuses what cannot be used
             needs = [before.id] if in_series and before is not None else []
             before = Task(
-                content=root.content,
+                content=each.name,
                 id=f"{id}.{number}",
                 name=each.name,
                 type=VARIATION,

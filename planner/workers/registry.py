@@ -17,8 +17,13 @@ from .protocol import Worker
 MODEL = "model"
 """The type of tasks that say nothing."""
 
-BUILT_IN: Mapping[str, str] = {MODEL: "model:ModelWorker", "evolve": ".evolution.worker:EvolveWorker"}
-"""The workers that come with Ramify: type -> the module beside this one, and a class that takes no arguments."""
+BUILT_IN: Mapping[str, str] = {
+    MODEL: "workers.model:ModelWorker",
+    "evolve": "evolution.worker:EvolveWorker",
+    "strategy": "strategies.work:StrategyWorker",
+    "variation": "strategies.work:VariationWorker",
+}
+"""The workers that come with Ramify: type -> the module in `ramify.planner`, and a class that takes no arguments."""
 
 ONLY_FOR_SOME = (
     "max_memory_mb", "max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent",
