@@ -125,7 +125,12 @@ def test_variations_are_runs_of_their_own_with_their_own_models_and_settings(sto
 
 def test_sampling_depth_content_and_limits_can_be_varied(store: Path) -> None:
     model = named("m")
-    grid = {"temperature": [0.0, 1.0], "max_depth": [1, 2], "content": ["one", "two"], "config.max_retries": [0]}
+    grid: dict[str, list[Any]] = {
+        "temperature": [0.0, 1.0],
+        "max_depth": [1, 2],
+        "content": ["one", "two"],
+        "config.max_retries": [0],
+    }
     done = Strategy("all", "goal", grid).run(model, store=store)
     assert done.status == "done"
     asked = Counter((request.purpose, request.sampling.temperature) for request in model.requests)
@@ -149,7 +154,10 @@ def test_parameters_reach_the_subtasks_of_a_tree_by_name(store: Path) -> None:
             Task(content="embed", id="0.2", name="embedding", type="embed", dependencies=["0.1"]),
         ]
     )
-    grid = {"rewriter": [{"prompt": "short"}, {"prompt": "formal"}], "embedding.model": ["e5", "bge"]}
+    grid: dict[str, list[Any]] = {
+        "rewriter": [{"prompt": "short"}, {"prompt": "formal"}],
+        "embedding.model": ["e5", "bge"],
+    }
     done = Strategy("embedding", root, grid).run(named("m"), store=store, workers=[rewrite, embed], jobs=4)
     assert done.status == "done", done.run.error
     with Store.open(store) as opened:
