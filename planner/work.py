@@ -60,7 +60,7 @@ class Work:
                 if not may_pass(failure) or task.attempts - before >= (config.max_retries or 0):
                     task.attempts += 1
                     raise failure from error
-                await self._wait_before_next(task, failure, config)
+                await self._wait_before_next(task, failure, config, made=task.attempts - before)
 
     async def _attempt(self, task: Task) -> Outcome:
         worker = self._services.workers.of(task)
@@ -72,10 +72,10 @@ class Work:
         outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
         return await change_outcome(self._middleware, task, outcome, recorder)
 
-    async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig) -> None:
+    async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig, *, made: int) -> None:
         recorder = self._services.recorder
         wait_s = delay_s(
-            task.attempts,
+            made,
             base_s=config.retry_delay_seconds or 0.0,
             retry_after_s=getattr(error, "retry_after_s", None),
             random=random.random(),  # noqa: S311 - jitter

@@ -57,7 +57,6 @@ def sample_run(size: int, *, words: str = "Describe part", error: str | None = N
             error=error,
         ),
         root=root,
-        notes={},
         calls=calls,
         steps=(),
         events=tuple(_events(tasks)),
@@ -81,6 +80,9 @@ def hostile_run() -> StoredRun:
         EventRecord(seq=number, at=START_S, type=words, task_id=task.id, data={words: words})
         for number, (task, words) in enumerate(zip(tasks[1:], INJECTIONS, strict=True), 1)
     )
+    whole = EventRecord(
+        seq=len(events) + 1, at=START_S, type="plan_atomic", task_id=tasks[0].id, data={"why": INJECTIONS[3]}
+    )
     record = RunRecord(
         id="r0123456789",
         goal="\n".join(INJECTIONS),
@@ -96,8 +98,7 @@ def hostile_run() -> StoredRun:
         StepRecord(key=StepKey(task.id, 1, words), input={words: words}, output=words, started_at=START_S)
         for task, words in zip(tasks[1:], INJECTIONS, strict=True)
     )
-    notes = {tasks[0].id: INJECTIONS[3]}
-    return StoredRun(record=record, root=run.root, notes=notes, calls=calls, steps=steps, events=events)
+    return StoredRun(record=record, root=run.root, calls=calls, steps=steps, events=(*events, whole))
 
 
 def _task(number: int, content: str) -> Task:

@@ -33,7 +33,6 @@ from ramify.planner.store import (
     TaskAdded,
     TaskChanged,
     TaskEdited,
-    TaskPlanned,
     WriterEvents,
 )
 from ramify.planner.store.migrations import Migration, prepare
@@ -275,9 +274,7 @@ def test_empty_store_says_that_it_holds_no_run(store: Store) -> None:
             ask()
 
 
-@pytest.mark.parametrize(
-    "method", ["load_tree", "plan_notes", "calls", "events", "request_cancel", "write", "delete_runs"]
-)
+@pytest.mark.parametrize("method", ["load_tree", "calls", "events", "request_cancel", "write", "delete_runs"])
 def test_unknown_run_is_an_error_everywhere(store: Store, run: str, method: str) -> None:
     wanted = "run-2" if method != "delete_runs" else ["run-1", "run-2"]
     with pytest.raises(RunError, match=r"there is no run '?run-2"):
@@ -385,15 +382,6 @@ def test_edited_task_keeps_how_far_it_has_come(store: Store, writer: RunWriter, 
     writer.put(*map(TaskEdited.of, root.subtasks))
     writer.flush()
     assert stored_tree(store, run) == values_of(root)
-
-
-def test_planners_notes_come_back(store: Store, writer: RunWriter, run: str) -> None:
-    task = small_tree().subtasks[0]
-    added = Task(content="more", id="0.1.1")
-    task.add_subtask(added)
-    writer.put(TaskAdded.of(added, plan_note="atomic"), TaskPlanned.of(task, HOSTILE_TEXTS[2]))
-    writer.flush()
-    assert store.plan_notes(run) == {"0.1": HOSTILE_TEXTS[2], "0.1.1": "atomic"}
 
 
 def test_writing_again_what_is_there_changes_nothing(store: Store, writer: RunWriter, run: str) -> None:

@@ -12,7 +12,6 @@ from .changes import (
     TaskAdded,
     TaskChanged,
     TaskEdited,
-    TaskPlanned,
 )
 from .holder import Holder
 from .place import DEFAULT_STORE
@@ -61,6 +60,5 @@ __all__ = [
     "TaskChanged",
     "TaskEdited",
     "TaskNews",
-    "TaskPlanned",
     "WriterEvents",
 ]

@@ -23,7 +23,6 @@ from .changes import (
     TaskAdded,
     TaskChanged,
     TaskEdited,
-    TaskPlanned,
 )
 from .keeping import Kept, write_kept
 from .lease import Lease
@@ -52,7 +51,6 @@ class Batch:
         self._texts: dict[str, str] = {}
         self._added: list[Row] = []
         self._edited: list[Row] = []
-        self._planned: list[Row] = []
         self._calls: list[Row] = []
         self._progress: dict[str, Row] = {}
         self._events: list[Row] = []
@@ -80,8 +78,6 @@ class Batch:
                     self._added.append((run_id, *change.row))
                 case TaskEdited():
                     self._edited.append((*change.row, run_id, change.task_id))
-                case TaskPlanned():
-                    self._planned.append((*change.row, run_id, change.task_id))
                 case StepTaken() | StepsForgotten() | MemorySet() | MemoryCleared():
                     self._kept.append(change)
                 case RunChanged():
@@ -115,7 +111,6 @@ class Batch:
         statements.edit_task.execute(connection, self._edited)
         if self._edited:
             failpoint("during-edit-commit")
-        statements.plan_task.execute(connection, self._planned)
         statements.add_call.execute(connection, self._calls)
         write_kept(connection, statements, self._run_id, self._kept)
         statements.change_task.execute(connection, list(self._progress.values()))

@@ -47,13 +47,13 @@ class TaskAdded:
     row: Row
 
     @classmethod
-    def of(cls, task: Task, *, plan_note: str | None = None) -> Self:
+    def of(cls, task: Task) -> Self:
         """Note the whole task, and its place below its parent.
 
         Raises:
             StoreError: if it holds what cannot be written as JSON.
         """
-        return cls(row_of(task, position_of(task), plan_note))
+        return cls(row_of(task, position_of(task)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,6 @@ class TaskEdited:
         """
         parent_id = None if task.parent is None else task.parent.id
         return cls(task.id, (parent_id, position_of(task), encode_text(task.content), spec_of(task)))
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPlanned:
-    """It is settled how a task is done; `row` holds the planner's words for it, as "split" or "atomic"."""
-
-    task_id: str
-    row: Row
-
-    @classmethod
-    def of(cls, task: Task, note: str) -> Self:
-        """Note how the task is done."""
-        return cls(task.id, (encode_text(note),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +194,6 @@ Change = (
     | TaskAdded
     | TaskChanged
     | TaskEdited
-    | TaskPlanned
     | CallMade
     | StepTaken
     | StepsForgotten

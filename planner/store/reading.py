@@ -69,18 +69,6 @@ def load_tree(connection: Connection, run_id: str) -> Task:
     return tree_of_rows(connection.execute(select(*columns).where(TASKS.c.run_id == run_id)), run_id=run_id)
 
 
-def plan_notes(connection: Connection, run_id: str) -> dict[str, str]:
-    """Return how tasks of a run are done, in the planner's words, by task id.
-
-    Raises:
-        RunError: if there is no such run.
-    """
-    require_run(connection, run_id)
-    is_noted = (TASKS.c.run_id == run_id) & TASKS.c.plan_note.is_not(None)
-    rows = connection.execute(select(TASKS.c.id, TASKS.c.plan_note).where(is_noted))
-    return {task_id: decode_text(note) for task_id, note in rows}
-
-
 def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list[CallRecord]:
     """Return the calls of a run, or of one of its tasks, in the order in which they were made.
 
@@ -129,7 +117,6 @@ def read_run(connection: Connection, run_id: str) -> StoredRun:
     return StoredRun(
         record=find_run(connection, run_id),
         root=load_tree(connection, run_id),
-        notes=plan_notes(connection, run_id),
         calls=tuple(list_calls(connection, run_id, None)),
         steps=tuple(list_steps(connection, run_id, None)),
         events=tuple(list_events(connection, run_id, 0)),

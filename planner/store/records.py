@@ -169,7 +169,6 @@ class StoredRun:
     Attributes:
         record: the run.
         root: its tree.
-        notes: how tasks are done, in the planner's words, by task id.
         calls: its journal, in the order in which the calls were made.
         steps: the steps that its workers have taken, in order.
         events: what happened, in order.
@@ -177,7 +176,6 @@ class StoredRun:
 
     record: RunRecord
     root: Task
-    notes: Mapping[str, str]
     calls: tuple[CallRecord, ...]
     steps: tuple[StepRecord, ...]
     events: tuple[EventRecord, ...]

@@ -24,7 +24,7 @@ PROGRESS_COLUMNS = ("state", "result", "output", "error", "attempts", "usage", *
 _progress_values = itemgetter(*PROGRESS_COLUMNS)
 _FRESH = (TaskState.OPEN, "", None, None, 0, NO_USAGE, None, None, None)
 _FRESH_PROGRESS = (TaskState.OPEN.value, "", None, None, 0, None, None, None, None)
-TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", "plan_note", *PROGRESS_COLUMNS)
+TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", *PROGRESS_COLUMNS)
 
 _PLAIN: Mapping[str, Any] = {
     "name": None,
@@ -77,7 +77,7 @@ def spec_of(task: Task) -> str:
     return dump_json(spec, what=f"task {task.id}: its inputs and metadata")
 
 
-def row_of(task: Task, position: int, plan_note: str | None = None) -> Row:
+def row_of(task: Task, position: int) -> Row:
     """Return `task` as a row; `position` is its place among its siblings, from 0."""
     return (
         task.id,
@@ -86,7 +86,6 @@ def row_of(task: Task, position: int, plan_note: str | None = None) -> Row:
         task.origin,
         encode_text(task.content),
         spec_of(task),
-        None if plan_note is None else encode_text(plan_note),
         *progress_of(task),
     )
 
@@ -121,7 +120,7 @@ def tree_of_rows(rows: Iterable[Sequence[Any]], *, run_id: str) -> Task:
 
 def lone_task(row: Sequence[Any], run_id: str) -> Task:
     """Return the task of a row, still alone; what is at its default is left to the task."""
-    task_id, _, _, origin, content, stored_spec, _, *progress = row
+    task_id, _, _, origin, content, stored_spec, *progress = row
     try:
         fields = load_json(stored_spec)
         fields["created_at"] = _datetime(fields["created_at"])

@@ -44,7 +44,6 @@ _FORMS: Mapping[str, Column] = {
         Column("origin", "word"),
         Column("content", "text"),
         Column("spec", "object"),
-        Column("plan_note", "text", is_optional=True),
         Column("state", "word"),
         Column("result", "text"),
         Column("output", "json", is_optional=True),

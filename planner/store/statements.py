@@ -57,7 +57,6 @@ class Statements:
         put_memory: (scope, key, value, time); a value that is there is replaced.
         change_task: (*PROGRESS_COLUMNS, run id, task id).
         edit_task: (*EDIT_COLUMNS, run id, task id).
-        plan_task: (note, run id, task id).
     """
 
     def __init__(self, engine: Engine, *, now: ColumnElement[Any]) -> None:
@@ -73,7 +72,6 @@ class Statements:
         self.put_memory = _upsert(engine, MEMORY)
         self.change_task = _update_task(engine, PROGRESS_COLUMNS)
         self.edit_task = _update_task(engine, EDIT_COLUMNS)
-        self.plan_task = _update_task(engine, ("plan_note",))
 
 
 def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:

@@ -198,18 +198,6 @@ class Store:
         with snapshot(self._database) as connection:
             return news_of(connection, run_id, after, limit=limit)
 
-    def plan_notes(self, run_id: str) -> dict[str, str]:
-        """Return how tasks of a run are done, by id, as `TaskPlanned` and `TaskAdded` noted it.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if they cannot be read.
-        """
-        from .reading import plan_notes
-
-        with self._database.reading() as connection:
-            return plan_notes(connection, run_id)
-
     def calls(self, run_id: str, task_id: str | None = None) -> list[CallRecord]:
         """Return the journal of a run, or of one of its tasks, in the order in which the calls were made.
 

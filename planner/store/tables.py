@@ -63,7 +63,6 @@ class TaskRow(_Table, table=True):
     origin: str = Field(sa_type=Text)
     content: str = Field(sa_type=Text)
     spec: str = Field(sa_type=Text)
-    plan_note: str | None = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     result: str = Field(sa_type=Text)
     output: str | None = Field(sa_type=Text)

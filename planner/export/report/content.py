@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ramify.planner.budget import total_usage
+from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.spans import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
@@ -33,7 +34,7 @@ class ReportedTask:
         depth: its level; the root's is 1.
         duration_s: from its start to its end, in seconds; None if it has not ended.
         made_by: who its result comes from, for people to read; empty if nobody has worked on it.
-        note: how it is done, in the planner's words; empty if there are none.
+        note: why it was not split; empty if nobody asked whether it should be.
         calls: the calls that were made for it, in order.
         steps: the steps that its worker took, in order.
         events: what happened to it, in order.
@@ -225,7 +226,7 @@ def _tasks(run: StoredRun) -> Iterator[ReportedTask]:
             depth=depths[-1],
             duration_s=task.duration_s,
             made_by=_made_by(task, own, run.record),
-            note=run.notes.get(task.id, ""),
+            note=_why_whole(events[task.id]),
             calls=own,
             steps=tuple(steps[task.id]),
             events=tuple(events[task.id]),
@@ -280,3 +281,8 @@ def _prompts(calls: Iterable[CallRecord]) -> list[PromptUse]:
         PromptUse(name=name, version=number, sha256=sha256, calls=calls)
         for (name, number, sha256), calls in sorted(uses.items())
     ]
+
+
+def _why_whole(events: Iterable[EventRecord]) -> str:
+    """Return why a task was not split, if that was asked."""
+    return next((str(event.data.get("why", "")) for event in events if event.type == EventType.PLAN_ATOMIC), "")

@@ -75,7 +75,7 @@ def _facts(each: ReportedTask) -> list[tuple[str, str]]:
     task = each.task
     facts = [
         ("made by", each.made_by),
-        ("how", each.note),
+        ("not split, as", each.note),
         ("name", task.name or ""),
         ("description", task.description or ""),
         ("attempts", f"{task.attempts:,}" if task.attempts else ""),

@@ -32,7 +32,6 @@ def report_data(report: Report) -> dict[str, Any]:
         "prompts": [asdict(prompt) for prompt in report.prompts],
         "settings": dict(flat_settings(report.record.settings)),
         **run_data(report.record, report.root),
-        "notes": dict(report.run.notes),
         "calls": [call_data(call) for call in report.run.calls],
         "steps": [step_data(step) for step in report.run.steps],
         "events": [event_data(event) for event in report.run.events],
