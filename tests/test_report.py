@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from ramify.planner import Executor, Run, Store, solve
+from ramify.planner import Executor, Run, RunLimits, Store, solve
 from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.export.report import REPORT_FORMATS, Report, ReportFormat, render_report, report_of, save_report
 from ramify.planner.testing import ScriptedModel
@@ -136,6 +136,19 @@ def test_replies_that_were_taken_over_are_told_with_where_they_came_from() -> No
     assert "taken from" in report.tasks[0].made_by
     assert "| calls | 0, and 2 taken over |" in render_report(report, "md").decode()
     assert report.made_by.startswith("replay of")
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_that_another_model_went_on_with_names_both() -> None:
+    first = ScriptedModel({"execute 0.1": "<result>1</result>"}, name="first")
+    root = Task(content="Add them", id="0")
+    root.add_subtasks([Task(content="one", id="0.1"), Task(content="two", id="0.2", dependencies=["0.1"])])
+    stopped = Executor(first, limits=RunLimits(max_calls=1)).run(root)
+    second = ScriptedModel({"*": "<result>3</result>"}, name="second")
+    report = stored_report(Executor.resume(None, stopped.id, agent=second, limits=RunLimits()))
+    assert report.made_by == "first (no language model), second"
+    assert [each.made_by for each in report.tasks] == ["second", "first (no language model)", "second"]
+    assert report.answered_by == "second"
 
 
 @pytest.mark.usefixtures("home")

@@ -130,8 +130,14 @@ class Report:
 
     @property
     def made_by(self) -> str:
-        """What the words come from, for people to read."""
-        return self.record.made_by or "not recorded"
+        """What the words come from, for people to read: the models that were asked, or else the workers."""
+        makers = [model.maker for model in self.models] or [each.made_by for each in self.tasks if each.made_by]
+        return ", ".join(dict.fromkeys(makers)) or self.record.made_by or "not recorded"
+
+    @property
+    def answered_by(self) -> str:
+        """Who the answer comes from."""
+        return self.tasks[0].made_by
 
     @property
     def written_by(self) -> str:

@@ -10,12 +10,12 @@ from ramify.planner.export.snapshot import graph_view
 from ramify.planner.export.view import ViewOptions
 
 from .content import Report, ReportedTask
+from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
 from .words import flat_settings, visible, visible_line, when
 
 _MARKUP = re.compile(r"[\\`*_\[\]#|<>&~$]")
 _MOST_CONTENT = 160
 _MOST_BOXES = 40
-_SHORT_HASH = 12
 
 
 def to_markdown(report: Report) -> str:
@@ -50,7 +50,7 @@ def _answer(report: Report) -> Iterator[str]:
     if report.answer is None:
         yield f"{escaped(report.why_no_answer)}\n"
     else:
-        yield f"By {escaped(report.made_by)}:\n"
+        yield f"By {escaped(report.answered_by)}:\n"
         yield fenced(report.answer)
 
 
@@ -87,20 +87,8 @@ def _figure(report: Report) -> Iterator[str]:
 
 def _provenance(report: Report) -> Iterator[str]:
     yield "## Provenance\n"
-    rows = [
-        (
-            escaped(model.maker), escaped(", ".join(model.answered_as)), f"{model.tasks:,}", f"{model.usage.calls:,}",
-            f"{model.taken:,}", f"{model.usage.input_tokens:,}", f"{model.usage.output_tokens:,}",
-            escaped(model.usage.cost_text if model.usage.calls else ""),
-        )
-        for model in report.models
-    ]  # fmt: skip
-    yield from _table(("model", "answered as", "tasks", "calls", "taken over", "tokens in", "tokens out", "cost"), rows)
-    prompts = [
-        (escaped(prompt.name), escaped(prompt.version), f"`{prompt.sha256[:_SHORT_HASH]}`", f"{prompt.calls:,}")
-        for prompt in report.prompts
-    ]
-    yield from _table(("prompt", "version", "source", "calls"), prompts)
+    yield from _table(MODEL_HEAD, ([*map(escaped, row)] for row in model_rows(report)))
+    yield from _table(PROMPT_HEAD, ([*map(escaped, row)] for row in prompt_rows(report)))
     settings = [(f"`{name}`", escaped(value)) for name, value in flat_settings(report.record.settings)]
     yield from _table(("setting", "value"), settings)
     yield f"Written by {escaped(report.written_by)} on {when(report.made_at)}.\n"

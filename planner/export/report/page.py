@@ -26,12 +26,12 @@ from ramify.tasks import TaskState
 from .content import Report
 from .details import CHUNK, detail_chunks, task_row
 from .markup import Markup, data_block, element, together
+from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
 from .words import flat_settings, visible_line, when
 
 _SCRIPTS: Final = ("data.js", "model.js", "tree.js", "detail.js", "page.js")
 _MOST_BOXES = 60
 _MOST_BARS = 100
-_SHORT_HASH = 12
 _MOST_TITLE = 240
 _TOLD_ABOVE = frozenset({"status", "made by", "error"})
 _MEDIA: Final[tuple[tuple[str, ThemeName], ...]] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
@@ -52,7 +52,7 @@ def to_html(report: Report) -> str:
         filters=_filters(report),
         graph=_graph(report),
         timeline=_timeline(report),
-        provenance=together(_models(report), _prompts(report), _settings(report)),
+        provenance=_provenance(report),
         footer=together(
             f"Run {report.record.id}, answered by {report.made_by}. Written by {report.written_by} on"
             f" {when(report.made_at)}."
@@ -113,7 +113,7 @@ def _answer(report: Report) -> Markup:
     if report.answer is None:
         return element("p", f"{report.why_no_answer}.", class_="none")
     return together(
-        element("p", f"By {report.made_by}.", class_="quiet"),
+        element("p", f"By {report.answered_by}.", class_="quiet"),
         element("div", report.answer, class_="words", dir="auto", tabindex="0", role="region", aria_label="The answer"),
     )
 
@@ -145,7 +145,7 @@ def _graph(report: Report) -> Markup:
 
 def _timeline(report: Report) -> Markup:
     """Return the picture of what ran when."""
-    timeline = replace(report.timeline, title=_title(report))
+    timeline = replace(report.timeline, title=_title(report), made_by=report.made_by)
     if not timeline.tasks:
         return element("p", "Nothing has run.", class_="quiet")
     words = f"What ran when, in {format_duration(timeline.seconds)}; the times of each task stand beside the list"
@@ -167,28 +167,12 @@ def _picture(draw: Callable[[ThemeName], str], words: str) -> Markup:
     return Markup(f'<picture>{sources}<img src="{address("light")}" alt="{together(words)}"></picture>')
 
 
-def _models(report: Report) -> Markup:
-    rows = [
-        (
-            model.maker, ", ".join(model.answered_as), f"{model.tasks:,}", f"{model.usage.calls:,}", f"{model.taken:,}",
-            f"{model.usage.input_tokens:,}", f"{model.usage.output_tokens:,}",
-            model.usage.cost_text if model.usage.calls else "",
-        )
-        for model in report.models
-    ]  # fmt: skip
-    head = ("model", "answered as", "tasks", "calls", "taken over", "tokens in", "tokens out", "cost")
-    return _table("Models", head, rows, numbers=range(2, 7))
-
-
-def _prompts(report: Report) -> Markup:
-    rows = [
-        (prompt.name, prompt.version, prompt.sha256[:_SHORT_HASH], f"{prompt.calls:,}") for prompt in report.prompts
-    ]
-    return _table("Prompts", ("template", "version", "source", "calls"), rows, numbers=(3,))
-
-
-def _settings(report: Report) -> Markup:
-    return _table("Settings", ("setting", "value"), list(flat_settings(report.record.settings)))
+def _provenance(report: Report) -> Markup:
+    return together(
+        _table("Models", MODEL_HEAD, list(model_rows(report)), numbers=range(2, 7)),
+        _table("Prompts", PROMPT_HEAD, list(prompt_rows(report)), numbers=(3,)),
+        _table("Settings", ("setting", "value"), list(flat_settings(report.record.settings))),
+    )
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Iterable[int] = ()) -> Markup:
