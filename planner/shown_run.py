@@ -149,7 +149,7 @@ class ShownRun(ABC):
             events = store.events(self.id)
         return timeline_of(self.task, events, made_by=self.made_by, until=until)
 
-    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light", max_bars: int | None = 300) -> Path:
+    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light", max_bars: int | None = 100) -> Path:
         """Write the timeline to a file; its ending says as what: .svg, .png or .pdf.
 
         Args:

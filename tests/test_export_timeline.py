@@ -4,6 +4,7 @@ import doctest
 import json
 import random
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,22 +19,23 @@ from ramify.planner.events import Event
 from ramify.planner.export import (
     ThemeName,
     Timeline,
+    lanes,
     render_timeline,
     save_timeline,
     shapes,
     spans,
     time_axis,
-    timeline,
     timeline_of,
     to_timeline_svg,
 )
+from ramify.planner.export.lanes import MOST_LANES, lanes_of
 from ramify.planner.export.look import THEMES
 from ramify.planner.export.pinned import PINNED_OPTIONS, to_pinned_dot
-from ramify.planner.export.spans import Span, concurrency, timeline_data
+from ramify.planner.export.spans import Span, TimedTask, concurrency, timeline_data
 from ramify.planner.export.time_axis import TimeAxis, mark_words
 from ramify.planner.export.timeline import draw_timeline
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import Task, TaskConfig
+from ramify.tasks import Task, TaskConfig, TaskState
 
 from .ramify_command import Ramify
 from .test_export_dot import needs_dot
@@ -190,7 +192,7 @@ def test_every_task_has_a_row_as_long_as_they_can_be_read(count: int) -> None:
     assert sum(words.startswith("0.") and words[2:].isdecimal() for words in shown) == count
 
 
-def test_above_that_the_longest_and_the_failed_have_rows_and_the_others_one_together() -> None:
+def test_above_that_the_longest_and_the_failed_have_rows_and_the_others_are_packed_and_counted() -> None:
     found = timeline_of(
         tree(1000),
         events(*(each for number in range(1, 1001) for each in ran(f"0.{number}", number, number + number / 2000))),
@@ -210,9 +212,30 @@ def test_a_failed_task_is_never_folded_away_before_others() -> None:
     assert "0.7" in shown
 
 
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=120))
+def test_bars_of_a_lane_lie_beside_each_other_and_cover_every_span(ends: list[tuple[float, float]]) -> None:
+    made = [Span(min(pair), max(pair), "done") for pair in ends]
+    tasks = [TimedTask(id="0", content="", state=TaskState.DONE, spans=(span,)) for span in made]
+    axis = TimeAxis(100, 700)
+    lanes = lanes_of(tasks, axis)
+    assert 1 <= len(lanes) <= MOST_LANES
+    for lane in lanes:
+        assert all(one.right < other.left for one, other in pairwise(lane))
+    for span in made:
+        left, right = axis.place(span.start_s), axis.place(span.end_s)
+        assert any(bar.left <= left and right <= bar.right for lane in lanes for bar in lane)
+
+
+def test_a_failed_attempt_is_seen_in_a_lane_however_short() -> None:
+    spans_made = [Span(0.001 * number, 50, "done") for number in range(100)]
+    spans_made[70] = Span(0.07, 0.071, "failed")
+    tasks = [TimedTask(id="0", content="", state=TaskState.DONE, spans=(span,)) for span in spans_made]
+    assert "failed" in {bar.kind for lane in lanes_of(tasks, TimeAxis(100, 700)) for bar in lane}
+
+
 def test_picture_grows_no_faster_than_the_tasks() -> None:
     assert len(to_timeline_svg(big(4000), max_bars=None)) < 4.4 * len(to_timeline_svg(big(1000), max_bars=None))
-    assert len(to_timeline_svg(big(4000))) < 1.3 * len(to_timeline_svg(big(1000)))
+    assert len(to_timeline_svg(big(8000))) < 0.3 * len(to_timeline_svg(big(8000), max_bars=None))
 
 
 @pytest.mark.parametrize("words", HOSTILE)
@@ -323,7 +346,7 @@ def test_what_cannot_be_drawn_is_one_clear_line(ramify: Ramify, words: tuple[str
     assert len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("module", [shapes, spans, time_axis, timeline])
+@pytest.mark.parametrize("module", [lanes, shapes, spans, time_axis])
 def test_examples_in_docstrings_hold(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted

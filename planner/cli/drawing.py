@@ -91,9 +91,7 @@ def timeline(
         typer.Option("--format", "-f", help="The format; that of -o's ending, or svg."),
     ] = None,
     theme: Theme = "light",
-    most: Annotated[
-        int, typer.Option("--max-bars", min=1, help="Tasks with rows; one row stands for the others.")
-    ] = 300,
+    most: Annotated[int, typer.Option("--max-bars", min=1, help="Tasks with rows; the others are packed below.")] = 100,
 ) -> int:
     """Draw what ran when in a run, and how many tasks were at work at the same time."""
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of

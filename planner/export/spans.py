@@ -19,9 +19,6 @@ SpanKind = Literal["done", "failed", "released", "running", "wait", "plan"]
 """How an attempt ended, or the wait before the next one, or a call made while nothing was attempted: planning."""
 
 _MOST_TITLE_CHARACTERS = 300
-_DISPLAYED_BARS = 100
-"""Rows in a notebook: what can be read there without scrolling far."""
-
 _ENDS: Mapping[str, SpanKind] = {
     EventType.TASK_DONE: "done",
     EventType.TASK_FAILED: "failed",
@@ -94,7 +91,7 @@ class Timeline:
         from .timeline import to_timeline_svg
 
         words = f"<Timeline: {len(self.tasks):,} tasks in {format_duration(self.active_s())}>"
-        return {"text/plain": words, "image/svg+xml": within_cell(to_timeline_svg(self, max_bars=_DISPLAYED_BARS))}
+        return {"text/plain": words, "image/svg+xml": within_cell(to_timeline_svg(self))}
 
     def most_at_once(self) -> int:
         """Return the most tasks that were worked on at the same time."""

@@ -1,8 +1,8 @@
 """A timeline as a picture: a row of bars for each task, and beneath them how many were at work at the same time.
 
 Nothing is told by colour alone: how an attempt ended is also the kind of its outline, and a cross where it failed.
-Above `MOST_BARS` tasks, those that failed and those that took longest have rows; one row stands for all others. The
-time is linear in the spans, but for the sorting.
+Above `MOST_BARS` tasks, those that failed and those that took longest have rows; all others are packed into lanes
+below. The time is linear in the spans, but for the sorting.
 """
 
 from collections import Counter
@@ -14,13 +14,14 @@ from ramify.planner.errors import UsageError
 from ramify.tasks import TaskState
 
 from .labels import format_duration, one_line, shorten, shorten_middle, text_em, wrap
+from .lanes import LaneBar, lanes_of
 from .look import THEMES, Theme, ThemeName
 from .shapes import Drawing, Line, Rectangle, Shape, Words, svg_of
 from .spans import Span, SpanKind, TimedTask, Timeline
 from .time_axis import TimeAxis
 from .view import state_counts
 
-MOST_BARS = 300
+MOST_BARS = 100
 """The rows that a timeline has unless more are asked for."""
 
 _WIDTH = 1000
@@ -33,6 +34,7 @@ _SMALL = 11
 _TITLE = 17
 _LINE = 16
 _ROW, _LOW_ROW, _FEW_ROWS = 22, 16, 60
+_LANE = 9
 _MOST_MARKS = 8
 _CURVE = 84
 _LEAST_BAR = 1.5
@@ -79,7 +81,9 @@ def draw_timeline(timeline: Timeline, *, theme: ThemeName = "light", max_bars: i
     axis = TimeAxis(timeline.seconds, _PLOT, pauses=timeline.pauses)
     header, top = _header(timeline, shown, folded, look)
     row = _ROW if len(shown) <= _FEW_ROWS else _LOW_ROW
-    bottom = top + row * (len(shown) + bool(folded))
+    lanes = lanes_of(folded, axis)
+    folded_top = top + row * len(shown) + (_LANE if folded else 0)
+    bottom = max(folded_top + _LANE * len(lanes), folded_top + _LINE * bool(folded))
     curve_top = bottom + 46
     curve_bottom = curve_top + _CURVE
     height = curve_bottom + 46 + _MARGIN
@@ -87,7 +91,7 @@ def draw_timeline(timeline: Timeline, *, theme: ThemeName = "light", max_bars: i
         *header,
         *_grid(timeline, axis, (top, bottom), (curve_top, curve_bottom), look),
         *_rows(shown, axis, top, row, look),
-        *_folded_row(folded, axis, bottom - row, row, look),
+        *_folded_lanes(folded, lanes, folded_top, look),
         *_curve(timeline, axis, curve_top, look),
         Words(x=_MARGIN, y=height - 16, text=f"Ramify · {_maker(timeline)}", fill=look.muted, size=_SMALL),
     ]
@@ -137,7 +141,7 @@ def _header(
     if folded:
         lines.append(
             f"{len(shown):,} of {len(timeline.tasks):,} tasks have rows: those that failed, then those that took"
-            " longest; the last row stands for the others"
+            " longest; the others are packed below them"
         )
     for line in lines:
         y += _LINE
@@ -254,35 +258,26 @@ def _call(ends: tuple[float, float], bottom: float, look: Theme) -> Shape:
     return Rectangle(x=ends[0], y=bottom - 2.5, width=width, height=2.5, fill=look.dependency)
 
 
-def _folded_row(tasks: Sequence[TimedTask], axis: TimeAxis, top: float, row: int, look: Theme) -> Iterator[Shape]:
+def _folded_lanes(
+    tasks: Sequence[TimedTask], lanes: Sequence[Sequence[LaneBar]], top: float, look: Theme
+) -> Iterator[Shape]:
+    """Yield the tasks without rows: each is a bar in the first lane that is free, as if the lanes did the work."""
     if not tasks:
         return
     counts = state_counts(Counter(task.state for task in tasks))
     longest = format_duration(max(task.busy_s for task in tasks))
-    words = f"+{len(tasks):,} tasks: {counts}"
-    shown = shorten(words, width_em=(_LABELS - 14) / _SMALL)
-    yield Words(x=_MARGIN, y=top + row / 2 + 4, text=shown, fill=look.text, size=_SMALL, bold=True)
-    spans = [span for task in tasks for span in task.spans if span.kind != "wait"]
-    for left, right in _merged([(axis.place(span.start_s), axis.place(span.end_s)) for span in spans]):
-        yield Rectangle(
-            x=_LEFT + left, y=top + 3, width=right - left, height=row - 6, fill=look.grid, stroke=look.muted,
-            title=f"{words}; none was worked on for longer than {longest}",
-        )  # fmt: skip
-
-
-def _merged(ends: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return what `ends` cover together, as far as can be seen: gaps of less than a pixel are closed.
-
-    >>> _merged([(8, 9), (0, 2), (2.5, 4)])
-    [(0, 4), (8, 9.5)]
-    """
-    merged: list[tuple[float, float]] = []
-    for left, right in sorted((left, max(right, left + _LEAST_BAR)) for left, right in ends):
-        if merged and left - merged[-1][1] < 1:
-            merged[-1] = merged[-1][0], max(merged[-1][1], right)
-        else:
-            merged.append((left, right))
-    return merged
+    words = (f"+{len(tasks):,} {'task' if len(tasks) == 1 else 'tasks'}: {counts}", f"none took longer than {longest}")
+    for number, line in enumerate(words[: max(1, len(lanes) * _LANE // _LINE)]):
+        shown = shorten(line, width_em=(_LABELS - 14) / _SMALL)
+        colour = look.muted if number else look.text
+        yield Words(x=_MARGIN, y=top + 10 + _LINE * number, text=shown, fill=colour, size=_SMALL, bold=not number)
+    for number, lane in enumerate(lanes):
+        for bar in lane:
+            state = look.states[_STATE_OF_KIND.get(bar.kind, TaskState.OPEN)]
+            yield Rectangle(
+                x=_LEFT + bar.left, y=top + _LANE * number + 1, width=bar.right - bar.left, height=_LANE - 2,
+                fill=state.border if bar.kind == "failed" else state.fill, stroke=state.border, stroke_width=0.6,
+            )  # fmt: skip
 
 
 @dataclass(slots=True)
