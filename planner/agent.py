@@ -120,6 +120,23 @@ class Agent:
         return model_and_server(load_settings(base_url=self.base_url))
 
     @property
+    def is_replay(self) -> bool:
+        """Whether recorded calls answer."""
+        return self.model.name.startswith("replay:")
+
+    @property
+    def server(self) -> tuple[str | None, str | None]:
+        """Where its model is asked, and with which key, as they were given."""
+        return self.base_url, self._api_key
+
+    def with_model(self, name: str) -> "Agent":
+        """Return an agent that asks another model of the same server in the same way."""
+        return Agent(
+            name, role_name=self.role_name, prompts=self._prompts, base_url=self.base_url, api_key=self._api_key,
+            asking=self.asking, store=self._store,
+        )  # fmt: skip
+
+    @property
     def manner(self) -> dict[str, Any]:
         """What goes into the variables of every template."""
         lines = [] if self.role_name == "assistant" else [f"Your role: {self.role_name}."]

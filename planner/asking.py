@@ -9,7 +9,7 @@ from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from .agent import Agent
 from .calls import Caller
 from .errors import ModelError
-from .models.protocol import ModelReply
+from .models.protocol import ModelReply, ModelRequest
 from .retry import shrinks
 
 SMALLEST_BUDGET = 2_000
@@ -68,6 +68,15 @@ class Asker:
                 **self.agent.manner,
             )
             return read(await self._reply(task, repair, attempt, sample))
+
+    async def call(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
+        """Return the reply to a request of the caller's own, from the journal if it had arrived before.
+
+        Raises:
+            LimitError: if a limit forbids the call.
+            ModelError: if it failed.
+        """
+        return await self._caller.call(task, request, attempt=attempt)
 
     async def _reply(self, task: Task, variables: PromptVariables, attempt: int, sample: int) -> ModelReply:
         nonce = make_nonce(self._nonce_seed, task.id, variables.template, data=texts_of(variables))

@@ -27,6 +27,7 @@ from .work import Work
 from .workers import Workers
 from .workers.grants import Grants
 from .workers.memory import RunMemory
+from .workers.pages import PageCount
 from .workers.services import RunServices
 from .workers.steps import StepLog
 
@@ -161,6 +162,7 @@ class Session:
         """Run the tree, whose plan is complete."""
         recorder = self._recorder
         writer, redactor = recorder.writer, self.grants.redactor
+        steps = StepLog(writer, redactor, await asyncio.to_thread(self.store.steps, self.record.id))
         services = RunServices(
             run_id=self.record.id,
             root=self.root,
@@ -174,7 +176,8 @@ class Session:
             workers=self.workers,
             grants=self.grants,
             memory=RunMemory(self.store, writer, redactor),
-            steps=StepLog(writer, redactor, await asyncio.to_thread(self.store.steps, self.record.id)),
+            steps=steps,
+            pages=PageCount(self.root, steps.taken),
             settings=self.settings,
             inner_slots=asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
             closes_workers=self.outer is None,

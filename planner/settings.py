@@ -88,6 +88,7 @@ class Settings(BaseModel):
         model: the model's name, as `ramify models` lists them.
         base_url: the address of an OpenAI-compatible server.
         store: a file, or the URL of a database.
+        embedding_model: the model of `embed` tasks; `hashing` is built in, and no language model.
         prompts: a folder of templates over the built-in ones.
         jobs: tasks that run at the same time.
         max_depth: the deepest level of a tree that is planned; the root's is 1.
@@ -117,6 +118,7 @@ class Settings(BaseModel):
     model: str | None = None
     base_url: str | None = None
     store: str | None = Field(default=None, repr=False)
+    embedding_model: str | None = None
     prompts: Path | None = None
     jobs: _Count = 8
     max_depth: _Count | None = None

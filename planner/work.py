@@ -10,7 +10,16 @@ from collections.abc import Sequence
 
 from ramify.tasks import Task, TaskConfig
 
-from .errors import LimitError, ModelError, NoModelError, UsageError, WaitingError, WorkFailedError
+from .errors import (
+    CommandError,
+    FetchError,
+    LimitError,
+    ModelError,
+    NoModelError,
+    UsageError,
+    WaitingError,
+    WorkFailedError,
+)
 from .events import EventType
 from .middleware import Middleware, change_inputs, change_outcome
 from .retry import delay_s, may_retry, stops_run
@@ -92,6 +101,8 @@ def may_pass(error: Exception) -> bool:
     """Return whether another attempt may end better than one that ended with `error`."""
     if isinstance(error, ModelError):
         return may_retry(error.kind)
+    if isinstance(error, FetchError | CommandError):
+        return error.may_pass
     return not isinstance(error, UsageError)
 
 

@@ -79,6 +79,26 @@ class CompiledTemplate:
         return PromptError(message, template=self._name, path=self._path, line=line)
 
 
+def render_text(source: str, variables: Mapping[str, Any]) -> str:
+    """Return a template of the user's own, filled in; every name in it has to be one of `variables`.
+
+    >>> render_text("{{ n }} {{ words | join(' ') }}", {"n": 2, "words": ["a", "b"]})
+    '2 a b'
+
+    Raises:
+        PromptError: if it is no template, uses another name, or takes anything from another file.
+    """
+    try:
+        tree = _ENVIRONMENT.parse(source)
+        if next(tree.find_all(_OTHER_FILES), None) is not None:
+            raise PromptError("a template is one text; write here what it takes from another", template=None)
+        return _ENVIRONMENT.from_string(tree).render(dict(variables))
+    except TemplateSyntaxError as error:
+        raise PromptError(f"line {error.lineno}: {error.message or 'syntax error'}", template=None) from error
+    except _FAULTS as error:
+        raise PromptError(f"{type(error).__name__}: {error}", template=None) from error
+
+
 def _undeclared(block: nodes.Block, allowed: set[str]) -> Iterator[tuple[int, str]]:
     """Yield (line, name) of every name in `block` that is neither allowed nor set by the template itself."""
     body = nodes.Template(block.body, lineno=block.lineno)

@@ -18,13 +18,13 @@ class TaskConfig(BaseModel):
         max_duration_seconds: time for one attempt at the task, in seconds.
         max_retries: attempts after the first one.
         retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
-        requests_per_second: model calls started in a second, over all tasks below.
-        concurrent_requests: model calls in flight, over all tasks below.
+        requests_per_second: model calls and pages started in a second, over all tasks below.
+        concurrent_requests: model calls and pages in flight, over all tasks below.
         max_calls: model calls, over all tasks below.
         max_tokens: input and output tokens, over all tasks below.
         max_cost_usd: cost of the model calls in US dollars, over all tasks below.
         max_memory_mb: memory of a subprocess worker, in MiB.
-        max_pages: pages that HTTP workers may fetch.
+        max_pages: pages that HTTP workers may fetch, over all tasks below.
         allowed_domains: the only domains that HTTP workers may reach; their subdomains are meant too.
         blocked_domains: domains that HTTP workers may not reach.
         require_https: whether HTTP workers refuse plain HTTP.

@@ -14,6 +14,12 @@ from .documented import ROOT
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = {
+    "web_research.py": """\
+Pages about Oslo:
+- Oslo: Oslo is a city by a fjord.
+- Trams: Six lines of trams cross the centre.
+- Museums: The Munch museum stands at the water.
+""",
     "hello.py": """\
 849/7
 

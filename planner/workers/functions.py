@@ -5,11 +5,12 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, overload
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from ramify.planner.errors import WorkFailedError
 from ramify.tasks import Task
 
 from .context import WorkContext
+from .inputs import read_inputs
 from .protocol import Outcome, Worker
 from .signatures import read_signature
 
@@ -72,16 +73,8 @@ class FunctionWorker(Worker):
         return self._outcome(value, task)
 
     def _checked(self, model: type[BaseModel], task: Task, inputs: dict[str, Any]) -> BaseModel:
-        try:
-            return model.model_validate({name: inputs[name] for name in model.model_fields if name in inputs})
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            where = ".".join(str(part) for part in problem["loc"])
-            raise WorkFailedError(
-                f"the input {where} of task {task.id} does not fit the worker {self.name!r}: {problem['msg']}",
-                task_id=task.id,
-                reason="missing_input",
-            ) from None
+        taken = {name: inputs[name] for name in model.model_fields if name in inputs}
+        return read_inputs(model, taken, task, worker=self.name)
 
     def _outcome(self, value: Any, task: Task) -> Outcome:
         value = self._signature.written(value)

@@ -19,8 +19,14 @@ MODEL = "model"
 
 BUILT_IN: Mapping[str, str] = {
     MODEL: "workers.model:ModelWorker",
+    "embed": "workers.embed:EmbedWorker",
     "evolve": "evolution.worker:EvolveWorker",
+    "generate": "workers.texts:GenerateWorker",
+    "http": "workers.http:HttpWorker",
+    "prompt": "workers.texts:PromptWorker",
+    "rewrite": "workers.texts:RewriteWorker",
     "strategy": "strategies.work:StrategyWorker",
+    "subprocess": "workers.command:CommandWorker",
     "variation": "strategies.work:VariationWorker",
 }
 """The workers that come with Ramify: type -> the module in `ramify.planner`, and a class that takes no arguments."""

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from ramify.tasks.decomposition import next_child_number
 
 from .grants import Grants
 from .memory import RunMemory
+from .pages import PageCount
 from .steps import StepLog
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class RunServices:
         grants: what workers may do.
         memory: what they remember.
         steps: the steps that they have taken.
+        pages: how many pages they have fetched.
         settings: how the run runs.
         inner_slots: places for the tasks of runs that are part of this one.
         closes_workers: whether workers are closed when the run ends.
@@ -71,6 +73,7 @@ class RunServices:
     grants: Grants
     memory: RunMemory
     steps: StepLog
+    pages: PageCount
     settings: "RunSettings"
     inner_slots: asyncio.Semaphore
     closes_workers: bool = True
@@ -79,6 +82,24 @@ class RunServices:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     loop_thread: int = field(default_factory=threading.get_ident)
     _threads: ThreadPoolExecutor | None = None
+    _others: "dict[Hashable, Agent]" = field(default_factory=dict)
+
+    def asker_named(self, model: str | None) -> Asker:
+        """Return what asks the model of that name, in the manner of the run's own agent; that one for None.
+
+        Raises:
+            NoModelError: if there is no such model.
+        """
+        agent = self.asker.agent
+        return (
+            self.asker if model is None or agent.is_replay else self.asker_like(model, lambda: agent.with_model(model))
+        )
+
+    def asker_like(self, key: Hashable, make: "Callable[[], Agent]") -> Asker:
+        """Return what asks the agent that `make` makes; it is made once for each `key`."""
+        if key not in self._others:
+            self._others[key] = make()
+        return self.asker_of(self._others[key])
 
     async def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Return what `function` gives: an async one runs on the loop, another one in a thread of the run's own."""

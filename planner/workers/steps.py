@@ -33,6 +33,11 @@ class StepLog:
         self._redactor = redactor
         self._steps: dict[StepKey, StepRecord] = {step.key: step for step in recorded}
 
+    @property
+    def taken(self) -> list[StepKey]:
+        """The steps that are taken, in order."""
+        return [key for key, step in self._steps.items() if step.ended_at is not None]
+
     def find(self, key: StepKey, given: Any = None) -> StepRecord | None:
         """Return the step as it stands; None if it was never begun.
 

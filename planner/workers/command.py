@@ -1,0 +1,153 @@
+"""The `subprocess` worker: runs a command in the task's own folder, within limits, in a sandbox if that is asked."""
+
+import json
+import os
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from ramify.planner.errors import CommandError, WorkFailedError
+from ramify.planner.processes import CommandLimits, Finished, Sandbox, run_command
+from ramify.tasks import Task
+from ramify.tasks.decomposition import input_data
+
+from .context import WorkContext
+from .grants import SECRET
+from .inputs import read_inputs
+from .lists import ListWorker
+from .protocol import Outcome
+
+SUBPROCESS, SHELL = "subprocess", "shell"
+"""The permissions to run commands, and to have them read by a shell."""
+
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+"""What a command gets of Ramify's own environment; `HOME` is its folder."""
+
+_SHELL_PROGRAM = "/bin/sh"
+_SANDBOX_OFF, _BUBBLEWRAP = "off", "bubblewrap"
+
+
+class CommandInputs(BaseModel):
+    """What a `subprocess` task takes.
+
+    Attributes:
+        command: the program and its arguments, as a list; or one text, with `shell`.
+        shell: whether a shell reads the command; that takes the permission `shell` too.
+        stdin: what it reads from standard input. Without it, it reads the results of the tasks that it needs, as a
+            JSON object by id; nothing, if it needs none.
+        env: variables of its environment, besides the few that it gets.
+        secrets: secrets that it gets as variables of the same name; each takes the permission `secret:NAME`.
+        sandbox: "bubblewrap", or "off".
+        network: whether it has a network in the sandbox; that takes the permission `network` too.
+        reads: files and folders that it can read in the sandbox.
+        ok_codes: the exit codes that mean success.
+        may_repeat: whether it can be run again if Ramify is killed in its middle.
+        max_output_bytes: the most that it may write to standard output.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str | tuple[str, ...]
+    shell: bool = False
+    stdin: str | None = None
+    env: dict[str, str] = Field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    sandbox: Literal["bubblewrap", "off"] = "off"
+    network: bool = False
+    reads: tuple[str, ...] = ()
+    ok_codes: tuple[int, ...] = (0,)
+    may_repeat: bool = True
+    max_output_bytes: Annotated[int, Field(ge=1)] = 10_000_000
+
+
+class CommandWorker(ListWorker):
+    """Runs commands; see `CommandInputs`."""
+
+    about = "runs a program on this machine, and gives what it writes"
+    permissions = frozenset({SUBPROCESS})
+    keeps = frozenset({"max_memory_mb"})
+    inputs = CommandInputs
+
+    def needs(self, task: Task) -> frozenset[str]:
+        """Return the permissions that the inputs of `task` make necessary."""
+        return self.permissions | _needs(input_data(task))
+
+    async def perform(self, task: Task, context: WorkContext) -> Outcome:
+        """Run the command.
+
+        Raises:
+            NotAllowedError: if the inputs, as they are now, take a permission that is not granted.
+            CommandError: if it failed, or was ended for what it took.
+            UsageError: if it cannot be started, or the sandbox cannot be had.
+        """
+        context.services.grants.check(task, self.permissions | _needs(context.inputs))
+        inputs = read_inputs(CommandInputs, context.inputs, task, worker="subprocess")
+        words = _words(inputs, task)
+        stdin = _stdin(inputs, context)
+        given: JsonValue = {"command": [*words], "stdin": stdin, "env": {**inputs.env}, "sandbox": inputs.sandbox}
+        data: dict[str, Any] = await context.step(
+            "run", lambda: _run(words, stdin, inputs, context), given=given, may_repeat=inputs.may_repeat
+        )
+        return Outcome(data["stdout"].strip() or f"exit code {data['exit_code']}, and nothing written", data)
+
+
+async def _run(words: list[str], stdin: str, inputs: CommandInputs, context: WorkContext) -> dict[str, Any]:
+    folder = str(context.storage)
+    command = words
+    if inputs.sandbox == _BUBBLEWRAP:
+        command = Sandbox(has_network=inputs.network, reads=inputs.reads).wrap(words, cwd=folder)
+    context.emit("command_started", command=words[0], sandbox=inputs.sandbox)
+    done = await run_command(
+        command,
+        cwd=folder,
+        env=_environment(inputs, context, folder),
+        stdin=stdin.encode(),
+        limits=CommandLimits(max_memory_mb=context.config.max_memory_mb, max_output_bytes=inputs.max_output_bytes),
+    )
+    if done.exit_code not in inputs.ok_codes:
+        raise _failed(words, done)
+    return {**done.to_data(), "sandbox": inputs.sandbox}
+
+
+def _needs(inputs: dict[str, Any]) -> frozenset[str]:
+    """Return what inputs take, before it is known whether they are right."""
+    secrets = inputs.get("secrets")
+    named = {f"{SECRET}:{name}" for name in secrets if isinstance(name, str)} if isinstance(secrets, list) else set()
+    also = {permission for key, permission in (("shell", SHELL), ("network", "network")) if inputs.get(key)}
+    return frozenset({*named, *also})
+
+
+def _words(inputs: CommandInputs, task: Task) -> list[str]:
+    command = inputs.command
+    if isinstance(command, str):
+        if not inputs.shell:
+            raise WorkFailedError(
+                f"the command of task {task.id} is one text; give it as a list, as ['ls', '-l'], or set shell: true,"
+                " which takes the permission shell",
+                task_id=task.id,
+            )
+        return [_SHELL_PROGRAM, "-c", command]
+    if inputs.shell or not command or not command[0]:
+        raise WorkFailedError(
+            f"the command of task {task.id} is not a list with a program in it, or is one for a shell, which takes one"
+            " text",
+            task_id=task.id,
+        )
+    return list(command)
+
+
+def _stdin(inputs: CommandInputs, context: WorkContext) -> str:
+    if inputs.stdin is not None:
+        return inputs.stdin
+    return json.dumps(results, ensure_ascii=False) if (results := context.results) else ""
+
+
+def _environment(inputs: CommandInputs, context: WorkContext, folder: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    secrets = {name: context.secret(name) for name in inputs.secrets}
+    return {**kept, "HOME": folder, **inputs.env, **secrets}
+
+
+def _failed(words: list[str], done: Finished) -> CommandError:
+    ended = f"was ended by signal {-done.exit_code}" if done.exit_code < 0 else f"ended with exit code {done.exit_code}"
+    said = f":\n{done.error_tail}" if done.error_tail else ", and wrote nothing to standard error"
+    return CommandError(f"the command {words[0]!r} {ended}{said}", may_pass=True, exit_code=done.exit_code)

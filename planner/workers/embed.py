@@ -1,0 +1,94 @@
+"""The `embed` worker: the vectors of texts, by an embedding model; each batch is a call in the journal like others."""
+
+import json
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from ramify.planner.agent import Agent
+from ramify.planner.asking import Asker
+from ramify.planner.errors import NoModelError, WorkFailedError
+from ramify.planner.models.embeddings import EmbeddingModel, Vector, embedding_request, read_vectors
+from ramify.planner.models.hashing import NAME as HASHING
+from ramify.planner.models.hashing import HashingEmbeddings
+from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
+from ramify.planner.settings import load_settings
+from ramify.tasks import Task
+
+from .context import WorkContext
+from .inputs import read_inputs
+from .lists import ListWorker
+from .protocol import Outcome
+from .texts import text_given
+
+BATCH = 64
+"""Texts in one call."""
+
+
+class EmbedInputs(BaseModel):
+    """What an `embed` task takes.
+
+    Attributes:
+        content: the text; the output is its vector. Unless it is given, it is what the one task that this one needs
+            has given, or the task's content.
+        texts: several texts; the output is a list of vectors.
+        model: the embedding model's name; that of the settings (`embedding_model`) unless given. `hashing` is no
+            language model, and needs neither key nor network.
+        dimensions: how long the vectors are to be; the model decides unless given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    content: str | None = None
+    texts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    model: str | None = None
+    dimensions: Annotated[int, Field(ge=1, le=100_000)] | None = None
+
+
+class EmbedWorker(ListWorker):
+    """Gives the vectors of texts; see `EmbedInputs`."""
+
+    about = "gives the embedding vector of a text"
+    inputs = EmbedInputs
+
+    async def perform(self, task: Task, context: WorkContext) -> Outcome:
+        """Ask the embedding model.
+
+        Raises:
+            NoModelError: if no embedding model is named.
+            ModelError: if a call failed, or what came are no vectors.
+        """
+        inputs = read_inputs(EmbedInputs, context.inputs, task, worker="embed")
+        if inputs.content is not None and inputs.texts is not None:
+            raise WorkFailedError(f"task {task.id} has both content and texts; leave one out", task_id=task.id)
+        texts = inputs.texts or (inputs.content or text_given(task, context),)
+        asker = _asker(inputs, context)
+        vectors: list[Vector] = []
+        for begin in range(0, len(texts), BATCH):
+            batch = texts[begin : begin + BATCH]
+            request = embedding_request(task.id, batch, timeout_s=asker.agent.asking.timeout_s)
+            vectors += read_vectors(await asker.call(task, request, attempt=context.attempt), len(batch))
+            context.progress(len(vectors) / len(texts), "embedding")
+        output: JsonValue = list(vectors[0]) if inputs.texts is None else [list(vector) for vector in vectors]
+        return Outcome(json.dumps(output), output)
+
+
+def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
+    """Return what asks the embedding model; a run that is replayed answers from what was recorded."""
+    run_agent = context.services.asker.agent
+    if run_agent.is_replay:
+        return context.services.asker
+    name = inputs.model or load_settings().embedding_model
+    if name is None:
+        raise NoModelError(
+            "no embedding model is set: name one among the inputs (model: NAME) or with RAMIFY_EMBEDDING_MODEL=NAME;"
+            f" {HASHING} is built in, and no language model"
+        )
+
+    def make() -> Agent:
+        base_url, api_key = run_agent.server
+        model: EmbeddingModel = HashingEmbeddings(dimensions=inputs.dimensions)
+        if name != HASHING:
+            model = LiteLLMEmbeddings(name, base_url=base_url, api_key=api_key, dimensions=inputs.dimensions)
+        return Agent(model, asking=run_agent.asking)
+
+    return context.services.asker_like((name, inputs.dimensions), make)

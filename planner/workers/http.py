@@ -1,0 +1,155 @@
+"""The `http` worker: fetches pages under the task's limits, each in a step of its own, and says what is in them."""
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from ramify.planner.errors import FetchError, WorkFailedError
+from ramify.planner.web import Fetcher, FetchLimits, WebPolicy
+from ramify.tasks import Task
+
+from .context import WorkContext
+from .inputs import read_inputs
+from .lists import ListWorker
+from .pages import FETCH
+from .protocol import Outcome
+
+NETWORK = "network"
+"""The permission to reach public addresses; `network:HOST:PORT` names a private host that may be reached too."""
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
+_AFTER_ADDRESS = ".,;:!?)]}"
+_MOST_PAGES = 1000
+
+
+class HttpInputs(BaseModel):
+    """What an `http` task takes.
+
+    Attributes:
+        url: the page; its data is the task's output.
+        urls: several pages; the output is a list. With neither, the addresses in the task's content are fetched.
+        follow: how many more pages of the same hosts are fetched, by the links of the first ones, breadth first.
+        on_error: "fail" fails the task when a page cannot be had; "keep" has the error in the page's place.
+        robots: whether the sites' robots.txt are obeyed.
+        max_bytes: the largest page, in bytes.
+        timeout_s: for one page, in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = None
+    urls: tuple[str, ...] | None = None
+    follow: Annotated[int, Field(ge=0, le=_MOST_PAGES)] = 0
+    on_error: Literal["fail", "keep"] = "fail"
+    robots: bool = True
+    max_bytes: Annotated[int, Field(ge=1)] = 5_000_000
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+
+
+class HttpWorker(ListWorker):
+    """Fetches pages; see `HttpInputs`."""
+
+    about = "fetches web pages, and gives their title, text and links"
+    permissions = frozenset({NETWORK})
+    keeps = frozenset({"max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent"})
+    inputs = HttpInputs
+
+    async def perform(self, task: Task, context: WorkContext) -> Outcome:
+        """Fetch the pages that the inputs name.
+
+        Raises:
+            RefusedError: if one may not be fetched.
+            FetchError: if one could not be.
+            LimitError: if more pages are named than `max_pages` allows.
+        """
+        inputs = read_inputs(HttpInputs, context.inputs, task, worker="http")
+        urls = _urls(inputs, task)
+        pages = await _Visit(task, context, inputs).fetch(urls)
+        is_one = inputs.urls is None and len(urls) == 1 and not inputs.follow
+        output: JsonValue = pages[0] if is_one else [*pages]
+        return Outcome("\n\n".join(map(_page_text, pages)), output)
+
+
+class _Visit:
+    """The pages of one attempt at one task."""
+
+    def __init__(self, task: Task, context: WorkContext, inputs: HttpInputs) -> None:
+        self._task = task
+        self._context = context
+        self._inputs = inputs
+        self._fetcher = Fetcher(
+            policy=WebPolicy.of(context.config, private_hosts=context.services.grants.arguments(NETWORK)),
+            limits=FetchLimits(max_bytes=inputs.max_bytes, timeout_s=inputs.timeout_s),
+            obeys_robots=inputs.robots,
+        )
+
+    async def fetch(self, urls: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Return the pages at `urls`, and those that are followed to from there."""
+        pages = [await self._page(url, number, len(urls)) for number, url in enumerate(urls)]
+        hosts = {urlsplit(page["url"]).netloc for page in pages}
+        known = {page["url"] for page in pages} | set(urls)
+        links = deque(_links(pages, hosts, known))
+        followed = 0
+        while links and followed < self._inputs.follow and self._context.services.pages.left(self._task) != 0:
+            page = await self._page(links.popleft(), len(urls) + followed, len(urls) + self._inputs.follow, keeps=True)
+            links.extend(_links([page], hosts, known))
+            pages.append(page)
+            followed += 1
+        return pages
+
+    async def _page(self, url: str, number: int, of: int, *, keeps: bool = False) -> dict[str, Any]:
+        """Return a page as data, or its error in its place if that is wanted and another attempt would not help."""
+        context = self._context
+        context.progress(number / of, f"fetching {url}")
+        try:
+            page: dict[str, Any] = await context.step(FETCH, lambda: self._counted(url), given=url)
+        except FetchError as error:
+            is_last = context.attempt > (context.config.max_retries or 0)
+            if (keeps or self._inputs.on_error == "keep") and (is_last or not error.may_pass):
+                return {"url": url, "error": str(error), "links": []}
+            raise
+        return page
+
+    async def _counted(self, url: str) -> dict[str, Any]:
+        services = self._context.services
+        async with AsyncExitStack() as stack:
+            for rate in services.budget.rates(self._task):
+                await stack.enter_async_context(rate)
+            services.pages.check(self._task)
+            page = await self._fetcher.fetch(url)
+        services.pages.add(self._task)
+        return page.to_data()
+
+
+def _urls(inputs: HttpInputs, task: Task) -> tuple[str, ...]:
+    if inputs.url is not None and inputs.urls is not None:
+        raise WorkFailedError(f"task {task.id} has both url and urls among its inputs; leave one out", task_id=task.id)
+    if inputs.url is not None:
+        return (inputs.url,)
+    found = inputs.urls or tuple(found.rstrip(_AFTER_ADDRESS) for found in _ADDRESS.findall(task.content))
+    if not found:
+        raise WorkFailedError(
+            f"task {task.id} names no address: give it the input url or urls, or write one into its content",
+            task_id=task.id,
+            reason="missing_input",
+        )
+    return found
+
+
+def _links(pages: list[dict[str, Any]], hosts: set[str], known: set[str]) -> Iterator[str]:
+    """Yield the links of `pages` that lead to one of `hosts` and are not known yet."""
+    for page in pages:
+        for link in page["links"]:
+            if link not in known and urlsplit(link).netloc in hosts:
+                known.add(link)
+                yield link
+
+
+def _page_text(page: dict[str, Any]) -> str:
+    if "error" in page:
+        return f"{page['url']}\n{page['error']}"
+    return "\n".join(part for part in (page["title"], page["url"], "", page["text"] or "(no text)") if part is not None)
