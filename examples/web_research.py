@@ -5,17 +5,17 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from ramify.planner import Executor, worker
+from ramify.planner import Executor, WorkContext, worker
 from ramify.tasks import Task, TaskConfig
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         """Say nothing about requests."""
 
 
 @worker
-def report(task, context):
+def report(task: Task, context: WorkContext) -> str:
     """List the pages that were read, with their first words."""
     pages = context.results["read"]
     lines = [f"- {page['title']}: {page['text'].splitlines()[-1]}" for page in pages if "error" not in page]

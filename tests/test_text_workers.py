@@ -89,7 +89,7 @@ def test_a_model_reads_the_text_as_it_stands(server: OpenAIServer, store: Path) 
     run = ran(at(server), store, leaf("generate"))
     assert run.result == "test-model read: the text"
     assert server.chats[0].body["messages"] == [{"role": "user", "content": "the text"}]
-    more = {
+    more: dict[str, Any] = {
         "content": "another",
         "system": "Be brief.",
         "model": "other-model",
