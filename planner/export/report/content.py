@@ -153,7 +153,8 @@ class Report:
     def why_no_answer(self) -> str:
         """What is said in the answer's place."""
         why = f": {self.record.error}" if self.record.error else ""
-        return f"There is no answer; the run is {self.status}{why}"
+        yet = "" if self.status in {"done", "failed"} else " yet"
+        return f"There is no answer{yet}; the run is {self.status}{why}"
 
     def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in which state."""

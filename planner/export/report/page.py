@@ -111,7 +111,7 @@ def _facts(report: Report) -> Markup:
 
 def _answer(report: Report) -> Markup:
     if report.answer is None:
-        return element("p", f"{report.why_no_answer}.", class_="none")
+        return element("p", f"{report.why_no_answer}.", class_="none" if report.status == "failed" else "quiet")
     return together(
         element("p", f"By {report.answered_by}.", class_="quiet"),
         element("div", report.answer, class_="words", dir="auto", tabindex="0", role="region", aria_label="The answer"),

@@ -67,7 +67,7 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tup
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from flat_settings(value, f"{prefix}{name}.")
-        elif value is not None and value != []:
+        elif value not in (None, "", []):
             yield f"{prefix}{name}", hide_keys(_said(value))
 
 
