@@ -100,6 +100,26 @@ def test_every_connection_is_durable_and_keeps_foreign_keys(path: Path) -> None:
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
+def test_many_threads_that_use_the_store_at_once_take_no_connection_from_each_other(path: Path) -> None:
+    count = 24
+    all_hold_one = threading.Barrier(count, timeout=30)
+    answers: list[int] = []
+
+    def read(store: Store) -> None:
+        with store._database.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+            all_hold_one.wait()
+            answers.append(connection.exec_driver_sql("SELECT 7").scalar_one())
+
+    with Store.open(path) as store:
+        threads = [threading.Thread(target=read, args=(store,)) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answers == [7] * count
+
+
 def test_closed_store_is_one_file(path: Path) -> None:
     make_store(path)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
