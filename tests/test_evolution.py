@@ -240,12 +240,14 @@ def test_a_file_that_is_in_the_way_or_cannot_be_written_is_refused_before_anythi
     model = inventor()
     there = tmp_path / "there.jsonl"
     there.write_text("{}\n")
-    with pytest.raises(UsageError, match="is there already; choose another file"):
+    with pytest.raises(UsageError, match="is there already; choose another name"):
         evolve(SEEDS, model=model, store=store, output=there)
     with pytest.raises(ExportError, match="cannot be written: No such file"):
         evolve(SEEDS, model=model, store=store, output=tmp_path / "gone" / "new.jsonl")
     assert model.requests == []
     assert there.read_text() == "{}\n"
+    made = evolve(SEEDS, n=2, model=model, store=store, output=there, overwrite=True)
+    assert lines(there) == made.records
 
 
 def test_lines_hold_any_text_and_a_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ramify.planner import Executor
 from ramify.planner.errors import UsageError
 from ramify.planner.evolution.checks import check_evolved
-from ramify.planner.evolution.layout import METHODS, evolution_tree
+from ramify.planner.evolution.layout import METHODS, Wanted, evolution_tree
 from ramify.planner.evolution.near_copies import MOST_COMPARED, THRESHOLD, NearCopies, likeness, pieces_of
 from ramify.planner.evolution.seeds import MOST_CHARACTERS, Seed, read_seeds
 from ramify.prompts import EvolveVariables, PromptLibrary
@@ -257,6 +258,13 @@ def test_later_generations_depend_on_the_tasks_of_the_one_before() -> None:
     assert [leaf.inputs["methods"][0] for leaf in root.subtasks] == [  # type: ignore[index]
         "deepen", "breadth", "breadth", "breadth", "deepen", "deepen", "breadth",
     ]  # fmt: skip
+
+
+def test_a_task_of_the_type_that_nobody_laid_out_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="task x does not say what new task is wanted: its input seed cannot be used"):
+        Wanted.of(Task(content="y", id="x", type="evolve"))
+    run = Executor("rules", store=tmp_path / "runs.db").run(Task(content="y", id="x", type="evolve"))
+    assert (run.status, "are made by `ramify evolve`" in str(run.error)) == ("failed", True)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "events"})
 
 
-@takes(*ASKING, *LIMITS, "store", *REUSING, *SHOWN)
+@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN)
 def evolve(
     given: Mapping[str, Any],
     *,
@@ -26,6 +26,7 @@ def evolve(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where they go, a line of JSON each.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     method: Annotated[
         list[str] | None,
         typer.Option("--method", metavar="NAME", help="How they differ; repeatable; all in rotation unless given."),
@@ -45,7 +46,7 @@ def evolve(
     settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
     executor, root = prepare_evolution(
         _seeds(source), n=n, methods=method or METHODS, generations=generations, tries=tries, field=field,
-        output=output, **settings,
+        output=output, overwrite=force, **settings,
     )  # fmt: skip
     run = executor.new_run(root)
     code = carry(run, given)

@@ -75,6 +75,7 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Any) ->
         tries: how often a model is asked for one task before it is given up.
         field: the field or column of files that holds the task; "content" unless given.
         output: a file that is written while the run goes on, a line of JSON for each new task.
+        overwrite: whether a file of that name that is there already is written over.
         model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
         agent: an agent, instead of `model`.
         limits: what the whole run may take.
@@ -107,6 +108,7 @@ def prepare_evolution(
     tries: int = 3,
     field: str = FIELD,
     output: str | Path | None = None,
+    overwrite: bool = False,
     model: str | Model | None = None,
     agent: Agent | None = None,
     limits: RunLimits | None = None,
@@ -130,5 +132,5 @@ def prepare_evolution(
         settings, agent=agent or agent_of(settings, own_model), limits=limits, on_event=on_event, record=record
     )
     if file is not None:
-        claim(file)
+        claim(file, overwrite=overwrite)
     return executor, with_rate(root, settings)

@@ -14,7 +14,7 @@ from ramify.tasks import Task, TaskState
 
 from .checks import Checked, check_evolved
 from .json_lines import add_line, write_whole
-from .layout import EVOLVE
+from .layout import EVOLVE, Wanted
 from .near_copies import NearCopies
 
 Record = dict[str, Any]
@@ -89,7 +89,7 @@ class Collection:
 
     def lineage_of(self, task: Task) -> Lineage:
         """Return what the new task of the leaf `task` is to be made from."""
-        seed = self._seeds[cast("int", task.inputs["seed"])]
+        seed = self._seeds[Wanted.of(task).seed]
         if not task.dependencies:
             return Lineage(seed["id"], seed["content"], seed)
         parent = cast("Record", task.find(task.dependencies[0]).output)
@@ -119,7 +119,7 @@ class Collection:
             "content": content,
             "parent_id": origin.parent_id,
             "parent": origin.parent,
-            "generation": task.inputs["generation"],
+            "generation": Wanted.of(task).generation,
             "seed_id": origin.seed["id"],
             "origin": origin.seed["origin"],
             "run_id": self._run_id,

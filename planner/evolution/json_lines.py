@@ -16,18 +16,18 @@ from ramify.planner.output_files import unwritable
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
 
-def claim(path: Path) -> None:
-    """Make an empty file for a new run, so that it is known to be writable before anything is paid for.
+def claim(path: Path, *, overwrite: bool = False) -> None:
+    """Make sure that a new run can write its file, before anything is paid for; it is made if it is not there.
 
     Raises:
-        UsageError: if the file is there already and not empty: somebody may need it.
+        UsageError: if the file is there already and not empty, unless it is to be overwritten: somebody may need it.
         ExportError: if it cannot be written.
     """
     try:
-        if path.exists() and path.stat().st_size:
+        if not overwrite and path.exists() and path.stat().st_size:
             raise UsageError(
-                f"{path} is there already; choose another file, or move it away. `ramify resume` goes on with the run"
-                " that writes it"
+                f"{path} is there already; choose another name, write over it with --force (overwrite=True), or go on"
+                " with the run that writes it with `ramify resume`"
             )
         path.open("ab").close()
     except OSError as error:

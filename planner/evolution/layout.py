@@ -6,8 +6,9 @@ leaf is given every method, in an order of its own: the first is used, the other
 """
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Annotated, Self, cast, get_args
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ramify.planner.errors import UsageError
 from ramify.planner.export.labels import format_count
 from ramify.prompts.variables import EvolveMethod
@@ -22,6 +23,42 @@ EVOLVE = "evolve"
 """The type of the tasks of such a run, and of their worker."""
 
 MOST_TASKS = 100_000
+
+
+class Wanted(BaseModel):
+    """How one new task is wanted: the inputs of its leaf.
+
+    Attributes:
+        seed: the position of the seed that its lineage begins with.
+        generation: how many times a new task was made from a task on the way to it, this time included.
+        sample: how many tasks before it are made from the same parent.
+        methods: the methods to try, in order.
+        tries: how often a model is asked for it before it is given up.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: Annotated[int, Field(ge=0)]
+    generation: int
+    sample: Annotated[int, Field(ge=0)]
+    methods: Annotated[tuple[EvolveMethod, ...], Field(min_length=1)]
+    tries: Annotated[int, Field(ge=1)]
+
+    @classmethod
+    def of(cls, leaf: Task) -> Self:
+        """Return how the new task of `leaf` is wanted.
+
+        Raises:
+            UsageError: if its inputs do not say so.
+        """
+        try:
+            return cls.model_validate(leaf.inputs)
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise UsageError(
+                f"task {leaf.id} does not say what new task is wanted: its input {where} cannot be used; tasks of type"
+                f" {EVOLVE!r} are made by `ramify evolve`"
+            ) from None
 
 
 def evolution_tree(
@@ -46,7 +83,7 @@ def evolution_tree(
     Raises:
         UsageError: if one of these cannot be.
     """
-    _check(n, methods, generations, tries)
+    known = _check(n, methods, generations, tries)
     root = Task(
         content=f"Make {format_count(n, 'new task')} from {format_count(len(seeds), 'seed')}",
         id="0",
@@ -61,32 +98,33 @@ def evolution_tree(
         for place in range(size):
             number, turn = place % len(parents or seeds), place // len(parents or seeds)
             parent = parents[number] if parents else None
-            inputs: dict[str, Any] = {
-                "seed": parent.inputs["seed"] if parent is not None else number,
-                "generation": generation,
-                "sample": turn,
-                "methods": _rotated(methods, number + turn + generation - 1),
-                "tries": tries,
-            }
-            family.append(_leaf(len(leaves) + len(family) + 1, inputs, parent, seeds))
+            wanted = Wanted(
+                seed=number if parent is None else Wanted.of(parent).seed,
+                generation=generation,
+                sample=turn,
+                methods=_rotated(known, number + turn + generation - 1),
+                tries=tries,
+            )
+            family.append(_leaf(len(leaves) + len(family) + 1, wanted, parent, seeds))
         leaves += family
         parents = family
     root.add_subtasks(leaves)
     return root
 
 
-def _leaf(number: int, inputs: dict[str, Any], parent: Task | None, seeds: Sequence[Seed]) -> Task:
-    what = title(seeds[inputs["seed"]].content) if parent is None else f"task {parent.id}"
+def _leaf(number: int, wanted: Wanted, parent: Task | None, seeds: Sequence[Seed]) -> Task:
+    what = title(seeds[wanted.seed].content) if parent is None else f"task {parent.id}"
     return Task(
-        content=f"{inputs['methods'][0]}: a new task from {what}",
+        content=f"{wanted.methods[0]}: a new task from {what}",
         id=f"0.{number}",
         type=EVOLVE,
-        inputs=inputs,
+        inputs=wanted.model_dump(mode="json"),
         dependencies=[] if parent is None else [parent.id],
     )
 
 
-def _check(n: int, methods: Sequence[str], generations: int, tries: int) -> None:
+def _check(n: int, methods: Sequence[str], generations: int, tries: int) -> tuple[EvolveMethod, ...]:
+    """Return the methods; raise `UsageError` if one of these cannot be."""
     if not 1 <= n <= MOST_TASKS:
         raise UsageError(f"n is how many new tasks are wanted, from 1 to {MOST_TASKS:,}; it cannot be {n:,}")
     if not 1 <= generations <= n:
@@ -98,11 +136,12 @@ def _check(n: int, methods: Sequence[str], generations: int, tries: int) -> None
     for method in methods:
         if method not in METHODS:
             raise UsageError(f"there is no method {method!r}; the methods are {', '.join(METHODS)}")
+    return tuple(cast("EvolveMethod", method) for method in methods)
 
 
-def _rotated(methods: Sequence[str], by: int) -> list[str]:
+def _rotated(methods: tuple[EvolveMethod, ...], by: int) -> tuple[EvolveMethod, ...]:
     start = by % len(methods)
-    return [*methods[start:], *methods[:start]]
+    return methods[start:] + methods[:start]
 
 
 def _seed_data(seeds: Sequence[Seed]) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from ramify.tasks import Task, TaskState
 
 from .collection import seeds_of
+from .layout import Wanted
 
 
 def lineage_tree(root: Task) -> Task:
@@ -19,7 +20,7 @@ def lineage_tree(root: Task) -> Task:
         places[f"seed {number}"] = Task(content=seed["content"], id=f"seed {number + 1}", type="seed", state="DONE")
     top.add_subtasks(list(places.values()))
     for leaf in root.subtasks:
-        above = places[leaf.dependencies[0] if leaf.dependencies else f"seed {leaf.inputs['seed']}"]
+        above = places[leaf.dependencies[0] if leaf.dependencies else f"seed {Wanted.of(leaf).seed}"]
         places[leaf.id] = _node(leaf)
         above.add_subtask(places[leaf.id])
     return top
@@ -31,7 +32,7 @@ def _node(leaf: Task) -> Task:
     return Task(
         content=leaf.result if is_done else f"({leaf.error or 'not made yet'})",
         id=leaf.id,
-        type=str(made.get("method") or leaf.inputs["methods"][0]),  # type: ignore[index]
+        type=str(made.get("method") or Wanted.of(leaf).methods[0]),
         state=leaf.state,
         usage=leaf.usage,
         started_at=leaf.started_at,

@@ -4,7 +4,7 @@ What was rejected, by which method and why, is on disk before the next try. So t
 goes on with the next one, and a task that was given up and is done again gets as many tries more.
 """
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.events import EventType
@@ -13,12 +13,12 @@ from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import StepKey
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.prompts import EvolveVariables, make_nonce, texts_of
-from ramify.prompts.variables import EvolveMethod
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.replies import parse_evolved
 
 from .collection import Collection
 from .json_lines import line_of
+from .layout import Wanted
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -41,13 +41,11 @@ class EvolveWorker(Worker):
             WorkFailedError: if none did.
         """
         collection = self._collection_of(context)
-        methods = cast("list[EvolveMethod]", task.inputs["methods"])
-        tries = cast("int", task.inputs["tries"])
+        wanted = Wanted.of(task)
         rejected = _rejected_before(task, context)
-        most = (len(rejected) // tries + 1) * tries
+        most = (len(rejected) // wanted.tries + 1) * wanted.tries
         while len(rejected) < most:
-            method = methods[len(rejected) % len(methods)]
-            made = await self._try(task, context, collection, method, number=len(rejected) + 1)
+            made = await self._try(task, context, collection, wanted, number=len(rejected))
             if "fault" not in made:
                 record, problem = collection.accept(task, rejected=rejected, **made)
                 if problem is not None:
@@ -56,8 +54,8 @@ class EvolveWorker(Worker):
             rejected.append(made)
             note = context.services.steps.note(_key(task, len(rejected)), made)
             context.services.recorder.put(EventType.EMITTED, task, note, name="rejected", data=made)
-        reasons = "; ".join(f"{each['method']}: {each['fault']}" for each in rejected[-tries:])
-        raise WorkFailedError(f"no new task passed the checks in {tries} tries ({reasons})", task_id=task.id)
+        reasons = "; ".join(f"{each['method']}: {each['fault']}" for each in rejected[-wanted.tries :])
+        raise WorkFailedError(f"no new task passed the checks in {wanted.tries} tries ({reasons})", task_id=task.id)
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:  # noqa: ARG002 - the tree says it all
         """Collect the new tasks; without a file, they are the answer, as JSON lines."""
@@ -69,16 +67,17 @@ class EvolveWorker(Worker):
         return Outcome(f"{format_count(len(records), 'new task')} in {collection.file}", output)
 
     async def _try(
-        self, task: Task, context: WorkContext, collection: Collection, method: EvolveMethod, *, number: int
+        self, task: Task, context: WorkContext, collection: Collection, wanted: Wanted, *, number: int
     ) -> dict[str, Any]:
-        """Return a new task with what was measured, or what came instead with its fault."""
+        """Return a new task with what was measured, or what came instead with its fault; tries count from 0."""
+        method = wanted.methods[number % len(wanted.methods)]
         agent = context.services.asker.agent
         variables = EvolveVariables(
             task_id=task.id, task=collection.lineage_of(task).parent, method=method, **agent.manner
         )
         try:
             content, model = await context.services.asker.ask(
-                task, variables, _read, attempt=number, sample=cast("int", task.inputs["sample"])
+                task, variables, _read, attempt=number + 1, sample=wanted.sample
             )
         except ReplyError as error:
             return {"method": method, "content": error.reply[:_LONGEST_QUOTE], "fault": error.complaint}
@@ -87,7 +86,7 @@ class EvolveWorker(Worker):
         checked = collection.check(task, content, prompt=prompt)
         if checked.fault is not None:
             return {"method": method, "content": content, "fault": checked.fault}
-        return {"method": method, "content": content, "model": model, "checks": checked.to_data()}
+        return {"content": content, "method": method, "model": model, "checks": checked.to_data()}
 
     def _collection_of(self, context: WorkContext) -> Collection:
         if self._collection is None:
