@@ -163,7 +163,7 @@ class _Reader:
         known = f"belongs to the task of line {first.node.line} already"
         advice = "ids are used once" if named is not None else "give this task an `id`"
         self.findings.append(place.finding(f"the id {shown(task_id)} {known}; {advice}"))
-        return task_id
+        return f"{task_id} ({place.line}:{place.column})"
 
     def _read_content(self, row: PlanRow) -> None:
         node = row.node if row.node.entries is None else _value(row.node, row.content_key)

@@ -32,6 +32,14 @@ MAX_BYTES = 50_000_000
 
 _ENDINGS: dict[str, Form] = {".json": "json", ".md": "markdown", ".markdown": "markdown"}
 _READERS = {"yaml": read_yaml, "json": read_json, "markdown": read_markdown}
+_KINDS = {
+    "dict_type": "a mapping", "model_type": "a mapping", "list_type": "a list", "tuple_type": "a list",
+    "string_type": "text", "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float":
+    "a whole number", "float_type": "a number", "float_parsing": "a number", "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}  # fmt: skip
+"""What a value has to be, by the name of what pydantic found wrong."""
+
 _MOST_CYCLES = 10
 _MOST_HINTS = 20
 _MOST_LISTED = 50
@@ -275,8 +283,10 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
     path: tuple[int | str, ...] = problem["loc"]
     words = ".".join(shown(str(step)) for step in path)
     if problem["type"] != "extra_forbidden":
-        message = problem["msg"].removeprefix("Value error, ")
-        return row.node.at(path).finding(f"task {shown(row.id)}: {words}: {message}")
+        place = row.node.at(path)
+        kind = _KINDS.get(problem["type"])
+        message = problem["msg"].removeprefix("Value error, ") if kind is None else f"has to be {kind}, not {place.kind}"
+        return place.finding(f"task {shown(row.id)}: {words}: {message}")
     holder, key = row.node.at(path[:-1]), str(path[-1])
     known = TaskConfig.model_fields if path[0] == "config" else Material.model_fields
     place = (holder.entries or {}).get(key, (holder, holder))[0]

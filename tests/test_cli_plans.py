@@ -20,7 +20,7 @@ def test_lint_prints_everything_that_is_wrong_with_all_files(ramify: Ramify, hom
     assert said.out.splitlines() == [
         "a.yaml:2:1: task 0: unknown key taks; did you mean tasks?",
         "a.yaml:3:16: task 0.1 is blank; say what is to be done",
-        "b.json:2:14: task 0: priority: Input should be a valid integer, unable to parse string as an integer",
+        "b.json:2:14: task 0: priority: has to be a whole number, not text",
         "c.md:2:9: task x needs unknown task y; did you mean 0?",
         "none.yaml:1:1: there is no such file",
     ]

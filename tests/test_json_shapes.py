@@ -57,6 +57,7 @@ def solved(ramify: Ramify) -> Ramify:
     [
         ("`ramify solve`, `ramify run`, `ramify resume`", ("solve", "-q", "--model", "rules", "1+1", "--json")),
         ("`ramify solve`, `ramify run`, `ramify resume`", ("resume", "-q", "--last", "--json")),
+        ("With `--dry-run` or `--estimate`", ("run", "--model", "rules", "plan.yaml", "--estimate", "--json")),
         ("`ramify show`", ("show", "--last", "--messages", "--history", "--json")),
         ("`ramify runs`", ("runs", "--json")),
         ("`ramify models`", ("models", "--json")),
@@ -72,6 +73,7 @@ def solved(ramify: Ramify) -> Ramify:
 def test_a_command_prints_the_keys_that_the_page_tells_of(title: str, words: tuple[str, ...], solved: Ramify) -> None:
     known = told(title)
     Path("broken.yaml").write_text("tasks: [")
+    Path("plan.yaml").write_text("goal: 1+1\ntasks: [1+1, 2+2]")
     assert set(keys_of(printed(solved(*words).out), known)) == known
 
 

@@ -42,11 +42,26 @@ FINDINGS: list[tuple[str, list[str]]] = [
         "goal: g\ntasks: [{task: a, id: '0.2'}, b]",
         ["2:31: the id 0.2 belongs to the task of line 2 already; give this task an `id`"],
     ),
+    (
+        "goal: g\ntasks: [{task: a, id: x, needs: [y]}, {task: b, id: x, name: [1]}, {task: c, id: y, needs: [x]}]",
+        [
+            "2:34: these tasks wait for each other: x -> y -> x; remove one of the dependencies",
+            "2:53: the id x belongs to the task of line 2 already; ids are used once",
+            "2:62: task x (2:53): name: has to be text, not a list",
+        ],
+    ),
+    (
+        "goal: g\nconfig: 3\ninputs: [1]",
+        [
+            "2:9: task 0: config: has to be a mapping, not 3",
+            "3:9: task 0: inputs: has to be a mapping, not a list",
+        ],
+    ),
     ("goal: g\nid: [1]", ["2:5: an id is printable text, not a list"]),
     ('goal: g\nid: "a\\nb"', ["2:5: an id is printable text, not 'a\\nb'"]),
     (
         "goal: g\npriority: high",
-        ["2:11: task 0: priority: Input should be a valid integer, unable to parse string as an integer"],
+        ["2:11: task 0: priority: has to be a whole number, not text"],
     ),
     ("goal: g\nconfig: {max_retrys: 1}", ["2:10: task 0: config.max_retrys: unknown key; did you mean max_retries?"]),
     (
@@ -142,7 +157,7 @@ def test_everything_that_is_wrong_is_found_at_once() -> None:
         "6:30: task c needs itself",
         "6:60: task c.1 needs task c, which it is a part of",
         "7:19: task e is blank; say what is to be done",
-        "7:34: task e: priority: Input should be a valid integer, unable to parse string as an integer",
+        "7:34: task e: priority: has to be a whole number, not text",
         "7:45: these tasks wait for each other: e -> f -> f.1 -> e; remove one of the dependencies",
     ]
 
