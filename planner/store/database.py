@@ -157,9 +157,6 @@ def _sqlite_engine(path: Path, synchronous: Synchronous, lock_wait_s: float) -> 
         poolclass=QueuePool,  # the pool that an address without a file would get closes connections that are in use
         max_overflow=_MOST_CONNECTIONS,
         hide_parameters=True,
-        # what SQLAlchemy takes for "sqlite://" closes connections that are in use once there are six threads
-        poolclass=QueuePool,
-        max_overflow=-1,
     )
     pragmas = (f"synchronous={synchronous}", "foreign_keys=ON")
 
