@@ -20,7 +20,10 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> int:
-    """List the runs of the store, the newest first."""
+    """List the runs of the store, the newest first.
+
+    Example: ramify runs -n 5
+    """
     from ramify.planner.executor import open_store
     from ramify.planner.run_data import record_data, status_of
 
@@ -49,7 +52,7 @@ def show(
     given: Mapping[str, Any],
     *,
     run_id: RunId = None,
-    task_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One task.")] = None,
+    task_id: Annotated[str | None, typer.Argument(metavar="ID", help="One task.")] = None,
     last: Last = False,
     messages: Annotated[
         bool, typer.Option("--messages", help="What was asked, said and done, in each attempt.")
@@ -59,7 +62,10 @@ def show(
     ] = False,
     history: Annotated[bool, typer.Option("--history", help="How the plan became what it is.")] = False,
 ) -> int:
-    """Show a run as a tree, or one of its tasks with its result."""
+    """Show a run as a tree, or one of its tasks.
+
+    Examples: ramify show --last; ramify show r12 0.3 --messages
+    """
     from ramify.planner.editing import plan_history
     from ramify.planner.run_data import call_data, event_data, run_data, step_data
 
@@ -101,7 +107,10 @@ def show(
 
 @takes("store")
 def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Stop a run, whichever process holds it; it can be resumed."""
+    """Stop a run of any process; it can be resumed.
+
+    Example: ramify cancel --last
+    """
     from ramify.planner.errors import LeaseError
     from ramify.planner.store.changes import RunChanged
 

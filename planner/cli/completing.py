@@ -18,7 +18,9 @@ def completion(
     *,
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> int:
-    """Print a script that makes a shell complete commands, options, run ids and names of prompts.
+    """Print the completion script of a shell.
+
+    Commands, options, run ids and names of prompts are completed.
 
     Example: ramify completion bash >> ~/.bashrc
     """

@@ -12,9 +12,7 @@ from .options import takes
 if TYPE_CHECKING:
     from ramify.planner.settings import Layer
 
-APP = typer.Typer(
-    help="Show the settings that hold here, and where they come from.", no_args_is_help=True, rich_markup_mode=None
-)
+APP = typer.Typer(help="Show settings, and where they come from.", no_args_is_help=True, rich_markup_mode=None)
 _NOT_SET = "-"
 
 
@@ -27,7 +25,9 @@ def show_config(
         bool, typer.Option("--sources", help="Say where each comes from, and what it is stronger than.")
     ] = False,
 ) -> int:
-    """Show what every setting is when a command says nothing else.
+    """Show what every setting is.
+
+    That is what holds when a command says nothing else.
 
     Example: ramify config show --sources
     """
@@ -51,7 +51,9 @@ def show_config(
 @APP.command("path")
 @takes("as_json")
 def show_places(given: Mapping[str, Any]) -> int:
-    """List the places that settings are read from, the strongest first, and which settings each has.
+    """List the places that settings are read from.
+
+    The strongest comes first; each is shown with the settings that it has.
 
     Example: ramify config path
     """

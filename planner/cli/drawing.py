@@ -50,7 +50,10 @@ def graph(
     ] = False,
     states: Annotated[bool, typer.Option("--states", help="Draw the states of tasks and their moves instead.")] = False,
 ) -> int:
-    """Draw the tree of a run, or of a plan, with its dependencies."""
+    """Draw the tree of a run or of a plan.
+
+    Example: ramify graph --last -o tree.svg
+    """
     from ramify.planner.export import MOST_NODES, ViewOptions, critical_path_of
 
     from .output import deliver, tell
@@ -93,7 +96,10 @@ def timeline(
     theme: Theme = "light",
     most: Annotated[int, typer.Option("--max-bars", min=1, help="Tasks with rows; the others are packed below.")] = 100,
 ) -> int:
-    """Draw what ran when in a run, and how many tasks were at work at the same time."""
+    """Draw what ran when, and how much at once.
+
+    Example: ramify timeline --last -o timeline.svg
+    """
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
     from ramify.planner.run_data import record_data
 

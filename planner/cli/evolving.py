@@ -35,7 +35,12 @@ def evolve(
     tries: Annotated[int, typer.Option(min=1, help="How often one task is asked for before it is given up.")] = 3,
     field: Annotated[str, typer.Option(metavar="NAME", help="The field or column of the file.")] = "content",
 ) -> int:
-    """Make new tasks from seeds, with their lineage; what a run has made is kept, and can be resumed."""
+    """Make new tasks from seeds, with their lineage.
+
+    What a run has made is kept, and can be resumed.
+
+    Example: ramify evolve seeds.txt -n 100 -o new.jsonl
+    """
     from ramify.planner.evolution.api import Evolution, prepare_evolution
     from ramify.planner.evolution.json_lines import line_of
     from ramify.planner.evolution.layout import METHODS

@@ -14,7 +14,12 @@ def lint(
     *,
     plans: Annotated[list[str], typer.Argument(metavar="PLAN...", help="Plans: .yaml, .json or .md.")],
 ) -> int:
-    """Check plan files, and print what is wrong with them as FILE:LINE:COLUMN; exits with 2 if anything is."""
+    """Check plan files, and print what is wrong.
+
+    Each mistake is a line FILE:LINE:COLUMN; exits with 2 if there is one.
+
+    Example: ramify lint plan.yaml
+    """
     from ramify.planner.export.labels import format_count
     from ramify.tasks.plans import lint_plan
 

@@ -8,7 +8,12 @@ from .options import takes
 
 @takes("as_json")
 def models(given: Mapping[str, Any]) -> int:
-    """List models, and whether they can be used here; keys are told by name only."""
+    """List models, and whether they can be used.
+
+    Keys are told by name only.
+
+    Example: ramify models
+    """
     from dataclasses import asdict
 
     from ramify.planner.models.registry import list_models
@@ -27,7 +32,12 @@ def models(given: Mapping[str, Any]) -> int:
 
 @takes("store", "as_json")
 def doctor(given: Mapping[str, Any]) -> int:
-    """Say what can be used here and what is missing; exits with 3 if the model that is set cannot be used."""
+    """Say what can be used here, and what is missing.
+
+    Exits with 3 if the model that is set cannot be used.
+
+    Example: ramify doctor
+    """
     from .checkup import examine
     from .output import print_json, print_text
 

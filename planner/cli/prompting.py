@@ -22,7 +22,12 @@ Name = Annotated[
 @APP.command("list")
 @takes("prompts", "as_json")
 def list_prompts(given: Mapping[str, Any]) -> int:
-    """List the templates in use, with where each comes from."""
+    """List the templates in use.
+
+    Each is shown with where it comes from.
+
+    Example: ramify prompts list
+    """
     from .output import print_json, print_table
 
     library = _library(given)
@@ -53,7 +58,10 @@ def list_prompts(given: Mapping[str, Any]) -> int:
 @APP.command("show")
 @takes("prompts")
 def show_prompt(given: Mapping[str, Any], *, name: Name) -> int:
-    """Print the source of a template in use."""
+    """Print the source of a template in use.
+
+    Example: ramify prompts show decompose
+    """
     from .output import print_text
 
     print_text(_library(given).get(name).source)
@@ -69,7 +77,12 @@ def copy_prompt(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the copy goes; made if it is not there.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> int:
-    """Copy a template into a folder, to be changed there and used with `--prompts DIR`."""
+    """Copy a template into a folder, to change it.
+
+    It is used from there with `--prompts DIR`.
+
+    Example: ramify prompts copy decompose my-prompts
+    """
     from .output import tell
 
     path = _library(given).copy_template(name, folder, force=force)

@@ -21,7 +21,12 @@ def report(
         typer.Option("--format", "-f", help="The format; that of -o's ending, or md."),
     ] = None,
 ) -> int:
-    """Write a report of a run, which may still go on: summary, answer, tasks, messages, graph, costs, settings."""
+    """Write a report of a run, which may still go on.
+
+    It has a summary, the answer, tasks, messages, the graph, costs and settings.
+
+    Example: ramify report --last -o run.html
+    """
     from ramify.planner.export.report import render_report, report_format_of, report_of
 
     from .finding import opened_run

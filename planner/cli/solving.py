@@ -27,7 +27,10 @@ def solve(
         Literal["plan"] | None, typer.Option(help="Show the plan, and wait for a word, before it is run.")
     ] = None,
 ) -> int:
-    """Plan a goal, run the plan, and print the answer."""
+    """Plan a goal, run the plan, and print the answer.
+
+    Example: ramify solve "Compare Oslo and Bergen" --model gpt-5-mini
+    """
     from ramify.planner.api import prepare
 
     from .carrying import carry
@@ -59,7 +62,12 @@ def decompose(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> int:
-    """Plan a goal, and print the plan or write it to a file; `ramify run FILE` runs it, edited or not."""
+    """Plan a goal, and print or save the plan.
+
+    `ramify run FILE` runs it, edited or not.
+
+    Example: ramify decompose "Compare Oslo and Bergen" -o plan.yaml
+    """
     from ramify.planner.api import prepare
     from ramify.planner.output_files import write_text
     from ramify.tasks.plans import form_of, write_plan
@@ -93,7 +101,10 @@ def run(
     *,
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan: .yaml, .json or .md.")],
 ) -> int:
-    """Run a plan file, and print the answer."""
+    """Run a plan file, and print the answer.
+
+    Example: ramify run plan.yaml --jobs 4
+    """
     from ramify.planner.api import executor_of, with_rate
     from ramify.planner.settings import load_settings
     from ramify.tasks.plans import load_plan
@@ -132,7 +143,12 @@ def resume(
         str | None, typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again.")
     ] = None,
 ) -> int:
-    """Go on with a run; what is finished is not done again, unless it depends on what was changed."""
+    """Go on with a run.
+
+    What is finished is not done again, unless it depends on what was changed.
+
+    Example: ramify resume --last --retry-failed
+    """
     from ramify.planner.executor import Executor
     from ramify.planner.run_settings import RunSettings
 

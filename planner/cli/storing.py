@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ramify.planner.store import RunStatus
 
 APP = typer.Typer(
-    help="Move runs between stores, delete old ones; copy, shrink and check the store.",
+    help="Move, delete and check stored runs.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,7 +29,10 @@ _NEW_FILE = typer.Argument(metavar="FILE", help="A new file.")
 @APP.command("export")
 @takes("store")
 def export_run(given: Mapping[str, Any], *, run_id: Annotated[str, _RUN], file: Annotated[Path, _NEW_FILE]) -> int:
-    """Write a run, with its tree, its journal and its events, to one file."""
+    """Write a run to one file, with all it has.
+
+    Example: ramify store export r12 r12.jsonl
+    """
     from .finding import opened_run
     from .output import tell
 
@@ -46,7 +49,12 @@ def import_run(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `ramify store export` has written.")],
 ) -> int:
-    """Take a run from a file into the store, whole or not at all; its id is printed."""
+    """Take a run from a file into the store.
+
+    It is taken whole or not at all; its id is printed.
+
+    Example: ramify store import r12.jsonl
+    """
     from ramify.planner.executor import open_store
 
     from .output import print_text, tell
@@ -75,7 +83,12 @@ def prune(
     keep: Annotated[int | None, typer.Option(min=0, help="How many of the newest stay in any case.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing; show what would be.")] = False,
 ) -> int:
-    """Delete runs for good; one that a process holds stays."""
+    """Delete runs for good.
+
+    One that a process holds stays.
+
+    Example: ramify store prune --older-than 30d --dry-run
+    """
     from ramify.planner.errors import UsageError
     from ramify.planner.executor import open_store
 
@@ -103,7 +116,10 @@ def prune(
 @APP.command("backup")
 @takes("store")
 def backup(given: Mapping[str, Any], *, file: Annotated[Path, _NEW_FILE]) -> int:
-    """Copy the store to a file as it is now, while runs go on."""
+    """Copy the store to a file, while runs go on.
+
+    Example: ramify store backup copy.db
+    """
     from ramify.planner.executor import open_store
 
     from .output import tell
@@ -118,7 +134,10 @@ def backup(given: Mapping[str, Any], *, file: Annotated[Path, _NEW_FILE]) -> int
 @APP.command("vacuum")
 @takes("store")
 def vacuum(given: Mapping[str, Any]) -> int:
-    """Give the space of deleted runs back to the system."""
+    """Give the space of deleted runs back.
+
+    Example: ramify store vacuum
+    """
     from ramify.planner.executor import open_store
 
     from .output import tell
@@ -133,7 +152,10 @@ def vacuum(given: Mapping[str, Any]) -> int:
 @APP.command("check")
 @takes("store", "as_json")
 def check(given: Mapping[str, Any]) -> int:
-    """Look for damage in the store."""
+    """Look for damage in the store.
+
+    Example: ramify store check
+    """
     from ramify.planner.executor import open_store
 
     from .exits import DONE, USAGE

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 @takes("store", "display", "events", "quiet")
 def watch(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Follow a run that another process carries on, to its end, and print the answer; Ctrl-C leaves the run alone.
+    """Follow a run of another process to its end.
+
+    The answer is printed, and the exit code is the run's; Ctrl-C leaves the run alone.
 
     Example: ramify watch --last
     """
