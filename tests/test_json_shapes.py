@@ -11,7 +11,7 @@ import pytest
 from .ramify_command import Ramify
 from .test_readme import rows_of, text_of
 
-ELSEWHERE = {"ramify timeline", "ramify evolve"}
+ELSEWHERE = {"ramify compare", "ramify evolve", "ramify sweep", "ramify timeline"}
 """Commands whose JSON another page tells of."""
 
 

@@ -37,7 +37,9 @@ def sweep(
     in_series: Annotated[bool, typer.Option("--series", help="One variation after the other.")] = False,
     output: Output = None,
 ) -> int:
-    """Do a goal, or a plan file, in every combination of parameters, and print the answers side by side.
+    """Do a goal in every variant, and compare.
+
+    A goal, or a plan file, is done in every combination of parameters; the answers are printed side by side.
 
     Example: ramify sweep "Name three rivers" -p model=gpt-5-mini,gpt-5 -p language=English,Norwegian
     """
@@ -76,7 +78,9 @@ def compare_runs(
     output: Output = None,
     form: Form = None,
 ) -> int:
-    """Show runs side by side: what each gave, what differs from the first, time, tokens and cost.
+    """Show runs side by side.
+
+    What each gave, what differs from the first, time, tokens and cost.
 
     Example: ramify compare r12 r34 -o both.html
     """
