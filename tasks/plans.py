@@ -285,7 +285,7 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
     if problem["type"] != "extra_forbidden":
         place = row.node.at(path)
         kind = _KINDS.get(problem["type"])
-        message = problem["msg"].removeprefix("Value error, ") if kind is None else f"has to be {kind}, not {place.kind}"
+        message = f"has to be {kind}, not {place.kind}" if kind else problem["msg"].removeprefix("Value error, ")
         return place.finding(f"task {shown(row.id)}: {words}: {message}")
     holder, key = row.node.at(path[:-1]), str(path[-1])
     known = TaskConfig.model_fields if path[0] == "config" else Material.model_fields
