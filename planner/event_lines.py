@@ -15,9 +15,13 @@ from .events import Event
 EVENTS_VERSION = 1
 
 
-def event_data(event: Event, *, run_id: str) -> dict[str, Any]:
-    """Return an event as JSON data."""
-    return {
+def event_line(event: Event, *, run_id: str) -> str:
+    r"""Return an event as a line of JSON, without its end.
+
+    >>> event_line(Event(seq=2, at=1.5, type="task_done", task_id="0.1"), run_id="r1")
+    '{"version": 1, "run": "r1", "seq": 2, "at": 1.5, "type": "task_done", "task": "0.1", "data": {}}'
+    """
+    data = {
         "version": EVENTS_VERSION,
         "run": run_id,
         "seq": event.seq,
@@ -26,15 +30,7 @@ def event_data(event: Event, *, run_id: str) -> dict[str, Any]:
         "task": event.task_id,
         "data": dict(event.data),
     }
-
-
-def event_line(event: Event, *, run_id: str) -> str:
-    r"""Return an event as a line of JSON, without its end.
-
-    >>> event_line(Event(seq=2, at=1.5, type="task_done", task_id="0.1"), run_id="r1")
-    '{"version": 1, "run": "r1", "seq": 2, "at": 1.5, "type": "task_done", "task": "0.1", "data": {}}'
-    """
-    return _line(event_data(event, run_id=run_id))
+    return _line(data)
 
 
 def notice_line(words: str, *, run_id: str) -> str:
