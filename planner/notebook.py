@@ -29,7 +29,7 @@ _HEIGHT = 16
 _LINES_WHEN_DONE = 2
 """What is left of a run that was answered: counts, and what made the answer; the tree is shown by the run itself."""
 
-_COLOURS = {"RUNNING": "#bf8700", "DONE": "#2da44e", "FAILED": "#e5534b", "notice": "#bf8700"}
+_COLOURS = {"RUNNING": "#9d6d00", "DONE": "#21883f", "FAILED": "#dd3c34", "notice": "#9d6d00"}
 _LINES = "font-family:ui-monospace,monospace;font-size:12px;line-height:1.45;max-width:72em"
 _LINE = "white-space:pre;overflow:hidden;text-overflow:ellipsis"
 _BAR = "display:block;width:24em;margin:2px 0 4px 0"
@@ -143,5 +143,7 @@ def bundle(lines: "list[Line]", *, bar: tuple[int, int] | None) -> dict[str, str
         )
         if number == 0 and bar is not None:
             done, total = bar
-            parts.append(f'<progress value="{done}" max="{max(1, total)}" style="{_BAR}"></progress>')
+            parts.append(
+                f'<progress aria-label="tasks done" value="{done}" max="{max(1, total)}" style="{_BAR}"></progress>'
+            )
     return {"text/plain": "\n".join(words), "text/html": "".join([*parts, "</div>"])}

@@ -22,11 +22,11 @@ _MOST_CHARACTERS = 160
 _MOST_RESULT_CHARACTERS = 2_000
 _OPEN_LEVELS = 3
 _STYLES = {
-    TaskState.OPEN: "#7d8590",
-    TaskState.RUNNING: "#bf8700",
-    TaskState.DONE: "#2da44e",
-    TaskState.FAILED: "#e5534b",
-    TaskState.DELETED: "#7d8590",
+    TaskState.OPEN: "#757d87",
+    TaskState.RUNNING: "#9d6d00",
+    TaskState.DONE: "#21883f",
+    TaskState.FAILED: "#dd3c34",
+    TaskState.DELETED: "#757d87",
 }
 _FRAME = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.6"
 _BRANCH = "margin-left:0.55em;padding-left:1em;border-left:1px solid #8886"

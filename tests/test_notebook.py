@@ -149,7 +149,7 @@ def test_hostile_words_stay_words(words: str) -> None:
     html = bundle([Line(words, words, note=words, facts=words, look="FAILED")], bar=(0, 0))["text/html"]
     page = Page(html)
     assert set(page.elements) == {"div", "span", "progress"}
-    assert page.attributes <= {"style", "value", "max"}
+    assert page.attributes <= {"style", "value", "max", "aria-label"}
 
 
 def test_nothing_is_painted_outside_of_a_kernel(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskManager, TaskState, Usage
 from ramify.tasks.notebook import MOST_TASKS, folded_text, tree_html
 
-from .test_export_svg import HOSTILE, chain, family, flat, random_tree
+from .test_export_svg import HOSTILE, chain, contrast, family, flat, random_tree
 
 
 class Page(HTMLParser):
@@ -72,6 +72,14 @@ def test_hostile_words_stay_words(words: str) -> None:
     page = Page(tree_html(root))
     assert set(page.elements) <= {"div", "details", "summary", "b", "span"}
     assert page.attributes <= {"style", "open"}
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#111418"])
+def test_states_are_readable_on_light_and_on_dark_pages(ground: str) -> None:
+    tasks = [Task(content="step", id=state, state=state) for state in TaskState.states()]
+    colours = {colour for task in tasks for colour in re.findall("color:(#[0-9a-f]{6})", tree_html(task))}
+    assert len(colours) == 4
+    assert min(contrast(colour, ground) for colour in colours) >= 4
 
 
 def test_a_task_and_a_manager_show_the_same_tree() -> None:
