@@ -92,6 +92,18 @@ def test_attempts_waits_and_planning_are_told_apart() -> None:
     assert (found.seconds, found.idle_tasks, found.most_at_once()) == (7.0, 1, 1)
 
 
+def test_a_wait_before_another_planning_call_starts_no_attempt() -> None:
+    found = timeline_of(
+        tree(1),
+        events(
+            (1, "task_retrying", "0", {"attempt": 1, "error": "no answer", "delay_s": 2.0}),
+            (4, "call_done", "0", {"recorded": False, "latency_s": 1.0}),
+            *ran("0", 6, 7),
+        ),
+    )
+    assert spans_of(found) == {"0": [(0, 2, "wait"), (2, 3, "plan"), (5, 6, "done")]}
+
+
 def test_recorded_calls_took_no_time() -> None:
     found = timeline_of(tree(1), events((1, "call_done", "0", {"recorded": True, "latency_s": 5.0})))
     assert found.tasks == ()

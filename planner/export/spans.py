@@ -227,9 +227,11 @@ class _Clock:
             self._call(times, float(event.data["latency_s"]))
 
     def _retry(self, times: _Times, delay_s: float) -> None:
+        was_attempted = times.since is not None
         times.close(self.now, "failed")
         times.spans.append(Span(self.now, self.now + delay_s, "wait"))
-        times.since = self.now + delay_s
+        if was_attempted:  # else the wait is before another call for its plan
+            times.since = self.now + delay_s
 
     def _call(self, times: _Times, latency_s: float) -> None:
         start = max(0.0, self.now - max(0.0, latency_s))
