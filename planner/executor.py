@@ -167,7 +167,13 @@ class Executor:
         except BaseException:
             opened.close()
             raise
-        return Run(session, is_new=False, on_event=options.get("on_event"), recording=recording)
+        return Run(
+            session,
+            is_new=False,
+            on_event=options.get("on_event"),
+            recording=recording,
+            tracing=options.get("tracing"),
+        )
 
     def go_on(self, run_id: str, plan: Task) -> Run:
         """Return a planned run, ready to be carried on with `start` or `drive`, whose plan somebody has approved.
@@ -191,6 +197,7 @@ class Executor:
             edit=PlanEdit(plan=plan, approves=True),
             on_event=self._on_event,
             record=self._record,
+            tracing=self._tracing,
         )
 
     @classmethod

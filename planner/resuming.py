@@ -16,7 +16,7 @@ from .models.protocol import Model
 from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, workers_of
 from .session import Session
-from .settings import load_settings
+from .settings import Tracing, load_settings
 from .store import RunRecord, Store
 from .workers.grants import Grants
 from .workers.registry import WorkersGiven
@@ -40,6 +40,7 @@ class ResumeOptions(TypedDict, total=False):
         on_event: called with every event, on the run's loop.
         cache: whether answers of other runs are taken.
         record: a file that all calls of the run are written to when it ends, for `replay:FILE`.
+        tracing: whether OpenTelemetry spans are made of it; as the settings say unless given.
     """
 
     agent: Agent | Model | str | None
@@ -56,6 +57,7 @@ class ResumeOptions(TypedDict, total=False):
     on_event: Subscriber | None
     cache: bool | None
     record: str | Path | None
+    tracing: Tracing | None
 
 
 def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store: str | Path | None) -> Session:

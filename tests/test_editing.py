@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Executor, Run
+from ramify.planner import Executor, PlanLimits, Run, RunLimits
 from ramify.planner.editing import PlanEdit, edit_run, plan_history
 from ramify.planner.errors import LeaseError, UsageError
 from ramify.planner.event_forms import EVENT_FORMS
@@ -184,6 +184,19 @@ def test_a_plan_without_results_keeps_those_of_the_run(tmp_path: Path) -> None:
     first = made(model, place)
     run = Executor.resume(place, first.id, agent=model, plan=read_plan(PLAN, source="plan"))
     assert (run.result, asked(model)) == ("0 1", set())
+
+
+def test_a_plan_that_was_cut_short_is_replaced_by_a_persons(tmp_path: Path) -> None:
+    place = str(tmp_path / "runs.db")
+    planner = ScriptedModel({"*": '<task id="a">Describe Oslo</task><task id="b">Describe Rome</task>'})
+    executor = Executor(planner, store=place, plan=PlanLimits(), limits=RunLimits(max_calls=1))
+    first = executor.run(Task(content="Compare cities", id="0"))
+    assert first.status == "stopped"
+    model = answering()
+    run = Executor.resume(place, first.id, agent=model, plan=read_plan(PLAN, source="plan"), limits=RunLimits())
+    assert (run.status, {request.purpose for request in model.requests}) == ("done", {"execute", "compose"})
+    assert asked(model) == EVERYTHING
+    assert {task.id for task in run.task.walk() if task.state is TaskState.DELETED} == {"0.1", "0.2"}
 
 
 def test_tasks_that_are_put_elsewhere_are_done_again_there(tmp_path: Path) -> None:
