@@ -23,11 +23,10 @@ from .recording import Recording
 from .resuming import ResumeOptions, session_of
 from .run import OnError
 from .run_settings import AgentSettings, RunSettings
-from .runnable import check_runnable, workers_of
+from .runnable import check_runnable, grants_of, workers_of
 from .session import RUNNING_PHASE, Session
 from .settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
-from .workers.grants import Grants
 from .workers.registry import WorkersGiven
 
 
@@ -80,7 +79,7 @@ class Executor:
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
         self._store = store
         self._record = None if record is None else Path(record)
-        self._grants = Grants(allow, secrets)
+        self._grants = grants_of(allow, secrets)
         self._secrets = secrets
         self._settings = RunSettings(
             jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache,

@@ -14,11 +14,10 @@ from .events import Subscriber
 from .middleware import check_middleware
 from .models.protocol import Model
 from .run_settings import AgentSettings, RunSettings
-from .runnable import check_runnable, workers_of
+from .runnable import check_runnable, grants_of, workers_of
 from .session import Session
 from .settings import Tracing, load_settings
 from .store import RunRecord, Store
-from .workers.grants import Grants
 from .workers.registry import WorkersGiven
 
 
@@ -70,7 +69,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         store: where the store is, as it was given.
     """
     settings = _settings_of(found, options)
-    grants = Grants(settings.allow, options.get("secrets"))
+    grants = grants_of(settings.allow, options.get("secrets"))
     workers = workers_of(settings, options.get("workers"))
     edit = options.get("edit")
     if edit:

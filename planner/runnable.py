@@ -1,12 +1,16 @@
 """Whether a tree can be run: its graph, its workers, its limits, its permissions; all known before anything starts."""
 
+from collections.abc import Iterable, Mapping
+
 from ramify.tasks import Task
 from ramify.tasks.graph import check_tree
 
 from .errors import UsageError
 from .run_settings import RunSettings
+from .settings import load_settings
 from .workers import Workers
 from .workers.grants import Grants
+from .workers.plugins import plugin_workers
 from .workers.registry import WorkersGiven
 from .workers.sources import load_workers
 
@@ -19,9 +23,17 @@ def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
 
 
 def workers_of(settings: RunSettings, given: WorkersGiven | None) -> Workers:
-    """Return the workers of a run: what its sources define, and over that what is given."""
-    loaded = load_workers(settings.worker_sources)
-    return Workers({**loaded, **Workers(given).given}) if loaded else Workers(given)
+    """Return the workers of a run: enabled plugins, over these what its sources define, and over all what is given."""
+    chosen = load_settings().workers
+    loaded = {**plugin_workers(chosen), **load_workers(settings.worker_sources)}
+    disabled = [name for name, each in chosen.items() if each.enabled is False]
+    return Workers({**loaded, **Workers(given).given}, disabled=disabled)
+
+
+def grants_of(allow: Iterable[str], secrets: Mapping[str, str] | None) -> Grants:
+    """Return what is granted: what is allowed here to all tasks, and what the settings allow to single workers."""
+    chosen = load_settings().workers
+    return Grants(allow, secrets, for_types={name: each.allow for name, each in chosen.items()})
 
 
 def _refuse_secrets(root: Task, grants: Grants) -> None:

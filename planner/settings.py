@@ -81,6 +81,22 @@ class Tracing(NamedTuple):
     content: bool = False
 
 
+class WorkerSettings(BaseModel):
+    """How one worker is set up, in `[workers.NAME]` of a settings file.
+
+    Attributes:
+        enabled: whether it is used; None leaves workers that come with Ramify on, and those of packages off.
+        allow: what it may do, besides what the run allows.
+        config: what a worker of a package is made with.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool | None = None
+    allow: tuple[str, ...] = ()
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
 class Settings(BaseModel):
     """The settings that hold; None leaves it to what the setting is for.
 
@@ -110,6 +126,7 @@ class Settings(BaseModel):
         otel_content: whether the words of tasks, prompts and replies go into the spans.
         allow: what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.
         worker_files: Python files and modules that define workers; comma-separated in the environment.
+        workers: how single workers are set up, by name: see `ramify workers`; in settings files only.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
 
@@ -140,6 +157,7 @@ class Settings(BaseModel):
     otel_content: bool = False
     allow: tuple[str, ...] = ()
     worker_files: tuple[str, ...] = ()
+    workers: dict[str, WorkerSettings] = Field(default={}, validate_default=True)
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -188,6 +206,8 @@ def load_settings(**given: Any) -> Settings:
             if name not in values:
                 values[name] = value
                 sources[name] = layer.source_of(name)
+            elif name == "workers" and isinstance(value, dict) and isinstance(values[name], dict):
+                values[name] = {**value, **values[name]}  # each worker is set up on its own
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -282,6 +302,12 @@ def _settings_files() -> Iterator[tuple[Level, Path, tuple[str, ...]]]:
         yield "project", Path("pyproject.toml"), ("tool", "ramify")
     home = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
     yield "user", Path(home) / "ramify" / "config.toml", ()
+
+
+def settings_file(*, for_user: bool = False) -> Path:
+    """Return the settings file of the project, or the user's, whether it is there or not."""
+    level: Level = "user" if for_user else "project"
+    return next(path for each, path, _ in _settings_files() if each == level)
 
 
 def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:

@@ -29,6 +29,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "yaml": "tasks/plan_yaml.py",
     "pydantic_settings": "planner/settings.py",
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
+    "tomlkit": "planner/settings_file.py",
     "opentelemetry": "planner/tracing/",
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (

@@ -206,4 +206,4 @@ def default_of(name: str) -> str:
         default = str(default).lower()
     if isinstance(default, float):
         default = f"{default:g}"
-    return "" if default in {None, ()} else f"`{default}`"
+    return "" if default in (None, (), {}) else f"`{default}`"

@@ -14,6 +14,7 @@ import typer
 
 from . import (
     browsing,
+    choosing,
     completing,
     configuring,
     drawing,
@@ -70,6 +71,7 @@ def build_app() -> typer.Typer:
     app.add_typer(prompting.APP, name="prompts")
     app.add_typer(configuring.APP, name="config")
     app.add_typer(storing.APP, name="store")
+    app.add_typer(choosing.APP, name="workers")
     return app
 
 

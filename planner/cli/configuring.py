@@ -103,11 +103,13 @@ def shown(name: str, value: Any) -> Any:
         return str(read_place(value))
     if name == "base_url" and value is not None and "@" in urlsplit(str(value)).netloc:
         return str(value).replace(f"{urlsplit(str(value)).netloc.rpartition('@')[0]}@", "***@", 1)
+    if name == "workers":
+        return {key: each if isinstance(each, dict) else each.model_dump(mode="json") for key, each in value.items()}
     return str(value) if isinstance(value, Path) else value
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | dict):
         value = ", ".join(map(str, value)) or None
     return _NOT_SET if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -52,6 +52,7 @@ class FunctionWorker(Worker):
         self.permissions = frozenset(permissions)
         self.keeps = frozenset(keeps)
         self._signature = read_signature(function, f"the worker {self.name!r}")
+        self.inputs = self._signature.inputs
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function itself."""

@@ -20,6 +20,7 @@ class Grants:
     Args:
         allow: the permissions, by name.
         secrets: values by name; what is allowed and not in here is read from the environment.
+        for_types: permissions that only tasks of a type have.
 
     Attributes:
         allow: the permissions, by name, in order.
@@ -29,32 +30,41 @@ class Grants:
         UsageError: if a permission has no name.
     """
 
-    def __init__(self, allow: Iterable[str] = (), secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        allow: Iterable[str] = (),
+        secrets: Mapping[str, str] | None = None,
+        *,
+        for_types: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         given = dict(secrets or {})
         self.allow = tuple(dict.fromkeys([*allow, *(f"{SECRET}:{name}" for name in given)]))
-        for permission in self.allow:
+        self._for_types = {name: tuple(each) for name, each in (for_types or {}).items()}
+        everything = [*self.allow, *(permission for each in self._for_types.values() for permission in each)]
+        for permission in everything:
             if not permission.partition(":")[0].strip() or permission.endswith(":"):
                 raise UsageError(f"{permission!r} is no permission; one is a name, such as network or secret:NAME")
-        names = [permission.partition(":")[2] for permission in self.allow if permission.startswith(f"{SECRET}:")]
+        names = [permission.partition(":")[2] for permission in everything if permission.startswith(f"{SECRET}:")]
         found = {name: value for name in names if (value := given.get(name, os.environ.get(name)))}
         self._secrets = found
         self.redactor = Redactor(found.values())
 
-    def arguments(self, permission: str) -> tuple[str, ...]:
+    def of(self, task: Task | None) -> tuple[str, ...]:
+        """Return the permissions that `task` has; those that all tasks have for None."""
+        return (*self.allow, *self._for_types.get(task.type or "model", ())) if task is not None else self.allow
+
+    def arguments(self, permission: str, task: Task | None = None) -> tuple[str, ...]:
         """Return the arguments with which `permission` is granted, such as the hosts of `network:HOST`, in order.
 
         >>> Grants(["network", "network:127.0.0.1:8080"]).arguments("network")
         ('127.0.0.1:8080',)
         """
-        return tuple(each.partition(":")[2] for each in self.allow if each.startswith(f"{permission}:"))
-
-    def missing(self, needed: Iterable[str]) -> list[str]:
-        """Return those of `needed` that are not granted, sorted."""
-        return sorted(set(needed).difference(self.allow))
+        return tuple(each.partition(":")[2] for each in self.of(task) if each.startswith(f"{permission}:"))
 
     def check(self, task: Task, needed: Iterable[str]) -> None:
         """Raise `NotAllowedError` if `task` needs a permission that is not granted, or a secret that is not there."""
-        missing = self.missing(needed)
+        needed = frozenset(needed)
+        missing = sorted(needed.difference(self.of(task)))
         if missing:
             words = " and ".join(missing)
             options = " ".join(f"--allow {each}" for each in missing)

@@ -82,7 +82,7 @@ class _Visit:
         self._context = context
         self._inputs = inputs
         self._fetcher = Fetcher(
-            policy=WebPolicy.of(context.config, private_hosts=context.services.grants.arguments(NETWORK)),
+            policy=WebPolicy.of(context.config, private_hosts=context.services.grants.arguments(NETWORK, task)),
             limits=FetchLimits(max_bytes=inputs.max_bytes, timeout_s=inputs.timeout_s),
             obeys_robots=inputs.robots,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from ramify.tasks import Task
 
     from .context import WorkContext
@@ -31,11 +32,13 @@ class Worker(ABC):
     Attributes:
         about: what it does, in a line; people read it in lists, and planners choose by it.
         permissions: what the runner has to grant before any of its tasks is started, by name.
+        inputs: what it takes of a task's inputs, as a pydantic model; None if it does not say.
         keeps: the limits of `TaskConfig` that it keeps besides those that hold for every worker.
     """
 
     about: str = ""
     permissions: frozenset[str] = frozenset()
+    inputs: "type[BaseModel] | None" = None
     keeps: frozenset[str] = frozenset()
 
     def needs(self, task: "Task") -> frozenset[str]:

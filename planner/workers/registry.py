@@ -46,6 +46,7 @@ class Workers(Mapping[str, Worker]):
 
     Args:
         given: workers of the user's own.
+        disabled: types that nobody does, of those that come with Ramify.
 
     Attributes:
         given: these, by type.
@@ -54,22 +55,25 @@ class Workers(Mapping[str, Worker]):
         UsageError: if one of them is no worker, or two have one name.
     """
 
-    def __init__(self, given: WorkersGiven | None = None) -> None:
+    def __init__(self, given: WorkersGiven | None = None, *, disabled: Iterable[str] = ()) -> None:
         self.given = _named(given or {})
+        self._disabled = frozenset(disabled)
         self._built_in: dict[str, Worker] = {}
 
     def __getitem__(self, name: str) -> Worker:
         found = self.given.get(name) or self._built_in.get(name)
+        if found is None and name in self._disabled:
+            raise KeyError(name)
         if found is None:
             module, _, attribute = BUILT_IN[name].partition(":")
             found = self._built_in[name] = getattr(import_module(f"ramify.planner.{module}"), attribute)()
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self.given, **dict.fromkeys(BUILT_IN)})
+        return iter([*self.given, *(name for name in BUILT_IN if name not in {*self.given, *self._disabled})])
 
     def __len__(self) -> int:
-        return len({*self.given, *BUILT_IN})
+        return sum(1 for _ in self)
 
     def of(self, task: Task) -> Worker:
         """Return the worker that does `task`.
@@ -81,12 +85,7 @@ class Workers(Mapping[str, Worker]):
         try:
             return self[name]
         except KeyError:
-            near = get_close_matches(name, list(self), 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            known = ", ".join(sorted(self))
-            raise UsageError(
-                f"task {task.id} is for a worker {name!r}, which is not there{hint}; there are: {known}"
-            ) from None
+            raise UsageError(f"task {task.id} is for a worker {name!r}, which {self._why_not_there(name)}") from None
 
     @property
     def cards(self) -> tuple[WorkerCard, ...]:
@@ -122,6 +121,17 @@ class Workers(Mapping[str, Worker]):
         """Close every worker that may have been used."""
         for each in (*self.given.values(), *self._built_in.values()):
             await each.aclose()
+
+    def _why_not_there(self, name: str) -> str:
+        from .plugins import installed_plugins
+
+        if name in self._disabled:
+            return f"is disabled; `ramify workers enable {name}` enables it"
+        if (plugin := installed_plugins().get(name)) is not None:
+            return f"{plugin.package} has, and which is not enabled; `ramify workers enable {name}` enables it"
+        near = get_close_matches(name, list(self), 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"is not there{hint}; there are: {', '.join(sorted(self))}"
 
     def _check_limits(self, task: Task) -> None:
         """Refuse a limit that no leaf at or below `task` has a worker for; a limit is never silently ignored."""
