@@ -15,6 +15,7 @@ from ramify.planner.progress.ledger import Ledger
 from ramify.planner.progress.lines import Line, cut, drawn, fitted, width_of
 from ramify.planner.progress.plain import PlainLines
 from ramify.planner.progress.tree import MOST_ANCESTORS, lines_of
+from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskState
 from rich.cells import cell_len
 
@@ -350,6 +351,16 @@ def test_a_file_of_events_that_is_full_does_not_hold_a_run_up(tmp_path: Path) ->
         run.on(file.take)
         assert run.start().wait().result == "2"
     assert file.error is not None
+
+
+def test_json_lines_cannot_steer_a_terminal_and_are_exact_elsewhere(tmp_path: Path) -> None:
+    for stream, is_exact in ((Stream(is_terminal=True), False), (Stream(is_terminal=False), True)):
+        model = ScriptedModel({"*": "<failed reason='other'>\x9b2J gone</failed>"})
+        run = Executor(model, store=tmp_path / "runs.db").new_run(Task(content="x", id="0"))
+        with open_display(run, "json", stream=stream):
+            run.start().wait()
+        assert ("\x9b" in stream.getvalue()) is is_exact
+        assert "2J gone" in stream.getvalue()
 
 
 def test_the_tree_is_left_standing_when_the_run_is_over(tmp_path: Path) -> None:

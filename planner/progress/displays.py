@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal, Protocol, TextIO
 
@@ -10,6 +10,7 @@ from ramify.planner.event_lines import event_line, notice_line
 from ramify.planner.events import Event
 from ramify.planner.following import FollowedRun
 from ramify.planner.handle import Run
+from ramify.planner.terminal import printable
 
 from .ledger import Ledger
 from .live import LiveTree
@@ -69,10 +70,13 @@ class _JsonLines(_Lines):
         self._run_id = run_id
 
     def take(self, event: Event) -> None:
-        self._write(event_line(event, run_id=self._run_id))
+        self._tell(event_line(event, run_id=self._run_id))
 
     def notice(self, words: str) -> None:
-        self._write(notice_line(words, run_id=self._run_id))
+        self._tell(notice_line(words, run_id=self._run_id))
+
+    def _tell(self, line: str) -> None:
+        self._write(printable(line) if self._stream.isatty() else line)
 
 
 class _Nothing(_Lines):
@@ -100,8 +104,8 @@ def open_display(run: Run, kind: DisplayKind | None = None, *, stream: TextIO | 
         stream: where; standard error unless given.
     """
     stream = stream or sys.stderr
-    ledger = Ledger(run.task, spent=run.usage)
-    display = _display(kind or fitting_kind(stream, made_by=run.made_by), ledger, run.id, run.made_by, stream)
+    kind = kind or fitting_kind(stream, made_by=run.made_by)
+    display = _display(kind, lambda: Ledger(run.task, spent=run.usage), run.id, run.made_by, stream)
     forget = run.on(display.take)
     with _shown(display):
         try:
@@ -119,9 +123,8 @@ def follow_on_display(
     Whoever follows it hands each event to the display's `take`. The other arguments are those of `open_display`.
     """
     stream = stream or sys.stderr
-    display = _display(
-        kind or fitting_kind(stream, made_by=""), Ledger(run.root), run.record.id, run.record.made_by or "", stream
-    )
+    kind = kind or fitting_kind(stream, made_by="")
+    display = _display(kind, lambda: Ledger(run.root), run.record.id, run.record.made_by or "", stream)
     with _shown(display):
         yield display
 
@@ -135,9 +138,11 @@ def _shown(display: Display) -> Iterator[None]:
         display.stop()
 
 
-def _display(kind: DisplayKind, ledger: Ledger, run_id: str, made_by: str, stream: TextIO) -> Display:
+def _display(
+    kind: DisplayKind, make_ledger: Callable[[], Ledger], run_id: str, made_by: str, stream: TextIO
+) -> Display:
     if kind == "tree":
-        return LiveTree(ledger, run_id=run_id, made_by=made_by, stream=stream)
+        return LiveTree(make_ledger(), run_id=run_id, made_by=made_by, stream=stream)
     if kind == "json":
         return _JsonLines(stream, run_id)
     return _Lines(stream) if kind == "plain" else _Nothing(stream)

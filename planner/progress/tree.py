@@ -73,7 +73,7 @@ def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
 def _spending(ledger: Ledger, run_id: str, made_by: str) -> Line:
     usage = ledger.totals.usage
     facts = [f"{usage.calls:,} calls", f"{usage.tokens:,} tokens", format_cost(usage)] if usage.calls else []
-    facts += [one_line(made_by), f"run {run_id}"]
+    facts += [one_line(made_by), f"run {one_line(run_id)}"]
     return Line("  ", " · ".join(fact for fact in facts if fact), look="spending")
 
 
