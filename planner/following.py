@@ -39,6 +39,7 @@ class FollowedRun:
 
     Attributes:
         record: the run, as it stood when it was looked at last.
+        status: how it stood then; "interrupted" if the process that held it had ended without a word.
         root: its tree, as it stood then; dependencies of tasks that were added since are left out.
 
     Raises:
@@ -60,6 +61,7 @@ class FollowedRun:
         except BaseException:
             self._store.close()
             raise
+        self.status: RunStatus = _status_of(self.record)
         self._known = {task.id: task for task in self.root.walk()}
 
     def __enter__(self) -> Self:
@@ -67,13 +69,6 @@ class FollowedRun:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def status(self) -> RunStatus:
-        """How the run stands; "interrupted" if the process that held it has ended without a word."""
-        record = self.record
-        is_starting = record.holder is None and time.time() - record.created_at < _STARTING_S
-        return record.status if is_starting else status_of(record)
 
     @property
     def is_over(self) -> bool:
@@ -92,7 +87,8 @@ class FollowedRun:
         self._bring_up_to_date(news.tasks)
         if news.events:
             self._seen = news.events[-1].seq
-        is_silent = self.record.status == "running" and self.status == "interrupted"
+        self.status = _status_of(self.record)
+        is_silent = self.record.status != self.status
         # A process that has ended may have written its last words after they were looked for here.
         self._may_be_more = len(news.events) == MOST_AT_ONCE or (is_silent and not self._was_silent)
         self._was_silent = is_silent
@@ -138,3 +134,8 @@ class FollowedRun:
         parent.add_subtask(news.task)
         self._known[news.task.id] = news.task
         return True
+
+
+def _status_of(record: RunRecord) -> RunStatus:
+    is_starting = record.holder is None and time.time() - record.created_at < _STARTING_S
+    return record.status if is_starting else status_of(record)

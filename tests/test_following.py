@@ -23,6 +23,8 @@ from .ramify_command import COMMAND, Ramify
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ramify.planner.events import Event
+
 SPLIT = "<task>first</task><task needs='1'>second</task>"
 REPLIES = {"decompose 0": SPLIT, "decompose": "<atomic/>", "execute": "<result>done</result>", "compose": "both done"}
 
@@ -92,6 +94,19 @@ def test_tasks_that_are_planned_while_a_run_is_followed_come_into_its_tree(tmp_p
             ("first", TaskState.DONE),
             ("second", TaskState.DONE),
         ]
+
+
+def test_the_last_words_of_a_process_that_ends_between_two_looks_are_read(home: Path) -> None:
+    with run_elsewhere() as (run_id, process), FollowedRun("runs.db", run_id) as run:
+        seen: list[Event] = []
+        while len(seen) < 2:
+            seen += run.look()
+        assert not run.is_over
+        (home / "go").touch()
+        process.wait(timeout=60)
+        assert not run.is_over
+        assert [str(event.type) for event in run][-1] == "run_finished"
+        assert (run.status, run.root.result) == ("done", "- for a word: went")
 
 
 def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Display(Protocol):
         """Show an event; called on the run's loop."""
 
     def notice(self, words: str) -> None:
-        """Say something at once; called in signal handlers."""
+        """Say something at once; called on the run's loop."""
 
     def stop(self) -> None:
         """End."""

@@ -56,7 +56,7 @@ class LiveTree:
         self._is_new.set()
 
     def notice(self, words: str) -> None:
-        """Show a line above the tree; safe in a signal handler, so no lock is taken."""
+        """Show a line above the tree, with the next picture."""
         self._ledger.notice = words
         self._is_new.set()
 
