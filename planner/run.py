@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
@@ -151,7 +150,9 @@ class RunLoop:
         job = cast("asyncio.Task[None]", asyncio.current_task())
         self._performing[task] = job
         try:
-            async with self._slots or nullcontext():
+            if self._slots is None:
+                return await self._work.perform(task)
+            async with self._slots:
                 return await self._work.perform(task)
         except asyncio.CancelledError:
             if not self._is_cancelling:

@@ -1,6 +1,8 @@
 """The contract of the store, kept by SQLite and PostgreSQL alike."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -38,7 +40,7 @@ from ramify.planner.store import (
 from ramify.planner.store.migrations import Migration, prepare
 from ramify.planner.store.tables import MEMORY, META, METADATA, RUNS, STEPS, TASKS
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
 
 from .store_samples import (
     HOSTILE_TEXTS,
@@ -681,6 +683,21 @@ def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: St
         assert (again.steps(run), again.memory(run), again.check()) == ([], {}, [])
         with again._database.reading() as connection:
             assert connection.execute(select(META.c.schema_version)).scalar_one() == 2
+
+
+def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_schema_whole(place: str, store: Store, run: str) -> None:
+    with store._database.changing() as connection:
+        METADATA.drop_all(connection, tables=[STEPS, MEMORY])
+        connection.execute(update(META).values(schema_version=1))
+    script = "import sys; from ramify.planner.store import Store; Store.open(sys.argv[1]).close()"
+    words = [sys.executable, "-c", script, place]
+    killed = subprocess.run(words, check=False, env=os.environ | {"RAMIFY_FAILPOINT": "during-migration"})
+    assert killed.returncode == -signal.SIGKILL
+    with store._database.reading() as connection:
+        assert connection.execute(select(META.c.schema_version)).scalar_one() == 1
+        assert not {STEPS.name, MEMORY.name} & set(inspect(connection).get_table_names())
+    assert subprocess.run(words, check=False).returncode == 0
+    assert (store.find_run(run).id, store.steps(run), store.check()) == (run, [], [])
 
 
 def test_steps_and_memory_are_kept_replaced_and_forgotten(store: Store, run: str) -> None:

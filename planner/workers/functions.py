@@ -53,6 +53,7 @@ class FunctionWorker(Worker):
         self.keeps = frozenset(keeps)
         self._signature = read_signature(function, f"the worker {self.name!r}")
         self.inputs = self._signature.inputs
+        self._is_async = inspect.iscoroutinefunction(function)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function itself."""
@@ -64,6 +65,8 @@ class FunctionWorker(Worker):
         Raises:
             WorkFailedError: if an input is missing or wrong, or what it returns cannot be used.
         """
+        if self._is_async and self._signature.takes_the_task:
+            return self._outcome(await self.function(task), task)
         inputs = None if self._signature.inputs is None else self._checked(self._signature.inputs, task, context.inputs)
         positional, named = self._signature.arguments(task, context, inputs)
         try:

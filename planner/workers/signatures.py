@@ -33,6 +33,11 @@ class Signature:
     inputs: type[BaseModel] | None
     returns: TypeAdapter[Any] | None
 
+    @property
+    def takes_the_task(self) -> bool:
+        """Whether the function is called with the task and nothing else."""
+        return len(self.roles) == 1 and self.roles[0][1] == TASK and self.roles[0][0].kind in _POSITIONAL
+
     def arguments(self, task: Task, context: WorkContext, inputs: BaseModel | None) -> tuple[list[Any], dict[str, Any]]:
         """Return what the function is called with, by position and by name."""
         positional: list[Any] = []
