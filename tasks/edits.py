@@ -77,7 +77,7 @@ def carry_over(old: Task, new: Task) -> list[Difference]:
 def redo(
     root: Task, differences: Iterable[Difference], *, again: Iterable[Task] = (), last_attempt: Callable[[str], int]
 ) -> list[Task]:
-    """Open everything in the tree `root` that depends on what is different, and return it, parents first.
+    """Open everything in the tree `root` that has begun and depends on what is different; return it, parents first.
 
     Args:
         root: the tree, as `carry_over` has left it.
@@ -94,12 +94,16 @@ def redo(
         if task.state is TaskState.DELETED or _is_given(task, difference):
             given.add(task)
     waiting = waiters_of(seeds | given) if seeds or given else {}
-    opened = [task for task in walk(root) if task in waiting and task not in given]
-    opened = [task for task in opened if task.state is not TaskState.DELETED]
-    for task in opened:
-        task.attempts = max(task.attempts, last_attempt(task.id))
+    opened = []
+    for task in walk(root):
+        attempts = max(task.attempts, last_attempt(task.id))
+        has_begun = bool(attempts) or task.state is not TaskState.OPEN
+        if task not in waiting or task in given or task.state is TaskState.DELETED or not has_begun:
+            continue
+        task.attempts = attempts
         if task.state is not TaskState.OPEN:
             task.reset()
+        opened.append(task)
     return opened
 
 
