@@ -220,7 +220,10 @@ def test_no_time_is_told_from_durations_that_differ_too_much_or_while_the_run_wa
     assert "left" in shown(ledger, now=START + 8)[0]
     ledger.take(event(EventType.RUN_WAITING, why="no answer", delay_s=4.0))
     assert "left" not in shown(ledger, now=START + 8)[0]
-    ledger.notice = ""
+    answered: dict[str, Any] = {"purpose": "execute", "recorded": False, "latency_s": 1.0, "tokens": 1}
+    ledger.take(event(EventType.CALL_DONE, "0.9", **answered, cost_usd=0.0))
+    ledger.take(event(EventType.WARNING, "0.9", message="a warning hides nothing"))
+    assert "left" in shown(ledger, now=START + 8)[0]
     begin(ledger, "0.9", at=START + 8)
     end(ledger, "0.9", at=START + 308)
     assert "left" not in shown(ledger, now=START + 308)[0]

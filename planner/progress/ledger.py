@@ -74,6 +74,7 @@ class Ledger:
         self.started_at: float | None = None
         self._usage = spent
         self._retries = 0
+        self._is_waiting = False
         self._entered: dict[Task, tuple[TaskState, bool]] = {}
         self._counts: Counter[tuple[TaskState, bool]] = Counter()
         self._took = {True: Durations(), False: Durations()}
@@ -90,7 +91,7 @@ class Ledger:
 
     def seconds_left(self, now: float) -> float | None:
         """Return how long the run may still take, in seconds; None if that cannot honestly be said."""
-        if self.phase != _RUNNING or self._working_since is None or now <= self._working_since or self.notice:
+        if self.phase != _RUNNING or self._working_since is None or now <= self._working_since or self._is_waiting:
             return None
         running: dict[bool, list[float]] = {True: [], False: []}
         for task, activity in list(self.active.items()):
@@ -114,7 +115,7 @@ class Ledger:
 
     def _take_run(self, event: Event) -> None:
         if event.type == EventType.RUN_STARTED:
-            self.phase, self.notice = _PLANNING, ""
+            self.phase, self.notice, self._is_waiting = _PLANNING, "", False
             self.started_at, self._working_since, self._busy_s = event.at, None, 0.0
             self.active.clear()
         elif event.type == EventType.PLANNED:
@@ -122,6 +123,7 @@ class Ledger:
         elif event.type == EventType.RUN_WAITING:
             pause = f" {event.data['delay_s']:g} s" if event.data.get("delay_s") else ""
             self.notice = f"waiting{pause}: {event.data['why']}"
+            self._is_waiting = True
         elif event.type == EventType.RUN_STOPPING:
             self.phase = "stopping"
         elif event.type == EventType.RUN_FINISHED:
@@ -134,7 +136,7 @@ class Ledger:
         if enter is not None:
             enter(self, task, event)
         words = doing_words(event, task)
-        if words is not None:
+        if words is not None and (task in self.active or event.type != EventType.CALL_DONE):
             begun = None if event.type == EventType.TASK_STARTED else self.active.get(task)
             self.active[task] = Activity(event.at if begun is None else begun.since, words)
 
@@ -187,7 +189,8 @@ class Ledger:
         self._retries += 1
 
     def _spend(self, _: Task, event: Event) -> None:
-        self.notice = "" if self.notice.startswith("waiting") else self.notice
+        if self._is_waiting:
+            self.notice, self._is_waiting = "", False
         if event.data["recorded"]:
             return
         cost = event.data.get("cost_usd")
