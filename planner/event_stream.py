@@ -64,6 +64,7 @@ class EventStream:
         self._fresh: deque[Event] = deque(maxlen=BUFFER)
         self._stored: deque[Event] = deque()
         self._waker: Callable[[], None] | None = None
+        self._is_left = False
         self._forget = bus.subscribe(self._take)
         bus.at_close(self._wake)
 
@@ -78,8 +79,7 @@ class EventStream:
         """
         while True:
             woken = threading.Event()
-            self._waker = woken.set
-            found = self._step()
+            found = self._step(woken.set)
             if isinstance(found, Event):
                 return found
             if found is _Next.IS_OVER:
@@ -100,8 +100,7 @@ class EventStream:
         loop = asyncio.get_running_loop()
         while True:
             woken = asyncio.Event()
-            self._waker = partial(_set_on, loop, woken)
-            found = self._step()
+            found = self._step(partial(_set_on, loop, woken))
             if isinstance(found, Event):
                 return found
             if found is _Next.IS_OVER:
@@ -113,9 +112,12 @@ class EventStream:
                 await woken.wait()
 
     def close(self) -> None:
-        """Take in no more events; for readers that leave before the end."""
+        """Give and take in no more events; for readers that leave before the end."""
         self._forget()
-        self._fresh.clear()
+        with self._lock:
+            self._is_left = True
+            self._fresh.clear()
+        self._wake()
 
     def _take(self, event: Event) -> None:
         with self._lock:
@@ -123,24 +125,28 @@ class EventStream:
         self._wake()
 
     def _wake(self) -> None:
-        waker, self._waker = self._waker, None
+        with self._lock:
+            waker, self._waker = self._waker, None
         if waker is not None:
             waker()
 
-    def _step(self) -> "Event | _Next":
-        """Return the next wanted event that is at hand, or what has to be done to get on."""
+    def _step(self, waker: Callable[[], None]) -> "Event | _Next":
+        """Return the next wanted event that is at hand, or what has to be done to get on; `waker` ends a wait."""
         with self._lock:
-            if self._after is None:
-                if self._bus.first_seq is None:
-                    return _Next.IS_OVER if self._bus.is_closed else _Next.WAITS
+            if self._is_left:
+                return _Next.IS_OVER
+            if self._after is None and self._bus.first_seq is not None:
                 self._after = self._bus.first_seq - 1
-            while (event := self._at_hand(self._after)) is not None:
+            while self._after is not None and (event := self._at_hand(self._after)) is not None:
                 self._after = event.seq
                 if self._is_wanted(event):
                     return event
-            if self._bus.last_seq > self._after:
+            if self._after is not None and self._bus.last_seq > self._after:
                 return _Next.IS_STORED
-            return _Next.IS_OVER if self._bus.is_closed else _Next.WAITS
+            if self._bus.is_closed:
+                return _Next.IS_OVER
+            self._waker = waker
+            return _Next.WAITS
 
     def _is_wanted(self, event: Event) -> bool:
         return (not self._types or event.type in self._types) and (self._where is None or self._where(event))

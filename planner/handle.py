@@ -194,8 +194,8 @@ class Run(ShownRun):
 
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
-        self._trace()
         try:
+            self._trace()
             with shown_in_cell(self):
                 self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:

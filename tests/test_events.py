@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -226,12 +227,27 @@ def test_the_iterator_of_a_run_that_never_came_to_start_ends() -> None:
     assert list(stream) == []
 
 
-def test_a_reader_that_leaves_takes_in_no_more() -> None:
+def test_a_reader_that_leaves_is_given_no_more() -> None:
     bus = EventBus()
     stream = EventStream(bus, stored([], []))
-    stream.close()
     bus.publish(event(1))
-    assert not stream._fresh
+    bus.publish(event(2))
+    assert next(stream).seq == 1
+    stream.close()
+    bus.publish(event(3))
+    assert list(stream) == []
+
+
+def test_a_reader_in_another_thread_gets_every_wanted_event_however_the_two_interleave() -> None:
+    bus = EventBus()
+    events = [event(seq, EventType.TASK_DONE if seq % 2 else EventType.CALL_DONE) for seq in range(1, 6 * BUFFER)]
+    stream = EventStream(bus, stored(events, []), ["task_done"])
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: [each.seq for each in stream])
+        for each in events:
+            bus.publish(each)
+        bus.close()
+        assert reading.result(timeout=60) == [each.seq for each in events if each.type == "task_done"]
 
 
 KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list", dict: "object"}

@@ -234,6 +234,24 @@ def test_a_file_that_cannot_be_written_meanwhile_is_whole_in_the_end(store: Path
     assert ["cannot be written" in event.data["message"] for event in warnings] == [True]
 
 
+def test_a_file_that_cannot_be_written_in_the_end_fails_the_run_which_then_only_has_to_write_it(
+    store: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    model = inventor()
+    how: dict[str, Any] = {"output": folder / "new.jsonl", "limits": RunLimits(max_calls=1), "jobs": 1}
+    made = evolve(SEEDS, n=3, model=model, store=store, **how)
+    shutil.rmtree(folder)
+    failed = Executor.resume(store, made.run.id, agent=model, limits=RunLimits())
+    assert failed.status == "failed"
+    assert "cannot be written: No such file" in str(failed.error)
+    folder.mkdir()
+    done = Executor.resume(store, made.run.id, agent=model, retry_failed=True)
+    assert done.status == "done"
+    assert len(lines(folder / "new.jsonl")) == len(model.requests) == 3
+
+
 def test_a_file_that_is_in_the_way_or_cannot_be_written_is_refused_before_anything_is_paid(
     store: Path, tmp_path: Path
 ) -> None:

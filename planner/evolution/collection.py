@@ -68,13 +68,13 @@ class Collection:
 
     Raises:
         UsageError: if the tree has no seeds.
-        ExportError: if there is a file, and it cannot be written.
     """
 
     def __init__(self, root: Task, run_id: str) -> None:
         self._root = root
         self._run_id = run_id
         self._known = NearCopies()
+        self._problem: str | None = None
         self._is_behind = False
         output = root.inputs.get("output")
         self.file = Path(str(output)) if output else None
@@ -84,8 +84,7 @@ class Collection:
         contents = {seed["id"]: seed["content"] for seed in self._seeds}
         for record in _records(root):
             self._known.add(record["id"], record["content"], beyond=contents[record["seed_id"]])
-        if self.file is not None:
-            write_whole(self.file, _records(root))
+        self._begin_file()
 
     def lineage_of(self, task: Task) -> Lineage:
         """Return what the new task of the leaf `task` is to be made from."""
@@ -139,16 +138,24 @@ class Collection:
             write_whole(self.file, records)
         return records
 
-    def _added(self, record: Record) -> str | None:
-        """Add a line to the file; one that could not be written whole once is left until the end."""
-        if self.file is None or self._is_behind:
-            return None
+    def _begin_file(self) -> None:
+        """Let the file hold what there is; if it cannot be written, it is left until the end."""
+        if self.file is None:
+            return
         try:
-            add_line(self.file, record)
+            write_whole(self.file, _records(self._root))
         except ExportError as error:
-            self._is_behind = True
-            return str(error)
-        return None
+            self._is_behind, self._problem = True, str(error)
+
+    def _added(self, record: Record) -> str | None:
+        """Add a line to the file unless it is left until the end; return, once, why it is."""
+        if self.file is not None and not self._is_behind:
+            try:
+                add_line(self.file, record)
+            except ExportError as error:
+                self._is_behind, self._problem = True, str(error)
+        problem, self._problem = self._problem, None
+        return problem
 
 
 def _records(root: Task) -> Iterator[Record]:
