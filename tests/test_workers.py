@@ -640,3 +640,10 @@ def test_a_resumed_run_needs_its_workers_again(store: Path) -> None:
         Executor.resume(store, run.id, agent=ScriptedModel(COMPOSED))
     with pytest.raises(RunError):
         Executor.resume(store, "nope", agent=ScriptedModel(COMPOSED))
+
+
+def test_a_task_for_a_person_waits_when_nobody_is_there(store: Path) -> None:
+    root = leaf_of(Task(content="b", id="b", priority=1), Task(content="Sign the contract", id="a", type="human"))
+    run = ran(store, root, jobs=1)
+    assert (run.status, root.find("b").state) == ("waiting", "DONE")
+    assert root.find("a").state == "OPEN"

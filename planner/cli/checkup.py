@@ -54,7 +54,7 @@ class Finding:
 def examine(store: str | None) -> list[Finding]:
     """Return what is found here, in the order in which people want to know it."""
     parts: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _software, _settings, _model, _models, _servers, lambda: _store(store), _dot,
+        _software, _settings, _model, _models, _servers, lambda: _store(store), _dot, _sandbox,
     )  # fmt: skip
     return [finding for part in parts for finding in part()]
 
@@ -161,3 +161,12 @@ def _dot() -> Iterator[Finding]:
         yield Finding("dot", "fault", f"{program} cannot be started: {error}")
     else:
         yield Finding("dot", "ok", f"{program}: {' '.join(said.split())[:200]}")
+
+
+def _sandbox() -> Iterator[Finding]:
+    from ramify.planner.processes.sandbox import fault_of_bubblewrap
+
+    fault = fault_of_bubblewrap()
+    yield Finding(
+        "sandbox", "ok" if fault is None else "note", fault or "bubblewrap: programs of tasks can be put into one"
+    )

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -85,7 +86,7 @@ class CommandWorker(ListWorker):
         stdin = _stdin(inputs, context)
         given: JsonValue = {"command": [*words], "stdin": stdin, "env": {**inputs.env}, "sandbox": inputs.sandbox}
         data: dict[str, Any] = await context.step(
-            "run", lambda: _run(words, stdin, inputs, context), given=given, may_repeat=inputs.may_repeat
+            "run", partial(_run, words, stdin, inputs, context), given=given, may_repeat=inputs.may_repeat
         )
         return Outcome(data["stdout"].strip() or f"exit code {data['exit_code']}, and nothing written", data)
 

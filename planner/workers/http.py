@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -106,7 +107,7 @@ class _Visit:
         context = self._context
         context.progress(number / of, f"fetching {url}")
         try:
-            page: dict[str, Any] = await context.step(FETCH, lambda: self._counted(url), given=url)
+            page: dict[str, Any] = await context.step(FETCH, partial(self._counted, url), given=url)
         except FetchError as error:
             is_last = context.attempt > (context.config.max_retries or 0)
             if (keeps or self._inputs.on_error == "keep") and (is_last or not error.may_pass):

@@ -48,6 +48,15 @@ class ModelWorker(Worker):
         return context.services.asker if self.agent is None else context.services.asker_of(self.agent)
 
 
+class HumanWorker(ModelWorker):
+    """Has a person do a task: the prompt is shown in the terminal, and the answer read there."""
+
+    def __init__(self) -> None:
+        from ramify.planner.agent import Agent
+
+        super().__init__(Agent("human"), about="a person, who reads the task in the terminal and writes the answer")
+
+
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:
     """Have a model answer the context's task from its subtasks' results: the run's own unless `asker` is given."""
     asker = asker or context.services.asker

@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, str] = {
     "evolve": "evolution.worker:EvolveWorker",
     "generate": "workers.texts:GenerateWorker",
     "http": "workers.http:HttpWorker",
+    "human": "workers.model:HumanWorker",
     "prompt": "workers.texts:PromptWorker",
     "rewrite": "workers.texts:RewriteWorker",
     "strategy": "strategies.work:StrategyWorker",
