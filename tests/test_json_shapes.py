@@ -11,7 +11,7 @@ import pytest
 from .ramify_command import Ramify
 from .test_readme import rows_of, text_of
 
-ELSEWHERE = {"ramify compare", "ramify evolve", "ramify sweep", "ramify timeline"}
+ELSEWHERE = {"ramify evolve", "ramify timeline"}
 """Commands whose JSON another page tells of."""
 
 
@@ -59,6 +59,10 @@ def solved(ramify: Ramify) -> Ramify:
         ("`ramify solve`, `ramify run`, `ramify resume`", ("resume", "-q", "--last", "--json")),
         ("With `--dry-run` or `--estimate`", ("run", "--model", "rules", "plan.yaml", "--estimate", "--json")),
         ("`ramify show`", ("show", "--last", "--messages", "--history", "--json")),
+        (
+            "`ramify sweep`, `ramify compare`",
+            ("sweep", "-q", "--model", "rules", "1+1", "-p", "max_depth=1,2", "--json"),
+        ),
         ("`ramify runs`", ("runs", "--json")),
         ("`ramify models`", ("models", "--json")),
         ("`ramify doctor`", ("doctor", "--json")),
