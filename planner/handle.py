@@ -196,7 +196,7 @@ class Run(ShownRun):
         """Run to the end on this event loop."""
         try:
             self._trace()
-            with shown_in_cell(self):
+            with shown_in_cell(self, is_inside=bool(self._session.settings.inside)):
                 self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:
             self._ending = Ending("interrupted", "it was interrupted")

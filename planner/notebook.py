@@ -45,9 +45,14 @@ def has_kernel() -> bool:
 
 
 @contextmanager
-def shown_in_cell(run: "Run") -> Iterator[None]:
-    """Show `run`, which is about to start, in the cell that started it, as long as the context is open."""
-    if not has_kernel():
+def shown_in_cell(run: "Run", *, is_inside: bool = False) -> Iterator[None]:
+    """Show `run`, which is about to start, in the cell that started it, as long as the context is open.
+
+    Args:
+        run: the run.
+        is_inside: whether it is part of another run, which is shown instead.
+    """
+    if is_inside or not has_kernel():
         yield
         return
     cell = LiveCell(run)

@@ -19,7 +19,7 @@ from .test_shown import Page
 CELLS = {
     "first": """
 import time
-from ramify.planner import Executor, asolve, solve
+from ramify.planner import Executor, Strategy, asolve, solve
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskManager
 run = solve("(1+2)*(3+4)", model="rules", store="runs.db")
@@ -36,6 +36,9 @@ run.result
     "awaited": """
 run = await Executor("rules", store="runs.db").start(Task(content="6*7", id="0"))
 run.result
+""",
+    "strategy": """
+Strategy("depth", "(1+2)*(3+4)", {"max_depth": [1, 2]}).run("rules", store="runs.db").status
 """,
     "slow": """
 def work(task):
@@ -108,6 +111,11 @@ def test_an_answered_run_leaves_its_counts_in_the_cell(outputs: dict[str, list[A
     assert len(lines) == 2
     assert lines[0].startswith("done: ")
     assert "rules (no language model)" in lines[1]
+
+
+def test_runs_inside_a_run_are_not_shown_beside_it(outputs: dict[str, list[Any]]) -> None:
+    assert progress_of(outputs["strategy"])["text/plain"].startswith("done: 3/3 done")
+    assert data_of(outputs["strategy"])["text/plain"] == "'done'"
 
 
 def test_a_failed_run_leaves_what_failed_in_the_cell(outputs: dict[str, list[Any]]) -> None:
