@@ -53,7 +53,7 @@ model = ScriptedModel(lambda _: "<result>all</result>")
 run = Executor(model, workers={"web": work}, jobs=2, store="runs.db").run(root)
 """,
     "error": """
-wanted = "r0"
+wanted = "no such run"
 def look():
     return Executor.resume("runs.db", wanted)
 look()
