@@ -350,7 +350,7 @@ def test_command_gives_the_spans_as_data(ramify: Ramify) -> None:
     assert set(data["timeline"]) == set(timeline_data(big(1)))
 
 
-@pytest.mark.parametrize("words", [(), ("r00",), ("--last", "--max-bars", "0"), ("--last", "-o", "nowhere/t.svg")])
+@pytest.mark.parametrize("words", [(), ("nowhere",), ("--last", "--max-bars", "0"), ("--last", "-o", "nowhere/t.svg")])
 def test_what_cannot_be_drawn_is_one_clear_line(ramify: Ramify, words: tuple[str, ...]) -> None:
     ramify("solve", "--model", "rules", "1+2")
     said = ramify("timeline", *words)
