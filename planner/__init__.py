@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .agent import Agent, Asking
     from .api import asolve, decompose, solve
     from .budget import RunLimits
+    from .checks import predicate
     from .estimating import Estimate, estimate
     from .event_lines import EventFile
     from .evolution import Evolution, aevolve, evolve
@@ -57,6 +58,7 @@ else:
             "evolve": "evolution",
             "instrument": "tracing",
             "estimate": "estimating",
+            "predicate": "checks",
             "solve": "api",
             "worker": "workers",
         },
@@ -89,6 +91,7 @@ __all__ = [
     "estimate",
     "evolve",
     "instrument",
+    "predicate",
     "solve",
     "worker",
 ]

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ramify.prompts import PromptLibrary
-from ramify.tasks import Material, Task, TaskConfig
+from ramify.tasks import Check, Material, Task, TaskConfig
+from ramify.tasks.checks import read_check
+from ramify.tasks.documents import validation_text
 
 from .agent import Agent, Asking, model_and_server
 from .attachments import read_materials
@@ -17,7 +19,7 @@ from .handle import Run
 from .models.protocol import Model
 from .plan import PlanLimits
 from .settings import Settings, load_settings
-from .workers.registry import WorkersGiven
+from .workers.registry import ChecksGiven, WorkersGiven
 
 GOAL_LIMIT = 1_000_000
 """The most characters of a goal; longer texts are attached as files."""
@@ -52,6 +54,8 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: An
         limits: what the whole run may take.
         on_error: "continue" or "stop".
         workers: who does the tasks of a `type`; the planner gives tasks to them.
+        check: what the answer has to pass: `Check`s, or texts such as "matches=^[0-9]+$".
+        checks: functions that checks call, by name.
         allow: what workers may do, by name, such as "network"; `worker_files` are Python files with more of them.
         secrets: values of secrets, by name.
         middleware: what may change the inputs and outcomes of tasks, in order.
@@ -122,6 +126,8 @@ def prepare(
     on_event: Subscriber | None = None,
     record: str | Path | None = None,
     workers: WorkersGiven | None = None,
+    check: Iterable[Check | str] = (),
+    checks: ChecksGiven | None = None,
     secrets: Mapping[str, str] | None = None,
     middleware: Sequence[Any] = (),
     **given: Any,
@@ -130,9 +136,10 @@ def prepare(
     own_model = None if model is None or isinstance(model, str) else model
     settings = load_settings(model=None if own_model else model, **given)
     root = make_root(goal, [*materials, *read_materials(files)], inputs)
+    root.checks = read_checks(check)
     executor = executor_of(
         settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
-        on_event=on_event, record=record, workers=workers, secrets=secrets, middleware=middleware,
+        on_event=on_event, record=record, workers=workers, checks=checks, secrets=secrets, middleware=middleware,
     )  # fmt: skip
     return executor, with_rate(root, settings)
 
@@ -146,6 +153,7 @@ def executor_of(
     on_event: Subscriber | None = None,
     record: str | Path | None = None,
     workers: WorkersGiven | None = None,
+    checks: ChecksGiven | None = None,
     secrets: Mapping[str, str] | None = None,
     middleware: Sequence[Any] = (),
 ) -> Executor:
@@ -158,6 +166,7 @@ def executor_of(
         limits=limits or run_limits(settings),
         on_error=settings.on_error,
         workers=workers,
+        checks=checks,
         worker_sources=settings.worker_files,
         allow=settings.allow,
         secrets=secrets,
@@ -190,6 +199,21 @@ def plan_limits(settings: Settings) -> PlanLimits:
 def run_limits(settings: Settings) -> RunLimits:
     """Return what a run may take, as `settings` say."""
     return RunLimits(**settings.given(*RunLimits.model_fields))
+
+
+def read_checks(given: Iterable[Check | str]) -> tuple[Check, ...]:
+    """Return checks, some of which may be written as `KIND=VALUE`.
+
+    Raises:
+        UsageError: if a text describes no check.
+    """
+    read = []
+    for each in given:
+        try:
+            read.append(read_check(each) if isinstance(each, str) else each)
+        except ValueError as error:
+            raise UsageError(f"the check {each!r} cannot be used: {validation_text(error)}") from None
+    return tuple(read)
 
 
 def with_rate(root: Task, settings: Settings) -> Task:

@@ -1,7 +1,8 @@
 """From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
@@ -9,7 +10,7 @@ from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from .agent import Agent
 from .calls import Caller
 from .errors import ModelError
-from .models.protocol import ModelReply, ModelRequest
+from .models.protocol import ModelReply, ModelRequest, keeps_schemas
 from .retry import shrinks
 
 SMALLEST_BUDGET = 2_000
@@ -40,21 +41,23 @@ class Asker:
         *,
         attempt: int = 0,
         sample: int = 0,
+        schema: Mapping[str, Any] | None = None,
     ) -> T:
         """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
 
         Args:
             task: the task that it is asked for.
             variables: what the prompt is rendered from.
-            read: reads a reply.
+            read: returns what a reply says, or raises `ReplyError`.
             attempt: the attempt at the task.
             sample: which of several answers to the same question, from 0.
+            schema: a JSON schema that the answer has to fit; models that can be held to one are.
 
         Raises:
             TruncatedReplyError: if the reply was cut; it is not repaired but has to be asked again.
             ReplyError: if the repaired reply is malformed too; it is quoted.
         """
-        reply = await self._reply(task, variables, attempt, sample)
+        reply = await self._reply(task, variables, attempt, sample, schema)
         try:
             return read(reply)
         except TruncatedReplyError:
@@ -62,12 +65,12 @@ class Asker:
         except ReplyError as error:
             repair = RepairVariables(
                 task_id=task.id,
-                contract=self.agent.prompts.contract_of(variables.template),
+                contract=self._contract(variables),
                 complaint=error.complaint,
                 reply=error.reply,
                 **self.agent.manner,
             )
-            return read(await self._reply(task, repair, attempt, sample))
+            return read(await self._reply(task, repair, attempt, sample, schema))
 
     async def call(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
         """Return the reply to a request of the caller's own, from the journal if it had arrived before.
@@ -78,11 +81,21 @@ class Asker:
         """
         return await self._caller.call(task, request, attempt=attempt)
 
-    async def _reply(self, task: Task, variables: PromptVariables, attempt: int, sample: int) -> ModelReply:
+    def _contract(self, variables: PromptVariables) -> str:
+        contract = self.agent.prompts.contract_of(variables.template)
+        form = getattr(variables, "format", None)
+        return f"{contract}\n\nWhat the result itself has to be:\n{form}" if form else contract
+
+    async def _reply(
+        self, task: Task, variables: PromptVariables, attempt: int, sample: int, schema: Mapping[str, Any] | None
+    ) -> ModelReply:
+        if schema is not None and not await keeps_schemas(self.agent.model):
+            schema = None
         nonce = make_nonce(self._nonce_seed, task.id, variables.template, data=texts_of(variables))
         budget = DEFAULT_BUDGET
         while True:
             request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
+            request = request if schema is None else replace(request, schema=schema)
             try:
                 return await self._caller.call(task, request, attempt=attempt, sample=sample)
             except ModelError as error:

@@ -25,7 +25,7 @@ async def compose(variables: ComposeVariables, ask: Ask, *, budget: int | None =
                 f"Part {number} of {len(groups)} of an answer that a later step joins. Keep every fact, number, name"
                 " and source that the goal may need."
             )
-            answer = await ask(variables.model_copy(update={"children": group, "format": form}))
+            answer = await ask(variables.model_copy(update={"children": group, "format": form, "last_error": None}))
             if answer.failed is not None:
                 return answer
             gaps += answer.gaps

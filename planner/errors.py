@@ -90,6 +90,22 @@ class FollowUpError(PlannerError):
         self.missing = tuple(missing)
 
 
+class CheckFailedError(PlannerError):
+    """Raised when an answer does not pass the checks of its task.
+
+    Attributes:
+        task_id: the task.
+        answer: the text that did not pass.
+        kinds: the kinds of the checks that it did not pass.
+    """
+
+    def __init__(self, message: str, *, task_id: str, answer: str, kinds: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        self.answer = answer
+        self.kinds = kinds
+
+
 class FetchError(PlannerError):
     """Raised when a page could not be fetched or read.
 

@@ -43,6 +43,13 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form("an attempt has failed; another follows", attempt=int, error=str, delay_s=float),
+        EventType.CHECKED: _form(
+            "a check of an answer has its outcome: pass, fail or unsure",
+            {"complaint": str},
+            check=str,
+            outcome=str,
+            attempt=int,
+        ),
         EventType.TASK_DONE: _form("a task has its result, and it is on disk"),
         EventType.TASK_FAILED: _form("a task has failed", error=str),
         EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),

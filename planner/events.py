@@ -34,6 +34,7 @@ class EventType(StrEnum):
     TASK_STARTED = "task_started"
     TASK_PROGRESS = "task_progress"
     TASK_RETRYING = "task_retrying"
+    CHECKED = "checked"
     TASK_DONE = "task_done"
     TASK_FAILED = "task_failed"
     TASK_RELEASED = "task_released"

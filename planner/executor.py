@@ -27,7 +27,7 @@ from .runnable import check_runnable, grants_of, workers_of
 from .session import RUNNING_PHASE, Session
 from .settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
-from .workers.registry import WorkersGiven
+from .workers.registry import ChecksGiven, WorkersGiven
 
 
 class Executor:
@@ -42,6 +42,7 @@ class Executor:
         limits: what the whole run may take.
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         workers: who does the tasks of a `type`: functions or `Worker`s by type, or in a row, where they go by name.
+        checks: functions that checks of tasks call, by name; each says whether an answer is good.
         worker_sources: Python files and modules that define more of them; a resumed run finds these again.
         allow: what workers may do, by name, such as "network" or "secret:NAME"; nothing unless given.
         secrets: values of secrets, by name; ones that are allowed and not in here are read from the environment.
@@ -65,6 +66,7 @@ class Executor:
         limits: RunLimits | None = None,
         on_error: OnError = "continue",
         workers: WorkersGiven | None = None,
+        checks: ChecksGiven | None = None,
         worker_sources: Iterable[str] = (),
         allow: Iterable[str] = (),
         secrets: Mapping[str, str] | None = None,
@@ -86,6 +88,7 @@ class Executor:
             allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)),
         )  # fmt: skip
         self._given = workers
+        self._checks = checks
         self._middleware = check_middleware(middleware)
         self._on_event = on_event
         self._tracing = tracing
@@ -191,6 +194,7 @@ class Executor:
             run_id,
             agent=self._agent,
             workers=self._given,
+            checks=self._checks,
             secrets=self._secrets,
             middleware=self._middleware,
             edit=PlanEdit(plan=plan, approves=True),
@@ -223,7 +227,7 @@ class Executor:
         """
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
-        workers = workers_of(self._settings, self._given)
+        workers = workers_of(self._settings, self._given, self._checks)
         check_runnable(task, workers, self._grants)
         for each in task.walk():
             if each.usage is not NO_USAGE:  # what another run has used is not this run's

@@ -18,7 +18,7 @@ from .runnable import check_runnable, grants_of, workers_of
 from .session import Session
 from .settings import Tracing, load_settings
 from .store import RunRecord, Store
-from .workers.registry import WorkersGiven
+from .workers.registry import ChecksGiven, WorkersGiven
 
 
 class ResumeOptions(TypedDict, total=False):
@@ -28,6 +28,8 @@ class ResumeOptions(TypedDict, total=False):
         agent: who goes on with it. A model of your own has to be given again.
         base_url: the address at which its model is asked.
         workers: workers of your own; they have to be given again, unless the run knows where they come from.
+        checks: functions that checks call, by name; they have to be given again, unless the run knows where they come
+            from.
         worker_sources: Python files and modules that define workers, instead of those that did.
         allow: permissions that are granted besides those that were.
         secrets: values of secrets, by name; they have to be given again, unless they are in the environment.
@@ -45,6 +47,7 @@ class ResumeOptions(TypedDict, total=False):
     agent: Agent | Model | str | None
     base_url: str | None
     workers: WorkersGiven | None
+    checks: ChecksGiven | None
     worker_sources: Iterable[str] | None
     allow: Iterable[str]
     secrets: Mapping[str, str] | None
@@ -70,7 +73,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     """
     settings = _settings_of(found, options)
     grants = grants_of(settings.allow, options.get("secrets"))
-    workers = workers_of(settings, options.get("workers"))
+    workers = workers_of(settings, options.get("workers"), options.get("checks"))
     edit = options.get("edit")
     if edit:
         edit_run(opened, found.id, edit, check=lambda root: check_runnable(root, workers, grants))

@@ -11,7 +11,7 @@ from .settings import load_settings
 from .workers import Workers
 from .workers.grants import Grants
 from .workers.plugins import plugin_workers
-from .workers.registry import WorkersGiven
+from .workers.registry import ChecksGiven, WorkersGiven
 from .workers.sources import load_workers
 
 
@@ -22,12 +22,19 @@ def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     _refuse_secrets(root, grants)
 
 
-def workers_of(settings: RunSettings, given: WorkersGiven | None) -> Workers:
-    """Return the workers of a run: enabled plugins, over these what its sources define, and over all what is given."""
+def workers_of(settings: RunSettings, given: WorkersGiven | None, checks: ChecksGiven | None) -> Workers:
+    """Return who does the tasks of a run: enabled plugins, over these what its sources define, over all what is given.
+
+    With them come the functions that checks call.
+    """
     chosen = load_settings().workers
-    loaded = {**plugin_workers(chosen), **load_workers(settings.worker_sources)}
+    workers, predicates = load_workers(settings.worker_sources)
     disabled = [name for name, each in chosen.items() if each.enabled is False]
-    return Workers({**loaded, **Workers(given).given}, disabled=disabled)
+    return Workers(
+        {**plugin_workers(chosen), **workers, **Workers(given).given},
+        {**predicates, **(checks or {})},
+        disabled=disabled,
+    )
 
 
 def grants_of(allow: Iterable[str], secrets: Mapping[str, str] | None) -> Grants:

@@ -1,7 +1,8 @@
 """What running a task means: its worker does it, in attempts, with delays between them, within its time limit.
 
 An attempt that fails for a reason that may pass is made again, up to `max_retries` times, after a growing delay. What
-a worker itself says it cannot do is not asked again in the same words.
+a worker itself says it cannot do is not asked again in the same words. An answer that does not pass a check of its task
+ends an attempt too: the next one is told what was wrong, at once, up to `max_check_rounds` times.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 
 from ramify.tasks import Task, TaskConfig
 
+from .checks import Checker
 from .errors import (
+    CheckFailedError,
     CommandError,
     FetchError,
     LimitError,
@@ -26,8 +29,13 @@ from .retry import delay_s, may_retry, stops_run
 from .workers import Outcome, WorkContext
 from .workers.services import RunServices
 
-DEFAULTS = TaskConfig(max_retries=2, retry_delay_seconds=1.0)
+DEFAULTS = TaskConfig(max_retries=2, retry_delay_seconds=1.0, max_check_rounds=2)
 """The limits of a task for which nobody says anything."""
+
+MOST_VERIFYING_ROUNDS = 2
+"""How often an answer is sent back at most that a model found fault with; more rounds make answers worse."""
+
+_LONGEST_ANSWER = 4_000
 
 
 class Work:
@@ -41,18 +49,21 @@ class Work:
     def __init__(self, services: RunServices, middleware: Sequence[Middleware] = ()) -> None:
         self._services = services
         self._middleware = tuple(middleware)
+        self._checker = Checker(services)
 
     async def perform(self, task: Task) -> Outcome:
         """Return what comes of `task`.
 
         Raises:
-            WorkFailedError: if its worker said that it cannot be done.
+            WorkFailedError: if its worker said that it cannot be done, or gave an empty answer.
+            CheckFailedError: if none of its answers passed the checks.
             ReplyError: if the replies of all attempts were malformed.
             ModelError: if the calls of all attempts failed.
             LimitError: if a limit was reached.
         """
         config = self._services.configs.of(task)
         before = task.attempts
+        sent_back = 0
         while True:
             try:
                 async with asyncio.timeout(config.max_duration_seconds):
@@ -62,39 +73,64 @@ class Work:
             except WorkFailedError:
                 task.attempts += 1
                 raise
+            except CheckFailedError as error:
+                if sent_back >= _most_rounds(config, error):
+                    task.attempts += 1
+                    raise
+                sent_back += 1
+                self._note(task, error, told=_put_back(error))
             except Exception as error:
                 failure = _timed_out(error, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
-                if not may_pass(failure) or task.attempts - before >= (config.max_retries or 0):
+                if not may_pass(failure) or (made := task.attempts - before - sent_back) >= (config.max_retries or 0):
                     task.attempts += 1
                     raise failure from error
-                await self._wait_before_next(task, failure, config, made=task.attempts - before)
+                await self._wait_before_next(task, failure, config, made=made)
 
     async def _attempt(self, task: Task) -> Outcome:
         worker = self._services.workers.of(task)
-        if not self._middleware:
-            context = WorkContext(task, self._services)
-            return await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
-        recorder = self._services.recorder
-        context = WorkContext(task, self._services, await change_inputs(self._middleware, task, recorder))
+        inputs = None
+        if self._middleware:
+            inputs = await change_inputs(self._middleware, task, self._services.recorder)
+        context = WorkContext(task, self._services, inputs)
         outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
-        return await change_outcome(self._middleware, task, outcome, recorder)
+        if self._middleware:
+            outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
+        if not outcome.text.strip() and outcome.output is None:
+            raise WorkFailedError(f"the answer of the worker {task.type or 'model'} is empty", task_id=task.id)
+        return await self._checker.passed(task, outcome) if task.checks else outcome
 
     async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig, *, made: int) -> None:
-        recorder = self._services.recorder
         wait_s = delay_s(
             made,
             base_s=config.retry_delay_seconds or 0.0,
             retry_after_s=getattr(error, "retry_after_s", None),
             random=random.random(),  # noqa: S311 - jitter
         )
-        task.attempts += 1
-        task.error = recorder.redactor.text(str(error))
-        recorder.changed(
-            EventType.TASK_RETRYING, task, attempt=task.attempts, error=task.error, delay_s=round(wait_s, 3)
-        )
+        self._note(task, error, told=str(error), wait_s=wait_s)
         await asyncio.sleep(wait_s)
+
+    def _note(self, task: Task, error: Exception, *, told: str, wait_s: float = 0.0) -> None:
+        """Write down that an attempt has failed and another follows, which is told why."""
+        recorder = self._services.recorder
+        task.attempts += 1
+        task.error = recorder.redactor.text(told)
+        recorder.changed(
+            EventType.TASK_RETRYING, task, attempt=task.attempts, error=str(error), delay_s=round(wait_s, 3)
+        )
+
+
+def _most_rounds(config: TaskConfig, error: CheckFailedError) -> int:
+    allowed = config.max_check_rounds or 0
+    return min(allowed, MOST_VERIFYING_ROUNDS) if error.kinds == ("verify",) else allowed
+
+
+def _put_back(error: CheckFailedError) -> str:
+    """Return what the next attempt is told: what was wrong, and with which answer."""
+    answer = error.answer
+    cut = f" (its first {_LONGEST_ANSWER:,} characters)" if len(answer) > _LONGEST_ANSWER else ""
+    return f"{error}\n\nThe answer that does not pass{cut}:\n{answer[:_LONGEST_ANSWER]}"
 
 
 def may_pass(error: Exception) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PromptVariables,
         RepairVariables,
         TaskResult,
+        VerifyVariables,
         WorkerCard,
     )
 else:
@@ -51,6 +52,7 @@ else:
             "TASK_DECOMPOSE_PROMPT": "library",
             "TASK_EVOLVE_PROMPT": "library",
             "TaskResult": "variables",
+            "VerifyVariables": "variables",
             "WorkerCard": "variables",
             "cut": "blocks",
             "fill": "placeholders",
@@ -80,6 +82,7 @@ __all__ = [
     "RenderedPrompt",
     "RepairVariables",
     "TaskResult",
+    "VerifyVariables",
     "WorkerCard",
     "cut",
     "fill",

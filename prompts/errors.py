@@ -17,6 +17,7 @@
         +-- ModelError             a model call that failed
         +-- WorkFailedError        a worker or model said that it could not do the task
         +-- FollowUpError          something that cannot follow in a conversation with tools
+        +-- CheckFailedError       an answer that does not pass the checks of its task
         +-- FetchError             a page that could not be fetched or read
         |   +-- RefusedError       a page that may not be fetched
         +-- CommandError           a command that failed, or was ended for what it took

@@ -15,12 +15,20 @@ from .variables import (
     ExecuteVariables,
     PromptVariables,
     RepairVariables,
+    VerifyVariables,
 )
 
 VARIABLES = MappingProxyType(
     {
         model.template: model
-        for model in (DecomposeVariables, ExecuteVariables, ComposeVariables, EvolveVariables, RepairVariables)
+        for model in (
+            DecomposeVariables,
+            ExecuteVariables,
+            ComposeVariables,
+            VerifyVariables,
+            RepairVariables,
+            EvolveVariables,
+        )
     }
 )
 """The variables of each template, by its name."""

@@ -109,6 +109,7 @@ class ExecuteVariables(PromptVariables):
         needs: the tasks whose results this one needs.
         materials: attached documents.
         inputs: named arguments, as JSON text.
+        format: what the result has to pass; None leaves it to the task.
         last_error: what was wrong with the attempt before; None on the first.
     """
 
@@ -119,6 +120,7 @@ class ExecuteVariables(PromptVariables):
     needs: tuple[TaskResult, ...] = ()
     materials: tuple[Material, ...] = ()
     inputs: dict[str, str] = Field(default_factory=dict)
+    format: str | None = None
     last_error: str | None = None
 
 
@@ -129,6 +131,7 @@ class ComposeVariables(PromptVariables):
         goal: what the parent is to answer.
         children: its subtasks, in order.
         format: the form that the answer should have; None leaves it to the goal.
+        last_error: what was wrong with the attempt before; None on the first.
     """
 
     template = "compose"
@@ -136,6 +139,29 @@ class ComposeVariables(PromptVariables):
     goal: str
     children: tuple[TaskResult, ...]
     format: str | None = None
+    last_error: str | None = None
+
+
+class VerifyVariables(PromptVariables):
+    """For `verify`: find a requirement that a result does not meet.
+
+    Attributes:
+        goal: what was to be done.
+        result: what came of it.
+        criteria: what the result has to fulfil besides, in the user's words.
+        checks: what programs have found out about the result already, a line each.
+        needs: the results that it was to be made from.
+        materials: the documents that it was to be made from.
+    """
+
+    template = "verify"
+
+    goal: str
+    result: str
+    criteria: str
+    checks: tuple[str, ...] = ()
+    needs: tuple[TaskResult, ...] = ()
+    materials: tuple[Material, ...] = ()
 
 
 class EvolveVariables(PromptVariables):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ramify.prompts import Material
     from ramify.prompts.errors import RamifyError
 
+    from .checks import Check
     from .config import TaskConfig, Usage
     from .errors import (
         CycleError,
@@ -33,6 +34,7 @@ else:
     __getattr__, __dir__ = on_demand(
         __name__,
         {
+            "Check": "checks",
             "CycleError": "errors",
             "DependencyError": "errors",
             "DocumentError": "errors",
@@ -62,6 +64,7 @@ else:
     )
 
 __all__ = [
+    "Check",
     "CycleError",
     "DependencyError",
     "DocumentError",

@@ -18,6 +18,7 @@ class TaskConfig(BaseModel):
         max_duration_seconds: time for one attempt at the task, in seconds.
         max_retries: attempts after the first one.
         retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
+        max_check_rounds: how often an answer that does not pass a check is sent back.
         requests_per_second: model calls and pages started in a second, over all tasks below.
         concurrent_requests: model calls and pages in flight, over all tasks below.
         max_calls: model calls, over all tasks below.
@@ -38,6 +39,7 @@ class TaskConfig(BaseModel):
     max_duration_seconds: _Amount | None = None
     max_retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    max_check_rounds: Annotated[int, Field(ge=0)] | None = None
     requests_per_second: _Amount | None = None
     concurrent_requests: _Count | None = None
     max_calls: _Count | None = None

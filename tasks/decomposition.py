@@ -25,6 +25,7 @@ from ramify.prompts import (
 )
 
 from .agents import AnyAgent, PromptedAgent, ask, role_of
+from .checks import form_of_answer
 from .errors import ReplyError
 from .replies import Plan, parse_answer, parse_evolved, parse_plan
 from .states import TaskState
@@ -64,6 +65,7 @@ def execute_variables(
         needs=needed_results(task),
         materials=materials_of(task),
         inputs=inputs_of(task) if inputs is None else _as_json(inputs),
+        format=form_of_answer(task.checks),
         last_error=task.error,
         **more,
     )
@@ -75,7 +77,14 @@ def compose_variables(task: "Task", **more: Any) -> ComposeVariables:
     Children that are DELETED are no part of the answer.
     """
     children = tuple(result_of(child) for child in task.subtasks if child.state is not TaskState.DELETED)
-    return ComposeVariables(task_id=task.id, goal=task.content, children=children, **more)
+    return ComposeVariables(
+        task_id=task.id,
+        goal=task.content,
+        children=children,
+        format=form_of_answer(task.checks),
+        last_error=task.error,
+        **more,
+    )
 
 
 def result_of(task: "Task") -> TaskResult:

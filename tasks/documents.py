@@ -33,6 +33,8 @@ def task_to_data(task: Task) -> dict[str, Any]:
         data["output"] = task.output
     if task.attachments:
         data["attachments"] = [material.model_dump() for material in task.attachments]
+    if task.checks:
+        data["checks"] = [check.to_data() for check in task.checks]
     if task.usage is not NO_USAGE and task.usage != NO_USAGE:
         data["usage"] = task.usage.to_data()
     if task.config is not NO_CONFIG and task.config != NO_CONFIG:

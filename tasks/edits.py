@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .checks import Check
 from .decomposition import title
 from .errors import TreeError
 from .states import TaskState
@@ -16,14 +17,14 @@ from .task import Task
 from .tree import index_of, waiters_of, walk
 
 SAID = (
-    "content", "type", "dependencies", "name", "description", "priority", "inputs", "config", "metadata",
+    "content", "type", "dependencies", "name", "description", "priority", "inputs", "config", "checks", "metadata",
     "attachments", "memory_scope",
 )  # fmt: skip
 """The fields that say what a task is."""
 
 _OUTCOME = ("state", "result", "output", "error", "attempts", "usage", "started_at", "completed_at", "updated_at")
 _INHERITED = frozenset({"dependencies", "inputs", "attachments"})
-_OWN = frozenset({"content", "type", "name", "result", "state"})
+_OWN = frozenset({"content", "type", "name", "checks", "result", "state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,8 @@ def _parent_id(task: Task) -> str | None:
 
 
 def _data(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_data(item) for item in value]
+    if isinstance(value, Check):
+        return value.to_data()
     return value.model_dump(mode="json", exclude_none=True) if hasattr(value, "model_dump") else value

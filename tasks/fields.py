@@ -7,6 +7,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
 from ramify.prompts import Material
 
+from .checks import Check
 from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
 from .errors import TaskError
 from .states import TaskState, read_state
@@ -58,6 +59,7 @@ class TaskFields(BaseModel):
         attempts: attempts that have ended, failed ones included.
         usage: what its model calls have used, in the run that it is part of.
         config: its limits, inherited by everything below it.
+        checks: what its answer has to pass.
         memory_scope: what its worker's memory lives as long as: the run, or for ever.
         origin: "planned" before the run started, or "added" while it was running.
         created_at: when it was made, UTC.
@@ -85,6 +87,7 @@ class TaskFields(BaseModel):
     attempts: Annotated[int, Field(ge=0)] = 0
     usage: Usage = NO_USAGE
     config: TaskConfig = NO_CONFIG
+    checks: tuple[Check, ...] = ()
     memory_scope: MemoryScope = "run"
     origin: Origin = "planned"
     created_at: datetime = Field(default_factory=now)

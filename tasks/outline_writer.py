@@ -10,7 +10,7 @@ from .states import TaskState
 from .task import Task
 from .tree import walk
 
-LOST = ("result", "output", "error", "inputs", "config", "metadata", "attachments")
+LOST = ("result", "output", "error", "inputs", "config", "checks", "metadata", "attachments")
 """What an outline has no place for."""
 
 DEEPEST = 100

@@ -53,6 +53,8 @@ def fields_of(task: Task) -> dict[str, Any]:
     data.update((key, values[key]) for key in ("priority", "inputs") if values[key])
     if task.config != NO_CONFIG:
         data["config"] = task.config.model_dump(mode="json", exclude_none=True)
+    if task.checks:
+        data["checks"] = [check.to_data() for check in task.checks]
     if task.metadata:
         data["metadata"] = task.metadata
     if task.attachments:

@@ -12,7 +12,7 @@
       - task: More about Bergen
         parent: bergen                # only in the top list: under which earlier task it belongs
 
-Every task can also have `name`, `description`, `priority`, `inputs`, `config`, `metadata`, `attachments` and
+Every task can also have `name`, `description`, `priority`, `inputs`, `config`, `checks`, `metadata`, `attachments` and
 `memory_scope`, and, where work is kept, `state`, `result`, `output` and `error`. A `result` alone means DONE.
 """
 
@@ -27,14 +27,14 @@ from .plan_nodes import Node, PlanFinding, shown
 TEXT_KEYS = ("type", "name", "description", "memory_scope", "state", "result", "error")
 """Keys whose value is text, however it is written: `result: 42` is the text 42."""
 
-VALUE_KEYS = ("priority", "output", "inputs", "config", "metadata", "attachments")
+VALUE_KEYS = ("priority", "output", "inputs", "config", "checks", "metadata", "attachments")
 
 _PLACE_KEYS = ("id", "needs", "parent", "tasks")
 _GOAL_KEYS = frozenset({"goal", "id", "needs", "tasks", *TEXT_KEYS, *VALUE_KEYS})
 _TASK_KEYS = frozenset({"task", *_PLACE_KEYS, *TEXT_KEYS, *VALUE_KEYS})
 _OTHER_NAMES: Mapping[str, str] = {
-    "after": "needs", "children": "tasks", "content": "task", "dependencies": "needs", "depends_on": "needs",
-    "goal": "task", "steps": "tasks", "subtasks": "tasks", "title": "task", "tool": "type", "worker": "type",
+    "after": "needs", "check": "checks", "children": "tasks", "content": "task", "dependencies": "needs",
+    "depends_on": "needs",    "goal": "task", "steps": "tasks", "subtasks": "tasks", "title": "task", "tool": "type", "worker": "type",
 }  # fmt: skip
 
 _MOST_CANDIDATES = 1000

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from ramify.prompts import Material
 
+from .checks import CHECK_KEYS
 from .config import TaskConfig
 from .documents import assemble, tree_from_data
 from .errors import CycleError, DocumentError
@@ -39,7 +40,7 @@ _KINDS = {
     "bool_parsing": "true or false",
 }  # fmt: skip
 """What a value has to be, by the name of what pydantic found wrong."""
-
+_KNOWN_KEYS = {"config": tuple(TaskConfig.model_fields), "checks": CHECK_KEYS}
 _MOST_CYCLES = 10
 _MOST_HINTS = 20
 _MOST_LISTED = 50
@@ -139,9 +140,10 @@ def lint_plan_text(text: str, *, source: str = "plan", form: Form | None = None)
 def write_plan(task: Task, form: Form = "yaml") -> str:
     """Return the plan of `task` and all below it as text, which `read_plan` makes the same tasks of.
 
-    Kept are id, content, type, dependencies, name, description, priority, inputs, config, metadata, attachments,
-    memory scope, state, result, output and error; RUNNING becomes OPEN. Times, attempts, usage and origin belong to a
-    run and are left out: `Task.to_json` keeps them. A Markdown outline holds less, and refuses what it would lose.
+    Kept are id, content, type, dependencies, name, description, priority, inputs, config, checks, metadata,
+    attachments, memory scope, state, result, output and error; RUNNING becomes OPEN. Times, attempts, usage and origin
+    belong to a run and are left out: `Task.to_json` keeps them. A Markdown outline holds less, and refuses what it
+    would lose.
 
     Raises:
         DocumentError: if a task needs one that is not written, or holds what the form cannot.
@@ -288,9 +290,9 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
         message = f"has to be {kind}, not {place.kind}" if kind else problem["msg"].removeprefix("Value error, ")
         return place.finding(f"task {shown(row.id)}: {words}: {message}")
     holder, key = row.node.at(path[:-1]), str(path[-1])
-    known = TaskConfig.model_fields if path[0] == "config" else Material.model_fields
+    known = _KNOWN_KEYS.get(str(path[0]), tuple(Material.model_fields))
     place = (holder.entries or {}).get(key, (holder, holder))[0]
-    return place.finding(f"task {shown(row.id)}: {words}: unknown key{near_miss(key, list(known))}")
+    return place.finding(f"task {shown(row.id)}: {words}: unknown key{near_miss(key, known)}")
 
 
 def _cycles(root: Task, by_id: dict[str, PlanRow]) -> list[PlanFinding]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ramify.planner.store import CallKey, CallRecord, EventRecord, NewRun, Store
 from ramify.prompts import Material
-from ramify.tasks import Task, TaskConfig, TaskState, Usage
+from ramify.tasks import Check, Task, TaskConfig, TaskState, Usage
 
 _clock = count(1_800_000_000)
 
@@ -50,6 +50,7 @@ def full_tree() -> Task:
         priority=7,
         attachments=[Material(name="notes.txt", text=HOSTILE_TEXTS[4])],
         config=TaskConfig(max_retries=0, allowed_domains=("example.org",), max_cost_usd=0.25),
+        checks=(Check(command=["a", "b c"], timeout_s=2), Check(predicate="is_even")),
         memory_scope="permanent",
         origin="added",
         attempts=3,

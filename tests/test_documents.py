@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.tasks import DocumentError, Material, Task, TaskConfig, TaskState, Usage
+from ramify.tasks import Check, DocumentError, Material, Task, TaskConfig, TaskState, Usage
 from ramify.tasks.documents import task_to_data, tree_from_json, tree_to_data, tree_to_json
 
 from .test_graph import trees
@@ -18,6 +18,7 @@ WHOLE: dict[str, Any] = {
     "metadata": {"k": True}, "attachments": [Material(name="f.txt", text="words")], "error": "why", "attempts": 2,
     "usage": Usage(calls=2, cost_usd=0.25, calls_without_cost=1),
     "config": TaskConfig(max_calls=3, allowed_domains=("a.b",)),
+    "checks": (Check(matches="^a"), Check(schema={"type": "string"}), Check(verify="ok", model="m")),
     "memory_scope": "permanent", "origin": "added", "created_at": datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
     "updated_at": datetime(2026, 1, 2, tzinfo=UTC), "started_at": datetime(2026, 1, 3, tzinfo=UTC),
     "completed_at": datetime(2026, 1, 4, tzinfo=UTC),

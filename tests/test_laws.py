@@ -31,6 +31,9 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
     "tomlkit": "planner/settings_file.py",
     "opentelemetry": "planner/tracing/",
+    "jsonschema": "tasks/json_schemas.py",
+    "referencing": "tasks/json_schemas.py",
+    "regex": "tasks/patterns.py",
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (
     "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/exporters.py",

@@ -68,6 +68,31 @@ FINDINGS: list[tuple[str, list[str]]] = [
         "goal: g\nconfig:\n  max_calls: 0",
         ["3:14: task 0: config.max_calls: Input should be greater than or equal to 1"],
     ),
+    ("goal: g\nchecks: [{mathces: a}]", ["2:11: task 0: checks.0.mathces: unknown key; did you mean matches?"]),
+    ("goal: g\ncheck: [{matches: a}]", ["2:1: task 0: unknown key check; did you mean checks?"]),
+    (
+        "goal: g\nchecks: [{matches: '('}, {matches: a, timeout_s: 2}]",
+        [
+            "2:20: task 0: checks.0.matches: not a regular expression: missing ) at position 1",
+            "2:26: task 0: checks.1: timeout_s belongs to checks with command, and this one has matches",
+        ],
+    ),
+    (
+        "goal: g\nchecks: [{matches: a, verify: b}, {model: m}]",
+        [
+            "2:10: task 0: checks.0: a check has one of matches, schema, predicate, command, verify;"
+            " this one has matches and verify",
+            "2:35: task 0: checks.1: a check has one of matches, schema, predicate, command, verify;"
+            " this one has none of them",
+        ],
+    ),
+    (
+        "goal: g\nchecks:\n  - schema: {type: objekt}",
+        [
+            "3:13: task 0: checks.0.schema: not a JSON schema: /type: 'objekt' is not valid under any of the given"
+            " schemas"
+        ],
+    ),
     ("goal: g\nattachments: [{name: a}]", ["2:15: task 0: attachments.0.text: Field required"]),
     (
         "goal: g\nstate: READY",

@@ -7,13 +7,13 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ramify.tasks import Material, Task, TaskConfig
+from ramify.tasks import Check, Material, Task, TaskConfig
 from ramify.tasks.plan_yaml import resolve, write_yaml
 from ramify.tasks.plans import Form, read_plan, write_plan
 
 PLAN_FIELDS = (
-    "id", "content", "type", "name", "description", "priority", "inputs", "config", "metadata", "attachments",
-    "memory_scope", "state", "result", "output", "error",
+    "id", "content", "type", "name", "description", "priority", "inputs", "config", "checks", "metadata",
+    "attachments", "memory_scope", "state", "result", "output", "error",
 )  # fmt: skip
 
 
@@ -106,6 +106,14 @@ MORE = st.fixed_dictionaries(
         "result": TEXT,
         "error": TEXT,
         "config": st.builds(TaskConfig, user_agent=TEXT, max_duration_seconds=st.floats(0.1, 1e20)),
+        "checks": st.lists(
+            st.one_of(
+                st.builds(Check, verify=CONTENT, model=st.none() | TEXT),
+                st.builds(Check, command=st.lists(TEXT, min_size=1, max_size=3), timeout_s=st.floats(0.1, 1e9)),
+                st.builds(Check, schema=st.fixed_dictionaries({"title": TEXT, "default": JSON_VALUES})),
+            ),
+            max_size=2,
+        ),
         "attachments": st.lists(st.builds(Material, name=TEXT, text=TEXT), max_size=2),
     },
 )

@@ -5,7 +5,7 @@ from textwrap import dedent
 from typing import Any, get_args
 
 import pytest
-from ramify.tasks import CycleError, DocumentError, Material, Task, TaskConfig, TaskState
+from ramify.tasks import Check, CycleError, DocumentError, Material, Task, TaskConfig, TaskState
 from ramify.tasks.plans import Form, lint_plan_text, load_plan, read_plan, write_plan
 
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -198,6 +198,7 @@ def test_braces_that_say_nothing_are_text(words: str) -> None:
         {"inputs": {"a": 1}},
         {"attachments": [Material(name="a", text="b")]},
         {"config": TaskConfig(max_calls=1)},
+        {"checks": [Check(matches="a")]},
     ],
 )
 def test_an_outline_refuses_what_it_would_lose(fields: dict[str, Any]) -> None:

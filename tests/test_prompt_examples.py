@@ -6,6 +6,7 @@ import pytest
 from ramify.prompts import PromptLibrary
 from ramify.prompts.library import VARIABLES
 from ramify.tasks.replies import REASONS, parse_answer, parse_evolved, parse_plan
+from ramify.tasks.verdicts import VALUES, Verdict, parse_verdict
 
 LIBRARY = PromptLibrary()
 
@@ -13,6 +14,7 @@ LIBRARY = PromptLibrary()
 def replies_in(template: str) -> list[str]:
     """Return the example replies of a template: what stands between "Reply:" and the next blank line."""
     fields: dict[str, object] = {"task_id": "0", "examples": "many", "goal": "g", "task": "t", "children": ()}
+    fields |= {"result": "r", "criteria": "c"}
     fields |= {"contract": "c", "complaint": "c", "reply": "r"}
     model = VARIABLES[template]
     variables = model.model_validate({name: value for name, value in fields.items() if name in model.model_fields})
@@ -60,7 +62,7 @@ def test_answer_example_is_read_as_it_is_meant(
 
 
 @pytest.mark.parametrize(
-    ("template", "count"), [("decompose", 4), ("execute", 4), ("compose", 2), ("evolve", 2), ("repair", 2)]
+    ("template", "count"), [("decompose", 4), ("execute", 4), ("compose", 2), ("evolve", 2), ("repair", 2), ("verify", 3)]
 )
 def test_all_examples_are_found(template: str, count: int) -> None:
     assert len(replies_in(template)) == count
@@ -75,6 +77,13 @@ def test_repair_examples_are_a_plan_and_an_atomic_goal() -> None:
     plan, atomic = map(parse_plan, replies_in("repair"))
     assert [(task.key, task.needs) for task in plan.tasks] == [("a", ()), ("b", ("a",))]
     assert atomic.atomic
+
+
+def test_verify_examples_are_a_fail_with_its_issue_a_pass_and_an_unsure() -> None:
+    failed, passed, unsure = map(parse_verdict, replies_in("verify"))
+    assert (failed.value, failed.issues) == ("fail", ('The length is in kilometres | "It is 9 miles long"',))
+    assert (passed, unsure) == (Verdict("pass"), Verdict("unsure"))
+    assert all(value in LIBRARY.contract_of("verify") for value in VALUES)
 
 
 @pytest.mark.parametrize("template", ["decompose", "execute", "compose"])

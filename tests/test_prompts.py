@@ -23,6 +23,7 @@ from ramify.prompts import (
     RenderedPrompt,
     RepairVariables,
     TaskResult,
+    VerifyVariables,
     WorkerCard,
     make_nonce,
     texts_of,
@@ -62,6 +63,9 @@ CASES: dict[str, PromptVariables] = {
     "execute_after_a_failure": ExecuteVariables(
         task_id="0.1", task="Name the capital of Peru.", last_error="the result has to be one word; it was 'It is Lima'"
     ),
+    "execute_with_a_format": ExecuteVariables(
+        task_id="0.1", task="Name the capital of Peru.", format="It matches the regular expression ^[A-Z][a-z]+$"
+    ),
     "compose_mixed_states": ComposeVariables(
         task_id="0",
         goal="Plan a day in Prague.",
@@ -71,6 +75,14 @@ CASES: dict[str, PromptVariables] = {
             TaskResult(id="0.3", content="Find a hotel.", state="DELETED"),
         ),
         format="A table with the columns time and place.",
+    ),
+    "verify": VerifyVariables(
+        task_id="0.2",
+        goal="Write a walk of about 80 words past the bridges given.",
+        result="Begin at Charles Bridge, finished in 1402, and follow the river.",
+        criteria="Both bridges are named.\nEvery year agrees with the source.",
+        checks=("matches [0-9]{4}: pass",),
+        needs=(BRIDGES,),
     ),
     "repair": RepairVariables(
         task_id="0",

@@ -62,8 +62,16 @@ class LiteLLMModel:
         """
         return stream_on_background_loop(lambda: self._stream(request))
 
+    async def keeps_schemas(self) -> bool:
+        """Return whether litellm's table says that the provider holds replies to a JSON schema."""
+        return await on_background_loop(self._keeps_schemas())
+
     async def aclose(self) -> None:
         """Do nothing: connections are shared by all models and closed with the background loop."""
+
+    async def _keeps_schemas(self) -> bool:
+        litellm = await _loaded()
+        return bool(litellm.supports_response_schema(model=wire_name(litellm, self.name, self._base_url)))
 
     async def _complete(self, request: ModelRequest) -> ModelReply:
         litellm = await loaded_litellm()

@@ -169,9 +169,11 @@ class Model(Protocol):
         maker: who the words come from, for people to read: "gpt-5-mini", or "rules (no language model)".
         is_language_model: whether a language model answers.
 
-    Two attributes more may be there:
+    More may be there:
         prompt_budget: the most characters of results in one prompt; None is no limit, for a model that reads a
             request's variables instead of its words. `ramify.prompts.DEFAULT_BUDGET` where it is not there.
+        keeps_schemas: an async function that says whether the model can be held to a request's `schema`. It cannot
+            where it is not there; the prompt shows the schema either way.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
     """
 
@@ -195,3 +197,9 @@ class Model(Protocol):
     async def aclose(self) -> None:
         """Let go of connections; the model is not used afterwards."""
         ...
+
+
+async def keeps_schemas(model: Model) -> bool:
+    """Return whether `model` can be held to the `schema` of a request."""
+    asked = getattr(model, "keeps_schemas", None)
+    return False if asked is None else bool(await asked())

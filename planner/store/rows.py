@@ -72,6 +72,8 @@ def spec_of(task: Task) -> str:
     spec["created_at"] = _seconds(task.created_at)
     if task.attachments:
         spec["attachments"] = [[material.name, material.text] for material in task.attachments]
+    if task.checks:
+        spec["checks"] = [check.to_data() for check in task.checks]
     if task.config is not NO_CONFIG:
         spec["config"] = task.config.model_dump(mode="json", exclude_none=True)
     return dump_json(spec, what=f"task {task.id}: its inputs and metadata")

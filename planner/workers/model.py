@@ -1,13 +1,16 @@
 """The worker that all tasks without a type go to: the run's model, asked with the templates `execute` and `compose`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.composing import compose
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply
-from ramify.prompts import DEFAULT_BUDGET
+from ramify.prompts import DEFAULT_BUDGET, ComposeVariables
 from ramify.tasks import ReplyError, Task
+from ramify.tasks.checks import schema_of
 from ramify.tasks.decomposition import compose_variables, execute_variables
+from ramify.tasks.json_answers import read_json_answer
 from ramify.tasks.replies import Answer, parse_answer
 
 from .context import WorkContext
@@ -38,7 +41,9 @@ class ModelWorker(Worker):
         asker = self._asker(context)
         root = context.services.root
         variables = execute_variables(task, root=root, inputs=context.inputs, **asker.agent.manner)
-        return outcome_of(task, await asker.ask(task, variables, read_answer, attempt=context.attempt))
+        schema = schema_of(task.checks)
+        read = read_answer if schema is None else read_json
+        return outcome_of(task, await asker.ask(task, variables, read, attempt=context.attempt, schema=schema))
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Have the agent's own model compose the answer."""
@@ -63,9 +68,14 @@ async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -
     task = context.task
     whole = compose_variables(task, **asker.agent.manner)
     budget = getattr(asker.agent.model, "prompt_budget", DEFAULT_BUDGET)
-    answer = await compose(
-        whole, lambda part: asker.ask(task, part, read_answer, attempt=context.attempt), budget=budget
-    )
+    schema = schema_of(task.checks)
+
+    async def ask(part: ComposeVariables) -> Answer:
+        if schema is None or part.format != whole.format:
+            return await asker.ask(task, part, read_answer, attempt=context.attempt)
+        return await asker.ask(task, part, read_json, attempt=context.attempt, schema=schema)
+
+    answer = await compose(whole, ask, budget=budget)
     return outcome_of(task, answer)
 
 
@@ -78,6 +88,21 @@ def read_answer(reply: ModelReply) -> Answer:
     if reply.finish_reason == "content_filter":
         raise ReplyError("the provider's content filter stopped the reply", reply=reply.text)
     return parse_answer(reply.text, finish_reason=reply.finish_reason)
+
+
+def read_json(reply: ModelReply) -> Answer:
+    """Return the answer that a reply holds, whose text is one JSON value.
+
+    Raises:
+        ReplyError: if it holds none, was cut, or the answer is no JSON.
+    """
+    answer = read_answer(reply)
+    if answer.failed is None:
+        try:
+            answer = replace(answer, text=read_json_answer(answer.text)[1])
+        except ReplyError as error:
+            raise ReplyError(error.complaint, reply=reply.text) from None
+    return answer
 
 
 def outcome_of(task: Task, answer: Answer) -> Outcome:

@@ -5,6 +5,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from ramify.planner.checks.commands import PERMISSION
+from ramify.planner.checks.predicates import Predicate, predicates_of
 from ramify.planner.errors import UsageError
 from ramify.prompts import WorkerCard
 from ramify.tasks import Task
@@ -41,23 +43,35 @@ ONLY_FOR_SOME = (
 WorkersGiven = Mapping[str, Worker | Callable[..., Any]] | Iterable[Worker | Callable[..., Any]]
 """What users give as workers: by type, or in a row, where functions go by their names."""
 
+ChecksGiven = Mapping[str, Callable[..., Any]]
+"""What users give as functions for checks."""
+
 
 class Workers(Mapping[str, Worker]):
     """The workers of one run, by type: those that were given, over those that come with Ramify.
 
     Args:
         given: workers of the user's own.
+        checks: functions that checks call, by name.
         disabled: types that nobody does, of those that come with Ramify.
 
     Attributes:
-        given: these, by type.
+        given: the workers, by type.
+        predicates: the functions, by name.
 
     Raises:
         UsageError: if one of them is no worker, or two have one name.
     """
 
-    def __init__(self, given: WorkersGiven | None = None, *, disabled: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        given: WorkersGiven | None = None,
+        checks: ChecksGiven | None = None,
+        *,
+        disabled: Iterable[str] = (),
+    ) -> None:
         self.given = _named(given or {})
+        self.predicates = predicates_of(checks or {})
         self._disabled = frozenset(disabled)
         self._built_in: dict[str, Worker] = {}
 
@@ -88,6 +102,21 @@ class Workers(Mapping[str, Worker]):
         except KeyError:
             raise UsageError(f"task {task.id} is for a worker {name!r}, which {self._why_not_there(name)}") from None
 
+    def predicate(self, name: str, task: Task) -> Predicate:
+        """Return the function that a check of `task` calls `name`.
+
+        Raises:
+            UsageError: if nobody gave it.
+        """
+        found = self.predicates.get(name)
+        if found is None:
+            known = f"there are: {', '.join(sorted(self.predicates))}" if self.predicates else "none was given"
+            raise UsageError(
+                f"a check of task {task.id} calls the function {name!r}, and {known}; give it with"
+                f" checks={{{name!r}: ...}}, or under @predicate in a file for --workers"
+            )
+        return found
+
     @property
     def cards(self) -> tuple[WorkerCard, ...]:
         """The workers that a planner may give tasks to: the ones that were given."""
@@ -97,9 +126,15 @@ class Workers(Mapping[str, Worker]):
         """Make sure that `task` can be started.
 
         Raises:
-            UsageError: if nobody does its type, or a limit of it is one that its worker does not keep.
+            UsageError: if nobody does its type, or a limit of it is one that its worker does not keep, or a function
+                is missing that a check calls.
             NotAllowedError: if it needs a permission that is not granted.
         """
+        for check in task.checks:
+            if check.predicate is not None:
+                self.predicate(check.predicate, task)
+            if check.command is not None:
+                grants.check(task, [PERMISSION])
         if task.type is None:
             return
         worker = self.of(task)

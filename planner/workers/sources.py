@@ -11,20 +11,23 @@ from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 
+from ramify.planner.checks.predicates import Predicate
 from ramify.planner.errors import UsageError
 
 from .protocol import Worker
 
 
-def load_workers(sources: Iterable[str]) -> dict[str, Worker]:
-    """Return the workers that the files and modules in `sources` define, by name; a later one of a name wins.
+def load_workers(sources: Iterable[str]) -> tuple[dict[str, Worker], dict[str, Predicate]]:
+    """Return the workers that the files and modules in `sources` define, by name, and the functions for checks.
 
-    A worker is a function under `@worker`, or any other `Worker` that has a `name`, at the top of a module.
+    A worker is a function under `@worker`, or any other `Worker` that has a `name`, at the top of a module; a function
+    for checks is one under `@predicate`. A later one of a name wins.
 
     Raises:
-        UsageError: if a source cannot be imported, or defines no worker.
+        UsageError: if a source cannot be imported, or defines neither.
     """
     found: dict[str, Worker] = {}
+    predicates: dict[str, Predicate] = {}
     for source in sources:
         module = _imported(source)
         own = {
@@ -32,10 +35,12 @@ def load_workers(sources: Iterable[str]) -> dict[str, Worker]:
             for value in vars(module).values()
             if isinstance(value, Worker) and (name := getattr(value, "name", None))
         }
-        if not own:
+        functions = {value.name: value for value in vars(module).values() if isinstance(value, Predicate)}
+        if not own and not functions:
             raise UsageError(f"{source} defines no worker; put @worker from ramify.planner above a function in it")
         found |= own
-    return found
+        predicates |= functions
+    return found, predicates
 
 
 def _imported(source: str) -> ModuleType:

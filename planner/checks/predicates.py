@@ -1,0 +1,83 @@
+"""Python functions as checks: how they are called, and what their answer means."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import JsonValue
+from ramify.planner.errors import UsageError
+from ramify.tasks import Task
+
+from .findings import PASSED, Finding
+
+_BY_NAME = ("output", "task")
+
+
+class Predicate:
+    """A function that says whether an answer is good: True, False, or, as text, what is wrong with it.
+
+    It is given the answer's text, and, if it has parameters of these names, its `output` and the `task`. An exception
+    that says `ValueError` or `AssertionError` is a complaint too. It may be async.
+
+    Args:
+        function: the function.
+        name: what checks call it; the function's name unless given.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, name: str | None = None) -> None:
+        self.function = function
+        self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
+        try:
+            parameters = list(inspect.signature(function).parameters)
+        except (TypeError, ValueError):  # a builtin without a signature
+            parameters = []
+        self._named = tuple(name for name in _BY_NAME if name in parameters[1:])
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function itself."""
+        return self.function(*arguments, **named)
+
+    async def judge(self, call: Callable[..., Any], text: str, output: JsonValue, task: Task) -> Finding:
+        """Return what the function says, which `call` has called where functions are called.
+
+        Raises:
+            UsageError: if it says neither yes nor no.
+        """
+        known = {"output": output, "task": task}
+        try:
+            said = await call(self.function, text, **{name: known[name] for name in self._named})
+        except (ValueError, AssertionError) as error:
+            return Finding("fail", str(error) or f"{type(error).__name__} in {self.name}")
+        if said is True:
+            return PASSED
+        if said is False:
+            return Finding("fail", f"{self.name} says no")
+        if isinstance(said, str) and said.strip():
+            return Finding("fail", said.strip())
+        raise UsageError(
+            f"the check {self.name} returned {said!r}; a predicate returns True, False, or text that says what is wrong"
+        )
+
+
+def predicate(function: Callable[..., Any]) -> Predicate:
+    """Let a function of a file that `--workers` names be a check, by its name.
+
+    >>> @predicate
+    ... def is_even(answer: str) -> bool:
+    ...     return int(answer) % 2 == 0
+    >>> is_even.name, is_even("4")
+    ('is_even', True)
+    """
+    return Predicate(function)
+
+
+def predicates_of(given: Mapping[str, Callable[..., Any]]) -> dict[str, Predicate]:
+    """Return functions that were given by name as predicates.
+
+    Raises:
+        UsageError: if one of them cannot be called.
+    """
+    for name, function in given.items():
+        if not callable(function):
+            raise UsageError(f"the check {name!r} is {type(function).__name__}; give a function")
+    return {name: each if isinstance(each, Predicate) else Predicate(each, name=name) for name, each in given.items()}

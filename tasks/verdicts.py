@@ -1,0 +1,61 @@
+"""What a verifying reply says: `<issue>demand | evidence</issue>` for each fault, then one `<verdict value="..."/>`.
+
+Only the tags count. A fail without an issue is no verdict, since nobody could act on it; nor is a pass with issues.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from .elements import ElementReader, close_reader
+from .errors import ReplyError
+from .scanner import words_of
+
+VerdictValue = Literal["pass", "fail", "unsure"]
+VALUES: tuple[VerdictValue, ...] = ("pass", "fail", "unsure")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement of an answer.
+
+    Attributes:
+        value: "fail" if a demand is not met, "unsure" if that could not be settled.
+        issues: the demands that are not met, with the evidence; at least one if it is a fail.
+    """
+
+    value: VerdictValue
+    issues: tuple[str, ...] = ()
+
+
+def parse_verdict(reply: str, *, finish_reason: str = "stop") -> Verdict:
+    """Return the verdict that a reply holds.
+
+    Raises:
+        TruncatedReplyError: if the reply was cut.
+        ReplyError: if it holds no verdict, several that differ, or one that its issues contradict.
+
+    >>> parse_verdict('<issue>one word | "two words"</issue><verdict value="fail"/>')
+    Verdict(value='fail', issues=('one word | "two words"',))
+    """
+    reader = ElementReader(containers={"issue"}, empties={"verdict"})
+    elements = reader.feed(reply)
+    last, _ = close_reader(reader, reply, finish_reason)
+    elements += last
+    complaints = list(reader.complaints)
+    issues = tuple(words for each in elements if each.tag.name == "issue" and (words := words_of(each.content).strip()))
+    verdicts = [each.tag.attributes().get("value") or "" for each in elements if each.tag.name == "verdict"]
+    said = {verdict.strip().lower() for verdict in verdicts}
+    value = next(iter(said), "")
+    if not said:
+        complaints.append('there is no `<verdict value="..."/>`')
+    elif len(said) > 1:
+        complaints.append("there are several verdicts that differ; give one")
+    elif value not in VALUES:
+        complaints.append(f"the verdict's value is {value!r}; it is one of {', '.join(VALUES)}")
+    elif value == "fail" and not issues:
+        complaints.append("the verdict is fail, and no `<issue>` says why")
+    elif value == "pass" and issues:
+        complaints.append("the verdict is pass, and there are issues; the verdict is fail if a demand is not met")
+    if complaints:
+        raise ReplyError("; ".join(complaints), reply=reply)
+    return Verdict(cast("VerdictValue", value), issues)
