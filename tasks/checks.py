@@ -50,7 +50,7 @@ class Check(BaseModel):
     {'schema': {'type': 'integer'}}
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     matches: str | None = None
     json_schema: dict[str, JsonValue] | None = Field(default=None, alias="schema")

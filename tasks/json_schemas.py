@@ -13,7 +13,7 @@ _LEFT_OUT = ("patternProperties", "$recursiveRef", "$dynamicRef")
 
 def check_schema(schema: Any) -> None:
     """Raise `ValueError` if `schema` is no JSON schema that answers can be held against."""
-    from jsonschema.exceptions import SchemaError
+    from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 
     try:
         _validator_class(schema).check_schema(schema)
@@ -55,7 +55,10 @@ def misfits(schema: Any, value: Any) -> list[str]:
 
 
 def _validator_class(schema: Any) -> Any:
-    from jsonschema.validators import Draft202012Validator, validator_for
+    from jsonschema.validators import (  # type: ignore[import-untyped]
+        Draft202012Validator,
+        validator_for,
+    )
 
     return validator_for(schema, default=Draft202012Validator)
 

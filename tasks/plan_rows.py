@@ -34,7 +34,8 @@ _GOAL_KEYS = frozenset({"goal", "id", "needs", "tasks", *TEXT_KEYS, *VALUE_KEYS}
 _TASK_KEYS = frozenset({"task", *_PLACE_KEYS, *TEXT_KEYS, *VALUE_KEYS})
 _OTHER_NAMES: Mapping[str, str] = {
     "after": "needs", "check": "checks", "children": "tasks", "content": "task", "dependencies": "needs",
-    "depends_on": "needs",    "goal": "task", "steps": "tasks", "subtasks": "tasks", "title": "task", "tool": "type", "worker": "type",
+    "depends_on": "needs", "goal": "task", "steps": "tasks", "subtasks": "tasks", "title": "task", "tool": "type",
+    "worker": "type",
 }  # fmt: skip
 
 _MOST_CANDIDATES = 1000

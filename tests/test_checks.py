@@ -58,11 +58,14 @@ def one(*checks: Check, **fields: Any) -> Task:
 def test_a_failing_answer_goes_back_with_the_complaint_and_the_answer(store: Path) -> None:
     model = answers("forty-two", "42")
     run = Executor(model, store=store).run(one(Check(matches=r"^\d+$")))
-    assert (run.result, run.task.attempts) == ("42", 1)
+    assert (run.result, run.task.attempts) == ("42", 2)
     assert "It matches the regular expression ^\\d+$" in words_of(model.requests[0])
     assert "does not pass the check `matches ^\\d+$`: it does not match" in words_of(model.requests[1])
     assert "The answer that does not pass:\nforty-two" in words_of(model.requests[1])
-    assert [(event.data["outcome"], event.data["attempt"]) for event in checked(run, store)] == [("fail", 1), ("pass", 2)]
+    assert [(event.data["outcome"], event.data["attempt"]) for event in checked(run, store)] == [
+        ("fail", 1),
+        ("pass", 2),
+    ]
 
 
 @pytest.mark.parametrize(("rounds", "calls"), [(None, 3), (0, 1), (1, 2)])
@@ -75,12 +78,12 @@ def test_an_answer_is_sent_back_a_bounded_number_of_times(store: Path, rounds: i
 
 
 def test_rounds_are_inherited_and_do_not_use_up_retries(store: Path) -> None:
-    model = ScriptedModel(["<result>no</result>", "<result></result>", "<result> </result>", "<result>7</result>"])
+    blank = ["<result> </result>", "<result></result>"]  # a malformed reply, and its repair
+    model = ScriptedModel(["<result>no</result>", *blank, "<result>7</result>", "<result>all</result>"])
     root = Task(content="all", id="0", config=TaskConfig(max_check_rounds=1, max_retries=1, retry_delay_seconds=0))
     root.add_subtask(Task(content="Give a number.", id="a", checks=[Check(matches="7")]))
     run = Executor(model, store=store).run(root)
-    assert root.find("a").result == "7"
-    assert run.status == "failed", "nothing is scripted for the composition"
+    assert (run.status, root.find("a").result, root.find("a").attempts) == ("done", "7", 3)
 
 
 # Regular expressions and schemas
@@ -90,19 +93,19 @@ def test_rounds_are_inherited_and_do_not_use_up_retries(store: Path) -> None:
     ("pattern", "text"), [(r"(x+x+)+y", "x" * 5_000), (r"(a|aa)+$", "a" * 60 + "b"), (r"(.*?,){15}P", "1," * 40)]
 )
 def test_no_pattern_takes_for_ever(pattern: str, text: str) -> None:
-    with pytest.raises(ValueError, match="was given up after 2 s"):
-        is_found(pattern, text)
-    assert misfits({"pattern": pattern}, text)[0].startswith("the answer: searching the pattern")
+    with pytest.raises(ValueError, match=r"was given up after 0\.05 s"):
+        is_found(pattern, text, timeout_s=0.05)
+
+
+def test_no_pattern_of_a_schema_takes_for_ever() -> None:
+    assert misfits({"pattern": r"(x+x+)+y"}, "x" * 5_000)[0].startswith("the answer: searching the pattern")
 
 
 def test_the_loop_goes_on_while_a_pattern_is_searched(store: Path) -> None:
-    seen: list[float] = []
-
     @worker(name="tick")
-    async def tick(context: WorkContext) -> str:
+    async def tick() -> str:
         for _ in range(20):
             await asyncio.sleep(0.01)
-            seen.append(time.monotonic())
         return "ticked"
 
     root = Task(content="all", id="0", config=TaskConfig(max_check_rounds=0))
@@ -113,7 +116,7 @@ def test_the_loop_goes_on_while_a_pattern_is_searched(store: Path) -> None:
         ScriptedModel({"execute": "x" * 5_000, "compose": "c"}), store=store, workers=[tick],
         on_event=lambda event: done.append(f"{event.type} {event.task_id}"),
     ).run(root)  # fmt: skip
-    assert "given up after 2 s" in str(run.task.find("a").error)
+    assert "given up after 1 s" in str(run.task.find("a").error)
     assert done.index("task_done b") < done.index("checked a")
 
 
@@ -192,13 +195,13 @@ def is_even(answer: str) -> bool:
 
 def test_a_predicate_says_yes_no_or_what_is_wrong(store: Path) -> None:
     def fits(answer: str, *, output: Any, task: Task) -> str | bool:
-        return True if output == {"n": 4} and task.id == "0" else f"n is {output['n']}, and 4 was wanted"
+        return True if (answer, output, task.id) == ('{"n": 4}', {"n": 4}, "0") else f"n is {output['n']}, not 4"
 
     model = answers('{"n": 3}', '{"n": 4}')
     checks = [Check(predicate="fits"), Check(schema={"type": "object"})]
     run = Executor(model, store=store, checks={"fits": fits}).run(one(*checks))
     assert run.task.output == {"n": 4}
-    assert "n is 3, and 4 was wanted" in words_of(model.requests[1])
+    assert "n is 3, not 4" in words_of(model.requests[1])
     numbers = answers("3", "x", "4")
     assert Executor(numbers, store=store, checks={"even": is_even}).run(one(Check(predicate="even"))).result == "4"
     assert "is_even says no" not in words_of(numbers.requests[1])
@@ -360,7 +363,7 @@ def test_a_worker_that_fails_a_check_is_asked_again(store: Path) -> None:
 
 def test_an_empty_answer_of_a_worker_is_no_success(store: Path) -> None:
     class Mute(Worker):
-        async def perform(self, task: Task, _: WorkContext) -> Outcome:
+        async def perform(self, _: Task, __: WorkContext) -> Outcome:
             return Outcome("  ")
 
     run = Executor(ScriptedModel({}), store=store, workers={"mute": Mute()}).run(one(type="mute"))

@@ -6,15 +6,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ramify.planner import Agent, Executor
 from ramify.planner.errors import ModelError
 from ramify.planner.loop import background_loop, close_background_loop, run_sync
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.litellm_server import Timeouts, key_to_send
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
 from ramify.planner.models.secrets import hide_keys
+from ramify.tasks import Check, Task
 
 from .openai_server import Answer, Fault, FaultKind, OpenAIServer
 
@@ -106,6 +109,16 @@ def test_a_schema_is_sent_as_the_format_of_the_reply(server: OpenAIServer) -> No
     complete(model_at(server), replace(REQUEST, schema=schema))
     form = server.chats[0].body["response_format"]
     assert (form["type"], form["json_schema"]["schema"]) == ("json_schema", schema)
+
+
+@pytest.mark.parametrize(("name", "keeps"), [("gpt-4o-mini", True), ("some-local-model", False)])
+def test_only_models_that_keep_to_a_schema_are_sent_one(tmp_path: Path, name: str, *, keeps: bool) -> None:
+    task = Task(content="Give n.", id="0", checks=[Check(schema={"type": "object", "required": ["n"]})])
+    with OpenAIServer(lambda _: Answer('{"n": 1}')) as server:
+        agent = Agent(name, base_url=server.base_url, api_key="none")
+        run = Executor(agent, store=tmp_path / "runs.db").run(task)
+        assert ("response_format" in server.chats[0].body) is keeps
+    assert run.task.output == {"n": 1}
 
 
 @pytest.mark.parametrize("streamed", [False, True])

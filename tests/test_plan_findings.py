@@ -80,17 +80,23 @@ FINDINGS: list[tuple[str, list[str]]] = [
     (
         "goal: g\nchecks: [{matches: a, verify: b}, {model: m}]",
         [
-            "2:10: task 0: checks.0: a check has one of matches, schema, predicate, command, verify;"
-            " this one has matches and verify",
-            "2:35: task 0: checks.1: a check has one of matches, schema, predicate, command, verify;"
-            " this one has none of them",
+            (
+                "2:10: task 0: checks.0: a check has one of matches, schema, predicate, command, verify;"
+                " this one has matches and verify"
+            ),
+            (
+                "2:35: task 0: checks.1: a check has one of matches, schema, predicate, command, verify;"
+                " this one has none of them"
+            ),
         ],
     ),
     (
         "goal: g\nchecks:\n  - schema: {type: objekt}",
         [
-            "3:13: task 0: checks.0.schema: not a JSON schema: /type: 'objekt' is not valid under any of the given"
-            " schemas"
+            (
+                "3:13: task 0: checks.0.schema: not a JSON schema: /type: 'objekt' is not valid under any of the given"
+                " schemas"
+            )
         ],
     ),
     ("goal: g\nattachments: [{name: a}]", ["2:15: task 0: attachments.0.text: Field required"]),

@@ -62,7 +62,8 @@ def test_answer_example_is_read_as_it_is_meant(
 
 
 @pytest.mark.parametrize(
-    ("template", "count"), [("decompose", 4), ("execute", 4), ("compose", 2), ("evolve", 2), ("repair", 2), ("verify", 3)]
+    ("template", "count"),
+    [("decompose", 4), ("execute", 4), ("compose", 2), ("evolve", 2), ("repair", 2), ("verify", 3)],
 )
 def test_all_examples_are_found(template: str, count: int) -> None:
     assert len(replies_in(template)) == count

@@ -4,6 +4,7 @@ Whatever costs little and is certain comes first, and all of it is done, so that
 at once; a model looks only at what has passed. "Unsure" does not count against an answer.
 """
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ class Checker:
         services = self._services
         config = services.configs.of(task)
         if check.matches is not None:
-            return await services.call(_search, check.matches, outcome.text)
+            return await asyncio.to_thread(_search, check.matches, outcome.text)
         if check.predicate is not None:
             known = services.workers.predicate(check.predicate, task)
             return await known.judge(services.call, outcome.text, outcome.output, task)

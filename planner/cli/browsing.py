@@ -69,6 +69,7 @@ def show(
     from ramify.planner.editing import plan_history
     from ramify.planner.run_data import call_data, event_data, run_data, step_data
 
+    from .checking import checked_events, checked_text
     from .conversation import conversation_text, failures
     from .finding import opened_run
     from .output import print_json, print_text
@@ -87,6 +88,7 @@ def show(
         steps = store.steps(record.id, task_id) if messages else []
         failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
+        checked = checked_events(store.events(record.id), task.id) if task_id and task.checks else []
     if given["as_json"]:
         said = {
             "calls": [call_data(call) for call in calls],
@@ -94,12 +96,15 @@ def show(
             "failed_attempts": [event_data(event) for event in failed],
         }
         edited = {"history": [event_data(event) for event in versions]} if history else {}
-        print_json({**run_data(record, task), **(said if messages else {}), **edited})
+        passed = {"checked": [event_data(event) for event in checked]} if checked else {}
+        print_json({**run_data(record, task), **(said if messages else {}), **edited, **passed})
         return 0
     if history:
         print_text(history_text(versions))
         return 0
     print_text(run_text(record, root) if task_id is None else task_text(task))
+    if checked:
+        print_text(f"\nchecks:\n{checked_text(checked)}")
     if messages:
         print_text(conversation_text(calls, steps, failed) or "\nnothing was asked")
     return 0

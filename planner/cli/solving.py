@@ -23,6 +23,13 @@ def solve(
     *,
     goal: Goal = None,
     files: Files = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=VALUE",
+            help="What the answer has to pass: matches=REGEX, schema=FILE, command=..., verify=...; repeatable.",
+        ),
+    ] = None,
     approve: Annotated[
         Literal["plan"] | None, typer.Option(help="Show the plan, and wait for a word, before it is run.")
     ] = None,
@@ -34,9 +41,16 @@ def solve(
     from ramify.planner.api import prepare
 
     from .carrying import carry
+    from .checking import checks_given
     from .goals import read_goal
 
-    executor, root = prepare(read_goal(goal), files=files or (), record=given["record"], **settings_given(given))
+    executor, root = prepare(
+        read_goal(goal),
+        files=files or (),
+        check=list(checks_given(check or ())),
+        record=given["record"],
+        **settings_given(given),
+    )
     is_preview = given["dry_run"] or given["estimate"]
     run = executor.new_run(root, plan_only=is_preview or approve is not None)
     code = carry(run, given)

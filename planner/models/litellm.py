@@ -10,7 +10,7 @@ from typing import Any
 from ramify.planner.loop import on_background_loop, stream_on_background_loop
 from ramify.planner.retry import Failure
 
-from .litellm_server import Server, Timeouts, loaded_litellm
+from .litellm_server import Server, Timeouts, loaded_litellm, wire_name
 from .protocol import ModelReply, ModelRequest
 from .said import Said
 from .secrets import hide_keys
@@ -70,8 +70,9 @@ class LiteLLMModel:
         """Do nothing: connections are shared by all models and closed with the background loop."""
 
     async def _keeps_schemas(self) -> bool:
-        litellm = await _loaded()
-        return bool(litellm.supports_response_schema(model=wire_name(litellm, self.name, self._base_url)))
+        litellm = await loaded_litellm()
+        wired = wire_name(litellm, self.name, self._server.base_url)
+        return bool(litellm.supports_response_schema(model=wired))
 
     async def _complete(self, request: ModelRequest) -> ModelReply:
         litellm = await loaded_litellm()
