@@ -202,19 +202,6 @@ class Agent:
         twin._model = self._model
         return twin
 
-    def with_model(self, name: str) -> "Agent":
-        """Return an agent that asks as this one does, and another model; at this one's server, if it has one."""
-        given, base_url = model_and_server(load_settings(model=name, base_url=self.base_url))
-        return Agent(
-            given,
-            role_name=self.role_name,
-            prompts=self._prompts,
-            base_url=base_url,
-            api_key=self._api_key,
-            asking=self.asking,
-            store=self._store,
-        )
-
     def _system_message(self) -> tuple[Message, ...]:
         instructions = self.manner["instructions"]
         return (Message(role="system", content=instructions),) if instructions else ()
