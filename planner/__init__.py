@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .strategies import Comparison, Strategy, compare
     from .tracing import instrument
     from .workers import Outcome, WorkContext, Worker, worker
+    from .workers.lists import task_for_each
 else:
     __getattr__, __dir__ = on_demand(
         __name__,
@@ -60,6 +61,7 @@ else:
             "estimate": "estimating",
             "predicate": "checks",
             "solve": "api",
+            "task_for_each": "workers.lists",
             "worker": "workers",
         },
     )
@@ -93,5 +95,6 @@ __all__ = [
     "instrument",
     "predicate",
     "solve",
+    "task_for_each",
     "worker",
 ]

@@ -18,6 +18,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MIB = 1024 * 1024
 _BACKSTOP = 2
 """One process alone can get so many times the limit before the kernel itself refuses more."""
+_MOST_ROUNDS = 100
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 _GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 
@@ -119,7 +121,11 @@ class Supervisor:
     def _kill_all(self) -> None:
         with contextlib.suppress(OSError):
             os.killpg(self._child, signal.SIGKILL)
-        while pids := list(descendants()):
+        for patience in range(_MOST_ROUNDS):
+            pids = list(descendants())
+            if not pids:
+                return
+            time.sleep(patience / _MOST_ROUNDS)  # those that may not be killed, as they run as another user, end alone
             for each in (signal.SIGSTOP, signal.SIGKILL):  # what stands still starts nothing new
                 for pid in pids:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
