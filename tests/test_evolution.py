@@ -367,3 +367,29 @@ def test_a_killed_process_leaves_a_true_file_and_the_next_one_pays_for_what_is_l
     assert {each["content"] for each in before} <= {each["content"] for each in after}
     assert sorted(int(each["id"].rpartition(".")[2]) for each in after) == list(range(1, wanted + 1))
     assert len(server.chats) == wanted + jobs
+
+
+def test_a_task_that_a_person_gives_is_one_of_the_new_ones_and_the_parent_of_others(
+    store: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "new.jsonl"
+    model = by_task(lambda task_id, _: SEEDS[0] if task_id == "0.1" else fresh(int(task_id[2:])))
+    made = evolve(SEEDS[:1], n=2, generations=2, model=model, store=store, output=file, tries=1)
+    assert made.run.status == "failed"
+    run = Executor.resume(store, made.run.id, agent=model, set_result={"0.1": "Count the wings of nine bees."})
+    assert run.status == "done"
+    given, child = lines(file)
+    assert (given["content"], given["method"], given["model"]) == ("Count the wings of nine bees.", "given", None)
+    assert (child["parent_id"], child["parent"]) == (given["id"], given["content"])
+    assert given["id"] == f"{run.id}/0.1"
+    assert Evolution(run).records == [given, child]
+
+
+def test_a_task_that_is_done_anew_is_asked_for_again(store: Path) -> None:
+    model = inventor()
+    made = evolve(SEEDS, n=2, model=model, store=store)
+    run = Executor.resume(store, made.run.id, agent=model, from_task="0.1")
+    first, second = Evolution(run).records
+    assert first["content"] != made.records[0]["content"]
+    assert second == made.records[1]
+    assert len(model.requests) == 3

@@ -39,7 +39,7 @@ class Evolution:
     @property
     def records(self) -> list[Record]:
         """The new tasks with their lineage, as the lines of the file have them."""
-        return records_of(self.run.task)
+        return records_of(self.run.task, self.run.id)
 
     @property
     def tasks(self) -> list[Task]:

@@ -4,7 +4,6 @@ It is read from the run's tree when a process begins, and kept up from then on, 
 moment ago whichever task is finished first.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -41,9 +40,13 @@ def is_evolution(root: Task) -> bool:
     return root.type == EVOLVE and isinstance(root.inputs.get("seeds"), list)
 
 
-def records_of(root: Task) -> list[Record]:
-    """Return the new tasks that a run has made so far, in the run's order."""
-    return list(_records(root))
+def records_of(root: Task, run_id: str) -> list[Record]:
+    """Return the new tasks that a run has made so far, in the run's order; one that a person has given counts too."""
+    return [
+        leaf.output if isinstance(leaf.output, dict) and "content" in leaf.output else _given_record(leaf, run_id)
+        for leaf in root.subtasks
+        if leaf.state is TaskState.DONE
+    ]
 
 
 def seeds_of(root: Task) -> list[dict[str, str]]:
@@ -66,65 +69,45 @@ class Collection:
         root: the run's tree.
         run_id: the run.
 
+    Attributes:
+        run_id: the run.
+        file: where its new tasks are written to, if anywhere.
+
     Raises:
         UsageError: if the tree has no seeds.
     """
 
     def __init__(self, root: Task, run_id: str) -> None:
         self._root = root
-        self._run_id = run_id
+        self.run_id = run_id
         self._known = NearCopies()
         self._problem: str | None = None
         self._is_behind = False
         output = root.inputs.get("output")
         self.file = Path(str(output)) if output else None
-        self._seeds = seeds_of(root)
-        for seed in self._seeds:
-            self._known.add(seed["id"], seed["content"])
-        contents = {seed["id"]: seed["content"] for seed in self._seeds}
-        for record in _records(root):
+        contents = {seed["id"]: seed["content"] for seed in seeds_of(root)}
+        for name, content in contents.items():
+            self._known.add(name, content)
+        for record in records_of(root, run_id):
             self._known.add(record["id"], record["content"], beyond=contents[record["seed_id"]])
         self._begin_file()
 
-    def lineage_of(self, task: Task) -> Lineage:
-        """Return what the new task of the leaf `task` is to be made from."""
-        seed = self._seeds[Wanted.of(task).seed]
-        if not task.dependencies:
-            return Lineage(seed["id"], seed["content"], seed)
-        parent = cast("Record", task.find(task.dependencies[0]).output)
-        return Lineage(parent["id"], parent["content"], seed)
-
-    def id_of(self, task: Task) -> str:
-        """Return the id of the new task of the leaf `task`, which no other run has."""
-        return f"{self._run_id}/{task.id}"
-
     def check(self, task: Task, content: str, *, prompt: str) -> Checked:
         """Return what is wrong with a new task of the leaf `task`; see `check_evolved`."""
-        origin = self.lineage_of(task)
+        origin = lineage_of(task, self.run_id)
         return check_evolved(
             content,
             parent=origin.parent,
             seed=origin.seed["content"],
             prompt=prompt,
             known=self._known,
-            own_id=self.id_of(task),
+            own_id=_id_of(task, self.run_id),
         )
 
     def accept(self, task: Task, content: str, **about: Any) -> tuple[Record, str | None]:
         """Enter a new task; return its record, and why it is not in the file yet, if it is not."""
-        origin = self.lineage_of(task)
-        record: Record = {
-            "id": self.id_of(task),
-            "content": content,
-            "parent_id": origin.parent_id,
-            "parent": origin.parent,
-            "generation": Wanted.of(task).generation,
-            "seed_id": origin.seed["id"],
-            "origin": origin.seed["origin"],
-            "run_id": self._run_id,
-            **about,
-        }
-        self._known.add(record["id"], content, beyond=origin.seed["content"])
+        record = _record(task, self.run_id, content, **about)
+        self._known.add(record["id"], content, beyond=lineage_of(task, self.run_id).seed["content"])
         return record, self._added(record)
 
     def finish(self) -> list[Record]:
@@ -133,7 +116,7 @@ class Collection:
         Raises:
             ExportError: if it cannot be written.
         """
-        records = records_of(self._root)
+        records = records_of(self._root, self.run_id)
         if self.file is not None:
             write_whole(self.file, records)
         return records
@@ -143,7 +126,7 @@ class Collection:
         if self.file is None:
             return
         try:
-            write_whole(self.file, _records(self._root))
+            write_whole(self.file, records_of(self._root, self.run_id))
         except ExportError as error:
             self._is_behind, self._problem = True, str(error)
 
@@ -158,7 +141,38 @@ class Collection:
         return problem
 
 
-def _records(root: Task) -> Iterator[Record]:
-    for leaf in root.subtasks:
-        if leaf.state is TaskState.DONE and isinstance(leaf.output, dict):
-            yield leaf.output
+def lineage_of(leaf: Task, run_id: str) -> Lineage:
+    """Return what the new task of `leaf` is to be made from.
+
+    Raises:
+        UsageError: if its run makes no new tasks.
+    """
+    seed = seeds_of(leaf.parent or leaf)[Wanted.of(leaf).seed]
+    if not leaf.dependencies:
+        return Lineage(seed["id"], seed["content"], seed)
+    parent = leaf.find(leaf.dependencies[0])
+    return Lineage(_id_of(parent, run_id), parent.result, seed)
+
+
+def _id_of(leaf: Task, run_id: str) -> str:
+    """Return the id of the new task of `leaf`, which no other run has."""
+    return f"{run_id}/{leaf.id}"
+
+
+def _given_record(leaf: Task, run_id: str) -> Record:
+    return _record(leaf, run_id, leaf.result, method="given", model=None, checks=None, rejected=[])
+
+
+def _record(leaf: Task, run_id: str, content: str, **about: Any) -> Record:
+    origin = lineage_of(leaf, run_id)
+    return {
+        "id": _id_of(leaf, run_id),
+        "content": content,
+        "parent_id": origin.parent_id,
+        "parent": origin.parent,
+        "generation": Wanted.of(leaf).generation,
+        "seed_id": origin.seed["id"],
+        "origin": origin.seed["origin"],
+        "run_id": run_id,
+        **about,
+    }

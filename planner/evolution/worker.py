@@ -1,7 +1,8 @@
 """The worker that makes new tasks: it asks for one, checks what comes, and tries another method if that is rejected.
 
 What was rejected, by which method and why, is on disk before the next try. So tries are never repeated: a resumed run
-goes on with the next one, and a task that was given up and is done again gets as many tries more.
+goes on with the next one, and a task that was given up and is done again gets as many tries more. The numbers of its
+calls go on from those that the task had when it was first worked on, whatever attempts fail in between.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,11 @@ from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import StepKey
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.prompts import EvolveVariables, make_nonce, texts_of
+from ramify.prompts.variables import EvolveMethod
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.replies import parse_evolved
 
-from .collection import Collection
+from .collection import Collection, lineage_of
 from .json_lines import line_of
 from .layout import Wanted
 
@@ -43,9 +45,12 @@ class EvolveWorker(Worker):
         collection = self._collection_of(context)
         wanted = Wanted.of(task)
         rejected = _rejected_before(task, context)
+        attempts_before = _attempts_before(task, context)
         most = (len(rejected) // wanted.tries + 1) * wanted.tries
         while len(rejected) < most:
-            made = await self._try(task, context, collection, wanted, number=len(rejected))
+            number = len(rejected)
+            method = wanted.methods[number % len(wanted.methods)]
+            made = await self._try(context, collection, method, attempt=attempts_before + number + 1)
             if "fault" not in made:
                 record, problem = collection.accept(task, rejected=rejected, **made)
                 if problem is not None:
@@ -67,17 +72,15 @@ class EvolveWorker(Worker):
         return Outcome(f"{format_count(len(records), 'new task')} in {collection.file}", output)
 
     async def _try(
-        self, task: Task, context: WorkContext, collection: Collection, wanted: Wanted, *, number: int
+        self, context: WorkContext, collection: Collection, method: EvolveMethod, *, attempt: int
     ) -> dict[str, Any]:
-        """Return a new task with what was measured, or what came instead with its fault; tries count from 0."""
-        method = wanted.methods[number % len(wanted.methods)]
-        agent = context.services.asker.agent
-        variables = EvolveVariables(
-            task_id=task.id, task=collection.lineage_of(task).parent, method=method, **agent.manner
-        )
+        """Return a new task with what was measured, or what came instead with its fault."""
+        task, agent = context.task, context.services.asker.agent
+        parent = lineage_of(task, context.run_id).parent
+        variables = EvolveVariables(task_id=task.id, task=parent, method=method, **agent.manner)
         try:
             content, model = await context.services.asker.ask(
-                task, variables, _read, attempt=number + 1, sample=wanted.sample
+                task, variables, _read, attempt=attempt, sample=Wanted.of(task).sample
             )
         except ReplyError as error:
             return {"method": method, "content": error.reply[:_LONGEST_QUOTE], "fault": error.complaint}
@@ -89,7 +92,7 @@ class EvolveWorker(Worker):
         return {"content": content, "method": method, "model": model, "checks": checked.to_data()}
 
     def _collection_of(self, context: WorkContext) -> Collection:
-        if self._collection is None:
+        if self._collection is None or self._collection.run_id != context.run_id:
             self._collection = Collection(context.services.root, context.run_id)
         return self._collection
 
@@ -106,6 +109,16 @@ def _rejected_before(task: Task, context: WorkContext) -> list[dict[str, Any]]:
     while (step := context.services.steps.find(_key(task, len(rejected) + 1))) is not None:
         rejected.append(step.output)
     return rejected
+
+
+def _attempts_before(task: Task, context: WorkContext) -> int:
+    """Return how many attempts the task had when it was first worked on, since it was last done anew."""
+    key = StepKey(task.id, 0, "first attempt")
+    known = context.services.steps.find(key)
+    if known is None:
+        context.services.recorder.writer.put(context.services.steps.note(key, task.attempts))
+        return task.attempts
+    return int(known.output)
 
 
 def _key(task: Task, number: int) -> StepKey:
