@@ -104,15 +104,21 @@ def worker(function: Function, /) -> FunctionWorker: ...
 
 @overload
 def worker(
-    *, name: str | None = None, about: str | None = None, permissions: Iterable[str] = (), keeps: Iterable[str] = ()
+    *,
+    name: str | None = None,
+    about: str | None = None,
+    permissions: Iterable[str] = (),
+    keeps: Iterable[str] = (),
+    isolated: bool = False,
 ) -> Callable[[Function], FunctionWorker]: ...
 
 
-def worker(function: Function | None = None, /, **options: Any) -> Any:
+def worker(function: Function | None = None, /, *, isolated: bool = False, **options: Any) -> Any:
     """Make a worker of a Python function; it can still be called. `Executor(workers=[...])` takes it.
 
     Args:
         function: the function; see `FunctionWorker` for what its parameters are given.
+        isolated: whether it is called in a process of its own, in which `max_memory_mb` is kept; see `IsolatedWorker`.
         **options: `name`, `about`, `permissions` and `keeps`, as for `FunctionWorker`.
 
     >>> @worker(about="doubles a number")
@@ -123,4 +129,9 @@ def worker(function: Function | None = None, /, **options: Any) -> Any:
     """
     if function is not None:
         return FunctionWorker(function)
-    return lambda function: FunctionWorker(function, **options)
+    kind = FunctionWorker
+    if isolated:
+        from .isolated import IsolatedWorker
+
+        kind = IsolatedWorker
+    return lambda function: kind(function, **options)

@@ -29,7 +29,7 @@ def load_workers(sources: Iterable[str]) -> tuple[dict[str, Worker], dict[str, P
     found: dict[str, Worker] = {}
     predicates: dict[str, Predicate] = {}
     for source in sources:
-        module = _imported(source)
+        module = imported(source)
         own = {
             str(name): value
             for value in vars(module).values()
@@ -43,7 +43,12 @@ def load_workers(sources: Iterable[str]) -> tuple[dict[str, Worker], dict[str, P
     return found, predicates
 
 
-def _imported(source: str) -> ModuleType:
+def imported(source: str) -> ModuleType:
+    """Return the module that `source` names: a Python file, or a module by its name.
+
+    Raises:
+        UsageError: if it is not there, or cannot be imported.
+    """
     path = Path(source)
     if path.suffix == ".py" and not path.is_file():
         raise UsageError(f"the file {source} with workers is not there")
