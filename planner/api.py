@@ -141,7 +141,7 @@ def prepare(
         settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
         on_event=on_event, record=record, workers=workers, checks=checks, secrets=secrets, middleware=middleware,
     )  # fmt: skip
-    return executor, with_rate(root, settings)
+    return executor, with_config(root, settings)
 
 
 def executor_of(
@@ -216,10 +216,11 @@ def read_checks(given: Iterable[Check | str]) -> tuple[Check, ...]:
     return tuple(read)
 
 
-def with_rate(root: Task, settings: Settings) -> Task:
-    """Return `root` with the rate of calls that `settings` allow, unless it says another."""
-    if settings.requests_per_second is not None:
-        root.config = root.config.over(TaskConfig(requests_per_second=settings.requests_per_second))
+def with_config(root: Task, settings: Settings) -> Task:
+    """Return `root` with what `settings` say of all its tasks, unless it says otherwise itself."""
+    said = settings.given("requests_per_second", "vote_ahead")
+    if said:
+        root.config = root.config.over(TaskConfig(**said))
     return root
 
 

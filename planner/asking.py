@@ -42,6 +42,7 @@ class Asker:
         attempt: int = 0,
         sample: int = 0,
         schema: Mapping[str, Any] | None = None,
+        repairs: bool = True,
     ) -> T:
         """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
 
@@ -52,10 +53,11 @@ class Asker:
             attempt: the attempt at the task.
             sample: which of several answers to the same question, from 0.
             schema: a JSON schema that the answer has to fit; models that can be held to one are.
+            repairs: whether a malformed reply is put to the model once more; it is not, when answers are voted on.
 
         Raises:
             TruncatedReplyError: if the reply was cut; it is not repaired but has to be asked again.
-            ReplyError: if the repaired reply is malformed too; it is quoted.
+            ReplyError: if the reply is malformed, and after the repair again; it is quoted.
         """
         reply = await self._reply(task, variables, attempt, sample, schema)
         try:
@@ -63,6 +65,8 @@ class Asker:
         except TruncatedReplyError:
             raise
         except ReplyError as error:
+            if not repairs:
+                raise
             repair = RepairVariables(
                 task_id=task.id,
                 contract=self._contract(variables),

@@ -50,6 +50,13 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             outcome=str,
             attempt=int,
         ),
+        EventType.VOTED: _form(
+            "one answer leads by `ahead`: how often each of the most frequent came, and what did not count",
+            ahead=int,
+            samples=int,
+            counts=list,
+            discarded=dict,
+        ),
         EventType.TASK_DONE: _form("a task has its result, and it is on disk"),
         EventType.TASK_FAILED: _form("a task has failed", error=str),
         EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),

@@ -35,6 +35,7 @@ class EventType(StrEnum):
     TASK_PROGRESS = "task_progress"
     TASK_RETRYING = "task_retrying"
     CHECKED = "checked"
+    VOTED = "voted"
     TASK_DONE = "task_done"
     TASK_FAILED = "task_failed"
     TASK_RELEASED = "task_released"

@@ -121,6 +121,7 @@ class Settings(BaseModel):
         max_seconds: how long a run may take, in seconds.
         max_wait_seconds: how long to wait for a model that is out of reach, in seconds.
         requests_per_second: model calls of a run that are started in a second.
+        vote_ahead: questions of leaves are asked until one answer leads by so many.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         otel: whether OpenTelemetry spans are made of runs; see docs/events.md.
         otel_content: whether the words of tasks, prompts and replies go into the spans.
@@ -152,6 +153,7 @@ class Settings(BaseModel):
     max_seconds: _Amount | None = None
     max_wait_seconds: Annotated[float, Field(ge=0)] | None = None
     requests_per_second: _Amount | None = None
+    vote_ahead: _Count | None = None
     cache: bool = False
     otel: bool = False
     otel_content: bool = False

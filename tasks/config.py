@@ -19,6 +19,9 @@ class TaskConfig(BaseModel):
         max_retries: attempts after the first one.
         retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
         max_check_rounds: how often an answer that does not pass a check is sent back.
+        vote_ahead: a leaf's question is put to its model until one answer leads by so many; see docs/checks.md.
+        max_samples: answers that are asked for in one vote; ten times `vote_ahead` unless given.
+        max_answer_characters: longer answers of a leaf's model are discarded, and neither cut nor repaired.
         requests_per_second: model calls and pages started in a second, over all tasks below.
         concurrent_requests: model calls and pages in flight, over all tasks below.
         max_calls: model calls, over all tasks below.
@@ -40,6 +43,9 @@ class TaskConfig(BaseModel):
     max_retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     max_check_rounds: Annotated[int, Field(ge=0)] | None = None
+    vote_ahead: _Count | None = None
+    max_samples: _Count | None = None
+    max_answer_characters: _Count | None = None
     requests_per_second: _Amount | None = None
     concurrent_requests: _Count | None = None
     max_calls: _Count | None = None

@@ -55,6 +55,9 @@ OPTIONS: dict[str, Any] = {
         float | None, typer.Option(help="How long to wait for a model that is out of reach, in seconds.")
     ],
     "requests_per_second": Annotated[float | None, typer.Option(help="Model calls started in a second.")],
+    "vote_ahead": Annotated[
+        int | None, typer.Option(min=1, metavar="K", help="Ask for each leaf until one answer leads by K.")
+    ],
     "allow": Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Let workers do this: network, secret:NAME, ...; repeatable."),
@@ -95,6 +98,7 @@ RunId = Annotated[
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
+VOTING = ("vote_ahead",)
 PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "events", "quiet")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, WORKING, Last, RunId, takes
+from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, VOTING, WORKING, Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
@@ -17,7 +17,7 @@ Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE",
 _NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *PREVIEWS})
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *VOTING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def solve(
     given: Mapping[str, Any],
     *,
@@ -109,7 +109,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *VOTING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -119,14 +119,14 @@ def run(
 
     Example: ramify run plan.yaml --jobs 4
     """
-    from ramify.planner.api import executor_of, with_rate
+    from ramify.planner.api import executor_of, with_config
     from ramify.planner.settings import load_settings
     from ramify.tasks.plans import load_plan
 
     from .carrying import carry
 
     settings = load_settings(**settings_given(given))
-    executor, root = executor_of(settings, record=given["record"]), with_rate(load_plan(plan), settings)
+    executor, root = executor_of(settings, record=given["record"]), with_config(load_plan(plan), settings)
     if given["dry_run"] or given["estimate"]:
         from .exits import DONE
         from .previewing import print_preview

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.agent import Agent
-from ramify.planner.api import agent_of, executor_of, with_rate
+from ramify.planner.api import agent_of, executor_of, with_config
 from ramify.planner.budget import RunLimits
 from ramify.planner.events import Subscriber
 from ramify.planner.executor import Executor
@@ -133,4 +133,4 @@ def prepare_evolution(
     )
     if file is not None:
         claim(file, overwrite=overwrite)
-    return executor, with_rate(root, settings)
+    return executor, with_config(root, settings)

@@ -7,7 +7,7 @@ from ramify.planner.composing import compose
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables
-from ramify.tasks import ReplyError, Task
+from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.checks import schema_of
 from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.json_answers import read_json_answer
@@ -15,6 +15,7 @@ from ramify.tasks.replies import Answer, parse_answer
 
 from .context import WorkContext
 from .protocol import Outcome, Worker
+from .voting import voted_answer
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
@@ -30,6 +31,7 @@ class ModelWorker(Worker):
     """
 
     about = "a language model, or whichever model the run has"
+    keeps = frozenset({"vote_ahead", "max_samples", "max_answer_characters"})
 
     def __init__(self, agent: "Agent | None" = None, *, about: str | None = None) -> None:
         self.agent = agent
@@ -43,7 +45,15 @@ class ModelWorker(Worker):
         variables = execute_variables(task, root=root, inputs=context.inputs, **asker.agent.manner)
         schema = schema_of(task.checks)
         read = read_answer if schema is None else read_json
-        return outcome_of(task, await asker.ask(task, variables, read, attempt=context.attempt, schema=schema))
+
+        async def ask(number: int, *, repairs: bool = False) -> Answer:
+            return await asker.ask(
+                task, variables, read, attempt=context.attempt, sample=number, schema=schema, repairs=repairs
+            )
+
+        if context.config.vote_ahead is not None:
+            return outcome_of(task, await voted_answer(context, ask))
+        return outcome_of(task, _not_too_long(await ask(0, repairs=True), context))
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Have the agent's own model compose the answer."""
@@ -60,6 +70,16 @@ class HumanWorker(ModelWorker):
         from ramify.planner.agent import Agent
 
         super().__init__(Agent("human"), about="a person, who reads the task in the terminal and writes the answer")
+
+
+def _not_too_long(answer: Answer, context: WorkContext) -> Answer:
+    """Return `answer`; raise if it is longer than its task allows, as what is too long is no answer to be mended."""
+    longest = context.config.max_answer_characters
+    if longest is not None and len(answer.text) > longest:
+        raise TruncatedReplyError(
+            f"the answer has {len(answer.text):,} characters, and max_answer_characters = {longest}", reply=answer.text
+        )
+    return answer
 
 
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:

@@ -36,9 +36,11 @@ BUILT_IN: Mapping[str, str] = {
 
 ONLY_FOR_SOME = (
     "max_memory_mb", "max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent",
-    "viewport_width", "viewport_height",
+    "viewport_width", "viewport_height", "vote_ahead", "max_samples", "max_answer_characters",
 )  # fmt: skip
 """Limits that only some workers keep; all others hold whoever does a task."""
+
+_FOR_MODELS = frozenset({"vote_ahead", "max_samples", "max_answer_characters"})
 
 WorkersGiven = Mapping[str, Worker | Callable[..., Any]] | Iterable[Worker | Callable[..., Any]]
 """What users give as workers: by type, or in a row, where functions go by their names."""
@@ -177,9 +179,10 @@ class Workers(Mapping[str, Worker]):
         kept = {limit for each in task.walk() if each.is_leaf for limit in self.of(each).keeps}
         for name in named:
             if name not in kept:
+                who = "models" if name in _FOR_MODELS else "workers that fetch pages or run programs"
+                more = "" if name in _FOR_MODELS else " (max_calls and max_duration_seconds hold for models)"
                 raise UsageError(
-                    f"task {task.id}: {name} is a limit for workers that fetch pages or run programs, and no task here"
-                    " has such a worker; remove it (max_calls and max_duration_seconds hold for models)"
+                    f"task {task.id}: {name} is a limit for {who}, and no task here has such a worker; remove it{more}"
                 )
 
 

@@ -1,0 +1,150 @@
+"""Voting: the same question is asked until one answer leads by enough, first to ahead by k.
+
+An error that comes up once in a hundred answers has to come up k more times than the right answer to win, which for
+k = 3 is one time in a million. Answers with a red flag (too long, malformed) do not count at all: what made the form go
+wrong makes the content go wrong too.
+
+Source: Meyerson et al., "Solving a Million-Step LLM Task with Zero Errors", https://arxiv.org/abs/2511.09030
+"""
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from .errors import WorkFailedError
+from .together import together
+
+T = TypeVar("T")
+
+SAMPLES_A_LEAD = 10
+"""How many answers are asked for at most, for each that the winner has to lead by, unless a limit says otherwise."""
+
+_SHOWN = 5
+_LONGEST = 60
+_LONGEST_WORD = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot(Generic[T]):
+    """One answer in a vote.
+
+    Attributes:
+        key: what makes two answers the same; None if this one does not count.
+        value: the answer.
+        flag: why it does not count, in a word or two.
+    """
+
+    key: str | None
+    value: T | None = None
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll(Generic[T]):
+    """A vote that is decided.
+
+    Attributes:
+        winner: the first answer of those that lead.
+        samples: how many answers were asked for.
+        counts: how many answers each key has got, the most first.
+        discarded: how many did not count, by their flags.
+    """
+
+    winner: T
+    samples: int
+    counts: dict[str, int]
+    discarded: dict[str, int]
+
+    def to_data(self) -> dict[str, Any]:
+        """Return it as JSON data, without the answers that few have given."""
+        shown = list(self.counts.items())[:_SHOWN]
+        return {
+            "samples": self.samples,
+            "counts": [[key if len(key) <= _LONGEST else f"{key[: _LONGEST - 3]}...", count] for key, count in shown],
+            "discarded": self.discarded,
+        }
+
+
+def still_needed(keys: Iterable[str | None], ahead: int) -> int:
+    """Return how many more answers it takes at the least until one leads all others by `ahead`; 0 if one does.
+
+    None is an answer that does not count. As fewer can never decide, so many can be asked for at once without one too
+    many.
+
+    >>> still_needed([], 3), still_needed(["a", "b", "a"], 3), still_needed(["a", None, "a", "a"], 3)
+    (3, 2, 0)
+    """
+    first, second = (*(count for _, count in Counter(key for key in keys if key is not None).most_common(2)), 0, 0)[:2]
+    return max(0, ahead - (first - second))
+
+
+def key_of_answer(text: str) -> str:
+    r"""Return what makes two answers the same: equal JSON values, or else the same words.
+
+    JSON is compared whatever its spaces and the order of its keys; anything else without regard to white space, and
+    to how a character is composed. Case and punctuation count.
+
+    >>> key_of_answer('{"b": 1, "a": 2}') == key_of_answer('{ "a":2,"b":1 }')
+    True
+    >>> key_of_answer(" two\n words "), key_of_answer("42.0")
+    ('two words', '42.0')
+    """
+    if text.lstrip()[:1] in {"{", "["}:
+        try:
+            return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        except (ValueError, RecursionError):
+            pass
+    return " ".join(map(_composed, text.split()))
+
+
+def _composed(word: str) -> str:
+    # the cost of composing grows with the square of a run of combining marks
+    return unicodedata.normalize("NFC", word) if len(word) <= _LONGEST_WORD else word
+
+
+async def poll(
+    sample: Callable[[int], Coroutine[Any, Any, Ballot[T]]], *, ahead: int, most: int, task_id: str
+) -> Poll[T]:
+    """Return the vote over `sample(0)`, `sample(1)`, ..., of which up to `ahead` run at the same time.
+
+    Which answer wins depends on their numbers, and not on the order in which they arrive.
+
+    Args:
+        sample: gives the answer of that number.
+        ahead: by how many answers the winner leads.
+        most: how many answers are asked for at most.
+        task_id: the task that they are for.
+
+    Raises:
+        WorkFailedError: if no answer leads after `most`, or none can any more.
+    """
+    ballots: list[Ballot[T]] = []
+    while more := still_needed((ballot.key for ballot in ballots), ahead):
+        if len(ballots) + more > most:
+            raise WorkFailedError(_undecided(ballots, ahead, most), task_id=task_id, reason="ambiguous")
+        ballots += await together(sample(number) for number in range(len(ballots), len(ballots) + more))
+    counts = _counts(ballots)
+    key = next(iter(counts))
+    winner = next(ballot for ballot in ballots if ballot.key == key)
+    return Poll(winner.value, len(ballots), counts, _flags(ballots))  # type: ignore[arg-type]
+
+
+def _counts(ballots: Iterable[Ballot[Any]]) -> dict[str, int]:
+    return dict(Counter(ballot.key for ballot in ballots if ballot.key is not None).most_common())
+
+
+def _flags(ballots: Iterable[Ballot[Any]]) -> dict[str, int]:
+    return dict(Counter(ballot.flag for ballot in ballots if ballot.key is None).most_common())
+
+
+def _undecided(ballots: list[Ballot[Any]], ahead: int, most: int) -> str:
+    counts = list(_counts(ballots).values())[:_SHOWN]
+    flags = ", ".join(f"{count} {flag}" for flag, count in _flags(ballots).items())
+    return (
+        f"no answer leads by {ahead} after {len(ballots)} of {most} samples: the most frequent came"
+        f" {' and '.join(map(str, counts)) or 0} times{f'; discarded: {flags}' if flags else ''};"
+        " ask for a shorter, more definite answer, or raise max_samples"
+    )

@@ -1,0 +1,50 @@
+"""How a model's answer to a task is voted on: what is asked, what does not count, and what is recorded."""
+
+from collections.abc import Awaitable, Callable
+
+from ramify.planner.errors import ModelError
+from ramify.planner.events import EventType
+from ramify.planner.retry import may_retry
+from ramify.planner.voting import SAMPLES_A_LEAD, Ballot, key_of_answer, poll
+from ramify.tasks import ReplyError, TruncatedReplyError
+from ramify.tasks.replies import Answer
+
+from .context import WorkContext
+
+
+async def voted_answer(context: WorkContext, ask: Callable[[int], Awaitable[Answer]]) -> Answer:
+    """Return the answer that leads by the task's `vote_ahead`.
+
+    A model's word that it cannot do the task is an answer, by its reason. What is malformed, cut, too long, or did not
+    arrive does not count, and is not repaired.
+
+    Args:
+        context: the task's.
+        ask: asks for the answer of a number, once, and raises what is wrong with the reply.
+
+    Raises:
+        WorkFailedError: if no answer leads after `max_samples`.
+    """
+    config = context.config
+    ahead = config.vote_ahead or 1
+    longest = config.max_answer_characters
+
+    async def sample(number: int) -> Ballot[Answer]:
+        try:
+            answer = await ask(number)
+        except TruncatedReplyError:
+            return Ballot(None, flag="cut")
+        except ReplyError:
+            return Ballot(None, flag="malformed")
+        except ModelError as error:
+            if not may_retry(error.kind):
+                raise
+            return Ballot(None, flag="not arrived")
+        if longest is not None and len(answer.text) > longest:
+            return Ballot(None, flag="too long")
+        return Ballot(f"failed: {answer.failed.reason}" if answer.failed else key_of_answer(answer.text), answer)
+
+    most = config.max_samples or SAMPLES_A_LEAD * ahead
+    found = await poll(sample, ahead=ahead, most=most, task_id=context.task.id)
+    context.services.recorder.put(EventType.VOTED, context.task, ahead=ahead, **found.to_data())
+    return found.winner
