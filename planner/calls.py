@@ -92,11 +92,9 @@ class Caller:
         started_at = time.time()
         cached = await self._cached(key)
         if cached is not None:
-            reply = cached
+            reply = self._without_secrets(cached)
         else:
             reply = await self._gate.pass_through(lambda: self._attempt(task, request))
-        if self._redactor:
-            reply = ModelReply.from_data(self._redactor.data(reply.to_data()))
         failpoint("before-reply-commit")
         task.spend(reply.usage())
         call = CallRecord(
@@ -137,13 +135,21 @@ class Caller:
             reply = None
             try:
                 is_person = getattr(self._model, "is_person", False)
-                with self._recorder.bus.calling(self._model, request) as tell:
+                with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
                     async with asyncio.timeout(None if is_person else request.timeout_s):
-                        reply = await self._model.complete(request)
+                        reply = self._without_secrets(await self._model.complete(request))
                     tell(reply)
             finally:
                 self._budget.settle(task, None if reply is None else reply.usage())
             return reply
+
+    def _shown(self, request: ModelRequest) -> ModelRequest:
+        """Return the request as those who watch calls may see it."""
+        messages = self._redactor.data(request.messages)
+        return request if messages is request.messages else replace(request, messages=tuple(messages))
+
+    def _without_secrets(self, reply: ModelReply) -> ModelReply:
+        return ModelReply.from_data(self._redactor.data(reply.to_data())) if self._redactor else reply
 
     def _tell(self, task: Task, request: ModelRequest, reply: ModelReply, *, recorded: bool) -> None:
         taken_from = {} if reply.taken_from is None else {"taken_from": reply.taken_from}

@@ -159,6 +159,18 @@ def test_words_are_left_out_unless_they_are_asked_for(store: Path, traces: Trace
     open_traces.provider.shutdown()
 
 
+def test_secrets_stay_out_of_the_words_too(store: Path, traces: Traces) -> None:
+    value = "hunter2222"
+    replies = iter([f"<result>{value}", f"<result>It was {value}</result>"])  # the first is put to it once more
+    executor = Executor(
+        ScriptedModel(lambda _: next(replies)), store=store, allow=["secret:WORD"], secrets={"WORD": value}
+    )
+    traced(executor, Task(content="x", id="0"), traces, content=True)
+    assert value not in traces.words()
+    assert "It was [secret hidden]" in traces.words()
+    assert len(traces.named("chat scripted")) == 2
+
+
 def test_a_failed_call_and_a_failed_task_are_errors_and_a_retry_is_noted(store: Path, traces: Traces) -> None:
     model = FaultyModel(ScriptedModel({"*": "<failed reason='refused'>no</failed>"}), ["timeout"])
     traced(Executor(model, store=store), Task(content="x", config=TaskConfig(retry_delay_seconds=0.0)), traces)

@@ -121,7 +121,7 @@ class RunSpans:
             except BaseException as error:
                 kind = error.kind if isinstance(error, ModelError) else type(error).__name__
                 span.set_attribute("error.type", str(kind))
-                span.set_status(StatusCode.ERROR, str(error) if self._content else None)
+                span.set_status(StatusCode.ERROR)
                 raise
 
     def _parent_of_call(self, request: ModelRequest) -> Span:
