@@ -76,8 +76,7 @@ class StrategyWorker(Worker):
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Return the variations as a table in Markdown, and as data."""
-        with context.services.store.shared() as store:
-            comparison = compare_tree(store, task, context.run_id)
+        comparison = compare_tree(context.services.store, task, context.run_id)
         return Outcome(comparison.to_markdown(), comparison.to_data())
 
 
