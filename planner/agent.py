@@ -40,6 +40,7 @@ class Agent:
         model: a name, as `ramify models` lists them, or a model of your own. None takes that of the settings, such as
             `RAMIFY_MODEL`.
         role_name: the role that it plays, for the system prompt.
+        about: what it can do, in a line, for planners that give tasks to it; its role unless given.
         prompts: the prompt library, or a folder of templates over the built-in ones; that of the settings if None.
         base_url: the address of an OpenAI-compatible server; that of the settings if there is neither this nor a model.
         api_key: the key for it; otherwise the provider's environment variable is read.
@@ -57,6 +58,7 @@ class Agent:
         model: str | Model | None = None,
         *,
         role_name: str = "assistant",
+        about: str | None = None,
         prompts: PromptLibrary | str | Path | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
@@ -64,6 +66,7 @@ class Agent:
         store: str | Path | None = None,
     ) -> None:
         self.role_name = role_name
+        self.about = about
         self._prompts = PromptLibrary(prompts) if isinstance(prompts, str | Path) else prompts
         self.base_url = base_url
         self.asking = asking or Asking()
@@ -95,6 +98,11 @@ class Agent:
     def model_name(self) -> str:
         """The model's name, without opening it."""
         return self._model.name if self._model is not None else str(self._given)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model was named for it; otherwise it has that of the settings, or of the run that it is part of."""
+        return self._given is not None or self._model is not None
 
     @property
     def opened_as(self) -> str:
@@ -200,6 +208,12 @@ class Agent:
             store=self._store,
         )
         twin._model = self._model
+        return twin
+
+    def in_role(self, role_name: str, *, about: str | None = None, **changes: Any) -> "Agent":
+        """Return an agent with the same model in another role; `changes` say how it asks otherwise, see `Asking`."""
+        twin = self.with_asking(**changes)
+        twin.role_name, twin.about = role_name, about
         return twin
 
     def _system_message(self) -> tuple[Message, ...]:

@@ -10,6 +10,7 @@ from ramify.tasks.checks import read_check
 from ramify.tasks.documents import validation_text
 
 from .agent import Agent, Asking, model_and_server
+from .agents import AgentsGiven, read_agents
 from .attachments import read_materials
 from .budget import RunLimits
 from .errors import RunError, UsageError
@@ -54,6 +55,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: An
         limits: what the whole run may take.
         on_error: "continue" or "stop".
         workers: who does the tasks of a `type`; the planner gives tasks to them.
+        agents: agents that tasks can be given to, by name; the planner is told of them.
         check: what the answer has to pass: `Check`s, or texts such as "matches=^[0-9]+$".
         checks: functions that checks call, by name.
         allow: what workers may do, by name, such as "network"; `worker_files` are Python files with more of them.
@@ -127,6 +129,7 @@ def prepare(
     record: str | Path | None = None,
     workers: WorkersGiven | None = None,
     check: Iterable[Check | str] = (),
+    agents: AgentsGiven | None = None,
     checks: ChecksGiven | None = None,
     secrets: Mapping[str, str] | None = None,
     middleware: Sequence[Any] = (),
@@ -139,7 +142,8 @@ def prepare(
     root.checks = read_checks(check)
     executor = executor_of(
         settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
-        on_event=on_event, record=record, workers=workers, checks=checks, secrets=secrets, middleware=middleware,
+        on_event=on_event, record=record, workers=workers, agents=agents, checks=checks, secrets=secrets,
+        middleware=middleware,
     )  # fmt: skip
     return executor, with_config(root, settings)
 
@@ -153,6 +157,7 @@ def executor_of(
     on_event: Subscriber | None = None,
     record: str | Path | None = None,
     workers: WorkersGiven | None = None,
+    agents: AgentsGiven | None = None,
     checks: ChecksGiven | None = None,
     secrets: Mapping[str, str] | None = None,
     middleware: Sequence[Any] = (),
@@ -166,6 +171,7 @@ def executor_of(
         limits=limits or run_limits(settings),
         on_error=settings.on_error,
         workers=workers,
+        agents={**read_agents(settings.agents, source=settings.sources["agents"]), **(agents or {})},
         checks=checks,
         worker_sources=settings.worker_files,
         allow=settings.allow,

@@ -11,6 +11,7 @@ from ramify.tasks.config import NO_USAGE
 from ramify.tasks.plans import load_plan
 
 from .agent import Agent
+from .agents import AgentsGiven, agents_of, described
 from .budget import RunLimits
 from .editing import PlanEdit
 from .errors import UsageError
@@ -42,6 +43,7 @@ class Executor:
         limits: what the whole run may take.
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         workers: who does the tasks of a `type`: functions or `Worker`s by type, or in a row, where they go by name.
+        agents: agents that tasks can be given to, by name: a task's `type` is a name, or several as `writer+critic`.
         checks: functions that checks of tasks call, by name; each says whether an answer is good.
         worker_sources: Python files and modules that define more of them; a resumed run finds these again.
         allow: what workers may do, by name, such as "network" or "secret:NAME"; nothing unless given.
@@ -66,6 +68,7 @@ class Executor:
         limits: RunLimits | None = None,
         on_error: OnError = "continue",
         workers: WorkersGiven | None = None,
+        agents: AgentsGiven | None = None,
         checks: ChecksGiven | None = None,
         worker_sources: Iterable[str] = (),
         allow: Iterable[str] = (),
@@ -85,10 +88,11 @@ class Executor:
         self._secrets = secrets
         self._settings = RunSettings(
             jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache,
-            allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)),
+            allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)), agents=described(agents or {}),
         )  # fmt: skip
         self._given = workers
         self._checks = checks
+        self._agents = agents or {}
         self._middleware = check_middleware(middleware)
         self._on_event = on_event
         self._tracing = tracing
@@ -194,6 +198,7 @@ class Executor:
             run_id,
             agent=self._agent,
             workers=self._given,
+            agents=self._agents,
             checks=self._checks,
             secrets=self._secrets,
             middleware=self._middleware,
@@ -227,7 +232,9 @@ class Executor:
         """
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
-        workers = workers_of(self._settings, self._given, self._checks)
+        workers = workers_of(
+            self._settings, self._given, self._checks, agents_of(self._settings.agents, self._agents, self._agent)
+        )
         check_runnable(task, workers, self._grants)
         for each in task.walk():
             if each.usage is not NO_USAGE:  # what another run has used is not this run's

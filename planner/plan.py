@@ -24,6 +24,7 @@ from .recorder import Recorder
 from .retry import delay_s, may_retry, stops_run
 from .store.changes import TaskAdded, TaskChanged
 from .together import together
+from .workers.teams import JOINT
 
 
 class PlanLimits(BaseModel):
@@ -50,6 +51,15 @@ class _Atomic:
 
     why: str
     is_unusual: bool = False
+
+
+class _Types(list[str]):
+    """What a task can be given to: one of these, or several together, whose names are joined."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (
+            isinstance(name, str) and JOINT in name and all(map(super().__contains__, name.split(JOINT)))
+        )
 
 
 class Planner:
@@ -137,7 +147,7 @@ class Planner:
             reply.text,
             finish_reason=reply.finish_reason,
             max_tasks=variables.max_tasks,
-            types=["model", *(worker.type for worker in self.workers)] if self.workers else [],
+            types=_Types(["model", *(worker.type for worker in self.workers)]) if self.workers else [],
             known_ids=known_ids,
         )
 

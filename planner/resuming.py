@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from ramify.tasks import Task, TaskState
 
 from .agent import Agent, model_and_server
+from .agents import AgentsGiven, agents_of
 from .budget import RunLimits
 from .editing import PlanEdit, edit_run
 from .errors import NoModelError
@@ -28,6 +29,7 @@ class ResumeOptions(TypedDict, total=False):
         agent: who goes on with it. A model of your own has to be given again.
         base_url: the address at which its model is asked.
         workers: workers of your own; they have to be given again, unless the run knows where they come from.
+        agents: agents that are to be others, by name; ones with models of your own have to be given again.
         checks: functions that checks call, by name; they have to be given again, unless the run knows where they come
             from.
         worker_sources: Python files and modules that define workers, instead of those that did.
@@ -47,6 +49,7 @@ class ResumeOptions(TypedDict, total=False):
     agent: Agent | Model | str | None
     base_url: str | None
     workers: WorkersGiven | None
+    agents: AgentsGiven | None
     checks: ChecksGiven | None
     worker_sources: Iterable[str] | None
     allow: Iterable[str]
@@ -73,7 +76,9 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     """
     settings = _settings_of(found, options)
     grants = grants_of(settings.allow, options.get("secrets"))
-    workers = workers_of(settings, options.get("workers"), options.get("checks"))
+    agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
+    agents = agents_of(settings.agents, options.get("agents") or {}, agent)
+    workers = workers_of(settings, options.get("workers"), options.get("checks"), agents)
     edit = options.get("edit")
     if edit:
         edit_run(opened, found.id, edit, check=lambda root: check_runnable(root, workers, grants))
@@ -86,7 +91,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         store=opened,
         record=found,
         root=root,
-        agent=_agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store),
+        agent=agent,
         settings=settings,
         workers=workers,
         grants=grants,

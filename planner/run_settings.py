@@ -23,6 +23,7 @@ class AgentSettings(BaseModel):
     model: str | None = None
     base_url: str | None = None
     role_name: str = "assistant"
+    about: str | None = None
     prompts: str | None = None
     system: str | None = None
     language: str | None = None
@@ -31,13 +32,14 @@ class AgentSettings(BaseModel):
     timeout_s: float | None = 600.0
 
     @classmethod
-    def of(cls, agent: Agent) -> "AgentSettings":
-        """Describe `agent`; its key is left out."""
+    def of(cls, agent: Agent, *, with_model: bool = True) -> "AgentSettings":
+        """Describe `agent`; its key is left out, and its model if that is another's."""
         asking = agent.asking
         return cls(
-            model=agent.opened_as,
+            model=agent.opened_as if with_model else None,
             base_url=agent.base_url,
             role_name=agent.role_name,
+            about=agent.about,
             prompts=str(agent.prompts.folder) if agent.prompts.folder else None,
             system=asking.system,
             language=asking.language,
@@ -61,6 +63,7 @@ class AgentSettings(BaseModel):
         return Agent(
             self.model,
             role_name=self.role_name,
+            about=self.about,
             prompts=PromptLibrary(self.prompts),
             base_url=self.base_url,
             api_key=api_key,
@@ -74,6 +77,7 @@ class RunSettings(BaseModel):
 
     Attributes:
         agent: who answers; None if no task needs a model.
+        agents: the agents that tasks can be given to, by name.
         plan: how the goal is split before anything runs; None if the tree is run as it is given.
         stops_when_planned: whether the run ends once its plan is complete, until it is resumed.
         jobs: tasks that run at the same time.
@@ -90,6 +94,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: AgentSettings | None = None
+    agents: dict[str, AgentSettings] = Field(default_factory=dict)
     plan: PlanLimits | None = None
     stops_when_planned: bool = False
     jobs: int = Field(default=8, ge=1)

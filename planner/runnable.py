@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from ramify.tasks import Task
 from ramify.tasks.graph import check_tree
 
+from .agent import Agent
 from .errors import UsageError
 from .run_settings import RunSettings
 from .settings import load_settings
-from .workers import Workers
+from .workers import Worker, Workers
 from .workers.grants import Grants
+from .workers.model import ModelWorker
 from .workers.plugins import plugin_workers
 from .workers.registry import ChecksGiven, WorkersGiven
 from .workers.sources import load_workers
@@ -22,7 +24,9 @@ def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     _refuse_secrets(root, grants)
 
 
-def workers_of(settings: RunSettings, given: WorkersGiven | None, checks: ChecksGiven | None) -> Workers:
+def workers_of(
+    settings: RunSettings, given: WorkersGiven | None, checks: ChecksGiven | None, agents: Mapping[str, Agent]
+) -> Workers:
     """Return who does the tasks of a run: enabled plugins, over these what its sources define, over all what is given.
 
     With them come the functions that checks call.
@@ -31,10 +35,18 @@ def workers_of(settings: RunSettings, given: WorkersGiven | None, checks: Checks
     workers, predicates = load_workers(settings.worker_sources)
     disabled = [name for name, each in chosen.items() if each.enabled is False]
     return Workers(
-        {**plugin_workers(chosen), **workers, **Workers(given).given},
+        {**plugin_workers(chosen), **workers, **_refuse_doubles(agents, Workers(given).given)},
         {**predicates, **(checks or {})},
         disabled=disabled,
     )
+
+
+def _refuse_doubles(agents: Mapping[str, Agent], given: Mapping[str, Worker]) -> dict[str, Worker]:
+    """Return agents and workers together; a name that both have is refused."""
+    for name in agents:
+        if name in given:
+            raise UsageError(f"an agent and a worker are called {name!r}; give one of them another name")
+    return {**{name: ModelWorker(agent) for name, agent in agents.items()}, **given}
 
 
 def grants_of(allow: Iterable[str], secrets: Mapping[str, str] | None) -> Grants:

@@ -127,6 +127,7 @@ class Settings(BaseModel):
         otel_content: whether the words of tasks, prompts and replies go into the spans.
         allow: what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.
         worker_files: Python files and modules that define workers; comma-separated in the environment.
+        agents: the agents that tasks can be given to, by name: see docs/agents.md; in settings files only.
         workers: how single workers are set up, by name: see `ramify workers`; in settings files only.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
@@ -159,6 +160,7 @@ class Settings(BaseModel):
     otel_content: bool = False
     allow: tuple[str, ...] = ()
     worker_files: tuple[str, ...] = ()
+    agents: dict[str, dict[str, Any]] = {}
     workers: dict[str, WorkerSettings] = Field(default={}, validate_default=True)
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
@@ -208,8 +210,8 @@ def load_settings(**given: Any) -> Settings:
             if name not in values:
                 values[name] = value
                 sources[name] = layer.source_of(name)
-            elif name == "workers" and isinstance(value, dict) and isinstance(values[name], dict):
-                values[name] = {**value, **values[name]}  # each worker is set up on its own
+            elif name in {"workers", "agents"} and isinstance(value, dict) and isinstance(values[name], dict):
+                values[name] = {**value, **values[name]}  # each worker and agent is set up on its own
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -55,14 +55,27 @@ def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
 
 
 def execute_variables(
-    task: "Task", *, root: "Task", inputs: "Mapping[str, JsonValue] | None" = None, **more: Any
+    task: "Task",
+    *,
+    root: "Task",
+    inputs: "Mapping[str, JsonValue] | None" = None,
+    seen: Sequence[TaskResult] = (),
+    **more: Any,
 ) -> ExecuteVariables:
-    """Return what the `execute` template is given for the leaf `task` of the tree of `root`; `inputs` are its own."""
+    """Return what the `execute` template is given for the leaf `task` of the tree of `root`.
+
+    Args:
+        task: the leaf.
+        root: the root of its tree.
+        inputs: its arguments, instead of its own.
+        seen: answers to the same task that others have given.
+        **more: what else goes into the variables.
+    """
     return ExecuteVariables(
         task_id=task.id,
         task=task.content,
         root_goal=title(root.content),
-        needs=needed_results(task),
+        needs=(*needed_results(task), *seen),
         materials=materials_of(task),
         inputs=inputs_of(task) if inputs is None else _as_json(inputs),
         format=form_of_answer(task.checks),

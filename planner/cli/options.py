@@ -55,6 +55,9 @@ OPTIONS: dict[str, Any] = {
         float | None, typer.Option(help="How long to wait for a model that is out of reach, in seconds.")
     ],
     "requests_per_second": Annotated[float | None, typer.Option(help="Model calls started in a second.")],
+    "agents": Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file with agents that tasks are given to.")
+    ],
     "vote_ahead": Annotated[
         int | None, typer.Option(min=1, metavar="K", help="Ask for each leaf until one answer leads by K.")
     ],
@@ -99,6 +102,7 @@ Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
 VOTING = ("vote_ahead",)
+TEAM = ("agents",)
 PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "events", "quiet")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, VOTING, WORKING, Last, RunId, takes
+from .options import ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, TEAM, VOTING, WORKING, Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
@@ -17,7 +17,9 @@ Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE",
 _NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *PREVIEWS})
 
 
-@takes(*ASKING, *VOTING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(
+    *ASKING, *TEAM, *VOTING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json"
+)
 def solve(
     given: Mapping[str, Any],
     *,
@@ -65,7 +67,7 @@ def solve(
     return _finish(run, code, given)
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "store", *WORKING, *SHOWN)
+@takes(*ASKING, *TEAM, *PLANNING, *LIMITS, "store", *WORKING, *SHOWN)
 def decompose(
     given: Mapping[str, Any],
     *,
@@ -109,7 +111,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *VOTING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *TEAM, *VOTING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -230,4 +232,9 @@ def _refuse_to_replace(output: Path) -> None:
 
 def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that are settings."""
-    return {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    if settings.get("agents") is not None:
+        from ramify.planner.agents import agents_file
+
+        settings["agents"] = agents_file(settings["agents"])
+    return settings

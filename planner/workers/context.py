@@ -8,7 +8,7 @@ import concurrent.futures
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SAMPLES_A_MEMBER = 10_000
+"""Numbers of answers that are kept apart for each of several who work on one task."""
+
 PROGRESS_EVERY_S = 0.1
 """How often a task's progress is told at the most; the end is always told."""
 
@@ -40,9 +43,11 @@ class WorkContext:
     Attributes:
         task: the task.
         services: what the run is made of; workers that come with Ramify use it.
+        seen: what others have answered to the same task, where several work on it together.
+        first_sample: the number of the first answer that is asked for in this context, where others have asked before.
     """
 
-    __slots__ = ("_counts", "_inputs", "_is_cancelled", "_told_at", "services", "task")
+    __slots__ = ("_counts", "_inputs", "_is_cancelled", "_told_at", "first_sample", "seen", "services", "task")
 
     def __init__(self, task: Task, services: "RunServices", inputs: dict[str, Any] | None = None) -> None:
         self.task = task
@@ -51,6 +56,16 @@ class WorkContext:
         self._is_cancelled: threading.Event | None = None
         self._counts: Counter[str] | None = None
         self._told_at = 0.0
+        self.seen: tuple[TaskResult, ...] = ()
+        self.first_sample = 0
+
+    def beside(self, seen: "Sequence[TaskResult]", number: int) -> "WorkContext":
+        """Return the context of the one with that number, from 0, of several who work on the task together."""
+        twin = WorkContext(self.task, self.services, self._inputs)
+        self._counts = twin._counts = Counter() if self._counts is None else self._counts
+        twin._is_cancelled = self.cancelled
+        twin.seen, twin.first_sample = tuple(seen), number * SAMPLES_A_MEMBER
+        return twin
 
     @property
     def run_id(self) -> str:

@@ -1,12 +1,13 @@
 """The worker that all tasks without a type go to: the run's model, asked with the templates `execute` and `compose`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.composing import compose
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply
-from ramify.prompts import DEFAULT_BUDGET, ComposeVariables
+from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.checks import schema_of
 from ramify.tasks.decomposition import compose_variables, execute_variables
@@ -36,19 +37,26 @@ class ModelWorker(Worker):
     def __init__(self, agent: "Agent | None" = None, *, about: str | None = None) -> None:
         self.agent = agent
         if about is not None or agent is not None:
-            self.about = about or f"an agent in the role of {agent.role_name if agent else 'assistant'}"
+            role = f"an agent in the role of {agent.role_name if agent else 'assistant'}"
+            self.about = about or (agent.about if agent else None) or role
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Ask the model for the task's answer."""
-        asker = self._asker(context)
+        asker = self.asker(context)
         root = context.services.root
-        variables = execute_variables(task, root=root, inputs=context.inputs, **asker.agent.manner)
+        variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **asker.agent.manner)
         schema = schema_of(task.checks)
         read = read_answer if schema is None else read_json
 
         async def ask(number: int, *, repairs: bool = False) -> Answer:
             return await asker.ask(
-                task, variables, read, attempt=context.attempt, sample=number, schema=schema, repairs=repairs
+                task,
+                variables,
+                read,
+                attempt=context.attempt,
+                sample=context.first_sample + number,
+                schema=schema,
+                repairs=repairs,
             )
 
         if context.config.vote_ahead is not None:
@@ -57,9 +65,10 @@ class ModelWorker(Worker):
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Have the agent's own model compose the answer."""
-        return await compose_by_model(context, self._asker(context))
+        return await compose_by_model(context, self.asker(context))
 
-    def _asker(self, context: WorkContext) -> "Asker":
+    def asker(self, context: WorkContext) -> "Asker":
+        """Return what asks its agent."""
         return context.services.asker if self.agent is None else context.services.asker_of(self.agent)
 
 
@@ -85,8 +94,18 @@ def _not_too_long(answer: Answer, context: WorkContext) -> Answer:
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:
     """Have a model answer the context's task from its subtasks' results: the run's own unless `asker` is given."""
     asker = asker or context.services.asker
+    return await _composed(context, asker, compose_variables(context.task, **asker.agent.manner))
+
+
+async def join_by_model(context: WorkContext, worker: ModelWorker, answers: Sequence[TaskResult]) -> Outcome:
+    """Have the agent of `worker` make one answer of several to the same task."""
+    asker = worker.asker(context)
+    variables = compose_variables(context.task, **asker.agent.manner)
+    return await _composed(context, asker, variables.model_copy(update={"children": tuple(answers)}))
+
+
+async def _composed(context: WorkContext, asker: "Asker", whole: ComposeVariables) -> Outcome:
     task = context.task
-    whole = compose_variables(task, **asker.agent.manner)
     budget = getattr(asker.agent.model, "prompt_budget", DEFAULT_BUDGET)
     schema = schema_of(task.checks)
 
@@ -95,8 +114,7 @@ async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -
             return await asker.ask(task, part, read_answer, attempt=context.attempt)
         return await asker.ask(task, part, read_json, attempt=context.attempt, schema=schema)
 
-    answer = await compose(whole, ask, budget=budget)
-    return outcome_of(task, answer)
+    return outcome_of(task, await compose(whole, ask, budget=budget))
 
 
 def read_answer(reply: ModelReply) -> Answer:

@@ -14,7 +14,9 @@ from ramify.tasks.config import NO_CONFIG
 
 from .functions import FunctionWorker
 from .grants import Grants
+from .model import ModelWorker
 from .protocol import Worker
+from .teams import JOINT, TeamWorker
 
 MODEL = "model"
 """The type of tasks that say nothing."""
@@ -76,6 +78,7 @@ class Workers(Mapping[str, Worker]):
         self.predicates = predicates_of(checks or {})
         self._disabled = frozenset(disabled)
         self._built_in: dict[str, Worker] = {}
+        self._teams: dict[str, TeamWorker] = {}
 
     def __getitem__(self, name: str) -> Worker:
         found = self.given.get(name) or self._built_in.get(name)
@@ -99,6 +102,11 @@ class Workers(Mapping[str, Worker]):
             UsageError: if nobody does tasks of its type.
         """
         name = task.type or MODEL
+        if name not in self._teams and JOINT in name and name not in self.given:
+            self._teams[name] = TeamWorker({part: self._one(part, task) for part in name.split(JOINT)})
+        return self._teams.get(name) or self._one(name, task)
+
+    def _one(self, name: str, task: Task) -> Worker:
         try:
             return self[name]
         except KeyError:
@@ -121,8 +129,13 @@ class Workers(Mapping[str, Worker]):
 
     @property
     def cards(self) -> tuple[WorkerCard, ...]:
-        """The workers that a planner may give tasks to: the ones that were given."""
-        return tuple(WorkerCard(type=name, description=each.about) for name, each in self.given.items())
+        """The workers that a planner may give tasks to: those that were given, and how agents work together."""
+        cards = [WorkerCard(type=name, description=each.about) for name, each in self.given.items()]
+        first = [name for name, each in self.given.items() if isinstance(each, ModelWorker)][:2]
+        if len(first) > 1:
+            together = f"{first[0]} and {first[1]} together, {first[0]} joining their answers; likewise other agents"
+            cards.append(WorkerCard(type=JOINT.join(first), description=together))
+        return tuple(cards)
 
     def check(self, task: Task, grants: Grants) -> None:
         """Make sure that `task` can be started.

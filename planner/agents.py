@@ -1,0 +1,113 @@
+"""Several agents: who there is, by name, and how a description becomes an agent.
+
+An agent that has no model of its own answers with the run's. The names are the types of the tasks that agents do.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ramify.tasks.documents import validation_text
+
+from .agent import Agent
+from .errors import UsageError
+from .models.protocol import Model
+from .run_settings import AgentSettings
+from .workers.registry import BUILT_IN
+
+AgentsGiven = Mapping[str, Agent | Model | str | AgentSettings]
+"""What users give as agents, by name: agents, models, names of models, and descriptions."""
+
+_HOW = ("system", "language", "examples", "sampling", "timeout_s")
+
+
+def read_agents(tables: Mapping[str, Any], *, source: str) -> dict[str, AgentSettings]:
+    """Return the agents that tables of a settings file describe, by name.
+
+    Raises:
+        UsageError: if one cannot be read; it is named, with the key that is wrong.
+    """
+    read = {}
+    for name, table in tables.items():
+        try:
+            read[name] = AgentSettings.model_validate(_renamed(table))
+        except ValidationError as error:
+            raise UsageError(f"the agent {name!r} (from {source}) cannot be used: {validation_text(error)}") from None
+    return read
+
+
+def agents_file(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file that describe agents: `[NAME]`, or `[agents.NAME]`.
+
+    Raises:
+        UsageError: if the file cannot be read, or describes no agent.
+    """
+    try:
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"the file {path} with agents cannot be read: {error}") from None
+    tables = found.get("agents", found)
+    if not isinstance(tables, dict) or not tables or not all(isinstance(each, dict) for each in tables.values()):
+        raise UsageError(f"{path} describes no agents; begin each with its name, as in [writer]")
+    return tables
+
+
+def described(given: AgentsGiven) -> dict[str, AgentSettings]:
+    """Return agents as data that can be stored with a run; keys are left out.
+
+    Raises:
+        UsageError: if a name cannot be the type of a task, or what it names is no agent.
+    """
+    for name, each in given.items():
+        if not name.isidentifier() and not name.replace("-", "_").isidentifier():
+            raise UsageError(f"{name!r} cannot be the name of an agent; use letters, digits, - and _")
+        if name in BUILT_IN:
+            raise UsageError(f"the agent {name!r} has the name of a worker that comes with Ramify; choose another")
+        if not isinstance(each, Agent | Model | str | AgentSettings):
+            raise UsageError(f"the agent {name!r} is {type(each).__name__}; give an Agent, or the name of a model")
+    return {name: _described(name, each) for name, each in given.items()}
+
+
+def agents_of(stored: Mapping[str, AgentSettings], given: AgentsGiven, base: Agent) -> dict[str, Agent]:
+    """Return the agents of a run, by name.
+
+    Args:
+        stored: as they are described.
+        given: those that are given as they are, or described otherwise.
+        base: the run's own agent, whose model those have that name none.
+    """
+    made = {}
+    for name, each in {**stored, **described(given)}.items():
+        own = given.get(name)
+        if isinstance(own, Agent) and own.has_model:
+            made[name] = own
+        elif isinstance(own, Model):
+            made[name] = Agent(own, role_name=each.role_name, prompts=base.prompts)
+        elif each.model is None:
+            made[name] = _in_role(base, each)
+        else:
+            made[name] = each.make()
+    return made
+
+
+def _described(name: str, each: Agent | Model | str | AgentSettings) -> AgentSettings:
+    if isinstance(each, AgentSettings):
+        return each if "role_name" in each.model_fields_set else each.model_copy(update={"role_name": name})
+    if isinstance(each, Agent):
+        return AgentSettings.of(each, with_model=each.has_model)
+    return AgentSettings(model=each if isinstance(each, str) else each.name, role_name=name)
+
+
+def _in_role(base: Agent, each: AgentSettings) -> Agent:
+    _ = base.model  # opened once, so that the agents share its connections and its limits
+    asking, usual = each.make().asking, AgentSettings()
+    changes = {name: getattr(asking, name) for name in _HOW if getattr(each, name) != getattr(usual, name)}
+    return base.in_role(each.role_name, about=each.about, **changes)
+
+
+def _renamed(table: Any) -> Any:
+    if not isinstance(table, Mapping):
+        return table
+    return {{"role": "role_name"}.get(name, name): value for name, value in table.items()}
