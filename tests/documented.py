@@ -69,6 +69,12 @@ def _commands(body: str, first_line: int) -> Iterator[Step]:
     yield from steps
 
 
+def rows_of(text: str) -> list[list[str]]:
+    """Return the rows of all Markdown tables of a text, in cells."""
+    lines = (line for line in text.splitlines() if line.startswith("| ") and not line.startswith("|---"))
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
 def is_as_shown(shown: str, real: str) -> bool:
     r"""Return whether `real` is what a document shows.
 

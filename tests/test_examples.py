@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .documented import ROOT
+from .openai_server import Chat, OpenAIServer
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = {
@@ -19,6 +21,32 @@ Pages about Oslo:
 - Oslo: Oslo is a city by a fjord.
 - Trams: Six lines of trams cross the centre.
 - Museums: The Munch museum stands at the water.
+""",
+    "background.py": """\
+another process sees: running 33% - brew: Brew the tea - error: None
+then: done - ["hot water", "tea"]
+waited for: ["hot water", "tea"]
+cancelled: cancelled - [('boil', 'DONE'), ('brew', 'OPEN')]
+""",
+    "camel_compose.py": """\
+Task 0.1: What share of an hour are 51 minutes?
+Task 0.2: What is that share of $12?
+She earned $10.20.
+""",
+    "camel_evolve.py": """\
+Task 0: Maya is paid $12 for an hour of babysitting. Yesterday it was 51 minutes. What did she earn?
+Task 0.0: Maya is paid $12 for an hour, and $2 more for each after the first. What do 3 hours earn her?
+""",
+    "camel_hierarchy.py": """\
+Task 0: the start
+  Task 1: first part
+  Task 2: second part
+    Task 2.1: a piece of the second part
+    Task 2.2: another piece of it
+  Task 3: third part
+""",
+    "camel_task.py": """\
+Task 0: Maya is paid $12 for an hour of babysitting. Yesterday it was 51 minutes. What did she earn?
 """,
     "hello.py": """\
 849/7
@@ -30,6 +58,15 @@ Pages about Oslo:
   [DONE] Task 0.2: 60%
 
 answered by rules (no language model)
+""",
+    "killed.py": """\
+the first process was ended by signal 9, with 2 of 6 tasks done
+begun: 1 2 3 3 4 5
+result: [1, 4, 9, 16, 25]
+""",
+    "memory.py": """\
+session: [{"visited": 1}, {"visited": 2}] - and in another run: [{"visited": 1}, {"visited": 2}]
+permanent: [{"visited": 1}, {"visited": 2}] - and in another run: [{"visited": 3}, {"visited": 4}]
 """,
     "monitor.py": """\
 alert of level - reading 2: the level is 2.6, and 2.5 is the limit
@@ -50,7 +87,61 @@ answered by a glossary of three words (no language model)
 - Mean of all simulations: {"pi": 3.1409}
 {'pi': 3.1409}
 """,
+    "rewriting.py": """\
+embedding={model: embedder}, rewriter={model: small, prompt: Make this more c…
+  'small has read: Make this more concise: This is a test of what is left of a text': 3 numbers, 80.0 ...
+embedding={model: embedder}, rewriter={model: large, prompt: Make this more c…
+  'large has read: Make this more concise: This is a test of what is left of a text': 3 numbers, 80.0 ...
+""",
+    "sales_report.py": """\
+Read Q1: {'revenue': 3000, 'customers': 2}
+Read Q2: {'revenue': 3600, 'customers': 3}
+Compare: {'revenue': 6600.0, 'growth': 0.2}
+report: sales.xlsx
+""",
+    "system_prompt.py": """\
+The opera house, as a guide would say.
+""",
+    "task_json.py": """\
+{
+ "id": "greeting",
+ "type": "prompt",
+ "name": "greeting",
+ "description": "Say hello",
+ "status": "DONE",
+ "priority": 1,
+ "input": {
+  "prompt": "Hello, {{ who }}!",
+  "who": "Ada"
+ },
+ "output": "Hello, Ada!",
+ "error": null,
+ "metadata": {
+  "language": "en"
+ },
+ "dependencies": [],
+ "nextTasks": [
+  "shout"
+ ]
 }
+times: ['completedAt', 'createdAt', 'updatedAt']
+""",
+    "two_runs.py": """\
+Six lines of trams cross the centre of Oslo. They run from five in the morning.
+""",
+}
+ASKING = {"camel_compose.py", "camel_evolve.py", "rewriting.py", "system_prompt.py"}
+"""The scripts that ask a language model; here a server that says what follows."""
+SAID = {
+    "You are a guide. Answer in one short sentence.\n\nYou plan": "<atomic/>",
+    "You are a guide": "<result>The opera house, as a guide would say.</result>",
+    "You plan work": "<task>What share of an hour are 51 minutes?</task><task>What is that share of $12?</task>",
+    "You answer a goal from the results": "<result>She earned $10.20.</result>",
+    "You write tasks for a collection": (
+        "<task>Maya is paid $12 for an hour, and $2 more for each after the first. What do 3 hours earn her?</task>"
+    ),
+}
+ARGUMENTS = {"rewriting.py": ("small,large", "embedder")}
 PLANS = {
     "monitor.yaml": """\
 - Take readings: {"highest": 2.9}
@@ -78,10 +169,10 @@ NOTEBOOKS = {"solve.ipynb": 10, "compare.ipynb": 5, "figures.ipynb": 7}
 _VARIES = re.compile(r"\br[0-9a-f]{10}\b|[\d.]+ (?:ms|s)\b")
 
 
-def output_of(*command: str | Path, folder: Path) -> str:
-    """Return what our own Python prints when it runs `command` in `folder`, where no settings hold."""
+def output_of(*command: str | Path, folder: Path, **settings: str) -> str:
+    """Return what our own Python prints when it runs `command` in `folder`, where no `settings` hold but these."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    environment = {**kept, "HOME": str(folder)}
+    environment = {**kept, "HOME": str(folder), **settings}
     process = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -95,9 +186,26 @@ def output_of(*command: str | Path, folder: Path) -> str:
     return process.stdout
 
 
+def reply(chat: Chat) -> str:
+    """Answer the scripts that ask a language model."""
+    if chat.texts:
+        return json.dumps([[float(len(text)), 1.0, 0.5] for text in chat.texts])
+    found = [said for words, said in SAID.items() if words in chat.said("system") + chat.user]
+    return found[0] if found else f"{chat.body['model']} has read: {chat.user}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer(reply) as started:
+        yield started
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_prints_what_it_should(name: str, tmp_path: Path) -> None:
-    assert output_of(EXAMPLES / name, folder=tmp_path) == SCRIPTS[name]
+def test_a_script_prints_what_it_should(name: str, tmp_path: Path, server: OpenAIServer) -> None:
+    model = {"RAMIFY_BASE_URL": server.base_url, "RAMIFY_MODEL": "test-model"} if name in ASKING else {}
+    asked_before = len(server.chats)
+    assert output_of(EXAMPLES / name, *ARGUMENTS.get(name, ()), folder=tmp_path, **model) == SCRIPTS[name]
+    assert (len(server.chats) > asked_before) is (name in ASKING)
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from .documented import rows_of
 from .ramify_command import Ramify
-from .test_readme import rows_of, text_of
+from .test_readme import text_of
 
 ELSEWHERE = {"ramify evolve", "ramify timeline"}
 """Commands whose JSON another page tells of."""

@@ -10,9 +10,9 @@ from ramify.planner.settings import load_settings
 from ramify.planner.workers.plugins import installed_plugins, plugin_workers
 from ramify.planner.workers.registry import BUILT_IN, Workers
 
-from .documented import ROOT
+from .documented import ROOT, rows_of
 from .ramify_command import Ramify, ramify_process
-from .test_readme import rows_of, text_of
+from .test_readme import text_of
 
 EXAMPLE = ROOT / "examples" / "plugin"
 

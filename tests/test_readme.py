@@ -14,24 +14,21 @@ from ramify.planner.settings import SETTINGS
 from ramify.tasks import Task, TaskManager
 from ramify.tasks.states import state_diagram
 
-from .documented import ROOT, Reader, is_as_shown, steps_of
+from .documented import ROOT, Reader, is_as_shown, rows_of, steps_of
 from .openai_server import Chat, OpenAIServer
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LOCAL_SERVER = "http://127.0.0.1:11434/v1"
 """The address of a local server in the documents; here it is that of the test server."""
 
+RUN_ELSEWHERE = {"features.md": "test_features.py"}
+"""Documents whose blocks and tables go together, and the tests that run them."""
+
 _OWN_LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
 def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """Return the rows of all Markdown tables of a text, in cells."""
-    lines = (line for line in text.splitlines() if line.startswith("| ") and not line.startswith("|---"))
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
 def reply(chat: Chat) -> str:
@@ -44,7 +41,9 @@ def server() -> Iterator[OpenAIServer]:
         yield started
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name not in RUN_ELSEWHERE], ids=lambda path: path.name
+)
 def test_every_block_does_what_is_shown(document: Path, tmp_path: Path, server: OpenAIServer) -> None:
     reader = Reader(tmp_path, replaced={LOCAL_SERVER: server.base_url})
     steps = list(steps_of(document.read_text(encoding="utf-8")))

@@ -11,7 +11,8 @@ from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.settings import SETTINGS, Settings, load_settings, store_place, unknown_variables
 from ramify.planner.store import DEFAULT_STORE
 
-from .test_readme import rows_of, text_of
+from .documented import rows_of
+from .test_readme import text_of
 
 Place = Callable[[int], dict[str, int]]
 """Says in one place that jobs is a number; returns what is given in the call."""
