@@ -66,6 +66,8 @@ def solved(ramify: Ramify) -> Ramify:
         ),
         ("`ramify runs`", ("runs", "--json")),
         ("`ramify models`", ("models", "--json")),
+        ("`ramify workers list`", ("workers", "list", "--json")),
+        ("`ramify workers show`", ("workers", "show", "http", "--json")),
         ("`ramify doctor`", ("doctor", "--json")),
         ("`ramify prompts list`", ("prompts", "list", "--json")),
         ("`ramify config show`", ("config", "show", "--json")),

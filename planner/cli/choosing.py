@@ -145,7 +145,7 @@ def _described(name: str) -> dict[str, Any]:
         "about": plugin.about if worker is None and plugin else worker.about if worker else "",
         "permissions": "not known before it is enabled" if worker is None else sorted(worker.permissions),
         "granted": [*chosen.allow],
-        "limits kept": [] if worker is None else sorted(worker.keeps),
+        "limits": [] if worker is None else sorted(worker.keeps),
         "config": {**chosen.config},
         "inputs": {} if worker is None else _inputs(worker),
     }
