@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .plan import PlanLimits, Planner
     from .store import Store
     from .strategies import Comparison, Strategy, compare
+    from .tools import Tool, ToolError, tool
     from .tracing import instrument
     from .workers import Outcome, WorkContext, Worker, worker
     from .workers.lists import task_for_each
@@ -48,6 +49,8 @@ else:
             "RunLimits": "budget",
             "Sampling": "models.protocol",
             "Store": "store",
+            "Tool": "tools",
+            "ToolError": "tools",
             "Comparison": "strategies",
             "Strategy": "strategies",
             "compare": "strategies",
@@ -62,6 +65,7 @@ else:
             "predicate": "checks",
             "solve": "api",
             "task_for_each": "workers.lists",
+            "tool": "tools",
             "worker": "workers",
         },
     )
@@ -84,6 +88,8 @@ __all__ = [
     "Sampling",
     "Store",
     "Strategy",
+    "Tool",
+    "ToolError",
     "WorkContext",
     "Worker",
     "aevolve",
@@ -96,5 +102,6 @@ __all__ = [
     "predicate",
     "solve",
     "task_for_each",
+    "tool",
     "worker",
 ]

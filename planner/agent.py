@@ -1,9 +1,10 @@
 """An agent: a model, the role that it plays, and the prompts that it is asked with."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, RenderedPrompt
 from ramify.tasks import TruncatedReplyError
@@ -12,6 +13,10 @@ from .loop import run_sync
 from .models.protocol import Model, ModelReply, ModelRequest, Sampling
 from .models.registry import OWN_MODELS, open_model, prices_of
 from .settings import GIVEN, Settings, load_settings
+
+if TYPE_CHECKING:
+    from .tools.functions import ToolsGiven
+    from .tools.protocol import Tool, ToolSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,7 @@ class Asking:
         examples: how many examples prompts show.
         sampling: sampling settings.
         timeout_s: the longest to wait for one reply, in seconds.
+        native_tools: whether the model calls tools by itself; None leaves it to the model.
     """
 
     system: str | None = None
@@ -31,6 +37,7 @@ class Asking:
     examples: Examples = "few"
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = 600.0
+    native_tools: bool | None = None
 
 
 class Agent:
@@ -46,6 +53,7 @@ class Agent:
         api_key: the key for it; otherwise the provider's environment variable is read.
         asking: how it asks.
         store: where `replay:RUN` looks for the run; that of the settings unless given.
+        tools: what it may have called while it does a task: functions, `Tool`s, and what `mcp_tools` gives.
 
     The model is opened, and the settings are read, when they are first needed.
 
@@ -64,9 +72,11 @@ class Agent:
         api_key: str | None = None,
         asking: Asking | None = None,
         store: str | Path | None = None,
+        tools: "ToolsGiven" = (),
     ) -> None:
         self.role_name = role_name
         self.about = about
+        self._given_tools = tuple(tools)
         self._prompts = PromptLibrary(prompts) if isinstance(prompts, str | Path) else prompts
         self.base_url = base_url
         self.asking = asking or Asking()
@@ -127,6 +137,23 @@ class Agent:
             return self.model_name, self.base_url
         return model_and_server(load_settings(base_url=self.base_url))
 
+    @cached_property
+    def tools(self) -> "tuple[Tool | ToolSource, ...]":
+        """What it may have called.
+
+        Raises:
+            UsageError: if something of it is no tool, or two have one name.
+        """
+        from .tools.functions import as_tools
+
+        return as_tools(self._given_tools)
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether its model calls tools by itself; one that does not is asked for `<call>` elements."""
+        said = self.asking.native_tools
+        return bool(getattr(self.model, "calls_tools", False)) if said is None else said
+
     @property
     def is_replay(self) -> bool:
         """Whether recorded calls answer."""
@@ -139,10 +166,16 @@ class Agent:
 
     def with_model(self, name: str) -> "Agent":
         """Return an agent that asks another model of the same server in the same way."""
-        return Agent(
-            name, role_name=self.role_name, prompts=self._prompts, base_url=self.base_url, api_key=self._api_key,
-            asking=self.asking, store=self._store,
-        )  # fmt: skip
+        return self._twin(name, asking=self.asking, tools=self._given_tools)
+
+    def with_tools(self, tools: "ToolsGiven") -> "Agent":
+        """Return an agent that has `tools` too, unless it has some of the same names."""
+        from .tools.functions import names_of
+
+        own = names_of(self.tools)
+        more = [each for each in tools if own.isdisjoint(names_of([each]))]
+        tools = (*self._given_tools, *more)
+        return self._twin(self._given, asking=self.asking, tools=tools, opened=self._model)
 
     @property
     def manner(self) -> dict[str, Any]:
@@ -198,16 +231,15 @@ class Agent:
 
     def with_asking(self, **changes: Any) -> "Agent":
         """Return an agent that differs in how it asks; see `Asking`."""
+        asking = replace(self.asking, **changes)
+        return self._twin(self._given, asking=asking, tools=self._given_tools, opened=self._model)
+
+    def _twin(self, model: str | None, *, asking: Asking, tools: "ToolsGiven", opened: Model | None = None) -> "Agent":
         twin = Agent(
-            self._given,
-            role_name=self.role_name,
-            prompts=self._prompts,
-            base_url=self.base_url,
-            api_key=self._api_key,
-            asking=replace(self.asking, **changes),
-            store=self._store,
-        )
-        twin._model = self._model
+            model, role_name=self.role_name, prompts=self._prompts, base_url=self.base_url, api_key=self._api_key,
+            asking=asking, store=self._store, tools=tools,
+        )  # fmt: skip
+        twin._model = opened
         return twin
 
     def in_role(self, role_name: str, *, about: str | None = None, **changes: Any) -> "Agent":

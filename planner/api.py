@@ -20,6 +20,7 @@ from .handle import Run
 from .models.protocol import Model
 from .plan import PlanLimits
 from .settings import Settings, load_settings
+from .tools.functions import ToolsGiven
 from .workers.registry import ChecksGiven, WorkersGiven
 
 GOAL_LIMIT = 1_000_000
@@ -59,6 +60,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: An
         check: what the answer has to pass: `Check`s, or texts such as "matches=^[0-9]+$".
         checks: functions that checks call, by name.
         allow: what workers may do, by name, such as "network"; `worker_files` are Python files with more of them.
+        tools: what the model may have called while it does a task; `tool_files` are Python files with more of them.
         secrets: values of secrets, by name.
         middleware: what may change the inputs and outcomes of tasks, in order.
         on_event: called with every event.
@@ -131,6 +133,7 @@ def prepare(
     check: Iterable[Check | str] = (),
     agents: AgentsGiven | None = None,
     checks: ChecksGiven | None = None,
+    tools: ToolsGiven = (),
     secrets: Mapping[str, str] | None = None,
     middleware: Sequence[Any] = (),
     **given: Any,
@@ -140,8 +143,9 @@ def prepare(
     settings = load_settings(model=None if own_model else model, **given)
     root = make_root(goal, [*materials, *read_materials(files)], inputs)
     root.checks = read_checks(check)
+    answering = agent or agent_of(settings, own_model)
     executor = executor_of(
-        settings, agent=agent or agent_of(settings, own_model), plan=plan_limits(settings), limits=limits,
+        settings, agent=answering.with_tools(tools) if tools else answering, plan=plan_limits(settings), limits=limits,
         on_event=on_event, record=record, workers=workers, agents=agents, checks=checks, secrets=secrets,
         middleware=middleware,
     )  # fmt: skip
@@ -174,6 +178,7 @@ def executor_of(
         agents={**read_agents(settings.agents, source=settings.sources["agents"]), **(agents or {})},
         checks=checks,
         worker_sources=settings.worker_files,
+        tool_sources=settings.tool_files,
         allow=settings.allow,
         secrets=secrets,
         middleware=middleware,
@@ -192,6 +197,7 @@ def agent_of(settings: Settings, model: Model | None = None) -> Agent:
         language=settings.language,
         examples=settings.examples,
         timeout_s=settings.timeout_s,
+        native_tools=settings.native_tools,
     )
     prompts = PromptLibrary(settings.prompts)
     return Agent(model or name, prompts=prompts, base_url=base_url, asking=asking, store=settings.store)
@@ -224,7 +230,7 @@ def read_checks(given: Iterable[Check | str]) -> tuple[Check, ...]:
 
 def with_config(root: Task, settings: Settings) -> Task:
     """Return `root` with what `settings` say of all its tasks, unless it says otherwise itself."""
-    said = settings.given("requests_per_second", "vote_ahead")
+    said = settings.given("requests_per_second", "vote_ahead", "max_turns")
     if said:
         root.config = root.config.over(TaskConfig(**said))
     return root

@@ -1,6 +1,6 @@
 """From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from .calls import Caller
 from .errors import ModelError
 from .models.protocol import ModelReply, ModelRequest, keeps_schemas
 from .retry import shrinks
+from .store.records import CallRecord
 
 SMALLEST_BUDGET = 2_000
 """Characters of supporting data below which a prompt that the model finds too long is not cut further."""
@@ -90,19 +91,57 @@ class Asker:
         form = getattr(variables, "format", None)
         return f"{contract}\n\nWhat the result itself has to be:\n{form}" if form else contract
 
+    async def fitting(
+        self,
+        task: Task,
+        make: Callable[[int], ModelRequest],
+        *,
+        attempt: int,
+        sample: int = 0,
+        step: int = 0,
+        budget: int = DEFAULT_BUDGET,
+    ) -> tuple[ModelReply, int]:
+        """Return the reply to the longest request that the model takes, and the budget of that.
+
+        Args:
+            task: the task that it is asked for.
+            make: makes a request whose supporting data have at most so many characters.
+            attempt: the attempt at the task.
+            sample: which of several answers to the same question, from 0.
+            step: which turn of a conversation, from 0.
+            budget: where to begin; it is halved as long as the model finds the request too long.
+
+        Raises:
+            ModelError: if the call failed.
+        """
+        while True:
+            try:
+                reply = await self._caller.call(task, make(budget), attempt=attempt, sample=sample, step=step)
+            except ModelError as error:
+                if not shrinks(error.kind) or budget // 2 < SMALLEST_BUDGET:
+                    raise
+                budget //= 2
+            else:
+                return reply, budget
+
+    def nonce(self, task: Task, template: str, data: Iterable[str]) -> str:
+        """Return what delimits `data` in the prompts of `template` for `task`."""
+        return make_nonce(self._nonce_seed, task.id, template, data=data)
+
+    def recall(self, calls: Iterable[CallRecord]) -> None:
+        """Take the replies of `calls` instead of asking the same once more."""
+        self._caller.recall(calls)
+
     async def _reply(
         self, task: Task, variables: PromptVariables, attempt: int, sample: int, schema: Mapping[str, Any] | None
     ) -> ModelReply:
         if schema is not None and not await keeps_schemas(self.agent.model):
             schema = None
-        nonce = make_nonce(self._nonce_seed, task.id, variables.template, data=texts_of(variables))
-        budget = DEFAULT_BUDGET
-        while True:
+        nonce = self.nonce(task, variables.template, texts_of(variables))
+
+        def make(budget: int) -> ModelRequest:
             request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
-            request = request if schema is None else replace(request, schema=schema)
-            try:
-                return await self._caller.call(task, request, attempt=attempt, sample=sample)
-            except ModelError as error:
-                budget //= 2
-                if not shrinks(error.kind) or budget < SMALLEST_BUDGET:
-                    raise
+            return request if schema is None else replace(request, schema=schema)
+
+        reply, _ = await self.fitting(task, make, attempt=attempt, sample=sample)
+        return reply

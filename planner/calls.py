@@ -63,7 +63,12 @@ class Caller:
         self._budget = budget
         self._gate = gate
         self._limiter = limiter
-        self._recorded = {call.key: call.reply for call in recorded}
+        self._recorded: dict[CallKey, Mapping[str, Any]] = {}
+        self.recall(recorded)
+
+    def recall(self, calls: Iterable[CallRecord]) -> None:
+        """Take the replies of `calls` instead of asking the same once more."""
+        self._recorded.update((call.key, call.reply) for call in calls)
 
     async def call(
         self, task: Task, request: ModelRequest, *, attempt: int, sample: int = 0, step: int = 0

@@ -71,6 +71,18 @@ class WorkFailedError(PlannerError):
         self.reason = reason
 
 
+class ToolError(PlannerError):
+    """Raised when a tool cannot be called, or fails; the model that wanted it reads why, and may mend it.
+
+    Attributes:
+        is_unknown: whether nobody knows if the tool has done what it was called for.
+    """
+
+    def __init__(self, message: str, *, is_unknown: bool = False) -> None:
+        super().__init__(message)
+        self.is_unknown = is_unknown
+
+
 class FollowUpError(PlannerError):
     """Raised when something cannot follow in a conversation; the table is in `ramify.planner.tools.transitions`.
 

@@ -24,10 +24,11 @@ from .recording import Recording
 from .resuming import ResumeOptions, session_of
 from .run import OnError
 from .run_settings import AgentSettings, RunSettings
-from .runnable import check_runnable, grants_of, workers_of
+from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import RUNNING_PHASE, Session
 from .settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
+from .tools.sources import load_tools
 from .workers.registry import ChecksGiven, WorkersGiven
 
 
@@ -46,6 +47,7 @@ class Executor:
         agents: agents that tasks can be given to, by name: a task's `type` is a name, or several as `writer+critic`.
         checks: functions that checks of tasks call, by name; each says whether an answer is good.
         worker_sources: Python files and modules that define more of them; a resumed run finds these again.
+        tool_sources: Python files and modules that define tools for the agent, and servers as `mcp:NAME`; as above.
         allow: what workers may do, by name, such as "network" or "secret:NAME"; nothing unless given.
         secrets: values of secrets, by name; ones that are allowed and not in here are read from the environment.
         middleware: what may change the inputs and outcomes of tasks, in order; see `ramify.planner.Middleware`.
@@ -71,6 +73,7 @@ class Executor:
         agents: AgentsGiven | None = None,
         checks: ChecksGiven | None = None,
         worker_sources: Iterable[str] = (),
+        tool_sources: Iterable[str] = (),
         allow: Iterable[str] = (),
         secrets: Mapping[str, str] | None = None,
         middleware: Sequence[Any] = (),
@@ -82,13 +85,17 @@ class Executor:
         if jobs < 1:
             raise UsageError(f"jobs is the number of tasks that run at the same time; it cannot be {jobs}")
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
+        tool_sources = tuple(map(str, tool_sources))
+        if tool_sources:
+            self._agent = self._agent.with_tools(load_tools(tool_sources))
         self._store = store
         self._record = None if record is None else Path(record)
         self._grants = grants_of(allow, secrets)
         self._secrets = secrets
         self._settings = RunSettings(
             jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache,
-            allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)), agents=described(agents or {}),
+            allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)), tool_sources=tool_sources,
+            agents=described(agents or {}),
         )  # fmt: skip
         self._given = workers
         self._checks = checks
@@ -236,10 +243,15 @@ class Executor:
             self._settings, self._given, self._checks, agents_of(self._settings.agents, self._agents, self._agent)
         )
         check_runnable(task, workers, self._grants)
+        check_tools(task, self._agent, self._grants)
         for each in task.walk():
             if each.usage is not NO_USAGE:  # what another run has used is not this run's
                 each.usage = NO_USAGE
-        changes = {"agent": AgentSettings.of(self._agent), "stops_when_planned": plan_only}
+        changes = {
+            "agent": AgentSettings.of(self._agent),
+            "stops_when_planned": plan_only,
+            "tools": tuple(each.name for each in self._agent.tools),
+        }
         settings = self._settings.model_copy(update=changes)
         new = new_record(task, self._agent, settings)
         recording = None if self._record is None else Recording(self._record, new.id)

@@ -10,15 +10,17 @@ from .agent import Agent, model_and_server
 from .agents import AgentsGiven, agents_of
 from .budget import RunLimits
 from .editing import PlanEdit, edit_run
-from .errors import NoModelError
+from .errors import NoModelError, UsageError
 from .events import Subscriber
 from .middleware import check_middleware
 from .models.protocol import Model
 from .run_settings import AgentSettings, RunSettings
-from .runnable import check_runnable, grants_of, workers_of
+from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 from .settings import Tracing, load_settings
 from .store import RunRecord, Store
+from .tools.functions import ToolsGiven, names_of
+from .tools.sources import load_tools
 from .workers.registry import ChecksGiven, WorkersGiven
 
 
@@ -33,6 +35,8 @@ class ResumeOptions(TypedDict, total=False):
         checks: functions that checks call, by name; they have to be given again, unless the run knows where they come
             from.
         worker_sources: Python files and modules that define workers, instead of those that did.
+        tools: tools for its agent besides those that it has; they have to be given again, as workers have.
+        tool_sources: Python files, modules and servers that define tools, instead of those that did.
         allow: permissions that are granted besides those that were.
         secrets: values of secrets, by name; they have to be given again, unless they are in the environment.
         middleware: what may change the inputs and outcomes of tasks; it has to be given again.
@@ -52,6 +56,8 @@ class ResumeOptions(TypedDict, total=False):
     agents: AgentsGiven | None
     checks: ChecksGiven | None
     worker_sources: Iterable[str] | None
+    tools: ToolsGiven
+    tool_sources: Iterable[str] | None
     allow: Iterable[str]
     secrets: Mapping[str, str] | None
     middleware: Sequence[Any]
@@ -87,6 +93,10 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     if options.get("retry_failed"):
         reset_failed(root)
     workers.check_tree(root, grants)
+    agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
+    agent = agent.with_tools([*options.get("tools", ()), *load_tools(settings.tool_sources)])
+    _refuse_without_tools(settings, found, agent)
+    check_tools(root, agent, grants)
     return Session(
         store=opened,
         record=found,
@@ -101,15 +111,25 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
 
 def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     settings = RunSettings.model_validate(found.settings)
-    sources = options.get("worker_sources")
+    sources, tool_sources = options.get("worker_sources"), options.get("tool_sources")
     changes = {
         "jobs": options.get("jobs"),
         "limits": options.get("limits"),
         "cache": options.get("cache"),
         "worker_sources": tuple(map(str, sources)) if sources else None,
+        "tool_sources": tuple(map(str, tool_sources)) if tool_sources else None,
         "allow": tuple(dict.fromkeys([*settings.allow, *options.get("allow", ())])),
     }
     return settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent) -> None:
+    missing = [name for name in settings.tools if name not in names_of(agent.tools)]
+    if missing:
+        raise UsageError(
+            f"run {record.id} was begun with tools that are not there now: {', '.join(missing)}; give them again with"
+            " --tools FILE (in Python: tools=[...])"
+        )
 
 
 def reset_failed(root: Task) -> None:

@@ -30,6 +30,7 @@ class AgentSettings(BaseModel):
     examples: Examples = "few"
     sampling: dict[str, Any] = Field(default_factory=dict)
     timeout_s: float | None = 600.0
+    native_tools: bool | None = None
 
     @classmethod
     def of(cls, agent: Agent, *, with_model: bool = True) -> "AgentSettings":
@@ -46,6 +47,7 @@ class AgentSettings(BaseModel):
             examples=asking.examples,
             sampling=asking.sampling.given(),
             timeout_s=asking.timeout_s,
+            native_tools=asking.native_tools,
         )
 
     def make(self, *, api_key: str | None = None, store: str | Path | None = None) -> Agent:
@@ -59,6 +61,7 @@ class AgentSettings(BaseModel):
             examples=self.examples,
             sampling=Sampling(**sampling),
             timeout_s=self.timeout_s,
+            native_tools=self.native_tools,
         )
         return Agent(
             self.model,
@@ -89,6 +92,8 @@ class RunSettings(BaseModel):
         inside: the id of the run that it is part of; empty if it stands alone.
         allow: what workers may do, by name.
         worker_sources: Python files and modules that define workers.
+        tool_sources: Python files and modules that define tools, and servers of tools.
+        tools: the names of the agent's tools, and of servers of tools.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,3 +111,5 @@ class RunSettings(BaseModel):
     inside: str = ""
     allow: tuple[str, ...] = ()
     worker_sources: tuple[str, ...] = ()
+    tool_sources: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()

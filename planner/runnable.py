@@ -9,11 +9,12 @@ from .agent import Agent
 from .errors import UsageError
 from .run_settings import RunSettings
 from .settings import load_settings
+from .tools.protocol import permissions_of
 from .workers import Worker, Workers
 from .workers.grants import Grants
 from .workers.model import ModelWorker
 from .workers.plugins import plugin_workers
-from .workers.registry import ChecksGiven, WorkersGiven
+from .workers.registry import ChecksGiven, WorkersGiven, is_for_model
 from .workers.sources import load_workers
 
 
@@ -22,6 +23,12 @@ def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     check_tree(root)
     workers.check_tree(root, grants)
     _refuse_secrets(root, grants)
+
+
+def check_tools(root: Task, agent: Agent, grants: Grants) -> None:
+    """Raise `NotAllowedError` if a task of the tree is for `agent`, and its tools take what is not granted."""
+    if any(is_for_model(task) for task in root.walk() if task.is_leaf):
+        grants.check(root, permissions_of(agent.tools))
 
 
 def workers_of(

@@ -129,6 +129,9 @@ class Settings(BaseModel):
         worker_files: Python files and modules that define workers; comma-separated in the environment.
         agents: the agents that tasks can be given to, by name: see docs/agents.md; in settings files only.
         workers: how single workers are set up, by name: see `ramify workers`; in settings files only.
+        tool_files: Python files and modules that define tools, and servers as mcp:NAME; comma-separated likewise.
+        native_tools: whether the model calls tools by itself; what is known of it unless this is set.
+        max_turns: replies in one conversation of a model with its tools.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
 
@@ -162,11 +165,14 @@ class Settings(BaseModel):
     worker_files: tuple[str, ...] = ()
     agents: dict[str, dict[str, Any]] = {}
     workers: dict[str, WorkerSettings] = Field(default={}, validate_default=True)
+    tool_files: tuple[str, ...] = ()
+    native_tools: bool | None = None
+    max_turns: Annotated[int, Field(ge=2)] | None = None
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
-    @field_validator("allow", "worker_files", mode="before")
+    @field_validator("allow", "worker_files", "tool_files", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         words = value.split(",") if isinstance(value, str) else value

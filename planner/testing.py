@@ -36,6 +36,7 @@ class ScriptedModel:
         latency_s: how long each reply takes, in seconds of the clock.
         cost_usd: what each reply costs; None is a cost that nobody knows.
         clock: where time comes from.
+        calls_tools: whether it calls tools by itself; the replies hold the calls then.
 
     Tokens are counted as words between white space.
 
@@ -54,7 +55,9 @@ class ScriptedModel:
         latency_s: float = 0.0,
         cost_usd: float | None = 0.0,
         clock: Clock | None = None,
+        calls_tools: bool = False,
     ) -> None:
+        self.calls_tools = calls_tools
         self.name = name
         self.maker = f"{name} (no language model)"
         self.requests: list[ModelRequest] = []
@@ -153,6 +156,7 @@ class FaultyModel:
         self.name = model.name
         self.maker = model.maker
         self.is_language_model = model.is_language_model
+        self.calls_tools = getattr(model, "calls_tools", False)
         self.faults_made: list[str] = []
         self._model = model
         self._retry_after_s = retry_after_s

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from .variables import Material, PromptVariables, TaskResult
+from .variables import Material, PromptVariables, TaskResult, ToolOutcome
 
 DEFAULT_BUDGET = 120_000
 """Characters that the supporting data of one prompt may have together: about 30,000 tokens of English."""
@@ -25,7 +25,7 @@ _NAME_LIMIT = 200
 _is_plain = re.compile(rf"[\w .:/-]{{0,{_NAME_LIMIT}}}", re.ASCII).fullmatch
 _ATTRIBUTE = str.maketrans({"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"})
 
-Group = str | TaskResult | Material | Mapping[str, str] | Sequence["Group"] | None
+Group = str | TaskResult | ToolOutcome | Material | Mapping[str, str] | Sequence["Group"] | None
 """What a template may hand to `data`: one piece of data, several, or none."""
 
 
@@ -134,16 +134,23 @@ def blocks_of(kind: str, group: Group) -> list[Block]:
     """Return the blocks of one piece of data, or of several."""
     if group is None:
         return []
-    if isinstance(group, str):
-        return [Block(_head(kind=kind), group)]
-    if isinstance(group, Material):
-        return [Block(_head(kind=kind, name=group.name), group.text)]
+    if isinstance(group, str | Material | ToolOutcome):
+        return [_one_block(kind, group)]
     if isinstance(group, TaskResult):
         request = Block(_head(kind="request", id=group.id, state=group.state), group.content)
         return [request, Block(_head(kind=kind, of=group.id), group.result)]
     if isinstance(group, Mapping):
         return [Block(_head(kind=kind, name=name), text) for name, text in group.items()]
     return [block for item in group for block in blocks_of(kind, item)]
+
+
+def _one_block(kind: str, piece: str | Material | ToolOutcome) -> Block:
+    if isinstance(piece, str):
+        return Block(_head(kind=kind), piece)
+    if isinstance(piece, Material):
+        return Block(_head(kind=kind, name=piece.name), piece.text)
+    state = "failed" if piece.is_error else "done"
+    return Block(_head(kind=kind, tool=piece.tool, call=str(piece.number), state=state), piece.text)
 
 
 def _shortened(block: Block, limit: int) -> Block:

@@ -15,6 +15,7 @@ from .variables import (
     ExecuteVariables,
     PromptVariables,
     RepairVariables,
+    ToolsVariables,
     VerifyVariables,
 )
 
@@ -24,6 +25,7 @@ VARIABLES = MappingProxyType(
         for model in (
             DecomposeVariables,
             ExecuteVariables,
+            ToolsVariables,
             ComposeVariables,
             VerifyVariables,
             RepairVariables,

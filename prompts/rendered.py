@@ -1,16 +1,21 @@
 """What a template becomes: messages in the form of the chat APIs, with the name and hash of what made them."""
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from .variables import PromptVariables
 
 
 class Message(TypedDict):
-    """One message of a chat: who speaks (`system`, `user`, `assistant`), and what is said."""
+    """One message of a chat: who speaks (`system`, `user`, `assistant`, `tool`), and what is said.
+
+    An assistant's message may hold `tool_calls`, in the chat APIs' form; a tool's says to which of them it belongs.
+    """
 
     role: str
     content: str
+    tool_calls: NotRequired[list[dict[str, Any]]]
+    tool_call_id: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ BUILT_IN = Path(__file__).with_name("templates")
 
 SUFFIX = ".j2"
 
-_RUN_WIDE = ("instructions", "workers", "language", "examples")
+_RUN_WIDE = ("instructions", "workers", "language", "examples", "tools", "is_native")
 _DATA_NAMES = ("nonce", "data", "whole")
 
 
@@ -108,6 +108,25 @@ class Prompt:
             PromptError: if the template is broken, the variables are another template's, or the nonce occurs in
                 them.
         """
+        self._check_variables(variables, nonce)
+        fields = self._fields(variables)
+        system = {name: fields[name] for name in _RUN_WIDE if name in fields}
+        contents = {
+            "system": self._compiled.render_block("system", system),
+            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget)),
+        }
+        messages = tuple(Message(role=role, content=content) for role, content in contents.items())
+        return RenderedPrompt(self.name, messages, variables, self.version, self.sha256, nonce)
+
+    def render_part(self, part: str, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> str:
+        """Return one of the parts that the template has besides its messages; arguments and errors as for `render`."""
+        self._check_variables(variables, nonce)
+        return self._compiled.render_block(part, self._fields(variables) | _data_names(nonce, budget))
+
+    def _fields(self, variables: PromptVariables) -> dict[str, Any]:
+        return {name: getattr(variables, name) for name in self.model.model_fields}
+
+    def _check_variables(self, variables: PromptVariables, nonce: str) -> None:
         if not isinstance(variables, self.model):
             wanted, given = self.model.__name__, type(variables).__name__
             raise PromptError(f"template {self.name} takes {wanted}, not {given}", template=self.name)
@@ -117,14 +136,6 @@ class Prompt:
                 " them; make one with make_nonce(..., data=texts_of(variables))",
                 template=self.name,
             )
-        fields = {name: getattr(variables, name) for name in self.model.model_fields}
-        system = {name: fields[name] for name in _RUN_WIDE if name in fields}
-        contents = {
-            "system": self._compiled.render_block("system", system),
-            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget)),
-        }
-        messages = tuple(Message(role=role, content=content) for role, content in contents.items())
-        return RenderedPrompt(self.name, messages, variables, self.version, self.sha256, nonce)
 
     @cached_property
     def _compiled(self) -> "CompiledTemplate":
@@ -134,7 +145,7 @@ class Prompt:
         names = {
             "contract": (),
             "system": tuple(name for name in _RUN_WIDE if name in fields),
-            "user": fields + _DATA_NAMES,
+            **dict.fromkeys(("user", *self.model.parts), fields + _DATA_NAMES),
         }
         return CompiledTemplate(self.source, path=self.path, name=self.name, names=names)
 

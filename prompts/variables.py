@@ -54,6 +54,36 @@ class TaskResult(_Data):
     result: str = ""
 
 
+class ToolCard(_Data):
+    """A tool that a model may have called.
+
+    Attributes:
+        name: what a call names it by.
+        description: what it does.
+        parameters: the JSON schema of its arguments, as JSON text.
+    """
+
+    name: str
+    description: str
+    parameters: str
+
+
+class ToolOutcome(_Data):
+    """What came of one call of a tool.
+
+    Attributes:
+        tool: the tool's name.
+        number: which of the calls of one reply it was, from 1.
+        text: what came of it.
+        is_error: whether it failed; the text says why.
+    """
+
+    tool: str
+    number: int
+    text: str
+    is_error: bool = False
+
+
 class PromptVariables(_Data):
     """What every template is given.
 
@@ -62,9 +92,12 @@ class PromptVariables(_Data):
         language: the language that the answer is to be written in; None leaves it to the goal's own.
         instructions: the user's own system prompt, put before the template's; None if there is none.
         examples: how many examples to show.
+        template: the template's name.
+        parts: blocks of the template besides those that every template has.
     """
 
     template: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]] = ()
 
     task_id: str
     language: str | None = None
@@ -192,3 +225,26 @@ class RepairVariables(PromptVariables):
     contract: str
     complaint: str
     reply: str
+
+
+class ToolsVariables(PromptVariables):
+    """For `tools`: what is added to `execute` where there are tools, and how a conversation with them goes on.
+
+    The block `outcomes` tells what came of calls, the block `error` what was wrong with a reply.
+
+    Attributes:
+        tools: the tools.
+        is_native: whether the model calls tools by itself, without `<call>` elements.
+        outcomes: what came of the calls.
+        complaint: what was wrong with the reply.
+        is_last: whether no more tools can be called.
+    """
+
+    template = "tools"
+    parts = ("outcomes", "error")
+
+    tools: tuple[ToolCard, ...]
+    is_native: bool = False
+    outcomes: tuple[ToolOutcome, ...] = ()
+    complaint: str = ""
+    is_last: bool = False

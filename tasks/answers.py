@@ -118,6 +118,18 @@ def after_thoughts(reply: str, names: Collection[str] = _NAMES) -> str:
     return body_of(reader, reply)
 
 
+def without_thoughts(reply: str) -> str:
+    """Return a reply without the thoughts that it begins with; as it is if it holds nothing else.
+
+    >>> without_thoughts("<think>Let me see.</think>42")
+    '42'
+    """
+    try:
+        return after_thoughts(reply).strip()
+    except ReplyError:
+        return reply
+
+
 def outermost(
     body: str, tags: list[Tag], reply: str, *, looks_from: Callable[[Tag], int] = attrgetter("end")
 ) -> tuple[list[tuple[Tag, str]], str]:

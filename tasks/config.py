@@ -24,6 +24,7 @@ class TaskConfig(BaseModel):
         max_answer_characters: longer answers of a leaf's model are discarded, and neither cut nor repaired.
         requests_per_second: model calls and pages started in a second, over all tasks below.
         concurrent_requests: model calls and pages in flight, over all tasks below.
+        max_turns: replies in one conversation of a model with its tools.
         max_calls: model calls, over all tasks below.
         max_tokens: input and output tokens, over all tasks below.
         max_cost_usd: cost of the model calls in US dollars, over all tasks below.
@@ -48,6 +49,7 @@ class TaskConfig(BaseModel):
     max_answer_characters: _Count | None = None
     requests_per_second: _Amount | None = None
     concurrent_requests: _Count | None = None
+    max_turns: Annotated[int, Field(ge=2)] | None = None
     max_calls: _Count | None = None
     max_tokens: _Count | None = None
     max_cost_usd: _Amount | None = None

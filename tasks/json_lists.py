@@ -59,12 +59,12 @@ def read_json(text: str, start: int, limit: int, *, reply: str) -> tuple[Listing
         TruncatedReplyError: if it has no end.
         ReplyError: if it cannot be read.
     """
-    value, end = _read_value(text, start, limit, reply)
+    value, end = read_value(text, start, limit, reply)
     if not isinstance(value, dict) or not _is_item(_fields(value)):
         return _listing(value, reply), end
     values = [value]
     while (start := _past_comma(text, end, limit)) < limit and text[start] == "{":
-        value, end = _read_value(text, start, limit, reply)
+        value, end = read_value(text, start, limit, reply)
         values.append(value)
     return _listing(values, reply), end
 
@@ -74,7 +74,8 @@ def _past_comma(text: str, begin: int, limit: int) -> int:
     return found.end() if found else begin
 
 
-def _read_value(text: str, start: int, limit: int, reply: str) -> tuple[Any, int]:
+def read_value(text: str, start: int, limit: int, reply: str) -> tuple[Any, int]:
+    """Return the list or object at `start`, repaired if it is broken, and where it ends. Raises as `read_json`."""
     end = _end_of_value(text, start, limit, reply)
     try:
         return _DECODER.decode(text[start:end]), end

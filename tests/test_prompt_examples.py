@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from ramify.planner.tools.arguments import read_arguments
 from ramify.prompts import PromptLibrary
 from ramify.prompts.library import VARIABLES
 from ramify.tasks.replies import REASONS, parse_answer, parse_evolved, parse_plan
+from ramify.tasks.tool_calls import parse_tool_reply
 from ramify.tasks.verdicts import VALUES, Verdict, parse_verdict
 
 LIBRARY = PromptLibrary()
@@ -15,7 +17,7 @@ def replies_in(template: str) -> list[str]:
     """Return the example replies of a template: what stands between "Reply:" and the next blank line."""
     fields: dict[str, object] = {"task_id": "0", "examples": "many", "goal": "g", "task": "t", "children": ()}
     fields |= {"result": "r", "criteria": "c"}
-    fields |= {"contract": "c", "complaint": "c", "reply": "r"}
+    fields |= {"contract": "c", "complaint": "c", "reply": "r", "tools": ()}
     model = VARIABLES[template]
     variables = model.model_validate({name: value for name, value in fields.items() if name in model.model_fields})
     system = LIBRARY.render(variables, nonce="5eed0123").messages[0]["content"]
@@ -63,7 +65,7 @@ def test_answer_example_is_read_as_it_is_meant(
 
 @pytest.mark.parametrize(
     ("template", "count"),
-    [("decompose", 4), ("execute", 4), ("compose", 2), ("evolve", 2), ("repair", 2), ("verify", 3)],
+    [("decompose", 4), ("execute", 4), ("tools", 3), ("compose", 2), ("evolve", 2), ("repair", 2), ("verify", 3)],
 )
 def test_all_examples_are_found(template: str, count: int) -> None:
     assert len(replies_in(template)) == count
@@ -72,6 +74,17 @@ def test_all_examples_are_found(template: str, count: int) -> None:
 @pytest.mark.parametrize("reply", replies_in("evolve"))
 def test_evolve_example_is_one_task(reply: str) -> None:
     assert "<" not in parse_evolved(reply)
+
+
+def test_tools_examples_are_calls_an_answer_and_a_mended_call() -> None:
+    both, answer, mended = map(parse_tool_reply, replies_in("tools"))
+    assert [(call.tool, read_arguments(call.arguments)) for call in both.calls] == [
+        ("weather", {"city": "Oslo"}),
+        ("weather", {"city": "Bergen"}),
+    ]
+    assert answer.answer is not None
+    assert answer.answer.text.startswith("Bergen is warmer now")
+    assert [(call.tool, read_arguments(call.arguments)) for call in mended.calls] == [("price", {"product": "flour"})]
 
 
 def test_repair_examples_are_a_plan_and_an_atomic_goal() -> None:

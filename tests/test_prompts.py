@@ -23,6 +23,8 @@ from ramify.prompts import (
     RenderedPrompt,
     RepairVariables,
     TaskResult,
+    ToolCard,
+    ToolsVariables,
     VerifyVariables,
     WorkerCard,
     make_nonce,
@@ -34,6 +36,9 @@ LIBRARY = PromptLibrary()
 NONCE = "5eed0123"
 GOAL = "Write a guide for new members of the rowing club."
 BRIDGES = TaskResult(id="0.1", content="Name the two oldest bridges in Prague.", result="Charles Bridge, 1402.")
+
+WEATHER = ToolCard(name="weather", description="Tell the weather.\n\nNow, not later.", parameters='{"type": "object"}')
+PAY = ToolCard(name="pay", description="Pay.", parameters='{"type": "object", "required": ["euros"]}')
 
 CASES: dict[str, PromptVariables] = {
     "decompose_root": DecomposeVariables(task_id="0", goal=GOAL, depth_left=2),
@@ -63,6 +68,8 @@ CASES: dict[str, PromptVariables] = {
     "execute_after_a_failure": ExecuteVariables(
         task_id="0.1", task="Name the capital of Peru.", last_error="the result has to be one word; it was 'It is Lima'"
     ),
+    "tools_by_elements": ToolsVariables(task_id="0", tools=(WEATHER, PAY)),
+    "tools_by_the_model": ToolsVariables(task_id="0.1", tools=(WEATHER,), is_native=True),
     "execute_with_a_format": ExecuteVariables(
         task_id="0.1", task="Name the capital of Peru.", format="It matches the regular expression ^[A-Z][a-z]+$"
     ),
@@ -142,6 +149,7 @@ def test_system_message_is_the_same_for_all_tasks_of_a_run(template: str) -> Non
     for case in (case for case in CASES.values() if case.template == template):
         shared: dict[str, object] = {"examples": "few", "instructions": None, "language": None}
         shared |= {"workers": ()} if template == "decompose" else {}
+        shared |= {"tools": (WEATHER,), "is_native": False} if template == "tools" else {}
         for nonce in ("aaaa1111", "bbbb2222"):
             messages.add(LIBRARY.render(case.model_copy(update=shared), nonce=nonce).messages[0]["content"])
     assert len(messages) == 1
@@ -178,7 +186,7 @@ def test_system_message_holds_the_contract(template: str) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_nonce_is_in_the_user_message_only(case: PromptVariables) -> None:
     assert NONCE not in system_of(case)
-    assert NONCE in user_of(case)
+    assert (NONCE in user_of(case)) == (case.template != "tools")  # which adds a line to another's message
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -69,6 +69,15 @@ OPTIONS: dict[str, Any] = {
         list[str] | None,
         typer.Option("--workers", metavar="FILE", help="A Python file or module with workers; repeatable."),
     ],
+    "tool_files": Annotated[
+        list[str] | None,
+        typer.Option("--tools", metavar="FILE", help="A Python file or module with tools, or mcp:NAME; repeatable."),
+    ],
+    "native_tools": Annotated[
+        bool | None,
+        typer.Option("--native-tools/--no-native-tools", help="Whether the model calls tools by itself."),
+    ],
+    "max_turns": Annotated[int | None, typer.Option(min=2, help="Replies in one conversation with tools.")],
     "store": Annotated[
         str | None, typer.Option("--store", metavar="PLACE", help="A file or database URL; else .ramify/ramify.db.")
     ],
@@ -107,7 +116,8 @@ PLANNING = ("max_depth", "max_children", "max_tasks")
 LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
-WORKING = ("allow", "worker_files")
+WORKING = ("allow", "worker_files", "tool_files")
+CALLING = ("native_tools", "max_turns")
 REUSING = ("record", "cache")
 
 Command = Callable[..., int]

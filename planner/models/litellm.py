@@ -10,7 +10,7 @@ from typing import Any
 from ramify.planner.loop import on_background_loop, stream_on_background_loop
 from ramify.planner.retry import Failure
 
-from .litellm_server import Server, Timeouts, loaded_litellm, wire_name
+from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, wire_name
 from .protocol import ModelReply, ModelRequest
 from .said import Said
 from .secrets import hide_keys
@@ -45,6 +45,11 @@ class LiteLLMModel:
         base_url = self._server.base_url
         place = f", base_url={hide_keys(base_url)!r}" if base_url else ""
         return f"LiteLLMModel({self.name!r}{place})"
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether it is known to call tools by itself."""
+        return self._server.calls_tools(load_litellm())
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Answer `request` in one piece.

@@ -78,6 +78,13 @@ class Server:
             "api_key": key_to_send(self.api_key, self.base_url),
         }
 
+    def calls_tools(self, litellm: ModuleType) -> bool:
+        """Return whether the model is known to call tools by itself."""
+        try:
+            return bool(litellm.supports_function_calling(wire_name(litellm, self.model, self.base_url)))
+        except Exception:  # noqa: BLE001 - it raises bare exceptions for names that it does not know
+            return False
+
     def price(self, litellm: ModuleType, response: Any) -> float | None:
         """Return what a call has cost in US dollars, by its response or its like; None if nobody knows."""
         name = wire_name(litellm, self.model, self.base_url)

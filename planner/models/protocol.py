@@ -174,6 +174,7 @@ class Model(Protocol):
             request's variables instead of its words. `ramify.prompts.DEFAULT_BUDGET` where it is not there.
         keeps_schemas: an async function that says whether the model can be held to a request's `schema`. It cannot
             where it is not there; the prompt shows the schema either way.
+        calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
     """
 

@@ -77,6 +77,7 @@ class ReplayModel:
 
     Attributes:
         prompt_budget: that of the model that was recorded.
+        calls_tools: whether the model that was recorded has called tools by itself.
     """
 
     is_language_model = False
@@ -87,7 +88,9 @@ class ReplayModel:
         self._calls = calls
         self._takes: dict[str, _Takes] = {}
         makers: dict[str, None] = {}
+        self.calls_tools = False
         for call in calls():
+            self.calls_tools |= "tools" in call.request
             makers[call.model] = None
             reply = replace(ModelReply.from_data(call.reply), taken_from=source, latency_s=0.0)
             self._takes.setdefault(call.key.request_sha256, _Takes()).add(_Take(call.key, reply))

@@ -125,4 +125,5 @@ def _varied_agent(agent: Agent, parameters: Mapping[str, Any], models: Mapping[s
         prompts=parameters.get("prompts") or agent.prompts,
         base_url=parameters.get("base_url", None if model is not None else agent.base_url),
         asking=asking,
+        tools=agent.tools,
     )

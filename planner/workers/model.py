@@ -1,12 +1,14 @@
 """The worker that all tasks without a type go to: the run's model, asked with the templates `execute` and `compose`."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.composing import compose
-from ramify.planner.errors import WorkFailedError
+from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
+from ramify.planner.tools.protocol import permissions_of
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.checks import schema_of
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ModelWorker(Worker):
-    """Has an agent's model do a task in one call, and compose a parent's answer.
+    """Has an agent's model do a task, in one call or with the agent's tools, and compose a parent's answer.
 
     Args:
         agent: whose model; the run's own agent if None.
@@ -40,9 +42,15 @@ class ModelWorker(Worker):
             role = f"an agent in the role of {agent.role_name if agent else 'assistant'}"
             self.about = about or (agent.about if agent else None) or role
 
+    def needs(self, task: Task) -> frozenset[str]:
+        """Return the permissions of the agent's tools."""
+        return frozenset() if self.agent is None else permissions_of(self.agent.tools)
+
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Ask the model for the task's answer."""
         asker = self.asker(context)
+        if asker.agent.tools:
+            return outcome_of(task, await answer_with_tools(context, asker))
         root = context.services.root
         variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **asker.agent.manner)
         schema = schema_of(task.checks)
@@ -61,7 +69,7 @@ class ModelWorker(Worker):
 
         if context.config.vote_ahead is not None:
             return outcome_of(task, await voted_answer(context, ask))
-        return outcome_of(task, _not_too_long(await ask(0, repairs=True), context))
+        return outcome_of(task, not_too_long(await ask(0, repairs=True), context))
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Have the agent's own model compose the answer."""
@@ -81,7 +89,7 @@ class HumanWorker(ModelWorker):
         super().__init__(Agent("human"), about="a person, who reads the task in the terminal and writes the answer")
 
 
-def _not_too_long(answer: Answer, context: WorkContext) -> Answer:
+def not_too_long(answer: Answer, context: WorkContext) -> Answer:
     """Return `answer`; raise if it is longer than its task allows, as what is too long is no answer to be mended."""
     longest = context.config.max_answer_characters
     if longest is not None and len(answer.text) > longest:
@@ -89,6 +97,26 @@ def _not_too_long(answer: Answer, context: WorkContext) -> Answer:
             f"the answer has {len(answer.text):,} characters, and max_answer_characters = {longest}", reply=answer.text
         )
     return answer
+
+
+async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
+    """Return the answer of an agent that may have tools called.
+
+    Raises:
+        UsageError: if the task asks for a vote.
+        NotAllowedError: if a tool needs a permission that is not granted.
+    """
+    from ramify.planner.tools.loop import ToolLoop
+
+    if context.config.vote_ahead is not None:
+        raise UsageError(
+            f"task {context.task.id}: vote_ahead asks the same several times, and a conversation with tools is held"
+            " once; leave one of them out"
+        )
+    context.services.grants.check(context.task, permissions_of(asker.agent.tools))
+    tools = await context.services.toolbox.tools_of(asker.agent)
+    is_native = await asyncio.to_thread(lambda: asker.agent.calls_tools)  # it may have to load litellm
+    return await ToolLoop(context, asker, tools, is_native=is_native).run()
 
 
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:

@@ -17,6 +17,7 @@ from ramify.planner.events import Event, EventType
 from ramify.planner.recorder import Recorder
 from ramify.planner.store.changes import TaskAdded
 from ramify.planner.store.records import StepKey
+from ramify.planner.tools.box import ToolBox
 from ramify.tasks import Task
 from ramify.tasks.decomposition import next_child_number
 
@@ -53,6 +54,7 @@ class RunServices:
         steps: the steps that they have taken.
         pages: how many pages they have fetched.
         settings: how the run runs.
+        toolbox: the tools of its agents.
         inner_slots: places for the tasks of runs that are part of this one.
         closes_workers: whether workers are closed when the run ends.
         max_tasks: the most tasks of the tree; None is no limit.
@@ -76,6 +78,7 @@ class RunServices:
     pages: PageCount
     settings: "RunSettings"
     inner_slots: asyncio.Semaphore
+    toolbox: ToolBox = field(default_factory=ToolBox)
     closes_workers: bool = True
     max_tasks: int | None = None
     attach: Callable[[Sequence[Task]], object] = list
@@ -143,9 +146,10 @@ class RunServices:
         return task
 
     async def aclose(self) -> None:
-        """Let go of threads and workers."""
+        """Let go of threads, tools and workers."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+        await self.toolbox.aclose()
         if self.closes_workers:
             await self.workers.aclose()
 

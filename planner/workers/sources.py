@@ -10,6 +10,7 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ramify.planner.checks.predicates import Predicate
 from ramify.planner.errors import UsageError
@@ -29,37 +30,56 @@ def load_workers(sources: Iterable[str]) -> tuple[dict[str, Worker], dict[str, P
     found: dict[str, Worker] = {}
     predicates: dict[str, Predicate] = {}
     for source in sources:
-        module = imported(source)
-        own = {
-            str(name): value
-            for value in vars(module).values()
-            if isinstance(value, Worker) and (name := getattr(value, "name", None))
-        }
-        functions = {value.name: value for value in vars(module).values() if isinstance(value, Predicate)}
-        if not own and not functions:
-            raise UsageError(f"{source} defines no worker; put @worker from ramify.planner above a function in it")
-        found |= own
-        predicates |= functions
+        for name, value in defined_in(source, (Worker, Predicate), "worker").items():
+            if isinstance(value, Worker):
+                found[name] = value
+            else:
+                predicates[name] = value
     return found, predicates
 
 
-def imported(source: str) -> ModuleType:
+def defined_in(source: str, kinds: tuple[type, ...], what: str) -> dict[str, Any]:
+    """Return the objects of one of the classes `kinds` at the top of a file or module that have a name, by it.
+
+    Args:
+        source: a Python file, or the name of a module.
+        kinds: the classes.
+        what: what such an object is called, which is the name of its decorator too.
+
+    Raises:
+        UsageError: if it cannot be imported, or defines none.
+    """
+    found = {
+        str(name): value
+        for value in vars(imported(source, what)).values()
+        if isinstance(value, kinds) and (name := getattr(value, "name", None))
+    }
+    if not found:
+        raise UsageError(f"{source} defines no {what}; put @{what} from ramify.planner above a function in it")
+    return found
+
+
+def imported(source: str, what: str = "worker") -> ModuleType:
     """Return the module that `source` names: a Python file, or a module by its name.
+
+    Args:
+        source: a Python file, or the name of a module.
+        what: what is looked for in it, for messages.
 
     Raises:
         UsageError: if it is not there, or cannot be imported.
     """
     path = Path(source)
     if path.suffix == ".py" and not path.is_file():
-        raise UsageError(f"the file {source} with workers is not there")
+        raise UsageError(f"the file {source} with {what}s is not there")
     try:
-        return _from_file(path) if path.suffix == ".py" else import_module(source)
+        return _from_file(path, what) if path.suffix == ".py" else import_module(source)
     except Exception as error:
-        raise UsageError(f"the workers in {source} cannot be imported: {type(error).__name__}: {error}") from error
+        raise UsageError(f"the {what}s in {source} cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _from_file(path: Path) -> ModuleType:
-    name = f"ramify_workers_{path.stem}"
+def _from_file(path: Path, what: str) -> ModuleType:
+    name = f"ramify_{what}s_{path.stem}"
     loader = SourceFileLoader(name, str(path.absolute()))
     module = module_from_spec(ModuleSpec(name, loader, origin=str(path.absolute())))
     sys.modules[name] = module

@@ -31,12 +31,18 @@ class StepLog:
     def __init__(self, writer: "RunWriter", redactor: Redactor, recorded: Iterable[StepRecord] = ()) -> None:
         self._writer = writer
         self._redactor = redactor
-        self._steps: dict[StepKey, StepRecord] = {step.key: step for step in recorded}
+        self._steps: dict[str, dict[StepKey, StepRecord]] = {}
+        for step in recorded:
+            self._keep(step)
 
     @property
     def taken(self) -> list[StepKey]:
-        """The steps that are taken, in order."""
-        return [key for key, step in self._steps.items() if step.ended_at is not None]
+        """The steps that are taken."""
+        return [key for steps in self._steps.values() for key, step in steps.items() if step.ended_at is not None]
+
+    def of(self, task_id: str) -> list[StepRecord]:
+        """Return the steps of one task, in order, also those that were begun and are not known to be done."""
+        return list(self._steps.get(task_id, {}).values())
 
     def find(self, key: StepKey, given: Any = None) -> StepRecord | None:
         """Return the step as it stands; None if it was never begun.
@@ -44,7 +50,7 @@ class StepLog:
         Raises:
             RunError: if it was taken with another input.
         """
-        step = self._steps.get(key)
+        step = self._steps.get(key.task_id, {}).get(key)
         if step is not None and _digest(step.input) != _digest(self._redactor.data(given)):
             raise RunError(
                 f"task {key.task_id}: the step {key.key} was taken before with another input, so the worker or its"
@@ -80,18 +86,20 @@ class StepLog:
             raise WaitingError(unknown_end(key, self._writer.run_id), task_id=key.task_id)
         step = StepRecord(key=key, input=self._redactor.data(given), started_at=time.time())
         if not may_repeat:
-            self._steps[key] = step
+            self._keep(step)
             await self._writer.commit(StepTaken.of(step))
         try:
             output = self._redactor.data(await function())
-        except Exception:
-            self._steps.pop(key, None)
+        except Exception as error:
+            if getattr(error, "is_unknown", False):
+                raise
+            self._steps.get(key.task_id, {}).pop(key, None)
             if not may_repeat:  # it has failed, and said so: that is known
                 self._writer.put(*self._rewritten(key.task_id))
             raise
         done = replace(step, output=output, ended_at=time.time())
         await self._writer.commit(StepTaken.of(done))
-        self._steps[key] = done
+        self._keep(done)
         return output
 
     def note(self, key: StepKey, output: Any, *, given: Any = None) -> StepTaken:
@@ -100,18 +108,19 @@ class StepLog:
         step = StepRecord(
             key=key, input=self._redactor.data(given), output=self._redactor.data(output), started_at=now, ended_at=now
         )
-        self._steps[key] = step
+        self._keep(step)
         return StepTaken.of(step)
 
     def forget(self, task_id: str) -> StepsForgotten:
         """Return the change after which the steps of a task do not count any more."""
-        for key in [key for key in self._steps if key.task_id == task_id]:
-            del self._steps[key]
+        self._steps.pop(task_id, None)
         return StepsForgotten(task_id)
 
     def _rewritten(self, task_id: str) -> list[StepsForgotten | StepTaken]:
-        kept = [StepTaken.of(step) for key, step in self._steps.items() if key.task_id == task_id]
-        return [StepsForgotten(task_id), *kept]
+        return [StepsForgotten(task_id), *map(StepTaken.of, self.of(task_id))]
+
+    def _keep(self, step: StepRecord) -> None:
+        self._steps.setdefault(step.key.task_id, {})[step.key] = step
 
 
 def unknown_end(key: StepKey, run_id: str) -> str:

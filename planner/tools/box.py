@@ -1,0 +1,54 @@
+"""The tools of one run, by agent: sources are opened when an agent first needs them, and closed when the run ends."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ramify.planner.errors import UsageError
+
+from .protocol import OpenTools, Tool, ToolSource
+
+if TYPE_CHECKING:
+    from ramify.planner.agent import Agent
+
+
+class ToolBox:
+    """The tools of one run."""
+
+    def __init__(self) -> None:
+        self._open: dict[ToolSource, OpenTools] = {}
+        self._tools: dict[int, tuple[Agent, Mapping[str, Tool]]] = {}
+        self._turn = asyncio.Lock()
+
+    async def tools_of(self, agent: "Agent") -> Mapping[str, Tool]:
+        """Return the tools of `agent`, by name.
+
+        Raises:
+            UsageError: if a source cannot be opened, or two tools have one name.
+        """
+        async with self._turn:
+            known = self._tools.get(id(agent))
+            if known is None:
+                known = self._tools[id(agent)] = agent, await self._found(agent)
+            return known[1]
+
+    async def aclose(self) -> None:
+        """Close the sources."""
+        for each in self._open.values():
+            await each.aclose()
+
+    async def _found(self, agent: "Agent") -> Mapping[str, Tool]:
+        found: dict[str, Tool] = {}
+        for given in agent.tools:
+            for each in await self._tools_in(given):
+                if each.name in found:
+                    raise UsageError(f"two tools are called {each.name!r}; leave one of them out, or rename it")
+                found[each.name] = each
+        return found
+
+    async def _tools_in(self, given: Tool | ToolSource) -> "tuple[Tool, ...]":
+        if isinstance(given, Tool):
+            return (given,)
+        if given not in self._open:
+            self._open[given] = await given.open()
+        return tuple(self._open[given].tools)

@@ -1,0 +1,151 @@
+"""One call of a tool: found by name, checked, made as a step of the run that is not made again, and told to the model.
+
+Whatever a tool raises becomes an outcome that the model reads. Only one thing does not: that nobody knows whether a
+tool has done what may not be repeated. That a person has to say.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ramify.planner.errors import (
+    LeaseError,
+    LimitError,
+    NoModelError,
+    StoreError,
+    ToolError,
+    WaitingError,
+)
+from ramify.planner.events import EventType
+from ramify.planner.run import error_text
+from ramify.planner.store.records import StepKey
+from ramify.planner.terminal import one_printable_line
+from ramify.planner.workers.context import WorkContext
+from ramify.planner.workers.steps import unknown_end
+from ramify.prompts import ToolOutcome
+from ramify.prompts.blocks import cut
+
+from .arguments import read_arguments
+from .contents import Call
+from .protocol import Tool, near_hint
+
+OUTCOME_LIMIT = 20_000
+"""The most characters of one outcome that are kept; of a longer one, head and tail."""
+
+NOTHING = "(done; it gave nothing)"
+
+_SHOWN = 60
+_NOT_FOR_MODELS = (LimitError, WaitingError, NoModelError, StoreError, LeaseError)
+
+
+class CallContext(WorkContext):
+    """The context of one call of a tool: what it does once is told apart from what other calls do once."""
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, context: WorkContext, key: StepKey) -> None:
+        super().__init__(context.task, context.services, context.inputs)
+        self._prefix = key
+
+    def _key(self, name: str) -> StepKey:
+        return self._prefix._replace(key=f"{self._prefix.key}: {super()._key(name).key}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyCall:
+    """A call that can be made.
+
+    Attributes:
+        tool: the tool.
+        arguments: its arguments, which it takes.
+        key: what makes it the same step.
+        number: which of the calls of one reply it is, from 1.
+    """
+
+    tool: Tool
+    arguments: dict[str, Any]
+    key: StepKey
+    number: int
+
+
+def read_call(call: Call, tools: Mapping[str, Tool], key: StepKey, number: int) -> ReadyCall | ToolOutcome:
+    """Return the call that a model wrote, ready to be made; or why it cannot be made, for the model."""
+    tool = tools.get(call.tool)
+    if tool is None:
+        name = call.tool[:_SHOWN]
+        words = f"there is no tool {name!r}; {near_hint(name, tools)}"
+        return ToolOutcome(tool=name, number=number, text=words, is_error=True)
+    try:
+        arguments = read_arguments(call.arguments)
+        tool.check(arguments)
+    except ToolError as error:
+        return ToolOutcome(tool=tool.name, number=number, text=str(error), is_error=True)
+    return ReadyCall(tool=tool, arguments=arguments, key=key, number=number)
+
+
+async def make_call(ready: ReadyCall, context: WorkContext, *, opening: str) -> ToolOutcome:
+    """Return what comes of a call: of making it now, or of the time before.
+
+    Args:
+        ready: the call.
+        context: the task's.
+        opening: what tells the conversation that it belongs to from others.
+
+    Raises:
+        WaitingError: if it may not be repeated, and nobody knows whether it was made.
+    """
+    services, tool = context.services, ready.tool
+    given = {"tool": tool.name, "arguments": ready.arguments, "may_repeat": tool.may_repeat, "opening": opening}
+    known = services.steps.find(ready.key, given)
+    if known is None or known.ended_at is None:
+        context.progress(None, f"calling {tool.name}({_shown(ready.arguments)})")
+    try:
+        said = await services.steps.take(
+            ready.key, lambda: _outcome(ready, context), given=given, may_repeat=tool.may_repeat
+        )
+    except ToolError as error:
+        raise WaitingError(f"{unknown_end(ready.key, services.run_id)} ({error})", task_id=context.task.id) from error
+    if known is None or known.ended_at is None:
+        services.recorder.put(EventType.STEP_DONE, context.task, step=ready.key.key)
+    return ToolOutcome(tool=tool.name, number=ready.number, **said)
+
+
+async def _outcome(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
+    tool = ready.tool
+    own = CallContext(context, ready.key)
+    limit = asyncio.timeout(tool.timeout_s)
+    try:
+        async with limit:
+            return {"text": cut(_text(await tool.call(ready.arguments, own)), OUTCOME_LIMIT), "is_error": False}
+    except asyncio.CancelledError:
+        own.cancelled.set()
+        raise
+    except _NOT_FOR_MODELS:
+        raise
+    except Exception as error:
+        own.cancelled.set()
+        failure = error
+        if limit.expired():
+            words = f"the tool {tool.name} took longer than {tool.timeout_s:g} s; nobody knows whether it was done"
+            failure = ToolError(words, is_unknown=True)
+        if getattr(failure, "is_unknown", False) and not tool.may_repeat:
+            raise failure from error
+        return {"text": cut(error_text(failure), OUTCOME_LIMIT), "is_error": True}
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        raise ToolError(f"the tool gave {type(value).__name__}, which is neither text nor JSON data") from None
+
+
+def _shown(arguments: dict[str, Any]) -> str:
+    words = one_printable_line(", ".join(f"{name}={json.dumps(each)}" for name, each in arguments.items()))
+    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."

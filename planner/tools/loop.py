@@ -1,0 +1,232 @@
+"""Doing a task with tools: each content makes the next one, as the table of transitions allows, up to an answer.
+
+All is in the journal: a reply before it is read, an outcome before the model is told. So a run that is killed goes on
+in the middle of the conversation: it asks for no reply that had arrived, and makes no call that was made.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ramify.planner.errors import WorkFailedError
+from ramify.planner.models.protocol import ModelReply, ModelRequest
+from ramify.planner.store.records import StepKey
+from ramify.planner.workers.context import WorkContext
+from ramify.planner.workers.model import not_too_long
+from ramify.prompts import DEFAULT_BUDGET, ToolOutcome
+from ramify.tasks import ReplyError
+from ramify.tasks.answers import Answer, parse_answer, without_thoughts
+from ramify.tasks.checks import schema_of
+from ramify.tasks.decomposition import execute_variables
+from ramify.tasks.json_answers import read_json_answer
+from ramify.tasks.tool_calls import MOST_CALLS, parse_tool_reply
+
+from .calling import ReadyCall, make_call, read_call
+from .contents import Call, Content, Conversation, Script
+from .places import GIVEN_UP, place_in
+from .protocol import Tool
+from .refusals import refusal_of
+from .transitions import End, Kind, When
+
+if TYPE_CHECKING:
+    from ramify.planner.asking import Asker
+
+MOST_TURNS = 20
+"""How many replies a conversation may take, unless the task says otherwise with `max_turns`."""
+
+MOST_REPAIRS = 3
+"""How often in a row a model may be told that its reply cannot be used."""
+
+
+class ToolLoop:
+    """The conversation about one task, in one attempt at it.
+
+    Args:
+        context: the task's.
+        asker: asks the agent.
+        tools: its tools, by name.
+        is_native: whether its model calls tools by itself.
+    """
+
+    def __init__(self, context: WorkContext, asker: "Asker", tools: Mapping[str, Tool], *, is_native: bool) -> None:
+        self._context = context
+        self._task = context.task
+        self._asker = asker
+        self._tools = tools
+        self._is_native = is_native
+        self._max_turns = context.config.max_turns or MOST_TURNS
+        self._turns = 0
+        self._misses = 0
+        self._budget = DEFAULT_BUDGET
+        self._conversation = Conversation(When.TOOLS, *[When.NATIVE] * is_native)
+        self._answer: Answer | None = None
+        self._makes_next: Mapping[Kind, Callable[[Content], Awaitable[None]]] = {
+            Kind.USER_MESSAGE: self._ask,
+            Kind.STRUCTURED_MESSAGE: self._read,
+            Kind.ASSISTANT_MESSAGE: self._take_answer,
+            Kind.TOOL_CALL: self._make_calls,
+            Kind.TOOL_RESULT: self._ask,
+            Kind.ERROR_REPORT: self._mend,
+            Kind.SYSTEM_MESSAGE: self._ask,
+        }
+
+    async def run(self) -> Answer:
+        """Return the model's answer.
+
+        Raises:
+            ReplyError: if its replies could not be used, time and again.
+            WorkFailedError: if it came to no answer in the turns that it has.
+            WaitingError: if a person has to say how it goes on.
+        """
+        services = self._context.services
+        steps = services.steps.of(self._task.id)
+        self._place = place_in(steps, self._context, lambda error: self._sha256_of(self._first(error)))
+        if self._context.attempt > 1:  # what an attempt before has asked is in the journal
+            self._asker.recall(await asyncio.to_thread(services.store.calls, services.run_id, self._task.id))
+        self._script, contents = self._first(self._place.error)
+        self._opening = self._sha256_of((self._script, contents))
+        for content in contents:
+            self._conversation.add(content)
+        while self._answer is None:
+            last = self._conversation.last
+            await self._makes_next[last.kind](last)
+        self._conversation.end(End.TERMINATION)
+        return self._answer
+
+    def _first(self, last_error: str | None) -> tuple[Script, list[Content]]:
+        """Return the conversation as it begins."""
+        agent = self._asker.agent
+        opening = execute_variables(
+            self._task, root=self._context.services.root, inputs=self._context.inputs, **agent.manner
+        ).model_copy(update={"last_error": last_error})
+        script = Script(
+            prompts=agent.prompts, opening=opening, tools=tuple(self._tools.values()), is_native=self._is_native
+        )
+        contents = [Content(kind=Kind.USER_MESSAGE, text=self._task.content)]
+        if opening.materials:
+            names = ", ".join(material.name for material in opening.materials)
+            contents.insert(0, Content(kind=Kind.UPLOADED_FILES, text=names))
+        return script, contents
+
+    def _sha256_of(self, first: tuple[Script, list[Content]]) -> str:
+        return self._request(*first, DEFAULT_BUDGET).sha256(self._asker.agent.model.name)
+
+    def _request(self, script: Script, contents: Sequence[Content], budget: int) -> ModelRequest:
+        agent = self._asker.agent
+        nonce = self._asker.nonce(self._task, script.opening.template, script.texts(contents))
+        prompt = agent.prompts.render(script.opening, nonce=nonce, budget=budget)
+        return script.fill(agent.request(prompt), contents, nonce=nonce, budget=budget)
+
+    async def _ask(self, _: Content) -> None:
+        contents = self._conversation.contents
+        reply, self._budget = await self._asker.fitting(
+            self._task,
+            lambda budget: self._request(self._script, contents, budget),
+            attempt=self._place.label,
+            step=self._turns,
+            budget=self._budget,
+        )
+        self._turns += 1
+        self._conversation.add(self._content_of(reply))
+
+    def _content_of(self, reply: ModelReply) -> Content:
+        text = without_thoughts(reply.text)
+        if not self._is_native:
+            return Content(kind=Kind.STRUCTURED_MESSAGE, text=text, finish_reason=reply.finish_reason)
+        if not reply.tool_calls or reply.finish_reason in {"length", "content_filter"}:
+            return Content(kind=Kind.ASSISTANT_MESSAGE, text=text, finish_reason=reply.finish_reason)
+        taken = {call.id for each in self._conversation.contents for call in each.calls}
+        calls = []
+        for number, wish in enumerate(reply.tool_calls, 1):
+            call_id = wish.id if wish.id and wish.id not in taken else f"call_{self._turns}_{number}"
+            taken.add(call_id)
+            calls.append(Call(id=call_id, tool=wish.name, arguments=wish.arguments))
+        return Content(kind=Kind.TOOL_CALL, text=text, calls=tuple(calls))
+
+    async def _read(self, content: Content) -> None:
+        try:
+            found = parse_tool_reply(content.text, finish_reason=content.finish_reason)
+        except ReplyError as error:
+            self._report(error)
+            return
+        if found.answer is not None:
+            answered = Content(kind=Kind.ASSISTANT_MESSAGE, text=found.answer.text, answer=found.answer)
+            self._conversation.add(answered, When.ANSWER)
+            return
+        calls = tuple(
+            Call(id=f"call_{self._turns}_{number}", tool=wish.tool, arguments=wish.arguments)
+            for number, wish in enumerate(found.calls, 1)
+        )
+        self._conversation.add(Content(kind=Kind.TOOL_CALL, calls=calls), When.COMMAND)
+
+    async def _take_answer(self, content: Content) -> None:
+        try:
+            answer = content.answer or parse_answer(content.text, finish_reason=content.finish_reason)
+            if answer.failed is None and schema_of(self._task.checks) is not None:
+                answer = replace(answer, text=read_json_answer(answer.text)[1])
+            answer = not_too_long(answer, self._context)
+        except ReplyError as error:
+            self._report(error)
+            return
+        refusal = await refusal_of(self._context, self._key(f"answer {self._turns}"))
+        if refusal is None:
+            self._answer = answer
+        else:  # how often answers are put back is for the checks to say
+            self._report(ReplyError(refusal, reply=answer.text))
+            self._misses = 0
+
+    async def _make_calls(self, content: Content) -> None:
+        if self._turns >= self._max_turns:
+            words = f"it used its {self._turns} turns (max_turns) without an answer; allow more, or split the task"
+            self._report(WorkFailedError(f"task {self._task.id}: {words}", task_id=self._task.id))
+            return
+        if len(content.calls) > MOST_CALLS:
+            many = f"there are {len(content.calls)} calls; one reply may hold {MOST_CALLS}"
+            self._report(ReplyError(many, reply=content.text))
+            return
+        read = [
+            read_call(call, self._tools, self._key(f"turn {self._turns}, call {number}: {call.tool}"), number)
+            for number, call in enumerate(content.calls, 1)
+        ]
+        faults = [each.text for each in read if isinstance(each, ToolOutcome)]
+        self._misses = self._misses + 1 if len(faults) == len(read) else 0
+        if self._misses > MOST_REPAIRS:
+            self._report(ReplyError("; ".join(faults), reply=str([call.arguments for call in content.calls])))
+            return
+        outcomes = await self._outcomes(read)
+        self._conversation.add(Content(kind=Kind.TOOL_RESULT, outcomes=outcomes, is_last=self._is_last()))
+
+    async def _outcomes(self, read: Sequence[ReadyCall | ToolOutcome]) -> tuple[ToolOutcome, ...]:
+        """Make the calls that can be made, all at the same time, each to its end, whatever becomes of the others."""
+        calls = [make_call(each, self._context, opening=self._opening) for each in read if isinstance(each, ReadyCall)]
+        made: dict[int, ToolOutcome] = {}
+        for each in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(each, BaseException):
+                raise each
+            made[each.number] = each
+        return tuple(each if isinstance(each, ToolOutcome) else made[each.number] for each in read)
+
+    def _report(self, error: ReplyError | WorkFailedError) -> None:
+        self._misses += 1
+        text = error.complaint if isinstance(error, ReplyError) else str(error)
+        self._conversation.add(Content(kind=Kind.ERROR_REPORT, text=text, error=error), When.UNUSABLE)
+
+    async def _mend(self, content: Content) -> None:
+        error = content.error
+        if isinstance(error, ReplyError) and self._misses <= MOST_REPAIRS and self._turns < self._max_turns:
+            told = Content(kind=Kind.SYSTEM_MESSAGE, text=content.text, is_last=self._is_last())
+            self._conversation.add(told, When.REPAIR)
+            return
+        self._conversation.end(End.ERROR, When.NO_REPAIR)
+        if isinstance(error, ReplyError):  # the next attempt begins anew
+            services = self._context.services
+            await services.recorder.writer.commit(services.steps.note(self._key(GIVEN_UP), content.text))
+        if error is not None:
+            raise error
+
+    def _is_last(self) -> bool:
+        return self._turns + 1 >= self._max_turns
+
+    def _key(self, name: str) -> StepKey:
+        return StepKey(self._task.id, self._place.label, name)
