@@ -109,7 +109,19 @@ RunId = Annotated[
 ]
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
-ASKING = ("model", "base_url", "prompts", "jobs", "language", "system", "examples", "timeout_s", "requests_per_second")
+ASKING = (
+    "model",
+    "base_url",
+    "prompts",
+    "jobs",
+    "language",
+    "system",
+    "examples",
+    "timeout_s",
+    "requests_per_second",
+    "native_tools",
+    "max_turns",
+)
 VOTING = ("vote_ahead",)
 TEAM = ("agents",)
 PLANNING = ("max_depth", "max_children", "max_tasks")
@@ -117,7 +129,6 @@ LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_se
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
 WORKING = ("allow", "worker_files", "tool_files")
-CALLING = ("native_tools", "max_turns")
 REUSING = ("record", "cache")
 
 Command = Callable[..., int]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .options import (
-    ASKING, CALLING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, TEAM, VOTING, WORKING, Last, RunId, takes,
+    ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, TEAM, VOTING, WORKING, Last, RunId, takes,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *P
 
 
 @takes(
-    *ASKING, *TEAM, *VOTING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *CALLING, *REUSING, *SHOWN, *PREVIEWS, "as_json"
+    *ASKING, *TEAM, *VOTING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json"
 )
 def solve(
     given: Mapping[str, Any],
@@ -69,7 +69,7 @@ def solve(
     return _finish(run, code, given)
 
 
-@takes(*ASKING, *TEAM, *PLANNING, *LIMITS, "store", *WORKING, *CALLING, *SHOWN)
+@takes(*ASKING, *TEAM, *PLANNING, *LIMITS, "store", *WORKING, *SHOWN)
 def decompose(
     given: Mapping[str, Any],
     *,
@@ -113,7 +113,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *TEAM, *VOTING, *LIMITS, "on_error", "store", *WORKING, *CALLING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *TEAM, *VOTING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
