@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .options import (
-    ASKING, LIMITS, PLANNING, PREVIEWS, REUSING, SHOWN, TEAM, VOTING, WORKING, Last, RunId, takes,
+    ASKING,
+    LIMITS,
+    PLANNING,
+    PREVIEWS,
+    REUSING,
+    SHOWN,
+    TEAM,
+    VOTING,
+    WORKING,
+    Last,
+    RunId,
+    takes,
 )  # fmt: skip
 
 if TYPE_CHECKING:

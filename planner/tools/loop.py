@@ -24,7 +24,7 @@ from ramify.tasks.tool_calls import MOST_CALLS, parse_tool_reply
 
 from .calling import ReadyCall, make_call, read_call
 from .contents import Call, Content, Conversation, Script
-from .places import GIVEN_UP, place_in
+from .places import GIVEN_UP, member_of, place_in
 from .protocol import Tool
 from .refusals import refusal_of
 from .transitions import End, Kind, When
@@ -98,7 +98,11 @@ class ToolLoop:
         """Return the conversation as it begins."""
         agent = self._asker.agent
         opening = execute_variables(
-            self._task, root=self._context.services.root, inputs=self._context.inputs, **agent.manner
+            self._task,
+            root=self._context.services.root,
+            inputs=self._context.inputs,
+            seen=self._context.seen,
+            **agent.manner,
         ).model_copy(update={"last_error": last_error})
         script = Script(
             prompts=agent.prompts, opening=opening, tools=tuple(self._tools.values()), is_native=self._is_native
@@ -124,6 +128,7 @@ class ToolLoop:
             self._task,
             lambda budget: self._request(self._script, contents, budget),
             attempt=self._place.label,
+            sample=self._context.first_sample,
             step=self._turns,
             budget=self._budget,
         )
@@ -229,4 +234,4 @@ class ToolLoop:
         return self._turns + 1 >= self._max_turns
 
     def _key(self, name: str) -> StepKey:
-        return StepKey(self._task.id, self._place.label, name)
+        return StepKey(self._task.id, self._place.label, f"{member_of(self._context)}{name}")

@@ -15,6 +15,8 @@ from ramify.planner.workers.context import WorkContext
 GIVEN_UP = "given up"
 """The step that says that a conversation is not gone on with, and why."""
 
+_MEMBER = "member "
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -40,10 +42,11 @@ def place_in(steps: Sequence[StepRecord], context: WorkContext, opening_of: Call
     Raises:
         WaitingError: if a new one has to be begun, and that would repeat what may not be repeated.
     """
-    own = [step for step in steps if step.key.attempt > 0]
+    member = member_of(context)
+    own = [step for step in steps if step.key.attempt > 0 and _is_of(step, member)]
     if not own:
         return Place(context.attempt)
-    errors = {step.key.attempt: str(step.output) for step in own if step.key.key == GIVEN_UP}
+    errors = {step.key.attempt: str(step.output) for step in own if step.key.key == f"{member}{GIVEN_UP}"}
     last = max(step.key.attempt for step in own)
     before = [label for label in errors if label < last]
     place = Place(last, errors[max(before)] if before else None)
@@ -53,6 +56,18 @@ def place_in(steps: Sequence[StepRecord], context: WorkContext, opening_of: Call
         return place
     _refuse_to_repeat(made, context)
     return Place(max(context.attempt, last + 1), errors.get(last))
+
+
+def member_of(context: WorkContext) -> str:
+    """Return what the steps of an agent begin with that works with others on one task; empty for the first, or alone.
+
+    Each of them holds a conversation of its own.
+    """
+    return f"{_MEMBER}{context.first_sample}: " if context.first_sample else ""
+
+
+def _is_of(step: StepRecord, member: str) -> bool:
+    return step.key.key.startswith(member) if member else not step.key.key.startswith(_MEMBER)
 
 
 def _refuse_to_repeat(made: Sequence[StepRecord], context: WorkContext) -> None:
