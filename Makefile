@@ -7,7 +7,7 @@ BIN := .venv/bin
 SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -path '*/page/*' -o -name 'py.typed' | LC_ALL=C sort)
 PYTEST_ARGS ?=
 
-.PHONY: demo test check bench crash soak format requirements clean
+.PHONY: demo test check bench crash soak million format requirements clean
 
 demo: .venv/run
 	@echo '$$ ramify solve --model rules "((17*23 + 4^5) / (9 - 2)) * 60%"'
@@ -38,6 +38,9 @@ crash: .venv/dev
 
 soak: .venv/dev
 	$(BIN)/python -m tests.soak
+
+million: .venv/dev
+	$(BIN)/python -m tests.million
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .
