@@ -48,6 +48,11 @@ Task 0: the start
     "camel_task.py": """\
 Task 0: Maya is paid $12 for an hour of babysitting. Yesterday it was 51 minutes. What did she earn?
 """,
+    "checked_answer.py": """\
+fail - it has 2 words, and one is asked for
+pass - nothing is wrong
+Oslo
+""",
     "hello.py": """\
 849/7
 
@@ -130,9 +135,11 @@ times: ['completedAt', 'createdAt', 'updatedAt']
 Six lines of trams cross the centre of Oslo. They run from five in the morning.
 """,
 }
-ASKING = {"camel_compose.py", "camel_evolve.py", "rewriting.py", "system_prompt.py"}
+ASKING = {"camel_compose.py", "camel_evolve.py", "checked_answer.py", "rewriting.py", "system_prompt.py"}
 """The scripts that ask a language model; here a server that says what follows."""
 SAID = {
+    "and one is asked for": "<result>Oslo</result>",
+    "What is the capital": "<result>It's Oslo</result>",
     "You are a guide. Answer in one short sentence.\n\nYou plan": "<atomic/>",
     "You are a guide": "<result>The opera house, as a guide would say.</result>",
     "You plan work": "<task>What share of an hour are 51 minutes?</task><task>What is that share of $12?</task>",
