@@ -236,15 +236,22 @@ class Agent:
 
     def _twin(self, model: str | None, *, asking: Asking, tools: "ToolsGiven", opened: Model | None = None) -> "Agent":
         twin = Agent(
-            model, role_name=self.role_name, prompts=self._prompts, base_url=self.base_url, api_key=self._api_key,
-            asking=asking, store=self._store, tools=tools,
+            model, role_name=self.role_name, about=self.about, prompts=self._prompts, base_url=self.base_url,
+            api_key=self._api_key, asking=asking, store=self._store, tools=tools,
         )  # fmt: skip
         twin._model = opened
         return twin
 
-    def in_role(self, role_name: str, *, about: str | None = None, **changes: Any) -> "Agent":
-        """Return an agent with the same model in another role; `changes` say how it asks otherwise, see `Asking`."""
-        twin = self.with_asking(**changes)
+    def in_role(self, role_name: str, *, about: str | None = None, tools: "ToolsGiven" = (), **changes: Any) -> "Agent":
+        """Return an agent with the same model, in another role and with tools of its own.
+
+        Args:
+            role_name: the role.
+            about: what it can do, in a line.
+            tools: its tools.
+            **changes: how it asks otherwise; see `Asking`.
+        """
+        twin = self._twin(self._given, asking=replace(self.asking, **changes), tools=tools, opened=self._model)
         twin.role_name, twin.about = role_name, about
         return twin
 

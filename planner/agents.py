@@ -6,7 +6,7 @@ An agent that has no model of its own answers with the run's. The names are the 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from ramify.tasks.documents import validation_text
@@ -16,6 +16,9 @@ from .errors import UsageError
 from .models.protocol import Model
 from .run_settings import AgentSettings
 from .workers.registry import BUILT_IN
+
+if TYPE_CHECKING:
+    from .tools.functions import ToolsGiven
 
 AgentsGiven = Mapping[str, Agent | Model | str | AgentSettings]
 """What users give as agents, by name: agents, models, names of models, and descriptions."""
@@ -86,7 +89,7 @@ def agents_of(stored: Mapping[str, AgentSettings], given: AgentsGiven, base: Age
         elif isinstance(own, Model):
             made[name] = Agent(own, role_name=each.role_name, prompts=base.prompts)
         elif each.model is None:
-            made[name] = _in_role(base, each)
+            made[name] = _in_role(base, each, own.tools if isinstance(own, Agent) else ())
         else:
             made[name] = each.make()
     return made
@@ -100,11 +103,11 @@ def _described(name: str, each: Agent | Model | str | AgentSettings) -> AgentSet
     return AgentSettings(model=each if isinstance(each, str) else each.name, role_name=name)
 
 
-def _in_role(base: Agent, each: AgentSettings) -> Agent:
+def _in_role(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
     _ = base.model  # opened once, so that the agents share its connections and its limits
     asking, usual = each.make().asking, AgentSettings()
     changes = {name: getattr(asking, name) for name in _HOW if getattr(each, name) != getattr(usual, name)}
-    return base.in_role(each.role_name, about=each.about, **changes)
+    return base.in_role(each.role_name, about=each.about, tools=tools, **changes)
 
 
 def _renamed(table: Any) -> Any:

@@ -2,8 +2,8 @@
 
 What is known is counted, and what nobody can know is a range, from one end of an assumption to the other:
 
-    calls          one for every leaf of the model's, one or more for every composition; as many more as results of the
-                   longest kind would fill prompts
+    calls          one for every leaf of the model's, or as many as a vote takes at the least, one or more for every
+                   composition; as many more as results of the longest kind would fill prompts
     input tokens   the real prompts, with `ANSWER_TOKENS` for each result that is still missing; a token is 3 to 5
                    characters
     output tokens  `ANSWER_TOKENS` for each call, or less where the sampling settings allow less
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
-from ramify.tasks import Task, TaskState
+from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.graph import critical_path, waves
 from ramify.tasks.states import FINISHED
@@ -27,6 +27,7 @@ from .agent import Agent
 from .budget import Configs
 from .composing import batches
 from .models.protocol import Model
+from .voting import SAMPLES_A_LEAD
 from .work import DEFAULTS
 from .workers.registry import is_for_model
 
@@ -107,8 +108,9 @@ def estimate(
         for count, tokens, characters in zip((low, high), answers, TOKEN_CHARACTERS, strict=True):
             before = count.calls
             for prompt in _prompts(each, task, asking, answer=tokens * characters):
-                count.add(-(-prompt // characters), tokens)
-        at_most += (count.calls - before) * _CALLS_AN_ATTEMPT * (1 + (configs.of(each).max_retries or 0))
+                for _ in range(_votes(each, configs)):
+                    count.add(-(-prompt // characters), tokens)
+        at_most += _most_calls(each, configs.of(each), count.calls - before)
     steps = {each.id for each in left}
     return Estimate(
         model=asking.named,
@@ -124,6 +126,18 @@ def estimate(
         ],
         waves=[ids for wave in waves(task) if (ids := [each.id for each in wave if each.id in steps])],
     )
+
+
+def _votes(task: Task, configs: Configs) -> int:
+    """Return how many answers to each question of `task` it takes at the least."""
+    return (configs.of(task).vote_ahead or 1) if task.is_leaf else 1
+
+
+def _most_calls(task: Task, config: TaskConfig, calls: int) -> int:
+    attempts = 1 + (config.max_retries or 0)
+    if task.is_leaf and config.vote_ahead:
+        return (config.max_samples or SAMPLES_A_LEAD * config.vote_ahead) * attempts
+    return calls * _CALLS_AN_ATTEMPT * attempts
 
 
 @dataclass(slots=True)

@@ -69,6 +69,7 @@ def _refuse_secrets(root: Task, grants: Grants) -> None:
         return
     for task in root.walk():
         words = f"{task.content}\n{task.inputs}\n{task.metadata}\n{[each.text for each in task.attachments]}"
+        words += f"\n{[each.to_data() for each in task.checks]}"
         if redactor.text(words) != words:
             raise UsageError(
                 f"the value of a secret stands in task {task.id}, where it would be stored; leave it out, and have the"

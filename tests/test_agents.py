@@ -192,3 +192,24 @@ def _file(folder: Path, text: str) -> Path:
     path = folder / "some.toml"
     path.write_text(text)
     return path
+
+
+def test_an_agent_without_a_model_keeps_its_own_tools_and_takes_none_of_the_runs(store: Path) -> None:
+    def look(word: str) -> str:
+        """Look a word up."""
+        return f"{word} is a river"
+
+    def other() -> str:
+        """Do something else."""
+        return "other"
+
+    replies = iter(['<call tool="look">{"word": "Elbe"}</call>', "<result>a river</result>"])
+    model = ScriptedModel(lambda request: next(replies) if request.purpose == "execute" else "<result>all</result>")
+    run = Executor(
+        Agent(model, tools=[other]), agents={"reader": Agent(role_name="reader", tools=[look])}, store=store
+    ).run(tasks_for("reader"))
+    assert run.task.subtasks[0].result == "a river"
+    first, second = [request for request in model.requests if request.task_id == "reader"]
+    assert "look" in str(first.messages)
+    assert "Do something else" not in str(first.messages)
+    assert "Elbe is a river" in str(second.messages)

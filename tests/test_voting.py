@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.planner import Executor, worker
+from ramify.planner import Executor, estimate, worker
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store import Store
@@ -205,3 +205,9 @@ def test_the_command_line_votes(ramify: Ramify) -> None:
     done = ramify("solve", "2 * 3", "--model", "rules", "--vote-ahead", "2", "--display", "none")
     assert (done.code, done.out) == (0, "6\n")
     assert ramify("show", "--last", "--json").out.count('"vote_ahead": 2') == 1
+
+
+def test_an_estimate_counts_the_answers_of_a_vote() -> None:
+    root = voting(vote_ahead=3, max_samples=20, max_retries=1)
+    expected = estimate(root, model=ScriptedModel({}))
+    assert (expected.calls, expected.calls_at_most) == ((3, 3), 40)
