@@ -58,7 +58,7 @@ def test_bash_itself_completes_with_the_script(home: Path) -> None:
     (home / "ramify").write_text(f'#!/bin/sh\nexec "{COMMAND[0]}" -m ramify.planner.cli "$@"\n')
     (home / "ramify").chmod(0o755)
     script = (
-        'PATH="$PWD:$PATH"; eval "$(ramify completion bash)"; COMP_WORDS=(ramify com); COMP_CWORD=1;'
+        'PATH="$PWD:$PATH"; eval "$(ramify completion bash)"; COMP_WORDS=(ramify comple); COMP_CWORD=1;'
         ' _ramify_completion ramify; echo "${COMPREPLY[*]}"'
     )
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, check=True, timeout=60)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ramify.planner.workers import Worker
 
 APP = typer.Typer(
-    help="List, show, enable and disable the workers that tasks can have.", no_args_is_help=True, rich_markup_mode=None
+    help="List, show, enable and disable workers.", no_args_is_help=True, rich_markup_mode=None
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A worker; `ramify workers list` lists them.")]
 ForUser = Annotated[bool, typer.Option("--user", help="For all of your projects, not for this folder's alone.")]
