@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .plan import PlanLimits, Planner
     from .store import Store
     from .strategies import Comparison, Strategy, compare
-    from .tools import Tool, ToolError, tool
+    from .tools import Tool, ToolError, mcp_tools, tool
     from .tracing import instrument
     from .workers import Outcome, WorkContext, Worker, worker
     from .workers.lists import task_for_each
@@ -65,6 +65,7 @@ else:
             "predicate": "checks",
             "solve": "api",
             "task_for_each": "workers.lists",
+            "mcp_tools": "tools",
             "tool": "tools",
             "worker": "workers",
         },
@@ -99,6 +100,7 @@ __all__ = [
     "estimate",
     "evolve",
     "instrument",
+    "mcp_tools",
     "predicate",
     "solve",
     "task_for_each",

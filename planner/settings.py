@@ -25,6 +25,7 @@ from ramify.prompts import Examples
 
 from .errors import UsageError
 from .store.place import DEFAULT_STORE
+from .tools.server_settings import ServerSettings
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -132,6 +133,7 @@ class Settings(BaseModel):
         tool_files: Python files and modules that define tools, and servers as mcp:NAME; comma-separated likewise.
         native_tools: whether the model calls tools by itself; what is known of it unless this is set.
         max_turns: replies in one conversation of a model with its tools.
+        mcp: servers of tools, by name: see docs/tools.md; in settings files only.
         synchronous: how sure SQLite makes that a commit survives a power cut; see `Store.open`.
     """
 
@@ -168,6 +170,7 @@ class Settings(BaseModel):
     tool_files: tuple[str, ...] = ()
     native_tools: bool | None = None
     max_turns: Annotated[int, Field(ge=2)] | None = None
+    mcp: dict[str, ServerSettings] = Field(default={}, validate_default=True)
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)

@@ -30,6 +30,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "pydantic_settings": "planner/settings.py",
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
     "tomlkit": "planner/settings_file.py",
+    "mcp": "planner/tools/mcp_connection.py",
     "opentelemetry": "planner/tracing/",
     "jsonschema": "tasks/json_schemas.py",
     "referencing": "tasks/json_schemas.py",

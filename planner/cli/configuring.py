@@ -103,9 +103,17 @@ def shown(name: str, value: Any) -> Any:
         return str(read_place(value))
     if name == "base_url" and value is not None and "@" in urlsplit(str(value)).netloc:
         return str(value).replace(f"{urlsplit(str(value)).netloc.rpartition('@')[0]}@", "***@", 1)
+    if name == "mcp":
+        return {key: _without_values(each) for key, each in value.items()}
     if name == "workers":
         return {key: each if isinstance(each, dict) else each.model_dump(mode="json") for key, each in value.items()}
     return str(value) if isinstance(value, Path) else value
+
+
+def _without_values(given: Any) -> dict[str, Any]:
+    """Return how a server is started, with the names of its variables and not their values."""
+    server = given if isinstance(given, dict) else given.model_dump(mode="json")
+    return {**server, "env": dict.fromkeys(server.get("env", {}), "***")}
 
 
 def _text(value: Any) -> str:

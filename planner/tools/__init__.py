@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from .functions import FunctionTool, tool
     from .protocol import Tool
+    from .servers import mcp_tools
     from .transitions import transition_diagram
 else:
     __getattr__, __dir__ = on_demand(
@@ -17,9 +18,10 @@ else:
             "FunctionTool": "functions",
             "Tool": "protocol",
             "ToolError": "functions",
+            "mcp_tools": "servers",
             "tool": "functions",
             "transition_diagram": "transitions",
         },
     )
 
-__all__ = ["FunctionTool", "Tool", "ToolError", "tool", "transition_diagram"]
+__all__ = ["FunctionTool", "Tool", "ToolError", "mcp_tools", "tool", "transition_diagram"]

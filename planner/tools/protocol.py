@@ -10,6 +10,7 @@ from ramify.planner.errors import UsageError
 
 if TYPE_CHECKING:
     from ramify.planner.workers.context import WorkContext
+    from ramify.planner.workers.grants import Grants
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a tool may be called; model APIs take no other names."""
@@ -63,8 +64,8 @@ class ToolSource(ABC):
     permissions: frozenset[str] = frozenset()
 
     @abstractmethod
-    async def open(self) -> "OpenTools":
-        """Open it, for one run.
+    async def open(self, grants: "Grants") -> "OpenTools":
+        """Open it, for one run, which grants what its `permissions` name.
 
         Raises:
             UsageError: if it cannot be opened.

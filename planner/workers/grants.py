@@ -90,3 +90,7 @@ class Grants:
         """
         self.check(task, [f"{SECRET}:{name}"])
         return self._secrets[name]
+
+    def value(self, name: str) -> str:
+        """Return the value of a secret that is known to be granted and there, as `check` makes sure."""
+        return self._secrets[name]

@@ -114,8 +114,9 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
             f"task {context.task.id}: vote_ahead asks the same several times, and a conversation with tools is held"
             " once; leave one of them out"
         )
-    context.services.grants.check(context.task, permissions_of(asker.agent.tools))
-    tools = await context.services.toolbox.tools_of(asker.agent)
+    grants = context.services.grants
+    grants.check(context.task, permissions_of(asker.agent.tools))
+    tools = await context.services.toolbox.tools_of(asker.agent, grants)
     is_native = await asyncio.to_thread(lambda: asker.agent.calls_tools)  # it may have to load litellm
     return await ToolLoop(context, asker, tools, is_native=is_native).run()
 
