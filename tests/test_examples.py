@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ramify.planner.tools import transition_diagram
 
 from .documented import ROOT
 from .openai_server import Chat, OpenAIServer
@@ -47,6 +48,12 @@ Task 0: the start
 """,
     "camel_task.py": """\
 Task 0: Maya is paid $12 for an hour of babysitting. Yesterday it was 51 minutes. What did she earn?
+""",
+    "chat_with_tools.py": f"""\
+{transition_diagram()}
+turn 1, call 1: convert -> there is no rate for 'kr', only for NOK, SEK
+turn 2, call 1: convert -> 138.00 NOK
+12 euros are 138 kroner.
 """,
     "checked_answer.py": """\
 fail - it has 2 words, and one is asked for
@@ -135,9 +142,15 @@ times: ['completedAt', 'createdAt', 'updatedAt']
 Six lines of trams cross the centre of Oslo. They run from five in the morning.
 """,
 }
-ASKING = {"camel_compose.py", "camel_evolve.py", "checked_answer.py", "rewriting.py", "system_prompt.py"}
+ASKING = {
+    *("camel_compose.py", "camel_evolve.py", "chat_with_tools.py", "checked_answer.py", "rewriting.py"),
+    "system_prompt.py",
+}
 """The scripts that ask a language model; here a server that says what follows."""
 SAID = {
+    "138.00 NOK": "<result>12 euros are 138 kroner.</result>",
+    "there is no rate for 'kr'": '<call tool="convert">{"euros": 12, "currency": "NOK"}</call>',
+    "12 euros in Norwegian kroner": '<call tool="convert">{"euros": 12, "currency": "kr"}</call>',
     "and one is asked for": "<result>Oslo</result>",
     "What is the capital": "<result>It's Oslo</result>",
     "You are a guide. Answer in one short sentence.\n\nYou plan": "<atomic/>",
