@@ -11,9 +11,7 @@ from .options import takes
 if TYPE_CHECKING:
     from ramify.planner.workers import Worker
 
-APP = typer.Typer(
-    help="List, show, enable and disable workers.", no_args_is_help=True, rich_markup_mode=None
-)
+APP = typer.Typer(help="List, show, enable and disable workers.", no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A worker; `ramify workers list` lists them.")]
 ForUser = Annotated[bool, typer.Option("--user", help="For all of your projects, not for this folder's alone.")]
 
