@@ -14,6 +14,7 @@ from ramify.tasks.documents import validation_text
 from .agent import Agent
 from .errors import UsageError
 from .models.protocol import Model
+from .models.registry import OWN_MODELS
 from .run_settings import AgentSettings
 from .workers.registry import BUILT_IN
 
@@ -91,7 +92,7 @@ def agents_of(stored: Mapping[str, AgentSettings], given: AgentsGiven, base: Age
         elif each.model is None:
             made[name] = _in_role(base, each, own.tools if isinstance(own, Agent) else ())
         else:
-            made[name] = each.make()
+            made[name] = _with_own_model(base, each)
     return made
 
 
@@ -108,6 +109,16 @@ def _in_role(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
     asking, usual = each.make().asking, AgentSettings()
     changes = {name: getattr(asking, name) for name in _HOW if getattr(each, name) != getattr(usual, name)}
     return base.in_role(each.role_name, about=each.about, tools=tools, **changes)
+
+
+def _with_own_model(base: Agent, each: AgentSettings) -> Agent:
+    """Return an agent with a model of its own, which is asked where that of `base` is, unless it says where."""
+    _ = base.model
+    base_url, api_key = base.server
+    is_own = (each.model or "").partition(":")[0] in OWN_MODELS
+    if each.base_url is not None or base_url is None or is_own:
+        return each.make()
+    return each.model_copy(update={"base_url": base_url}).make(api_key=api_key)
 
 
 def _renamed(table: Any) -> Any:

@@ -156,14 +156,18 @@ def test_the_journal_tells_agents_apart_so_a_kill_repeats_no_answer(store: Path)
 def test_a_resumed_run_knows_its_agents(store: Path) -> None:
     with OpenAIServer(lambda chat: Answer(str(chat.body["model"]))) as server:
         base: dict[str, Any] = {"base_url": server.base_url, "api_key": "key-for-nobody"}
-        agents = {"writer": Agent("m-writer", role_name="novelist", **base), "critic": Agent(role_name="critic")}
+        agents = {
+            "writer": Agent("m-writer", role_name="novelist", **base),
+            "critic": Agent(role_name="critic"),
+            "reader": "m-reader",
+        }
         boss = Agent("m-boss", **base)
         run = Executor(boss, agents=agents, store=store, limits=RunLimits(max_calls=1), jobs=1).run(
-            tasks_for("writer", "critic")
+            tasks_for("writer", "critic", "reader")
         )
         assert run.status == "stopped"
         again = Executor.resume(store, run.id, limits=RunLimits())
-        assert [task.result for task in again.task.subtasks] == ["m-writer", "m-boss"]
+        assert [task.result for task in again.task.subtasks] == ["m-writer", "m-boss", "m-reader"]
         assert b"key-for-nobody" not in b"".join(path.read_bytes() for path in store.parent.glob("runs.db*"))
         assert "Your role: critic." in str(server.chats[1].body["messages"])
 
