@@ -156,7 +156,7 @@ def test_the_journal_tells_agents_apart_so_a_kill_repeats_no_answer(store: Path)
 def test_a_resumed_run_knows_its_agents(store: Path) -> None:
     with OpenAIServer(lambda chat: Answer(str(chat.body["model"]))) as server:
         base: dict[str, Any] = {"base_url": server.base_url, "api_key": "key-for-nobody"}
-        agents = {
+        agents: dict[str, Agent | str] = {
             "writer": Agent("m-writer", role_name="novelist", **base),
             "critic": Agent(role_name="critic"),
             "reader": "m-reader",
