@@ -14,6 +14,7 @@ NAMES = {
     "input": "inputs", "output": "output", "error": "error", "metadata": "metadata", "dependencies": "dependencies",
     "nextTasks": "next_tasks",
 }  # fmt: skip
+STATUSES = {"OPEN": "pending", "RUNNING": "in-progress", "DONE": "completed", "FAILED": "error"}
 NOTHING = {"priority": 0, "input": {}, "metadata": {}, "dependencies": [], "nextTasks": []}
 
 root = Task(content="Greet", id="0", type="prompt")
@@ -36,6 +37,7 @@ root.find("shout").add_dependency("greeting")
 run = Executor("rules").run(root)
 for task in run.to_data()["tasks"]:
     renamed = {name: task.get(ours, NOTHING.get(name)) for name, ours in NAMES.items()}
+    renamed["status"] = STATUSES[task["state"]]
     renamed["output"] = task.get("output", task["result"])
     if task["id"] == "greeting":
         print(json.dumps({name: value for name, value in renamed.items() if not name.endswith("At")}, indent=1))

@@ -111,6 +111,11 @@ Read Q2: {'revenue': 3600, 'customers': 3}
 Compare: {'revenue': 6600.0, 'growth': 0.2}
 report: sales.xlsx
 """,
+    "series_and_parallel.py": """\
+serial: [['serial.1'], ['serial.2'], ['serial.3'], ['serial']] -> [1, 3, 6]
+parallel: [['parallel.1', 'parallel.2', 'parallel.3'], ['parallel']] -> [1, 2, 3]
+both: [[1, 3, 6], [1, 2, 3]]
+""",
     "system_prompt.py": """\
 The opera house, as a guide would say.
 """,
@@ -120,7 +125,7 @@ The opera house, as a guide would say.
  "type": "prompt",
  "name": "greeting",
  "description": "Say hello",
- "status": "DONE",
+ "status": "completed",
  "priority": 1,
  "input": {
   "prompt": "Hello, {{ who }}!",

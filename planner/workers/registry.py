@@ -36,13 +36,15 @@ BUILT_IN: Mapping[str, str] = {
 }
 """The workers that come with Ramify: type -> the module in `ramify.planner`, and a class that takes no arguments."""
 
-ONLY_FOR_SOME = (
-    "max_memory_mb", "max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent",
-    "viewport_width", "viewport_height", "vote_ahead", "max_samples", "max_answer_characters",
-)  # fmt: skip
-"""Limits that only some workers keep; all others hold whoever does a task."""
-
-_FOR_MODELS = frozenset({"vote_ahead", "max_samples", "max_answer_characters"})
+ONLY_FOR_SOME: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent"), "workers that fetch pages"
+    ),
+    "max_memory_mb": "workers that run programs",
+    **dict.fromkeys(("viewport_width", "viewport_height"), "workers with a browser"),
+    **dict.fromkeys(("vote_ahead", "max_samples", "max_answer_characters"), "models"),
+}
+"""Limits that only some workers keep, and who these are; all others hold whoever does a task."""
 
 WorkersGiven = Mapping[str, Worker | Callable[..., Any]] | Iterable[Worker | Callable[..., Any]]
 """What users give as workers: by type, or in a row, where functions go by their names."""
@@ -192,8 +194,8 @@ class Workers(Mapping[str, Worker]):
         kept = {limit for each in task.walk() if each.is_leaf for limit in self.of(each).keeps}
         for name in named:
             if name not in kept:
-                who = "models" if name in _FOR_MODELS else "workers that fetch pages or run programs"
-                more = "" if name in _FOR_MODELS else " (max_calls and max_duration_seconds hold for models)"
+                who = ONLY_FOR_SOME[name]
+                more = "" if who == "models" else " (max_calls and max_duration_seconds hold for models)"
                 raise UsageError(
                     f"task {task.id}: {name} is a limit for {who}, and no task here has such a worker; remove it{more}"
                 )
