@@ -1,0 +1,73 @@
+"""`tools`: which tools files, modules and the settings define, and what may follow what in a conversation with them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .options import takes
+
+if TYPE_CHECKING:
+    from ramify.planner.tools.protocol import Tool, ToolSource
+
+APP = typer.Typer(help="List tools, and draw how conversations with them go.", no_args_is_help=True)
+
+
+@APP.command("list")
+@takes("tool_files", "as_json")
+def list_tools(given: Mapping[str, Any]) -> int:
+    """List the tools that files and modules define; those of servers are known when they run.
+
+    Example: ramify tools list --tools my_tools.py
+    """
+    from ramify.planner.settings import load_settings
+    from ramify.planner.tools.sources import load_tools
+
+    from .output import print_json, print_table, tell
+
+    found = load_tools(load_settings(tool_files=given["tool_files"]).tool_files)
+    rows = [_row(each) for each in found]
+    if given["as_json"]:
+        print_json({"tools": rows})
+    elif rows:
+        table = [(row["name"], row["about"], row["again"], " ".join(row["permissions"])) for row in rows]
+        print_table(("tool", "what it does", "may be repeated", "permissions"), table)
+    else:
+        tell("there are no tools; name a Python file with some: --tools FILE, or tool_files in ramify.toml")
+    return 0
+
+
+@APP.command("transitions")
+@takes()
+def show_transitions(
+    given: Mapping[str, Any],  # noqa: ARG001 - as all commands are called
+    *,
+    form: Annotated[Literal["mermaid", "dot"], typer.Option("--format", "-f", help="The language of the diagram.")] = (
+        "mermaid"
+    ),
+) -> int:
+    """Print what may follow what in a conversation with tools, as a diagram.
+
+    Example: ramify tools transitions -f dot
+    """
+    from ramify.planner.tools.transitions import transition_diagram
+
+    from .output import print_text
+
+    print_text(transition_diagram(form).rstrip("\n"))
+    return 0
+
+
+def _row(tool: "Tool | ToolSource") -> dict[str, Any]:
+    from ramify.planner.tools.protocol import Tool
+
+    permissions = sorted(tool.permissions)
+    if not isinstance(tool, Tool):
+        return {"name": tool.name, "about": "a server of tools", "again": "", "permissions": permissions}
+    return {
+        "name": tool.name,
+        "about": tool.description.partition("\n")[0],
+        "again": "yes" if tool.may_repeat else "no",
+        "permissions": permissions,
+        "parameters": dict(tool.parameters),
+    }
