@@ -1,6 +1,7 @@
 """What may follow what in a conversation with tools, and the diagram of it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from ramify.planner.errors import FollowUpError
@@ -14,6 +15,8 @@ from ramify.planner.tools.transitions import (
     follow_ups,
     transition_diagram,
 )
+
+from .ramify_command import Ramify
 
 EDGES = {(old.value, new.kind.value) for old, found in FOLLOW_UPS.items() for new in found}
 # S1.13-S1.21 of the text that the table is made from, with the conditions under which each holds.
@@ -87,3 +90,13 @@ def test_the_diagrams_have_every_edge_and_no_other() -> None:
     }
     assert mermaid == dot == EDGES
     assert '-- "if the agent is autonomous and the model calls tools itself" -->' in transition_diagram()
+
+
+def test_the_diagram_of_the_documentation_is_drawn_from_the_table() -> None:
+    page = Path(__file__).parent.parent / "docs" / "tools.md"
+    assert f"```mermaid\n{transition_diagram()}```" in page.read_text(encoding="utf-8")
+
+
+def test_the_command_prints_both_diagrams(ramify: Ramify) -> None:
+    assert ramify("tools", "transitions").out == transition_diagram()
+    assert ramify("tools", "transitions", "-f", "dot").out == transition_diagram("dot")

@@ -25,6 +25,7 @@ from . import (
     reporting,
     solving,
     storing,
+    tooling,
     varying,
     watching,
 )
@@ -72,6 +73,7 @@ def build_app() -> typer.Typer:
     app.add_typer(configuring.APP, name="config")
     app.add_typer(storing.APP, name="store")
     app.add_typer(choosing.APP, name="workers")
+    app.add_typer(tooling.APP, name="tools")
     return app
 
 

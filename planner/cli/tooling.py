@@ -10,7 +10,9 @@ from .options import takes
 if TYPE_CHECKING:
     from ramify.planner.tools.protocol import Tool, ToolSource
 
-APP = typer.Typer(help="List tools, and draw how conversations with them go.", no_args_is_help=True)
+APP = typer.Typer(
+    help="List tools, and draw how conversations with them go.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @APP.command("list")
