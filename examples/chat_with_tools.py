@@ -3,9 +3,8 @@
 RAMIFY_MODEL=gpt-5-mini python examples/chat_with_tools.py
 """
 
-from ramify.planner import Store, solve
-from ramify.planner.errors import ToolError
-from ramify.planner.tools import tool, transition_diagram
+from ramify.planner import Store, ToolError, solve, tool
+from ramify.planner.tools import transition_diagram
 
 RATES = {"NOK": 11.5, "SEK": 11.2}
 
