@@ -7,6 +7,7 @@ from typing import Any
 from ramify.tasks import Task
 from ramify.tasks.documents import tree_to_data
 
+from .budget import total_usage
 from .store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
 from .store.pruning import status_now
 
@@ -33,8 +34,10 @@ def record_data(record: RunRecord) -> dict[str, Any]:
 
 
 def run_data(record: RunRecord, top: Task) -> dict[str, Any]:
-    """Return a run with the tasks from `top` down, as JSON data."""
-    return {**record_data(record), **tree_to_data(top, next_tasks=True)}
+    """Return a run with the tasks from `top` down, as JSON data; what all tasks have used so far is summed up."""
+    root = [top, *top.ancestors()][-1]
+    usage = asdict(total_usage(root))
+    return {**record_data(record), "usage": usage, **tree_to_data(top, next_tasks=True)}
 
 
 def call_data(call: CallRecord) -> dict[str, Any]:

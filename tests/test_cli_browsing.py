@@ -9,7 +9,7 @@ import pytest
 from ramify.planner.cli.app import build_app
 from ramify.planner.store import Holder, NewRun, Store
 from ramify.prompts import PromptLibrary
-from ramify.tasks import Task
+from ramify.tasks import Task, Usage
 
 from .openai_server import OpenAIServer
 from .ramify_command import COMMAND, Ramify, ramify_process
@@ -45,6 +45,30 @@ def test_a_run_whose_process_has_died_is_interrupted(ramify: Ramify) -> None:
     assert json.loads(ramify("runs", "--store", "runs.db", "--json").out)["runs"][0]["status"] == "interrupted"
     with Store.open("runs.db") as store, store.write("r1"):
         assert json.loads(ramify("runs", "--store", "runs.db", "--json").out)["runs"][0]["status"] == "running"
+
+
+def test_what_a_run_that_did_not_end_has_used_is_counted_from_its_tasks(ramify: Ramify) -> None:
+    root = Task(content="x", id="0")
+    root.add_subtask(Task(content="y", id="0.1", usage=Usage(calls=2, input_tokens=7)))
+    with Store.open("runs.db") as store:
+        store.create_run(NewRun(id="r1", goal="x", created_at=1.0, made_by="gpt"), root)
+    for words in (("r1",), ("r1", "0.1")):
+        document = json.loads(ramify("show", *words, "--store", "runs.db", "--json").out)
+        assert (document["usage"]["calls"], document["usage"]["input_tokens"]) == (2, 7)
+
+
+def test_a_worker_that_is_not_there_is_told_with_those_that_are(ramify: Ramify) -> None:
+    said = ramify("workers", "show", "htpp")
+    assert (said.code, "no installed package has a worker 'htpp' (there are: model, " in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["solve", "decompose", "sweep"])
+def test_a_goal_that_is_missing_is_asked_for_by_every_command(command: str, ramify: Ramify) -> None:
+    more = ("-p", "max_depth=1,2") if command == "sweep" else ()
+    said = ramify(command, *RULES, *more)
+    assert (said.code, said.err) == (
+        2, "ramify: error: say what is to be done: give the goal as an argument, or - to read it from standard input\n",
+    )  # fmt: skip
 
 
 def test_a_run_is_shown_as_a_tree_with_who_made_it(ramify: Ramify) -> None:

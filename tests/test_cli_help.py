@@ -32,7 +32,7 @@ def test_the_help_has_an_example_that_can_be_read(words: tuple[str, ...], comman
         command.make_context("ramify", given[len(words) :]).close()
 
 
-@pytest.mark.parametrize("group", [(), ("prompts",), ("config",), ("store",)])
+@pytest.mark.parametrize("group", [(), ("prompts",), ("config",), ("store",), ("workers",)])
 def test_no_line_of_a_list_of_commands_is_cut_off(group: tuple[str, ...], ramify: Ramify) -> None:
     said = ramify(*group, "--help")
     listed = said.out.partition("Commands:")[2].strip().splitlines()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.planner import Executor, Outcome, PlanLimits, RunLimits, Strategy, compare, solve, worker
+from ramify.planner import Agent, Executor, Outcome, PlanLimits, RunLimits, Strategy, compare, solve, worker
 from ramify.planner.cli.varying import read_grid
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.models.protocol import ModelRequest
@@ -21,6 +21,7 @@ from ramify.planner.strategies.differences import compared
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 
+from .openai_server import OpenAIServer
 from .ramify_command import ramify_process
 
 HOSTILE = "<script>alert(1)</script> | `x` **b** \x1b[31m =1+1"
@@ -325,6 +326,25 @@ def test_a_strategy_without_variations_is_refused(store: Path) -> None:
 
 
 # The command line
+
+
+def test_models_that_are_varied_are_asked_on_the_server_that_is_given(store: Path) -> None:
+    answer = "<result>from the server</result>"
+    with OpenAIServer(lambda chat: "<atomic/>" if "<atomic/>" in chat.user else answer) as server:
+        agent = Agent("one", base_url=server.base_url, api_key="key")
+        done = Strategy("s", "1 + 2", {"model": ["two", "rules"]}).run(agent, store=store)
+    assert [(each.answer, each.made_by) for each in done.comparison] == [
+        ("from the server", "two"), ("3", "rules (no language model)"),
+    ]  # fmt: skip
+    assert {chat.body["model"] for chat in server.chats} == {"two"}
+
+
+def test_models_that_are_varied_need_no_other_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = Strategy("s", "1 + 2", {"model": ["rules"], "max_depth": [1, 2]}).run(store="runs.db")
+    assert (done.status, done.run.made_by) == ("done", "rules (no language model)")
+    swept = ramify_process("sweep", "1 + 2", "-p", "model=rules")
+    assert (swept.code, "model=rules  done" in swept.out) == (0, True), swept.err
 
 
 def test_sweep_and_compare_work_from_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

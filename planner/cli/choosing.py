@@ -19,7 +19,7 @@ ForUser = Annotated[bool, typer.Option("--user", help="For all of your projects,
 @APP.command("list")
 @takes("as_json")
 def list_workers(given: Mapping[str, Any]) -> int:
-    """List the workers that come with Ramify, and those of installed packages.
+    """List workers: our own, and plugins.
 
     Example: ramify workers list
     """
@@ -54,7 +54,9 @@ def list_workers(given: Mapping[str, Any]) -> int:
 @APP.command("show")
 @takes("as_json")
 def show_worker(given: Mapping[str, Any], *, name: Name) -> int:
-    """Show what a worker takes, what it needs, and how it is set up here; nothing of a disabled plugin is run.
+    """Show what a worker takes and needs.
+
+    Also how it is set up here. Nothing of a disabled plugin is run.
 
     Example: ramify workers show http
     """
@@ -83,7 +85,9 @@ def enable_worker(
     ] = None,
     user: ForUser = False,
 ) -> int:
-    """Enable a worker, grant it permissions and configure it, in ramify.toml.
+    """Enable a worker, in ramify.toml.
+
+    It can be granted permissions and configured as well.
 
     Example: ramify workers enable weather --allow network --set city=Oslo
     """
@@ -109,7 +113,9 @@ def enable_worker(
 
 @APP.command("disable")
 def disable_worker(*, name: Name, user: ForUser = False) -> int:
-    """Disable a worker, in ramify.toml; what was granted and configured stays there.
+    """Disable a worker, in ramify.toml.
+
+    What was granted and configured stays there.
 
     Example: ramify workers disable subprocess
     """

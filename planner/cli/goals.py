@@ -29,7 +29,7 @@ def read_goal(given: str | None) -> str:
         UsageError: if there is none, or what is on standard input is empty or no text in UTF-8.
     """
     if given is None:
-        raise UsageError('say what is to be done: ramify solve "GOAL", or - to read the goal from standard input')
+        raise UsageError("say what is to be done: give the goal as an argument, or - to read it from standard input")
     if given != "-":
         _check_text(given)
         return given

@@ -55,12 +55,15 @@ def sweep(
     from .goals import is_plan_file, read_goal
 
     form = "txt" if output is None else format_of(output)
+    grid = read_grid(parameters or ())
     settings = load_settings(**settings_given(given))
+    if settings.model is None and grid.get("model"):
+        settings = load_settings(**settings_given({**given, "model": str(grid["model"][0])}))
     if goal is not None and is_plan_file(goal):
         root, plan = load_plan(Path(goal)), None
     else:
         root, plan = make_root(read_goal(goal), read_materials(files or ())), plan_limits(settings)
-    strategy = Strategy(name, root, read_grid(parameters or ()), in_series=in_series, plan=plan)
+    strategy = Strategy(name, root, grid, in_series=in_series, plan=plan)
     run = executor_of(settings, record=given["record"]).new_run(strategy.task)
     code = carry(run, given)
     comparison = compare(run.id, store=given["store"])

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from ramify.planner.agent import Agent, Asking
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model, Sampling
+from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.plan import PlanLimits
 from ramify.tasks import Task, TaskConfig
 
@@ -119,11 +120,17 @@ def _varied_agent(agent: Agent, parameters: Mapping[str, Any], models: Mapping[s
         chosen: Model | str | None = agent.model
     else:
         chosen = models.get(str(model), model) if model is not None else agent.opened_as
+    base_url, key = (None, None) if _has_no_server(chosen) else agent.server
     return Agent(
         chosen,
         role_name=parameters.get("role_name", agent.role_name),
         prompts=parameters.get("prompts") or agent.prompts,
-        base_url=parameters.get("base_url", None if model is not None else agent.base_url),
+        base_url=parameters.get("base_url", base_url),
+        api_key=None if base_url is None or "base_url" in parameters else key,
         asking=asking,
         tools=agent.tools,
     )
+
+
+def _has_no_server(model: Model | str | None) -> bool:
+    return isinstance(model, Model) or (model is not None and model.partition(":")[0] in OWN_MODELS)

@@ -39,6 +39,7 @@ class Strategy:
     Attributes:
         task: the strategy as a task, with its variations as subtasks.
         models: models of your own in the grid, by name.
+        first_model: the first of the models in the grid; None if it has none.
 
     Raises:
         UsageError: if a parameter or a value cannot be used.
@@ -81,6 +82,7 @@ class Strategy:
                 dependencies=needs,
             )
             self.task.add_subtask(before)
+        self.first_model: Model | str | None = next(iter([*grid.get("model", ()), *self.models.values()]), None)
 
     def __repr__(self) -> str:
         return f"Strategy({self.name!r}, {len(self.task.subtasks)} variations)"
@@ -94,7 +96,7 @@ class Strategy:
         """Do all variations, and return the run.
 
         Args:
-            agent: who answers where no parameter says otherwise.
+            agent: who answers where no parameter says otherwise; the first model of the grid unless given.
             **how: keywords of `Executor`.
         """
         return self.start(agent, **how).wait()
@@ -103,8 +105,7 @@ class Strategy:
         """Do all variations in the background, and return the run at once."""
         if "plan" in how:
             raise UsageError("a strategy's plan is given when it is made: Strategy(..., plan=PlanLimits(...))")
-        if agent is None and self.models:
-            agent = next(iter(self.models.values()))
+        agent = self.first_model if agent is None else agent
         how["workers"] = self._workers(how.get("workers"))
         return StrategyRun(Executor(agent, **how).start(self.task), how.get("store"))
 

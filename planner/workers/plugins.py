@@ -75,7 +75,9 @@ def plugin_named(name: str) -> Plugin:
     """
     installed = installed_plugins()
     if name not in installed:
-        known = ", ".join(installed) or "none"
+        from .registry import BUILT_IN
+
+        known = ", ".join([*BUILT_IN, *installed])
         raise UsageError(f"no installed package has a worker {name!r} (there are: {known}); install it with pip first")
     return installed[name]
 
