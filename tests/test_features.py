@@ -124,7 +124,7 @@ def test_a_row_gives_what_it_shows(row: Row, shown: dict[str, str]) -> None:
         return
     real = shown[row.line]
     if row.code.startswith("$ "):
-        assert any(is_as_shown(f"{row.expected}\n", line) for line in real.splitlines()), real
+        assert any(is_as_shown(f"{row.expected}\n", line.strip()) for line in real.splitlines()), real
     else:
         assert is_as_shown(f"{row.expected}\n", real), real
 
