@@ -68,6 +68,7 @@ def solved(ramify: Ramify) -> Ramify:
         ("`ramify models`", ("models", "--json")),
         ("`ramify workers list`", ("workers", "list", "--json")),
         ("`ramify workers show`", ("workers", "show", "http", "--json")),
+        ("`ramify tools list`", ("tools", "list", "--tools", "tools.py", "--json")),
         ("`ramify doctor`", ("doctor", "--json")),
         ("`ramify prompts list`", ("prompts", "list", "--json")),
         ("`ramify config show`", ("config", "show", "--json")),
@@ -80,6 +81,9 @@ def solved(ramify: Ramify) -> Ramify:
 def test_a_command_prints_the_keys_that_the_page_tells_of(title: str, words: tuple[str, ...], solved: Ramify) -> None:
     known = told(title)
     Path("broken.yaml").write_text("tasks: [")
+    Path("tools.py").write_text(
+        "from ramify.planner import tool\n\n\n@tool\ndef add(a: int) -> int:\n    return a + 1\n"
+    )
     Path("plan.yaml").write_text("goal: 1+1\ntasks: [1+1, 2+2]")
     assert set(keys_of(printed(solved(*words).out), known)) == known
 
