@@ -81,7 +81,7 @@ def solved(ramify: Ramify) -> Ramify:
 def test_a_command_prints_the_keys_that_the_page_tells_of(title: str, words: tuple[str, ...], solved: Ramify) -> None:
     known = told(title)
     Path("broken.yaml").write_text("tasks: [")
-    Path("tools.py").write_text(
+    Path("tools.py").write_text("from ramify.planner import tool\n\n@tool\ndef add(a: int) -> int:\n    return a + 1\n")
         "from ramify.planner import tool\n\n\n@tool\ndef add(a: int) -> int:\n    return a + 1\n"
     )
     Path("plan.yaml").write_text("goal: 1+1\ntasks: [1+1, 2+2]")
