@@ -82,8 +82,6 @@ def test_a_command_prints_the_keys_that_the_page_tells_of(title: str, words: tup
     known = told(title)
     Path("broken.yaml").write_text("tasks: [")
     Path("tools.py").write_text("from ramify.planner import tool\n\n@tool\ndef add(a: int) -> int:\n    return a + 1\n")
-        "from ramify.planner import tool\n\n\n@tool\ndef add(a: int) -> int:\n    return a + 1\n"
-    )
     Path("plan.yaml").write_text("goal: 1+1\ntasks: [1+1, 2+2]")
     assert set(keys_of(printed(solved(*words).out), known)) == known
 
