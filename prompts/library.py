@@ -104,7 +104,8 @@ class PromptLibrary:
                 file.write(prompt.source)
         except OSError as error:
             is_there = isinstance(error, FileExistsError) and target.exists()
-            message = "is there already; force the copy to overwrite it" if is_there else f"cannot be written ({error})"
+            cause = f"cannot be written: {error.strerror or error}; choose another folder"
+            message = "is there already; force the copy to overwrite it" if is_there else cause
             raise PromptError(message, template=name, path=target) from error
         return target
 
@@ -114,7 +115,8 @@ def _overridden(folder: Path) -> set[str]:
     try:
         files = sorted(path for path in folder.iterdir() if path.is_file() and not _is_aside(path))
     except OSError as error:
-        raise PromptError(f"the folder of templates cannot be read ({error})", template=None, path=folder) from error
+        message = f"the folder of templates cannot be read: {error.strerror or error}; name one that can"
+        raise PromptError(message, template=None, path=folder) from error
     for path in files:
         if path.suffix != SUFFIX or path.stem not in VARIABLES:
             raise PromptError(f"is not the file of a template; {_hint(path.stem, SUFFIX)}", template=None, path=path)

@@ -83,6 +83,15 @@ def test_a_run_is_exported_and_imported(ramify: Ramify) -> None:
     assert ramify("show", run_id, "--store", "b.db").out == ramify("show", run_id).out
 
 
+def test_the_newest_run_is_exported_by_last_and_both_words_are_needed(ramify: Ramify) -> None:
+    ramify("solve", *RULES, GOAL)
+    assert ramify("store", "export", "--last", "newest.jsonl").code == 0
+    assert ramify("store", "import", "newest.jsonl", "--store", "b.db").out == f"{last_id(ramify)}\n"
+    for words in ((), ("--last",), (last_id(ramify),)):
+        said = ramify("store", "export", *words)
+        assert (said.code, "say which run, and the file it goes to" in said.err) == (2, True)
+
+
 def test_whom_an_imported_run_would_ask_is_said(ramify: Ramify) -> None:
     put_run("r1", {"agent": {"model": "gpt-5-mini", "base_url": "http://example.org/v1"}})
     ramify("store", "export", "r1", "run.jsonl", "--store", "a.db")

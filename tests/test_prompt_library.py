@@ -87,7 +87,9 @@ def test_own_template_may_start_with_a_byte_order_mark(folder: Callable[..., Pat
 
 
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PromptError, match="nowhere: the folder of templates cannot be read"):
+    with pytest.raises(
+        PromptError, match=r"nowhere: the folder of templates cannot be read: No such file or directory; name"
+    ):
         PromptLibrary(tmp_path / "nowhere")
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .completing import run_ids
-from .options import takes
+from .options import Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.store import RunStatus
@@ -22,21 +21,32 @@ APP = typer.Typer(
 _STATUSES = ("done", "failed", "stopped", "interrupted", "cancelled", "waiting")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
-_RUN = typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
 _NEW_FILE = typer.Argument(metavar="FILE", help="A new file.")
 
 
 @APP.command("export")
 @takes("store")
-def export_run(given: Mapping[str, Any], *, run_id: Annotated[str, _RUN], file: Annotated[Path, _NEW_FILE]) -> int:
+def export_run(
+    given: Mapping[str, Any],
+    *,
+    run_id: RunId = None,
+    file: Annotated[Path | None, _NEW_FILE] = None,
+    last: Last = False,
+) -> int:
     """Write a run to one file, with all it has.
 
-    Example: ramify store export r12 r12.jsonl
+    Examples: ramify store export r12 r12.jsonl; ramify store export --last newest.jsonl
     """
+    from ramify.planner.errors import UsageError
+
     from .finding import opened_run
     from .output import tell
 
-    with opened_run(run_id, last=False, store=given["store"]) as (store, record):
+    if last and file is None:
+        file, run_id = Path(run_id) if run_id else None, None  # the only word is the file then
+    if not file:
+        raise UsageError("say which run, and the file it goes to: ramify store export RUN FILE")
+    with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         store.export_run(record.id, file)
     tell(f"run {record.id} is in {file}; `ramify store import {file}` takes it into another store")
     return 0

@@ -15,6 +15,7 @@ from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 from .texts import decode_text, join_texts, load_json, references_of
 
 _SHOWN = 5
+_LONGEST_SAID = 80
 _SCREENED = 1000
 _ASKED_BY_NAME = 500
 
@@ -31,6 +32,7 @@ def find_run(connection: Connection, wanted: str) -> RunRecord:
     Raises:
         RunError: if there is none, or more than one; the message shows ids that come near.
     """
+    said = repr(wanted if len(wanted) <= _LONGEST_SAID else f"{wanted[:_LONGEST_SAID]}…")
     is_meant = (RUNS.c.id == wanted) | (func.substr(RUNS.c.id, 1, len(wanted)) == wanted)
     newest_first = RUNS.c.created_at.desc()
     found = [_run_of(row) for row in connection.execute(select(RUNS).where(is_meant).order_by(newest_first)).mappings()]
@@ -41,13 +43,11 @@ def find_run(connection: Connection, wanted: str) -> RunRecord:
         return exact[0]
     known = [row.id for row in connection.execute(select(RUNS.c.id).order_by(newest_first).limit(_SCREENED))]
     if not known:
-        raise RunError(f"there is no run {wanted!r}: the store holds none yet; start one first")
+        raise RunError(f"there is no run {said}: the store holds none yet; start one first")
     if found and wanted:
-        raise RunError(
-            f"{len(found)} runs begin with {wanted!r}: {_listed([run.id for run in found])}; give more of it"
-        )
+        raise RunError(f"{len(found)} runs begin with {said}: {_listed([run.id for run in found])}; give more of it")
     near = difflib.get_close_matches(wanted, known, n=_SHOWN, cutoff=0.5) or known[:_SHOWN]
-    raise RunError(f"there is no run {wanted!r}; runs that come near or are new: {_listed(near)}")
+    raise RunError(f"there is no run {said}; runs that come near or are new: {_listed(near)}")
 
 
 def last_run(connection: Connection) -> RunRecord | None:
