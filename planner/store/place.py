@@ -4,12 +4,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from ramify.planner.errors import StoreError
 
 DEFAULT_STORE: Final = Path(".ramify") / "ramify.db"
 _SCHEMES: Final = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+_SHOWN_OPTIONS: Final = frozenset({"host", "hostaddr", "port", "dbname", "user", "service", "sslmode"})
+"""What a URL may say about the server behind its `?` and holds no secret; without it, the place is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def read_place(given: str | Path) -> Place:
 
     >>> str(read_place("postgresql://ann:secret@db.example/runs"))
     'postgresql://ann@db.example/runs'
+    >>> str(read_place("postgresql://ann@/runs?host=/run/pg&password=secret"))
+    'postgresql://ann@/runs?host=/run/pg'
     >>> str(read_place("sqlite:///runs.db"))
     'runs.db'
     """
@@ -110,7 +114,9 @@ def _postgresql(rest: str) -> Place:
             " special characters of the password %-encoded"
         ) from None
     user = f"{parts.username}@" if parts.username else ""
-    shown = f"postgresql://{user}{parts.hostname or ''}{port}{parts.path}"
+    options = [(name, value) for name, value in parse_qsl(parts.query) if name in _SHOWN_OPTIONS]
+    query = f"?{urlencode(options, safe='/,:')}" if options else ""
+    shown = f"postgresql://{user}{parts.hostname or ''}{port}{parts.path}{query}"
     return Place(shown=shown, url=f"postgresql+psycopg://{rest}", secrets=_secrets_of(parts))
 
 
