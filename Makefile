@@ -7,7 +7,7 @@ BIN := .venv/bin
 SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -path '*/page/*' -o -name 'py.typed' | LC_ALL=C sort)
 PYTEST_ARGS ?=
 
-.PHONY: demo test check bench crash soak million format requirements clean
+.PHONY: demo test check bench crash soak million docs format requirements clean
 
 demo: .venv/run
 	@echo '$$ ramify solve --model rules "((17*23 + 4^5) / (9 - 2)) * 60%"'
@@ -18,7 +18,7 @@ demo: .venv/run
 	@out=$$(mktemp -d) && $(BIN)/ramify graph --last -f svg -o $$out/demo.svg && echo "the picture: $$out/demo.svg"
 
 test: .venv/dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 check: .venv/dev
 	$(BIN)/ruff check .
@@ -41,6 +41,10 @@ soak: .venv/dev
 
 million: .venv/dev
 	$(BIN)/python -m tests.million
+
+# The pages that are made from the code: every command, every public name.
+docs: .venv/dev
+	$(BIN)/python -m tests.reference
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .
