@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from ramify.planner.errors import LeaseError, PlannerError, StoreError
 from ramify.planner.store import CallMade, EventHappened, Holder, Store, WriterEvents
+from ramify.planner.store.tables import METADATA
 
 from .postgres import PostgresServer, running_server
 from .store_samples import call, event, new_run, small_tree, wait_until
@@ -160,9 +161,7 @@ except StoreError as error:
 def test_tables_of_others_in_the_database_are_left_alone(postgres: PostgresServer) -> None:
     url = postgres.empty_database()
     with Store.open(url) as store, store._database.changing() as connection:
-        connection.exec_driver_sql(
-            "DROP TABLE ramify_meta, ramify_events, ramify_calls, ramify_texts, ramify_tasks, ramify_runs"
-        )
+        METADATA.drop_all(connection)
         connection.exec_driver_sql("CREATE TABLE runs (id INTEGER)")
     with Store.open(url) as store:
         store.create_run(new_run("run-1"), small_tree())
