@@ -93,7 +93,6 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     if options.get("retry_failed"):
         reset_failed(root)
     workers.check_tree(root, grants)
-    agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
     agent = agent.with_tools([*options.get("tools", ()), *load_tools(settings.tool_sources)])
     _refuse_without_tools(settings, found, agent)
     check_tools(root, agent, grants)

@@ -215,13 +215,13 @@ def test_an_unknown_id_is_refused_with_what_may_have_been_meant(tmp_path: Path) 
     place = str(tmp_path / "runs.db")
     first = made(answering(), place)
     with pytest.raises(TreeError, match=r"there is no task olso .*; did you mean oslo"):
-        Executor.resume(place, first.id, set={"olso": "x"})
+        Executor.resume(place, first.id, agent=answering(), set={"olso": "x"})
     with pytest.raises(UsageError, match="the new content of task oslo is blank"):
-        Executor.resume(place, first.id, set={"oslo": " "})
+        Executor.resume(place, first.id, agent=answering(), set={"oslo": " "})
     with pytest.raises(UsageError, match="for a worker 'nobody'"):
-        Executor.resume(place, first.id, plan=read_plan("goal: x\ntype: nobody", source="plan"))
+        Executor.resume(place, first.id, agent=answering(), plan=read_plan("goal: x\ntype: nobody", source="plan"))
     with pytest.raises(TreeError, match="give the plan's goal the id 0"):
-        Executor.resume(place, first.id, plan=read_plan("goal: x\nid: y", source="plan"))
+        Executor.resume(place, first.id, agent=answering(), plan=read_plan("goal: x\nid: y", source="plan"))
     with Store.open(place) as store:
         assert store.find_run(first.id).status == "done"
         assert plan_history(store, first.id) == []
