@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Agent, Executor, Outcome, PlanLimits, RunLimits, Strategy, compare, solve, worker
 from ramify.planner.cli.varying import read_grid
+from ramify.planner.editing import PlanEdit
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
@@ -220,6 +221,16 @@ def test_a_variation_that_fails_leaves_the_others_and_can_be_done_again(store: P
     again = strategy.resume(failed.id, store=store, agent=model, retry_failed=True)
     assert [each.answer for each in again.comparison] == ["1", "2", "3"]
     assert Counter(request.sampling.seed for request in model.requests) == {1: 1, 2: 2, 3: 1}
+
+
+def test_a_variation_that_is_done_anew_is_a_new_run_and_the_others_are_kept(store: Path) -> None:
+    model = ScriptedModel(lambda request: f"<result>{request.sampling.seed}, call {len(model.requests)}</result>")
+    strategy = Strategy("s", "goal", {"seed": [1, 2]}, plan=PlanLimits(max_depth=1))
+    first = strategy.run(model, store=store, jobs=1)
+    again = strategy.resume(first.id, store=store, agent=model, edit=PlanEdit(again=["0.2"]))
+    assert [each.run for each in again.comparison] == [f"{first.id}.1", f"{first.id}.2-2"]
+    assert [each.answer for each in again.comparison] == ["1, call 1", "2, call 3"]
+    assert len(model.requests) == 3
 
 
 def test_a_strategy_is_a_task_of_a_larger_tree(store: Path) -> None:

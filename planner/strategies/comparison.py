@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
-from ramify.planner.export.report.words import count
+from ramify.planner.export.report.words import count as counted
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import Task, TaskState, Usage
 
@@ -168,7 +169,7 @@ def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
         return compare_tree(store, strategies[0], records[0].id)
     if not records:
         raise UsageError("say which runs are to be compared; `ramify runs` lists them")
-    return Comparison(count(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
+    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
 
 
 def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
@@ -179,18 +180,35 @@ def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
 
 def _variant_of_task(store: Store, task: Task, run_id: str) -> Variant:
     name = task.name or task.id
-    try:
-        record = store.find_run(inner_id(run_id, task))
-    except RunError:
-        record = None
-    if record is None or record.id != inner_id(run_id, task):
+    record = inner_run(store, run_id, task)
+    if record is None:
         return Variant(name=name, parameters=dict(task.inputs), status=task.state.value.lower(), error=task.error or "")
     return _variant(store, record, name=name, parameters=dict(task.inputs))
 
 
-def inner_id(run_id: str, task: Task) -> str:
-    """Return the id of the run that does the variation `task` of the run `run_id`."""
-    return f"{run_id}.{task.id.rpartition('.')[2]}" if task.id.count(".") <= 1 else f"{run_id}.{task.id}"
+def inner_id(run_id: str, task: Task, turn: int = 1) -> str:
+    """Return the id of the run that does the variation `task` of the run `run_id` for the `turn`-th time.
+
+    >>> inner_id("r1", Task(content="x", id="0.2")), inner_id("r1", Task(content="x", id="0.2"), 3)
+    ('r1.2', 'r1.2-3')
+    """
+    place = task.id.rpartition(".")[2] if task.id.count(".") <= 1 else task.id
+    return f"{run_id}.{place}" if turn == 1 else f"{run_id}.{place}-{turn}"
+
+
+def inner_run(store: Store, run_id: str, task: Task) -> RunRecord | None:
+    """Return the last run that was made for the variation `task`; None if there is none yet."""
+    last = None
+    for turn in count(1):
+        wanted = inner_id(run_id, task, turn)
+        try:
+            record = store.find_run(wanted)
+        except RunError:
+            return last
+        if record.id != wanted:
+            return last
+        last = record
+    return last
 
 
 def _variant_of_run(store: Store, record: RunRecord) -> Variant:

@@ -12,7 +12,7 @@ from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState
 from ramify.tasks.documents import tree_from_data
 
-from .comparison import compare_tree, inner_id
+from .comparison import compare_tree, inner_id, inner_run
 from .nested import run_inside
 from .parameters import vary
 
@@ -60,7 +60,7 @@ class VariationWorker(Worker):
             )
             return varied.task, varied.agent, settings
 
-        run = await run_inside(context, inner_id(context.run_id, task), make)
+        run = await run_inside(context, await context.step("run", lambda: _next_id(context, task)), make)
         task.usage = run.usage
         return _outcome(run, task)
 
@@ -78,6 +78,15 @@ class StrategyWorker(Worker):
         """Return the variations as a table in Markdown, and as data."""
         comparison = compare_tree(context.services.store, task, context.run_id)
         return Outcome(comparison.to_markdown(), comparison.to_data())
+
+
+def _next_id(context: WorkContext, task: Task) -> str:
+    """Return the id for a run that does `task` anew: a variation that is resumed goes on with the run that it has."""
+    last = inner_run(context.services.store, context.run_id, task)
+    turn = 1
+    while last is not None and inner_id(context.run_id, task, turn) != last.id:
+        turn += 1
+    return inner_id(context.run_id, task, turn if last is None else turn + 1)
 
 
 def _outcome(run: Run, task: Task) -> Outcome:
