@@ -31,7 +31,7 @@ def crash(how: str) -> str:
     if how == "raise":
         raise ValueError("no such thing")
     if how == "eat":
-        kept = bytearray(b"x" * 150_000_000)
+        kept = b"x" * 150_000_000
         time.sleep(60)
         return str(len(kept))
     os.abort()

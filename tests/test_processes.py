@@ -268,7 +268,7 @@ class TestSandbox:
         assert seen.stdout == "known to nobody"
 
     def test_its_memory_is_limited_and_nothing_is_left(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-c", "import time; kept = bytearray(b'x' * 90_000_000); time.sleep(60)"]
+        command = [sys.executable, "-c", "import time; kept = b'x' * 90_000_000; time.sleep(60)"]
         with pytest.raises(CommandError, match="more than max_memory_mb"):
             run(*Sandbox().wrap(command, cwd=tmp_path), folder=tmp_path, max_memory_mb=60)
 
