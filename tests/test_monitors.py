@@ -36,7 +36,7 @@ def taken(log: Path) -> list[int]:
 
 def test_a_monitor_that_is_killed_twice_goes_on_with_the_next_reading(home: Path) -> None:
     words = ["run", "--workers", str(MONITOR), "--model", "rules", str(plan_file(home))]
-    finished: set[str] = set()
+    finished: dict[int, int] = {}
     for kill in (3, 6):
         process = start_ramify(*words)
         while len(taken(home / "readings.log")) < kill:
@@ -48,13 +48,16 @@ def test_a_monitor_that_is_killed_twice_goes_on_with_the_next_reading(home: Path
             run_id = store.last_run().id
             steps = [step for step in store.steps(run_id, "level") if step.ended_at is not None]
         assert len(steps) >= kill - 1
-        finished |= {str(step.input) for step in steps}
+        times = Counter(taken(home / "readings.log"))
+        assert all(times[number] == count for number, count in finished.items()), "a finished reading was taken again"
+        finished |= {int(step.input): times[int(step.input)] for step in steps}
         words = ["resume", "--last"]
     ended = ramify_process(*words)
     assert ended.code == 0, ended.err
     times = Counter(taken(home / "readings.log"))
     assert sorted(times) == list(range(READINGS))
-    assert all(times[int(number)] == 1 for number in finished)
+    assert all(times[number] == count for number, count in finished.items())
+    assert sum(times.values()) <= READINGS + 2, "no more is repeated than was under way at a kill"
     assert times.total() <= READINGS + 2
     with Store.open(".ramify/ramify.db") as store:
         alerts = [event for event in store.events(run_id) if event.type == "alert"]
