@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
-from ramify.planner.export.report.words import count as counted
+from ramify.planner.export.report.words import count
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import Task, TaskState, Usage
 
@@ -169,7 +168,7 @@ def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
         return compare_tree(store, strategies[0], records[0].id)
     if not records:
         raise UsageError("say which runs are to be compared; `ramify runs` lists them")
-    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
+    return Comparison(count(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
 
 
 def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
@@ -180,10 +179,10 @@ def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
 
 def _variant_of_task(store: Store, task: Task, run_id: str) -> Variant:
     name = task.name or task.id
-    record = inner_run(store, run_id, task)
-    if record is None:
+    runs = inner_runs(store, run_id, task)
+    if not runs:
         return Variant(name=name, parameters=dict(task.inputs), status=task.state.value.lower(), error=task.error or "")
-    return _variant(store, record, name=name, parameters=dict(task.inputs))
+    return _variant(store, runs[-1], name=name, parameters=dict(task.inputs))
 
 
 def inner_id(run_id: str, task: Task, turn: int = 1) -> str:
@@ -196,19 +195,18 @@ def inner_id(run_id: str, task: Task, turn: int = 1) -> str:
     return f"{run_id}.{place}" if turn == 1 else f"{run_id}.{place}-{turn}"
 
 
-def inner_run(store: Store, run_id: str, task: Task) -> RunRecord | None:
-    """Return the last run that was made for the variation `task`; None if there is none yet."""
-    last = None
-    for turn in count(1):
-        wanted = inner_id(run_id, task, turn)
+def inner_runs(store: Store, run_id: str, task: Task) -> list[RunRecord]:
+    """Return the runs that were made for the variation `task` of the run `run_id`, the last one last."""
+    found: list[RunRecord] = []
+    while True:
+        wanted = inner_id(run_id, task, len(found) + 1)
         try:
             record = store.find_run(wanted)
         except RunError:
-            return last
+            return found
         if record.id != wanted:
-            return last
-        last = record
-    return last
+            return found
+        found.append(record)
 
 
 def _variant_of_run(store: Store, record: RunRecord) -> Variant:

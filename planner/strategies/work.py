@@ -12,7 +12,7 @@ from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState
 from ramify.tasks.documents import tree_from_data
 
-from .comparison import compare_tree, inner_id, inner_run
+from .comparison import compare_tree, inner_id, inner_runs
 from .nested import run_inside
 from .parameters import vary
 
@@ -82,11 +82,8 @@ class StrategyWorker(Worker):
 
 def _next_id(context: WorkContext, task: Task) -> str:
     """Return the id for a run that does `task` anew: a variation that is resumed goes on with the run that it has."""
-    last = inner_run(context.services.store, context.run_id, task)
-    turn = 1
-    while last is not None and inner_id(context.run_id, task, turn) != last.id:
-        turn += 1
-    return inner_id(context.run_id, task, turn if last is None else turn + 1)
+    made = inner_runs(context.services.store, context.run_id, task)
+    return inner_id(context.run_id, task, len(made) + 1)
 
 
 def _outcome(run: Run, task: Task) -> Outcome:
