@@ -62,14 +62,15 @@ class PlanEdit:
         return new
 
 
-def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task], None]) -> None:
+def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task, list[Difference]], None]) -> None:
     """Change the plan of a run that nobody holds; afterwards it waits to be resumed.
 
     Args:
         store: where it is.
         run_id: its whole id.
         edit: what is to be changed.
-        check: raises if the changed tree could not be run here; nothing is written then.
+        check: raises if the changed tree could not be run here, or what is different in it would change nothing;
+            nothing is written then.
 
     Raises:
         LeaseError: if another process holds the run.
@@ -83,7 +84,7 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         new = edit.applied(old)
         before = list(rows_of_tree(old))
         differences = carry_over(old, new)
-        check(new)
+        check(new, differences)
         attempts = store.last_attempts(run_id)
         again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
         redone = redo(new, differences, again=again, last_attempt=lambda task_id: attempts.get(task_id, 0))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ramify.tasks import Task, TaskState
+from ramify.tasks.edits import Difference
 
 from .agent import Agent, model_and_server
 from .agents import AgentsGiven, agents_of
@@ -21,6 +22,8 @@ from .settings import Tracing, load_settings
 from .store import RunRecord, Store
 from .tools.functions import ToolsGiven, names_of
 from .tools.sources import load_tools
+from .workers import Workers
+from .workers.grants import Grants
 from .workers.registry import ChecksGiven, WorkersGiven
 
 
@@ -87,7 +90,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     workers = workers_of(settings, options.get("workers"), options.get("checks"), agents)
     edit = options.get("edit")
     if edit:
-        edit_run(opened, found.id, edit, check=lambda root: check_runnable(root, workers, grants))
+        _edit(opened, found.id, edit, workers, grants)
         found = opened.find_run(found.id)
     root = opened.load_tree(found.id)
     if options.get("retry_failed"):
@@ -106,6 +109,16 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         grants=grants,
         middleware=check_middleware(options.get("middleware", ())),
     )
+
+
+def _edit(opened: Store, run_id: str, edit: PlanEdit, workers: Workers, grants: Grants) -> None:
+    from .strategies.edited import check_edited
+
+    def check(root: Task, differences: list[Difference]) -> None:
+        check_edited(opened, run_id, root, differences)
+        check_runnable(root, workers, grants)
+
+    edit_run(opened, run_id, edit, check=check)
 
 
 def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:

@@ -231,7 +231,7 @@ def test_a_run_that_somebody_holds_is_not_edited(tmp_path: Path) -> None:
     place = str(tmp_path / "runs.db")
     first = made(answering(), place)
     with Store.open(place) as store, store.write(first.id), pytest.raises(LeaseError):
-        edit_run(store, first.id, PlanEdit(contents={"oslo": "x"}), check=lambda _: None)
+        edit_run(store, first.id, PlanEdit(contents={"oslo": "x"}), check=lambda *_: None)
 
 
 def test_an_edit_alone_leaves_a_run_that_waits(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_an_edit_alone_leaves_a_run_that_waits(tmp_path: Path) -> None:
     place = str(tmp_path / "runs.db")
     first = made(model, place)
     with Store.open(place) as store:
-        edit_run(store, first.id, PlanEdit(contents={"alone": "x"}), check=lambda _: None)
+        edit_run(store, first.id, PlanEdit(contents={"alone": "x"}), check=lambda *_: None)
         record = store.find_run(first.id)
         assert (record.status, record.finished_at) == ("waiting", None)
     run = Executor.resume(place, first.id, agent=model)

@@ -233,6 +233,39 @@ def test_a_variation_that_is_done_anew_is_a_new_run_and_the_others_are_kept(stor
     assert len(model.requests) == 3
 
 
+@pytest.mark.parametrize(
+    ("edit", "way"),
+    [
+        (PlanEdit(contents={"0.2": "another goal"}), "ramify resume {0}.2 --set 0=TEXT; ramify compare {0} shows it"),
+        (PlanEdit(results={"0.2": "my own"}), "ramify resume {0}.2 --set-result 0=TEXT; ramify compare {0} shows it"),
+        (PlanEdit(contents={"0": "another goal"}), "begin another one with the new goal: ramify sweep GOAL"),
+    ],
+)
+def test_an_edit_that_would_only_rename_a_variation_is_refused_with_the_way_to_change_it(
+    store: Path, edit: PlanEdit, way: str
+) -> None:
+    model = named("m")
+    strategy = Strategy("s", "goal", {"seed": [1, 2]}, plan=PlanLimits(max_depth=1))
+    first = strategy.run(model, store=store)
+    with pytest.raises(UsageError) as refused:
+        strategy.resume(first.id, store=store, agent=model, edit=edit)
+    assert way.format(first.id) in str(refused.value)
+    assert (first.run.task.to_json(), len(model.requests)) == (compared_tree(store, first.id), 2)
+
+
+def test_the_run_of_a_variation_can_be_changed_and_is_compared_as_it_is_then(store: Path) -> None:
+    model = ScriptedModel(lambda request: f"<result>{'new' if 'new goal' in str(request.messages) else 'old'}</result>")
+    strategy = Strategy("s", "goal", {"seed": [1, 2]}, plan=PlanLimits(max_depth=1))
+    first = strategy.run(model, store=store)
+    Executor.resume(store, f"{first.id}.2", agent=model, set={"0": "new goal"})
+    assert [each.answer for each in first.comparison] == ["old", "new"]
+
+
+def compared_tree(store: Path, run_id: str) -> str:
+    with Store.open(store) as opened:
+        return opened.load_tree(run_id).to_json()
+
+
 def test_a_strategy_is_a_task_of_a_larger_tree(store: Path) -> None:
     inner = Strategy("inner", "goal", {"seed": [1, 2]}, plan=PlanLimits(max_depth=1), id="0.1")
     root = Task(content="all", id="0")
@@ -368,6 +401,9 @@ def test_sweep_and_compare_work_from_the_shell(tmp_path: Path, monkeypatch: pyte
     assert [(each["name"], each["answer"], each["made_by"]) for each in variants] == [
         ("max_depth=1", "9", "rules (no language model)"), ("max_depth=2", "9", "rules (no language model)"),
     ]  # fmt: skip
+    refused = ramify_process("resume", run_id, "--set", "0.1=(1 + 2) * 4")
+    assert (refused.code, f"ramify resume {run_id}.1 --set 0=TEXT" in refused.err) == (2, True), refused.err
+    assert ramify_process("resume", f"{run_id}.1", "--set", "0=(1 + 2) * 4").out == "12\n"
     (tmp_path / "plan.yaml").write_text("goal: 2 + 3\n", encoding="utf-8")
     assert "content=4*4" in ramify_process("sweep", "plan.yaml", "-m", "rules", "-p", "content=2+3,4*4").out
     refused = ramify_process("sweep", "x", "-m", "rules")
