@@ -42,7 +42,13 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.PLAN_APPROVED: _form("a person, or a program, lets the plan be run"),
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
-        EventType.TASK_RETRYING: _form("an attempt has failed; another follows", attempt=int, error=str, delay_s=float),
+        EventType.TASK_RETRYING: _form(
+            "an attempt has failed; another follows: a `retry` or a `check round`, if not of planning",
+            {"counts_as": str},
+            attempt=int,
+            error=str,
+            delay_s=float,
+        ),
         EventType.CHECKED: _form(
             "a check of an answer has its outcome: pass, fail or unsure",
             {"complaint": str},

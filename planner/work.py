@@ -2,7 +2,8 @@
 
 An attempt that fails for a reason that may pass is made again, up to `max_retries` times, after a growing delay. What
 a worker itself says it cannot do is not asked again in the same words. An answer that does not pass a check of its task
-ends an attempt too: the next one is told what was wrong, at once, up to `max_check_rounds` times.
+ends an attempt too: the next one is told what was wrong, at once, up to `max_check_rounds` times. What was tried again
+before a crash counts too.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from .errors import (
 from .events import EventType
 from .middleware import Middleware, change_inputs, change_outcome
 from .retry import delay_s, may_retry, stops_run
+from .tries import EarlierTries, Tries, TryKind
 from .workers import Outcome, WorkContext
 from .workers.services import RunServices
 
@@ -50,6 +52,7 @@ class Work:
         self._services = services
         self._middleware = tuple(middleware)
         self._checker = Checker(services)
+        self._earlier = EarlierTries(services)
 
     async def perform(self, task: Task) -> Outcome:
         """Return what comes of `task`.
@@ -62,8 +65,7 @@ class Work:
             LimitError: if a limit was reached.
         """
         config = self._services.configs.of(task)
-        before = task.attempts
-        sent_back = 0
+        tries: Tries | None = None
         while True:
             try:
                 async with asyncio.timeout(config.max_duration_seconds):
@@ -74,19 +76,22 @@ class Work:
                 task.attempts += 1
                 raise
             except CheckFailedError as error:
-                if sent_back >= _most_rounds(config, error):
+                tries = tries or await self._earlier.of(task)
+                if tries.check_rounds >= _most_rounds(config, error):
                     task.attempts += 1
                     raise
-                sent_back += 1
-                self._note(task, error, told=_put_back(error))
+                tries.count(TryKind.CHECK_ROUND)
+                self._note(task, error, TryKind.CHECK_ROUND, told=_put_back(error))
             except Exception as error:
                 failure = _timed_out(error, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
-                if not may_pass(failure) or (made := task.attempts - before - sent_back) >= (config.max_retries or 0):
+                tries = tries or await self._earlier.of(task)
+                if not may_pass(failure) or tries.retries >= (config.max_retries or 0):
                     task.attempts += 1
                     raise failure from error
-                await self._wait_before_next(task, failure, config, made=made)
+                await self._wait_before_next(task, failure, config, made=tries.retries)
+                tries.count(TryKind.RETRY)
 
     async def _attempt(self, task: Task) -> Outcome:
         worker = self._services.workers.of(task)
@@ -108,16 +113,21 @@ class Work:
             retry_after_s=getattr(error, "retry_after_s", None),
             random=random.random(),  # noqa: S311 - jitter
         )
-        self._note(task, error, told=str(error), wait_s=wait_s)
+        self._note(task, error, TryKind.RETRY, told=str(error), wait_s=wait_s)
         await asyncio.sleep(wait_s)
 
-    def _note(self, task: Task, error: Exception, *, told: str, wait_s: float = 0.0) -> None:
+    def _note(self, task: Task, error: Exception, kind: TryKind, *, told: str, wait_s: float = 0.0) -> None:
         """Write down that an attempt has failed and another follows, which is told why."""
         recorder = self._services.recorder
         task.attempts += 1
         task.error = recorder.redactor.text(told)
         recorder.changed(
-            EventType.TASK_RETRYING, task, attempt=task.attempts, error=str(error), delay_s=round(wait_s, 3)
+            EventType.TASK_RETRYING,
+            task,
+            attempt=task.attempts,
+            error=str(error),
+            delay_s=round(wait_s, 3),
+            counts_as=kind.value,
         )
 
 

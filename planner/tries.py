@@ -1,0 +1,97 @@
+"""How often a task was tried again since it was last done anew: the events of its run say so, whoever carries it on.
+
+A task is done anew after it has failed or was done, and when an edit of the plan opens it again.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ramify.tasks import Task
+
+from .events import Event, EventType
+
+if TYPE_CHECKING:
+    from .workers.services import RunServices
+
+_PAGE = 5_000
+
+
+class TryKind(StrEnum):
+    """Against which limit another attempt counts."""
+
+    RETRY = "retry"
+    """`max_retries`: the attempt before it failed for a reason that may pass."""
+    CHECK_ROUND = "check round"
+    """`max_check_rounds`: the answer did not pass a check."""
+
+
+@dataclass(slots=True)
+class Tries:
+    """How often a task was tried again.
+
+    Attributes:
+        retries: after a failure that may pass.
+        check_rounds: after an answer that did not pass a check.
+    """
+
+    retries: int = 0
+    check_rounds: int = 0
+
+    def count(self, kind: TryKind) -> None:
+        """Count another attempt of that kind."""
+        if kind is TryKind.RETRY:
+            self.retries += 1
+        else:
+            self.check_rounds += 1
+
+
+class EarlierTries:
+    """What the tasks of one run were tried again before this process carried it on; read when first asked for.
+
+    Args:
+        services: what the run is made of.
+    """
+
+    def __init__(self, services: "RunServices") -> None:
+        self._services = services
+        self._reading: asyncio.Task[dict[str, Tries]] | None = None
+
+    async def of(self, task: Task) -> Tries:
+        """Return what `task`, which was not tried again in this process, was tried again before; to be counted on.
+
+        Raises:
+            StoreError: if the events cannot be read.
+        """
+        if not task.attempts:
+            return Tries()
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(asyncio.to_thread(lambda: tries_before(self._events())))
+        return (await asyncio.shield(self._reading)).pop(task.id, None) or Tries()
+
+    def _events(self) -> Iterator[Event]:
+        after = 0
+        while page := self._services.stored_events(after, _PAGE):
+            yield from page
+            after = page[-1].seq
+
+
+def tries_before(events: Iterable[Event]) -> dict[str, Tries]:
+    """Return by task id what was tried again before the run was last started, of what was not over by then."""
+    tries: dict[str, Tries] = {}
+    before: dict[str, Tries] = {}
+    for event in events:
+        if event.type == EventType.RUN_STARTED:
+            before = {task_id: Tries(each.retries, each.check_rounds) for task_id, each in tries.items()}
+        elif event.type == EventType.PLAN_EDITED:
+            for task_id in event.data["redone"]:
+                tries.pop(task_id, None)
+        elif event.task_id is None:
+            continue
+        elif event.type in {EventType.TASK_DONE, EventType.TASK_FAILED}:
+            tries.pop(event.task_id, None)
+        elif event.type == EventType.TASK_RETRYING and "counts_as" in event.data:
+            tries.setdefault(event.task_id, Tries()).count(TryKind(event.data["counts_as"]))
+    return before
