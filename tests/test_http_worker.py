@@ -115,6 +115,16 @@ def test_the_user_agent_is_inherited(site: WebSite, tmp_path: Path) -> None:
     assert json.loads(run.result)[0]["title"] == "B"
 
 
+def test_a_site_is_asked_for_its_robots_once_for_all_tasks_of_a_run(site: WebSite, tmp_path: Path) -> None:
+    root = Task(content="all", id="0", type="http")
+    root.add_subtasks([Task(content=site.url(path), id=path, type="http") for path in ("/", "/a", "/b", "/c")])
+    run = Executor(ScriptedModel({}), store=tmp_path / "r.db", allow=["network", f"network:{site.host}"], jobs=4).run(
+        root
+    )
+    assert (run.status, sorted(site.paths)) == ("done", ["/", "/a", "/b", "/c"])
+    assert [each.path for each in site.asked].count("/robots.txt") == 1
+
+
 def test_without_the_permission_nothing_is_started(site: WebSite, tmp_path: Path) -> None:
     task = Task(content=site.url("/b"), id="0", type="http")
     with pytest.raises(NotAllowedError, match="needs the permission network"):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ramify.planner.errors import FetchError, RefusedError
 from ramify.planner.web import Fetcher, FetchLimits, Page, WebPolicy
+from ramify.planner.web.robots import SiteRules
 
 from .web_server import Reply, WebSite
 
@@ -232,6 +233,65 @@ def test_robots_are_asked_once_a_site_and_obeyed() -> None:
                 fetch(site, site.url(path))
         assert fetch(site, site.url("/secret"), policy={"user_agent": "Friend"}).title == "Home"
         assert fetch(site, site.url("/secret"), obeys_robots=False).title == "Home"
+
+
+def robots_asked(site: WebSite) -> int:
+    return [each.path for each in site.asked].count("/robots.txt")
+
+
+async def fetch_at_once(site: WebSite, count: int, rules: SiteRules, **policy: Any) -> list[Page | BaseException]:
+    """Have `count` fetchers that share `rules` fetch the site's page at the same time."""
+    fetchers = [Fetcher(policy=WebPolicy(private_hosts=(site.host,), **policy), site_rules=rules) for _ in range(count)]
+    return await asyncio.gather(*(each.fetch(site.url()) for each in fetchers), return_exceptions=True)
+
+
+def test_fetchers_that_share_what_is_known_ask_a_site_once_however_many_they_are() -> None:
+    slow = Reply("User-agent: *\nDisallow: /secret\n", kind="text/plain", pause_s=0.002)
+    with WebSite({"/": HOME, "/robots.txt": slow}) as site:
+        pages = asyncio.run(fetch_at_once(site, 8, SiteRules()))
+        assert [page.title for page in pages if isinstance(page, Page)] == ["Home"] * 8
+        assert robots_asked(site) == 1
+
+
+def test_rules_are_asked_for_again_when_they_are_old() -> None:
+    with WebSite({"/": HOME, "/robots.txt": NO_ROBOTS}) as site:
+        rules = SiteRules(kept_s=0.0)
+        for _ in range(2):
+            asyncio.run(fetch_at_once(site, 1, rules))
+        assert robots_asked(site) == 2
+
+
+def test_a_failure_is_told_to_all_who_wait_and_is_not_kept() -> None:
+    broken = Reply("busy", status=503)
+    with WebSite({"/": HOME, "/robots.txt": [broken, NO_ROBOTS]}) as site:
+        rules = SiteRules()
+        failed = asyncio.run(fetch_at_once(site, 4, rules))
+        assert {str(each) for each in failed} == {f"{site.url('/robots.txt')} answered 503 (Service Unavailable)"}
+        assert robots_asked(site) == 1
+        pages = asyncio.run(fetch_at_once(site, 1, rules))
+        assert [page.title for page in pages if isinstance(page, Page)] == ["Home"]
+
+
+def test_who_may_not_go_to_a_site_or_is_ended_leaves_the_question_to_the_next() -> None:
+    slow = Reply("User-agent: *\nDisallow: /secret\n", kind="text/plain", pause_s=0.01)
+
+    async def first_ended() -> Page:
+        rules = SiteRules()
+        policy = WebPolicy(private_hosts=(site.host,))
+        first = asyncio.create_task(Fetcher(policy=policy, site_rules=rules).fetch(site.url()))
+        while not robots_asked(site):
+            await asyncio.sleep(0.001)
+        second = asyncio.create_task(Fetcher(policy=policy, site_rules=rules).fetch(site.url()))
+        stranger = asyncio.create_task(Fetcher(policy=WebPolicy(), site_rules=rules).fetch(site.url()))
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(RefusedError, match="private hosts are reached only if they are named"):
+            await stranger
+        return await second
+
+    with WebSite({"/": HOME, "/robots.txt": slow}) as site:
+        assert asyncio.run(first_ended()).title == "Home"
+        assert robots_asked(site) == 2
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ramify.planner.retry import read_retry_after
 from .body import Unpacker, decode, is_html, is_text, kind_of
 from .policy import WebPolicy, host_and_port
 from .readable import Readable, read_html
-from .robots import MOST_BYTES, RobotRules, rules_without_file
+from .robots import MOST_BYTES, RobotRules, SiteRules, rules_without_file
 from .urls import Target, read_url
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Fetcher:
         obeys_robots: whether sites' robots.txt are asked first.
         resolve: finds the addresses of a host.
         tls: how certificates are checked; as is usual on this machine unless given.
+        site_rules: what is known of robots.txt, by which several fetchers can spare sites the same question.
     """
 
     policy: WebPolicy
@@ -116,7 +117,7 @@ class Fetcher:
     obeys_robots: bool = True
     resolve: Resolver = find_addresses
     tls: ssl.SSLContext | None = None
-    _rules: dict[str, RobotRules] = field(default_factory=dict, init=False)
+    site_rules: SiteRules = field(default_factory=SiteRules)
 
     async def fetch(self, url: str) -> Page:
         """Return the page at `url`.
@@ -156,15 +157,15 @@ class Fetcher:
             seen.add(str(target))
 
     async def _check_robots(self, target: Target) -> None:
-        if target.origin not in self._rules:
-            place = read_url("/robots.txt", base=target)
-            try:
-                got = await self._follow(place, obeys_robots=False, most_bytes=MOST_BYTES)
-                rules = RobotRules(decode(got.body, got.headers.get("content-type", "")))
-            except FetchError as error:
-                rules = rules_without_file(error)
-            self._rules[target.origin] = rules
-        self._rules[target.origin].check(target, self.policy.user_agent)
+        rules = await self.site_rules.of(target.origin, lambda: self._ask_for_rules(target))
+        rules.check(target, self.policy.user_agent)
+
+    async def _ask_for_rules(self, target: Target) -> RobotRules:
+        try:
+            got = await self._follow(read_url("/robots.txt", base=target), obeys_robots=False, most_bytes=MOST_BYTES)
+        except FetchError as error:
+            return rules_without_file(error)
+        return RobotRules(decode(got.body, got.headers.get("content-type", "")))
 
     async def _get(self, target: Target, *, most_bytes: int) -> _Response:
         import httpx

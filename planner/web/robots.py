@@ -1,9 +1,12 @@
-"""What a site's robots.txt lets programs fetch: asked once a site, and kept as long as the fetcher is.
+"""What a site's robots.txt lets programs fetch: asked once a site, however many want to know, and kept for a day.
 
 Source: RFC 9309. A site without one allows all; one whose robots.txt cannot be had for the moment allows nothing for
 the moment. Rules are read by the standard library, which takes the first rule that fits and knows no wildcards.
 """
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from urllib.robotparser import RobotFileParser
 
 from ramify.planner.errors import FetchError, RefusedError
@@ -11,6 +14,8 @@ from ramify.planner.errors import FetchError, RefusedError
 from .urls import Target
 
 MOST_BYTES = 512_000
+KEPT_S = 24 * 3600.0
+"""How long rules hold before they are asked for again, in seconds."""
 _SERVER_ERROR = 500
 
 
@@ -37,6 +42,55 @@ class RobotRules:
                 " inputs it is not asked",
                 url=str(target),
             )
+
+
+class SiteRules:
+    """The rules of the sites that fetchers go to, which may share one of these.
+
+    Args:
+        kept_s: how long rules hold before they are asked for again, in seconds.
+    """
+
+    def __init__(self, *, kept_s: float = KEPT_S) -> None:
+        self._kept_s = kept_s
+        self._known: dict[str, tuple[float, RobotRules]] = {}
+        self._asked: dict[str, asyncio.Future[FetchError | None]] = {}
+
+    async def of(self, origin: str, ask: Callable[[], Awaitable[RobotRules]]) -> RobotRules:
+        """Return the rules of a site, for which `ask` asks if nobody does or did.
+
+        A failure is told to all who wait for the answer, and not kept; where it lies with the one who asked, as that
+        one may not go there or is ended, the next one asks.
+
+        Raises:
+            FetchError: if they cannot be had.
+        """
+        while (known := self._known_of(origin)) is None:
+            asked = self._asked.get(origin)
+            if asked is None:
+                return await self._ask(origin, ask)
+            if (failure := await asyncio.shield(asked)) is not None:
+                raise failure
+        return known
+
+    async def _ask(self, origin: str, ask: Callable[[], Awaitable[RobotRules]]) -> RobotRules:
+        asked = self._asked[origin] = asyncio.get_running_loop().create_future()
+        failure: FetchError | None = None
+        try:
+            rules = await ask()
+        except FetchError as error:
+            failure = None if isinstance(error, RefusedError) else error
+            raise
+        else:
+            self._known[origin] = time.monotonic(), rules
+            return rules
+        finally:
+            del self._asked[origin]
+            asked.set_result(failure)
+
+    def _known_of(self, origin: str) -> RobotRules | None:
+        asked_at, rules = self._known.get(origin, (0.0, None))
+        return rules if time.monotonic() - asked_at < self._kept_s else None
 
 
 def rules_without_file(error: FetchError) -> RobotRules:

@@ -86,6 +86,7 @@ class _Visit:
             policy=WebPolicy.of(context.config, private_hosts=context.services.grants.arguments(NETWORK, task)),
             limits=FetchLimits(max_bytes=inputs.max_bytes, timeout_s=inputs.timeout_s),
             obeys_robots=inputs.robots,
+            site_rules=context.services.site_rules,
         )
 
     async def fetch(self, urls: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ramify.planner.agent import Agent
     from ramify.planner.run_settings import RunSettings
     from ramify.planner.store import Store
+    from ramify.planner.web.robots import SiteRules
 
     from .registry import Workers
 
@@ -86,6 +87,13 @@ class RunServices:
     loop_thread: int = field(default_factory=threading.get_ident)
     _threads: ThreadPoolExecutor | None = None
     _others: "dict[Hashable, Agent]" = field(default_factory=dict)
+
+    @cached_property
+    def site_rules(self) -> "SiteRules":
+        """What is known of the robots.txt of sites, for all tasks that fetch pages."""
+        from ramify.planner.web.robots import SiteRules
+
+        return SiteRules()
 
     def asker_named(self, model: str | None) -> Asker:
         """Return what asks the model of that name, in the manner of the run's own agent; that one for None.
