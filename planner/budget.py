@@ -135,10 +135,16 @@ class Budget:
 
 
 class Configs:
-    """The limits that hold for each task: its own, over those of the tasks above it."""
+    """The limits that hold for each task: its own, over those of the tasks above it.
 
-    def __init__(self, defaults: TaskConfig) -> None:
-        self._defaults = defaults
+    Args:
+        defaults: what holds where neither says anything.
+        instead: what holds whatever they say.
+    """
+
+    def __init__(self, defaults: TaskConfig, instead: TaskConfig = NO_CONFIG) -> None:
+        self._defaults = instead.over(defaults)
+        self._instead = instead
         self._known: dict[Task, TaskConfig] = {}
 
     def of(self, task: Task) -> TaskConfig:
@@ -150,7 +156,8 @@ class Configs:
             current = current.parent
         config = self._defaults if current is None else self._known[current]
         for each in reversed(line):
-            config = each.config.over(config) if each.config is not NO_CONFIG else config
+            if each.config is not NO_CONFIG:
+                config = self._instead.over(each.config.over(config))
             self._known[each] = config
         return config
 

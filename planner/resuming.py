@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from pydantic import ValidationError
 from ramify.tasks import Task, TaskState
+from ramify.tasks.documents import validation_text
 from ramify.tasks.edits import Difference
 
 from .agent import Agent, model_and_server
@@ -47,6 +49,7 @@ class ResumeOptions(TypedDict, total=False):
         edit: how its plan is changed before it goes on.
         jobs: tasks that run at the same time.
         limits: what the run may take.
+        max_turns: replies in one conversation with tools, whatever its tasks say.
         on_event: called with every event, on the run's loop.
         cache: whether answers of other runs are taken.
         record: a file that all calls of the run are written to when it ends, for `replay:FILE`.
@@ -68,6 +71,7 @@ class ResumeOptions(TypedDict, total=False):
     edit: PlanEdit | None
     jobs: int | None
     limits: RunLimits | None
+    max_turns: int | None
     on_event: Subscriber | None
     cache: bool | None
     record: str | Path | None
@@ -127,12 +131,17 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     changes = {
         "jobs": options.get("jobs"),
         "limits": options.get("limits"),
+        "max_turns": options.get("max_turns"),
         "cache": options.get("cache"),
         "worker_sources": tuple(map(str, sources)) if sources else None,
         "tool_sources": tuple(map(str, tool_sources)) if tool_sources else None,
         "allow": tuple(dict.fromkeys([*settings.allow, *options.get("allow", ())])),
     }
-    return settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    changed = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    try:
+        return RunSettings.model_validate(changed.model_dump())
+    except ValidationError as error:
+        raise UsageError(f"run {found.id} cannot go on so: {validation_text(error)}") from None
 
 
 def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent) -> None:

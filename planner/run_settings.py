@@ -87,6 +87,7 @@ class RunSettings(BaseModel):
         on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         limits: what the whole run may take.
         defaults: the limits of tasks that say nothing.
+        max_turns: replies in one conversation with tools, whatever tasks say; None leaves it to them.
         cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         name: what the run is called; empty unless it is a variation or a strategy.
         inside: the id of the run that it is part of; empty if it stands alone.
@@ -106,6 +107,7 @@ class RunSettings(BaseModel):
     on_error: OnError = "continue"
     limits: RunLimits = RunLimits()
     defaults: TaskConfig = DEFAULTS
+    max_turns: int | None = Field(default=None, ge=2)
     cache: bool = False
     name: str = ""
     inside: str = ""

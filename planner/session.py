@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks import Task, TaskConfig, TaskState, Usage
 
 from .agent import Agent
 from .askers import Askers
@@ -141,7 +141,7 @@ class Session:
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
         self._release_interrupted()
         self._count_usage(recorded)
-        configs = Configs(self.settings.defaults)
+        configs = Configs(self.settings.defaults, TaskConfig(max_turns=self.settings.max_turns))
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
         budget = Budget(self.root, self.settings.limits, outer=above)

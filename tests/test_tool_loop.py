@@ -19,6 +19,8 @@ from ramify.planner.tools.loop import MOST_REPAIRS
 from ramify.planner.workers.model import ModelWorker
 from ramify.tasks import Material, Task, TaskConfig
 
+from .openai_server import Answer, Chat, OpenAIServer
+from .ramify_command import Ramify
 from .test_events import faults_of
 
 Wish = tuple[str, dict[str, Any] | str]
@@ -224,6 +226,51 @@ def test_turns_are_bounded_and_the_last_one_is_told_to_be_the_last(store: Path, 
     assert "it used its 3 turns (max_turns) without an answer" in str(run.error)
     assert "No more tools can be called" not in told(model, 1)
     assert "No more tools can be called" in told(model, 2)
+
+
+def test_more_turns_let_a_conversation_go_on_where_it_was(store: Path, say: Say) -> None:
+    asked = {"a": 1, "b": 0}
+    model = model_of(say, *[[("add", asked)]] * 4, "5")
+    task = Task(content="Do sums", id="0", config=TaskConfig(max_turns=3, max_retries=0))
+    run = ran(store, model, add, task=task)
+    assert f"`ramify resume {run.id} --retry-failed --max-turns 6`" in str(run.error)
+    agent = Agent(model, tools=[add])
+    assert Executor.resume(store, run.id, agent=agent, retry_failed=True).status == "failed"
+    assert len(model.requests) == 3
+    done = Executor.resume(store, run.id, agent=agent, retry_failed=True, max_turns=6)
+    assert (done.status, done.result, len(model.requests)) == ("done", "5", 5)
+    with pytest.raises(UsageError, match="max_turns: Input should be greater than or equal to 2"):
+        Executor.resume(store, run.id, agent=agent, max_turns=1)
+
+
+LOOK = """
+from ramify.planner import tool
+
+@tool
+def look(place: str) -> str:
+    "Look at a place."
+    with open("looked", "a") as file:
+        file.write(f"{place}\\n")
+    return f"it rains in {place}"
+"""
+
+
+def test_a_command_allows_a_conversation_more_turns_over_real_http(ramify: Ramify, home: Path) -> None:
+    def answer(chat: Chat) -> str | Answer:
+        turn = sum(each["role"] == "assistant" for each in chat.body["messages"])
+        return Answer(tool_calls=(("look", {"place": f"place {turn}"}),)) if turn < 4 else "<result>Rain.</result>"
+
+    (home / "look.py").write_text(LOOK, encoding="utf-8")
+    (home / "plan.yaml").write_text("goal: Does it rain?\n", encoding="utf-8")
+    with OpenAIServer(answer) as server:
+        where = ("--base-url", server.base_url, "--model", "test-model", "--tools", "look.py", "--native-tools")
+        failed = ramify("run", "plan.yaml", *where, "--max-turns", "2")
+        assert (failed.code, "--retry-failed --max-turns 4" in failed.err) == (1, True), failed.err
+        said = ramify("resume", "--last", "--retry-failed", "--max-turns", "5")
+        assert (said.code, said.out) == (0, "Rain.\n"), said.err
+        lengths = [len(chat.body["messages"]) for chat in server.chats]
+    assert lengths == [2, 4, 4, 6, 8, 10]  # the one that was the last is asked anew, as it is told something else now
+    assert (home / "looked").read_text().splitlines() == [f"place {turn}" for turn in range(4)]
 
 
 def test_calls_of_one_reply_are_made_at_the_same_time_and_told_in_order(store: Path, say: Say) -> None:

@@ -152,7 +152,7 @@ def run(
     return _finish(new, carry(new, given), given)
 
 
-@takes("model", "base_url", "jobs", *LIMITS, "store", *WORKING, *REUSING, *SHOWN, "as_json")
+@takes("model", "base_url", "jobs", "max_turns", *LIMITS, "store", *WORKING, *REUSING, *SHOWN, "as_json")
 def resume(
     given: Mapping[str, Any],
     *,
@@ -198,6 +198,7 @@ def resume(
         edit=edit,
         jobs=given["jobs"],
         limits=limits.model_copy(update=changes),
+        max_turns=given["max_turns"],
         cache=given["cache"],
         record=given["record"],
         allow=given["allow"] or (),

@@ -183,8 +183,7 @@ class ToolLoop:
 
     async def _make_calls(self, content: Content) -> None:
         if self._turns >= self._max_turns:
-            words = f"it used its {self._turns} turns (max_turns) without an answer; allow more, or split the task"
-            self._report(WorkFailedError(f"task {self._task.id}: {words}", task_id=self._task.id))
+            self._report(WorkFailedError(self._out_of_turns(), task_id=self._task.id))
             return
         if len(content.calls) > MOST_CALLS:
             many = f"there are {len(content.calls)} calls; one reply may hold {MOST_CALLS}"
@@ -201,6 +200,11 @@ class ToolLoop:
             return
         outcomes = await self._outcomes(read)
         self._conversation.add(Content(kind=Kind.TOOL_RESULT, outcomes=outcomes, is_last=self._is_last()))
+
+    def _out_of_turns(self) -> str:
+        more = f"ramify resume {self._context.services.run_id} --retry-failed --max-turns {2 * self._turns}"
+        used = f"it used its {self._turns} turns (max_turns) without an answer"
+        return f"task {self._task.id}: {used}; allow more with `{more}`, or split the task"
 
     async def _outcomes(self, read: Sequence[ReadyCall | ToolOutcome]) -> tuple[ToolOutcome, ...]:
         """Make the calls that can be made, all at the same time, each to its end, whatever becomes of the others."""
