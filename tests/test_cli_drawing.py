@@ -89,6 +89,12 @@ def test_less_can_be_shown(solved: Ramify) -> None:
         (("--last", "--focus", "0.9"), "0.9"),
         (("nowhere.yaml",), "nowhere.yaml"),
         ((), "--last"),
+        (("--last", "--states"), "--states draws the moves that every task can make, and no run; leave out --last"),
+        (("plan.yaml", "--states"), "leave out plan.yaml"),
+        (("--states", "--depth", "2"), "leave out --depth"),
+        (("--states", "-o", "s.svg"), "dot -Tsvg makes that of dot"),
+        (("--last", "-f", "json", "--theme", "dark"), "JSON gives the whole tree; leave out --theme"),
+        (("--last", "-o", "g.json", "--focus", "0.1"), "JSON gives the whole tree; leave out --focus"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_clear_line(solved: Ramify, words: tuple[str, ...], message: str) -> None:

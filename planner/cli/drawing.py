@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .completing import run_ids
-from .options import Last, RunId, takes
+from .options import Last, RunId, refuse_others, takes
 
 if TYPE_CHECKING:
     from ramify.planner.export import ViewOptions
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
 GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "graphml", "json"]
 _BINARY = frozenset({"png", "pdf"})
+_OF_STATES = frozenset({"states", "form", "output", "store"})
+_OF_JSON = frozenset({"source", "last", "form", "output", "store", "lineage"})
 
 
 @takes("store")
 def graph(
     given: Mapping[str, Any],
     *,
+    context: typer.Context,
     source: Annotated[
         str | None, typer.Argument(metavar="RUN|PLAN", help="A run's id, or a plan file.", autocompletion=run_ids)
     ] = None,
@@ -48,7 +51,9 @@ def graph(
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Of a run of evolve: who came from whom, seeds on top.")
     ] = False,
-    states: Annotated[bool, typer.Option("--states", help="Draw the states of tasks and their moves instead.")] = False,
+    states: Annotated[
+        bool, typer.Option("--states", help="Draw the states of any task, and their moves, instead.")
+    ] = False,
 ) -> int:
     """Draw the tree of a run or of a plan.
 
@@ -60,8 +65,11 @@ def graph(
 
     wanted = form or _form_of(output)
     if states:
+        refuse_others(context, "--states draws the moves that every task can make, and no run", kept=_OF_STATES)
         deliver(_states(wanted), wanted, output)
         return 0
+    if wanted == "json":
+        refuse_others(context, "JSON gives the whole tree", kept=_OF_JSON)
     root, data = _tree_of(source, last=last, store=given["store"])
     if lineage:
         from ramify.planner.evolution.lineage import lineage_tree

@@ -3,7 +3,7 @@
 An option that is not given is None, so that the settings speak.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -132,6 +132,27 @@ WORKING = ("allow", "worker_files", "tool_files")
 REUSING = ("record", "cache")
 
 Command = Callable[..., int]
+
+
+def refuse_others(context: typer.Context, why: str, *, kept: Collection[str]) -> None:
+    """Refuse what was said on the command line, and would be ignored.
+
+    Args:
+        context: of the command.
+        why: why it would be.
+        kept: the names of the parameters that mean something.
+
+    Raises:
+        UsageError: if another one was given; it is named.
+    """
+    from ramify.planner.errors import UsageError
+
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in kept:
+            word = parameter.opts[0] if parameter.param_type_name == "option" else context.params[name]
+            raise UsageError(f"{why}; leave out {word}")
 
 
 def takes(*names: str) -> Callable[[Command], Command]:
