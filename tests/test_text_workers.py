@@ -144,13 +144,41 @@ def test_many_texts_are_embedded_in_batches_in_order(server: OpenAIServer, store
     assert [len(chat.texts) for chat in server.chats] == [64, 64, 22]
 
 
+def sizes(server: OpenAIServer) -> list[int]:
+    return [len(chat.texts) for chat in server.chats]
+
+
+def batches(*, retries: int) -> Task:
+    task = leaf("embed", model="vectors", texts=["x" * n for n in range(1, 151)])
+    task.config = TaskConfig(max_retries=retries, retry_delay_seconds=0.01)
+    return task
+
+
 def test_a_failed_batch_is_asked_again_and_the_others_are_not(server: OpenAIServer, store: Path) -> None:
-    server.fail_next(None, Fault("server_error"))
-    task = leaf("embed", model="vectors", texts=["x"] * 100)
-    task.config = TaskConfig(max_retries=1, retry_delay_seconds=0.01)
-    run = ran(at(server), store, task)
-    assert run.status == "done"
-    assert run.usage.calls == 3, "the call of an attempt is the attempt's own, as for every model"
+    server.fail_next(None, Fault("server_error"), None, Fault("server_error"))
+    run = ran(at(server), store, batches(retries=2))
+    assert (run.status, run.task.attempts, run.usage.calls) == ("done", 3, 3)
+    assert run.task.output == [[float(n), 0.5] for n in range(1, 151)]
+    assert sizes(server) == [64, 64, 64, 22, 22], "the second and the third failed once each"
+
+
+def test_batches_that_arrived_are_kept_when_a_failed_task_is_done_again(server: OpenAIServer, store: Path) -> None:
+    server.fail_next(None, None, Fault("server_error"))
+    run = ran(at(server), store, batches(retries=0))
+    assert run.status == "failed"
+    again = Executor.resume(store, run.id, agent=at(server), retry_failed=True)
+    assert (again.status, again.usage.calls, sizes(server)) == ("done", 3, [64, 64, 22, 22])
+    assert again.task.output == [[float(n), 0.5] for n in range(1, 151)]
+    anew = Executor.resume(store, run.id, agent=at(server), from_task="0")
+    assert (anew.status, sizes(server)[4:]) == ("done", [64, 64, 22]), "done anew, everything is asked for"
+
+
+def test_what_are_no_vectors_is_asked_for_again(store: Path) -> None:
+    replies = iter(['[["no"]]', "[[1.0, 2.0]]"])
+    with OpenAIServer(lambda _: next(replies)) as server:
+        task = leaf("embed", model="vectors")
+        task.config = TaskConfig(max_retries=1, retry_delay_seconds=0.01)
+        assert ran(at(server), store, task).task.output == [1.0, 2.0]
 
 
 def test_limits_hold_for_vectors_too_and_a_resumed_run_asks_nothing_twice(server: OpenAIServer, store: Path) -> None:

@@ -1,6 +1,12 @@
-"""The `embed` worker: the vectors of texts, by an embedding model; each batch is a call in the journal like others."""
+"""The `embed` worker: the vectors of texts, by an embedding model; each batch is a call in the journal like others.
 
+A batch whose vectors have arrived is a step that is taken: later attempts find them in the journal, under the attempt
+that the step names.
+"""
+
+import asyncio
 import json
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -22,6 +28,8 @@ from .texts import text_given
 
 BATCH = 64
 """Texts in one call."""
+
+_STEP = "embed"
 
 
 class EmbedInputs(BaseModel):
@@ -62,14 +70,31 @@ class EmbedWorker(ListWorker):
             raise WorkFailedError(f"task {task.id} has both content and texts; leave one out", task_id=task.id)
         texts = inputs.texts or (inputs.content or text_given(task, context),)
         asker = _asker(inputs, context)
+        if context.attempt > 1:  # what an attempt before has asked is in the journal
+            services = context.services
+            asker.recall(await asyncio.to_thread(services.store.calls, services.run_id, task.id))
         vectors: list[Vector] = []
         for begin in range(0, len(texts), BATCH):
-            batch = texts[begin : begin + BATCH]
-            request = embedding_request(task.id, batch, timeout_s=asker.agent.asking.timeout_s)
-            vectors += read_vectors(await asker.call(task, request, attempt=context.attempt), len(batch))
+            vectors += await _vectors(texts[begin : begin + BATCH], asker, context)
             context.progress(len(vectors) / len(texts), "embedding")
         output: JsonValue = list(vectors[0]) if inputs.texts is None else [list(vector) for vector in vectors]
         return Outcome(json.dumps(output), output)
+
+
+async def _vectors(batch: tuple[str, ...], asker: Asker, context: WorkContext) -> list[Vector]:
+    """Return the vectors of a batch, which are asked for once, whatever becomes of the attempt."""
+    request = embedding_request(context.task.id, batch, timeout_s=asker.agent.asking.timeout_s)
+    arrived: list[Vector] = []
+
+    async def ask(attempt: int) -> dict[str, int]:
+        arrived[:] = read_vectors(await asker.call(context.task, request, attempt=attempt), len(batch))
+        return {"attempt": attempt}
+
+    sha256 = request.sha256(asker.agent.model.name)
+    step = await context.step(_STEP, partial(ask, context.attempt), given=sha256)
+    if not arrived:
+        await ask(step["attempt"])
+    return arrived
 
 
 def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
