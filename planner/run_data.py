@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from ramify.tasks import Task
+from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
 
 from .budget import total_usage
@@ -17,8 +17,8 @@ def status_of(record: RunRecord) -> RunStatus:
     return status_now(record, stale_after_s=STALE_AFTER_S)
 
 
-def record_data(record: RunRecord) -> dict[str, Any]:
-    """Return a run without its tasks, as JSON data."""
+def record_data(record: RunRecord, used: Usage) -> dict[str, Any]:
+    """Return a run without its tasks, as JSON data; `used` is what they have used so far."""
     return {
         "run": record.id,
         "status": status_of(record),
@@ -29,15 +29,14 @@ def record_data(record: RunRecord) -> dict[str, Any]:
         "created_at": iso_time(record.created_at),
         "updated_at": iso_time(record.updated_at),
         "finished_at": None if record.finished_at is None else iso_time(record.finished_at),
-        "usage": asdict(record.usage),
+        "usage": asdict(used),
     }
 
 
 def run_data(record: RunRecord, top: Task) -> dict[str, Any]:
     """Return a run with the tasks from `top` down, as JSON data; what all tasks have used so far is summed up."""
     root = [top, *top.ancestors()][-1]
-    usage = asdict(total_usage(root))
-    return {**record_data(record), "usage": usage, **tree_to_data(top, next_tasks=True)}
+    return {**record_data(record, total_usage(root)), **tree_to_data(top, next_tasks=True)}
 
 
 def call_data(call: CallRecord) -> dict[str, Any]:

@@ -102,6 +102,10 @@ class Usage:
         """Return what is left without `other`."""
         return Usage(**{each.name: getattr(self, each.name) - getattr(other, each.name) for each in fields(self)})
 
+    def times(self, count: int) -> "Usage":
+        """Return what `count` of it are together."""
+        return Usage(**{each.name: getattr(self, each.name) * count for each in fields(self)})
+
     def to_data(self) -> dict[str, Any]:
         """Return what is not zero, as JSON data; `Usage(**data)` is the same again."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}

@@ -55,6 +55,10 @@ def test_what_a_run_that_did_not_end_has_used_is_counted_from_its_tasks(ramify: 
     for words in (("r1",), ("r1", "0.1")):
         document = json.loads(ramify("show", *words, "--store", "runs.db", "--json").out)
         assert (document["usage"]["calls"], document["usage"]["input_tokens"]) == (2, 7)
+    for command in ("runs --json", "graph r1 -f json", "timeline r1 --json", "compare r1 r1 --json"):
+        document = json.loads(ramify(*command.split(), "--store", "runs.db").out)
+        usage = [document, *document.get("runs", ()), *document.get("variants", ())][-1]["usage"]
+        assert (usage["calls"], usage["input_tokens"]) == (2, 7), command
 
 
 def test_a_worker_that_is_not_there_is_told_with_those_that_are(ramify: Ramify) -> None:

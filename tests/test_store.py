@@ -221,6 +221,22 @@ def test_changes_of_a_run_come_back_and_leave_the_rest(store: Store, writer: Run
     assert after.updated_at > before.updated_at
 
 
+def test_what_runs_have_used_is_added_up_from_their_tasks(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        root = small_tree()
+        for number, task in enumerate(root.subtasks if name != "c" else ()):
+            task.usage = Usage(calls=1, input_tokens=7 + number // 2, cost_usd=0.25, calls_without_cost=number // 2)
+        store.create_run(new_run(name), root)
+    with store.write("b") as writer:
+        root = store.load_tree("b")
+        root.find("0.1").usage += Usage(calls=2, output_tokens=5)
+        writer.put(TaskChanged.of(root.find("0.1")))
+    usage = Usage(calls=3, input_tokens=22, cost_usd=0.75, calls_without_cost=1)
+    assert store.used_so_far(["b", "none", "c", "a"]) == {
+        "b": usage + Usage(calls=2, output_tokens=5), "none": Usage(), "c": Usage(), "a": usage,
+    }  # fmt: skip
+
+
 def test_runs_are_listed_newest_first(store: Store) -> None:
     for name in ("b", "a", "c"):
         store.create_run(new_run(name), small_tree())

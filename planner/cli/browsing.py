@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ramify.planner.store import RunRecord
 
 _MOST_GOAL = 60
+_FINISHED = frozenset({"done", "failed"})
 
 
 @takes("store", "as_json")
@@ -33,9 +34,13 @@ def runs(
     with open_store(given["store"], create=False) as store:
         found = store.runs(None if every else limit + 1)
         place = store.place
-    shown = found if every else found[:limit]
+        shown = found if every else found[:limit]
+        unfinished = [record.id for record in shown if record.status not in _FINISHED]
+        used = store.used_so_far(unfinished) if given["as_json"] else {}
     if given["as_json"]:
-        print_json({"store": place, "runs": [record_data(record) for record in shown]})
+        print_json(
+            {"store": place, "runs": [record_data(record, used.get(record.id, record.usage)) for record in shown]}
+        )
         return 0
     rows = [
         (record.id, status_of(record), started(record), record.made_by or "", _shortened(_called(record)))
@@ -123,7 +128,7 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     from .output import tell
 
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
-        if record.status in {"done", "failed"}:
+        if record.status in _FINISHED:
             tell(f"run {record.id} is {record.status} already; there is nothing to cancel")
             return 0
         try:

@@ -108,6 +108,7 @@ def timeline(
 
     Example: ramify timeline --last -o timeline.svg
     """
+    from ramify.planner.budget import total_usage
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
     from ramify.planner.run_data import record_data
 
@@ -115,10 +116,11 @@ def timeline(
     from .output import deliver, print_json
 
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
-        data = record_data(record)
+        root = opened.load_tree(record.id)
+        data = record_data(record, total_usage(root))
         until = time.time() if data["status"] == "running" else None
         events = opened.events(record.id)
-        found = timeline_of(opened.load_tree(record.id), events, made_by=record.made_by, until=until)
+        found = timeline_of(root, events, made_by=record.made_by, until=until)
     if given["as_json"]:
         print_json({**data, "timeline": timeline_data(found)})
     else:
@@ -155,6 +157,7 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
     Raises:
         UsageError: if it is not said which is meant.
     """
+    from ramify.planner.budget import total_usage
     from ramify.planner.run_data import record_data
     from ramify.tasks.plans import load_plan
 
@@ -164,7 +167,8 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
     if source is not None and not last and is_plan_file(source):
         return load_plan(source), {"made_by": None}
     with opened_run(source, last=last, store=store) as (opened, record):
-        return opened.load_tree(record.id), record_data(record)
+        root = opened.load_tree(record.id)
+        return root, record_data(record, total_usage(root))
 
 
 def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions") -> tuple[bytes, str]:

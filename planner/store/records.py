@@ -50,7 +50,7 @@ class RunRecord(NewRun):
         updated_at: when something of it was last written.
         finished_at: when it ended; None if it did not.
         error: why it failed; None if it did not.
-        usage: what its model calls have used.
+        usage: what its model calls had used when it last ended or was stopped; `Store.used_so_far` knows more.
         holder: the process that holds it; None if none does.
         heartbeat_at: when the holder was last heard of.
         is_cancel_requested: whether somebody wants it stopped.

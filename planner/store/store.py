@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ramify.planner.errors import LeaseError, RunError
+from ramify.tasks.config import Usage
 from ramify.tasks.task import Task
 
 from .holder import Holder
@@ -132,6 +133,17 @@ class Store:
 
         with self._database.reading() as connection:
             return list_runs(connection, limit)
+
+    def used_so_far(self, run_ids: Sequence[str]) -> dict[str, Usage]:
+        """Return what the tasks of runs have used, by run, while they go on too.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .spending import used_so_far
+
+        with self._database.reading() as connection:
+            return used_so_far(connection, run_ids)
 
     def find_run(self, wanted: str) -> RunRecord:
         """Return the run with the id `wanted`, or the only one whose id begins with it.

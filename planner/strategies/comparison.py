@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
+from ramify.planner.budget import total_usage
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.export.report.words import count
@@ -226,6 +227,6 @@ def _variant(store: Store, record: RunRecord, *, name: str, parameters: dict[str
         output=root.output,
         error="" if is_done else (record.error or root.error or ""),
         made_by=record.made_by or "",
-        usage=record.usage,
+        usage=total_usage(root),
         seconds=None if ended is None else max(0.0, ended - record.created_at),
     )

@@ -1,0 +1,25 @@
+"""What runs have used so far, added up by the database; what many tasks of a run have used alike is read once."""
+
+from collections.abc import Sequence
+
+from ramify.tasks.config import NO_USAGE, Usage
+from sqlalchemy import Connection, func, select
+
+from .rows import load_usage
+from .streaming import ROWS_AT_ONCE
+from .tables import TASKS
+
+
+def used_so_far(connection: Connection, run_ids: Sequence[str]) -> dict[str, Usage]:
+    """Return what the tasks of runs have used, by run; of one that is not there, nothing.
+
+    A task counts with what it had used when it was last written.
+    """
+    used = dict.fromkeys(run_ids, NO_USAGE)
+    columns = (TASKS.c.run_id, TASKS.c.usage)
+    for start in range(0, len(run_ids), ROWS_AT_ONCE):
+        is_wanted = (TASKS.c.run_id.in_(run_ids[start : start + ROWS_AT_ONCE]), TASKS.c.usage.is_not(None))
+        query = select(*columns, func.count()).where(*is_wanted).group_by(*columns)
+        for run_id, stored, tasks in connection.execute(query):
+            used[run_id] += load_usage(stored).times(tasks)
+    return used
