@@ -38,3 +38,14 @@ def test_no_line_of_a_list_of_commands_is_cut_off(group: tuple[str, ...], ramify
     listed = said.out.partition("Commands:")[2].strip().splitlines()
     assert len(listed) >= 2
     assert [line for line in listed if line.endswith("...")] == []
+
+
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*each, id=" ".join(each[0])) for each in commands()])
+def test_an_option_that_is_used_wrongly_is_met_with_the_help_of_its_command(
+    words: tuple[str, ...], command: Any, ramify: Ramify
+) -> None:
+    options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
+    for option in options:
+        said = ramify(*words, f"{option.opts[0]}=x" if option.is_flag else option.opts[0])
+        assert (said.code, said.out) == (2, "")
+        assert said.err.endswith(f"(see `ramify {' '.join(words)} --help`)\n")

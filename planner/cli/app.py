@@ -95,7 +95,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
             return 0
         if is_debugging and not isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        return _explain(error)
+        return _explain(error, words)
     return int(code)
 
 
@@ -122,8 +122,8 @@ def _prepare_process(*, is_debugging: bool) -> None:
             warnings.simplefilter("ignore")
 
 
-def _explain(error: BaseException) -> int:
-    """Say what went wrong, and return the exit code for it."""
+def _explain(error: BaseException, words: Sequence[str]) -> int:
+    """Say what went wrong with the command `words`, and return the exit code for it."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 2
     from .exits import FAULT, INTERRUPTED, USAGE, code_of_error
@@ -132,7 +132,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, typer.Abort):
         return INTERRUPTED
     if hasattr(error, "format_message"):
-        return _explain_usage(error, USAGE)
+        return _explain_usage(error, words, USAGE)
     code = code_of_error(error)
     if code == INTERRUPTED:
         tell("ramify: interrupted")
@@ -143,7 +143,7 @@ def _explain(error: BaseException) -> int:
     return code
 
 
-def _explain_usage(error: BaseException, code: int) -> int:
+def _explain_usage(error: BaseException, words: Sequence[str], code: int) -> int:
     """Explain what typer found wrong with the words of a command; it also shows the help of a bare command so."""
     from .output import tell, tell_error
 
@@ -152,6 +152,19 @@ def _explain_usage(error: BaseException, code: int) -> int:
         tell(message)
     else:
         context = getattr(error, "ctx", None)
-        where = context.command_path if context is not None else "ramify"
+        where = context.command_path if context is not None else _command_in(words)
         tell_error(f"{message.rstrip('.')} (see `{where} --help`)")
     return code
+
+
+def _command_in(words: Sequence[str]) -> str:
+    """Return the command that `words` call, as an option without its value does not know where it stands."""
+    path, command = ["ramify"], typer.main.get_command(build_app())
+    for word in words:
+        below = getattr(command, "commands", {})
+        if word in below:
+            path.append(word)
+            command = below[word]
+        elif not word.startswith("-"):
+            break
+    return " ".join(path)
