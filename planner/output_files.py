@@ -1,5 +1,6 @@
 """The files that users ask for: written whole, in the format that their ending names, with one clear error."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -44,18 +45,40 @@ def unwritable(path: Path, error: OSError) -> ExportError:
     return ExportError(f"{path} cannot be written: {error.strerror or error}; choose another file")
 
 
-def format_named_by(path: Path, formats: Mapping[str, F], *, what: str) -> F:
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before anything is done or paid for that is to stand in it.
+
+    Raises:
+        ExportError: if it could not.
+    """
+    folder = path.absolute().parent
+    try:
+        if path.is_dir():
+            why = "it is a folder"
+        elif not folder.is_dir():
+            why = f"there is no folder {path.parent}"
+        elif not os.access(path if path.exists() else folder, os.W_OK):
+            why = "permission denied"
+        else:
+            return
+    except OSError as error:  # such as a name that is too long
+        raise unwritable(path, error) from None
+    raise ExportError(f"{path} cannot be written: {why}; choose another file")
+
+
+def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwise: str = ", or say the format") -> F:
     """Return the format that the ending of `path` names.
 
     Args:
         path: the file.
         formats: the formats by ending, as `.svg`.
         what: what is written, for the error.
+        otherwise: what else can be done, for the error.
 
     Raises:
         UsageError: if it names none.
     """
     found = formats.get(path.suffix.lower())
     if found is None:
-        raise UsageError(f"{path} names no {what} format; end it in one of {', '.join(formats)}, or say the format")
+        raise UsageError(f"{path} names no {what} format; end it in one of {', '.join(formats)}{otherwise}")
     return found

@@ -4,7 +4,9 @@ The keys of a plan stand in `plan_rows`, what an outline looks like in `outline_
 `Task.to_json` is read as well. This file owns what makes a plan a whole tree, and how files become text.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -31,7 +33,11 @@ Form = Literal["yaml", "json", "markdown"]
 MAX_BYTES = 50_000_000
 """The largest plan file that is read, in bytes."""
 
-_ENDINGS: dict[str, Form] = {".json": "json", ".md": "markdown", ".markdown": "markdown"}
+ENDINGS: Mapping[str, Form] = MappingProxyType(
+    {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".md": "markdown", ".markdown": "markdown"}
+)
+"""The endings of plan files; a file with another one is read as YAML."""
+
 _READERS = {"yaml": read_yaml, "json": read_json, "markdown": read_markdown}
 _KINDS = {
     "dict_type": "a mapping", "model_type": "a mapping", "list_type": "a list", "tuple_type": "a list",
@@ -219,7 +225,7 @@ def form_of(source: str) -> Form:
     >>> form_of("plan.md"), form_of("plan.yml"), form_of("-")
     ('markdown', 'yaml', 'yaml')
     """
-    return next((form for ending, form in _ENDINGS.items() if source.lower().endswith(ending)), "yaml")
+    return next((form for ending, form in ENDINGS.items() if source.lower().endswith(ending)), "yaml")
 
 
 def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, list[PlanFinding]]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from ramify.tasks import lint_plan
 
 from .ramify_command import Ramify
@@ -51,6 +52,32 @@ def test_findings_can_be_had_as_json(ramify: Ramify, home: Path) -> None:
 def test_words_of_a_plan_cannot_steer_the_terminal(ramify: Ramify, home: Path) -> None:
     (home / "a.yaml").write_text('goal: g\n"\\e[31m": 1\n', encoding="utf-8")
     assert "\x1b" not in ramify("lint", "a.yaml").out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("decompose", "-o", "p.foo"),
+            "p.foo names no plan format; end it in one of .yaml, .yml, .json, .md, .markdown",
+        ),
+        (("decompose", "-o", "nowhere/p.yaml"), "nowhere/p.yaml cannot be written: there is no folder nowhere"),
+        (("decompose", "-o", "."), ". cannot be written: it is a folder"),
+        (("decompose", "-o", f"{'x' * 300}.yaml"), "x.yaml cannot be written: File name too long"),
+        (
+            ("sweep", "-p", "max_depth=1", "-o", "s.foo"),
+            "s.foo names no comparison format; end it in one of .txt, .md,",
+        ),
+        (("sweep", "-p", "max_depth=1", "-o", "nowhere/s.md"), "nowhere/s.md cannot be written"),
+        (("evolve", "-o", "new.csv"), "new.csv names no JSON Lines format; end it in one of .jsonl, .ndjson"),
+    ],
+)
+def test_a_file_that_cannot_be_made_is_refused_before_anything_is_asked(
+    words: tuple[str, ...], message: str, ramify: Ramify, home: Path
+) -> None:
+    said = ramify(*words, *RULES, "1+1")
+    assert (said.code, message in said.err) == (2, True), said.err
+    assert list(home.iterdir()) == []
 
 
 def test_decompose_writes_over_no_file_unless_it_is_forced(ramify: Ramify, home: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .completing import run_ids
-from .options import Last, RunId, refuse_others, takes
+from .options import Last, Output, RunId, refuse_others, takes
 
 if TYPE_CHECKING:
     from ramify.planner.export import ViewOptions
@@ -33,7 +33,7 @@ def graph(
     form: Annotated[
         GraphFormat | None, typer.Option("--format", "-f", help="The format; that of -o's ending, or dot.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes.")] = None,
+    output: Output = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Levels to show.")] = None,
     focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
     direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
@@ -96,7 +96,7 @@ def timeline(
     *,
     run_id: RunId = None,
     last: Last = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes.")] = None,
+    output: Output = None,
     form: Annotated[
         Literal["svg", "png", "pdf"] | None,
         typer.Option("--format", "-f", help="The format; that of -o's ending, or svg."),
@@ -144,11 +144,12 @@ def _states(form: GraphFormat) -> bytes:
 
 
 def _form_of(output: Path | None) -> GraphFormat:
-    from ramify.planner.export import format_of
+    from ramify.planner.export.render import SUFFIXES
+    from ramify.planner.output_files import format_named_by
 
     if output is None:
         return "dot"
-    return "json" if output.suffix.lower() == ".json" else format_of(output)
+    return format_named_by(output, {**SUFFIXES, ".json": "json"}, what="graph")
 
 
 def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Task", dict[str, Any]]:

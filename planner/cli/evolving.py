@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import ASKING, LIMITS, REUSING, SHOWN, takes
+from .options import ASKING, LIMITS, REUSING, SHOWN, output_option, takes
 
 if TYPE_CHECKING:
     from ramify.planner.evolution.seeds import SeedSource
 
+Output = Annotated[Path | None, output_option("Where they go, a line of JSON each: .jsonl.")]
 _NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "events"})
 
 
@@ -23,9 +24,7 @@ def evolve(
         typer.Argument(metavar="GOAL|FILE", help="A task, or a file of tasks: .txt, .jsonl or .csv; - reads lines."),
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many new tasks.")] = 10,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where they go, a line of JSON each.")
-    ] = None,
+    output: Output = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     method: Annotated[
         list[str] | None,

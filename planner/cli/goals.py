@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ramify.planner.attachments import decode
 from ramify.planner.errors import UsageError
+from ramify.tasks.plans import ENDINGS
 
 MOST_BYTES = 20_000_000
 """Read from standard input; more is refused."""
@@ -12,14 +13,11 @@ MOST_BYTES = 20_000_000
 _LONGEST_PATH = 255
 
 
-_PLAN_SUFFIXES = frozenset({".yaml", ".yml", ".json", ".md", ".markdown"})
-
-
 def is_plan_file(word: str) -> bool:
     """Return whether `word` names a plan file: by its ending, or because there is a file of that name."""
     if len(word) > _LONGEST_PATH or "\n" in word or "\x00" in word:
         return False
-    return (Path(word).suffix.lower() in _PLAN_SUFFIXES and " " not in word) or Path(word).is_file()
+    return (Path(word).suffix.lower() in ENDINGS and " " not in word) or Path(word).is_file()
 
 
 def read_goal(given: str | None) -> str:

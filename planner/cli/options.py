@@ -13,11 +13,18 @@ import typer
 from .completing import run_ids
 
 
-def _in_a_folder(path: Path | None) -> Path | None:
-    """Refuse a file that cannot be made, before anything is done."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"{path} cannot be written; give a file in a folder that is there")
+def _writable(path: Path | None) -> Path | None:
+    """Refuse a file that cannot be written, before anything is done."""
+    if path is not None:
+        from ramify.planner.output_files import check_writable
+
+        check_writable(path)
     return path
+
+
+def output_option(about: str) -> Any:
+    """Return the option `-o`, a file that is to be written, with what its help says."""
+    return typer.Option("--output", "-o", metavar="FILE", callback=_writable, help=about)
 
 
 OPTIONS: dict[str, Any] = {
@@ -93,7 +100,7 @@ OPTIONS: dict[str, Any] = {
     ],
     "events": Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=_in_a_folder, help="Add every event to a file, as a line of JSON."),
+        typer.Option(metavar="FILE", callback=_writable, help="Add every event to a file, as a line of JSON."),
     ],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")],
     "dry_run": Annotated[bool, typer.Option("--dry-run", help="Show the plan and its waves; execute nothing.")],
@@ -107,6 +114,7 @@ _DEFAULTS = {"quiet": False, "as_json": False, "dry_run": False, "estimate": Fal
 RunId = Annotated[
     str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
 ]
+Output = Annotated[Path | None, output_option("Where it goes.")]
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 ASKING = (

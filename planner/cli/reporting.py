@@ -1,12 +1,11 @@
 """`report`: everything about a run in one file, to read, to print or to count with."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from .options import Last, RunId, takes
+from .options import Last, Output, RunId, takes
 
 
 @takes("store")
@@ -15,7 +14,7 @@ def report(
     *,
     run_id: RunId = None,
     last: Last = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes.")] = None,
+    output: Output = None,
     form: Annotated[
         Literal["html", "md", "csv", "json", "xlsx"] | None,
         typer.Option("--format", "-f", help="The format; that of -o's ending, or md."),

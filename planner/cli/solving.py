@@ -18,15 +18,18 @@ from .options import (
     WORKING,
     Last,
     RunId,
+    output_option,
     takes,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
     from ramify.planner.handle import Run
+    from ramify.tasks.plans import Form
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
+PlanOutput = Annotated[Path | None, output_option("Where the plan goes: .yaml, .json or .md.")]
 _NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *PREVIEWS})
 
 
@@ -86,9 +89,7 @@ def decompose(
     *,
     goal: Goal = None,
     files: Files = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the plan goes: .yaml, .json or .md.")
-    ] = None,
+    output: PlanOutput = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> int:
     """Plan a goal, and print or save the plan.
@@ -99,13 +100,14 @@ def decompose(
     """
     from ramify.planner.api import prepare
     from ramify.planner.output_files import write_text
-    from ramify.tasks.plans import form_of, write_plan
+    from ramify.tasks.plans import write_plan
 
     from .carrying import carry, tell_ending
     from .exits import DONE
     from .goals import read_goal
     from .output import print_text, tell
 
+    form = _plan_form(output)
     if output is not None and not force:
         _refuse_to_replace(output)
     executor, root = prepare(read_goal(goal), files=files or (), **settings_given(given))
@@ -114,7 +116,7 @@ def decompose(
     if not run.is_planned:
         tell_ending(run, code, given["store"])
         return code
-    plan = write_plan(run.task, form_of(str(output)) if output is not None else "yaml")
+    plan = write_plan(run.task, form)
     if output is None:
         print_text(plan)
         tell(f"`ramify resume {run.id}` runs this plan as it is; saved with -o FILE, it can be edited")
@@ -235,6 +237,16 @@ def _preview(run: "Run", agent: "Agent", given: Mapping[str, Any]) -> int:
     print_preview(run.task, agent, given)
     tell(f"nothing was executed; `{resume_command(run.id, given['store'])}` runs this plan")
     return DONE
+
+
+def _plan_form(output: Path | None) -> "Form":
+    """Return how a plan is written to a file; `UsageError` if its ending names no form."""
+    from ramify.planner.output_files import format_named_by
+    from ramify.tasks.plans import ENDINGS
+
+    if output is None or not output.suffix:
+        return "yaml"
+    return format_named_by(output, ENDINGS, what="plan", otherwise="")
 
 
 def _refuse_to_replace(output: Path) -> None:

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, takes
+from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, output_option, takes
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
     from ramify.planner.strategies import Comparison
 
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where it goes: .txt, .md, .html, .csv, .json or .svg."),
-]
+Output = Annotated[Path | None, output_option("Where it goes: .txt, .md, .html, .csv, .json or .svg.")]
 Form = Annotated[
     Literal["txt", "md", "html", "csv", "json", "svg"] | None,
     typer.Option("--format", "-f", help="The format; that of -o's ending, or txt."),
@@ -45,16 +42,17 @@ def sweep(
     """
     from ramify.planner.api import executor_of, make_root, plan_limits
     from ramify.planner.attachments import read_materials
+    from ramify.planner.output_files import format_named_by
     from ramify.planner.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
-    from ramify.planner.strategies.files import format_of
+    from ramify.planner.strategies.files import SUFFIXES
     from ramify.tasks.plans import load_plan
 
     from .carrying import carry, tell_ending
     from .exits import DONE
     from .goals import is_plan_file, read_goal
 
-    form = "txt" if output is None else format_of(output)
+    form = "txt" if output is None else format_named_by(output, SUFFIXES, what="comparison", otherwise="")
     grid = read_grid(parameters or ())
     settings = load_settings(**settings_given(given))
     if settings.model is None and grid.get("model"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.output_files import unwritable
+from ramify.planner.output_files import format_named_by, unwritable
 
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
@@ -20,9 +20,12 @@ def claim(path: Path, *, overwrite: bool = False) -> None:
     """Make sure that a new run can write its file, before anything is paid for; it is made if it is not there.
 
     Raises:
-        UsageError: if the file is there already and not empty, unless it is to be overwritten: somebody may need it.
+        UsageError: if its ending is not that of JSON Lines, or the file is there already and not empty, unless it is
+            to be overwritten: somebody may need it.
         ExportError: if it cannot be written.
     """
+    if path.suffix:
+        format_named_by(path, {".jsonl": "", ".ndjson": ""}, what="JSON Lines", otherwise="")
     try:
         if not overwrite and path.exists() and path.stat().st_size:
             raise UsageError(

@@ -30,8 +30,8 @@ from .wasm_dot import can_draw, wasm_svg
 Format = Literal["dot", "mermaid", "graphml", "svg", "png", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_SUFFIXES: dict[str, Format] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
-_SUFFIXES |= {f".{name}": name for name in FORMATS if name not in {"dot", "mermaid"}}
+SUFFIXES: dict[str, Format] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
+SUFFIXES |= {f".{name}": name for name in FORMATS if name not in {"dot", "mermaid"}}
 _WRITERS: Mapping[str, Callable[[GraphView], str]] = {"dot": to_dot, "mermaid": to_mermaid, "graphml": to_graphml}
 
 
@@ -122,4 +122,4 @@ def format_of(path: Path) -> Format:
     Raises:
         UsageError: if it names none.
     """
-    return format_named_by(path, _SUFFIXES, what="graph")
+    return format_named_by(path, SUFFIXES, what="graph")

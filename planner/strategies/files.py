@@ -8,16 +8,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from ramify.planner.errors import UsageError
 from ramify.planner.export.report.tables import defused
 from ramify.planner.export.report.words import visible
-from ramify.planner.output_files import write_text
+from ramify.planner.output_files import format_named_by, write_text
 
 if TYPE_CHECKING:
     from .comparison import Comparison
 
 ComparisonFormat = Literal["txt", "md", "html", "csv", "json", "svg"]
 COMPARISON_FORMATS: Final[tuple[ComparisonFormat, ...]] = get_args(ComparisonFormat)
+SUFFIXES: Mapping[str, ComparisonFormat] = MappingProxyType({f".{form}": form for form in COMPARISON_FORMATS})
 
 
 def render(comparison: "Comparison", form: ComparisonFormat) -> str:
@@ -31,10 +31,7 @@ def format_of(path: Path) -> ComparisonFormat:
     Raises:
         UsageError: if it names none.
     """
-    for form in COMPARISON_FORMATS:
-        if path.suffix.lower() == f".{form}":
-            return form
-    raise UsageError(f"{path} names no format; end it in one of .{', .'.join(COMPARISON_FORMATS)}")
+    return format_named_by(path, SUFFIXES, what="comparison")
 
 
 def save(comparison: "Comparison", path: Path, *, form: ComparisonFormat | None = None) -> Path:
