@@ -105,37 +105,40 @@ class Prompt:
             budget: the most characters of supporting data, which is all data but the task itself.
 
         Raises:
-            PromptError: if the template is broken, the variables are another template's, or the nonce occurs in
-                them.
+            PromptError: if the template is broken or makes too much, the variables are another template's, or the
+                nonce occurs in them.
         """
-        self._check_variables(variables, nonce)
+        given = self._check_variables(variables, nonce)
         fields = self._fields(variables)
         system = {name: fields[name] for name in _RUN_WIDE if name in fields}
         contents = {
-            "system": self._compiled.render_block("system", system),
-            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget)),
+            "system": self._compiled.render_block("system", system, given=given),
+            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget), given=given),
         }
         messages = tuple(Message(role=role, content=content) for role, content in contents.items())
         return RenderedPrompt(self.name, messages, variables, self.version, self.sha256, nonce)
 
     def render_part(self, part: str, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> str:
         """Return one of the parts that the template has besides its messages; arguments and errors as for `render`."""
-        self._check_variables(variables, nonce)
-        return self._compiled.render_block(part, self._fields(variables) | _data_names(nonce, budget))
+        given = self._check_variables(variables, nonce)
+        return self._compiled.render_block(part, self._fields(variables) | _data_names(nonce, budget), given=given)
 
     def _fields(self, variables: PromptVariables) -> dict[str, Any]:
         return {name: getattr(variables, name) for name in self.model.model_fields}
 
-    def _check_variables(self, variables: PromptVariables, nonce: str) -> None:
+    def _check_variables(self, variables: PromptVariables, nonce: str) -> int:
+        """Make sure that the template can be filled in with `variables`; return how many characters they have."""
         if not isinstance(variables, self.model):
             wanted, given = self.model.__name__, type(variables).__name__
             raise PromptError(f"template {self.name} takes {wanted}, not {given}", template=self.name)
-        if nonce in "\0".join(texts_of(variables)):
+        texts = "\0".join(texts_of(variables))
+        if nonce in texts:
             raise PromptError(
                 f"task {variables.task_id}: the nonce {nonce!r} occurs in the data of {self.name}, so it cannot delimit"
                 " them; make one with make_nonce(..., data=texts_of(variables))",
                 template=self.name,
             )
+        return len(texts)
 
     @cached_property
     def _compiled(self) -> "CompiledTemplate":
@@ -147,7 +150,9 @@ class Prompt:
             "system": tuple(name for name in _RUN_WIDE if name in fields),
             **dict.fromkeys(("user", *self.model.parts), fields + _DATA_NAMES),
         }
-        return CompiledTemplate(self.source, path=self.path, name=self.name, names=names)
+        return CompiledTemplate(
+            self.source, path=self.path, name=self.name, names=names, is_bounded=not self.is_builtin
+        )
 
 
 def _data_names(nonce: str, budget: int) -> dict[str, Any]:

