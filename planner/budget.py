@@ -49,8 +49,7 @@ class _Account:
             allowed = getattr(self.limits, limit)
             if allowed is not None and used >= allowed:
                 raise LimitError(
-                    f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.calls} calls,"
-                    f" {self.spent.tokens} tokens, {self.spent.cost_text}",
+                    f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}",
                     limit=limit,
                 )
 

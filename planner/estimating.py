@@ -19,6 +19,7 @@ from typing import Any
 
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
 from ramify.tasks import Task, TaskConfig, TaskState
+from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.graph import critical_path, waves
 from ramify.tasks.states import FINISHED
@@ -76,12 +77,12 @@ class Estimate:
         cost = "unknown" if self.cost_usd is None else f"${self.cost_usd[0]:,.4f} to ${self.cost_usd[1]:,.4f}"
         workers = f", {self.worker_tasks:,} of them by workers, whose calls are not counted" * bool(self.worker_tasks)
         rows = (
-            ("to be done", f"{self.tasks:,} tasks{workers}"),
+            ("to be done", f"{counted(self.tasks, 'task')}{workers}"),
             ("calls", f"{_range(self.calls)}; at most {self.calls_at_most:,} with every repair and retry"),
             ("input tokens", _range(self.input_tokens)),
             ("output tokens", _range(self.output_tokens)),
             ("cost", f"{cost} ({self.model or 'no model is set'})"),
-            ("critical path", f"{len(self.critical_path):,} tasks: {' > '.join(self.critical_path)}"),
+            ("critical path", f"{counted(len(self.critical_path), 'task')}: {' > '.join(self.critical_path)}"),
             ("waves", f"{len(self.waves):,}"),
         )
         return "\n".join(f"{name}: {words}" for name, words in rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks.counting import counted
 from ramify.tasks.states import FINISHED
 
 from .budget import total_usage
@@ -91,7 +92,7 @@ class Run(ShownRun):
 
     def __repr__(self) -> str:
         progress = self.progress
-        return f"<Run {self.id}: {self.status}, {progress.done} of {progress.total} tasks, {self.made_by}>"
+        return f"<Run {self.id}: {self.status}, {progress.done:,} of {counted(progress.total, 'task')}, {self.made_by}>"
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._awaited().__await__()

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from ramify.prompts import DecomposeVariables, WorkerCard
 from ramify.tasks import ReplyError, Task, TaskState, TruncatedReplyError
+from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import decompose_variables, tasks_of_plan
 from ramify.tasks.replies import Plan, is_restatement, parse_plan
 
@@ -105,7 +106,7 @@ class Planner:
     def _within_limit(self, verdict: Plan | _Atomic, total: int) -> Plan | _Atomic:
         if isinstance(verdict, _Atomic) or total + len(verdict.tasks) <= self.limits.max_tasks:
             return verdict
-        why = f"its {len(verdict.tasks)} subtasks would make more than max_tasks = {self.limits.max_tasks}"
+        why = f"its {counted(len(verdict.tasks), 'subtask')} would make more than max_tasks = {self.limits.max_tasks}"
         return _Atomic(why, is_unusual=True)
 
     async def _split(

@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ramify.tasks.counting import counted
+
 from .errors import WorkFailedError
 from .together import together
 
@@ -141,10 +143,11 @@ def _flags(ballots: Iterable[Ballot[Any]]) -> dict[str, int]:
 
 
 def _undecided(ballots: list[Ballot[Any]], ahead: int, most: int) -> str:
-    counts = list(_counts(ballots).values())[:_SHOWN]
+    counts = list(_counts(ballots).values())[:_SHOWN] or [0]
+    often = " and ".join([*map(str, counts[:-1]), counted(counts[-1], "time")])
     flags = ", ".join(f"{count} {flag}" for flag, count in _flags(ballots).items())
     return (
-        f"no answer leads by {ahead} after {len(ballots)} of {most} samples: the most frequent came"
-        f" {' and '.join(map(str, counts)) or 0} times{f'; discarded: {flags}' if flags else ''};"
+        f"no answer leads by {ahead} after {len(ballots)} of {counted(most, 'sample')}: the most frequent came"
+        f" {often}{f'; discarded: {flags}' if flags else ''};"
         " ask for a shorter, more definite answer, or raise max_samples"
     )

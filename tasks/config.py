@@ -5,6 +5,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .counting import counted
+
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -114,6 +116,15 @@ class Usage:
     def tokens(self) -> int:
         """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
+
+    @property
+    def text(self) -> str:
+        """All of it for people to read.
+
+        >>> Usage(calls=1, input_tokens=1200).text
+        '1 call, 1,200 tokens, $0.0000'
+        """
+        return f"{counted(self.calls, 'call')}, {counted(self.tokens, 'token')}, {self.cost_text}"
 
     @property
     def cost_text(self) -> str:

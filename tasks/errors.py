@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from ramify.prompts.errors import RamifyError
 
+from .counting import counted
+
 
 class TaskError(RamifyError):
     """Base of the errors about tasks, plans and replies."""
@@ -105,5 +107,5 @@ class TruncatedReplyError(ReplyError):
 
 
 def _quoted(reply: str, limit: int = 300) -> str:
-    text = reply if len(reply) <= limit else f"{reply[:limit]}... ({len(reply) - limit} more characters)"
+    text = reply if len(reply) <= limit else f"{reply[:limit]}... ({counted(len(reply) - limit, 'more character')})"
     return repr(text)

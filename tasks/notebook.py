@@ -7,6 +7,7 @@ linear in the tree.
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from .counting import counted
 from .states import TaskState
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _left_out_words(tops: "Iterable[Task]") -> str:
     counts = Counter(task.state for top in tops for task in top.walk())
     total = sum(counts.values())
     states = ", ".join(f"{counts[state]:,} {state.value.lower()}" for state in TaskState if counts[state])
-    return f"{total:,} more {'task' if total == 1 else 'tasks'}: {states}"
+    return f"{counted(total, 'more task')}: {states}"
 
 
 def _head(task: "Task") -> str:

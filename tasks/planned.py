@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, TypedDict
 
+from .counting import counted
+
 OnBlank = Literal["refuse", "skip"]
 
 KEY_FIELDS = ("id", "key")
@@ -174,7 +176,7 @@ class PlanBuilder:
             self.complaints.append(f"these tasks need each other in a circle: {_path(cycle)}; remove one of the needs")
         if self._has_too_many():
             self.complaints.append(
-                f"there are {len(self._drafts)} tasks, and at most {self._max_tasks} are allowed; join some of them"
+                f"there are {counted(len(self._drafts), 'task')}, the most is {self._max_tasks:,}; join some of them"
             )
         return tuple(_planned(draft) for draft in self._drafts)
 

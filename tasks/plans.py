@@ -14,6 +14,7 @@ from ramify.prompts import Material
 
 from .checks import CHECK_KEYS
 from .config import TaskConfig
+from .counting import counted
 from .documents import assemble, tree_from_data
 from .errors import CycleError, DocumentError
 from .graph import check_tree
@@ -118,7 +119,7 @@ def read_plan(text: str, *, source: str, form: Form | None = None) -> Task:
             *(f"{source}:{line}:{column}: {what}" for line, column, what in rest[: _MOST_LISTED - 1]),
         ]
         if len(findings) > _MOST_LISTED:
-            lines.append(f"{source}: {len(findings) - _MOST_LISTED} more findings")
+            lines.append(f"{source}: {counted(len(findings) - _MOST_LISTED, 'more finding')}")
         raise DocumentError("\n".join(lines), source=source, line=first.line, column=first.column)
     return task
 

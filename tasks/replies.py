@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from .answers import REASONS, Answer, Failure, joined_failure, parse_answer, read_failure
+from .counting import counted
 from .elements import Element, ElementReader, close_reader
 from .errors import ReplyError
 from .lists import read_list
@@ -134,7 +135,7 @@ class PlanStream:
 
     def _mixture(self) -> list[str]:
         count = self._builder.count
-        found = [f"{count} {'task' if count == 1 else 'tasks'}"] if count else []
+        found = [counted(count, "task")] if count else []
         found += ["`<failed>`"] if self._failures else []
         if self._is_atomic and found:
             return [f"`<atomic/>` stands beside {' and '.join(found)}; give one or the other"]
@@ -213,7 +214,7 @@ def plain_words(text: str) -> str:
 
 def _joined(complaints: list[str]) -> str:
     more = len(complaints) - _MOST_COMPLAINTS
-    return "; ".join(complaints[:_MOST_COMPLAINTS]) + (f"; and {more} more faults" if more > 0 else "")
+    return "; ".join(complaints[:_MOST_COMPLAINTS]) + (f"; and {counted(more, 'more fault')}" if more > 0 else "")
 
 
 def _normal(word: str) -> str:

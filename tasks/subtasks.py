@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, MutableSequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
+from .counting import counted
 from .tree import attach, detach
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Subtasks(MutableSequence["Task"]):
             return self._items[index]  # type: ignore[return-value]
         place = index.__index__()
         if not -len(self) <= place < len(self):
-            raise IndexError(f"task {self._owner.id} has {len(self)} subtasks; there is none at {place}")
+            raise IndexError(f"task {self._owner.id} has {counted(len(self), 'subtask')}; there is none at {place}")
         if self._holes and place not in {0, -1}:
             self._close_gaps()
         return self._items[place + self._first if place >= 0 else place]  # type: ignore[return-value]

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from ramify.planner import solve
 from ramify.planner.cli.exits import code_of_error
 from ramify.planner.errors import (
     LimitError,
@@ -287,3 +288,12 @@ def test_a_traceback_is_shown_on_request_only(ramify: Ramify) -> None:
     assert "Traceback" not in ramify("show", "--last", "--store", "nowhere.db").err
     with pytest.raises(StoreError):
         ramify("show", "--last", "--store", "nowhere.db", "--debug")
+
+
+def test_one_of_a_thing_is_told_in_the_singular(ramify: Ramify) -> None:
+    said = ramify("decompose", *RULES, "--display", "tree", "1+1")
+    assert "1 task, 1 call, 0 tokens" in said.err
+    assert "1 call, 0 tokens" in ramify("show", "--last").out
+    assert "plan 1 was made, 1 task," in ramify("show", "--last", "--history").out
+    run = solve("1+1", model="rules")
+    assert f"<Run {run.id}: done, 1 of 1 task, rules (no language model)>" == repr(run)

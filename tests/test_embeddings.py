@@ -95,7 +95,7 @@ def test_faults_mean_what_they_mean_for_language_models(server: OpenAIServer, fa
     "vectors", ["[]", "[[1]]", "[[1], [1, 2]]", "[[], []]", '[["1"], ["2"]]', "[[1], [NaN]]", "{}", ""]
 )
 def test_what_are_no_vectors_is_malformed(vectors: str) -> None:
-    with pytest.raises(ModelError, match="2 vectors were expected") as caught:
+    with pytest.raises(ModelError, match="expected: 2 vectors") as caught:
         read_vectors(ModelReply(text=vectors, model="m"), 2)
     assert caught.value.kind == "malformed"
 

@@ -337,7 +337,7 @@ def test_the_command_writes_lines_to_standard_output_or_to_a_file(ramify: Ramify
         "seeds.csv:2", "seeds.csv:3", "seeds.csv:2",
     ]  # fmt: skip
     assert (written.code, written.out) == (0, "")
-    assert written.last_line == "2 of 2 new tasks are in new.jsonl"
+    assert written.last_line == "new.jsonl holds 2 of 2 new tasks"
     assert len(lines(home / "new.jsonl")) == 2
     drawn = ramify("graph", "--last", "--lineage", "-f", "svg")
     assert drawn.code == 0

@@ -213,7 +213,7 @@ def test_a_type_is_kept_as_it_is_unless_types_are_given() -> None:
         (
             "<task>A</task>" * 500,
             {"max_tasks": 8},
-            "there are 500 tasks, and at most 8 are allowed; join some of them",
+            "there are 500 tasks, the most is 8; join some of them",
         ),
         ("<atomic/><task>A</task>", {}, "`<atomic/>` stands beside 1 task; give one or the other"),
         ("<task>A</task><failed>x</failed>", {}, "`<failed>` stands beside 1 task; give one or the other"),

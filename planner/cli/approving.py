@@ -20,6 +20,7 @@ from ramify.planner.executor import Executor
 from ramify.planner.handle import Run
 from ramify.planner.output_files import write_text
 from ramify.tasks import DocumentError, Task, TreeError
+from ramify.tasks.counting import counted
 from ramify.tasks.plans import load_plan, plan_text, write_plan
 
 from .carrying import resume_command
@@ -124,4 +125,4 @@ def _show(root: Task) -> None:
     lines = root.to_string().rstrip().splitlines()
     tell("\n".join(lines[:_MOST_LINES]))
     if len(lines) > _MOST_LINES:
-        tell(f"... and {len(lines) - _MOST_LINES:,} lines more")
+        tell(f"... and {counted(len(lines) - _MOST_LINES, 'more line')}")

@@ -17,7 +17,7 @@ from typing import Any
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.event_lines import EventFile
 from ramify.planner.events import Subscriber
-from ramify.planner.export.labels import format_count, format_duration
+from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
 from ramify.planner.loop import background_loop
 from ramify.planner.progress import Display, DisplayKind, open_display
@@ -25,6 +25,7 @@ from ramify.planner.settings import load_settings
 from ramify.planner.store.place import read_place
 from ramify.planner.tracing import export_as_environment_says
 from ramify.tasks import TaskState
+from ramify.tasks.counting import counted
 
 from .exits import DONE, FAILED, LIMIT, NO_MODEL, USAGE, code_of_run
 from .output import tell, tell_error
@@ -89,15 +90,12 @@ def resume_command(run_id: str, store: str | None, *options: str) -> str:
 
 
 def _summary(run: Run, seconds: float) -> str:
-    usage = run.usage
     done = "answered by" if run.status == "done" else "planned by" if run.is_planned else f"{run.status} with"
     figures = [
         f"run {run.id}",
         format_duration(seconds),
-        format_count(run.progress.total, "task"),
-        format_count(usage.calls, "call"),
-        f"{usage.tokens:,} tokens",
-        usage.cost_text,
+        counted(run.progress.total, "task"),
+        run.usage.text,
     ]
     return f"{done} {run.made_by}: {', '.join(figures)}"
 
@@ -141,5 +139,5 @@ def _signals_stop(run: Run, display: Display) -> Iterator[None]:
 
 def _finishing(run: Run) -> str:
     running = sum(task.state is TaskState.RUNNING for task in run.task.walk())
-    what = format_count(running, "task") if running else "what is under way"
+    what = counted(running, "task") if running else "what is under way"
     return f"finishing {what}; Ctrl-C again to stop at once"

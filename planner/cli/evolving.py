@@ -43,6 +43,7 @@ def evolve(
     from ramify.planner.evolution.api import Evolution, prepare_evolution
     from ramify.planner.evolution.json_lines import line_of
     from ramify.planner.evolution.layout import METHODS
+    from ramify.tasks.counting import counted
 
     from .carrying import carry, tell_ending
     from .output import print_text, tell
@@ -56,7 +57,7 @@ def evolve(
     code = carry(run, given)
     records = Evolution(run).records
     if output is not None:
-        tell(f"{len(records):,} of {n:,} new tasks are in {output}")
+        tell(f"{output} holds {len(records):,} of {counted(n, 'new task')}")
     elif records:
         print_text("\n".join(map(line_of, records)))
     tell_ending(run, code, given["store"])

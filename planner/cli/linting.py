@@ -20,7 +20,7 @@ def lint(
 
     Example: ramify lint plan.yaml
     """
-    from ramify.planner.export.labels import format_count
+    from ramify.tasks.counting import counted
     from ramify.tasks.plans import lint_plan
 
     from .exits import DONE, USAGE
@@ -33,9 +33,9 @@ def lint(
         print_text("\n".join(f"{plan}:{line}:{column}: {message}" for plan, (line, column, message) in findings))
     if findings:
         wrong = len({plan for plan, _ in findings})
-        tell(f"{format_count(len(findings), 'finding')} in {wrong} of {format_count(len(plans), 'plan')}")
+        tell(f"{counted(len(findings), 'finding')} in {wrong} of {counted(len(plans), 'plan')}")
         return USAGE
-    tell(f"nothing is wrong with {format_count(len(plans), 'plan')}")
+    tell(f"nothing is wrong with {counted(len(plans), 'plan')}")
     return DONE
 
 

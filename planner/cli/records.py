@@ -10,6 +10,7 @@ from ramify.planner.run_data import status_of
 from ramify.planner.store import EventRecord, RunRecord
 from ramify.planner.terminal import one_printable_line
 from ramify.tasks import Task
+from ramify.tasks.counting import counted
 
 
 def started(record: RunRecord) -> str:
@@ -55,7 +56,7 @@ def usage_text(task: Task, *, below: bool = True) -> str:
     usage = task.usage
     if below:
         usage = sum((each.usage for each in task.walk()), type(usage)())
-    return f"{usage.calls:,} calls, {usage.tokens:,} tokens, {usage.cost_text}" if usage.calls else ""
+    return usage.text if usage.calls else ""
 
 
 def history_text(versions: Iterable[EventRecord]) -> str:
@@ -68,7 +69,7 @@ def history_text(versions: Iterable[EventRecord]) -> str:
             lines.append(f"plan {max(number, 1)} was approved, {at}")
             continue
         number += 1
-        what = f"made, {event.data['tasks']} tasks" if event.type == "planned" else "edited"
+        what = f"made, {counted(event.data['tasks'], 'task')}" if event.type == "planned" else "edited"
         lines.append(f"plan {number} was {what}, {at}")
         for change in event.data.get("changes", ()):
             lines += _change_lines(change)

@@ -101,6 +101,7 @@ def prune(
     """
     from ramify.planner.errors import UsageError
     from ramify.planner.executor import open_store
+    from ramify.tasks.counting import counted
 
     from .output import print_json, print_text, tell
 
@@ -119,7 +120,7 @@ def prune(
     for record in gone:
         print_text(record.id)
     words = "would be deleted" if dry_run else "deleted; `ramify store vacuum` gives their space back"
-    tell(f"{len(gone):,} {'run' if len(gone) == 1 else 'runs'} {words}" if gone else "there is no such run")
+    tell(f"{counted(len(gone), 'run')} {words}" if gone else "there is no such run")
     return 0
 
 
@@ -205,7 +206,9 @@ def _status(name: str) -> "RunStatus":
 
 
 def _bytes(size: int) -> str:
+    from ramify.tasks.counting import counted
+
     for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= scale:
             return f"{size / scale:.1f} {unit}"
-    return f"{size} bytes"
+    return counted(size, "byte")

@@ -13,6 +13,7 @@ from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
 from ramify.planner.settings import load_settings
 from ramify.tasks import Task
+from ramify.tasks.counting import counted
 
 from .collection import Record, records_of
 from .json_lines import claim, write_whole
@@ -32,9 +33,8 @@ class Evolution:
         self.run = run
 
     def __repr__(self) -> str:
-        return (
-            f"<Evolution {self.run.id}: {self.run.status}, {len(self.records)} of {len(self.run.task.subtasks)} tasks>"
-        )
+        wanted = counted(len(self.run.task.subtasks), "task")
+        return f"<Evolution {self.run.id}: {self.run.status}, {len(self.records):,} of {wanted}>"
 
     @property
     def records(self) -> list[Record]:

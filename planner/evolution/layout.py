@@ -10,9 +10,9 @@ from typing import Annotated, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ramify.planner.errors import UsageError
-from ramify.planner.export.labels import format_count
 from ramify.prompts.variables import EvolveMethod
 from ramify.tasks import Task
+from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import title
 
 from .seeds import Seed
@@ -85,7 +85,7 @@ def evolution_tree(
     """
     known = _check(n, methods, generations, tries)
     root = Task(
-        content=f"Make {format_count(n, 'new task')} from {format_count(len(seeds), 'seed')}",
+        content=f"Make {counted(n, 'new task')} from {counted(len(seeds), 'seed')}",
         id="0",
         type=EVOLVE,
         inputs={"seeds": _seed_data(seeds), "output": output},

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.events import EventType
-from ramify.planner.export.labels import format_count
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import StepKey
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.prompts import EvolveVariables, make_nonce, texts_of
 from ramify.prompts.variables import EvolveMethod
 from ramify.tasks import ReplyError, Task
+from ramify.tasks.counting import counted
 from ramify.tasks.replies import parse_evolved
 
 from .collection import Collection, lineage_of
@@ -60,7 +60,9 @@ class EvolveWorker(Worker):
             note = context.services.steps.note(_key(task, len(rejected)), made)
             context.services.recorder.put(EventType.EMITTED, task, note, name="rejected", data=made)
         reasons = "; ".join(f"{each['method']}: {each['fault']}" for each in rejected[-wanted.tries :])
-        raise WorkFailedError(f"no new task passed the checks in {wanted.tries} tries ({reasons})", task_id=task.id)
+        raise WorkFailedError(
+            f"no new task passed the checks in {counted(wanted.tries, 'try')} ({reasons})", task_id=task.id
+        )
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:  # noqa: ARG002 - the tree says it all
         """Collect the new tasks; without a file, they are the answer, as JSON lines."""
@@ -69,7 +71,7 @@ class EvolveWorker(Worker):
         output: JsonValue = {"tasks": len(records), "rejected": sum(len(record["rejected"]) for record in records)}
         if collection.file is None:
             return Outcome("\n".join(map(line_of, records)), output)
-        return Outcome(f"{format_count(len(records), 'new task')} in {collection.file}", output)
+        return Outcome(f"{counted(len(records), 'new task')} in {collection.file}", output)
 
     async def _try(
         self, context: WorkContext, collection: Collection, method: EvolveMethod, *, attempt: int

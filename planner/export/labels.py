@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ramify.tasks import Usage
+from ramify.tasks.counting import counted
 
 from .view import GraphView, ViewNode, state_counts
 
@@ -64,7 +65,7 @@ def full_text(node: ViewNode) -> str:
     """Return everything that is known of `node`, for readers and tooltips; very long contents are cut."""
     content = _UNFIT.sub("", node.content[:MOST_FULL_CHARACTERS])
     if len(node.content) > MOST_FULL_CHARACTERS:
-        content += f"{ELLIPSIS} ({len(node.content) - MOST_FULL_CHARACTERS:,} more characters)"
+        content += f"{ELLIPSIS} ({counted(len(node.content) - MOST_FULL_CHARACTERS, 'more character')})"
     parts = (f"{one_line(node.id)} {node.state.value}: {content}", facts(node), hidden_words(node))
     return "\n".join(part for part in parts if part)
 
@@ -90,7 +91,7 @@ def hidden_words(node: ViewNode) -> str:
         return ""
     count = sum(number for _, number in node.hidden)
     more = "more " if node.has_shown_subtasks else ""
-    return f"+{count:,} {more}{'task' if count == 1 else 'tasks'}: {state_counts(dict(node.hidden))}"
+    return f"+{counted(count, f'{more}task')}: {state_counts(dict(node.hidden))}"
 
 
 def format_duration(seconds: float) -> str:
@@ -107,15 +108,6 @@ def format_duration(seconds: float) -> str:
     if whole < _HOUR_S:
         return f"{whole // _MINUTE_S} min {whole % _MINUTE_S} s"
     return f"{whole // _HOUR_S:,} h {whole % _HOUR_S // _MINUTE_S} min"
-
-
-def format_count(number: int, noun: str) -> str:
-    """Return a number with its noun, for people to read.
-
-    >>> [format_count(number, "task") for number in (1, 1200)]
-    ['1 task', '1,200 tasks']
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def format_cost(usage: Usage) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from ramify.planner.events import Event, EventType
 from ramify.tasks import Task, TaskState
+from ramify.tasks.counting import counted
 
 from .labels import format_duration, one_line
 
@@ -90,7 +91,7 @@ class Timeline:
         from .shapes import within_cell
         from .timeline import to_timeline_svg
 
-        words = f"<Timeline: {len(self.tasks):,} tasks in {format_duration(self.active_s())}>"
+        words = f"<Timeline: {counted(len(self.tasks), 'task')} in {format_duration(self.active_s())}>"
         return {"text/plain": words, "image/svg+xml": within_cell(to_timeline_svg(self))}
 
     def most_at_once(self) -> int:

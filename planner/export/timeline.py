@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from ramify.planner.errors import UsageError
 from ramify.tasks import TaskState
+from ramify.tasks.counting import counted
 
 from .labels import format_duration, one_line, shorten, shorten_middle, text_em, wrap
 from .lanes import LaneBar, lanes_of
@@ -119,7 +120,7 @@ def _maker(timeline: Timeline) -> str:
 def _summary(timeline: Timeline) -> str:
     counts = state_counts(Counter(task.state for task in timeline.tasks))
     total = len(timeline.tasks)
-    words = f"{total:,} {'task' if total == 1 else 'tasks'} in {format_duration(timeline.active_s())}: {counts}"
+    words = f"{counted(total, 'task')} in {format_duration(timeline.active_s())}: {counts}"
     if not total:
         words = "no task has run yet"
     elif timeline.idle_tasks:
@@ -266,7 +267,7 @@ def _folded_lanes(
         return
     counts = state_counts(Counter(task.state for task in tasks))
     longest = format_duration(max(task.busy_s for task in tasks))
-    words = (f"+{len(tasks):,} {'task' if len(tasks) == 1 else 'tasks'}: {counts}", f"none took longer than {longest}")
+    words = (f"+{counted(len(tasks), 'task')}: {counts}", f"none took longer than {longest}")
     for number, line in enumerate(words[: max(1, len(lanes) * _LANE // _LINE)]):
         shown = shorten(line, width_em=(_LABELS - 14) / _SMALL)
         colour = look.muted if number else look.text

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ramify.tasks import TaskState, Usage
+from ramify.tasks.counting import counted
 
 from .look import ThemeName
 
@@ -121,7 +122,7 @@ class GraphView:
     def summary(self) -> str:
         """How many tasks there are, and in which states."""
         total = self.total_tasks
-        return f"{total:,} {'task' if total == 1 else 'tasks'}: {state_counts(self.counts())}"
+        return f"{counted(total, 'task')}: {state_counts(self.counts())}"
 
     @property
     def note(self) -> str:
@@ -129,7 +130,7 @@ class GraphView:
         total = self.total_tasks
         if total == len(self.nodes):
             return ""
-        return f"{len(self.nodes):,} of {total:,} tasks shown; boxes with a + hold the others"
+        return f"{len(self.nodes):,} of {counted(total, 'task')} shown; boxes with a + hold the others"
 
     @property
     def footer(self) -> str:

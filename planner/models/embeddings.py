@@ -10,6 +10,7 @@ from typing import Any
 
 from ramify.planner.errors import ModelError
 from ramify.planner.retry import RULES, FailureKind
+from ramify.tasks.counting import counted
 
 from .protocol import ModelReply, ModelRequest
 
@@ -86,7 +87,7 @@ def read_vectors(reply: ModelReply, count: int) -> list[Vector]:
         vectors = None
     if not is_vectors(vectors, count):
         raise ModelError(
-            f"{reply.model}: {RULES[FailureKind.MALFORMED].means}; {count} vectors were expected",
+            f"{reply.model}: {RULES[FailureKind.MALFORMED].means}; expected: {counted(count, 'vector')}",
             kind=FailureKind.MALFORMED,
             model=reply.model,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ramify.planner.loop import on_background_loop
 from ramify.planner.retry import Failure, FailureKind
+from ramify.tasks.counting import counted
 
 from .embeddings import EmbeddingModel, is_vectors, texts_of_request, vectors_text
 from .litellm_server import Server, Timeouts, loaded_litellm
@@ -59,7 +60,7 @@ class LiteLLMEmbeddings(EmbeddingModel):
             raise self._server.failed(error, request.timeout_s) from None
         if not is_vectors(vectors, len(texts)):
             raise self._server.error(
-                Failure(FailureKind.MALFORMED), f"{len(texts)} vectors of one length were expected, and did not come"
+                Failure(FailureKind.MALFORMED), f"what came is not {counted(len(texts), 'vector')} of one length"
             )
         return self._reply(litellm, response, vectors, seconds=time.perf_counter() - started)
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from ramify.planner.store.records import CallRecord
+from ramify.tasks.counting import counted
 
 from .protocol import ModelRequest
 
@@ -71,7 +72,11 @@ def lines_of(wire: Mapping[str, Any], nonce: str) -> list[str]:
 def _shortened(lines: list[str]) -> list[str]:
     """Return lines that are all removed, all added or all the same, without most of them if they are many."""
     left_out = len(lines) - _SHOWN_TOGETHER
-    return lines if left_out <= 0 else [*lines[:_SHOWN_TOGETHER], f"{lines[0][:1]}... and {left_out} lines more"]
+    return (
+        lines
+        if left_out <= 0
+        else [*lines[:_SHOWN_TOGETHER], f"{lines[0][:1]}... and {counted(left_out, 'more line')}"]
+    )
 
 
 def _likeness(asked: set[str], call: CallRecord) -> float:

@@ -21,6 +21,7 @@ from ramify.planner.store.run_file import damaged, read_head, read_lines
 from ramify.planner.store.run_parts import call_of
 from ramify.planner.store.texts import join_texts
 from ramify.prompts import DEFAULT_BUDGET
+from ramify.tasks.counting import counted
 
 from .nearest import difference, nearest
 from .protocol import ModelReply, ModelRequest
@@ -145,8 +146,9 @@ class ReplayModel:
                 return take.reply
             if takes is not None:
                 raise NoModelError(
-                    f"task {request.task_id}: its {request.purpose!r} request was recorded {takes.count} times in"
-                    f" {self._source}, and each reply has been given already; replay the whole run, or use a model"
+                    f"task {request.task_id}: its {request.purpose!r} request was recorded"
+                    f" {counted(takes.count, 'time')} in {self._source}, and each reply has been given already;"
+                    " replay the whole run, or use a model"
                 )
         raise NoModelError(await asyncio.to_thread(self._miss, request))
 

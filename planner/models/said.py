@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ramify.planner.retry import FailureKind
+from ramify.tasks.counting import counted
 
 from .protocol import FinishReason, ToolCall
 
@@ -97,7 +98,7 @@ class Said:
     def fault(self) -> tuple[FailureKind, str] | None:
         """Return why this is no reply; None if it is one."""
         refusal = "".join(self._refusals)
-        far = f"after {len(self.text)} characters"
+        far = f"after {counted(len(self.text), 'character')}"
         is_blank = not self.text.strip() and not self._calls
         faults = (
             (is_blank and self._finish is None, FailureKind.MALFORMED, "the server sent a stream without a reply"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ramify.planner.export.labels import format_cost, format_duration, one_line
 from ramify.planner.export.look import GLYPHS
 from ramify.tasks import Task, TaskState
+from ramify.tasks.counting import counted
 
 from .estimate import format_left
 from .ledger import Activity, Ledger
@@ -72,7 +73,7 @@ def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
 
 def _spending(ledger: Ledger, run_id: str, made_by: str) -> Line:
     usage = ledger.totals.usage
-    facts = [f"{usage.calls:,} calls", f"{usage.tokens:,} tokens", format_cost(usage)] if usage.calls else []
+    facts = [counted(usage.calls, "call"), counted(usage.tokens, "token"), format_cost(usage)] if usage.calls else []
     facts += [one_line(made_by), f"run {one_line(run_id)}"]
     return Line("  ", " · ".join(fact for fact in facts if fact), look="spending")
 

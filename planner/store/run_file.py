@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self
 
 from ramify.planner.errors import ExportError, UsageError
+from ramify.tasks.counting import counted
 
 from .texts import dump_json
 
@@ -195,10 +196,11 @@ def _head(path: Path, data: bytes) -> tuple[str, Mapping[str, Any]]:
 
 
 def _check_end(path: Path, line: Line, seen: Counter[str], sha256: str | None) -> None:
-    counted = {part: line.fields.get(part, 0) for part in PARTS}
     for part in PARTS:
-        if counted[part] != seen[part]:
-            counts = f"{counted[part]} lines of the kind {part}, and there are {seen[part]}"
+        said = line.fields.get(part, 0)
+        if said != seen[part]:
+            number = counted(said, "line") if isinstance(said, int) else repr(said)
+            counts = f"{number} of the kind {part}, and there are {seen[part]:,}"
             raise damaged(path, line.number, f"it says that there are {counts}")
     if sha256 is not None and line.fields.get("sha256") != sha256:
         raise damaged(path, line.number, "its hash is not that of the lines before it: one of them was changed")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ramify.planner.export.labels import format_cost, format_duration, shorten
 from ramify.planner.export.look import THEMES, Theme, ThemeName
 from ramify.planner.export.shapes import Drawing, Rectangle, Shape, Words, svg_of
+from ramify.tasks.counting import counted
 
 if TYPE_CHECKING:
     from .comparison import Comparison, Variant
@@ -46,7 +47,7 @@ def to_svg(comparison: "Comparison", *, theme: ThemeName = "light") -> str:
         body += _bars(shown, measure, _EDGE + _NAME_WIDTH + number * (_COLUMN_WIDTH + _VALUE_WIDTH), look)
     height = _TOP + len(shown) * _ROW + _EDGE
     if left_out:
-        words = f"{left_out:,} more variants are not drawn"
+        words = f"and {counted(left_out, 'more variant')}, not drawn"
         body.append(Words(x=_EDGE, y=height, text=words, fill=look.muted))
         height += _EDGE
     return svg_of(

@@ -9,9 +9,9 @@ from pydantic import JsonValue
 from ramify.planner.budget import total_usage
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
-from ramify.planner.export.report.words import count
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks.counting import counted
 
 from .differences import Part, compared
 
@@ -169,7 +169,7 @@ def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
         return compare_tree(store, strategies[0], records[0].id)
     if not records:
         raise UsageError("say which runs are to be compared; `ramify runs` lists them")
-    return Comparison(count(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
+    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
 
 
 def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:

@@ -13,6 +13,7 @@ from ramify.planner.plan import PlanLimits
 from ramify.planner.resuming import ResumeOptions
 from ramify.planner.workers.registry import WorkersGiven
 from ramify.tasks import Task
+from ramify.tasks.counting import counted
 from ramify.tasks.documents import tree_to_data
 
 from .comparison import Comparison, compare
@@ -85,7 +86,7 @@ class Strategy:
         self.first_model: Model | str | None = next(iter([*grid.get("model", ()), *self.models.values()]), None)
 
     def __repr__(self) -> str:
-        return f"Strategy({self.name!r}, {len(self.task.subtasks)} variations)"
+        return f"Strategy({self.name!r}, {counted(len(self.task.subtasks), 'variation')})"
 
     @property
     def variations(self) -> list[str]:
@@ -136,7 +137,7 @@ class StrategyRun:
         self._store = store
 
     def __repr__(self) -> str:
-        return f"<StrategyRun {self.id}: {self.status}, {len(self.run.task.subtasks)} variations>"
+        return f"<StrategyRun {self.id}: {self.status}, {counted(len(self.run.task.subtasks), 'variation')}>"
 
     @property
     def id(self) -> str:

@@ -18,8 +18,9 @@ from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, Run
 from ramify.planner.version import version
 from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks.counting import counted
 
-from .words import count, when
+from .words import when
 
 T = TypeVar("T")
 
@@ -183,7 +184,7 @@ class Report:
         return [(name, words) for name, words in facts if words]
 
     def _at_once(self) -> str:
-        return f"at most {count(self.timeline.most_at_once(), 'task')} at a time"
+        return f"at most {counted(self.timeline.most_at_once(), 'task')} at a time"
 
 
 def report_of(run: StoredRun) -> Report:

@@ -9,9 +9,10 @@ from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
+from ramify.tasks.counting import counted
 
 from .content import Report, ReportedTask, maker_of, usage_of
-from .words import count, visible, visible_line, when
+from .words import visible, visible_line, when
 
 CHUNK: Final = 50
 """Tasks whose details are read together."""
@@ -92,7 +93,7 @@ def _used(usage: Usage) -> str:
     if not usage.calls:
         return ""
     return (
-        f"{count(usage.calls, 'call')}, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out,"
+        f"{counted(usage.calls, 'call')}, {counted(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out,"
         f" {usage.cost_text}"
     )
 
@@ -114,7 +115,7 @@ def _call(call: CallRecord, report: Report, share: Share) -> dict[str, Any]:
         maker_of(call, report.record),
         f"taken from {reply['taken_from']}" if reply.get("taken_from") else "",
         format_duration(call.latency_s),
-        f"{usage.tokens:,} tokens" if usage.tokens else "",
+        counted(usage.tokens, "token") if usage.tokens else "",
         usage.cost_text if usage.cost_usd or usage.calls_without_cost else "",
         "cut at the limit" if reply.get("finish_reason") == "length" else "",
     ]

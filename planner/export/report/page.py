@@ -22,6 +22,7 @@ from ramify.planner.export.svg import to_svg
 from ramify.planner.export.timeline import to_timeline_svg
 from ramify.planner.export.view import ViewOptions
 from ramify.tasks import TaskState
+from ramify.tasks.counting import counted
 
 from .content import Report
 from .details import CHUNK, detail_chunks, task_row
@@ -140,7 +141,7 @@ def _graph(report: Report) -> Markup:
         options = ViewOptions(max_nodes=_MOST_BOXES, theme=theme, critical_path=critical)
         return to_svg(graph_view(report.root, title=_title(report), made_by=report.made_by, options=options))
 
-    return _picture(draw, f"The tree of {len(report.tasks):,} tasks with their states, as in the list of tasks")
+    return _picture(draw, f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks")
 
 
 def _timeline(report: Report) -> Markup:

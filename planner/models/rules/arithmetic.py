@@ -10,6 +10,8 @@ from fractions import Fraction
 from math import isqrt
 from types import MappingProxyType
 
+from ramify.tasks.counting import counted
+
 from .errors import ExpressionError
 from .expressions import Expression, Node, cut, parse
 from .numbers import MAX_BITS, MAX_DIGITS, is_too_large
@@ -128,7 +130,9 @@ def _given(expression: Expression, operands: Sequence[Operand], values: Sequence
 
 
 def _unfit(text: str, count: int) -> ExpressionError:
-    return ExpressionError(f"the {count} subtasks do not make up the expression {cut(text)}", reason="ambiguous")
+    return ExpressionError(
+        f"the results of {counted(count, 'subtask')} do not make up the expression {cut(text)}", reason="ambiguous"
+    )
 
 
 def _matched(expected: Sequence[str], parts: Sequence[tuple[str, Fraction]]) -> list[Fraction] | None:

@@ -74,7 +74,7 @@ class TasksView {
   apply() {
     const passes = this.filter();
     const found = this.model.filter(passes).toLocaleString("en");
-    const all = `${this.rows.length.toLocaleString("en")} tasks`;
+    const all = this.rows.length === 1 ? "1 task" : `${this.rows.length.toLocaleString("en")} tasks`;
     this.tree.refresh();
     byId("shown").textContent = passes === null ? all : `${found} of ${all}`;
   }
