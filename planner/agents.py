@@ -1,6 +1,7 @@
 """Several agents: who there is, by name, and how a description becomes an agent.
 
-An agent that has no model of its own answers with the run's. The names are the types of the tasks that agents do.
+An agent that has no model of its own answers with the run's. The names are the types of the tasks that agents do. Tools
+are described by their names: they are those that the run has, and servers of tools that the settings describe.
 """
 
 import tomllib
@@ -16,6 +17,9 @@ from .errors import UsageError
 from .models.protocol import Model
 from .models.registry import OWN_MODELS
 from .run_settings import AgentSettings
+from .tools.protocol import Tool, ToolSource, near_hint
+from .tools.servers import configured_server
+from .tools.sources import MCP
 from .workers.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -80,27 +84,45 @@ def agents_of(stored: Mapping[str, AgentSettings], given: AgentsGiven, base: Age
     Args:
         stored: as they are described.
         given: those that are given as they are, or described otherwise.
-        base: the run's own agent, whose model those have that name none.
+        base: the run's own agent, whose model those have that name none; their tools are looked for among its own.
+
+    Raises:
+        UsageError: if one is described as having a tool that is not there.
     """
     made = {}
+    known: dict[str, Tool | ToolSource] = {each.name: each for each in base.tools}
     for name, each in {**stored, **described(given)}.items():
         own = given.get(name)
         if isinstance(own, Agent) and own.has_model:
             made[name] = own
         elif isinstance(own, Model):
             made[name] = Agent(own, role_name=each.role_name, prompts=base.prompts)
-        elif each.model is None:
-            made[name] = _in_role(base, each, own.tools if isinstance(own, Agent) else ())
         else:
-            made[name] = _with_own_model(base, each)
+            tools = own.tools if isinstance(own, Agent) else _tools_of(name, each, known)
+            made[name] = (_in_role if each.model is None else _with_own_model)(base, each, tools)
     return made
+
+
+def _tools_of(name: str, each: AgentSettings, known: "dict[str, Tool | ToolSource]") -> "ToolsGiven":
+    """Return the tools that an agent is described as having; a server is added to those that are known."""
+    for wanted in each.tools:
+        kind, _, server = wanted.partition(":")
+        if kind == MCP and server not in known:
+            known[server] = configured_server(server)
+        elif kind != MCP and wanted not in known:
+            raise UsageError(
+                f"the agent {name!r} is to have the tool {wanted!r}, which is not there; {near_hint(wanted, known)}."
+                " Tools come from --tools FILE (in Python: tools=[...], or again agents=...), servers are mcp:NAME"
+            )
+    return [known[wanted.removeprefix(f"{MCP}:")] for wanted in each.tools]
 
 
 def _described(name: str, each: Agent | Model | str | AgentSettings) -> AgentSettings:
     if isinstance(each, AgentSettings):
         return each if "role_name" in each.model_fields_set else each.model_copy(update={"role_name": name})
     if isinstance(each, Agent):
-        return AgentSettings.of(each, with_model=each.has_model)
+        tools = tuple(tool.name for tool in each.tools)
+        return AgentSettings.of(each, with_model=each.has_model).model_copy(update={"tools": tools})
     return AgentSettings(model=each if isinstance(each, str) else each.name, role_name=name)
 
 
@@ -111,14 +133,14 @@ def _in_role(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
     return base.in_role(each.role_name, about=each.about, tools=tools, **changes)
 
 
-def _with_own_model(base: Agent, each: AgentSettings) -> Agent:
+def _with_own_model(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
     """Return an agent with a model of its own, which is asked where that of `base` is, unless it says where."""
     _ = base.model
     base_url, api_key = base.server
     is_own = (each.model or "").partition(":")[0] in OWN_MODELS
     if each.base_url is not None or base_url is None or is_own:
-        return each.make()
-    return each.model_copy(update={"base_url": base_url}).make(api_key=api_key)
+        return each.make(tools=tools)
+    return each.model_copy(update={"base_url": base_url}).make(api_key=api_key, tools=tools)
 
 
 def _renamed(table: Any) -> Any:

@@ -90,6 +90,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     settings = _settings_of(found, options)
     grants = grants_of(settings.allow, options.get("secrets"))
     agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
+    agent = agent.with_tools([*options.get("tools", ()), *load_tools(settings.tool_sources)])
     agents = agents_of(settings.agents, options.get("agents") or {}, agent)
     workers = workers_of(settings, options.get("workers"), options.get("checks"), agents)
     edit = options.get("edit")
@@ -100,7 +101,6 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     if options.get("retry_failed"):
         reset_failed(root)
     workers.check_tree(root, grants)
-    agent = agent.with_tools([*options.get("tools", ()), *load_tools(settings.tool_sources)])
     _refuse_without_tools(settings, found, agent)
     check_tools(root, agent, grants)
     return Session(

@@ -1,7 +1,7 @@
 """What a run was started with and is resumed with; it is stored with the run, so no key ever goes in."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from ramify.prompts import Examples, PromptLibrary
@@ -14,9 +14,12 @@ from .plan import PlanLimits
 from .run import OnError
 from .work import DEFAULTS
 
+if TYPE_CHECKING:
+    from .tools.functions import ToolsGiven
+
 
 class AgentSettings(BaseModel):
-    """An agent, as data; see `Agent` and `Asking` for the meanings."""
+    """An agent, as data; see `Agent` and `Asking` for the meanings. `tools` are names, and servers as `mcp:NAME`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -31,10 +34,11 @@ class AgentSettings(BaseModel):
     sampling: dict[str, Any] = Field(default_factory=dict)
     timeout_s: float | None = 600.0
     native_tools: bool | None = None
+    tools: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, agent: Agent, *, with_model: bool = True) -> "AgentSettings":
-        """Describe `agent`; its key is left out, and its model if that is another's."""
+        """Describe `agent`; its key and its tools are left out, and its model if that is another's."""
         asking = agent.asking
         return cls(
             model=agent.opened_as if with_model else None,
@@ -50,8 +54,8 @@ class AgentSettings(BaseModel):
             native_tools=asking.native_tools,
         )
 
-    def make(self, *, api_key: str | None = None, store: str | Path | None = None) -> Agent:
-        """Return the agent that this describes, for a run that is stored at `store`."""
+    def make(self, *, api_key: str | None = None, store: str | Path | None = None, tools: "ToolsGiven" = ()) -> Agent:
+        """Return the agent that this describes, with `tools`, for a run that is stored at `store`."""
         sampling = dict(self.sampling)
         if sampling.get("stop") is not None:
             sampling["stop"] = tuple(sampling["stop"])
@@ -72,6 +76,7 @@ class AgentSettings(BaseModel):
             api_key=api_key,
             asking=asking,
             store=store,
+            tools=tools,
         )
 
 

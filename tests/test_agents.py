@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ramify.planner import Agent, Executor, RunLimits, solve, worker
 from ramify.planner.agents import agents_file, read_agents
-from ramify.planner.errors import UsageError
+from ramify.planner.errors import ModelError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
@@ -16,6 +16,8 @@ from ramify.tasks import Task, TaskConfig
 
 from .openai_server import Answer, OpenAIServer
 from .ramify_command import Ramify
+
+SERVER = Path(__file__).with_name("mcp_server.py")
 
 
 @pytest.fixture
@@ -217,3 +219,101 @@ def test_an_agent_without_a_model_keeps_its_own_tools_and_takes_none_of_the_runs
     assert "look" in str(first.messages)
     assert "Do something else" not in str(first.messages)
     assert "Elbe is a river" in str(second.messages)
+
+
+SHOP = """
+from ramify.planner import tool
+
+@tool(permissions=["network"])
+def price(product: str) -> str:
+    "Tell what a product costs."
+    return f"{product} costs 3 euros"
+
+@tool
+def order(product: str) -> str:
+    "Order a product."
+    return f"{product} is ordered"
+"""
+PRICE = '<call tool="price">{"product": "tea"}</call>\n---\n<result>3 euros</result>\n'
+
+
+@pytest.fixture
+def shop(home: Path) -> Path:
+    (home / "shop.py").write_text(SHOP)
+    (home / "plan.yaml").write_text("goal: What does tea cost?\ntype: buyer\n")
+    (home / "replies.txt").write_text(PRICE)
+    (home / "team.toml").write_text('[buyer]\ntools = ["price"]\n')
+    return home
+
+
+RUN = ("run", "plan.yaml", "--model", "human:replies.txt", "--agents", "team.toml")
+
+
+def test_agents_in_files_name_their_tools(shop: Path, ramify: Ramify) -> None:
+    assert (shop / "shop.py").exists()
+    done = ramify(*RUN, "--tools", "shop.py", "--allow", "network", "-q")
+    assert (done.code, done.out) == (0, "3 euros\n")
+    said = ramify("show", "--last", "0", "--messages").out
+    assert "tea costs 3 euros" in said
+    assert "Order a product." not in said, "it has the tools that it names, and no other of the run's"
+
+
+@pytest.mark.parametrize(
+    ("tools", "options", "words"),
+    [
+        ('["prise"]', ("--tools", "shop.py"), "the agent 'buyer' is to have the tool 'prise', which is not there; did"),
+        ('["price"]', (), "the tool 'price', which is not there; there are: none. Tools come from --tools FILE"),
+        ('["price"]', ("--tools", "shop.py"), "task 0 (type buyer) needs the permission network, which is not granted"),
+        ('["mcp:shop"]', (), "the settings describe no server of tools 'shop'"),
+        ('"price"', (), "the agent 'buyer' (from the call) cannot be used: tools: Input should be a valid tuple"),
+    ],
+)
+def test_tools_of_agents_that_cannot_be_are_refused_before_anything_starts(
+    shop: Path, ramify: Ramify, tools: str, options: tuple[str, ...], words: str
+) -> None:
+    (shop / "team.toml").write_text(f"[buyer]\ntools = {tools}\n")
+    said = ramify(*RUN, *options, "-q")
+    assert said.code == 2
+    assert words in said.err
+    assert not (shop / ".ramify").exists()
+
+
+def test_a_server_of_tools_is_named_by_the_agents_that_have_it(shop: Path, ramify: Ramify) -> None:
+    server = f"[mcp.shop]\ncommand = '{sys.executable}'\nargs = ['{SERVER}']\nenv.SEEN = '{shop / 'seen'}'\n"
+    team = '[agents.buyer]\ntools = ["mcp:shop"]\n[agents.payer]\ntools = ["mcp:shop"]\n'
+    (shop / "ramify.toml").write_text(server + team)
+    (shop / "plan.yaml").write_text("goal: x\ntype: buyer+payer\n")
+    (shop / "replies.txt").write_text(PRICE + "---\n<result>nothing</result>\n---\n<result>all</result>\n")
+    command = ("run", "plan.yaml", "--model", "human:replies.txt", "-q")
+    refused = ramify(*command)
+    assert (refused.code, "needs the permission mcp:shop" in refused.err) == (2, True)
+    done = ramify(*command, "--allow", "mcp:shop")
+    assert (done.code, done.out) == (0, "all\n"), done.err
+    assert "tea costs 3 euros" in ramify("show", "--last", "0", "--messages").out
+    assert (shop / "seen").read_text().count("start") == 1, "both have the same server"
+
+
+def test_a_resumed_run_finds_the_tools_of_its_agents_or_says_that_they_are_not_there(shop: Path, store: Path) -> None:
+    def weigh(product: str) -> str:
+        """Weigh a product."""
+        return f"{product}: 1 kg"
+
+    weigher = Agent(tools=[weigh])
+    agents: dict[str, Any] = {**read_agents({"buyer": {"tools": ["order"]}}, source="x"), "weigher": weigher}
+    no_key = ModelError("no key", kind="bad_key", model="scripted")
+    executor = Executor(
+        ScriptedModel({"*": no_key}),
+        agents=agents,
+        tool_sources=[str(shop / "shop.py")],
+        allow=["network"],
+        store=store,
+    )
+    run = executor.run(tasks_for("buyer", "weigher"))
+    assert run.status == "stopped"
+    order = ['<call tool="order">{"product": "tea"}</call>', "<result>ordered</result>"]
+    model = ScriptedModel([*order, '<call tool="weigh">{"product": "tea"}</call>', "<result>1 kg</result>", "all"])
+    with pytest.raises(UsageError, match="the agent 'weigher' is to have the tool 'weigh', which is not there"):
+        Executor.resume(store, run.id, agent=model)
+    again = Executor.resume(store, run.id, agent=model, agents={"weigher": weigher}, jobs=1)
+    assert [task.result for task in again.task.subtasks] == ["ordered", "1 kg"]
+    assert "tea is ordered" in str(model.requests[1].messages)
