@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -269,14 +269,14 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
 
 def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what the environment says, and what the file `.env` says."""
-    from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
-
-    reader = _reader()
-    from_variables = EnvSettingsSource(reader)()
+    variables = frozenset((name, value) for name, value in os.environ.items() if name[:7].upper() == PREFIX)
+    from_variables = _read_variables(variables)
     if not _ENV_FILE.is_file():
         return from_variables, {}
+    from pydantic_settings import DotEnvSettingsSource
+
     try:
-        from_file = DotEnvSettingsSource(reader, env_file=_ENV_FILE, env_file_encoding="utf-8")()
+        from_file = DotEnvSettingsSource(_reader(), env_file=_ENV_FILE, env_file_encoding="utf-8")()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{_ENV_FILE} cannot be read: {error}") from None
     ours = {name: value for name, value in from_file.items() if name in SETTINGS or _looks_like_ours(name)}
@@ -284,6 +284,14 @@ def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         if name not in SETTINGS:
             raise UsageError(f"{_ENV_FILE}: {name.upper()} is not a setting; {_hint(name.upper(), prefix=PREFIX)}")
     return from_variables, ours
+
+
+@lru_cache(maxsize=1)
+def _read_variables(_variables: frozenset[tuple[str, str]]) -> Mapping[str, Any]:
+    """Return what the environment says; what it said is kept as long as its variables stay as they are."""
+    from pydantic_settings import EnvSettingsSource
+
+    return EnvSettingsSource(_reader())()
 
 
 @cache
@@ -326,7 +334,7 @@ def settings_file(*, for_user: bool = False) -> Path:
 def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:
     """Return the table of a TOML file; None if the file or the table is not there."""
     try:
-        values: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values: Any = _parse_toml(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -338,6 +346,12 @@ def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:
         if not isinstance(values, dict):
             raise UsageError(f"{path}: {'.'.join(table)} has to be a table of settings")
     return dict(values)
+
+
+@lru_cache(maxsize=8)
+def _parse_toml(text: str) -> Mapping[str, Any]:
+    """Return what a TOML file says; to be read only, as it is kept for the next who reads the same."""
+    return tomllib.loads(text)
 
 
 def _check_names(values: Mapping[str, Any], source: str) -> None:
