@@ -259,7 +259,7 @@ class Executor:
         store.create_run(new, task)
         session = Session(
             store=store,
-            record=store.find_run(new.id),
+            record=new,
             root=task,
             agent=self._agent,
             settings=settings,

@@ -22,7 +22,7 @@ from .run import Ending, RunLoop, ending_of, error_text
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
-from .store.records import CallRecord, RunRecord
+from .store.records import CallRecord, NewRun
 from .work import Work
 from .workers import Workers
 from .workers.grants import Grants
@@ -56,7 +56,7 @@ class Session:
 
     Attributes:
         store: where the run is.
-        record: the run, as the store has it.
+        record: the run, as it was stored.
         root: its tree.
         agent: who answers.
         settings: how it runs.
@@ -68,7 +68,7 @@ class Session:
     """
 
     store: Store
-    record: RunRecord
+    record: NewRun
     root: Task
     agent: Agent
     settings: RunSettings

@@ -7,7 +7,6 @@ lock at once, so that it waits at its start or not at all. Errors leave as `Stor
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,6 +30,8 @@ _MOST_CONNECTIONS = 60
 """Connections that one process may have at a time besides those that it keeps open; a further thread waits."""
 
 _BEGIN = "ramify_begin"
+
+_STATEMENTS: dict[str, Statements] = {}
 
 
 class Database:
@@ -70,10 +71,13 @@ class Database:
             return literal_column("(julianday('now') - 2440587.5) * 86400.0")
         return extract("epoch", func.clock_timestamp())
 
-    @cached_property
+    @property
     def statements(self) -> Statements:
-        """The statements that are executed most, compiled."""
-        return Statements(self.engine, now=self.now)
+        """The statements that are executed most, compiled: once in a process for each kind of database."""
+        kind = self.engine.dialect.name
+        if kind not in _STATEMENTS:
+            _STATEMENTS[kind] = Statements(self.engine, now=self.now)
+        return _STATEMENTS[kind]
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -13,7 +13,7 @@ from ramify.planner.resuming import reset_failed
 from ramify.planner.run_settings import AgentSettings, RunSettings
 from ramify.planner.runnable import check_runnable
 from ramify.planner.session import Outer, Session
-from ramify.planner.store import RunRecord, Store
+from ramify.planner.store import NewRun, Store
 from ramify.planner.workers import WorkContext
 from ramify.tasks import Task
 
@@ -55,7 +55,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
     return await run.drive()
 
 
-def _found(store: Store, run_id: str) -> RunRecord | None:
+def _found(store: Store, run_id: str) -> NewRun | None:
     try:
         record = store.find_run(run_id)
     except RunError:
@@ -63,12 +63,13 @@ def _found(store: Store, run_id: str) -> RunRecord | None:
     return record if record.id == run_id else None
 
 
-def _stored(store: Store, run_id: str, task: Task, agent: Agent, settings: RunSettings) -> RunRecord:
+def _stored(store: Store, run_id: str, task: Task, agent: Agent, settings: RunSettings) -> NewRun:
     from ramify.planner.executor import new_record
 
     settings = settings.model_copy(update={"agent": AgentSettings.of(agent)})
-    store.create_run(new_record(task, agent, settings, run_id=run_id), task)
-    return store.find_run(run_id)
+    new = new_record(task, agent, settings, run_id=run_id)
+    store.create_run(new, task)
+    return new
 
 
 def _teller(context: WorkContext, run: Run) -> Callable[[Event], None]:
