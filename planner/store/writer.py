@@ -1,9 +1,10 @@
 """One thread and one connection write a run: changes come in from any thread or loop, and leave in group commits.
 
 Everything that waits goes into one transaction, up to `BATCH_ROWS`; while it is being written the next one fills up. A
-caller's own group of changes is never divided. When nothing comes the thread wakes once a second, to show that it
-lives and to see whether a cancel was requested. What went wrong once is what every later caller is told: nothing is
-written after an error.
+caller's own group of changes is never divided. Changes for whose writing nobody waits stay for up to `GATHER_S`, so
+that they go along with what comes next. When nothing comes the thread wakes once a second, to show that it lives and to
+see whether a cancel was requested. What went wrong once is what every later caller is told: nothing is written after an
+error.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 5000
 HEARTBEAT_S: Final = 1.0
+GATHER_S: Final = 0.01
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 KNOWN_TEXTS: Final = 10_000
@@ -65,6 +66,53 @@ class _Request(NamedTuple):
     is_last: bool = False
 
 
+class _Queue:
+    """What waits to be written. One thread takes; whoever else calls a method holds `gate`, which is a lock."""
+
+    def __init__(self, gate: threading.Lock) -> None:
+        self._gate = gate
+        self._requests: list[_Request] = []
+        self._is_urgent = False
+        self._bell = threading.Lock()  # locked as long as there is no news
+        self._bell.acquire()
+
+    def add(self, request: _Request) -> None:
+        """Add a request; the thread hears of it, and takes its time."""
+        self._requests.append(request)
+        if len(self._requests) == 1:
+            self._ring()
+
+    def hurry(self) -> None:
+        """Have everything taken now."""
+        self._is_urgent = True
+        self._ring()
+
+    def take(self) -> list[_Request]:
+        """Return everything that waits, in order, up to `BATCH_ROWS`; nothing if nothing came for `HEARTBEAT_S`."""
+        if self._bell.acquire(timeout=HEARTBEAT_S) and not self._is_urgent:
+            self._bell.acquire(timeout=GATHER_S)
+        with self._gate:
+            taken = self._up_to_the_limit()
+            self._requests = self._requests[len(taken) :]
+            self._is_urgent = bool(self._requests)
+            self._bell.acquire(blocking=False)
+            if self._requests:
+                self._ring()
+        return taken
+
+    def _ring(self) -> None:
+        if self._bell.locked():
+            self._bell.release()
+
+    def _up_to_the_limit(self) -> list[_Request]:
+        size = 0
+        for place, request in enumerate(self._requests, start=1):
+            size += len(request.changes)
+            if size >= BATCH_ROWS:
+                return self._requests[:place]
+        return self._requests
+
+
 class RunWriter:
     """Writes one run, under its lease. Made by `Store.write`; a context manager that closes itself.
 
@@ -84,7 +132,8 @@ class RunWriter:
         self._wait_s = wait_s
         self._seqs = count(lease.last_seq + 1)
         self._gate = threading.Lock()
-        self._queue: SimpleQueue[_Request] = SimpleQueue()
+        self._queue = _Queue(self._gate)
+        self._is_hurrying = False
         self._is_closed = False
         self._failure: Callable[[], PlannerError] | None = None
         self._is_cancel_told = False
@@ -127,14 +176,19 @@ class RunWriter:
             LeaseError: if the run was taken over; `changes` were not written.
             StoreError: if writing has failed; `changes` were not written.
         """
-        waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
         self._ask(_Request(changes, waiter))
+        if not self._is_hurrying:
+            self._is_hurrying = True
+            loop.call_soon(self._hurry)  # what else this turn of the loop commits goes along
         await waiter
 
     def flush(self) -> None:
         """Return when all that was put is on disk. Raises as `commit`."""
         waiter: Future[None] = Future()
         self._ask(_Request((), waiter))
+        self._hurry()
         waiter.result()
 
     def close(self, *changes: "Change") -> None:
@@ -149,7 +203,8 @@ class RunWriter:
             if self._is_closed:
                 return
             self._is_closed = True
-            self._queue.put(_Request(changes, waiter, is_last=True))
+            self._queue.add(_Request(changes, waiter, is_last=True))
+            self._queue.hurry()
         try:
             waiter.result()
         finally:
@@ -161,12 +216,17 @@ class RunWriter:
                 raise self._failure()
             if self._is_closed:
                 raise StoreError(f"the writer of run {self.run_id} is closed; open the run again to write to it")
-            self._queue.put(request)
+            self._queue.add(request)
+
+    def _hurry(self) -> None:
+        self._is_hurrying = False
+        with self._gate:
+            self._queue.hurry()
 
     def _work(self) -> None:
         is_last = False
         while not is_last:
-            requests = self._collect()
+            requests = self._queue.take()
             is_last = bool(requests) and requests[-1].is_last
             try:
                 if self._failure is None:
@@ -176,16 +236,6 @@ class RunWriter:
             except Exception as error:  # noqa: BLE001 - the worker's boundary: whatever it is, nobody may wait for ever
                 self._fail(partial(StoreError, f"run {self.run_id}: writing failed: {type(error).__name__}: {error}"))
             _answer([request.waiter for request in requests if request.waiter is not None], self._failure)
-
-    def _collect(self) -> list[_Request]:
-        """Return everything that waits, in order; nothing if nothing came for `HEARTBEAT_S`."""
-        requests: list[_Request] = []
-        size = 0
-        with suppress(Empty):
-            requests.append(self._queue.get(timeout=HEARTBEAT_S))
-            while not requests[-1].is_last and (size := size + len(requests[-1].changes)) < BATCH_ROWS:
-                requests.append(self._queue.get_nowait())
-        return requests
 
     def _batch_of(self, requests: list[_Request]) -> "Batch":
         from .batch import Batch
