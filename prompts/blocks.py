@@ -123,8 +123,9 @@ def render_data(groups: Mapping[str, Group], *, nonce: str, budget: int | None =
             within it. None cuts nothing.
     """
     blocks = [blocks_of(kind, group) for kind, group in groups.items()]
-    if budget is not None:
-        limit = share([len(block.text) for group in blocks for block in group], budget)
+    lengths = [[len(block.text) for block in group] for group in blocks]
+    if budget is not None and sum(map(sum, lengths)) > budget:
+        limit = share([length for group in lengths for length in group], budget)
         blocks = [[_shortened(block, limit) for block in group] for group in blocks]
     blocks.sort(key=lambda group: sum(len(block.text) for block in group), reverse=True)
     return "\n".join(block.render(nonce) for group in blocks for block in group)
@@ -137,11 +138,19 @@ def blocks_of(kind: str, group: Group) -> list[Block]:
     if isinstance(group, str | Material | ToolOutcome):
         return [_one_block(kind, group)]
     if isinstance(group, TaskResult):
-        request = Block(_head(kind="request", id=group.id, state=group.state), group.content)
-        return [request, Block(_head(kind=kind, of=group.id), group.result)]
+        return _two_blocks(kind, group)
     if isinstance(group, Mapping):
         return [Block(_head(kind=kind, name=name), text) for name, text in group.items()]
     return [block for item in group for block in blocks_of(kind, item)]
+
+
+def _two_blocks(kind: str, result: TaskResult) -> list[Block]:
+    """Return what was asked and what came of it; there may be very many of these in one prompt."""
+    task_id = _attribute(result.id)
+    return [
+        Block(f'kind="request" id="{task_id}" state="{_attribute(result.state)}"', result.content),
+        Block(f'kind="{_attribute(kind)}" of="{task_id}"', result.result),
+    ]
 
 
 def _one_block(kind: str, piece: str | Material | ToolOutcome) -> Block:
