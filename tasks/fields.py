@@ -82,7 +82,7 @@ class TaskFields(BaseModel):
     description: str | None = None
     priority: int = 0
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    attachments: list[Material] = Field(default_factory=list)
+    attachments: tuple[Material, ...] = ()
     error: str | None = None
     attempts: Annotated[int, Field(ge=0)] = 0
     usage: Usage = NO_USAGE
