@@ -5,7 +5,6 @@ An event that waits for the disk holds back the ones behind it, so that listener
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ramify.tasks import Task
@@ -16,12 +15,6 @@ from .store.changes import EventHappened, TaskChanged
 
 if TYPE_CHECKING:
     from .store import Change, RunWriter
-
-
-@dataclass(slots=True)
-class _Pending:
-    event: Event
-    may_be_told: bool
 
 
 class Recorder:
@@ -37,14 +30,17 @@ class Recorder:
         self.redactor = redactor or Redactor()
         self.writer = writer
         self.bus = bus
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[Event] = deque()
+        self._unwritten: set[int] = set()
 
     def put(self, kind: EventType, task: Task | None = None, *changes: "Change", **data: Any) -> None:
         """Queue `changes` and an event without waiting for the disk."""
         event = self._event(kind, task, data)
         self.writer.put(*changes, EventHappened.of(event))
-        self._pending.append(_Pending(event, may_be_told=True))
-        self._tell()
+        if self._pending:
+            self._pending.append(event)
+        else:
+            self.bus.publish(event)
 
     async def commit(self, kind: EventType, task: Task | None = None, *changes: "Change", **data: Any) -> None:
         """Write `changes` and an event; tell who listens once they are on disk.
@@ -54,10 +50,10 @@ class Recorder:
             LeaseError: if another process has taken the run over.
         """
         event = self._event(kind, task, data)
-        pending = _Pending(event, may_be_told=False)
-        self._pending.append(pending)
+        self._pending.append(event)
+        self._unwritten.add(event.seq)
         await self.writer.commit(*changes, EventHappened.of(event))
-        pending.may_be_told = True
+        self._unwritten.remove(event.seq)
         self._tell()
 
     def changed(self, kind: EventType, task: Task, **data: Any) -> None:
@@ -69,11 +65,10 @@ class Recorder:
         await self.commit(kind, task, TaskChanged.of(task), **data)
 
     def _tell(self) -> None:
-        while self._pending and self._pending[0].may_be_told:
-            self.bus.publish(self._pending.popleft().event)
+        pending, unwritten = self._pending, self._unwritten
+        while pending and pending[0].seq not in unwritten:
+            self.bus.publish(pending.popleft())
 
     def _event(self, kind: EventType, task: Task | None, data: dict[str, Any]) -> Event:
         task_id = None if task is None else task.id
-        return Event(
-            seq=self.writer.next_seq(), at=time.time(), type=kind, task_id=task_id, data=self.redactor.data(data)
-        )
+        return Event(self.writer.next_seq(), time.time(), kind, task_id, self.redactor.data(data))

@@ -113,11 +113,12 @@ class RunLoop:
         self._wake(self._scheduler.ready)
 
     async def _worker(self) -> None:
+        job = cast("asyncio.Task[None]", asyncio.current_task())
         while True:
             task = None if self._is_stopping else self._scheduler.pop()
             if task is not None:
                 self._active += 1
-                await self._run_one(task)
+                await self._run_one(task, job)
                 self._active -= 1
             elif self._is_stopping or not self._active:
                 self._wake(len(self._idle))
@@ -127,11 +128,11 @@ class RunLoop:
                 self._idle.append(woken)
                 await woken
 
-    async def _run_one(self, task: Task) -> None:
+    async def _run_one(self, task: Task, job: "asyncio.Task[None]") -> None:
         task.move(TaskState.RUNNING)
         doing = "execute" if task.is_leaf else "compose"
         self._recorder.changed(EventType.TASK_STARTED, task, attempt=task.attempts + 1, doing=doing)
-        outcome = await self._perform(task)
+        outcome = await self._perform(task, job)
         if outcome is None:
             task.move(TaskState.OPEN)
             self._recorder.changed(EventType.TASK_RELEASED, task, why="the run is stopping")
@@ -143,11 +144,11 @@ class RunLoop:
             await self._recorder.commit_changed(EventType.TASK_DONE, task)
             failpoint("after-done-commit")
             self._scheduler.finished(task)
-            self._wake(self._scheduler.ready)
+            if self._idle:
+                self._wake(self._scheduler.ready)
 
-    async def _perform(self, task: Task) -> Outcome | Exception | None:
+    async def _perform(self, task: Task, job: "asyncio.Task[None]") -> Outcome | Exception | None:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
-        job = cast("asyncio.Task[None]", asyncio.current_task())
         self._performing[task] = job
         try:
             if self._slots is None:

@@ -9,6 +9,7 @@ before a crash counts too.
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from ramify.tasks import Task, TaskConfig
 
@@ -38,6 +39,7 @@ MOST_VERIFYING_ROUNDS = 2
 """How often an answer is sent back at most that a model found fault with; more rounds make answers worse."""
 
 _LONGEST_ANSWER = 4_000
+_UNLIMITED: AbstractAsyncContextManager[None] = nullcontext()
 
 
 class Work:
@@ -68,7 +70,7 @@ class Work:
         tries: Tries | None = None
         while True:
             try:
-                async with asyncio.timeout(config.max_duration_seconds):
+                async with _within(config.max_duration_seconds):
                     return await self._attempt(task)
             except (LimitError, NoModelError, WaitingError):
                 raise
@@ -129,6 +131,11 @@ class Work:
             delay_s=round(wait_s, 3),
             counts_as=kind.value,
         )
+
+
+def _within(seconds: float | None) -> AbstractAsyncContextManager[object]:
+    """Return what ends an attempt after so many seconds; a limit that is none costs nothing."""
+    return _UNLIMITED if seconds is None else asyncio.timeout(seconds)
 
 
 def _most_rounds(config: TaskConfig, error: CheckFailedError) -> int:

@@ -55,9 +55,9 @@ def progress_of(task: Task) -> Row:
         None if error is None else encode_text(error),
         attempts,
         dump_usage(usage),
-        _seconds(started_at),
-        _seconds(completed_at),
-        _seconds(updated_at),
+        None if started_at is None else _seconds(started_at),
+        None if completed_at is None else _seconds(completed_at),
+        None if updated_at is None else _seconds(updated_at),
     )
 
 
@@ -68,7 +68,11 @@ def spec_of(task: Task) -> str:
         StoreError: if its inputs or metadata cannot be written as JSON.
     """
     values = task.__dict__
-    spec = {name: value for name, default in _PLAIN.items() if (value := values[name]) != default}
+    spec = {
+        name: value
+        for name, default in _PLAIN.items()
+        if (value := values[name]) is not default and value != default  # most are the very same
+    }
     spec["created_at"] = _seconds(task.created_at)
     if task.attachments:
         spec["attachments"] = [[material.name, material.text] for material in task.attachments]
@@ -161,10 +165,8 @@ def load_usage(stored: str | None) -> Usage:
     return NO_USAGE if stored is None else Usage(**load_json(stored))
 
 
-def _seconds(at: datetime | None) -> float | None:
+def _seconds(at: datetime) -> float:
     """Return a time as seconds since 1970; one without a time zone is taken for UTC."""
-    if at is None:
-        return None
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
 
 

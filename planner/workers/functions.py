@@ -53,7 +53,7 @@ class FunctionWorker(Worker):
         self.keeps = frozenset(keeps)
         self._signature = read_signature(function, f"the worker {self.name!r}")
         self.inputs = self._signature.inputs
-        self._is_async = inspect.iscoroutinefunction(function)
+        self._is_plain = inspect.iscoroutinefunction(function) and self._signature.takes_the_task
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function itself."""
@@ -65,7 +65,7 @@ class FunctionWorker(Worker):
         Raises:
             WorkFailedError: if an input is missing or wrong, or what it returns cannot be used.
         """
-        if self._is_async and self._signature.takes_the_task:
+        if self._is_plain:
             return self._outcome(await self.function(task), task)
         inputs = None if self._signature.inputs is None else self._checked(self._signature.inputs, task, context.inputs)
         positional, named = self._signature.arguments(task, context, inputs)
@@ -81,7 +81,8 @@ class FunctionWorker(Worker):
         return read_inputs(model, taken, task, worker=self.name)
 
     def _outcome(self, value: Any, task: Task) -> Outcome:
-        value = self._signature.written(value)
+        if type(value) is not str or self._signature.returns is not None:
+            value = self._signature.written(value)
         if isinstance(value, Outcome):
             return value
         if isinstance(value, str) and value.strip():

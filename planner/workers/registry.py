@@ -80,7 +80,7 @@ class Workers(Mapping[str, Worker]):
         self.predicates = predicates_of(checks or {})
         self._disabled = frozenset(disabled)
         self._built_in: dict[str, Worker] = {}
-        self._teams: dict[str, TeamWorker] = {}
+        self._by_type: dict[str, Worker] = {}
 
     def __getitem__(self, name: str) -> Worker:
         found = self.given.get(name) or self._built_in.get(name)
@@ -104,9 +104,12 @@ class Workers(Mapping[str, Worker]):
             UsageError: if nobody does tasks of its type.
         """
         name = task.type or MODEL
-        if name not in self._teams and JOINT in name and name not in self.given:
-            self._teams[name] = TeamWorker({part: self._one(part, task) for part in name.split(JOINT)})
-        return self._teams.get(name) or self._one(name, task)
+        found = self._by_type.get(name)
+        if found is None:
+            is_team = JOINT in name and name not in self.given
+            parts = {part: self._one(part, task) for part in name.split(JOINT)} if is_team else {}
+            found = self._by_type[name] = TeamWorker(parts) if is_team else self._one(name, task)
+        return found
 
     def _one(self, name: str, task: Task) -> Worker:
         try:
