@@ -5,6 +5,7 @@ An event that waits for the disk holds back the ones behind it, so that listener
 
 import time
 from collections import deque
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from ramify.tasks import Task
@@ -52,7 +53,7 @@ class Recorder:
         event = self._event(kind, task, data)
         self._pending.append(event)
         self._unwritten.add(event.seq)
-        await self.writer.commit(*changes, EventHappened.of(event))
+        await self.writer.written(*changes, EventHappened.of(event))
         self._unwritten.remove(event.seq)
         self._tell()
 
@@ -60,9 +61,9 @@ class Recorder:
         """Queue the present state of `task` with an event."""
         self.put(kind, task, TaskChanged.of(task), **data)
 
-    async def commit_changed(self, kind: EventType, task: Task, **data: Any) -> None:
-        """Write the present state of `task` with an event."""
-        await self.commit(kind, task, TaskChanged.of(task), **data)
+    def commit_changed(self, kind: EventType, task: Task, **data: Any) -> Coroutine[Any, Any, None]:
+        """Write the present state of `task` with an event. Raises as `commit`."""
+        return self.commit(kind, task, TaskChanged.of(task), **data)
 
     def _tell(self) -> None:
         pending, unwritten = self._pending, self._unwritten

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 5000
 HEARTBEAT_S: Final = 1.0
-GATHER_S: Final = 0.01
+GATHER_S: Final = 0.002
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 KNOWN_TEXTS: Final = 10_000
@@ -72,6 +72,7 @@ class _Queue:
     def __init__(self, gate: threading.Lock) -> None:
         self._gate = gate
         self._requests: list[_Request] = []
+        self._is_awaited = False
         self._is_urgent = False
         self._bell = threading.Lock()  # locked as long as there is no news
         self._bell.acquire()
@@ -79,13 +80,16 @@ class _Queue:
     def add(self, request: _Request) -> None:
         """Add a request; the thread hears of it, and takes its time."""
         self._requests.append(request)
+        if request.waiter is not None:
+            self._is_awaited = True
         if len(self._requests) == 1:
             self._ring()
 
     def hurry(self) -> None:
-        """Have everything taken now."""
-        self._is_urgent = True
-        self._ring()
+        """Have everything taken now, if somebody waits for any of it."""
+        if self._is_awaited:
+            self._is_urgent = True
+            self._ring()
 
     def take(self) -> list[_Request]:
         """Return everything that waits, in order, up to `BATCH_ROWS`; nothing if nothing came for `HEARTBEAT_S`."""
@@ -94,7 +98,7 @@ class _Queue:
         with self._gate:
             taken = self._up_to_the_limit()
             self._requests = self._requests[len(taken) :]
-            self._is_urgent = bool(self._requests)
+            self._is_urgent = self._is_awaited = bool(self._requests)
             self._bell.acquire(blocking=False)
             if self._requests:
                 self._ring()
@@ -167,25 +171,29 @@ class RunWriter:
         """
         self._ask(_Request(changes))
 
-    async def commit(self, *changes: "Change") -> None:
-        """Have `changes` written as `put` does, and return when they and all that came before are on disk.
+    def written(self, *changes: "Change") -> "asyncio.Future[None]":
+        """Have `changes` written as `put` does; what is returned is done when they, and all before, are on disk.
 
-        Cancelling the wait does not take the changes back.
+        Cancelling it does not take the changes back. What all calls in one turn of the loop are given goes together.
 
         Raises:
-            LeaseError: if the run was taken over; `changes` were not written.
-            StoreError: if writing has failed; `changes` were not written.
+            LeaseError: at once or when awaited, if the run was taken over; `changes` were not written.
+            StoreError: at once or when awaited, if writing has failed; `changes` were not written.
         """
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         self._ask(_Request(changes, waiter))
         if not self._is_hurrying:
             self._is_hurrying = True
-            loop.call_soon(self._hurry)  # what else this turn of the loop commits goes along
-        await waiter
+            loop.call_soon(self._hurry)
+        return waiter
+
+    async def commit(self, *changes: "Change") -> None:
+        """Have `changes` written, and return when they are on disk. Raises as `written`."""
+        await self.written(*changes)
 
     def flush(self) -> None:
-        """Return when all that was put is on disk. Raises as `commit`."""
+        """Return when all that was put is on disk. Raises as `written`."""
         waiter: Future[None] = Future()
         self._ask(_Request((), waiter))
         self._hurry()
