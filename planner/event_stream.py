@@ -80,7 +80,7 @@ class EventStream:
         while True:
             woken = threading.Event()
             found = self._step(woken.set)
-            if isinstance(found, Event):
+            if not isinstance(found, _Next):
                 return found
             if found is _Next.IS_OVER:
                 self.close()
@@ -101,7 +101,7 @@ class EventStream:
         while True:
             woken = asyncio.Event()
             found = self._step(partial(_set_on, loop, woken))
-            if isinstance(found, Event):
+            if not isinstance(found, _Next):
                 return found
             if found is _Next.IS_OVER:
                 self.close()

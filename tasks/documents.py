@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from .collecting import collector_at_rest
 from .config import NO_CONFIG, NO_USAGE
 from .errors import DocumentError, TaskError
 from .graph import check_tree
@@ -66,6 +67,7 @@ def tree_to_json(root: Task, *, indent: int | None = None) -> str:
     return json.dumps(tree_to_data(root), ensure_ascii=False, indent=indent)
 
 
+@collector_at_rest()
 def tree_from_json(text: str, *, source: str = "JSON document") -> Task:
     """Return the tree that a JSON document holds.
 
@@ -81,6 +83,7 @@ def tree_from_json(text: str, *, source: str = "JSON document") -> Task:
     return tree_from_data(data, source=source)
 
 
+@collector_at_rest()
 def tree_from_data(data: Any, *, source: str = "task document") -> Task:
     """Return the tree that JSON data of `tree_to_data` describes.
 

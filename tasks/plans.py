@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ramify.prompts import Material
 
 from .checks import CHECK_KEYS
+from .collecting import collector_at_rest
 from .config import TaskConfig
 from .counting import counted
 from .documents import assemble, tree_from_data
@@ -229,6 +230,7 @@ def form_of(source: str) -> Form:
     return next((form for ending, form in ENDINGS.items() if source.lower().endswith(ending)), "yaml")
 
 
+@collector_at_rest()
 def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, list[PlanFinding]]:
     """Return the tree of a plan, or else what is wrong with it."""
     text = text.removeprefix("\ufeff")

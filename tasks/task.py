@@ -89,12 +89,12 @@ class Task(ShownAsTree, TaskFields):
         return tree_to_data(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "state":
+        if name[0] == "_":
+            _set(self, name, value)
+        elif name == "state":
             self.set_state(value)
         elif name == "id":
             self.set_id(value)
-        elif name[0] == "_":
-            object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ramify.planner.errors import StoreError
 from ramify.prompts import Material
+from ramify.tasks.collecting import collector_at_rest
 from ramify.tasks.config import NO_CONFIG, NO_USAGE, Usage
 from ramify.tasks.documents import assemble
 from ramify.tasks.states import TaskState
@@ -111,6 +112,7 @@ def rows_of_tree(root: Task) -> Iterator[Row]:
         yield row_of(task, position)
 
 
+@collector_at_rest()
 def tree_of_rows(rows: Iterable[Sequence[Any]], *, run_id: str) -> Task:
     """Return the root of the tree whose tasks `rows` are, in any order; takes linear time whatever its depth.
 
