@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,9 +31,8 @@ ONCE = ("stored", "million")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the pages, and print the table."""
     options = _options(arguments)
-    cases = [scaled(case, options.scale) for case in CASES if not options.only or case.name in options.only.split(",")]
-    wanted = options.against.split(";") if options.against is not None else [each.name for each in CONTENDERS]
-    contenders = [each for each in CONTENDERS if each is OURS or each.name in wanted]
+    cases = [scaled(case, options.scale) for case in CASES if case.name in options.only]
+    contenders = [each for each in CONTENDERS if each is OURS or each.name in options.against]
     pythons, versions, samples = _make_ready(contenders, cases)
     desk = Desk(options.folder.resolve(), timeout_s=options.timeout)
     for round_number in range(max(options.repeat, options.kills)):
@@ -60,10 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help=f"cases, by comma: {', '.join(case.name for case in CASES)}")
+    cases, peers = [case.name for case in CASES], [each.name for each in CONTENDERS if each is not OURS]
     parser.add_argument(
-        "--against", default=None, help="peers, by name and semicolon; all unless given; empty for none"
+        "--only", type=partial(_named, cases, ","), default=cases, help=f"cases, by comma: {', '.join(cases)}"
     )
+    parser.add_argument(
+        "--against", type=partial(_named, peers, ";"), default=peers,
+        help=f"peers, by semicolon, or '' for none: {'; '.join(peers)}",
+    )  # fmt: skip
     parser.add_argument("--repeat", type=int, default=3, help="measurements of each case")
     parser.add_argument("--kills", type=int, default=5, help="kills of each contender")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies all sizes, for a quick look")
@@ -72,6 +76,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     parser.add_argument("--no-profile", action="store_true", help="leave PROFILE.md as it is")
     return parser.parse_args(arguments)
+
+
+def _named(known: Sequence[str], separator: str, text: str) -> list[str]:
+    """Return the names that `text` lists; one that nobody has is refused, as nothing would be measured for it."""
+    names = [name.strip() for name in text.split(separator) if name.strip()]
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"there is no {name!r}; there are: {f'{separator} '.join(known)}")
+    return names
 
 
 def _make_ready(

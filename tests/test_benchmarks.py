@@ -40,6 +40,18 @@ def test_every_case_runs_against_nobody_and_is_reported(tmp_path: Path) -> None:
     assert not (tmp_path / "work").exists()
 
 
+@pytest.mark.parametrize("option", ["--only", "--against"])
+def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(option: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "run.py"), option, "speed", "--output", str(tmp_path / "page.md")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert (
+        "there is no 'speed'; there are: " + {"--only": "leaves-1000, ", "--against": "LangGraph; "}[option]
+        in done.stderr
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_profile_names_every_stage(tmp_path: Path) -> None:
     page = tmp_path / "PROFILE.md"
     python(BENCHMARKS / "stages.py", "--size", 40, "--folder", tmp_path, "--output", page)
