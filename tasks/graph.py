@@ -127,6 +127,10 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
     Args:
         tops: the tasks to rank; all that depends on them must be among them.
         known: the rank of a parent of one of them; 0 for no parent.
+
+    Raises:
+        DependencyError: if a dependency is unknown.
+        CycleError: if tasks wait for each other.
     """
     inside = [task for top in tops for task in walk(top)]
     ends: dict[Task, int] = {}
@@ -139,6 +143,7 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
                 above = ends.get(parent)
                 ends[task] = 1 + (known(parent) if above is None else above)
         return ends
+    order = event_order(tops)
     members = set(inside)
     starts: dict[Task, int] = {}
     dependents: dict[Task, list[Task]] = {}
@@ -146,7 +151,7 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
     for task in inside:
         for dependency in task.dependencies:
             dependents.setdefault(by_id[dependency], []).append(task)
-    for task, is_end in reversed(event_order(tops)):
+    for task, is_end in reversed(order):
         if task not in members:
             continue
         if is_end:

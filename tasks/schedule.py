@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from .errors import TaskError
-from .graph import check_tree, longest_remaining
+from .graph import longest_remaining
 from .states import FINISHED, TaskState
 from .tree import index_of
 
@@ -48,7 +48,6 @@ class Scheduler:
     """
 
     def __init__(self, root: "Task") -> None:
-        check_tree(root)
         self._nodes: dict[Task, _Node] = {}
         self._heap: list[tuple[int, int, int, Task]] = []
         self._sequence = 0
