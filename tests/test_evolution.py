@@ -332,6 +332,7 @@ def test_the_command_writes_lines_to_standard_output_or_to_a_file(ramify: Ramify
         model = ("--model", "m", "--base-url", server.base_url)
         printed = ramify("evolve", "seeds.csv", "--field", "question", "-n", "3", "-q", *model)
         written = ramify("evolve", "Count legs.", "-n", "2", "-o", "new.jsonl", "-q", *model)
+        data = json.loads(ramify("evolve", "Count legs.", "-n", "1", "-q", "--json", *model).out)
     assert (printed.code, printed.err) == (0, "")
     assert [json.loads(line)["origin"] for line in printed.out.splitlines()] == [
         "seeds.csv:2", "seeds.csv:3", "seeds.csv:2",
@@ -339,6 +340,8 @@ def test_the_command_writes_lines_to_standard_output_or_to_a_file(ramify: Ramify
     assert (written.code, written.out) == (0, "")
     assert written.last_line == "new.jsonl holds 2 of 2 new tasks"
     assert len(lines(home / "new.jsonl")) == 2
+    assert (data["status"], data["wanted"], data["usage"]["calls"]) == ("done", 1, 1)
+    assert [set(each) for each in data["new_tasks"]] == [set(json.loads(printed.out.splitlines()[0]))]
     drawn = ramify("graph", "--last", "--lineage", "-f", "svg")
     assert drawn.code == 0
     assert drawn.out.count("<g") > 3

@@ -12,7 +12,7 @@ from .documented import rows_of
 from .ramify_command import Ramify
 from .test_readme import text_of
 
-ELSEWHERE = {"ramify evolve", "ramify timeline"}
+ELSEWHERE = {"ramify timeline"}
 """Commands whose JSON another page tells of."""
 
 

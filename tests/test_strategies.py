@@ -401,6 +401,11 @@ def test_sweep_and_compare_work_from_the_shell(tmp_path: Path, monkeypatch: pyte
     assert [(each["name"], each["answer"], each["made_by"]) for each in variants] == [
         ("max_depth=1", "9", "rules (no language model)"), ("max_depth=2", "9", "rules (no language model)"),
     ]  # fmt: skip
+    newest = ramify_process("compare", "--last", "--json")
+    assert json.loads(newest.out) == json.loads(compared_runs.out)
+    both = json.loads(ramify_process("compare", f"{run_id}.1", "--last", "--json").out)
+    assert [each["run"] for each in both["variants"]] == [f"{run_id}.1", run_id]
+    assert "their ids, or --last for the newest" in ramify_process("compare").err
     refused = ramify_process("resume", run_id, "--set", "0.1=(1 + 2) * 4")
     assert (refused.code, f"ramify resume {run_id}.1 --set 0=TEXT" in refused.err) == (2, True), refused.err
     assert ramify_process("resume", f"{run_id}.1", "--set", "0=(1 + 2) * 4").out == "12\n"

@@ -15,7 +15,7 @@ Output = Annotated[Path | None, output_option("Where they go, a line of JSON eac
 _NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "events"})
 
 
-@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN)
+@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
 def evolve(
     given: Mapping[str, Any],
     *,
@@ -46,7 +46,7 @@ def evolve(
     from ramify.tasks.counting import counted
 
     from .carrying import carry, tell_ending
-    from .output import print_text, tell
+    from .output import print_json, print_text, tell
 
     settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
     executor, root = prepare_evolution(
@@ -55,11 +55,13 @@ def evolve(
     )  # fmt: skip
     run = executor.new_run(root)
     code = carry(run, given)
-    records = Evolution(run).records
+    made = Evolution(run)
     if output is not None:
-        tell(f"{output} holds {len(records):,} of {counted(n, 'new task')}")
-    elif records:
-        print_text("\n".join(map(line_of, records)))
+        tell(f"{output} holds {len(made.records):,} of {counted(n, 'new task')}")
+    elif made.records and not given["as_json"]:
+        print_text("\n".join(map(line_of, made.records)))
+    if given["as_json"]:
+        print_json(made.to_data())
     tell_ending(run, code, given["store"])
     return code
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, output_option, takes
+from .completing import run_ids
+from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Last, output_option, takes
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ def sweep(
 def compare_runs(
     given: Mapping[str, Any],
     *,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs; or one that is a sweep.")],
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN...", help="Runs; or one that is a sweep.", autocompletion=run_ids),
+    ] = None,
+    last: Last = False,
     output: Output = None,
     form: Form = None,
 ) -> int:
@@ -83,13 +88,21 @@ def compare_runs(
 
     What each gave, what differs from the first, time, tokens and cost.
 
-    Example: ramify compare r12 r34 -o both.html
+    Examples: ramify compare r12 r34 -o both.html; ramify compare --last
     """
+    from ramify.planner.errors import UsageError
+    from ramify.planner.executor import open_store
     from ramify.planner.strategies import compare
     from ramify.planner.strategies.files import format_of
 
+    if not runs and not last:
+        raise UsageError("say which runs: their ids, or --last for the newest; `ramify runs` lists them")
     wanted = form or ("txt" if output is None else format_of(output))
-    _deliver(compare(*runs, store=given["store"]), wanted, output, as_json=given["as_json"])
+    ids = list(runs or ())
+    if last:
+        with open_store(given["store"], create=False) as store:
+            ids.append(store.last_run().id)
+    _deliver(compare(*ids, store=given["store"]), wanted, output, as_json=given["as_json"])
     return 0
 
 

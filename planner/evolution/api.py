@@ -1,6 +1,7 @@
 """`evolve`: from seeds to new tasks, as a stored run."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ class Evolution:
     def lineage(self) -> Task:
         """Who came from whom, as a tree that can be drawn."""
         return lineage_tree(self.run.task)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return them as JSON data, with the run that has made them, and how many were wanted."""
+        run = self.run
+        return {
+            "run": run.id,
+            "status": run.status,
+            "made_by": run.made_by,
+            "error": run.error,
+            "usage": asdict(run.usage),
+            "wanted": len(run.task.subtasks),
+            "new_tasks": self.records,
+        }
 
     def save(self, path: str | Path) -> Path:
         """Write the new tasks to a file, as JSON lines.
