@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ramify.planner.errors import LeaseError, PlannerError, RunError, StoreError
+from ramify.planner.errors import LeaseError, PlannerError, RunError, StoreError, UsageError
 from ramify.planner.store import (
     CallMade,
     EventHappened,
@@ -253,7 +253,7 @@ def test_run_id_is_used_once(store: Store, run: str) -> None:
 def test_run_that_cannot_be_stored_leaves_nothing(store: Store) -> None:
     root = small_tree()
     root.subtasks[2].metadata["x"] = object()  # type: ignore[assignment]
-    with pytest.raises(StoreError, match=r"task 0\.3.*cannot be stored as JSON"):
+    with pytest.raises(UsageError, match=r"task 0\.3.*cannot be stored as JSON"):
         store.create_run(new_run("bad"), root)
     assert store.runs() == []
 
@@ -450,7 +450,7 @@ def test_what_is_not_json_is_refused_when_the_change_is_made(make: Callable[[Any
     for _ in range(100_000):
         deep = [deep]
     for value in (object(), deep):
-        with pytest.raises(StoreError, match=r"cannot be stored as JSON"):
+        with pytest.raises(UsageError, match=r"cannot be stored as JSON"):
             make(value)
 
 

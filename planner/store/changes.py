@@ -51,7 +51,7 @@ class TaskAdded:
         """Note the whole task, and its place below its parent.
 
         Raises:
-            StoreError: if it holds what cannot be written as JSON.
+            UsageError: if it holds what cannot be written as JSON.
         """
         return cls(row_of(task, position_of(task)))
 
@@ -68,7 +68,7 @@ class TaskChanged:
         """Note how far the task has come.
 
         Raises:
-            StoreError: if its output cannot be written as JSON.
+            UsageError: if its output cannot be written as JSON.
         """
         return cls(task.id, progress_of(task))
 
@@ -85,7 +85,7 @@ class TaskEdited:
         """Note the task as it is now; how far it has come is not looked at.
 
         Raises:
-            StoreError: if it holds what cannot be written as JSON.
+            UsageError: if it holds what cannot be written as JSON.
         """
         parent_id = None if task.parent is None else task.parent.id
         return cls(task.id, (parent_id, position_of(task), encode_text(task.content), spec_of(task)))
@@ -103,7 +103,7 @@ class CallMade:
         """Note the call.
 
         Raises:
-            StoreError: if the request or the reply cannot be written as JSON.
+            UsageError: if the request or the reply cannot be written as JSON.
         """
         what = f"task {call.key.task_id}: a call's"
         request, texts = share_texts(call.request)
@@ -131,7 +131,7 @@ class EventHappened:
         """Note the event.
 
         Raises:
-            StoreError: if its data cannot be written as JSON.
+            UsageError: if its data cannot be written as JSON.
         """
         data = dump_json(event.data, what=f"event {event.seq}: its data") if event.data else "{}"
         return cls((event.seq, event.at, str(event.type), event.task_id, data))
@@ -148,7 +148,7 @@ class StepTaken:
         """Note the step as it stands.
 
         Raises:
-            StoreError: if its input or output cannot be written as JSON.
+            UsageError: if its input or output cannot be written as JSON.
         """
         what = f"task {step.key.task_id}: the step {step.key.key}: its"
         given = None if step.input is None else dump_json(step.input, what=f"{what} input")
@@ -177,7 +177,7 @@ class MemorySet:
         """Note the value.
 
         Raises:
-            StoreError: if it cannot be written as JSON.
+            UsageError: if it cannot be written as JSON.
         """
         return cls(scope, encode_text(key), None if value is None else dump_json(value, what=f"memory {key!r}"), at)
 

@@ -28,7 +28,7 @@ def create_run(database: Database, connection: Connection, run: NewRun, root: Ta
 
     Raises:
         RunError: if a run with its id is there already.
-        StoreError: if a task holds what cannot be written as JSON.
+        UsageError: if a task holds what cannot be written as JSON.
     """
     values = {column_of(name): encode_field(name, getattr(run, name)) for name in _FIELDS}
     try:

@@ -20,7 +20,7 @@ def encode_field(field: str, value: Any) -> Any:
     """Return a field of a run as its column holds it.
 
     Raises:
-        StoreError: if its settings cannot be written as JSON.
+        UsageError: if its settings cannot be written as JSON.
     """
     if field == "settings":
         return dump_json(value, what="the run's settings")

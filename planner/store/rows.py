@@ -43,7 +43,7 @@ def progress_of(task: Task) -> Row:
     """Return what a run changes of `task`.
 
     Raises:
-        StoreError: if its output cannot be written as JSON.
+        UsageError: if its output cannot be written as JSON.
     """
     values = _progress_values(task.__dict__)
     if values == _FRESH:
@@ -66,7 +66,7 @@ def spec_of(task: Task) -> str:
     """Return what a run does not change of `task`, as JSON without what is left at its default.
 
     Raises:
-        StoreError: if its inputs or metadata cannot be written as JSON.
+        UsageError: if its inputs or metadata cannot be written as JSON.
     """
     values = task.__dict__
     spec = {

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
-from ramify.planner.errors import StoreError
+from ramify.planner.errors import UsageError
 
 SHARED_TEXT_LENGTH = 500
 """Message contents of this many characters and more are stored once and referred to."""
@@ -61,7 +61,7 @@ def dump_json(value: Any, *, what: str) -> str:
     Pydantic's writer takes a quarter of the time of the standard library's.
 
     Raises:
-        StoreError: if it cannot be written as JSON.
+        UsageError: if it cannot be written as JSON; whoever gave it is at fault, and not the store.
     """
     try:
         return to_json(value).decode()
@@ -71,7 +71,7 @@ def dump_json(value: Any, *, what: str) -> str:
         return _write_ascii(value)
     except (TypeError, ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise StoreError(f"{what} cannot be stored as JSON: {why}; make it of plain dicts, lists and values") from error
+        raise UsageError(f"{what} cannot be stored as JSON: {why}; make it of plain dicts, lists and values") from error
 
 
 def load_json(stored: str) -> Any:

@@ -56,8 +56,7 @@ class RunMemory:
         """Keep `value`, JSON data, under `key`; None forgets it.
 
         Raises:
-            UsageError: if the key is blank or too long.
-            StoreError: if the value is no JSON data.
+            UsageError: if the key is blank or too long, or the value is no JSON data.
         """
         if not key.strip() or len(key) > _LONGEST_KEY:
             raise UsageError(f"{key[:40]!r} cannot be a key of the memory; it has 1 to {_LONGEST_KEY} characters")
@@ -101,8 +100,7 @@ class TaskMemory:
         """Keep `value`, JSON data, under `key`; None forgets it. It is on disk before the task is done.
 
         Raises:
-            UsageError: if the key is blank or too long.
-            StoreError: if the value is no JSON data.
+            UsageError: if the key is blank or too long, or the value is no JSON data.
         """
         self._memory.set(key, value, scope or self.scope)
 
