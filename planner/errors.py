@@ -126,6 +126,7 @@ class FetchError(PlannerError):
         may_pass: whether another attempt may end better.
         status_code: the HTTP status, if there was one.
         retry_after_s: how long the server asked to wait, in seconds, if it did.
+        is_unreached: whether nothing came from its site.
     """
 
     def __init__(
@@ -136,10 +137,12 @@ class FetchError(PlannerError):
         may_pass: bool = False,
         status_code: int | None = None,
         retry_after_s: float | None = None,
+        is_unreached: bool = False,
     ) -> None:
         super().__init__(message)
         self.url = url
         self.may_pass = may_pass
+        self.is_unreached = is_unreached
         self.status_code = status_code
         self.retry_after_s = retry_after_s
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
 import subprocess
 from collections.abc import Sequence
@@ -270,6 +271,19 @@ def test_a_failure_is_told_to_all_who_wait_and_is_not_kept() -> None:
         assert robots_asked(site) == 1
         pages = asyncio.run(fetch_at_once(site, 1, rules))
         assert [page.title for page in pages if isinstance(page, Page)] == ["Home"]
+
+
+def test_a_site_that_was_not_reached_is_asked_when_it_is() -> None:
+    async def nothing_is_here(host: str, port: int) -> Sequence[str]:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host}:{port} is not known")
+
+    robots = Reply("User-agent: *\nDisallow: /\n", kind="text/plain")
+    with WebSite({"/": HOME, "/robots.txt": robots}) as site:
+        url, rules = site.url(host="re.test"), SiteRules()
+        with pytest.raises(FetchError, match=r"re\.test has no address"):
+            fetch(site, url, named=["re.test"], resolve=nothing_is_here, site_rules=rules)
+        with pytest.raises(RefusedError, match=r"robots\.txt does not want that"):
+            fetch(site, url, named=["re.test"], resolve=everything_is_here, site_rules=rules)
 
 
 def test_who_may_not_go_to_a_site_or_is_ended_leaves_the_question_to_the_next() -> None:

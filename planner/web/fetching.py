@@ -191,7 +191,10 @@ class Fetcher:
         except OSError as error:
             may_pass = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
             raise FetchError(
-                f"{target} is not fetched: {target.host} has no address ({error})", url=str(target), may_pass=may_pass
+                f"{target} is not fetched: {target.host} has no address ({error})",
+                url=str(target),
+                may_pass=may_pass,
+                is_unreached=True,
             ) from None
 
     async def _ask(self, target: Target, address: str, *, most_bytes: int) -> _Response:
@@ -251,7 +254,7 @@ def _checked(got: _Response) -> _Response:
 def _broken(target: Target, error: Exception | None) -> FetchError:
     words = str(error) or type(error).__name__
     may_pass = not any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error))
-    return FetchError(f"{target} could not be fetched: {words}", url=str(target), may_pass=may_pass)
+    return FetchError(f"{target} could not be fetched: {words}", url=str(target), may_pass=may_pass, is_unreached=True)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -99,8 +99,7 @@ def rules_without_file(error: FetchError) -> RobotRules:
     Raises:
         FetchError: if the site may have one that cannot be read now, or may not be reached at all.
     """
-    is_missing = error.status_code is not None and error.status_code < _SERVER_ERROR and not error.may_pass
-    is_no_text = error.status_code is None and not error.may_pass and not isinstance(error, RefusedError)
-    if is_missing or is_no_text:
-        return RobotRules("")
-    raise error
+    may_have_one = error.may_pass or error.is_unreached or isinstance(error, RefusedError)
+    if may_have_one or (error.status_code or 0) >= _SERVER_ERROR:
+        raise error
+    return RobotRules("")
