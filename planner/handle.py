@@ -200,7 +200,7 @@ class Run(ShownRun):
             with shown_in_cell(self, is_inside=bool(self._session.settings.inside)):
                 self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:
-            self._ending = Ending("interrupted", "it was interrupted")
+            self._ending = Ending("interrupted")
             raise
         except Exception as error:
             self._ending = Ending("interrupted", str(error), error)
@@ -236,7 +236,7 @@ class Run(ShownRun):
         """
         cancel = cancel or self.asks_person
         loop = background_loop()
-        loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status, f"it was {status}"), cancel=cancel))
+        loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status), cancel=cancel))
 
     def cancel(self) -> None:
         """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""

@@ -103,7 +103,7 @@ class Session:
         try:
             ending = await asyncio.shield(body)
         except asyncio.CancelledError:
-            self.stop(Ending("interrupted", "it was interrupted"), cancel=True)
+            self.stop(Ending("interrupted"), cancel=True)
             ending = await body
             raise
         except PlannerError as error:
@@ -264,7 +264,7 @@ class Session:
         return loop.call_later(seconds, lambda: self.stop(Ending("stopped", str(error), error), cancel=True))
 
     def _cancelled(self) -> None:
-        self.stop(Ending("cancelled", "it was cancelled"), cancel=True)
+        self.stop(Ending("cancelled"), cancel=True)
 
     def _cannot_write(self, error: PlannerError) -> None:
         with suppress(PlannerError):

@@ -138,7 +138,7 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
             tell(f"asked {error.holder} to stop run {record.id}; it does so within two seconds")
             return 0
         try:
-            writer.put(RunChanged.of(status="cancelled", error="it was cancelled", is_cancel_requested=False))
+            writer.put(RunChanged.of(status="cancelled", error=None, is_cancel_requested=False))
         finally:
             writer.close()
     tell(f"run {record.id} is cancelled; `ramify resume {record.id}` goes on with it")
