@@ -43,11 +43,11 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form(
-            "an attempt has failed; another follows: a `retry` or a `check round`, if not of planning",
-            {"counts_as": str},
+            "an attempt has failed; another follows, which counts as a `retry`, a `check round` or one of `planning`",
             attempt=int,
             error=str,
             delay_s=float,
+            counts_as=str,
         ),
         EventType.CHECKED: _form(
             "a check of an answer has its outcome: pass, fail or unsure",

@@ -6,6 +6,7 @@ arrive.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,7 @@ from .recorder import Recorder
 from .retry import delay_s, may_retry, stops_run
 from .store.changes import TaskAdded, TaskChanged
 from .together import together
+from .tries import Tries, TryKind
 from .workers.teams import JOINT
 
 
@@ -69,11 +71,19 @@ class Planner:
     Args:
         limits: how far.
         workers: the workers that tasks can be given to, besides the model.
+        tried: how often tasks were tried again before the run was resumed, by id.
     """
 
-    def __init__(self, limits: PlanLimits | None = None, *, workers: tuple[WorkerCard, ...] = ()) -> None:
+    def __init__(
+        self,
+        limits: PlanLimits | None = None,
+        *,
+        workers: tuple[WorkerCard, ...] = (),
+        tried: Mapping[str, Tries] | None = None,
+    ) -> None:
         self.limits = limits or PlanLimits()
         self.workers = workers
+        self._tried = tried or {}
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -122,7 +132,8 @@ class Planner:
         )
         known_ids = {result.id for result in variables.results}
         config = configs.of(task)
-        attempt = first = task.attempts + 1
+        first = task.attempts + 1
+        attempt = first + (self._tried[task.id].plannings if task.id in self._tried else 0)
         while True:
             try:
                 async with slots:
@@ -137,7 +148,14 @@ class Planner:
                 if not may_pass or attempt - first >= (config.max_retries or 0):
                     return self._give_up(task, error)
                 wait_s = delay_s(attempt - first, base_s=config.retry_delay_seconds or 0.0, random=0.5)
-                recorder.put(EventType.TASK_RETRYING, task, attempt=attempt, error=str(error), delay_s=round(wait_s, 3))
+                recorder.put(
+                    EventType.TASK_RETRYING,
+                    task,
+                    attempt=attempt,
+                    error=str(error),
+                    delay_s=round(wait_s, 3),
+                    counts_as=TryKind.PLANNING.value,
+                )
                 attempt += 1
                 await asyncio.sleep(wait_s)
             except ReplyError as error:

@@ -16,13 +16,14 @@ from .budget import Budget, Configs, total_usage
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
 from .models.protocol import ModelReply
-from .plan import PlanLimits, Planner
+from .plan import Planner
 from .recorder import Recorder
 from .run import Ending, RunLoop, ending_of, error_text, log_fault
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
 from .store.records import CallRecord, NewRun
+from .tries import read_tries
 from .work import Work
 from .workers import Workers
 from .workers.grants import Grants
@@ -155,7 +156,7 @@ class Session:
             recorded=recorded,
             cache=self.store.find_answer if self.settings.cache else None,
         )
-        ending = await self._plan(askers.of(self.agent), configs)
+        ending = await self._plan(askers.of(self.agent), configs, resumed=resumed)
         return ending if ending is not None else await self._run(askers, budget, configs)
 
     async def _run(self, askers: Askers, budget: Budget, configs: Configs) -> Ending:
@@ -197,11 +198,12 @@ class Session:
             await services.aclose()
         return ending
 
-    async def _plan(self, asker: Asker, configs: Configs) -> Ending | None:
+    async def _plan(self, asker: Asker, configs: Configs, *, resumed: bool) -> Ending | None:
         """Complete the plan; return how the run ends if that cannot be done, else None."""
         if self.settings.plan is None or self.record.phase == RUNNING_PHASE or self._early is not None:
             return self._early
-        failed = await self._split(asker, configs, self.settings.plan)
+        tried = await asyncio.to_thread(read_tries, self.store, self._recorder.writer) if resumed else {}
+        failed = await self._split(asker, configs, Planner(self.settings.plan, workers=self.workers.cards, tried=tried))
         if failed is not None or self._stopped_early() is not None:
             return failed or self._stopped_early()
         tasks = sum(1 for _ in self.root.walk())
@@ -210,11 +212,11 @@ class Session:
             return Ending("waiting", f"the plan is complete; `ramify resume {self.record.id}` runs it")
         return self._stopped_early()
 
-    async def _split(self, asker: Asker, configs: Configs, limits: PlanLimits) -> Ending | None:
+    async def _split(self, asker: Asker, configs: Configs, planner: Planner) -> Ending | None:
         """Split the root; return how the run ends if that cannot be done, else None."""
-        self._planner = Planner(limits, workers=self.workers.cards)
+        self._planner = planner
         self._planning = asyncio.ensure_future(
-            self._planner.plan(self.root, asker, self._recorder, configs, jobs=self.settings.jobs)
+            planner.plan(self.root, asker, self._recorder, configs, jobs=self.settings.jobs)
         )
         try:
             await self._planning

@@ -5,7 +5,7 @@ A task is done anew after it has failed or was done, and when an edit of the pla
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ramify.tasks import Task
 from .events import Event, EventType
 
 if TYPE_CHECKING:
+    from .store import RunWriter, Store
     from .workers.services import RunServices
 
 _PAGE = 5_000
@@ -26,6 +27,8 @@ class TryKind(StrEnum):
     """`max_retries`: the attempt before it failed for a reason that may pass."""
     CHECK_ROUND = "check round"
     """`max_check_rounds`: the answer did not pass a check."""
+    PLANNING = "planning"
+    """`max_retries`, as for a retry: the task could not be split."""
 
 
 @dataclass(slots=True)
@@ -35,17 +38,22 @@ class Tries:
     Attributes:
         retries: after a failure that may pass.
         check_rounds: after an answer that did not pass a check.
+        plannings: after a failure to split it that may pass.
     """
 
     retries: int = 0
     check_rounds: int = 0
+    plannings: int = 0
 
     def count(self, kind: TryKind) -> None:
         """Count another attempt of that kind."""
-        if kind is TryKind.RETRY:
-            self.retries += 1
-        else:
-            self.check_rounds += 1
+        match kind:
+            case TryKind.RETRY:
+                self.retries += 1
+            case TryKind.CHECK_ROUND:
+                self.check_rounds += 1
+            case TryKind.PLANNING:
+                self.plannings += 1
 
 
 class EarlierTries:
@@ -68,14 +76,27 @@ class EarlierTries:
         if not task.attempts:
             return Tries()
         if self._reading is None:
-            self._reading = asyncio.ensure_future(asyncio.to_thread(lambda: tries_before(self._events())))
+            services = self._services
+            reading = asyncio.to_thread(read_tries, services.store, services.recorder.writer)
+            self._reading = asyncio.ensure_future(reading)
         return (await asyncio.shield(self._reading)).pop(task.id, None) or Tries()
 
-    def _events(self) -> Iterator[Event]:
-        after = 0
-        while page := self._services.stored_events(after, _PAGE):
-            yield from page
-            after = page[-1].seq
+
+def read_tries(store: "Store", writer: "RunWriter") -> dict[str, Tries]:
+    """Return what `tries_before` says of the run that `writer` writes; not for the thread that carries the run on.
+
+    Raises:
+        StoreError: if the events cannot be read.
+    """
+    writer.flush()
+    return tries_before(_events(store, writer.run_id))
+
+
+def _events(store: "Store", run_id: str) -> Iterator[Event]:
+    after = 0
+    while page := store.events(run_id, after, limit=_PAGE):
+        yield from page
+        after = page[-1].seq
 
 
 def tries_before(events: Iterable[Event]) -> dict[str, Tries]:
@@ -84,7 +105,7 @@ def tries_before(events: Iterable[Event]) -> dict[str, Tries]:
     before: dict[str, Tries] = {}
     for event in events:
         if event.type == EventType.RUN_STARTED:
-            before = {task_id: Tries(each.retries, each.check_rounds) for task_id, each in tries.items()}
+            before = {task_id: replace(each) for task_id, each in tries.items()}
         elif event.type == EventType.PLAN_EDITED:
             for task_id in event.data["redone"]:
                 tries.pop(task_id, None)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ramify.planner import Executor
+from ramify.planner import Executor, PlanLimits
 from ramify.planner.errors import ModelError
 from ramify.planner.events import Event, EventType
 from ramify.planner.store import Store
@@ -88,6 +88,23 @@ def test_a_task_that_failed_and_is_done_anew_has_all_its_attempts_again(tmp_path
     with Store.open(store) as opened:
         kinds = [event.data["counts_as"] for event in opened.events(first.id) if event.type == EventType.TASK_RETRYING]
     assert kinds == ["retry", "retry"]
+
+
+def test_planning_has_the_attempts_that_are_left_after_a_resume_too(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    config = TaskConfig(max_retries=2, retry_delay_seconds=0)
+    busy = ModelError("busy", kind="server_error", model="scripted")
+    no_key = ModelError("no key", kind="bad_key", model="scripted")
+    first = Executor(ScriptedModel([busy, busy, no_key]), store=store, plan=PlanLimits(max_depth=2)).run(
+        Task(content="x", id="0", config=config)
+    )
+    assert first.status == "stopped"
+    model = ScriptedModel([busy] * 9)
+    again = Executor.resume(store, first.id, agent=model)
+    assert (again.status, [request.attempt for request in model.requests]) == ("failed", [3])
+    model = ScriptedModel([busy, busy, "<atomic/>", "<result>yes</result>"])
+    anew = Executor.resume(store, first.id, agent=model, retry_failed=True)
+    assert (anew.status, anew.result, len(model.requests)) == ("done", "yes", 4)
 
 
 def retrying(task_id: str, **data: str) -> tuple[EventType, str | None, dict[str, object]]:
