@@ -105,10 +105,6 @@ def test_whom_an_imported_run_would_ask_is_said(ramify: Ramify) -> None:
         (("export", "r1", "a.db"), "is there already"),
         (("import", "nowhere"), "cannot be read: No such file"),
         (("import", "a.db"), "neither an exported run nor a recording"),
-        (("prune",), "--older-than AGE, --status STATUS, --keep N"),
-        (("prune", "--older-than", "soon"), "'soon' is no age"),
-        (("prune", "--status", "happy"), "'happy' is no status"),
-        (("prune", "--keep", "-1"), "--keep"),
         (("backup", "a.db"), "is there already"),
         (("backup", "nowhere/b.db"), "cannot be written"),
     ],
@@ -122,26 +118,12 @@ def test_what_cannot_be_done_is_one_clear_line(words: tuple[str, ...], said: str
     assert found.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "command", [("prune", "--keep", "1"), ("backup", "x"), ("vacuum",), ("check",), ("export", "r", "x")]
-)
+@pytest.mark.parametrize("command", [("backup", "x"), ("vacuum",), ("check",), ("export", "r", "x")])
 def test_no_command_but_import_makes_a_store(command: tuple[str, ...], ramify: Ramify) -> None:
     found = ramify("store", *command)
     assert found.code == 2
     assert "there is no store" in found.err
     assert not Path(".ramify").exists()
-
-
-def test_runs_are_pruned_after_a_rehearsal(ramify: Ramify) -> None:
-    for goal in ("1+1", "2+2", "1/0"):
-        ramify("solve", *RULES, goal)
-    done = [run["run"] for run in json.loads(ramify("runs", "--json").out)["runs"] if run["status"] == "done"]
-    said = ramify("store", "prune", "--status", "done", "--dry-run")
-    assert said.out.split() == done
-    assert "2 runs would be deleted" in said.err
-    assert json.loads(ramify("store", "prune", "--status", "done", "--json").out)["runs"] == done
-    assert [run["status"] for run in json.loads(ramify("runs", "--json").out)["runs"]] == ["failed"]
-    assert "there is no such run" in ramify("store", "prune", "--older-than", "30d").err
 
 
 def test_a_backup_is_a_store_of_its_own(ramify: Ramify) -> None:

@@ -75,7 +75,7 @@ def solved(ramify: Ramify) -> Ramify:
         ("`ramify config path`", ("config", "path", "--json")),
         ("`ramify lint`", ("lint", "broken.yaml", "--json")),
         ("`ramify store check`", ("store", "check", "--json")),
-        ("`ramify store prune`", ("store", "prune", "--keep", "9", "--dry-run", "--json")),
+        ("`ramify runs --prune`", ("runs", "--prune", "--keep", "9", "--dry-run", "--json")),
     ],
 )
 def test_a_command_prints_the_keys_that_the_page_tells_of(title: str, words: tuple[str, ...], solved: Ramify) -> None:

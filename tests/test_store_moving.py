@@ -352,6 +352,8 @@ def test_runs_go_by_age(store: Store) -> None:
     with store._database.changing() as connection:
         old = {"at": time.time() - 100}
         connection.execute(text("UPDATE ramify_runs SET updated_at = :at WHERE id = 'r1'"), old)
+    assert [run.id for run in store.runs(older_than_s=50)] == ["r1"]
+    assert store.runs(older_than_s=50, keep=2) == []
     assert store.prune(older_than_s=200) == []
     assert [run.id for run in store.prune(older_than_s=50)] == ["r1"]
 

@@ -20,6 +20,7 @@ from . import (
     drawing,
     evolving,
     linting,
+    listing,
     looking,
     prompting,
     reporting,
@@ -66,7 +67,19 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (solving, varying, evolving, linting, browsing, watching, drawing, reporting, looking, completing):
+    for module in (
+        solving,
+        varying,
+        evolving,
+        linting,
+        listing,
+        browsing,
+        watching,
+        drawing,
+        reporting,
+        looking,
+        completing,
+    ):
         for name, command in module.COMMANDS.items():
             app.command(name)(command)
     app.add_typer(prompting.APP, name="prompts")

@@ -1,55 +1,13 @@
-"""`runs`, `show` and `cancel`: what is in the store, and how to stop what runs elsewhere."""
+"""`show` and `cancel`: what is in a run, and how to stop what runs elsewhere."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .options import Last, RunId, takes
 
-if TYPE_CHECKING:
-    from ramify.planner.store import RunRecord
-
-_MOST_GOAL = 60
 _FINISHED = frozenset({"done", "failed"})
-
-
-@takes("store", "as_json")
-def runs(
-    given: Mapping[str, Any],
-    *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-) -> int:
-    """List the runs of the store, the newest first.
-
-    Example: ramify runs -n 5
-    """
-    from ramify.planner.executor import open_store
-    from ramify.planner.run_data import record_data, status_of
-
-    from .output import print_json, print_table, tell
-    from .records import started
-
-    with open_store(given["store"], create=False) as store:
-        found = store.runs(None if every else limit + 1)
-        place = store.place
-        shown = found if every else found[:limit]
-        unfinished = [record.id for record in shown if record.status not in _FINISHED]
-        used = store.used_so_far(unfinished) if given["as_json"] else {}
-    if given["as_json"]:
-        print_json(
-            {"store": place, "runs": [record_data(record, used.get(record.id, record.usage)) for record in shown]}
-        )
-        return 0
-    rows = [
-        (record.id, status_of(record), started(record), record.made_by or "", _shortened(_called(record)))
-        for record in shown
-    ]
-    print_table(("run", "status", "started", "made by", "goal"), rows)
-    if len(found) > len(shown):
-        tell("there are more; --all shows them")
-    return 0
 
 
 @takes("store", "as_json")
@@ -145,15 +103,4 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     return 0
 
 
-COMMANDS = {"runs": runs, "show": show, "cancel": cancel}
-
-
-def _called(record: "RunRecord") -> str:
-    """Return a run's goal, after its name if it has one."""
-    name = record.settings.get("name")
-    return f"{name}: {record.goal}" if name else record.goal
-
-
-def _shortened(goal: str) -> str:
-    line = " ".join(goal[: _MOST_GOAL * 4].split())
-    return line if len(line) <= _MOST_GOAL else f"{line[: _MOST_GOAL - 1]}…"
+COMMANDS = {"show": show, "cancel": cancel}

@@ -1,26 +1,19 @@
-"""`store ...`: runs moved between stores, old ones deleted, and the store copied, shrunk and checked."""
+"""`store ...`: runs moved between stores, and the store copied, shrunk and checked."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from .options import Last, RunId, takes
 
-if TYPE_CHECKING:
-    from ramify.planner.store import RunStatus
-
 APP = typer.Typer(
-    help="Move, delete and check stored runs.",
+    help="Move stored runs; copy, shrink and check the store.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-_STATUSES = ("done", "failed", "stopped", "interrupted", "cancelled", "waiting")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
 _NEW_FILE = typer.Argument(metavar="FILE", help="A new file.")
 
 
@@ -76,51 +69,6 @@ def import_run(
     agent = record.settings.get("agent") or {}
     server = f" at {agent['base_url']}" if agent.get("base_url") else ""
     tell(f"it is {record.status}, made by {record.made_by}; resuming it asks {record.model}{server}")
-    return 0
-
-
-@APP.command("prune")
-@takes("store", "as_json")
-def prune(
-    given: Mapping[str, Any],
-    *,
-    older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Runs of which nothing was written for so long: 30d, 12h, 2w.")
-    ] = None,
-    status: Annotated[
-        list[str] | None, typer.Option(help=f"Runs of this status: {', '.join(_STATUSES)}; repeatable.")
-    ] = None,
-    keep: Annotated[int | None, typer.Option(min=0, help="How many of the newest stay in any case.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing; show what would be.")] = False,
-) -> int:
-    """Delete runs for good.
-
-    One that a process holds stays.
-
-    Example: ramify store prune --older-than 30d --dry-run
-    """
-    from ramify.planner.errors import UsageError
-    from ramify.planner.executor import open_store
-    from ramify.tasks.counting import counted
-
-    from .output import print_json, print_text, tell
-
-    if older_than is None and not status and keep is None:
-        raise UsageError("say which runs are to go: --older-than AGE, --status STATUS, --keep N, or several of these")
-    with open_store(given["store"], create=False) as store:
-        gone = store.prune(
-            older_than_s=None if older_than is None else _seconds(older_than),
-            statuses=[_status(each) for each in status or ()],
-            keep=keep or 0,
-            is_rehearsal=dry_run,
-        )
-    if given["as_json"]:
-        print_json({"runs": [record.id for record in gone], "deleted": not dry_run})
-        return 0
-    for record in gone:
-        print_text(record.id)
-    words = "would be deleted" if dry_run else "deleted; `ramify store vacuum` gives their space back"
-    tell(f"{counted(len(gone), 'run')} {words}" if gone else "there is no such run")
     return 0
 
 
@@ -186,23 +134,6 @@ def check(given: Mapping[str, Any]) -> int:
             else f"{place} is sound"
         )
     return USAGE if faults else DONE
-
-
-def _seconds(age: str) -> float:
-    from ramify.planner.errors import UsageError
-
-    found = _AGE.fullmatch(age.strip().lower())
-    if found is None:
-        raise UsageError(f"{age!r} is no age; write a number and one of s, m, h, d, w, as in 30d")
-    return float(found[1]) * _SECONDS[found[2]]
-
-
-def _status(name: str) -> "RunStatus":
-    from ramify.planner.errors import UsageError
-
-    if name not in _STATUSES:
-        raise UsageError(f"{name!r} is no status that can be pruned; they are {', '.join(_STATUSES)}")
-    return cast("RunStatus", name)
 
 
 def _bytes(size: int) -> str:

@@ -15,6 +15,7 @@ from .changes import (
 )
 from .holder import Holder
 from .place import DEFAULT_STORE
+from .reader import STALE_AFTER_S, StoreReader
 from .records import (
     CallKey,
     CallRecord,
@@ -28,7 +29,7 @@ from .records import (
     StoredRun,
     TaskNews,
 )
-from .store import SERVER_WAIT_S, STALE_AFTER_S, Store
+from .store import SERVER_WAIT_S, Store
 from .writer import RunWriter, WriterEvents
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "StepTaken",
     "StepsForgotten",
     "Store",
+    "StoreReader",
     "StoredRun",
     "TaskAdded",
     "TaskChanged",

@@ -1,4 +1,4 @@
-"""Which runs may go: those that are old enough, of a wanted status, not among the newest; never one that is held."""
+"""Which runs are meant by their age, their status and their place among the newest, and whether a process holds one."""
 
 import time
 from collections.abc import Collection, Iterable
@@ -22,7 +22,7 @@ def is_held(record: RunRecord, *, stale_after_s: float) -> bool:
     return not has_lapsed(record.holder, silent_s=silent_s, stale_after_s=stale_after_s)
 
 
-def to_prune(
+def matching(
     runs: Iterable[RunRecord],
     *,
     untouched_since: float | None,
@@ -30,13 +30,13 @@ def to_prune(
     keep: int,
     stale_after_s: float,
 ) -> list[RunRecord]:
-    """Return those of `runs`, which come newest first, that may go.
+    """Return those of `runs`, which come newest first, that all conditions hold for.
 
     Args:
         runs: all runs.
         untouched_since: only those that nothing was written of since then, in seconds since 1970; None is all.
         statuses: only those of one of these; none is all.
-        keep: how many of the newest stay in any case.
+        keep: how many of the newest are left out in any case.
         stale_after_s: how long a holder may be silent, in seconds.
     """
     return [
@@ -44,5 +44,4 @@ def to_prune(
         for run in list(runs)[keep:]
         if (untouched_since is None or run.updated_at < untouched_since)
         and (not statuses or status_now(run, stale_after_s=stale_after_s) in statuses)
-        and not is_held(run, stale_after_s=stale_after_s)
     ]

@@ -3,27 +3,23 @@
 SQLAlchemy and SQLModel are loaded when the first store is opened.
 """
 
-import time
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from ramify.planner.errors import LeaseError, RunError
-from ramify.tasks.config import Usage
+from ramify.planner.errors import LeaseError
 from ramify.tasks.task import Task
 
 from .holder import Holder
 from .place import DEFAULT_STORE, read_place
-from .records import CallKey, CallRecord, EventRecord, NewRun, RunNews, RunRecord, RunStatus, StepRecord, StoredRun
+from .reader import STALE_AFTER_S, StoreReader
+from .records import NewRun, RunRecord, RunStatus
 from .writer import RunWriter, WriterEvents
 
 if TYPE_CHECKING:
     from .database import Database
-
-STALE_AFTER_S: Final = 10.0
-"""How long a process that holds a run may be silent before the run may be taken from it, in seconds."""
 
 LOCK_WAIT_S: Final = 10.0
 """How long SQLite waits for another program's lock, in seconds."""
@@ -32,11 +28,11 @@ SERVER_WAIT_S: Final = 300.0
 """How long a writer waits for a PostgreSQL server that is gone, in seconds."""
 
 
-class Store:
+class Store(StoreReader):
     """An open store; a context manager. All methods may be called from any thread."""
 
     def __init__(self, database: "Database", *, is_shared: bool = False) -> None:
-        self._database = database
+        super().__init__(database)
         self._is_shared = is_shared
 
     @classmethod
@@ -90,18 +86,6 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.place!r})"
 
-    @property
-    def place(self) -> str:
-        """Where the store is, for people to read; without a password."""
-        return str(self._database.place)
-
-    @property
-    def files(self) -> Path:
-        """Where workers keep files; see `ramify.planner.store.files`."""
-        from .files import files_beside
-
-        return files_beside(self._database.place)
-
     def close(self) -> None:
         """Close all connections; writers are closed on their own, before. A shared one is left to its owner."""
         if not self._is_shared:
@@ -122,165 +106,6 @@ class Store:
 
         with self._database.changing() as connection:
             create_run(self._database, connection, run, root)
-
-    def runs(self, limit: int | None = None) -> list[RunRecord]:
-        """Return the runs, the newest first; no more than `limit`.
-
-        Raises:
-            StoreError: if they cannot be read.
-        """
-        from .reading import list_runs
-
-        with self._database.reading() as connection:
-            return list_runs(connection, limit)
-
-    def used_so_far(self, run_ids: Sequence[str]) -> dict[str, Usage]:
-        """Return what the tasks of runs have used, by run, while they go on too.
-
-        Raises:
-            StoreError: if it cannot be read.
-        """
-        from .spending import used_so_far
-
-        with self._database.reading() as connection:
-            return used_so_far(connection, run_ids)
-
-    def find_run(self, wanted: str) -> RunRecord:
-        """Return the run with the id `wanted`, or the only one whose id begins with it.
-
-        Raises:
-            RunError: if none or several do; the message shows ids that come near.
-            StoreError: if it cannot be read.
-        """
-        from .reading import find_run
-
-        with self._database.reading() as connection:
-            return find_run(connection, wanted)
-
-    def last_run(self) -> RunRecord:
-        """Return the newest run that is not part of another one.
-
-        Raises:
-            RunError: if there is none yet.
-            StoreError: if it cannot be read.
-        """
-        from .reading import last_run
-
-        with self._database.reading() as connection:
-            found = last_run(connection)
-        if found is None:
-            raise RunError(f"there is no run in the store {self.place} yet; start one first")
-        return found
-
-    def load_tree(self, run_id: str) -> Task:
-        """Return the root of a run's tree, as it was last written.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if it cannot be read, or is damaged.
-        """
-        from .reading import load_tree
-
-        with self._database.reading() as connection:
-            return load_tree(connection, run_id)
-
-    def read_run(self, run_id: str) -> StoredRun:
-        """Return all of a run as it stood at one instant, whichever process carries it on.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if it cannot be read, or is damaged.
-        """
-        from .reading import read_run
-        from .streaming import snapshot
-
-        with snapshot(self._database) as connection:
-            return read_run(connection, run_id)
-
-    def news(self, run_id: str, after: int, *, limit: int) -> RunNews:
-        """Return a run with its events whose number is above `after`, `limit` at the most, and the tasks they concern.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if it cannot be read, or is damaged.
-        """
-        from .news import news_of
-        from .streaming import snapshot
-
-        with snapshot(self._database) as connection:
-            return news_of(connection, run_id, after, limit=limit)
-
-    def calls(self, run_id: str, task_id: str | None = None) -> list[CallRecord]:
-        """Return the journal of a run, or of one of its tasks, in the order in which the calls were made.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if it cannot be read.
-        """
-        from .reading import list_calls
-
-        with self._database.reading() as connection:
-            return list_calls(connection, run_id, task_id)
-
-    def last_attempts(self, run_id: str) -> dict[str, int]:
-        """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside.
-
-        Raises:
-            StoreError: if they cannot be read.
-        """
-        from .reading import last_attempts
-
-        with self._database.reading() as connection:
-            return last_attempts(connection, run_id)
-
-    def stream_calls(self, run_id: str) -> Generator[CallRecord, None, None]:
-        """Yield what `calls` returns, without all of it being in memory; reading goes on until the last is taken.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if it cannot be read.
-        """
-        from .reading import require_run
-        from .streaming import snapshot, stream_records
-
-        with snapshot(self._database) as connection:
-            require_run(connection, run_id)
-            yield from stream_records(connection, run_id)
-
-    def events(self, run_id: str, after: int = 0, *, limit: int | None = None) -> list[EventRecord]:
-        """Return the events of a run whose number is above `after`, in order; no more than `limit`.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if they cannot be read.
-        """
-        from .reading import list_events
-
-        with self._database.reading() as connection:
-            return list_events(connection, run_id, after, limit)
-
-    def steps(self, run_id: str, task_id: str | None = None) -> list[StepRecord]:
-        """Return the steps that workers of a run, or of one of its tasks, have taken, in order.
-
-        Raises:
-            RunError: if there is no such run.
-            StoreError: if they cannot be read.
-        """
-        from .reading import list_steps
-
-        with self._database.reading() as connection:
-            return list_steps(connection, run_id, task_id)
-
-    def memory(self, scope: str) -> dict[str, Any]:
-        """Return what workers keep in a scope: the id of a run, or "permanent".
-
-        Raises:
-            StoreError: if it cannot be read.
-        """
-        from .reading import read_memory
-
-        with self._database.reading() as connection:
-            return read_memory(connection, scope)
 
     def request_cancel(self, run_id: str) -> None:
         """Have the process that holds a run stop it, within two seconds; the wish survives its end.
@@ -364,10 +189,10 @@ class Store:
         Raises:
             StoreError: if they cannot be deleted; those that are gone by then are not in the store any more.
         """
-        from .pruning import to_prune
+        from .pruning import is_held
 
-        since = None if older_than_s is None else time.time() - older_than_s
-        runs = to_prune(self.runs(), untouched_since=since, statuses=statuses, keep=keep, stale_after_s=STALE_AFTER_S)
+        found = self.runs(older_than_s=older_than_s, statuses=statuses, keep=keep)
+        runs = [run for run in found if not is_held(run, stale_after_s=STALE_AFTER_S)]
         if is_rehearsal:
             return runs
         gone = []
@@ -413,19 +238,6 @@ class Store:
         from .moving import record_calls
 
         record_calls(self._database, run_id, Path(path))
-
-    def find_answer(self, key: CallKey) -> tuple[str, Mapping[str, Any]] | None:
-        """Return the newest answer in the store to the request of `key`, as data, after the id of its run.
-
-        It is a whole one, to the same sample of the same attempt or a later one; None if there is none.
-
-        Raises:
-            StoreError: if it cannot be read.
-        """
-        from .answered import find_answer
-
-        with self._database.reading() as connection:
-            return find_answer(connection, key)
 
     def write(
         self,

@@ -1,0 +1,137 @@
+"""`runs`: which runs are in the store, all or some, and how those are deleted that nobody needs any more."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from .options import takes
+
+if TYPE_CHECKING:
+    from ramify.planner.store import RunRecord, RunStatus, Store
+
+_MOST_GOAL = 60
+_MOST_RUNS = 20
+_FINISHED = frozenset({"done", "failed"})
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
+
+
+@takes("store", "as_json")
+def runs(
+    given: Mapping[str, Any],
+    *,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="How many, the newest first; 20 unless set.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    status: Annotated[
+        list[str] | None, typer.Option(metavar="STATUS", help="Only runs of this status, such as failed; repeatable.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Only runs that nothing was written of for so long: 30d, 12h, 2w."),
+    ] = None,
+    keep: Annotated[int | None, typer.Option(min=0, metavar="N", help="All but the newest N.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete them for good, but for those in progress.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --prune: delete nothing, show what would go.")
+    ] = False,
+) -> int:
+    """List the runs of the store, the newest first, or delete some of them.
+
+    Examples: ramify runs --status failed; ramify runs --prune --older-than 30d
+    """
+    from ramify.planner.errors import UsageError
+    from ramify.planner.executor import open_store
+
+    wanted: dict[str, Any] = {
+        "older_than_s": None if older_than is None else _seconds(older_than),
+        "statuses": [_status(each) for each in status or ()],
+        "keep": keep or 0,
+    }
+    if prune:
+        if limit is not None or every:
+            raise UsageError("--limit and --all are for lists; --prune takes --older-than, --status and --keep")
+        if older_than is None and not status and keep is None:
+            raise UsageError("say which runs are to go: --older-than AGE, --status STATUS, --keep N, or several")
+    elif dry_run:
+        raise UsageError("--dry-run says what --prune would delete; without --prune nothing is deleted")
+    with open_store(given["store"], create=False) as store:
+        if prune:
+            return _prune(store.prune(**wanted, is_rehearsal=dry_run), dry_run=dry_run, as_json=given["as_json"])
+        return _list(store, wanted, None if every else limit or _MOST_RUNS, as_json=given["as_json"])
+
+
+def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_json: bool) -> int:
+    """Show the runs that are `wanted`, `limit` at the most."""
+    from ramify.planner.run_data import record_data, status_of
+
+    from .output import print_json, print_table, tell
+    from .records import started
+
+    found = store.runs(None if limit is None else limit + 1, **wanted)
+    shown = found[:limit]
+    if as_json:
+        used = store.used_so_far([record.id for record in shown if record.status not in _FINISHED])
+        data = [record_data(record, used.get(record.id, record.usage)) for record in shown]
+        print_json({"store": store.place, "runs": data})
+        return 0
+    rows = [
+        (record.id, status_of(record), started(record), record.made_by or "", _shortened(_called(record)))
+        for record in shown
+    ]
+    print_table(("run", "status", "started", "made by", "goal"), rows)
+    if len(found) > len(shown):
+        tell("there are more; --all shows them")
+    return 0
+
+
+def _prune(gone: "Sequence[RunRecord]", *, dry_run: bool, as_json: bool) -> int:
+    """Say which runs were deleted, or would be."""
+    from ramify.tasks.counting import counted
+
+    from .output import print_json, print_text, tell
+
+    if as_json:
+        print_json({"runs": [record.id for record in gone], "deleted": not dry_run})
+        return 0
+    for record in gone:
+        print_text(record.id)
+    words = "would be deleted" if dry_run else "deleted; `ramify store vacuum` gives their space back"
+    tell(f"{counted(len(gone), 'run')} {words}" if gone else "there is no such run")
+    return 0
+
+
+def _seconds(age: str) -> float:
+    from ramify.planner.errors import UsageError
+
+    found = _AGE.fullmatch(age.strip().lower())
+    if found is None:
+        raise UsageError(f"{age!r} is no age; write a number and one of s, m, h, d, w, as in 30d")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _status(name: str) -> "RunStatus":
+    from ramify.planner.errors import UsageError
+    from ramify.planner.store import RunStatus
+
+    known = get_args(RunStatus)
+    if name not in known:
+        raise UsageError(f"{name!r} is no status; they are {', '.join(known)}")
+    return cast("RunStatus", name)
+
+
+def _called(record: "RunRecord") -> str:
+    """Return a run's goal, after its name if it has one."""
+    name = record.settings.get("name")
+    return f"{name}: {record.goal}" if name else record.goal
+
+
+def _shortened(goal: str) -> str:
+    line = " ".join(goal[: _MOST_GOAL * 4].split())
+    return line if len(line) <= _MOST_GOAL else f"{line[: _MOST_GOAL - 1]}…"
+
+
+COMMANDS = {"runs": runs}

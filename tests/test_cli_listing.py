@@ -1,0 +1,77 @@
+"""`runs` with conditions, and `runs --prune`: some of the runs are listed, and some are deleted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .ramify_command import Ramify
+
+RULES = ("--model", "rules")
+
+
+def listed(ramify: Ramify, *words: str) -> list[str]:
+    return [run["run"] for run in json.loads(ramify("runs", *words, "--json").out)["runs"]]
+
+
+@pytest.fixture
+def four_runs(ramify: Ramify) -> list[str]:
+    """Runs, the newest first: failed, done, failed, done."""
+    for goal in ("1+1", "1/0", "2+2", "2/0"):
+        ramify("solve", *RULES, goal)
+    return listed(ramify)
+
+
+def test_runs_are_listed_by_status_and_place(four_runs: list[str], ramify: Ramify) -> None:
+    assert listed(ramify, "--status", "failed") == [four_runs[0], four_runs[2]]
+    assert listed(ramify, "--status", "failed", "--status", "done") == four_runs
+    assert listed(ramify, "--keep", "1", "--status", "failed") == [four_runs[2]]
+    assert listed(ramify, "--older-than", "1h") == []
+    assert listed(ramify, "--older-than", "0s", "-n", "3") == four_runs[:3]
+    assert "--all shows them" in ramify("runs", "--status", "failed", "-n", "1").err
+
+
+def test_runs_are_pruned_after_a_rehearsal(four_runs: list[str], ramify: Ramify) -> None:
+    failed, done = four_runs[::2], four_runs[1::2]
+    said = ramify("runs", "--prune", "--status", "done", "--dry-run")
+    assert said.out.split() == done
+    assert "2 runs would be deleted" in said.err
+    assert listed(ramify) == four_runs
+    document = json.loads(ramify("runs", "--prune", "--status", "done", "--json").out)
+    assert (document["runs"], document["deleted"]) == (done, True)
+    assert listed(ramify) == failed
+    assert "there is no such run" in ramify("runs", "--prune", "--older-than", "30d").err
+    said = ramify("runs", "--prune", "--keep", "1")
+    assert (said.code, said.out.split()) == (0, failed[1:])
+    assert "1 run deleted; `ramify store vacuum` gives their space back" in said.err
+    assert listed(ramify) == failed[:1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--prune",), "--older-than AGE, --status STATUS, --keep N"),
+        (("--prune", "--all", "--keep", "1"), "--limit and --all are for lists"),
+        (("--prune", "--limit", "3"), "--limit and --all are for lists"),
+        (("--dry-run",), "without --prune nothing is deleted"),
+        (("--older-than", "soon"), "'soon' is no age"),
+        (("--status", "happy"), "'happy' is no status; they are running, done, failed, "),
+        (("--keep", "-1"), "--keep"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(words: tuple[str, ...], said: str, ramify: Ramify) -> None:
+    ramify("solve", *RULES, "1+1")
+    found = ramify("runs", *words)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("ramify: error: ")
+    assert said in found.err
+    assert found.err.count("\n") == 1
+    assert len(listed(ramify)) == 1
+
+
+def test_neither_listing_nor_pruning_makes_a_store(ramify: Ramify) -> None:
+    for words in ((), ("--prune", "--keep", "1")):
+        found = ramify("runs", *words)
+        assert found.code == 2
+        assert "there is no store" in found.err
+        assert not Path(".ramify").exists()
