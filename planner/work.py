@@ -32,6 +32,7 @@ from .errors import (
 from .events import EventType
 from .middleware import Middleware, change_inputs, change_outcome
 from .retry import delay_s, may_retry, stops_run
+from .store.texts import dump_json
 from .tries import EarlierTries, Tries, TryKind
 from .workers import Outcome, WorkContext
 from .workers.services import RunServices
@@ -109,8 +110,7 @@ class Work:
         outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
         if self._middleware:
             outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
-        if not outcome.text.strip() and outcome.output is None:
-            raise WorkFailedError(f"the answer of the worker {task.type or 'model'} is empty", task_id=task.id)
+        _check_outcome(task, outcome)
         return await self._checker.passed(task, outcome) if task.checks else outcome
 
     async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig, *, made: int) -> None:
@@ -136,6 +136,20 @@ class Work:
             delay_s=round(wait_s, 3),
             counts_as=kind.value,
         )
+
+
+def _check_outcome(task: Task, outcome: object) -> None:
+    """Raise if what a worker gave back is no answer, or cannot be kept: that is the worker's fault, and no other's."""
+    who = f"the worker {task.type or 'model'}"
+    if not isinstance(outcome, Outcome) or not isinstance(outcome.text, str):
+        given = type(outcome.text if isinstance(outcome, Outcome) else outcome).__name__
+        raise UsageError(
+            f"{who} gave back {given} for task {task.id}; a worker returns an Outcome, whose text is a str"
+        )
+    if outcome.output is not None:
+        dump_json(outcome.output, what=f"task {task.id}: the output of {who}")
+    elif not outcome.text.strip():
+        raise WorkFailedError(f"the answer of {who} is empty", task_id=task.id)
 
 
 def _within(seconds: float | None) -> AbstractAsyncContextManager[object]:

@@ -149,6 +149,37 @@ def test_a_class_is_a_worker_and_is_closed_once(store: Path) -> None:
     assert (run.result, root.find("a").output, len(closed)) == ("x and y", {"said": "x"}, 1)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Outcome("x", object()), "task a: the output of the worker odd cannot be stored as JSON"),  # type: ignore[arg-type]
+        ("x", "the worker odd gave back str for task a; a worker returns an Outcome, whose text is a str"),
+        (None, "the worker odd gave back NoneType for task a"),
+        (Outcome(7), "the worker odd gave back int for task a"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_a_class_gives_back_wrong_fails_its_task_at_once_and_no_other(given: Any, said: str, store: Path) -> None:
+    asked = []
+
+    class Odd(Worker):
+        name = "odd"
+
+        async def perform(self, task: Task, _: WorkContext) -> Outcome:
+            asked.append(task.id)
+            return given  # type: ignore[no-any-return]
+
+    def calm(task: Task) -> str:
+        return task.content
+
+    run = ran(
+        store, leaf_of(Task(content="x", id="a", type="odd"), Task(content="y", id="b", type="calm")), Odd(), calm
+    )
+    a, b = run.task.subtasks
+    assert (run.status, a.state, b.state) == ("failed", TaskState.FAILED, TaskState.DONE)
+    assert said in (a.error or "")
+    assert asked == ["a"]
+
+
 def test_planners_are_told_of_workers_and_give_tasks_to_them(store: Path) -> None:
     plan = '<task id="a" type="norm">measure</task><task id="b" type="model">say it</task>'
     model = ScriptedModel({**COMPOSED, "decompose": plan})
