@@ -8,6 +8,7 @@ error.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .changes import Change
     from .database import Database
     from .lease import Lease
+
+_log = logging.getLogger("ramify.store")
 
 BATCH_ROWS: Final = 5000
 HEARTBEAT_S: Final = 1.0
@@ -242,6 +245,7 @@ class RunWriter:
                 if is_last:
                     self._let_go()
             except Exception as error:  # noqa: BLE001 - the worker's boundary: whatever it is, nobody may wait for ever
+                _log.exception("the writer of run %s failed", self.run_id)
                 self._fail(partial(StoreError, f"run {self.run_id}: writing failed: {type(error).__name__}: {error}"))
             _answer([request.waiter for request in requests if request.waiter is not None], self._failure)
 
