@@ -34,12 +34,13 @@ def graph(
         GraphFormat | None, typer.Option("--format", "-f", help="The format; that of -o's ending, or dot.")
     ] = None,
     output: Output = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Levels to show.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Levels to show.")] = None,
     focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
     direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
     theme: Theme = "light",
     most: Annotated[
-        int | None, typer.Option("--max-nodes", min=1, help="Boxes to show, else 300; what does not fit is folded.")
+        int | None,
+        typer.Option("--max-nodes", min=1, metavar="N", help="Boxes to show, else 300; what does not fit is folded."),
     ] = None,
     critical_path: Annotated[
         bool, typer.Option("--critical-path", help="Mark the path that decides how long it all takes.")
@@ -102,7 +103,9 @@ def timeline(
         typer.Option("--format", "-f", help="The format; that of -o's ending, or svg."),
     ] = None,
     theme: Theme = "light",
-    most: Annotated[int, typer.Option("--max-bars", min=1, help="Tasks with rows; the others are packed below.")] = 100,
+    most: Annotated[
+        int, typer.Option("--max-bars", min=1, metavar="N", help="Tasks with rows; the others are packed below.")
+    ] = 100,
 ) -> int:
     """Draw what ran when, and how much at once.
 

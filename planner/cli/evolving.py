@@ -23,15 +23,19 @@ def evolve(
         str | None,
         typer.Argument(metavar="GOAL|FILE", help="A task, or a file of tasks: .txt, .jsonl or .csv; - reads lines."),
     ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many new tasks.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many new tasks.")] = 10,
     output: Output = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     method: Annotated[
         list[str] | None,
         typer.Option("--method", metavar="NAME", help="How they differ; repeatable; all in rotation unless given."),
     ] = None,
-    generations: Annotated[int, typer.Option(min=1, help="How often new tasks are made from new tasks.")] = 1,
-    tries: Annotated[int, typer.Option(min=1, help="How often one task is asked for before it is given up.")] = 3,
+    generations: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often new tasks are made from new tasks.")
+    ] = 1,
+    tries: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often one task is asked for before it is given up.")
+    ] = 3,
     field: Annotated[str, typer.Option(metavar="NAME", help="The field or column of the file.")] = "content",
 ) -> int:
     """Make new tasks from seeds, with their lineage.

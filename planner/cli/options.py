@@ -37,7 +37,9 @@ OPTIONS: dict[str, Any] = {
     "prompts": Annotated[
         str | None, typer.Option(metavar="DIR", help="A folder of prompt templates over the built-in ones.")
     ],
-    "jobs": Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Tasks that run at the same time.")],
+    "jobs": Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Tasks that run at the same time.")
+    ],
     "on_error": Annotated[
         Literal["continue", "stop"] | None,
         typer.Option(help="What happens to other tasks when one has failed."),
@@ -50,18 +52,22 @@ OPTIONS: dict[str, Any] = {
         Literal["none", "few", "many"] | None,
         typer.Option(help="Examples in prompts: none for reasoning models, many for weak ones."),
     ],
-    "timeout_s": Annotated[float | None, typer.Option(help="The longest to wait for one reply, in seconds.")],
-    "max_depth": Annotated[int | None, typer.Option(min=1, help="The deepest level of the tree; the root's is 1.")],
-    "max_children": Annotated[int | None, typer.Option(min=2, help="The most subtasks of one task.")],
-    "max_tasks": Annotated[int | None, typer.Option(min=1, help="The most tasks of the tree.")],
-    "max_calls": Annotated[int | None, typer.Option(min=1, help="Model calls of the run.")],
-    "max_tokens": Annotated[int | None, typer.Option(min=1, help="Input and output tokens of the run.")],
-    "max_cost_usd": Annotated[float | None, typer.Option(help="Known cost of the run, in US dollars.")],
-    "max_seconds": Annotated[float | None, typer.Option(help="How long the run may take, in seconds.")],
-    "max_wait_seconds": Annotated[
-        float | None, typer.Option(help="How long to wait for a model that is out of reach, in seconds.")
+    "timeout_s": Annotated[float | None, typer.Option(metavar="SECONDS", help="The longest to wait for one reply.")],
+    "max_depth": Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The deepest level of the tree; the root's is 1.")
     ],
-    "requests_per_second": Annotated[float | None, typer.Option(help="Model calls started in a second.")],
+    "max_children": Annotated[int | None, typer.Option(min=2, metavar="N", help="The most subtasks of one task.")],
+    "max_tasks": Annotated[int | None, typer.Option(min=1, metavar="N", help="The most tasks of the tree.")],
+    "max_calls": Annotated[int | None, typer.Option(min=1, metavar="N", help="Model calls of the run.")],
+    "max_tokens": Annotated[int | None, typer.Option(min=1, metavar="N", help="Input and output tokens of the run.")],
+    "max_cost_usd": Annotated[float | None, typer.Option(metavar="USD", help="Known cost of the run, in US dollars.")],
+    "max_seconds": Annotated[float | None, typer.Option(metavar="SECONDS", help="How long the run may take.")],
+    "max_wait_seconds": Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long to wait for a model that is out of reach.")
+    ],
+    "requests_per_second": Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="Model calls started in a second.")
+    ],
     "agents": Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file with agents that tasks are given to.")
     ],
@@ -84,7 +90,9 @@ OPTIONS: dict[str, Any] = {
         bool | None,
         typer.Option("--native-tools/--no-native-tools", help="Whether the model calls tools by itself."),
     ],
-    "max_turns": Annotated[int | None, typer.Option(min=2, help="Replies in one conversation with tools.")],
+    "max_turns": Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Replies in one conversation with tools.")
+    ],
     "store": Annotated[
         str | None, typer.Option("--store", metavar="PLACE", help="A file or database URL; else .ramify/ramify.db.")
     ],

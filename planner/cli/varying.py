@@ -31,7 +31,7 @@ def sweep(
         typer.Option("--param", "-p", metavar="KEY=A,B", help="A parameter and its values; repeatable."),
     ] = None,
     files: Files = None,
-    name: Annotated[str, typer.Option("--name", help="What the strategy is called.")] = "sweep",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the strategy is called.")] = "sweep",
     in_series: Annotated[bool, typer.Option("--series", help="One variation after the other.")] = False,
     output: Output = None,
 ) -> int:
