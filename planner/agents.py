@@ -55,7 +55,9 @@ def agents_file(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"the file {path} with agents cannot be read: {error}") from None
+        raise UsageError(
+            f"the file {path} with agents cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     tables = found.get("agents", found)
     if not isinstance(tables, dict) or not tables or not all(isinstance(each, dict) for each in tables.values()):
         raise UsageError(f"{path} describes no agents; begin each with its name, as in [writer]")

@@ -23,7 +23,7 @@ from .plan import PlanLimits
 from .recording import Recording
 from .resuming import ResumeOptions, session_of
 from .run import OnError
-from .run_settings import AgentSettings, RunSettings
+from .run_settings import MOST_JOBS, AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import RUNNING_PHASE, Session
 from .settings import Tracing, load_settings, store_place
@@ -82,8 +82,10 @@ class Executor:
         record: str | Path | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        if jobs < 1:
-            raise UsageError(f"jobs is the number of tasks that run at the same time; it cannot be {jobs}")
+        if not 1 <= jobs <= MOST_JOBS:
+            raise UsageError(
+                f"jobs is how many tasks run at the same time, from 1 to {MOST_JOBS:,}; it cannot be {jobs:,}"
+            )
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
         tool_sources = tuple(map(str, tool_sources))
         if tool_sources:

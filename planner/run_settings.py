@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .tools.functions import ToolsGiven
 
 
+MOST_JOBS = 10_000
+"""The most tasks that run at the same time; each takes memory even when it only waits."""
+
+
 class AgentSettings(BaseModel):
     """An agent, as data; see `Agent` and `Asking` for the meanings. `tools` are names, and servers as `mcp:NAME`."""
 
@@ -108,7 +112,7 @@ class RunSettings(BaseModel):
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
     plan: PlanLimits | None = None
     stops_when_planned: bool = False
-    jobs: int = Field(default=8, ge=1)
+    jobs: int = Field(default=8, ge=1, le=MOST_JOBS)
     on_error: OnError = "continue"
     limits: RunLimits = RunLimits()
     defaults: TaskConfig = DEFAULTS

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from ramify.prompts import Examples
+from ramify.tasks.config import MOST_AHEAD
 
 from .errors import UsageError
 from .store.place import DEFAULT_STORE
@@ -159,7 +160,7 @@ class Settings(BaseModel):
     max_seconds: _Amount | None = None
     max_wait_seconds: Annotated[float, Field(ge=0)] | None = None
     requests_per_second: _Amount | None = None
-    vote_ahead: _Count | None = None
+    vote_ahead: Annotated[int, Field(ge=1, le=MOST_AHEAD)] | None = None
     cache: bool = False
     otel: bool = False
     otel_content: bool = False
@@ -335,10 +336,11 @@ def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:
     """Return the table of a TOML file; None if the file or the table is not there."""
     try:
         values: Any = _parse_toml(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"the settings file {path} cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"the settings file {path} cannot be read: {why}") from None
     for name in table:
         values = values.get(name)
         if values is None:

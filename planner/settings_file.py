@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .output_files import write_text
+from .output_files import unwritable, write_text
 from .settings import settings_file
 
 
@@ -42,7 +42,11 @@ def change_settings(table: Sequence[str], values: Mapping[str, Any], *, for_user
                 place[name] = value
         text = tomlkit.dumps(document)
     except (OSError, UnicodeDecodeError, TOMLKitError, TypeError, AttributeError) as error:
-        raise UsageError(f"the settings file {path} cannot be changed: {error}") from None
-    path.parent.mkdir(parents=True, exist_ok=True)
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"the settings file {path} cannot be changed: {why}") from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
     write_text(path, text)
     return path

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .counting import counted
 
+MOST_AHEAD = 1_000
+"""The most for `vote_ahead`: so many questions may be put at the same time."""
+
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -46,7 +49,7 @@ class TaskConfig(BaseModel):
     max_retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     max_check_rounds: Annotated[int, Field(ge=0)] | None = None
-    vote_ahead: _Count | None = None
+    vote_ahead: Annotated[int, Field(ge=1, le=MOST_AHEAD)] | None = None
     max_samples: _Count | None = None
     max_answer_characters: _Count | None = None
     requests_per_second: _Amount | None = None

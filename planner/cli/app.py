@@ -3,6 +3,7 @@
 No traceback leaves here unless `--debug` asks for it; commands load what they need themselves, so that help is quick.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -30,10 +31,12 @@ from . import (
     varying,
     watching,
 )
+from .streams import flush_stderr, forget, open_closed_streams
 
 COMPLETION_VARIABLE = "_RAMIFY_COMPLETE"
 """What shells ask for completions with; the way to complete is loaded only then, as it takes time."""
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -100,15 +103,15 @@ def run_command(arguments: Sequence[str] | None) -> int:
         code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
         sys.stdout.flush()
     except BaseException as error:
+        flush_stderr()
         # typer makes an exit with code 1 of a pipe whose reader has gone
         if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-            from .output import forget_stdout
-
-            forget_stdout()
+            forget("stdout")
             return 0
         if is_debugging and not isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         return _explain(error, words)
+    flush_stderr()
     return int(code)
 
 
@@ -123,6 +126,7 @@ def _take_debug(words: list[str]) -> bool:
 
 def _prepare_process(*, is_debugging: bool) -> None:
     """Keep the standard streams from failing on odd characters, and libraries from writing between our lines."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -147,6 +151,10 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
     if hasattr(error, "format_message"):
         return _explain_usage(error, words, USAGE)
     code = code_of_error(error)
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        forget("stdout")
+        tell_error(f"standard output cannot be written: {error.strerror}")
+        return USAGE
     if code == INTERRUPTED:
         tell("ramify: interrupted")
     elif code == FAULT:
@@ -166,7 +174,7 @@ def _explain_usage(error: BaseException, words: Sequence[str], code: int) -> int
     else:
         context = getattr(error, "ctx", None)
         where = context.command_path if context is not None else _command_in(words)
-        tell_error(f"{message.rstrip('.')} (see `{where} --help`)")
+        tell_error(f"{' '.join(message.split()).rstrip('.')} (see `{where} --help`)")
     return code
 
 

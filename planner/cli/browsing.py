@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Last, RunId, takes
+from .options import Last, RunId, refuse_others, takes
 
+_OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
+_OF_HISTORY = frozenset({"run_id", "last", "store", "history"})
 _FINISHED = frozenset({"done", "failed"})
 
 
@@ -14,6 +16,7 @@ _FINISHED = frozenset({"done", "failed"})
 def show(
     given: Mapping[str, Any],
     *,
+    context: typer.Context,
     run_id: RunId = None,
     task_id: Annotated[str | None, typer.Argument(metavar="ID", help="One task.")] = None,
     last: Last = False,
@@ -38,6 +41,10 @@ def show(
     from .output import print_json, print_text
     from .records import history_text, run_text, task_text
 
+    if interactive:
+        refuse_others(context, "--interactive answers what is typed", kept=_OF_SHELL)
+    elif history and not given["as_json"]:
+        refuse_others(context, "--history shows how the plan changed", kept=_OF_HISTORY)
     if last and task_id is None:
         run_id, task_id = None, run_id  # the only word is a task's id then
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):

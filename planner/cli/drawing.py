@@ -18,6 +18,7 @@ Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colo
 GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "graphml", "json"]
 _BINARY = frozenset({"png", "pdf"})
 _OF_STATES = frozenset({"states", "form", "output", "store"})
+_OF_TIMES = frozenset({"run_id", "last", "store", "as_json"})
 _OF_JSON = frozenset({"source", "last", "form", "output", "store", "lineage"})
 
 
@@ -95,6 +96,7 @@ def graph(
 def timeline(
     given: Mapping[str, Any],
     *,
+    context: typer.Context,
     run_id: RunId = None,
     last: Last = False,
     output: Output = None,
@@ -118,6 +120,8 @@ def timeline(
     from .finding import opened_run
     from .output import deliver, print_json
 
+    if given["as_json"]:
+        refuse_others(context, "--json prints the times, and draws nothing", kept=_OF_TIMES)
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
         root = opened.load_tree(record.id)
         data = record_data(record, total_usage(root))

@@ -84,11 +84,11 @@ def _seeds(source: str | None) -> "SeedSource | list[SeedSource]":
     if source == "-":
         return [line.strip() for line in read_goal(source).split("\n") if line.strip()]
     is_named = Path(source).suffix.lower() in SUFFIXES and not any(map(str.isspace, source))
-    return Path(source) if is_named or _is_file(source) else read_goal(source)
+    return Path(source) if is_named or _is_there(source) else read_goal(source)
 
 
-def _is_file(source: str) -> bool:
+def _is_there(source: str) -> bool:
     try:
-        return Path(source).is_file()
+        return Path(source).exists()
     except (OSError, ValueError):  # too long to be a name, or no name at all
         return False

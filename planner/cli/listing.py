@@ -23,7 +23,10 @@ def runs(
     given: Mapping[str, Any],
     *,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="How many, the newest first; 20 unless set.")
+        int | None,
+        typer.Option(
+            "--limit", "-n", min=1, max=1_000_000, metavar="N", help="How many, the newest first; 20 unless set."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     status: Annotated[
@@ -39,7 +42,7 @@ def runs(
         bool, typer.Option("--dry-run", help="With --prune: delete nothing, show what would go.")
     ] = False,
 ) -> int:
-    """List the runs of the store, the newest first, or delete some of them.
+    """List the runs of the store, or delete some of them.
 
     Examples: ramify runs --status failed; ramify runs --prune --older-than 30d
     """

@@ -38,7 +38,8 @@ OPTIONS: dict[str, Any] = {
         str | None, typer.Option(metavar="DIR", help="A folder of prompt templates over the built-in ones.")
     ],
     "jobs": Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Tasks that run at the same time.")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, max=10_000, metavar="N", help="Tasks that run at the same time."),
     ],
     "on_error": Annotated[
         Literal["continue", "stop"] | None,
@@ -72,7 +73,7 @@ OPTIONS: dict[str, Any] = {
         Path | None, typer.Option(metavar="FILE", help="A TOML file with agents that tasks are given to.")
     ],
     "vote_ahead": Annotated[
-        int | None, typer.Option(min=1, metavar="K", help="Ask for each leaf until one answer leads by K.")
+        int | None, typer.Option(min=1, max=1_000, metavar="K", help="Ask for each leaf until one answer leads by K.")
     ],
     "allow": Annotated[
         list[str] | None,

@@ -3,14 +3,14 @@
 In a pipe, standard output is the exact text; in a terminal, words that others wrote cannot steer it.
 """
 
-import io
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from .streams import forget
 
 JSON_VERSION = 1
 """The version of every JSON document that commands print; it grows when a reader of today could not read it."""
@@ -65,8 +65,11 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def tell(text: str) -> None:
     """Say something that is not the result, on standard error."""
-    sys.stderr.write(f"{_for_terminal(text)}\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(f"{_for_terminal(text)}\n")
+        sys.stderr.flush()
+    except OSError:  # there is nowhere to tell that
+        forget("stderr")
 
 
 def tell_error(message: str) -> None:
@@ -90,18 +93,8 @@ def _writing() -> Iterator[None]:
     except OSError as error:
         from ramify.planner.errors import ExportError
 
-        forget_stdout()
+        forget("stdout")
         raise ExportError(f"standard output cannot be written: {error.strerror or error}") from error
-
-
-def forget_stdout() -> None:
-    """Send what is still to be written to nowhere, so that nothing complains about it when the process ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):  # a stream without a file
-        sys.stdout = io.StringIO()
-    os.close(nowhere)
 
 
 def _for_terminal(text: str) -> str:

@@ -57,11 +57,15 @@ def solve(
     Example: ramify solve "Compare Oslo and Bergen" --model gpt-5-mini
     """
     from ramify.planner.api import prepare
+    from ramify.planner.errors import UsageError
 
     from .carrying import carry
     from .checking import checks_given
     from .goals import read_goal
 
+    if approve is not None and (given["dry_run"] or given["estimate"]):
+        option = "--dry-run" if given["dry_run"] else "--estimate"
+        raise UsageError(f"{option} executes nothing, so there is nothing to approve; leave out --approve")
     executor, root = prepare(
         read_goal(goal),
         files=files or (),

@@ -43,6 +43,7 @@ def sweep(
     """
     from ramify.planner.api import executor_of, make_root, plan_limits
     from ramify.planner.attachments import read_materials
+    from ramify.planner.errors import UsageError
     from ramify.planner.output_files import format_named_by
     from ramify.planner.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
@@ -59,6 +60,8 @@ def sweep(
     if settings.model is None and grid.get("model"):
         settings = load_settings(**settings_given({**given, "model": str(grid["model"][0])}))
     if goal is not None and is_plan_file(goal):
+        if files:
+            raise UsageError(f"--file attaches a text to a goal, and {goal} is a plan; name the text in the plan")
         root, plan = load_plan(Path(goal)), None
     else:
         root, plan = make_root(read_goal(goal), read_materials(files or ())), plan_limits(settings)

@@ -70,6 +70,8 @@ def imported(source: str, what: str = "worker") -> ModuleType:
         UsageError: if it is not there, or cannot be imported.
     """
     path = Path(source)
+    if not source.strip():
+        raise UsageError(f"the name of what defines {what}s is blank; give a Python file, or the name of a module")
     if path.suffix == ".py" and not path.is_file():
         raise UsageError(f"the file {source} with {what}s is not there")
     try:

@@ -1,0 +1,35 @@
+"""The standard streams of a process: there even if they were closed, and given up when they cannot be written."""
+
+import io
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
+
+
+def open_closed_streams() -> None:
+    """Open those that were closed when the process was started, to nowhere; no other file can get their places then."""
+    for name, mode in _MODES.items():
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - while the process is
+
+
+def flush_stderr() -> None:
+    """Write what is still to be told; a full disk there changes nothing about how a command ends."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        forget("stderr")
+
+
+def forget(name: str) -> None:
+    """Send what is still to be written to a stream to nowhere, so that nothing complains about it at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, getattr(sys, name).fileno())
+    except (OSError, ValueError):  # a stream without a file
+        setattr(sys, name, io.StringIO())
+    with suppress(OSError):
+        os.close(nowhere)
