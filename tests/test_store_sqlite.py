@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from ramify.planner.errors import PlannerError, StoreError
 from ramify.planner.store import EventHappened, RunWriter, Store, TaskChanged, WriterEvents
+from ramify.planner.store.database import Database
+from ramify.planner.store.migrations import prepare
+from ramify.planner.store.place import read_place
 from ramify.tasks import TaskState
 from sqlalchemy import event as sqlalchemy_event
 
@@ -224,15 +227,16 @@ if os.geteuid() == 0:
     os.setuid(65534)
 try:
     with Store.open(sys.argv[1]) as store:
-        print(len(store.runs()), "runs")
+        run = store.read_run("run-1")
+        print("read", run.record.goal, len(list(run.root.walk())), store.check(), store.backup(sys.argv[3]) > 0)
         store.request_cancel("run-1")
 except StoreError as error:
     print(error)
 """
 
 
-@pytest.mark.parametrize("what", ["file", "folder", "new file"])
-def test_read_only_place_is_named_with_what_to_do(
+@pytest.mark.parametrize("what", ["file", "folder", "both", "new file"])
+def test_a_store_that_cannot_be_written_is_read_and_writing_says_what_to_do(
     what: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     top = tmp_path_factory.mktemp("open")
@@ -241,16 +245,34 @@ def test_read_only_place_is_named_with_what_to_do(
     path = top / "runs.db"
     if what != "new file":
         make_store(path)
-        path.chmod(0o444 if what == "file" else 0o666)
+        path.chmod(0o666 if what == "folder" else 0o444)
     top.chmod(0o777 if what == "file" else 0o555)
+    copies = tmp_path_factory.mktemp("copies")
+    copies.chmod(0o777)
     try:
-        done = run_python(READ_ONLY, path, tmp_path / "first.db")
+        done = run_python(READ_ONLY, path, tmp_path / "first.db", copies / "copy.db")
     finally:
         top.chmod(0o755)
     assert done.stderr == ""
-    words = done.stdout.splitlines()[-1]
+    *before, words = done.stdout.splitlines()
+    assert before == ([] if what == "new file" else ["read find out 4 [] True"])
     assert f"the store {path}" in words
-    assert "writable" in words or "can be read and written" in words
+    assert "writable" in words
+
+
+def test_a_store_of_another_schema_that_cannot_be_written_is_refused_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    for version, said in ((1, "has to be brought to schema"), (99, "was made by a newer Ramify")):
+        path.unlink(missing_ok=True)
+        make_store(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE ramify_meta SET schema_version = ?", (version,))
+            connection.commit()
+        database = Database.open(read_place(path), synchronous="FULL", create=False, lock_wait_s=1)
+        database.is_read_only = True
+        with pytest.raises(StoreError, match=said):
+            prepare(database, create=False)
+        database.close()
 
 
 @contextmanager

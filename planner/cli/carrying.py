@@ -54,10 +54,8 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
             run.start().wait()
     except LeaseError:
         raise
-    except StoreError as error:
-        tell_error(f"{error}; what was stored is kept")
-        tell(resume_command(run.id, given["store"]))
-        return LIMIT
+    except StoreError:
+        return LIMIT  # the run knows why
     code = code_of_run(run)
     if not given["quiet"]:
         tell(_summary(run, time.monotonic() - started))

@@ -7,7 +7,6 @@ lock at once, so that it waits at its start or not at all. Errors leave as `Stor
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from ramify.planner.errors import StoreError
@@ -17,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from .faults import explain, require_driver
-from .place import Place, make_file
+from .place import Place, make_file, opening_of
 from .statements import Statements
 from .tables import METADATA
 
@@ -40,11 +39,13 @@ class Database:
     Attributes:
         place: where it is.
         engine: SQLAlchemy's engine on it.
+        is_read_only: whether its file, or the folder of that, cannot be written, so that it can only be read.
     """
 
-    def __init__(self, place: Place, engine: Engine) -> None:
+    def __init__(self, place: Place, engine: Engine, *, is_read_only: bool = False) -> None:
         self.place = place
         self.engine = engine
+        self.is_read_only = is_read_only
 
     @classmethod
     def open(cls, place: Place, *, synchronous: Synchronous, create: bool, lock_wait_s: float) -> Self:
@@ -55,7 +56,9 @@ class Database:
         """
         if place.path is not None:
             make_file(place.path, create=create)
-            return cls(place, _sqlite_engine(place.path, synchronous, lock_wait_s))
+            mode, is_read_only = opening_of(place.path)
+            engine = _sqlite_engine(f"{place.path.as_uri()}?{mode}", synchronous, lock_wait_s)
+            return cls(place, engine, is_read_only=is_read_only)
         require_driver()
         return cls(place, _postgresql_engine(place, synchronous))
 
@@ -151,8 +154,7 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_engine(path: Path, synchronous: Synchronous, lock_wait_s: float) -> Engine:
-    file = f"{path.as_uri()}?mode=rw"  # a file that has gone is an error, not an empty store
+def _sqlite_engine(file: str, synchronous: Synchronous, lock_wait_s: float) -> Engine:
     engine = create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(

@@ -50,6 +50,9 @@ def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = MI
         version = _version(database, connection)
     if version is None and not create:
         raise StoreError(f"there is no store at {database.place}; check where it is, or start a run to make one")
+    if database.is_read_only:
+        _check_readable(database, version, newest)
+        return
     database.keep_log()
     if version == newest:
         return
@@ -60,16 +63,31 @@ def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = MI
         if version is None:
             METADATA.create_all(connection)
         elif version > newest:
-            raise StoreError(
-                f"the store {database.place} was made by a newer Ramify (schema {version}; this one knows {newest});"
-                " upgrade Ramify to use it"
-            )
+            raise _too_new(database, version, newest)
         for step in steps:
             if version is not None and step.version > version:
                 step.change(connection)
         failpoint("during-migration")
         connection.execute(delete(META))
         connection.execute(insert(META).values(id=1, schema_version=newest))
+
+
+def _check_readable(database: Database, version: int | None, newest: int) -> None:
+    """Raise unless a store that cannot be written can be read as it is."""
+    if version is not None and version > newest:
+        raise _too_new(database, version, newest)
+    if version != newest:
+        raise StoreError(
+            f"the store {database.place} has to be brought to schema {newest} first, and the file or its folder is"
+            " read-only; make both writable, or copy the store elsewhere"
+        )
+
+
+def _too_new(database: Database, version: int, newest: int) -> StoreError:
+    return StoreError(
+        f"the store {database.place} was made by a newer Ramify (schema {version}; this one knows {newest}); upgrade"
+        " Ramify to use it"
+    )
 
 
 def _version(database: Database, connection: Connection) -> int | None:

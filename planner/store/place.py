@@ -87,6 +87,20 @@ def make_file(place: Path, *, create: bool) -> None:
         ) from error
 
 
+def opening_of(file: Path) -> tuple[str, bool]:
+    """Return how SQLite is to open the file of a store, and whether it can only be read.
+
+    A file that has gone is an error, not an empty store. SQLite keeps its log beside the file, so that a folder that
+    cannot be written leaves reading alone; what is still in a log is then found by SQLite, or the store cannot be read.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    can_write = os.access(file, os.W_OK) and (log.exists() or os.access(file.parent, os.W_OK))
+    if can_write:
+        return "mode=rw", False
+    has_log = log.exists() and log.stat().st_size > 0
+    return "mode=ro" if has_log else "mode=ro&immutable=1", True
+
+
 def _make_folder(folder: Path) -> None:
     if folder.is_dir():
         return

@@ -9,6 +9,7 @@ from ramify.planner.errors import ExportError, UsageError
 from sqlalchemy import text
 
 from .database import Database
+from .place import opening_of
 from .tables import METADATA
 
 
@@ -63,7 +64,7 @@ def size_of(database: Database) -> int:
 def _copy(database: Database, source: Path, target: Path) -> None:
     with (
         database.explained(),
-        closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as reader,
+        closing(sqlite3.connect(f"{source.as_uri()}?{opening_of(source)[0]}", uri=True)) as reader,
         closing(sqlite3.connect(target)) as writer,
     ):
         try:
