@@ -279,7 +279,7 @@ def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     try:
         from_file = DotEnvSettingsSource(_reader(), env_file=_ENV_FILE, env_file_encoding="utf-8")()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{_ENV_FILE} cannot be read: {error}") from None
+        raise UsageError(f"{_ENV_FILE} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     ours = {name: value for name, value in from_file.items() if name in SETTINGS or _looks_like_ours(name)}
     for name in ours:
         if name not in SETTINGS:

@@ -70,6 +70,8 @@ def test_words_that_cannot_be_printed_are_missed_in_one_line(words: str) -> None
             ("timeline", "--last", "--json", "-o", "t.svg"),
             "--json prints the times, and draws nothing; leave out --output",
         ),
+        (("show", "--last", "--history", "0.1"), "give either the run 0.1 or --last, not both"),
+        (("compare", "--last", "--json", "-f", "md"), "give either --json or --format, not both"),
         (("completion",), "Missing argument 'SHELL'. Choose from: bash, zsh, fish (see `ramify completion --help`)"),
     ],
 )
@@ -103,3 +105,13 @@ def test_a_home_that_is_none_has_no_settings_and_gets_none(tmp_path: Path) -> No
     said = ramify_process("workers", "enable", "http", "--user", XDG_CONFIG_HOME=home, HOME=home)
     assert (said.code, len(said.err.splitlines())) == (2, 1)
     assert "config.toml cannot be written: Not a directory; choose another file" in said.err
+
+
+def test_a_working_folder_that_is_gone_is_told(home: Path) -> None:
+    gone = home / "gone"
+    gone.mkdir()
+    line = f'rmdir "{gone}"; "$0" -m ramify.planner.cli runs'
+    done = subprocess.run(["sh", "-c", line, COMMAND[0]], capture_output=True, check=False, text=True, cwd=gone)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2, "", "ramify: error: the working folder has been deleted; go to another one\n",
+    )  # fmt: skip

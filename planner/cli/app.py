@@ -31,7 +31,7 @@ from . import (
     varying,
     watching,
 )
-from .streams import flush_stderr, forget, open_closed_streams
+from .streams import flush_stderr, forget, is_nowhere, open_closed_streams
 
 COMPLETION_VARIABLE = "_RAMIFY_COMPLETE"
 """What shells ask for completions with; the way to complete is loaded only then, as it takes time."""
@@ -154,6 +154,9 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
         forget("stdout")
         tell_error(f"standard output cannot be written: {error.strerror}")
+        return USAGE
+    if isinstance(error, FileNotFoundError) and is_nowhere():
+        tell_error("the working folder has been deleted; go to another one")
         return USAGE
     if code == INTERRUPTED:
         tell("ramify: interrupted")

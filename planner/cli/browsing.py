@@ -41,11 +41,12 @@ def show(
     from .output import print_json, print_text
     from .records import history_text, run_text, task_text
 
+    is_history = history and not given["as_json"]
     if interactive:
         refuse_others(context, "--interactive answers what is typed", kept=_OF_SHELL)
-    elif history and not given["as_json"]:
+    elif is_history:
         refuse_others(context, "--history shows how the plan changed", kept=_OF_HISTORY)
-    if last and task_id is None:
+    if last and task_id is None and not is_history:
         run_id, task_id = None, run_id  # the only word is a task's id then
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         if interactive:
@@ -69,7 +70,7 @@ def show(
         passed = {"checked": [event_data(event) for event in checked]} if checked else {}
         print_json({**run_data(record, task), **(said if messages else {}), **edited, **passed})
         return 0
-    if history:
+    if is_history:
         print_text(history_text(versions))
         return 0
     print_text(run_text(record, root) if task_id is None else task_text(task))

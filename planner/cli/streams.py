@@ -1,4 +1,7 @@
-"""The standard streams of a process: there even if they were closed, and given up when they cannot be written."""
+"""What a process is started with and may lack: its standard streams, and the folder that it works in.
+
+Streams are there even if they were closed, and are given up when they cannot be written.
+"""
 
 import io
 import os
@@ -33,3 +36,12 @@ def forget(name: str) -> None:
         setattr(sys, name, io.StringIO())
     with suppress(OSError):
         os.close(nowhere)
+
+
+def is_nowhere() -> bool:
+    """Return whether the working folder has been deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False

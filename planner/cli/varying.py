@@ -100,6 +100,8 @@ def compare_runs(
 
     if not runs and not last:
         raise UsageError("say which runs: their ids, or --last for the newest; `ramify runs` lists them")
+    if given["as_json"] and form is not None and output is None:
+        raise UsageError("give either --json or --format, not both; with -o FILE, the format is that of the file")
     wanted = form or ("txt" if output is None else format_of(output))
     ids = list(runs or ())
     if last:
