@@ -223,6 +223,24 @@ def test_a_variation_that_fails_leaves_the_others_and_can_be_done_again(store: P
     assert Counter(request.sampling.seed for request in model.requests) == {1: 1, 2: 2, 3: 1}
 
 
+def test_more_turns_hold_for_the_conversations_of_variations(store: Path) -> None:
+    def reply(request: ModelRequest) -> str:
+        turns = sum(each["role"] == "assistant" for each in request.messages)
+        return f'<call tool="add">{{"a": {turns}}}</call>' if turns < 3 else "<result>added</result>"
+
+    def add(a: int) -> int:
+        """Add one."""
+        return a + 1
+
+    agent = Agent(ScriptedModel(reply), tools=[add])
+    goal = Task(content="goal", id="0", config=TaskConfig(max_turns=2))
+    strategy = Strategy("s", goal, {"seed": [1, 2]}, plan=PlanLimits(max_depth=1))
+    failed = strategy.run(agent, store=store)
+    assert f"ramify resume {failed.id}.1 --retry-failed --max-turns 4" in str(failed.run.error)
+    done = strategy.resume(failed.id, store=store, agent=agent, retry_failed=True, max_turns=4)
+    assert [each.answer for each in done.comparison] == ["added", "added"]
+
+
 def test_a_variation_that_is_done_anew_is_a_new_run_and_the_others_are_kept(store: Path) -> None:
     model = ScriptedModel(lambda request: f"<result>{request.sampling.seed}, call {len(model.requests)}</result>")
     strategy = Strategy("s", "goal", {"seed": [1, 2]}, plan=PlanLimits(max_depth=1))
