@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from ramify.prompts import Examples
-from ramify.tasks.config import MOST_AHEAD
+from ramify.tasks.config import MOST_AHEAD, SLOWEST_RATE
 
 from .errors import UsageError
 from .store.place import DEFAULT_STORE
@@ -44,6 +44,7 @@ Level = Literal["call", "environment", "env file", "project", "user"]
 
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Rate = Annotated[float, Field(ge=SLOWEST_RATE, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class Settings(BaseModel):
     max_cost_usd: _Amount | None = None
     max_seconds: _Amount | None = None
     max_wait_seconds: Annotated[float, Field(ge=0)] | None = None
-    requests_per_second: _Amount | None = None
+    requests_per_second: _Rate | None = None
     vote_ahead: Annotated[int, Field(ge=1, le=MOST_AHEAD)] | None = None
     cache: bool = False
     otel: bool = False

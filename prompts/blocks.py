@@ -93,7 +93,9 @@ def cut(text: str, limit: int) -> str:
         return text
     tail = limit // 3
     head = limit - tail
-    return f"{text[:head]}\n[... {len(text) - limit} characters omitted ...]\n{text[len(text) - tail :]}"
+    omitted = len(text) - limit
+    characters = "character" if omitted == 1 else "characters"
+    return f"{text[:head]}\n[... {omitted} {characters} omitted ...]\n{text[len(text) - tail :]}"
 
 
 def share(lengths: Sequence[int], budget: int) -> int:

@@ -11,6 +11,9 @@ MOST_AHEAD = 1_000
 """The most for `vote_ahead`: so many questions may be put at the same time."""
 
 _Count = Annotated[int, Field(ge=1)]
+SLOWEST_RATE = 1e-5
+"""The lowest rate that can be set, in starts a second: a little less than one a day."""
+
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -52,7 +55,7 @@ class TaskConfig(BaseModel):
     vote_ahead: Annotated[int, Field(ge=1, le=MOST_AHEAD)] | None = None
     max_samples: _Count | None = None
     max_answer_characters: _Count | None = None
-    requests_per_second: _Amount | None = None
+    requests_per_second: Annotated[float, Field(ge=SLOWEST_RATE, allow_inf_nan=False)] | None = None
     concurrent_requests: _Count | None = None
     max_turns: Annotated[int, Field(ge=2)] | None = None
     max_calls: _Count | None = None

@@ -295,7 +295,8 @@ class Task(ShownAsTree, TaskFields):
 
             tree = index_of(self)
             hint = near_miss(id, tree.by_id)
-            raise TreeError(f"there is no task {id} in the tree of task {tree.root.id}{hint}", task_id=id)
+            named = id if id.strip() else repr(id)
+            raise TreeError(f"there is no task {named} in the tree of task {tree.root.id}{hint}", task_id=id)
         return task
 
     def walk(self) -> "Iterator[Task]":

@@ -44,7 +44,8 @@ def test_cut_keeps_head_and_tail_and_counts_the_rest(text: str, limit: int) -> N
         assert shown == text
     else:
         omitted = len(text) - limit
-        head, note, tail = shown.partition(f"\n[... {omitted} characters omitted ...]\n")
+        words = "1 character" if omitted == 1 else f"{omitted} characters"
+        head, note, tail = shown.partition(f"\n[... {words} omitted ...]\n")
         assert note
         assert text.startswith(head)
         assert text.endswith(tail)

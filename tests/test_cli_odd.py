@@ -64,6 +64,11 @@ def test_words_that_cannot_be_printed_are_missed_in_one_line(words: str) -> None
             ("sweep", "plan.yaml", "-f", "plan.yaml", "-p", "content=a"),
             "--file attaches a text to a goal, and plan.yaml is",
         ),
+        (
+            ("sweep", "plan.yaml", "--max-depth", "3", "-p", "content=a"),
+            "--max-depth is for goals that are split, and plan.yaml is a plan already",
+        ),
+        (("solve", "--requests-per-second", "1e-300", "1+1"), "greater than or equal to 0.00001"),
         (("show", "--last", "-i", "--json"), "--interactive answers what is typed; leave out --json"),
         (("show", "--last", "--history", "--messages"), "--history shows how the plan changed; leave out --messages"),
         (

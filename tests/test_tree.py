@@ -168,7 +168,7 @@ def test_the_list_of_subtasks_keeps_the_rules() -> None:
     assert root.subtasks == [root.find("y")]
     with pytest.raises(TreeError, match="no task z"):
         root.find("z")
-    with pytest.raises(IndexError, match="has 1 subtasks"):
+    with pytest.raises(IndexError, match="has 1 subtask; there is none at 4"):
         children[4]
 
 
@@ -268,3 +268,8 @@ def test_a_cycle_through_a_group_that_waits_in_two_ways_is_refused() -> None:
     with pytest.raises(CycleError):
         root.find("first").add_dependency("g.2")
     assert root.find("first").dependencies == []
+
+
+def test_an_id_that_is_blank_is_named_so_that_it_can_be_seen() -> None:
+    with pytest.raises(TreeError, match="there is no task '' in the tree of task 0"):
+        Task("x", id="0").find("")

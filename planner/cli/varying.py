@@ -62,6 +62,11 @@ def sweep(
     if goal is not None and is_plan_file(goal):
         if files:
             raise UsageError(f"--file attaches a text to a goal, and {goal} is a plan; name the text in the plan")
+        for option in PLANNING:
+            if given[option] is not None:
+                raise UsageError(
+                    f"--{option.replace('_', '-')} is for goals that are split, and {goal} is a plan already"
+                )
         root, plan = load_plan(Path(goal)), None
     else:
         root, plan = make_root(read_goal(goal), read_materials(files or ())), plan_limits(settings)
