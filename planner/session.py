@@ -157,13 +157,14 @@ class Session:
             cache=self.store.find_answer if self.settings.cache else None,
         )
         ending = await self._plan(askers.of(self.agent), configs, resumed=resumed)
-        return ending if ending is not None else await self._run(askers, budget, configs)
+        return ending if ending is not None else await self._run(askers, budget, configs, resumed=resumed)
 
-    async def _run(self, askers: Askers, budget: Budget, configs: Configs) -> Ending:
+    async def _run(self, askers: Askers, budget: Budget, configs: Configs, *, resumed: bool) -> Ending:
         """Run the tree, whose plan is complete."""
         recorder = self._recorder
         writer, redactor = recorder.writer, self.grants.redactor
-        steps = StepLog(writer, redactor, await asyncio.to_thread(self.store.steps, self.record.id))
+        recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
+        steps = StepLog(writer, redactor, recorded)
         services = RunServices(
             run_id=self.record.id,
             root=self.root,
@@ -176,7 +177,7 @@ class Session:
             budget=budget,
             workers=self.workers,
             grants=self.grants,
-            memory=RunMemory(self.store, writer, redactor),
+            memory=RunMemory(self.store, writer, redactor, is_new=not resumed),
             steps=steps,
             pages=PageCount(self.root, steps.taken),
             settings=self.settings,

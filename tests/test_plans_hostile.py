@@ -143,7 +143,7 @@ def test_half_a_surrogate_pair_is_not_written(form: Form, field: str) -> None:
 def test_a_list_of_findings_in_a_message_has_an_end() -> None:
     text = "goal: g\ntasks:\n" + "".join(f"  - {{task: a, needs: [x{n}]}}\n" for n in range(5000))
     assert len(lint_plan_text(text)) == 5000
-    with pytest.raises(DocumentError, match="4950 more findings") as caught:
+    with pytest.raises(DocumentError, match="4,950 more findings") as caught:
         read_plan(text, source="p")
     assert len(str(caught.value).splitlines()) == 51
 

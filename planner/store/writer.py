@@ -241,9 +241,9 @@ class RunWriter:
             is_last = bool(requests) and requests[-1].is_last
             try:
                 if self._failure is None:
-                    self._settle(self._batch_of(requests))
+                    self._settle(self._batch_of(requests), is_last=is_last)
                 if is_last:
-                    self._let_go()
+                    self._end()
             except Exception as error:  # noqa: BLE001 - the worker's boundary: whatever it is, nobody may wait for ever
                 _log.exception("the writer of run %s failed", self.run_id)
                 self._fail(partial(StoreError, f"run {self.run_id}: writing failed: {type(error).__name__}: {error}"))
@@ -257,7 +257,7 @@ class RunWriter:
             batch.add(request.changes)
         return batch
 
-    def _settle(self, batch: "Batch") -> None:
+    def _settle(self, batch: "Batch", *, is_last: bool) -> None:
         """Write `batch`, waiting for a server that is gone; note the failure if it cannot be written."""
         from sqlalchemy.exc import SQLAlchemyError
 
@@ -268,7 +268,7 @@ class RunWriter:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return self._write(batch)
+                return self._write(batch, is_last=is_last)
             except LeaseLostError:
                 return self._fail(self._lease_error())
             except SQLAlchemyError as error:
@@ -284,13 +284,18 @@ class RunWriter:
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _write(self, batch: "Batch") -> None:
+    def _write(self, batch: "Batch", *, is_last: bool) -> None:
+        """Write `batch` in one transaction; the last one gives the run back, too."""
+        from .lease import release
+
         if self._connection is None:
             self._connection = self._database.connect()
         with self._connection.begin():
             is_cancelled = batch.write(self._connection, self._database.statements, self._lease, self._known_texts)
             if batch.is_running:
                 failpoint("before-running-commit")
+            if is_last:
+                release(self._connection, self._lease)
         if batch.is_running:
             failpoint("after-running-commit")
         if len(self._known_texts) > KNOWN_TEXTS:
@@ -315,11 +320,16 @@ class RunWriter:
         with suppress(RuntimeError):
             self._events.on_failure(make_error())
 
-    def _let_go(self) -> None:
-        """Give the run back; if the store cannot be told, this process remembers, and for others the lease lapses."""
+    def _end(self) -> None:
+        """Let go of the connection, and of the run if that is not given back.
+
+        If the store cannot be told, this process remembers, and for others the lease lapses.
+        """
         from .lease import release
 
         self._disconnect()
+        if self._failure is None:
+            return
         try:
             with self._database.changing() as connection:
                 release(connection, self._lease)

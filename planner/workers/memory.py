@@ -27,14 +27,15 @@ class RunMemory:
         store: where values of other runs are read.
         writer: writes what is set.
         redactor: blots secrets out of values.
+        is_new: whether nothing can be kept for the run yet.
     """
 
-    def __init__(self, store: "Store", writer: "RunWriter", redactor: Redactor) -> None:
+    def __init__(self, store: "Store", writer: "RunWriter", redactor: Redactor, *, is_new: bool = False) -> None:
         self._store = store
         self._writer = writer
         self._redactor = redactor
         self._lock = threading.Lock()
-        self._run: dict[str, Any] | None = None
+        self._run: dict[str, Any] | None = {} if is_new else None
 
     def get(self, key: str, default: Any, scope: MemoryScope) -> Any:
         """Return the value that is kept under `key`, or `default`."""
