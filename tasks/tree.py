@@ -79,6 +79,9 @@ def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
         DependencyError: if a task needs one that is unknown, or that is its ancestor or descendant.
         CycleError: if tasks would wait for each other. Whatever is raised, nothing was changed.
     """
+    if len(tasks) == 1 and tasks[0]._tree is None and not tasks[0].dependencies:
+        _link(parent, tasks[0])
+        return
     linked: list[Task] = []
     dependent: list[tuple[Task, Task]] = []
     for task in tasks:
