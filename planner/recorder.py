@@ -51,9 +51,10 @@ class Recorder:
             LeaseError: if another process has taken the run over.
         """
         event = self._event(kind, task, data)
+        happened = EventHappened.of(event)
         self._pending.append(event)
         self._unwritten.add(event.seq)
-        await self.writer.written(*changes, EventHappened.of(event))
+        await self.writer.written(*changes, happened)
         self._unwritten.remove(event.seq)
         self._tell()
 

@@ -271,7 +271,7 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
 
 def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what the environment says, and what the file `.env` says."""
-    variables = frozenset((name, value) for name, value in os.environ.items() if name[:7].upper() == PREFIX)
+    variables = frozenset((name, value) for name, value in os.environ.items() if _looks_like_ours(name))
     from_variables = _read_variables(variables)
     if not _ENV_FILE.is_file():
         return from_variables, {}

@@ -125,9 +125,8 @@ def render_data(groups: Mapping[str, Group], *, nonce: str, budget: int | None =
             within it. None cuts nothing.
     """
     blocks = [blocks_of(kind, group) for kind, group in groups.items()]
-    lengths = [[len(block.text) for block in group] for group in blocks]
-    if budget is not None and sum(map(sum, lengths)) > budget:
-        limit = share([length for group in lengths for length in group], budget)
+    if budget is not None:
+        limit = share([len(block.text) for group in blocks for block in group], budget)
         blocks = [[_shortened(block, limit) for block in group] for group in blocks]
     blocks.sort(key=lambda group: sum(len(block.text) for block in group), reverse=True)
     return "\n".join(block.render(nonce) for group in blocks for block in group)

@@ -10,10 +10,10 @@ from .counting import counted
 MOST_AHEAD = 1_000
 """The most for `vote_ahead`: so many questions may be put at the same time."""
 
-_Count = Annotated[int, Field(ge=1)]
 SLOWEST_RATE = 1e-5
 """The lowest rate that can be set, in starts a second: a little less than one a day."""
 
+_Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

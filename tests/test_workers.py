@@ -180,6 +180,26 @@ def test_what_a_class_gives_back_wrong_fails_its_task_at_once_and_no_other(given
     assert asked == ["a"]
 
 
+def test_words_of_a_worker_that_are_no_json_take_no_number_and_hold_no_event_back(store: Path) -> None:
+    def odd(context: WorkContext) -> str:
+        context.emit("odd", value=object())  # type: ignore[arg-type]
+        return "never"
+
+    def calm(context: WorkContext) -> str:
+        context.emit("calm", value=1)
+        return "said"
+
+    told: list[int] = []
+    root = leaf_of(Task(content="x", id="a", type="odd"), Task(content="y", id="b", type="calm"))
+    run = ran(store, root, odd, calm, on_event=lambda event: told.append(event.seq))
+    a, b = root.subtasks
+    assert (a.state, b.state) == (TaskState.FAILED, TaskState.DONE)
+    assert "task a: the data of an event cannot be stored as JSON" in (a.error or "")
+    with Store.open(store) as opened:
+        numbers = [event.seq for event in opened.events(run.id)]
+    assert told == numbers == list(range(1, len(numbers) + 1))
+
+
 def test_planners_are_told_of_workers_and_give_tasks_to_them(store: Path) -> None:
     plan = '<task id="a" type="norm">measure</task><task id="b" type="model">say it</task>'
     model = ScriptedModel({**COMPOSED, "decompose": plan})

@@ -31,6 +31,7 @@ _MOST_CONNECTIONS = 60
 _BEGIN = "ramify_begin"
 
 _STATEMENTS: dict[str, Statements] = {}
+"""Compiled statements, by the name of SQLAlchemy's dialect."""
 
 
 class Database:

@@ -17,6 +17,7 @@ from ramify.planner.event_stream import EventStream
 from ramify.planner.events import EventType, Wanted
 from ramify.planner.store.files import folder_of
 from ramify.planner.store.records import StepKey
+from ramify.planner.store.texts import dump_json
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.decomposition import input_data, needed_results
 
@@ -136,11 +137,19 @@ class WorkContext:
         self._tell(EventType.TASK_PROGRESS, fraction=share, doing=doing)
 
     def emit(self, name: str, **data: JsonValue) -> None:
-        """Publish an event of the worker's own, which is stored with the run; `data` is JSON data."""
+        """Publish an event of the worker's own, which is stored with the run; `data` is JSON data.
+
+        Raises:
+            UsageError: if it is not.
+        """
         self._tell(EventType.EMITTED, name=name, data=data)
 
     def alert(self, message: str, **data: JsonValue) -> None:
-        """Raise an alert, for whoever watches the run; `data` is JSON data."""
+        """Raise an alert, for whoever watches the run; `data` is JSON data.
+
+        Raises:
+            UsageError: if it is not.
+        """
         self._tell(EventType.ALERT, message=message, data=data)
 
     def events(self, *types: EventType | str, where: Wanted | None = None) -> EventStream:
@@ -232,6 +241,7 @@ class WorkContext:
         return done.result()
 
     def _tell(self, kind: EventType, **data: Any) -> None:
+        dump_json(data, what=f"task {self.task.id}: the data of an event")  # before the event takes a number
         self.on_loop(lambda: self.services.recorder.put(kind, self.task, **data))
 
     def _key(self, name: str) -> StepKey:
