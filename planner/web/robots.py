@@ -1,13 +1,12 @@
 """What a site's robots.txt lets programs fetch: asked once a site, however many want to know, and kept for a day.
 
 Source: RFC 9309. A site without one allows all; one whose robots.txt cannot be had for the moment allows nothing for
-the moment. Rules are read by the standard library, which takes the first rule that fits and knows no wildcards.
+the moment. Rules are read by protego: the longest rule that fits decides, `*` and a `$` at the end are wildcards.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from urllib.robotparser import RobotFileParser
 
 from ramify.planner.errors import FetchError, RefusedError
 
@@ -27,8 +26,9 @@ class RobotRules:
     """
 
     def __init__(self, text: str) -> None:
-        self._parser = RobotFileParser()
-        self._parser.parse(text.splitlines())
+        from protego import Protego
+
+        self._rules = Protego.parse(text)
 
     def check(self, target: Target, user_agent: str) -> None:
         """Decide about an address.
@@ -36,7 +36,7 @@ class RobotRules:
         Raises:
             RefusedError: if the site does not want it fetched.
         """
-        if not self._parser.can_fetch(user_agent, str(target)):
+        if not self._rules.can_fetch(str(target), user_agent):
             raise RefusedError(
                 f"{target} is not fetched: the site's robots.txt does not want that; with `robots: false` among the"
                 " inputs it is not asked",
