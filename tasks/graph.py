@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from .errors import CycleError, DependencyError
 from .tree import index_of, walk
+from .waiting import Event, before
 
 if TYPE_CHECKING:
     import networkx as nx
 
     from .task import Task
-
-Event = tuple["Task", bool]
-"""A task, and whether it is its end (True) or its start (False)."""
 
 
 def topological_order(tasks: "Iterable[Task]") -> "list[Task]":
@@ -184,19 +182,12 @@ def to_networkx(root: "Task") -> "nx.DiGraph[str]":
 
 def _before(event: Event) -> Iterator[Event]:
     task, is_end = event
-    if is_end:
-        yield task, False
-        for child in task._subtasks or ():
-            yield child, True
-        return
-    if task._parent is not None:
-        yield task._parent, False
-    if task.dependencies:
+    if task.dependencies and not is_end:
         by_id = index_of(task).by_id
         for dependency in task.dependencies:
             if dependency not in by_id:
                 _unknown(task, dependency)
-            yield by_id[dependency], True
+    return before(event)
 
 
 def _first(pair: tuple[float, Event | None]) -> float:

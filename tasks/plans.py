@@ -305,20 +305,26 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
 
 
 def _cycles(root: Task, by_id: dict[str, PlanRow]) -> list[PlanFinding]:
-    """Return a finding for every cycle, up to `_MOST_CYCLES`; from each, a dependency is taken out of the tree."""
+    """Return a finding for every cycle, up to `_MOST_CYCLES`; from each, a dependency is taken out of the tree.
+
+    If there are more, the last finding says so, at the place of the next one.
+    """
     findings: list[PlanFinding] = []
-    while len(findings) < _MOST_CYCLES:
+    while True:
         try:
             check_tree(root)
         except CycleError as error:
             edges = zip(error.path, error.path[1:], strict=False)
             waiting, needed = next((a, b) for a, b in edges if b in root.find(a).dependencies)
             place = dict(by_id[waiting].needs)[needed]
+            if len(findings) == _MOST_CYCLES:
+                words = f"there are more than these {_MOST_CYCLES} cycles; break them, then check the plan again"
+                findings.append(place.finding(words))
+                return findings
             findings.append(place.finding(_cycle_words(root.find(waiting), root.find(needed), error)))
             root.find(waiting).dependencies.remove(needed)
         else:
-            break
-    return findings
+            return findings
 
 
 def _cycle_words(task: Task, needed: Task, error: CycleError) -> str:

@@ -7,6 +7,7 @@ so that n tasks put together in any order cost O(n log n) in all.
 from typing import TYPE_CHECKING
 
 from .errors import CycleError, DependencyError, TreeError
+from .waiting import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -132,7 +133,8 @@ def add_dependency(task: "Task", dependency: str) -> None:
     if dependency in task.dependencies:
         return
     tree = index_of(task)
-    _check_dependency(task, dependency, waiters_of(walk(task)))
+    needed = _needed(task, dependency)
+    _check_wait(task, needed, Waiters((task, False), {(above, True) for above in walk_up(needed)}))
     task.dependencies.append(dependency)
     tree.dependents.setdefault(dependency, {})[task] = None
 
@@ -258,14 +260,21 @@ def _forget_dependents(tree: TreeIndex, tasks: "Iterable[Task]") -> None:
 
 def _check_new_dependencies(parent: "Task", dependent: "Sequence[tuple[Task, Task]]") -> None:
     """Check tasks, each with the one that was added: itself, or the one that it stands below."""
-    waiters = waiters_of([parent])
+    waiters = Waiters((parent, True))
     for _, task in dependent:
         for dependency in task.dependencies:
-            _check_dependency(task, dependency, waiters)
+            needed = _needed(task, dependency)
+            if not is_below(needed, parent):  # as `parent` waits for what is below it, that does not wait for `parent`
+                _check_wait(task, needed, waiters)
     _check_siblings(dependent)
 
 
-def _check_dependency(task: "Task", dependency: str, waiters: "dict[Task, Task | None]") -> None:
+def _needed(task: "Task", dependency: str) -> "Task":
+    """Return what `task` is to depend on.
+
+    Raises:
+        DependencyError: if it is unknown, or an ancestor or a descendant of `task`.
+    """
     needed = index_of(task).by_id.get(dependency)
     if needed is None:
         raise DependencyError(
@@ -280,19 +289,21 @@ def _check_dependency(task: "Task", dependency: str, waiters: "dict[Task, Task |
         raise DependencyError(
             f"task {task.id} cannot depend on {relation} ({dependency})", task_id=task.id, dependency=dependency
         )
-    if needed in waiters:
-        raise CycleError([task.id, *_path_back(needed, waiters, task)])
+    return needed
 
 
-def _path_back(start: "Task", waiters: "dict[Task, Task | None]", end: "Task") -> list[str]:
-    path = [start.id]
-    current = waiters[start]
-    while current is not None:
-        path.append(current.id)
-        current = waiters[current]
-    if path[-1] != end.id:
-        path.append(end.id)
-    return path
+def _check_wait(task: "Task", needed: "Task", waiters: Waiters) -> None:
+    """Make sure that `needed` does not wait for `task`, on which `waiters` wait.
+
+    What is above both cannot be on the way: its start waits for nothing below it, and nothing below it for its end.
+
+    Raises:
+        CycleError: if it does.
+    """
+    path = waiters.path_from((needed, True), {(above, False) for above in walk_up(task)})
+    if path is not None:
+        waiting = [each.id for each, is_end in path if is_end]
+        raise CycleError([task.id, *waiting, *([] if waiting[-1] == task.id else [task.id])])
 
 
 def _check_siblings(dependent: "Sequence[tuple[Task, Task]]") -> None:

@@ -1,11 +1,17 @@
 """Order, cycles, waves and the critical path, all from the two sentences about a task's start and end."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import pairwise
+
 import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import CycleError, DependencyError, Task, TaskError, TaskManager
 from ramify.tasks.graph import check_tree, critical_path, to_networkx, topological_order, waves
+
+from .effort import growth
 
 
 def plan() -> Task:
@@ -143,3 +149,117 @@ def test_100_000_tasks_in_a_row_are_sorted() -> None:
     )
     assert topological_order([root])[0].id == "t99999"
     assert len(waves(root)) == 100_001
+
+
+def events_of(root: Task) -> "nx.DiGraph[tuple[str, bool]]":
+    """Return what the two sentences about start and end say of a tree, for networkx."""
+    graph: nx.DiGraph[tuple[str, bool]] = nx.DiGraph()
+    for task in root.walk():
+        graph.add_edge((task.id, False), (task.id, True))
+        for child in task.subtasks:
+            graph.add_edge((task.id, False), (child.id, False))
+            graph.add_edge((child.id, True), (task.id, True))
+        for dependency in task.dependencies:
+            graph.add_edge((dependency, True), (task.id, False))
+    return graph
+
+
+STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 14), st.lists(st.integers(0, 14), max_size=3)), max_size=40)
+
+
+@pytest.mark.fault("4.6")
+@given(STEPS)
+def test_the_tree_takes_what_networkx_finds_without_a_cycle(steps: list[tuple[bool, int, list[int]]]) -> None:
+    root = Task(content="root", id="0")
+    for is_new, number, needs in steps:
+        known = [task.id for task in root.walk()]
+        task = root.find(known[number % len(known)])
+        needed = list(dict.fromkeys(known[each % len(known)] for each in needs))
+        would_be = events_of(root)
+        if is_new:
+            new = Task(content="x", id=str(len(known)), dependencies=needed)
+            would_be.add_edges_from([((new.id, False), (new.id, True)), ((task.id, False), (new.id, False))])
+            would_be.add_edges_from([((new.id, True), (task.id, True))])
+            would_be.add_edges_from(((each, True), (new.id, False)) for each in needed)
+            check_refusal(partial(task.add_subtask, new), would_be)
+        for each in () if is_new else needed:
+            would_be = events_of(root)
+            would_be.add_edge((each, True), (task.id, False))
+            check_refusal(partial(task.add_dependency, each), would_be)
+
+
+def check_refusal(change: Callable[[], None], would_be: "nx.DiGraph[tuple[str, bool]]") -> None:
+    """Check that `change` is refused, with the cycle as its reason, if there would be one, and only then."""
+    if nx.is_directed_acyclic_graph(would_be):
+        change()
+        return
+    with pytest.raises(DependencyError) as caught:
+        change()
+    if isinstance(caught.value, CycleError):
+        path = caught.value.path
+        assert path[0] == path[-1]
+        for waiting, needed in pairwise(path):
+            assert nx.has_path(would_be, (needed, True), (waiting, True))
+
+
+def row(size: int) -> Task:
+    root = Task(content="x", id="0")
+    root.add_subtasks([Task(content="x", id=f"t{number}") for number in range(size)])
+    return root
+
+
+def two_groups(size: int) -> Task:
+    root = Task(content="x", id="0")
+    root.add_subtasks([Task(content="x", id="first"), Task(content="x", id="t")])
+    for name in ("first", "t"):
+        root.find(name).add_subtasks([Task(content="x", id=f"{name}{number}") for number in range(size)])
+    root.find("t").add_dependency("first")
+    return root
+
+
+def halves(size: int) -> Iterable[int]:
+    """Every number below `size`, those in the middle of what is left first."""
+    return sorted(range(1, size), key=lambda number: -(number & -number))
+
+
+@pytest.mark.fault("4.6")
+@pytest.mark.parametrize("tree", [row, two_groups])
+@pytest.mark.parametrize(
+    "order", [lambda size: range(1, size), lambda size: range(size - 1, 0, -1), halves],
+    ids=["forwards", "backwards", "halves"],
+)  # fmt: skip
+@pytest.mark.parametrize("step", [1, -1], ids=["on the one before", "on the one after"])
+def test_a_chain_is_tied_in_near_linear_time_from_wherever_it_is_begun(
+    tree: Callable[[int], Task], order: Callable[[int], Iterable[int]], step: int
+) -> None:
+    def tie(size: int) -> Callable[[], None]:
+        root = tree(size)
+        tasks = [root.find(f"t{number}") for number in range(size)]
+
+        def work() -> None:
+            for number in order(size):
+                one, other = tasks[number - 1 : number + 1][::step]
+                other.add_dependency(one.id)
+
+        return work
+
+    assert growth(tie, size=200) < 6  # 4 times as many tasks; quadratic would be 16
+
+
+@pytest.mark.fault("4.6")
+def test_a_group_that_many_wait_for_grows_in_linear_time() -> None:
+    def grow(size: int) -> Callable[[], None]:
+        root = row(size)
+        root.add_subtask(Task(content="x", id="group"))
+        for number in range(size):
+            root.find(f"t{number}").add_dependency("group")
+        group = root.find("group")
+
+        def work() -> None:
+            for number in range(size):
+                needs = [f"g{number - 1}"] if number else []
+                group.add_subtask(Task(content="x", id=f"g{number}", dependencies=needs))
+
+        return work
+
+    assert growth(grow, size=200) < 6

@@ -164,9 +164,15 @@ def test_a_long_cycle_is_shown_in_short() -> None:
     assert len(finding.message) < 250
 
 
-def test_many_cycles_take_no_longer_than_ten() -> None:
+@pytest.mark.fault("4.6")
+def test_of_many_cycles_ten_are_shown_and_it_is_said_that_there_are_more() -> None:
     text = "goal: g\ntasks:\n" + "".join(f"  - {{id: t{n}, task: a, needs: [t{n ^ 1}]}}\n" for n in range(4000))
-    assert len(lint_plan_text(text)) == 10
+    *shown, last = lint_plan_text(text)
+    assert len(shown) == 10
+    assert last.message == "there are more than these 10 cycles; break them, then check the plan again"
+    assert last.line == 2 + 2 * 10 + 1
+    ten = "".join(text.splitlines(keepends=True)[: 2 + 2 * 10])
+    assert [finding.message for finding in lint_plan_text(ten)] == [finding.message for finding in shown]
 
 
 @pytest.mark.parametrize(
