@@ -1,9 +1,10 @@
 """A model that cannot be reached holds the whole run up, not each task on its own.
 
 When a call fails for a reason that lies with the server or the line, the gate closes: that caller alone tries again,
-with growing pauses, and everybody else waits. It opens with the first reply. So a dead server costs one call every
-few seconds, and no task loses an attempt to it. A server that only wants fewer calls leaves the gate open: the rate
-limiter has slowed down by then, and the call is made again when its turn comes.
+at least every two seconds unless the server asks for more time, and everybody else waits. It opens with the first
+reply. So a dead server costs one call every second or two, no task loses an attempt to it, and the run goes on as soon
+as it is back. A server that only wants fewer calls leaves the gate open: the rate limiter has slowed down by then, and
+the call is made again when its turn comes.
 """
 
 import asyncio
@@ -17,6 +18,9 @@ from .retry import FailureKind, delay_s, waits_for_all
 
 T = TypeVar("T")
 
+LONGEST_PAUSE_S = 1.5
+"""The longest pause before a server is looked at again, unless it asks for a longer one, in seconds."""
+
 SECONDS_BETWEEN_WORDS = 1.0
 """How often, at most, users are told that the server wants fewer calls."""
 
@@ -26,14 +30,23 @@ class OutageGate:
 
     Args:
         max_wait_s: how long to wait without a break before giving up, in seconds.
-        base_s: the first pause, in seconds; it doubles up to a minute.
+        base_s: the first pause, in seconds; it doubles up to `LONGEST_PAUSE_S`.
         on_waiting: told why, and for how many seconds, whenever a pause begins.
+        sleep: what makes a pause.
     """
 
-    def __init__(self, *, max_wait_s: float, base_s: float, on_waiting: Callable[[str, float], None]) -> None:
+    def __init__(
+        self,
+        *,
+        max_wait_s: float,
+        base_s: float,
+        on_waiting: Callable[[str, float], None],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self._max_wait_s = max_wait_s
         self._base_s = base_s
         self._on_waiting = on_waiting
+        self._sleep = sleep
         self._open = asyncio.Event()
         self._open.set()
         self._closed_at = 0.0
@@ -88,11 +101,17 @@ class OutageGate:
         if self._failures == 0:
             self._closed_at = now
         chance = random.random()  # noqa: S311 - jitter
-        wait_s = delay_s(self._failures, base_s=self._base_s, retry_after_s=error.retry_after_s, random=chance)
+        wait_s = delay_s(
+            self._failures,
+            base_s=self._base_s,
+            retry_after_s=error.retry_after_s,
+            cap_s=LONGEST_PAUSE_S,
+            random=chance,
+        )
         self._failures += 1
         self._check_patience(error, lasted_s=now - self._closed_at, wait_s=wait_s)
         self._on_waiting(str(error), wait_s)
-        await asyncio.sleep(wait_s)
+        await self._sleep(wait_s)
 
     def _check_patience(self, error: ModelError, *, lasted_s: float, wait_s: float) -> None:
         if lasted_s + wait_s > self._max_wait_s:

@@ -3,6 +3,7 @@
 Nothing here calls a model, waits, or knows litellm: exceptions are read by their class names, status codes and headers.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,16 +20,20 @@ class FailureKind(StrEnum):
 
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
+    LOADING = "loading"
     SERVER_ERROR = "server_error"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
+    EMPTY = "empty"
+    CUT_OFF = "cut_off"
     CONTEXT_EXCEEDED = "context_exceeded"
     CONTENT_FILTERED = "content_filtered"
     BAD_KEY = "bad_key"
     NOT_FOUND = "not_found"
     BAD_REQUEST = "bad_request"
+    UNSUPPORTED = "unsupported"
     QUOTA_EXHAUSTED = "quota_exhausted"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
@@ -55,12 +60,14 @@ class Rule:
         decision: what is done.
         means: what has happened, for people to read.
         advice: what a person can do about it.
+        codes: what servers say it with, for the documentation; an error says the one that came.
         is_shared: whether the cause lies with the server, key or line, so that all other calls to it meet it too.
     """
 
     decision: Decision
     means: str
     advice: str
+    codes: str = ""
     is_shared: bool = False
 
 
@@ -69,43 +76,66 @@ _RETRY, _SHRINK, _FAIL, _STOP = Decision
 RULES: Mapping[FailureKind, Rule] = MappingProxyType(
     {
         FailureKind.RATE_LIMITED: Rule(
-            _RETRY, "too many requests (429)", "lower requests_per_second or --jobs", is_shared=True
+            _RETRY, "too many requests", "lower requests_per_second or --jobs", codes="429", is_shared=True
         ),
         FailureKind.OVERLOADED: Rule(
-            _RETRY, "the server has too much to do (503, 529)", "wait, or use another model", is_shared=True
+            _RETRY, "the server has too much to do", "wait, or use another model", codes="503, 529", is_shared=True
         ),
-        FailureKind.SERVER_ERROR: Rule(_RETRY, "the server had an error (500, 502, ...)", "try again later"),
+        FailureKind.LOADING: Rule(
+            _RETRY, "the server is loading its model", "wait; it goes on by itself", codes="503", is_shared=True
+        ),
+        FailureKind.SERVER_ERROR: Rule(_RETRY, "the server had an error", "try again later", codes="500, 502, ..."),
         FailureKind.UNREACHABLE: Rule(
             _RETRY,
             "no connection: refused, reset, or no such host",
             "check --base-url, the server and the network",
             is_shared=True,
         ),
-        FailureKind.TIMEOUT: Rule(_RETRY, "no answer in time (408, 504, or our own limit)", "allow more time"),
+        FailureKind.TIMEOUT: Rule(_RETRY, "no answer in time", "allow more time", codes="408, 504, or our own limit"),
         FailureKind.TRUNCATED: Rule(_RETRY, "the reply broke off before its end", "check the server and the line"),
         FailureKind.MALFORMED: Rule(
-            _RETRY, "not a reply: HTML, cut or broken JSON, or no words at all", "check that --base-url is a chat API"
+            _RETRY, "not a reply: HTML, or cut or broken JSON", "check that --base-url is a chat API"
+        ),
+        FailureKind.EMPTY: Rule(
+            _RETRY, "the model gave no words", "use another model, or less reasoning_effort if it only thinks"
+        ),
+        FailureKind.CUT_OFF: Rule(
+            _FAIL, "the reply is longer than it may become", "raise max_output_tokens, attach less, or ask for less"
         ),
         FailureKind.CONTEXT_EXCEEDED: Rule(
-            _SHRINK, "more tokens than the model can read (413)", "attach less, or use a model that reads more"
+            _SHRINK,
+            "more tokens than the model can read",
+            "attach less, or use a model that reads more",
+            codes="413, or 400 with these words",
         ),
         FailureKind.CONTENT_FILTERED: Rule(
             _FAIL, "the provider's filter stopped it", "reword the task, or use another model"
         ),
         FailureKind.BAD_KEY: Rule(
-            _STOP, "the key was refused (401, 403)", "set the provider's key, then resume", is_shared=True
+            _STOP, "the key was refused", "set the provider's key, then resume", codes="401, 403", is_shared=True
         ),
         FailureKind.NOT_FOUND: Rule(
             _STOP,
-            "the server has no such model or address (404)",
+            "the server has no such model or address",
             "check --model and --base-url, then resume",
+            codes="404",
             is_shared=True,
         ),
         FailureKind.BAD_REQUEST: Rule(
-            _FAIL, "the server refuses the request (400, 422)", "check the sampling settings, tools and schema"
+            _FAIL, "the server refuses the request", "check the sampling settings, tools and schema", codes="400, 422"
+        ),
+        FailureKind.UNSUPPORTED: Rule(
+            _FAIL,
+            "the server cannot do this with its model",
+            "use another model or server; where tools are called, try without --native-tools",
+            codes="501, or 500 with words that say so",
         ),
         FailureKind.QUOTA_EXHAUSTED: Rule(
-            _STOP, "the account has no credit left (402, insufficient_quota)", "add credit, then resume", is_shared=True
+            _STOP,
+            "the account has no credit left",
+            "add credit, then resume",
+            codes="402, insufficient_quota",
+            is_shared=True,
         ),
         FailureKind.CANCELLED: Rule(_FAIL, "the call was cancelled", "resume the run"),
         FailureKind.UNKNOWN: Rule(_FAIL, "an error that nobody foresaw", "report it, with the message"),
@@ -133,12 +163,18 @@ class Failure:
         """Its line in the table."""
         return RULES[self.kind]
 
+    @property
+    def means(self) -> str:
+        """What has happened, with the status that the server sent."""
+        return f"{self.rule.means} ({self.status_code})" if self.status_code is not None else self.rule.means
+
 
 _BY_STATUS = {
     400: FailureKind.BAD_REQUEST, 401: FailureKind.BAD_KEY, 402: FailureKind.QUOTA_EXHAUSTED,
     403: FailureKind.BAD_KEY, 404: FailureKind.NOT_FOUND, 408: FailureKind.TIMEOUT, 409: FailureKind.OVERLOADED,
     413: FailureKind.CONTEXT_EXCEEDED, 422: FailureKind.BAD_REQUEST, 425: FailureKind.OVERLOADED,
-    429: FailureKind.RATE_LIMITED, 503: FailureKind.OVERLOADED, 504: FailureKind.TIMEOUT, 529: FailureKind.OVERLOADED,
+    429: FailureKind.RATE_LIMITED, 501: FailureKind.UNSUPPORTED, 503: FailureKind.OVERLOADED, 504: FailureKind.TIMEOUT,
+    529: FailureKind.OVERLOADED,
 }  # fmt: skip
 
 # The codes and types of error bodies that say more than their status: OpenAI's, Azure's, llama.cpp's.
@@ -152,6 +188,13 @@ _BY_CODE = {
     "invalid_api_key": FailureKind.BAD_KEY,
     "model_not_found": FailureKind.NOT_FOUND,
 }
+
+# The words of error bodies that say more than their status, which has to be one of those: llama.cpp's, vLLM's, TGI's.
+_BY_WORDS = (
+    ({503}, re.compile(r"\b(?:loading|warming up)\b", re.IGNORECASE), FailureKind.LOADING),
+    ({500}, re.compile(r"does not match the expected [\w-]{1,40} format"), FailureKind.UNSUPPORTED),
+)
+_MOST_READ = 2_000
 
 _BY_CLASS = {
     "ContextWindowExceededError": FailureKind.CONTEXT_EXCEEDED,
@@ -215,7 +258,7 @@ def classify(error: BaseException) -> Failure:
     chain = list(_chain(error))
     status = next((code for each in chain if (code := _status_code(each)) is not None), None)
     kind = _kind(chain, status)
-    if status == _CATCH_ALL and kind is not FailureKind.SERVER_ERROR:
+    if status == _CATCH_ALL and kind not in {FailureKind.SERVER_ERROR, FailureKind.UNSUPPORTED}:
         status = None
     return Failure(kind, status, _asked_delay(chain))
 
@@ -280,7 +323,8 @@ def rules_table() -> str:
     """
     lines = ["| failure | what has happened | what Ramify does | what you can do |", "|---|---|---|---|"]
     lines += [
-        f"| `{kind}` | {rule.means} | {_DEEDS[rule.decision, rule.is_shared]} | {rule.advice} |"
+        f"| `{kind}` | {rule.means}{f' ({rule.codes})' * bool(rule.codes)} | {_DEEDS[rule.decision, rule.is_shared]} |"
+        f" {rule.advice} |"
         for kind, rule in RULES.items()
     ]
     return "\n".join(lines) + "\n"
@@ -288,7 +332,7 @@ def rules_table() -> str:
 
 _DEEDS = {
     (_RETRY, False): "tries again, with growing delays",
-    (_RETRY, True): "tries again, with growing delays; all other calls to the model wait",
+    (_RETRY, True): "looks again within two seconds, or when the server asks to; all other calls to the model wait",
     (_SHRINK, False): "asks again with less",
     (_FAIL, False): "fails the task",
     (_STOP, True): "stops the run, resumable",
@@ -317,6 +361,9 @@ def _kind(chain: list[BaseException], status: int | None) -> FailureKind:
     said = next((_BY_CODE[code] for each in chain for code in _codes(each) if code in _BY_CODE), None)
     if said is not None:  # an error body says more than the status, however deep it stands
         return said
+    said = next((kind for each in chain if (kind := _said_in_words(each, status)) is not None), None)
+    if said is not None:
+        return said
     for each in chain:
         if (kind := _BY_CLASS.get(type(each).__name__)) is not None:
             return FailureKind.UNREACHABLE if kind is FailureKind.TIMEOUT and _never_connected(chain) else kind
@@ -327,6 +374,21 @@ def _kind(chain: list[BaseException], status: int | None) -> FailureKind:
         return FailureKind.UNKNOWN
     said_by_server = len(chain) == 1 or any(type(each).__name__.endswith(_SERVER_SAID_SO) for each in chain[1:])
     return FailureKind.SERVER_ERROR if said_by_server else FailureKind.MALFORMED
+
+
+def _said_in_words(error: BaseException, status: int | None) -> FailureKind | None:
+    return next(
+        (kind for codes, words, kind in _BY_WORDS if status in codes and words.search(said_by(error))),
+        None,
+    )
+
+
+def said_by(error: BaseException) -> str:
+    """Return the words of an error, no more of them than one would read."""
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    said = inner.get("message") if isinstance(inner, dict) else None
+    return str(said or error)[:_MOST_READ]
 
 
 def _never_connected(chain: list[BaseException]) -> bool:

@@ -29,7 +29,7 @@ from typing import Any, Literal, Self
 FaultKind = Literal[
     "rate_limited", "quota", "server_error", "bad_gateway", "overloaded", "bad_key", "no_model", "bad_request",
     "context", "filtered", "drop", "reset", "slow", "stalled", "cut_json", "cut_stream", "html", "empty",
-    "stream_error",
+    "stream_error", "loading", "no_embeddings", "unreadable_tools",
 ]  # fmt: skip
 
 ERRORS: dict[str, tuple[int, str, str]] = {
@@ -38,6 +38,13 @@ ERRORS: dict[str, tuple[int, str, str]] = {
     "server_error": (500, "server_error", "The server had an error."),
     "bad_gateway": (502, "bad_gateway", "Bad gateway."),
     "overloaded": (503, "overloaded", "The model is overloaded."),
+    "loading": (503, "unavailable_error", "Loading model"),
+    "no_embeddings": (501, "not_supported_error", "This server does not support embeddings."),
+    "unreadable_tools": (
+        500,
+        "server_error",
+        "The model produced output that does not match the expected peg-native format",
+    ),
     "bad_key": (401, "invalid_api_key", "Incorrect API key provided."),
     "no_model": (404, "model_not_found", "The model does not exist."),
     "bad_request": (400, "invalid_value", "Invalid value for 'temperature'."),
@@ -75,6 +82,10 @@ class Answer:
     text: str = ""
     tool_calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     finish_reason: str | None = None
+
+    message: Mapping[str, Any] | None = None
+    """What the message holds instead, with whatever a server may put there."""
+    has_choices: bool = True
 
     @property
     def reason(self) -> str:
@@ -368,9 +379,10 @@ def _usage(chat: Chat, answer: Answer) -> dict[str, int]:
 
 
 def _completion(chat: Chat, answer: Answer) -> dict[str, Any]:
-    message = {"role": "assistant", "content": answer.text or None, **_tool_calls(answer)}
+    message = {"role": "assistant", "content": answer.text or None, **_tool_calls(answer), **(answer.message or {})}
     choice = {"index": 0, "message": message, "finish_reason": answer.reason}
-    return {**_envelope(chat, "chat.completion"), "choices": [choice], "usage": _usage(chat, answer)}
+    choices = [choice] if answer.has_choices else []
+    return {**_envelope(chat, "chat.completion"), "choices": choices, "usage": _usage(chat, answer)}
 
 
 def _embeddings(chat: Chat, answer: Answer) -> dict[str, Any]:

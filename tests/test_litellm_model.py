@@ -170,7 +170,9 @@ BOTH: list[tuple[FaultKind, str, int | None]] = [
     ("stalled", "timeout", None),
     ("cut_json", "malformed", None),
     ("html", "malformed", None),
-    ("empty", "malformed", None),
+    ("empty", "empty", None),
+    ("loading", "loading", 503),
+    ("unreadable_tools", "unsupported", 500),
 ]
 CASES = [(fault, kind, status, streamed) for fault, kind, status in BOTH for streamed in (False, True)]
 CASES += [
@@ -240,11 +242,51 @@ def test_a_filter_that_stops_a_reply_half_way_leaves_no_reply(*, streamed: bool)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize(("finish", "kind"), [("length", "truncated"), ("stop", "malformed")])
+@pytest.mark.parametrize(("finish", "kind"), [("length", "cut_off"), ("stop", "empty")])
 def test_blank_words_are_no_reply(finish: str, kind: str, *, streamed: bool) -> None:
     with OpenAIServer(lambda _: Answer(" \n", finish_reason=finish)) as server, pytest.raises(ModelError) as caught:
         ask(model_at(server), streamed=streamed)
     assert caught.value.kind == kind
+
+
+PARTS: list[Any] = [{"type": "text", "text": "The answer "}, {"type": "text", "text": "is 42."}]
+
+
+@pytest.mark.fault("3.10")
+@pytest.mark.parametrize(
+    "content",
+    [
+        PARTS,
+        [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, *PARTS],
+        ["The answer ", PARTS[1]],
+        [{"type": "image_url", "image_url": {"url": "data:,"}}, *PARTS],
+    ],
+)
+def test_a_content_in_parts_is_the_words_of_its_texts(content: list[Any]) -> None:
+    with OpenAIServer(lambda _: Answer("x", message={"content": content})) as server:
+        reply = complete(model_at(server))
+    assert (reply.text, reply.input_tokens, reply.output_tokens) == ("The answer is 42.", 5, 1)
+
+
+@pytest.mark.fault("3.10")
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (Answer("x", has_choices=False), "malformed", "holds no choices"),
+        (Answer(message={"reasoning_content": "Let me see."}), "empty", "it thought, and stopped before its answer"),
+        (Answer("<think>Let me see.</think>"), "empty", "it thought, and stopped before its answer"),
+        (Answer(message={"content": [{"type": "thinking", "thinking": "hm"}]}), "empty", "the model gave no words"),
+        (Answer(message={"content": [{"type": 7}, 7]}), "empty", "the reply is empty"),
+        (Answer(message={"reasoning_content": "hm"}, finish_reason="length"), "cut_off", "used up by thoughts"),
+        (Answer(message={"tool_calls": 7}), "malformed", "not a reply"),
+    ],
+)
+def test_a_reply_without_words_is_told_as_what_it_is(answer: Answer, kind: str, words: str) -> None:
+    with OpenAIServer(lambda _: answer) as server, pytest.raises(ModelError, match=words) as caught:
+        complete(model_at(server))
+    assert caught.value.kind == kind
+    assert ("--base-url" in str(caught.value)) is (kind == "malformed")
+    assert "Traceback" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("streamed", "kind"), [(False, "truncated"), (True, "malformed")])

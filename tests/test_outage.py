@@ -15,7 +15,7 @@ def failure(kind: str, retry_after_s: float | None = None) -> ModelError:
 class Server:
     """Fails in the given ways, one call after the other, and then answers."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    def __init__(self, faults: Sequence[str | ModelError]) -> None:
         self.faults = list(faults)
         self.calls = 0
         self.in_flight = 0
@@ -29,8 +29,13 @@ class Server:
             self.most_in_flight_while_down = max(self.most_in_flight_while_down, self.in_flight)
         self.in_flight -= 1
         if self.faults:
-            raise failure(self.faults.pop(0))
+            fault = self.faults.pop(0)
+            raise failure(fault) if isinstance(fault, str) else fault
         return "reply"
+
+
+async def no_sleep(_: float) -> None:
+    await asyncio.sleep(0)
 
 
 def gate(waits: list[tuple[str, float]], *, max_wait_s: float = 60) -> OutageGate:
@@ -50,6 +55,33 @@ def test_everybody_is_answered_and_nobody_but_one_tries_meanwhile() -> None:
     replies, server, waits = asyncio.run(main())
     assert replies == ["reply"] * 21
     assert (server.calls, server.most_in_flight_while_down, waits) == (28, 1, 7)
+
+
+@pytest.mark.fault("3.12")
+@pytest.mark.parametrize("kind", ["unreachable", "overloaded", "loading"])
+def test_the_server_is_looked_at_every_second_or_two_however_long_it_is_away(kind: str) -> None:
+    waits: list[float] = []
+
+    async def main() -> None:
+        held = OutageGate(max_wait_s=1e9, base_s=1.0, on_waiting=lambda _, s: waits.append(s), sleep=no_sleep)
+        assert await held.pass_through(Server([kind] * 50).call) == "reply"
+
+    asyncio.run(main())
+    assert len(waits) == 50
+    assert max(waits) <= 1.5
+    assert min(waits[1:]) >= 0.5
+
+
+@pytest.mark.fault("3.12")
+def test_what_the_server_asks_for_is_waited_however_long() -> None:
+    waits: list[float] = []
+
+    async def main() -> str:
+        held = OutageGate(max_wait_s=1e9, base_s=1.0, on_waiting=lambda _, s: waits.append(s), sleep=no_sleep)
+        return await held.pass_through(Server([failure("overloaded", retry_after_s=30)]).call)
+
+    assert asyncio.run(main()) == "reply"
+    assert 30 <= waits[0] <= 33
 
 
 def test_other_failures_go_to_the_caller() -> None:

@@ -70,6 +70,20 @@ def test_an_event_is_at_most_one_line(happened: Event, line: str | None) -> None
     assert PlainLines().line_of(happened) == line
 
 
+@pytest.mark.fault("3.12")
+def test_a_wait_is_said_once_a_minute_and_again_when_its_cause_changes_or_a_reply_came() -> None:
+    lines = PlainLines()
+
+    def said(at: float, why: str) -> bool:
+        return lines.line_of(event(EventType.RUN_WAITING, at=START + at, why=why, delay_s=1.5)) is not None
+
+    looks = [said(at, "refused") for at in (0, 1.5, 59, 60, 61.5)]
+    assert looks == [True, False, False, True, False]
+    assert [said(62, "loading"), said(63, "loading"), said(64, "refused")] == [True, False, True]
+    lines.line_of(event(EventType.CALL_DONE, "0.1", at=START + 65, purpose="execute", recorded=False, latency_s=1))
+    assert said(66, "refused")
+
+
 def test_a_line_says_how_long_the_last_attempt_took() -> None:
     lines = PlainLines()
     for at in (START, START + 5):

@@ -12,6 +12,7 @@ from ramify.planner.errors import ModelError
 from ramify.planner.retry import (
     RULES,
     Decision,
+    Failure,
     FailureKind,
     classify,
     delay_s,
@@ -48,9 +49,19 @@ def test_what_stops_the_run_is_what_every_other_call_would_meet_too() -> None:
     [
         (
             may_retry,
-            {"rate_limited", "overloaded", "server_error", "unreachable", "timeout", "truncated", "malformed"},
+            {
+                "rate_limited",
+                "overloaded",
+                "loading",
+                "server_error",
+                "unreachable",
+                "timeout",
+                "truncated",
+                "malformed",
+                "empty",
+            },
         ),
-        (waits_for_all, {"rate_limited", "overloaded", "unreachable"}),
+        (waits_for_all, {"rate_limited", "overloaded", "loading", "unreachable"}),
         (shrinks, {"context_exceeded"}),
         (stops_run, {"bad_key", "not_found", "quota_exhausted"}),
     ],
@@ -73,6 +84,7 @@ def test_the_questions_are_answered_from_the_table(question: Callable[[str], boo
         (422, "bad_request"),
         (429, "rate_limited"),
         (500, "server_error"),
+        (501, "unsupported"),
         (502, "server_error"),
         (503, "overloaded"),
         (504, "timeout"),
@@ -128,6 +140,36 @@ def test_what_is_behind_a_500_decides_as_litellm_gives_500_to_all_that_it_does_n
 ) -> None:
     failure = classify(failed("InternalServerError", behind, status_code=500))
     assert (failure.kind, failure.status_code) == (kind, status)
+
+
+@pytest.mark.fault("3.12")
+@pytest.mark.fault("3.16")
+@pytest.mark.parametrize(
+    ("status", "words", "kind"),
+    [
+        (503, "Loading model", "loading"),
+        (503, "Model meta-llama/X is currently loading", "loading"),
+        (503, "The model is overloaded", "overloaded"),
+        (503, "downloading is slow", "overloaded"),
+        (400, "Loading model", "bad_request"),
+        (500, "The model produced output that does not match the expected peg-native format", "unsupported"),
+        (500, "Loading model", "server_error"),
+        (501, "This server does not support embeddings. Start it with `--embeddings`", "unsupported"),
+    ],
+)
+def test_the_words_of_a_server_tell_more_than_its_status(status: int, words: str, kind: str) -> None:
+    sent = failed("APIStatusError", status_code=status, body={"error": {"message": words}})
+    failure = classify(failed("ServiceError", sent, status_code=status))
+    assert (failure.kind, failure.status_code) == (kind, status)
+
+
+@pytest.mark.fault("3.14")
+def test_an_error_says_the_status_that_came_and_no_other() -> None:
+    said = [
+        Failure(kind, status).means
+        for kind, status in [(FailureKind.CONTEXT_EXCEEDED, 400), (FailureKind.TIMEOUT, None)]
+    ]
+    assert said == ["more tokens than the model can read (400)", "no answer in time"]
 
 
 def test_the_attempt_before_does_not_colour_the_next_one() -> None:

@@ -20,6 +20,7 @@ SpanKind = Literal["done", "failed", "released", "running", "wait", "plan"]
 """How an attempt ended, or the wait before the next one, or a call made while nothing was attempted: planning."""
 
 _MOST_TITLE_CHARACTERS = 300
+_ONE_WAIT_S = 1.0
 _ENDS: Mapping[str, SpanKind] = {
     EventType.TASK_DONE: "done",
     EventType.TASK_FAILED: "failed",
@@ -242,7 +243,7 @@ class _Clock:
 
     def _wait(self, delay_s: float) -> None:
         start, end = self.now, self.now + delay_s
-        if self.waits and self.waits[-1][1] >= start:
+        if self.waits and self.waits[-1][1] >= start - _ONE_WAIT_S:  # the looks between are no end of it
             start, end = self.waits[-1][0], max(self.waits.pop()[1], end)
         self.waits.append((start, end))
 

@@ -83,13 +83,19 @@ class LiteLLMModel:
         litellm = await loaded_litellm()
         started = time.perf_counter()
         arguments = self._arguments(litellm, request)
+        heard = _Heard()
         try:
             async with asyncio.timeout(request.timeout_s or self._server.timeouts.whole_s):
-                response = await litellm.acompletion(**arguments)
+                response = await litellm.acompletion(**arguments, logger_fn=heard)
             said = Said.of(response)
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
-            raise self._server.failed(error, request.timeout_s) from None
-        return self._reply(litellm, said, started=started)
+            unread = Said.of_text(heard.text)  # litellm takes a content in parts for no reply
+            if unread is None:
+                raise self._server.failed(error, request.timeout_s) from None
+            said = unread
+            tokens = {name: getattr(said.usage, name, None) or 0 for name in ("prompt_tokens", "completion_tokens")}
+            said.usage = None if said.usage is None else litellm.Usage(**tokens)
+        return self._reply(litellm, said, request, started=started)
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         litellm = await loaded_litellm()
@@ -114,7 +120,7 @@ class LiteLLMModel:
                 said.end(getattr(chunks, "received_finish_reason", None))
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
             raise self._server.failed(error, request.timeout_s) from None
-        yield self._reply(litellm, said, started=started)
+        yield self._reply(litellm, said, request, started=started)
 
     def _arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:
         sampling = request.sampling.given()
@@ -131,8 +137,8 @@ class LiteLLMModel:
             arguments["response_format"] = {"type": "json_schema", "json_schema": form}
         return {name: value for name, value in arguments.items() if value is not None}
 
-    def _reply(self, litellm: ModuleType, said: "Said", *, started: float) -> ModelReply:
-        if (fault := said.fault()) is not None:
+    def _reply(self, litellm: ModuleType, said: Said, request: ModelRequest, *, started: float) -> ModelReply:
+        if (fault := said.fault(max_output_tokens=request.sampling.max_output_tokens)) is not None:
             kind, detail = fault
             raise self._server.error(Failure(kind), detail)
         usage = said.usage
@@ -148,3 +154,14 @@ class LiteLLMModel:
             else self._server.price(litellm, litellm.ModelResponse(model=self.name, usage=usage)),
             latency_s=time.perf_counter() - started,
         )
+
+
+class _Heard:
+    """What a server has sent, in its own words; litellm tells it before it reads them."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+
+    def __call__(self, details: dict[str, Any]) -> None:
+        said = details.get("original_response")
+        self.text = said if isinstance(said, str) else self.text

@@ -26,6 +26,7 @@ NO_KEY = "no-key"
 
 _LONGEST_QUOTE = 600
 _NOISE = (".*`ReadOnly` qualifier", ".*Accessing the .* attribute on the instance is deprecated", "Pydantic serializer")
+_TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\):.*", re.DOTALL)
 _LITELLMS_WORDS = re.compile(r"^(?:(?:litellm\.)?[A-Za-z]{1,40}(?::| -) )+")
 
 
@@ -101,7 +102,7 @@ class Server:
             detail = f"at most {limits.first_word_s:g} s for the first word of a stream, {limits.stall_s:g} s between"
             detail += f" words, {timeout_s or limits.whole_s:g} s for all"
         else:
-            detail = _LITELLMS_WORDS.sub("", str(error)) or type(error).__name__
+            detail = _TRACEBACK.sub("", _LITELLMS_WORDS.sub("", str(error))) or type(error).__name__
         return self.error(classify(error), detail)
 
     def error(self, failure: Failure, detail: str) -> ModelError:
@@ -110,7 +111,7 @@ class Server:
         if len(detail) > _LONGEST_QUOTE:
             detail = detail[:_LONGEST_QUOTE] + "..."
         return ModelError(
-            f"{self}: {failure.rule.means}: {detail.rstrip('.')}; {failure.rule.advice}",
+            f"{self}: {failure.means}: {detail.rstrip('.')}; {failure.rule.advice}",
             kind=failure.kind,
             model=self.model,
             status_code=failure.status_code,

@@ -3,7 +3,9 @@
 Blank, cut and filtered replies are failures of their own kinds, never replies.
 """
 
+import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from ramify.planner.retry import FailureKind
@@ -18,6 +20,7 @@ _FINISH: dict[str, FinishReason] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks")
 _BROKEN_OFF = frozenset({"error", "ERROR", "network_error", "abort", "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"})
 
 
@@ -28,6 +31,13 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
 
+class _Loose(SimpleNamespace):
+    """JSON data by attributes; what is not there is None."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
 class Said:
     """What a model has said, whole or so far."""
 
@@ -35,6 +45,8 @@ class Said:
         self._pieces: list[str] = []
         self._calls: dict[int, _Call] = {}
         self._refusals: list[str] = []
+        self._has_thought = False
+        self._has_choices = True
         self.has_begun = False
         self._finish: str | None = None
         self._native_finish: str | None = None
@@ -44,12 +56,24 @@ class Said:
     def of(cls, response: Any) -> "Said":
         """Read a whole response."""
         said = cls()
-        choice = response.choices[0]
+        said.usage = getattr(response, "usage", None)
+        choice = next(iter(response.choices or ()), None)
+        if choice is None:
+            said._has_choices = False
+            return said
         said._take(choice.message)
         said._finish = choice.finish_reason
         said._native_finish = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
-        said.usage = getattr(response, "usage", None)
         return said
+
+    @classmethod
+    def of_text(cls, text: str | None) -> "Said | None":
+        """Read a whole response as the server wrote it, in JSON, whatever its form; None if it is none."""
+        try:
+            response = json.loads(text or "", object_hook=lambda data: _Loose(**data))
+            return cls.of(response) if isinstance(response, _Loose) and "choices" in vars(response) else None
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return None
 
     def add(self, chunk: Any) -> str:
         """Take one chunk of a stream, and return its words."""
@@ -66,8 +90,9 @@ class Said:
             self._finish = None
 
     def _take(self, message: Any) -> str:
-        words = message.content or ""
+        words = _words_of(getattr(message, "content", None))
         self._pieces.append(words)
+        self._has_thought = self._has_thought or any(getattr(message, name, None) for name in _THOUGHTS)
         self._refusals.append(str((getattr(message, "provider_specific_fields", None) or {}).get("refusal") or ""))
         for position, call in enumerate(getattr(message, "tool_calls", None) or ()):
             index = getattr(call, "index", None)
@@ -75,7 +100,7 @@ class Said:
             parts.id = parts.id or call.id or ""
             parts.name = parts.name or call.function.name or ""
             parts.arguments.append(call.function.arguments or "")
-        self.has_begun = bool(self.has_begun or words or self._calls or getattr(message, "reasoning_content", None))
+        self.has_begun = bool(self.has_begun or words or self._calls or self._has_thought)
         return words
 
     @property
@@ -95,22 +120,42 @@ class Said:
         """Why the model stopped, in the protocol's words."""
         return _FINISH.get(self._finish or "", "stop")
 
-    def fault(self) -> tuple[FailureKind, str] | None:
-        """Return why this is no reply; None if it is one."""
+    def fault(self, *, max_output_tokens: int | None = None) -> tuple[FailureKind, str] | None:
+        """Return why this is no reply; None if it is one.
+
+        Args:
+            max_output_tokens: how long it was allowed to become; None if nobody said.
+        """
         refusal = "".join(self._refusals)
         far = f"after {counted(len(self.text), 'character')}"
         is_blank = not self.text.strip() and not self._calls
         faults = (
+            (not self._has_choices, FailureKind.MALFORMED, "the server's reply holds no choices, so no words either"),
             (is_blank and self._finish is None, FailureKind.MALFORMED, "the server sent a stream without a reply"),
             (self._finish is None, FailureKind.TRUNCATED, f"the stream ended {far} without saying why"),
             (self._native_finish in _BROKEN_OFF, FailureKind.TRUNCATED, f"stopped {far}: {self._native_finish}"),
             (self._finish == "content_filter", FailureKind.CONTENT_FILTERED, f"stopped {far}"),
             (is_blank and refusal, FailureKind.CONTENT_FILTERED, f"the model refused: {refusal}"),
-            (
-                is_blank and self._finish == "length",
-                FailureKind.TRUNCATED,
-                "the output limit was used up before the first word; raise max_output_tokens",
-            ),
-            (is_blank, FailureKind.MALFORMED, "the reply is empty"),
+            (is_blank and self._finish == "length", FailureKind.CUT_OFF, self._used_up(max_output_tokens)),
+            (is_blank and self._has_thought, FailureKind.EMPTY, "it thought, and stopped before its answer"),
+            (is_blank, FailureKind.EMPTY, "the reply is empty"),
         )
         return next(((kind, detail) for holds, kind, detail in faults if holds), None)
+
+    def _used_up(self, max_output_tokens: int | None) -> str:
+        limit = "the room for its reply" if max_output_tokens is None else f"max_output_tokens = {max_output_tokens}"
+        return f"{limit} was used up {'by thoughts, ' if self._has_thought else ''}before the first word"
+
+
+def _words_of(content: Any) -> str:
+    """Return the words of a message: a text, or parts of which some are texts."""
+    if isinstance(content, list):
+        return "".join(map(_words_of_part, content))
+    return content if isinstance(content, str) else ""
+
+
+def _words_of_part(part: Any) -> str:
+    if isinstance(part, dict):
+        part = _Loose(**part)
+    text = getattr(part, "text", None)
+    return part if isinstance(part, str) else text if isinstance(text, str) else ""

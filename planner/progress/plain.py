@@ -9,6 +9,7 @@ from ramify.planner.export.labels import format_duration
 from ramify.planner.terminal import one_printable_line
 
 _MOST_IDS = 8
+_SAID_AGAIN_S = 60.0
 
 
 class PlainLines:
@@ -22,11 +23,14 @@ class PlainLines:
 
     def __init__(self) -> None:
         self._started: dict[str | None, float] = {}
+        self._waits: tuple[str, float] | None = None
 
     def line_of(self, event: Event) -> str | None:
         """Return what to say about `event`; None if it is not worth a line."""
         if event.type == EventType.TASK_STARTED:
             self._started[event.task_id] = event.at
+            return None
+        if self._has_been_said(event):
             return None
         words = _WORDS.get(event.type)
         said = words(event.data) if words is not None else None
@@ -38,6 +42,18 @@ class PlainLines:
             head, colon, tail = said.partition(":")
             said = f"{head}{took}{colon}{tail}"
         return one_printable_line(f"{event.task_id or ''} {said}")
+
+    def _has_been_said(self, event: Event) -> bool:
+        """Return whether the run still waits for what was said lately: it looks every second or two."""
+        if event.type == EventType.CALL_DONE:
+            self._waits = None
+        if event.type != EventType.RUN_WAITING:
+            return False
+        why = str(event.data["why"])
+        if self._waits is not None and self._waits[0] == why and event.at < self._waits[1] + _SAID_AGAIN_S:
+            return True
+        self._waits = why, event.at
+        return False
 
 
 def _split_words(data: Mapping[str, Any]) -> str:
