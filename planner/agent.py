@@ -10,6 +10,7 @@ from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, Re
 from ramify.tasks import TruncatedReplyError
 
 from .loop import run_sync
+from .models.deadline import complete_in_time
 from .models.protocol import Model, ModelReply, ModelRequest, Sampling
 from .models.registry import OWN_MODELS, open_model, prices_of
 from .settings import GIVEN, Settings, load_settings
@@ -213,7 +214,7 @@ class Agent:
             TruncatedReplyError: if the reply was cut by the length limit.
             ModelError: if the call failed; it is not tried again.
         """
-        return _words(run_sync(self.model.complete(self.request(prompt))))
+        return _words(run_sync(complete_in_time(self.model, self.request(prompt))))
 
     def step(self, message: Any) -> Any:
         """Answer one message, as CAMEL's agents do: the reply's words are at `.msg.content`."""
@@ -225,7 +226,7 @@ class Agent:
             sampling=self.asking.sampling,
             timeout_s=self.asking.timeout_s,
         )
-        text = _words(run_sync(self.model.complete(request)))
+        text = _words(run_sync(complete_in_time(self.model, request)))
         msg = SimpleNamespace(role_name=self.role_name, role="assistant", content=text)
         return SimpleNamespace(msg=msg, msgs=[msg], terminated=False, info={})
 

@@ -16,7 +16,7 @@ class RunLimits(BaseModel):
 
     Attributes:
         max_seconds: how long the run may take, from when it is started or resumed.
-        max_calls: model calls whose reply arrived.
+        max_calls: model calls that were sent, also those whose reply was refused or never came.
         max_tokens: input and output tokens.
         max_cost_usd: known cost in US dollars.
         max_wait_seconds: how long to wait for a model that cannot be reached or refuses, without a break.
@@ -92,12 +92,11 @@ class Budget:
         for account in accounts:
             account.in_flight += 1
 
-    def settle(self, task: Task, usage: Usage | None) -> None:
-        """Count what a reserved call has used; None if no reply arrived."""
+    def settle(self, task: Task, usage: Usage) -> None:
+        """Count what a reserved call has used, whether or not a reply arrived."""
         for account in self.over(task):
             account.in_flight -= 1
-            if usage is not None:
-                account.spent += usage
+            account.spent += usage
 
     def rates(self, task: Task) -> list[AbstractAsyncContextManager[object]]:
         """Return the rate limiters that a call for `task` has to pass, the root's first."""

@@ -8,22 +8,27 @@ request in any run of the store is taken instead of a new call: it is written do
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
 from ramify.prompts import DEFAULT_BUDGET
 from ramify.tasks import Task
+from ramify.tasks.config import NO_USAGE
 
 from .budget import Budget
+from .errors import PlannerError
 from .events import EventType
+from .failed_calls import Begun, failed_call
 from .failpoints import failpoint
 from .limits import RateLimiter
+from .models.deadline import complete_in_time
 from .models.protocol import Model, ModelReply, ModelRequest
+from .models.unanswered import used_without_reply
 from .outage import OutageGate
 from .recorder import Recorder
 from .redaction import Redactor
-from .store.changes import CallMade
+from .store.changes import CallMade, TaskChanged
 from .store.records import CallKey, CallRecord
 
 Cache = Callable[[CallKey], tuple[str, Mapping[str, Any]] | None]
@@ -92,7 +97,7 @@ class Caller:
         key = CallKey(task.id, request.purpose, attempt, sample, step, request.sha256(name))
         if key in self._recorded:
             reply = ModelReply.from_data(self._recorded[key])
-            self._tell(task, request, reply, recorded=True)
+            self._recorder.put(EventType.CALL_DONE, task, **self._told(request, reply, recorded=True))
             return reply
         started_at = time.time()
         cached = await self._cached(key)
@@ -112,8 +117,8 @@ class Caller:
             prompt_version=request.prompt_version,
             prompt_sha256=request.prompt_sha256,
         )
-        await self._recorder.writer.commit(CallMade.of(call))
-        self._tell(task, request, reply, recorded=reply.taken_from is not None)
+        told = self._told(request, reply, recorded=reply.taken_from is not None)
+        await self._recorder.commit(EventType.CALL_DONE, task, CallMade.of(call), TaskChanged.of(task), **told)
         return reply
 
     async def _cached(self, key: CallKey) -> ModelReply | None:
@@ -137,16 +142,30 @@ class Caller:
             await stack.enter_async_context(self._limiter)
             self._budget.reserve(task)
             self._recorder.put(EventType.CALL_STARTED, task, purpose=request.purpose, model=self._model.name)
-            reply = None
+            started = time.perf_counter()
             try:
-                is_person = getattr(self._model, "is_person", False)
                 with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
-                    async with asyncio.timeout(None if is_person else request.timeout_s):
-                        reply = self._without_secrets(await self._model.complete(request))
+                    reply = self._without_secrets(await complete_in_time(self._model, request))
                     tell(reply)
-            finally:
-                self._budget.settle(task, None if reply is None else reply.usage())
+            except BaseException as error:
+                self._count_failed(task, request, error, seconds=time.perf_counter() - started)
+                raise
+            self._budget.settle(task, reply.usage())
             return reply
+
+    def _count_failed(self, task: Task, request: ModelRequest, error: BaseException, *, seconds: float) -> None:
+        """Count a call that has ended without a reply, and write it down with what it has used."""
+        used = NO_USAGE if getattr(self._model, "is_person", False) else used_without_reply(error)
+        self._budget.settle(task, used)
+        if used is not NO_USAGE:
+            task.spend(used)
+        with suppress(PlannerError):  # where nothing can be written any more, that is told by whoever must write
+            self._recorder.put(
+                EventType.CALL_FAILED,
+                task,
+                TaskChanged.of(task),
+                **failed_call(Begun(task.id, request.purpose, self._model.name), error, used, latency_s=seconds),
+            )
 
     def _shown(self, request: ModelRequest) -> ModelRequest:
         """Return the request as those who watch calls may see it."""
@@ -156,15 +175,14 @@ class Caller:
     def _without_secrets(self, reply: ModelReply) -> ModelReply:
         return ModelReply.from_data(self._redactor.data(reply.to_data())) if self._redactor else reply
 
-    def _tell(self, task: Task, request: ModelRequest, reply: ModelReply, *, recorded: bool) -> None:
+    def _told(self, request: ModelRequest, reply: ModelReply, *, recorded: bool) -> dict[str, Any]:
+        """Return what the event of a reply holds."""
         taken_from = {} if reply.taken_from is None else {"taken_from": reply.taken_from}
-        self._recorder.put(
-            EventType.CALL_DONE,
-            task,
-            purpose=request.purpose,
-            recorded=recorded,
-            latency_s=round(reply.latency_s, 6),
-            tokens=0 if taken_from else reply.input_tokens + reply.output_tokens,
-            cost_usd=0.0 if taken_from else reply.cost_usd,
+        return {
+            "purpose": request.purpose,
+            "recorded": recorded,
+            "latency_s": round(reply.latency_s, 6),
+            "tokens": 0 if taken_from else reply.input_tokens + reply.output_tokens,
+            "cost_usd": 0.0 if taken_from else reply.cost_usd,
             **taken_from,
-        )
+        }

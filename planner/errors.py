@@ -1,8 +1,12 @@
 """The errors of models, runs and stores; the whole tree is drawn in `ramify.prompts.errors`."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ramify.prompts.errors import RamifyError
+
+if TYPE_CHECKING:
+    from ramify.tasks import Usage
 
 
 class PlannerError(RamifyError):
@@ -39,6 +43,7 @@ class ModelError(PlannerError):
         status_code: the HTTP status, if there was one.
         retry_after_s: how long the server asked to wait, in seconds, if it did.
         model: the model's name.
+        usage: what the call has used, as far as the server said; None if nothing is known but the kind.
     """
 
     def __init__(
@@ -49,10 +54,12 @@ class ModelError(PlannerError):
         model: str,
         status_code: int | None = None,
         retry_after_s: float | None = None,
+        usage: "Usage | None" = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.model = model
+        self.usage = usage
         self.status_code = status_code
         self.retry_after_s = retry_after_s
 

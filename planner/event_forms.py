@@ -81,6 +81,18 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             tokens=int,
             cost_usd=float | None,
         ),
+        EventType.CALL_FAILED: _form(
+            "a call has ended without a reply; `calls` is 1 if it was sent, and then it counts with what it has used;"
+            " `cost_usd` is null if nobody knows",
+            purpose=str,
+            model=str,
+            error=str,
+            latency_s=float,
+            calls=int,
+            input_tokens=int,
+            output_tokens=int,
+            cost_usd=float | None,
+        ),
         EventType.EMITTED: _form("a worker tells something of its own", name=str, data=dict),
         EventType.ALERT: _form("a worker calls for attention", message=str, data=dict),
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),

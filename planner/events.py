@@ -44,6 +44,7 @@ class EventType(StrEnum):
     TASK_CHANGED = "task_changed"
     STEP_DONE = "step_done"
     CALL_DONE = "call_done"
+    CALL_FAILED = "call_failed"
     EMITTED = "emitted"
     ALERT = "alert"
     RUN_WAITING = "run_waiting"

@@ -3,13 +3,16 @@
 An event that waits for the disk holds back the ones behind it, so that listeners get them by number too.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ramify.tasks import Task
 
+from .errors import PlannerError
 from .events import Event, EventBus, EventType
 from .redaction import Redactor
 from .store.changes import EventHappened, TaskChanged
@@ -54,9 +57,23 @@ class Recorder:
         happened = EventHappened.of(event)
         self._pending.append(event)
         self._unwritten.add(event.seq)
-        await self.writer.written(*changes, happened)
+        try:
+            await self.writer.written(*changes, happened)
+        except asyncio.CancelledError:
+            self._told_when_written(event)
+            raise
         self._unwritten.remove(event.seq)
         self._tell()
+
+    def _told_when_written(self, event: Event) -> None:
+        """Have an event told for which nobody waits any more: it is written all the same, and holds others back."""
+
+        def tell(_: object) -> None:
+            self._unwritten.discard(event.seq)
+            self._tell()
+
+        with suppress(PlannerError):
+            self.writer.written().add_done_callback(tell)
 
     def changed(self, kind: EventType, task: Task, **data: Any) -> None:
         """Queue the present state of `task` with an event."""

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ramify.tasks import Task, TaskConfig, TaskState, Usage
+from ramify.tasks import Task, TaskConfig, TaskState
+from ramify.tasks.config import NO_USAGE
 
 from .agent import Agent
 from .askers import Askers
@@ -15,7 +16,9 @@ from .asking import Asker
 from .budget import Budget, Configs, total_usage
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
+from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from .models.protocol import ModelReply
+from .models.unanswered import UNKNOWN
 from .plan import Planner
 from .recorder import Recorder
 from .run import Ending, RunLoop, ending_of, error_text, log_fault
@@ -138,10 +141,11 @@ class Session:
 
     async def _body(self, *, resumed: bool) -> Ending:
         recorder = self._recorder
+        failed = await asyncio.to_thread(read_failed_calls, self.store, self.record.id) if resumed else NO_FAILED_CALLS
         recorder.put(EventType.RUN_STARTED, None, RunChanged.of(status="running", error=None), resumed=resumed)
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
         self._release_interrupted()
-        self._count_usage(recorded)
+        self._count_usage(recorded, failed)
         configs = Configs(self.settings.defaults, TaskConfig(max_turns=self.settings.max_turns))
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
@@ -251,13 +255,17 @@ class Session:
                 task.move(TaskState.OPEN)
                 self._recorder.changed(EventType.TASK_RELEASED, task, why="its run was interrupted")
 
-    def _count_usage(self, recorded: list[CallRecord]) -> None:
-        """Let each task have used what the journal says, as a reply may have been written and its task not."""
-        used: dict[str, Usage] = {}
+    def _count_usage(self, recorded: list[CallRecord], failed: FailedCalls) -> None:
+        """Let each task have used what its replies and failed calls have, and count those lost with their process."""
+        used = dict(failed.used)
         for call in recorded:
-            used[call.key.task_id] = used.get(call.key.task_id, Usage()) + ModelReply.from_data(call.reply).usage()
+            used[call.key.task_id] = used.get(call.key.task_id, NO_USAGE) + ModelReply.from_data(call.reply).usage()
         for task_id, usage in used.items():
             self.root.find(task_id).usage = usage
+        for lost in failed.lost:
+            task = self.root.find(lost.task_id)
+            task.spend(UNKNOWN)
+            self._recorder.changed(EventType.CALL_FAILED, task, **failed_call(lost, LOST, UNKNOWN))
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
         seconds = self.settings.limits.max_seconds

@@ -81,9 +81,9 @@ class Usage:
     """What model calls have used; sums with `+`.
 
     Attributes:
-        calls: model calls whose reply arrived.
-        input_tokens: tokens sent.
-        output_tokens: tokens received.
+        calls: model calls that were sent, also those whose reply was refused or never came.
+        input_tokens: tokens sent, as far as they were told.
+        output_tokens: tokens received, as far as they were told.
         cost_usd: the sum of the costs that are known, in US dollars.
         calls_without_cost: calls whose cost nobody knows; the true cost is higher than `cost_usd` if there are any.
     """

@@ -17,7 +17,9 @@ from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.litellm_server import Timeouts, key_to_send
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
 from ramify.planner.models.secrets import hide_keys
-from ramify.tasks import Check, Task
+from ramify.planner.models.unanswered import UNKNOWN
+from ramify.tasks import Check, Task, Usage
+from ramify.tasks.config import NO_USAGE
 
 from .openai_server import Answer, Fault, FaultKind, OpenAIServer
 
@@ -48,10 +50,11 @@ async def pieces_of(model: Model, request: ModelRequest = REQUEST) -> list[str |
     return [piece async for piece in model.stream(request)]
 
 
-def ask(model: Model, *, streamed: bool) -> ModelReply:
+def ask(model: Model, *, streamed: bool = False, timeout_s: float | None = None) -> ModelReply:
+    request = replace(REQUEST, timeout_s=timeout_s)
     if not streamed:
-        return complete(model)
-    reply = run_sync(pieces_of(model))[-1]
+        return complete(model, request)
+    reply = run_sync(pieces_of(model, request))[-1]
     assert isinstance(reply, ModelReply)
     return reply
 
@@ -192,6 +195,49 @@ def test_every_fault_is_an_error_of_its_kind_after_exactly_one_request(
     assert (caught.value.kind, caught.value.status_code, caught.value.model) == (kind, status, "test-model")
     assert len(server.chats) == 1
     assert ask(model_at(server), streamed=streamed).text == WORDS
+
+
+@pytest.mark.fault("2.6")
+@pytest.mark.parametrize(
+    ("fault", "used"),
+    [
+        ("empty", Usage(calls=1, input_tokens=5, calls_without_cost=1)),
+        ("slow", UNKNOWN),
+        ("drop", UNKNOWN),
+        ("reset", UNKNOWN),
+        ("html", UNKNOWN),
+        ("cut_json", UNKNOWN),
+        ("rate_limited", NO_USAGE),
+        ("server_error", NO_USAGE),
+        ("bad_request", NO_USAGE),
+    ],
+)
+def test_an_error_says_what_the_call_has_used(server: OpenAIServer, fault: FaultKind, used: Usage) -> None:
+    server.fail_next(Fault(fault, seconds=5))
+    with pytest.raises(ModelError) as caught:
+        ask(model_at(server, timeouts=QUICK))
+    assert caught.value.usage == used
+
+
+@pytest.mark.fault("2.6")
+def test_a_call_that_never_reached_a_server_has_used_nothing(server: OpenAIServer) -> None:
+    server.refuse()
+    with pytest.raises(ModelError) as caught:
+        ask(model_at(server))
+    assert caught.value.usage == NO_USAGE
+
+
+@pytest.mark.fault("3.1")
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_late_reply_is_told_with_the_name_of_the_limit_and_the_way_out(
+    server: OpenAIServer, *, streamed: bool
+) -> None:
+    server.fail_next(Fault("slow"))
+    with pytest.raises(
+        ModelError, match=r"no reply within timeout_s = 0\.2 \(--timeout-s\); allow more time"
+    ) as caught:
+        ask(model_at(server), streamed=streamed, timeout_s=0.2)
+    assert caught.value.kind == "timeout"
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -225,7 +225,9 @@ class _Clock:
         elif event.type in _ENDS:
             times.close(self.now, _ENDS[event.type])
             self._going.pop(task_id, None)
-        elif event.type == EventType.CALL_DONE and not event.data["recorded"]:
+        elif (event.type == EventType.CALL_DONE and not event.data["recorded"]) or (
+            event.type == EventType.CALL_FAILED and event.data["calls"]
+        ):
             self._call(times, float(event.data["latency_s"]))
 
     def _retry(self, times: _Times, delay_s: float) -> None:

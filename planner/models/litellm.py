@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from types import ModuleType
 from typing import Any
 
 from ramify.planner.loop import on_background_loop, stream_on_background_loop
 from ramify.planner.retry import Failure
+from ramify.tasks import Usage
 
+from .deadline import LateError, late, until
 from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, wire_name
 from .protocol import ModelReply, ModelRequest
 from .said import Said
@@ -30,9 +32,11 @@ class LiteLLMModel:
         name: the name, as it was given.
         maker: the same; who the words come from.
         is_language_model: True.
+        keeps_deadline: True; the time of a request runs from when it is sent.
     """
 
     is_language_model = True
+    keeps_deadline = True
 
     def __init__(
         self, name: str, *, base_url: str | None = None, api_key: str | None = None, timeouts: Timeouts | None = None
@@ -84,14 +88,15 @@ class LiteLLMModel:
         started = time.perf_counter()
         arguments = self._arguments(litellm, request)
         heard = _Heard()
+        timeout_s = self._server.timeout_s(request)
         try:
-            async with asyncio.timeout(request.timeout_s or self._server.timeouts.whole_s):
+            async with until(asyncio.get_running_loop().time() + timeout_s, late(timeout_s)):
                 response = await litellm.acompletion(**arguments, logger_fn=heard)
             said = Said.of(response)
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
             unread = Said.of_text(heard.text)  # litellm takes a content in parts for no reply
             if unread is None:
-                raise self._server.failed(error, request.timeout_s) from None
+                raise self._server.failed(error) from None
             said = unread
             tokens = {name: getattr(said.usage, name, None) or 0 for name in ("prompt_tokens", "completion_tokens")}
             said.usage = None if said.usage is None else litellm.Usage(**tokens)
@@ -102,15 +107,24 @@ class LiteLLMModel:
         started = time.perf_counter()
         said = Said()
         loop, limits = asyncio.get_running_loop(), self._server.timeouts
-        end = loop.time() + (request.timeout_s or limits.whole_s)
+        timeout_s = self._server.timeout_s(request)
+        end = loop.time() + timeout_s
         arguments = self._arguments(litellm, request)
+
+        def wait(name: str, pause_s: float) -> AbstractAsyncContextManager[None]:
+            due = loop.time() + pause_s
+            return until(end, late(timeout_s)) if end <= due else until(due, LateError(f"{name} = {pause_s:g} s"))
+
         try:
-            async with asyncio.timeout_at(min(end, loop.time() + limits.first_word_s)):
+            async with wait("no word within first_word_s", limits.first_word_s):
                 chunks = await litellm.acompletion(**arguments, stream=True, stream_options={"include_usage": True})
             async with aclosing(chunks):
                 while True:
-                    pause_s = limits.stall_s if said.has_begun else limits.first_word_s
-                    async with asyncio.timeout_at(min(end, loop.time() + pause_s)):
+                    async with (
+                        wait("no more words within stall_s", limits.stall_s)
+                        if said.has_begun
+                        else wait("no word within first_word_s", limits.first_word_s)
+                    ):
                         chunk = await anext(chunks, None)
                     if chunk is None:
                         break
@@ -119,13 +133,13 @@ class LiteLLMModel:
                 # litellm makes a finish reason up when the server sent none, so what it received counts.
                 said.end(getattr(chunks, "received_finish_reason", None))
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
-            raise self._server.failed(error, request.timeout_s) from None
+            raise self._server.failed(error, usage=self._used(litellm, said)) from None
         yield self._reply(litellm, said, request, started=started)
 
     def _arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:
         sampling = request.sampling.given()
         arguments: dict[str, Any] = {
-            **self._server.arguments(litellm, request.timeout_s),
+            **self._server.arguments(litellm, request),
             "messages": [dict(message) for message in request.messages],
             "max_tokens": sampling.pop("max_output_tokens", None),
             **sampling,
@@ -138,22 +152,26 @@ class LiteLLMModel:
         return {name: value for name, value in arguments.items() if value is not None}
 
     def _reply(self, litellm: ModuleType, said: Said, request: ModelRequest, *, started: float) -> ModelReply:
+        used = self._used(litellm, said)
         if (fault := said.fault(max_output_tokens=request.sampling.max_output_tokens)) is not None:
             kind, detail = fault
-            raise self._server.error(Failure(kind), detail)
-        usage = said.usage
+            raise self._server.error(Failure(kind), detail, usage=used)
         return ModelReply(
             text=said.text,
             model=self.name,
             finish_reason=said.finish_reason,
             tool_calls=said.calls(),
-            input_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
-            output_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
-            cost_usd=None
-            if usage is None
-            else self._server.price(litellm, litellm.ModelResponse(model=self.name, usage=usage)),
+            input_tokens=0 if used is None else used.input_tokens,
+            output_tokens=0 if used is None else used.output_tokens,
+            cost_usd=None if used is None or used.calls_without_cost else used.cost_usd,
             latency_s=time.perf_counter() - started,
         )
+
+    def _used(self, litellm: ModuleType, said: "Said") -> Usage | None:
+        """Return what a call has used, by what the server said; None if it said nothing."""
+        if said.usage is None:
+            return None
+        return self._server.usage(litellm, litellm.ModelResponse(model=self.name, usage=said.usage))
 
 
 class _Heard:

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from types import ModuleType
 from typing import Any
 
 from ramify.planner.loop import on_background_loop
 from ramify.planner.retry import Failure, FailureKind
 from ramify.tasks.counting import counted
 
+from .deadline import late, until
 from .embeddings import EmbeddingModel, is_vectors, texts_of_request, vectors_text
 from .litellm_server import Server, Timeouts, loaded_litellm
 from .protocol import ModelReply, ModelRequest
@@ -16,6 +16,8 @@ from .protocol import ModelReply, ModelRequest
 
 class LiteLLMEmbeddings(EmbeddingModel):
     """An embedding model behind an API, by litellm's name for it; the arguments are those of `LiteLLMModel`."""
+
+    keeps_deadline = True
 
     def __init__(
         self,
@@ -44,34 +46,33 @@ class LiteLLMEmbeddings(EmbeddingModel):
         litellm = await loaded_litellm()
         started = time.perf_counter()
         texts = texts_of_request(request)
-        arguments = self._server.arguments(litellm, request.timeout_s) | {
+        arguments = self._server.arguments(litellm, request) | {
             "input": texts,
             "dimensions": self.dimensions,
             "encoding_format": "float",
             "allowed_openai_params": ["dimensions"],  # litellm knows which of OpenAI's models take it, but no others
         }
+        timeout_s = self._server.timeout_s(request)
+        response = None
         try:
-            async with asyncio.timeout(request.timeout_s or self._server.timeouts.whole_s):
+            async with until(asyncio.get_running_loop().time() + timeout_s, late(timeout_s)):
                 response = await litellm.aembedding(
                     **{name: value for name, value in arguments.items() if value is not None}
                 )
             vectors = _vectors(response)
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
-            raise self._server.failed(error, request.timeout_s) from None
+            used = None if response is None else self._server.usage(litellm, response)
+            raise self._server.failed(error, usage=used) from None
+        used = self._server.usage(litellm, response)
         if not is_vectors(vectors, len(texts)):
-            raise self._server.error(
-                Failure(FailureKind.MALFORMED), f"what came is not {counted(len(texts), 'vector')} of one length"
-            )
-        return self._reply(litellm, response, vectors, seconds=time.perf_counter() - started)
-
-    def _reply(self, litellm: ModuleType, response: Any, vectors: list[list[float]], *, seconds: float) -> ModelReply:
-        usage = getattr(response, "usage", None)
+            detail = f"what came is not {counted(len(texts), 'vector')} of one length"
+            raise self._server.error(Failure(FailureKind.MALFORMED), detail, usage=used)
         return ModelReply(
             text=vectors_text(vectors),
             model=self.name,
-            input_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
-            cost_usd=None if usage is None else self._server.price(litellm, response),
-            latency_s=seconds,
+            input_tokens=used.input_tokens,
+            cost_usd=None if used.calls_without_cost else used.cost_usd,
+            latency_s=time.perf_counter() - started,
         )
 
 

@@ -18,11 +18,17 @@ from typing import Any
 from ramify.planner.errors import ModelError
 from ramify.planner.loop import before_close
 from ramify.planner.retry import Failure, classify
+from ramify.tasks import Usage
 
+from .protocol import ModelRequest
 from .secrets import hide_keys
+from .unanswered import usage_of, used_without_reply
 
 NO_KEY = "no-key"
 """What is sent as key to servers that need none."""
+
+_GRACE_S = 5.0
+"""How much later than ours the client's own time limit is, so that a call has one deadline."""
 
 _LONGEST_QUOTE = 600
 _NOISE = (".*`ReadOnly` qualifier", ".*Accessing the .* attribute on the instance is deprecated", "Pydantic serializer")
@@ -66,13 +72,17 @@ class Server:
     def __str__(self) -> str:
         return f"{self.model} at {hide_keys(self.base_url)}" if self.base_url else self.model
 
-    def arguments(self, litellm: ModuleType, timeout_s: float | None) -> dict[str, Any]:
+    def timeout_s(self, request: ModelRequest) -> float:
+        """Return how long to wait for the whole reply to `request`, in seconds."""
+        return request.timeout_s or self.timeouts.whole_s
+
+    def arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:
         """Return the arguments of a call of litellm's that say where it goes; None stands for nothing."""
         import httpx
 
         return {
             "model": wire_name(litellm, self.model, self.base_url),
-            "timeout": httpx.Timeout(timeout_s or self.timeouts.whole_s, connect=self.timeouts.connect_s),
+            "timeout": httpx.Timeout(self.timeout_s(request) + _GRACE_S, connect=self.timeouts.connect_s),
             "max_retries": 0,
             "num_retries": 0,
             "api_base": self.base_url,
@@ -95,17 +105,18 @@ class Server:
         except Exception:  # noqa: BLE001 - whatever goes wrong with a price, the reply is there
             return None
 
-    def failed(self, error: Exception, timeout_s: float | None) -> ModelError:
-        """Return what the failure of a call means."""
-        if isinstance(error, TimeoutError):
-            limits = self.timeouts
-            detail = f"at most {limits.first_word_s:g} s for the first word of a stream, {limits.stall_s:g} s between"
-            detail += f" words, {timeout_s or limits.whole_s:g} s for all"
-        else:
-            detail = _TRACEBACK.sub("", _LITELLMS_WORDS.sub("", str(error))) or type(error).__name__
-        return self.error(classify(error), detail)
+    def usage(self, litellm: ModuleType, response: Any) -> Usage:
+        """Return what a call has used, by its response or its like; without tokens, nobody knows its cost."""
+        reported = getattr(response, "usage", None)
+        tokens = getattr(reported, "total_tokens", 0) or getattr(reported, "prompt_tokens", 0)
+        return usage_of(reported, self.price(litellm, response) if tokens else None)
 
-    def error(self, failure: Failure, detail: str) -> ModelError:
+    def failed(self, error: Exception, *, usage: Usage | None = None) -> ModelError:
+        """Return what the failure of a call means; `usage` is what it has used, if the server said so."""
+        detail = _TRACEBACK.sub("", _LITELLMS_WORDS.sub("", str(error))) or type(error).__name__
+        return self.error(classify(error), detail, usage=usage or used_without_reply(error))
+
+    def error(self, failure: Failure, detail: str, *, usage: Usage | None = None) -> ModelError:
         """Return the error for a failure, with a detail from which keys are blotted out."""
         detail = hide_keys(" ".join(detail.split()), known=[self.api_key, *_environment_keys()])
         if len(detail) > _LONGEST_QUOTE:
@@ -116,6 +127,7 @@ class Server:
             model=self.model,
             status_code=failure.status_code,
             retry_after_s=failure.retry_after_s,
+            usage=usage,
         )
 
 

@@ -176,6 +176,8 @@ class Model(Protocol):
             where it is not there; the prompt shows the schema either way.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
+        keeps_deadline: whether it ends a request after its `timeout_s` by itself. It is ended for it where it is not
+            there.
     """
 
     name: str

@@ -35,7 +35,7 @@ def doing_words(event: Event, task: Task) -> str | None:
         return _at_start(str(data["doing"]), task)
     if event.type == EventType.CALL_STARTED:
         return f"{_PURPOSES.get(data['purpose'], data['purpose'])} {data['model']}"
-    if event.type == EventType.CALL_DONE:
+    if event.type in {EventType.CALL_DONE, EventType.CALL_FAILED}:
         return "working"
     if event.type == EventType.TASK_PROGRESS:
         share = "" if data["fraction"] is None else f"{data['fraction'] * 100:.0f} %"

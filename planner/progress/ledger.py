@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ramify.planner.events import Event, EventType
+from ramify.planner.failed_calls import usage_of_failed
 from ramify.tasks import Task, TaskState, TreeError, Usage
 from ramify.tasks.config import NO_USAGE
 
@@ -20,6 +21,7 @@ RECENT = 50
 """Tasks that ended last, kept so that a folded tree can show them."""
 
 _STARTING, _PLANNING, _RUNNING = "starting", "planning", "running"
+_ENDS_OF_CALLS = frozenset({EventType.CALL_DONE, EventType.CALL_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Ledger:
         if enter is not None:
             enter(self, task, event)
         words = doing_words(event, task)
-        if words is not None and (task in self.active or event.type != EventType.CALL_DONE):
+        if words is not None and (task in self.active or event.type not in _ENDS_OF_CALLS):
             begun = None if event.type == EventType.TASK_STARTED else self.active.get(task)
             self.active[task] = Activity(event.at if begun is None else begun.since, words)
 
@@ -198,6 +200,9 @@ class Ledger:
             calls=1, input_tokens=event.data["tokens"], cost_usd=cost or 0.0, calls_without_cost=int(cost is None)
         )
 
+    def _count_failed(self, _: Task, event: Event) -> None:
+        self._usage += usage_of_failed(event.data)
+
     def _warn(self, task: Task, event: Event) -> None:
         about = f"{task.id}: " if event.type == EventType.ALERT else ""
         self.notice = f"{about}{event.data['message']}"
@@ -216,6 +221,7 @@ _ENTRIES: Mapping[str, Callable[[Ledger, Task, Event], None]] = MappingProxyType
         EventType.PLAN_ATOMIC: Ledger._stay_whole,  # noqa: SLF001
         EventType.TASK_RETRYING: Ledger._try_again,  # noqa: SLF001
         EventType.CALL_DONE: Ledger._spend,  # noqa: SLF001
+        EventType.CALL_FAILED: Ledger._count_failed,  # noqa: SLF001
         EventType.WARNING: Ledger._warn,  # noqa: SLF001
         EventType.ALERT: Ledger._warn,  # noqa: SLF001
     }

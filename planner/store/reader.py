@@ -192,6 +192,17 @@ class StoreReader:
         with self._database.reading() as connection:
             return list_events(connection, run_id, after, limit)
 
+    def events_of(self, run_id: str, types: Collection[str], after: int = 0) -> list[EventRecord]:
+        """Return the events of a run that are of one of `types` and whose number is above `after`, in order.
+
+        Raises:
+            StoreError: if they cannot be read.
+        """
+        from .reading import list_events_of
+
+        with self._database.reading() as connection:
+            return list_events_of(connection, run_id, types, after)
+
     def steps(self, run_id: str, task_id: str | None = None) -> list[StepRecord]:
         """Return the steps that workers of a run, or of one of its tasks, have taken, in order.
 

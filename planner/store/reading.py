@@ -1,12 +1,12 @@
 """What is asked of a store: runs, trees, calls, events, and whether it is sound."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ramify.planner.errors import RunError
 from ramify.tasks.task import Task
-from sqlalchemy import Connection, RowMapping, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field
 from .records import CallKey, CallRecord, EventRecord, RunRecord, StepKey, StepRecord, StoredRun
@@ -99,10 +99,19 @@ def list_events(connection: Connection, run_id: str, after: int, limit: int | No
         RunError: if there is no such run.
     """
     require_run(connection, run_id)
-    query = select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > after).order_by(EVENTS.c.seq).limit(limit)
+    return _events(connection, select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > after).limit(limit))
+
+
+def list_events_of(connection: Connection, run_id: str, types: Collection[str], after: int) -> list[EventRecord]:
+    """Return the events of a run that are of one of `types` and whose number is above `after`, in order."""
+    are_wanted = (EVENTS.c.run_id == run_id, EVENTS.c.seq > after, EVENTS.c.type.in_([str(each) for each in types]))
+    return _events(connection, select(EVENTS).where(*are_wanted))
+
+
+def _events(connection: Connection, query: Select[Any]) -> list[EventRecord]:
     return [
         EventRecord(seq=row.seq, at=row.at, type=row.type, task_id=row.task_id, data=load_json(row.data))
-        for row in connection.execute(query)
+        for row in connection.execute(query.order_by(EVENTS.c.seq))
     ]
 
 

@@ -11,6 +11,7 @@ from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.spans import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
+from ramify.planner.failed_calls import usage_of_failed
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.rules.model import RulesModel
 from ramify.planner.run_data import status_of
@@ -61,8 +62,8 @@ class ModelUse:
         answered_as: the names under which it answered, where they are others.
         tasks: tasks that it was asked for.
         taken: replies that were taken from other runs or recordings; they cost nothing.
-        usage: what its calls have used.
-        latency_s: how long its replies took together, in seconds.
+        usage: what its calls have used, also those that got no reply.
+        latency_s: how long they took together, in seconds.
     """
 
     maker: str
@@ -205,11 +206,11 @@ def report_of(run: StoredRun) -> Report:
     )
 
 
-def maker_of(call: CallRecord, record: RunRecord) -> str:
-    """Return who answered a call, for people to read."""
-    if call.model == record.model and record.made_by:
+def maker_of(model: str, record: RunRecord) -> str:
+    """Return who answers as `model`, for people to read."""
+    if model == record.model and record.made_by:
         return record.made_by
-    return RulesModel.maker if call.model == RulesModel.name else call.model
+    return RulesModel.maker if model == RulesModel.name else model
 
 
 def usage_of(call: CallRecord) -> Usage:
@@ -260,24 +261,29 @@ def _made_by(task: Task, calls: Sequence[CallRecord], record: RunRecord) -> str:
 
 def _maker_and_origin(call: CallRecord, record: RunRecord) -> str:
     taken_from = call.reply.get("taken_from")
-    maker = maker_of(call, record)
+    maker = maker_of(call.model, record)
     return f"{maker}, taken from {taken_from}" if taken_from else maker
 
 
 def _models(run: StoredRun) -> Iterator[ModelUse]:
     by_maker: defaultdict[str, list[CallRecord]] = defaultdict(list)
     for call in run.calls:
-        by_maker[maker_of(call, run.record)].append(call)
-    for maker, calls in by_maker.items():
+        by_maker[maker_of(call.model, run.record)].append(call)
+    failed: defaultdict[str, list[EventRecord]] = defaultdict(list)
+    for event in run.events:
+        if event.type == EventType.CALL_FAILED and event.data["calls"]:
+            failed[maker_of(event.data["model"], run.record)].append(event)
+    for maker in dict.fromkeys([*by_maker, *failed]):
+        calls, lost = by_maker[maker], failed[maker]
         names = dict.fromkeys(str(call.reply.get("model", call.model)) for call in calls)
         taken = sum(1 for call in calls if call.reply.get("taken_from"))
         yield ModelUse(
             maker=maker,
             answered_as=tuple(name for name in names if name != calls[0].model),
-            tasks=len({call.key.task_id for call in calls}),
+            tasks=len({call.key.task_id for call in calls} | {str(event.task_id) for event in lost}),
             taken=taken,
-            usage=sum((usage_of(call) for call in calls), Usage()),
-            latency_s=sum(call.latency_s for call in calls),
+            usage=sum([*map(usage_of, calls), *(usage_of_failed(event.data) for event in lost)], Usage()),
+            latency_s=sum(call.latency_s for call in calls) + sum(event.data["latency_s"] for event in lost),
         )
 
 

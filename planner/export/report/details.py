@@ -112,7 +112,7 @@ def _call(call: CallRecord, report: Report, share: Share) -> dict[str, Any]:
     title = [key.purpose, f"attempt {key.attempt}" if key.attempt else ""]
     title += [f"sample {key.sample + 1}" if key.sample else "", f"step {key.step + 1}" if key.step else ""]
     facts = [
-        maker_of(call, report.record),
+        maker_of(call.model, report.record),
         f"taken from {reply['taken_from']}" if reply.get("taken_from") else "",
         format_duration(call.latency_s),
         counted(usage.tokens, "token") if usage.tokens else "",

@@ -59,7 +59,7 @@ def _call_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
         key, usage = call.key, usage_of(call)
         yield (
             key.task_id, key.purpose, key.attempt, key.sample, key.step,
-            maker_of(call, report.record), str(call.reply.get("model", "")),
+            maker_of(call.model, report.record), str(call.reply.get("model", "")),
             str(call.reply.get("taken_from") or ""),
             usage.input_tokens, usage.output_tokens,
             None if usage.calls_without_cost else usage.cost_usd, call.latency_s, iso_time(call.started_at),

@@ -1,0 +1,203 @@
+"""Every request that was sent is counted: also one whose reply was refused, was lost, or never came."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ramify.planner import Executor, PlanLimits, RunLimits
+from ramify.planner.errors import ModelError
+from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.unanswered import UNKNOWN
+from ramify.planner.store import Store
+from ramify.planner.testing import FaultyModel, ScriptedModel
+from ramify.tasks import Task, TaskConfig, TaskState, Usage
+from ramify.tasks.config import NO_USAGE
+
+BILLED = Usage(calls=1, input_tokens=30, output_tokens=4500, cost_usd=0.25)
+ANSWER = "<result>done</result>"
+
+
+def leaf(**limits: Any) -> Task:
+    return Task(content="say something", id="0", config=TaskConfig(retry_delay_seconds=0.0, **limits))
+
+
+def refused(kind: str = "malformed", usage: Usage | None = BILLED) -> ModelError:
+    return ModelError(f"scripted: {kind}", kind=kind, model="scripted", usage=usage)
+
+
+def failing(*faults: Any) -> FaultyModel:
+    return FaultyModel(ScriptedModel({"*": ANSWER}), faults)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+def stored_usage(store: Path, run_id: str) -> tuple[Usage, Usage]:
+    """Return what the store says of a run: by its tasks, and by itself."""
+    with Store.open(store) as opened:
+        return opened.used_so_far([run_id])[run_id], opened.find_run(run_id).usage
+
+
+@pytest.mark.fault("2.6")
+@pytest.mark.parametrize("kind", ["malformed", "truncated", "content_filtered"])
+def test_a_refused_reply_is_counted_with_what_the_server_billed(store: Path, kind: str) -> None:
+    run = Executor(failing(refused(kind)), store=store).run(leaf(max_retries=0))
+    assert run.status == "failed"
+    assert run.usage == BILLED
+    assert stored_usage(store, run.id) == (BILLED, BILLED)
+
+
+@pytest.mark.fault("2.6")
+@pytest.mark.parametrize(
+    ("fault", "used"),
+    [
+        ("timeout", UNKNOWN),
+        ("truncated", UNKNOWN),
+        ("malformed", UNKNOWN),
+        ("content_filtered", UNKNOWN),
+        (TimeoutError(), UNKNOWN),
+        (ConnectionResetError(), UNKNOWN),
+        (ModelError("504", kind="timeout", model="m", status_code=504), UNKNOWN),
+        (ConnectionRefusedError(), NO_USAGE),
+        (ModelError("400", kind="content_filtered", model="m", status_code=400), NO_USAGE),
+        ("bad_request", NO_USAGE),
+        ("server_error", NO_USAGE),
+    ],
+)
+def test_what_was_worked_on_is_one_call_of_unknown_cost_and_what_was_turned_away_is_none(
+    store: Path, fault: Any, used: Usage
+) -> None:
+    run = Executor(failing(fault), store=store).run(leaf(max_retries=0))
+    assert run.status == "failed"
+    assert run.usage == used
+
+
+@pytest.mark.fault("2.6")
+@pytest.mark.parametrize(
+    ("limits", "word"),
+    [
+        (RunLimits(max_calls=1), "max_calls"),
+        (RunLimits(max_tokens=100), "max_tokens"),
+        (RunLimits(max_cost_usd=0.2), "max_cost_usd"),
+    ],
+)
+def test_limits_hold_on_refused_replies_too(store: Path, limits: RunLimits, word: str) -> None:
+    model = failing(refused(), refused(), refused())
+    run = Executor(model, store=store, limits=limits).run(leaf())
+    assert run.status == "stopped"
+    assert word in str(run.error)
+    assert model.faults_made == ["malformed"]
+
+
+@pytest.mark.fault("2.6")
+def test_a_refused_reply_is_no_answer_when_the_run_is_resumed_and_stays_counted(store: Path) -> None:
+    run = Executor(failing(refused()), store=store, limits=RunLimits(max_calls=1)).run(leaf())
+    assert run.status == "stopped"
+    again = Executor.resume(store, run.id, agent=failing(refused()), limits=RunLimits(max_calls=3))
+    assert again.result == "done"
+    assert (again.usage.calls, again.usage.output_tokens) == (3, 2 * BILLED.output_tokens + 1)
+    assert stored_usage(store, run.id) == (again.usage, again.usage)
+
+
+@pytest.mark.fault("2.6")
+@pytest.mark.fault("3.1")
+def test_a_reply_that_is_late_is_tried_again_counted_and_told_with_its_limit(store: Path) -> None:
+    from ramify.planner import Agent
+    from ramify.planner.agent import Asking
+
+    never = ScriptedModel(lambda _: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+    agent = Agent(never, asking=Asking(timeout_s=0.01))
+    run = Executor(agent, store=store, plan=PlanLimits()).run(leaf(max_retries=2))
+    assert run.status == "failed"
+    assert "no reply within timeout_s = 0.01 (--timeout-s)" in str(run.error)
+    assert [request.purpose for request in never.requests] == ["decompose"] * 3
+    assert run.usage == UNKNOWN.times(3)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(12_000):
+        if holds():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came to be")
+
+
+def plan_that_hangs(request: ModelRequest) -> Any:
+    if request.task_id == "0":
+        return "<task>one</task><task>two</task>"
+    return asyncio.Event().wait()
+
+
+@pytest.mark.fault("2.6")
+def test_a_cancel_in_the_middle_of_planning_counts_what_was_answered_and_what_was_under_way(store: Path) -> None:
+    model = ScriptedModel(plan_that_hangs, cost_usd=0.5)
+    run = Executor(model, store=store, plan=PlanLimits(max_depth=3)).start(Task(content="plan it", id="0"))
+    wait_until(lambda: model.most_in_flight == 2)
+    with Store.open(store) as opened:
+        wait_until(lambda: opened.used_so_far([run.id])[run.id].calls == 1)  # known while the run goes on
+    run.cancel()
+    assert run.wait().status == "cancelled"
+    assert (run.usage.calls, run.usage.cost_usd, run.usage.calls_without_cost) == (3, 0.5, 2)
+    assert stored_usage(store, run.id) == (run.usage, run.usage)
+
+
+KILLED = """
+import asyncio, sys
+from ramify.planner import Executor
+from ramify.planner.errors import ModelError
+from ramify.planner.testing import FaultyModel, ScriptedModel
+from ramify.tasks import Task, TaskConfig, Usage
+
+root = Task("all", id="0", config=TaskConfig(retry_delay_seconds=0.0))
+root.add_subtasks([Task("x", id="0.1"), Task("y", id="0.2")])
+model = ScriptedModel(lambda request: "<result>one</result>" if request.task_id == "0.1" else asyncio.Event().wait())
+billed = ModelError("cut", kind="truncated", model="m", usage=Usage(calls=1, output_tokens=7, cost_usd=0.5))
+Executor(FaultyModel(model, [billed]), jobs=1, store=sys.argv[1]).run(root)
+"""
+
+
+@pytest.mark.fault("2.6")
+def test_what_a_killed_process_had_under_way_is_counted_once_and_nothing_that_was_counted_is_lost(store: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(store)])
+    try:
+        wait_until(store.exists)
+        wait_until(lambda: _started_calls(store) == 3)
+    finally:
+        process.kill()
+        process.wait()
+    with Store.open(store) as opened:
+        run_id = opened.last_run().id
+    never = ScriptedModel(lambda _: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+    run = Executor.reopen(store, run_id, agent=never).start()
+    wait_until(lambda: never.most_in_flight == 1)
+    assert (run.usage.calls, run.usage.calls_without_cost, run.usage.cost_usd) == (3, 1, 0.5)
+    run.cancel()
+    assert run.wait().usage.calls == 4
+    again = Executor.resume(store, run_id, agent=ScriptedModel({"*": ANSWER}))
+    assert again.task.state is TaskState.DONE
+    assert (again.usage.calls, again.usage.calls_without_cost) == (6, 2)
+    assert stored_usage(store, run_id) == (again.usage, again.usage)
+
+
+def _started_calls(store: Path) -> int:
+    with Store.open(store) as opened:
+        runs = opened.runs()
+        return sum(event.type == "call_started" for event in opened.events(runs[0].id)) if runs else 0
+
+
+@pytest.mark.fault("2.6")
+def test_the_page_of_costs_in_a_report_has_what_refused_replies_have_cost(store: Path) -> None:
+    from ramify.planner.export.report.content import report_of
+
+    run = Executor(failing(refused()), store=store).run(leaf())
+    with Store.open(store) as opened:
+        report = report_of(opened.read_run(run.id))
+    assert sum((model.usage for model in report.models), Usage()) == report.usage == run.usage
+    assert report.usage.calls == 2
