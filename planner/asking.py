@@ -58,7 +58,8 @@ class Asker:
 
         Raises:
             TruncatedReplyError: if the reply was cut; it is not repaired but has to be asked again.
-            ReplyError: if the reply is malformed, and after the repair again; it is quoted.
+            ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
+                repair has said nothing about the task.
         """
         reply = await self._reply(task, variables, attempt, sample, schema)
         try:
@@ -75,7 +76,12 @@ class Asker:
                 reply=error.reply,
                 **self.agent.manner,
             )
-            return read(await self._reply(task, repair, attempt, sample, schema))
+            found = read(await self._reply(task, repair, attempt, sample, schema))
+            failed = getattr(found, "failed", None)
+            if failed is None:
+                return found
+            words = f"{error.complaint}; asked to put that right, the model gave up ({failed.reason}: {failed.detail})"
+            raise ReplyError(words, reply=error.reply) from None
 
     async def call(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
         """Return the reply to a request of the caller's own, from the journal if it had arrived before.

@@ -16,6 +16,7 @@ from ramify.tasks import ReplyError, Task, TaskState, TruncatedReplyError
 from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import decompose_variables, tasks_of_plan
 from ramify.tasks.replies import Plan, is_restatement, parse_plan
+from ramify.tasks.splitting import MODEL, split_of
 
 from .asking import Asker
 from .budget import Configs
@@ -96,7 +97,7 @@ class Planner:
         Tasks that have subtasks already are kept as they are.
 
         Raises:
-            WorkFailedError: if the model says that the root cannot be planned.
+            WorkFailedError: if the model refuses to plan for the root.
             ModelError: if a call failed for good.
             LimitError: if a limit was reached.
         """
@@ -142,7 +143,7 @@ class Planner:
                     plan = await asker.ask(
                         task, variables, lambda reply: self._read(reply, variables, known_ids), attempt=attempt
                     )
-                return self._verdict(task, plan)
+                return self._verdict(task, plan, variables)
             except (ModelError, TruncatedReplyError) as error:
                 may_pass = isinstance(error, TruncatedReplyError) or may_retry(error.kind)
                 if not may_pass or attempt - first >= (config.max_retries or 0):
@@ -166,7 +167,7 @@ class Planner:
             reply.text,
             finish_reason=reply.finish_reason,
             max_tasks=variables.max_tasks,
-            types=_Types(["model", *(worker.type for worker in self.workers)]) if self.workers else [],
+            types=_Types([MODEL, *(worker.type for worker in self.workers)]) if self.workers else [],
             known_ids=known_ids,
         )
 
@@ -176,22 +177,16 @@ class Planner:
             raise error
         return _Atomic(str(error), is_unusual=True)
 
-    def _verdict(self, task: Task, plan: Plan) -> Plan | _Atomic:
+    def _verdict(self, task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | _Atomic:
         if plan.failed is not None:
-            if task.parent is None:
-                raise WorkFailedError(
-                    f"{plan.failed.detail or 'the model gave no reason'} ({plan.failed.reason})",
-                    task_id=task.id,
-                    reason=plan.failed.reason,
-                )
-            return _Atomic(
-                f"the model could not split it ({plan.failed.reason}): {plan.failed.detail}", is_unusual=True
-            )
+            reason, detail = plan.failed.reason, plan.failed.detail or "the model gave no reason"
+            if task.parent is None and reason == "refused":
+                raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason)
+            return _Atomic(f"the model could not split it ({reason}): {detail}", is_unusual=True)
         if plan.atomic:
             return _Atomic("splitting it helps nothing")
-        if len(plan.tasks) == 1 and is_restatement(plan.tasks[0].content, task.content):
-            return _Atomic("its only subtask would have been itself")
-        return plan
+        parts = split_of(plan, (variables.goal, *variables.ancestors))
+        return parts if parts.tasks else _Atomic(_nothing_split(plan, variables.goal))
 
     async def _attach(self, task: Task, verdict: Plan | _Atomic, recorder: Recorder) -> int:
         if isinstance(verdict, _Atomic):
@@ -199,6 +194,8 @@ class Planner:
                 recorder.put(EventType.WARNING, task, message=f"task {task.id} is not split: {verdict.why}")
             await recorder.commit(EventType.PLAN_ATOMIC, task, TaskChanged.of(task), why=verdict.why)
             return 0
+        for note in verdict.notes:
+            recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {note}")
         children = tasks_of_plan(task, verdict)
         task.add_subtasks(children)
         await recorder.commit(
@@ -209,3 +206,11 @@ class Planner:
             subtasks=[child.id for child in children],
         )
         return len(children)
+
+
+def _nothing_split(plan: Plan, goal: str) -> str:
+    if len(plan.tasks) > 1:
+        return f"of its {len(plan.tasks)} subtasks, at most one would have been a part of it"
+    if is_restatement(plan.tasks[0].content, goal):
+        return "its only subtask would have been itself"
+    return "it would have had only one subtask"

@@ -28,6 +28,7 @@ from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .checks import form_of_answer
 from .errors import ReplyError
 from .replies import Plan, parse_answer, parse_evolved, parse_plan
+from .splitting import split_of
 from .states import TaskState
 from .tree import index_of, walk_up
 
@@ -182,10 +183,13 @@ def ask_decompose(
     reply = ask(agent, chosen)
     if task_parser is not None:
         return list(task_parser(reply, task.id))
-    plan = parse_plan(reply, known_ids=index_of(task).by_id, blank="skip")
+    above = [task, *walk_up(task)]
+    known_ids = index_of(task).by_id.keys() - {each.id for each in above}
+    plan = parse_plan(reply, known_ids=known_ids, blank="skip")
     if plan.failed is not None:
         raise ReplyError(f"task {task.id} was not split ({plan.failed.reason}: {plan.failed.detail})", reply=reply)
-    return tasks_of_plan(task, plan, first=next_child_number(task))
+    parts = split_of(plan, [each.content for each in above], fewest=1)
+    return tasks_of_plan(task, parts, first=next_child_number(task))
 
 
 def ask_compose(

@@ -4,6 +4,8 @@ Tasks are taken one by one, in the order of the reply, and each rule looks only 
 is still being written is read as the whole one will be. What a need names is looked up in this order: the id of a task
 of the plan, an id that was known before, the position of a task in the plan, from 1. A need that nothing answers to yet
 waits, and with it the tasks after it. A name that would have changed its meaning by the end is an error, not a guess.
+`none`, `nil`, `0` and the like are no needs, unless a task has that id. Where there are no types, a type that a model
+has made up is left out, and noted.
 """
 
 import re
@@ -14,6 +16,7 @@ from itertools import islice
 from typing import Literal, TypedDict
 
 from .counting import counted
+from .nothing import says_nothing
 
 OnBlank = Literal["refuse", "skip"]
 
@@ -24,9 +27,9 @@ TYPE_FIELDS = ("type", "worker")
 
 _LIST = re.compile(r"[,;\u3001\uff0c\uff1b]")
 _WRAPPING = " \t\r\n[](){}\"'#"
-_NOTHING = frozenset({"", "none", "null", "n/a", "-"})
 _NAME_LENGTH = 60
 _KEYS_SHOWN = 30
+_TYPES_SHOWN = 8
 _PATH_ENDS = 10
 _POSITION_LENGTH = 9
 
@@ -53,7 +56,8 @@ class PlanRules(TypedDict, total=False):
 
     Attributes:
         max_tasks: the most tasks that it may hold; None, the default, is no limit.
-        types: the types that its tasks may have; None, the default, allows every type.
+        types: the types that its tasks may have; None, the default, allows every type. If there are none, those that
+            a model has made up are left out.
         known_ids: ids of tasks outside of the plan that its tasks may need; none unless given.
         blank: whether an item without words is an error ("refuse", the default) or is left out and counted ("skip").
     """
@@ -114,6 +118,7 @@ class PlanBuilder:
     Attributes:
         complaints: what is wrong so far, in words that can be put to a model.
         skipped: how many blank items were left out.
+        untyped: the types that tasks were given though there are none.
     """
 
     def __init__(
@@ -126,6 +131,7 @@ class PlanBuilder:
     ) -> None:
         self.complaints: list[str] = []
         self.skipped = 0
+        self.untyped: dict[str, None] = {}
         self._max_tasks = max_tasks
         self._types = types
         self._known_ids = known_ids if isinstance(known_ids, AbstractSet | Mapping) else frozenset(known_ids)
@@ -157,12 +163,8 @@ class PlanBuilder:
         self._keys[key] = None
         if key in self._elsewhere:
             self.complaints.append(f"it is not clear which task a need of {shown(key)} means; give the tasks other ids")
-        type_ = stripped(item.type)
-        if "=" in key + type_:
-            self.complaints.append(f"the tag of task {shown(key)} cannot be read; put each attribute in quotes")
-        elif type_ and self._types is not None and type_ not in self._types:
-            self.complaints.append(f"task {shown(key)} has the type {shown(type_)}, {_said_of(self._types)}")
-        self._drafts.append(_Draft(key, item.content, list(self._names(item.needs)), type_ or None))
+        type_ = self._type_of(item, key)
+        self._drafts.append(_Draft(key, item.content, list(self._names(item.needs)), type_))
         return self._settle()
 
     def finish(self) -> tuple[PlannedTask, ...]:
@@ -179,6 +181,30 @@ class PlanBuilder:
                 f"there are {counted(len(self._drafts), 'task')}, the most is {self._max_tasks:,}; join some of them"
             )
         return tuple(_planned(draft) for draft in self._drafts)
+
+    def notes(self) -> Iterator[str]:
+        """Give what was left out, in sentences."""
+        if self.untyped:
+            types = ", ".join(shown(type_) for type_ in islice(self.untyped, _TYPES_SHOWN))
+            more = f" and {len(self.untyped) - _TYPES_SHOWN} more" if len(self.untyped) > _TYPES_SHOWN else ""
+            yield f"no workers are listed, so these types are left out: {types}{more}"
+
+    def _type_of(self, item: Item, key: str) -> str | None:
+        type_ = stripped(item.type)
+        is_known = self._types is None or type_ in self._types
+        if "=" in key + type_:
+            self.complaints.append(f"the tag of task {shown(key)} cannot be read; put each attribute in quotes")
+        elif not type_ or (says_nothing(type_) and not (self._types and is_known)):
+            return None
+        elif not self._types and not is_known:
+            self.untyped[type_] = None
+            return None
+        elif not is_known:
+            known = ", ".join(self._types or ())
+            self.complaints.append(
+                f"task {shown(key)} has the type {shown(type_)}, which is unknown; the types are {known}"
+            )
+        return type_
 
     def _take_blank(self, key: str) -> None:
         if self._skips_blank:
@@ -221,10 +247,15 @@ class PlanBuilder:
         return name.isdecimal() and len(name) <= _POSITION_LENGTH and 0 < int(name) <= self.count
 
     def _names(self, needs: Iterable[str]) -> Iterator[str]:
-        for part in (part for need in needs for part in _LIST.split(need)):
-            whole = stripped(part)
-            for name in [whole] if whole in self._keys else map(stripped, whole.split()):
-                if name in self._keys or name in self._known_ids or name.lower() not in _NOTHING:
+        parts = [stripped(part) for need in needs for part in _LIST.split(need)]
+        for part in parts:
+            is_word = part in self._keys or says_nothing(part)
+            for name in [part] if is_word else map(stripped, part.split()):
+                if name in self._keys or name in self._known_ids:
+                    yield name
+                elif says_nothing(name) or (name == "0" and len(parts) == 1 and part == name):
+                    self._elsewhere.add(name)  # no task may have that id any more
+                else:
                     yield name
 
     def _not_found(self, key: str, name: str) -> str:
@@ -267,12 +298,6 @@ def shown(name: str) -> str:
 
 def _planned(draft: _Draft) -> PlannedTask:
     return PlannedTask(draft.key, draft.content, tuple(draft.needs), draft.type)
-
-
-def _said_of(types: Collection[str]) -> str:
-    if not types:
-        return "but there are no types; leave it out"
-    return f"which is unknown; the types are {', '.join(types)}"
 
 
 def _path(keys: Sequence[str]) -> str:

@@ -50,12 +50,14 @@ class Plan:
         tasks: the tasks, in the order of the reply.
         failed: why there is no plan; None if there is one.
         skipped: how many blank items were left out.
+        notes: what else of the reply is not in the plan, in sentences.
     """
 
     atomic: bool = False
     tasks: tuple[PlannedTask, ...] = ()
     failed: Failure | None = None
     skipped: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class PlanStream:
@@ -106,7 +108,13 @@ class PlanStream:
         if complaints:
             raise ReplyError(_joined(complaints), reply=reply)
         failed = joined_failure(self._failures) if self._failures else None
-        return Plan(atomic=self._is_atomic, tasks=tasks, failed=failed, skipped=self._builder.skipped)
+        return Plan(
+            atomic=self._is_atomic,
+            tasks=tasks,
+            failed=failed,
+            skipped=self._builder.skipped,
+            notes=tuple(self._builder.notes()),
+        )
 
     def _accept(self, element: Element) -> list[PlannedTask]:
         if element.tag.name == "task":

@@ -35,10 +35,16 @@ def test_the_run_of_a_plan_waits_and_can_be_resumed(tmp_path: Path) -> None:
     assert (run.status, run.result) == ("done", "done")
 
 
-def test_a_goal_that_cannot_be_planned_is_an_error(tmp_path: Path) -> None:
-    model = ScriptedModel(lambda _: '<failed reason="ambiguous">which cities?</failed>')
-    with pytest.raises(WorkFailedError, match="which cities"):
+def test_a_goal_that_the_model_refuses_to_plan_is_an_error(tmp_path: Path) -> None:
+    model = ScriptedModel(lambda _: '<failed reason="refused">no</failed>')
+    with pytest.raises(WorkFailedError, match=r"no \(refused\)"):
         decompose("Compare two cities", model=model, store=tmp_path / "runs.db")
+
+
+@pytest.mark.fault("3.4")
+def test_a_goal_that_the_planner_cannot_split_is_a_tree_of_one(tmp_path: Path) -> None:
+    model = ScriptedModel(lambda _: '<failed reason="ambiguous">which cities?</failed>')
+    assert not decompose("Compare two cities", model=model, store=tmp_path / "runs.db").subtasks
 
 
 def test_a_goal_that_is_not_split_is_a_tree_of_one(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""What of a plan splits its goal, and what becomes of a goal that nothing splits."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from ramify.planner import Executor, PlanLimits, Run
+from ramify.planner.events import EventType
+from ramify.planner.testing import ScriptedModel
+from ramify.tasks import Task, TaskConfig
+from ramify.tasks.replies import Plan, PlannedTask, parse_plan
+from ramify.tasks.splitting import split_of
+
+GOAL = "Compare Oslo and Rome."
+
+
+def planned(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {task.key: task.needs for task in plan.tasks}
+
+
+def run_of(place: Path, replies: Mapping[str, str], **more: object) -> Run:
+    model = ScriptedModel({"execute": "<result>done</result>", "compose": "<result>both</result>", **replies})
+    executor = Executor(model, store=place / "r.db", plan=PlanLimits(max_depth=2), **more)  # type: ignore[arg-type]
+    return executor.run(Task(content=GOAL, id="0", config=TaskConfig(max_retries=0)))
+
+
+def warnings(run: Run) -> list[str]:
+    return [event.data["message"] for event in run.events() if event.type == EventType.WARNING]
+
+
+@pytest.mark.fault("3.5")
+@pytest.mark.parametrize(
+    ("reply", "left"),
+    [
+        ('<task id="a">Describe Oslo</task><task id="b">Describe Rome</task>', {"a": (), "b": ()}),
+        ('<task id="a">Describe Oslo</task>', {}),
+        ('<task id="a">compare  Oslo and "Rome"</task>', {}),
+        ('<task id="a">Describe Oslo</task><task id="b" needs="a">Compare Oslo and Rome.</task>', {}),
+        (
+            '<task id="a">A</task><task id="g" needs="a">compare Oslo and Rome</task><task id="c" needs="g">C</task>',
+            {"a": (), "c": ("a",)},
+        ),
+        (
+            (
+                '<task id="a">A</task><task id="b">B</task><task id="g" needs="a b">Compare Oslo and Rome</task>'
+                '<task id="h" needs="g">See Europe!</task><task id="c" needs="h a">C</task>'
+            ),
+            {"a": (), "b": (), "c": ("a", "b")},
+        ),
+        ('<task id="a" type="web">Compare Oslo and Rome.</task>', {"a": ()}),
+        ('<task id="a" type="model">Describe Oslo</task>', {}),
+    ],
+)
+def test_only_parts_of_the_goal_split_it(reply: str, left: dict[str, tuple[str, ...]]) -> None:
+    assert planned(split_of(parse_plan(reply), [GOAL, "See Europe"])) == left
+
+
+@pytest.mark.fault("3.5")
+def test_what_says_the_goal_again_is_left_out_aloud(tmp_path: Path) -> None:
+    plan = f'<task id="a">Oslo</task><task id="b">Rome</task><task id="all" needs="a b">{GOAL}</task>'
+    run = run_of(tmp_path, {"decompose": plan})
+    assert [task.content for task in run.task.subtasks] == ["Oslo", "Rome"]
+    assert warnings(run) == ['task 0: in its plan, task "all" says the goal again, and is left out']
+
+
+@pytest.mark.fault("3.5")
+def test_a_plan_of_one_task_leaves_the_goal_whole(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"decompose": "<task>Look up Oslo</task>"})
+    assert (run.result, list(run.task.subtasks)) == ("done", [])
+    assert [e.data["why"] for e in run.events() if e.type == EventType.PLAN_ATOMIC] == [
+        "it would have had only one subtask"
+    ]
+
+
+@pytest.mark.fault("3.5")
+def test_a_type_that_the_model_made_up_costs_no_call(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"decompose": '<task type="web">Oslo</task><task type="web">Rome</task>'})
+    assert [task.type for task in run.task.subtasks] == [None, None]
+    assert warnings(run) == ['task 0: in its plan, no workers are listed, so these types are left out: "web"']
+    assert run.usage.calls == 4
+
+
+@pytest.mark.fault("3.4")
+@pytest.mark.parametrize("reason", ["missing_input", "no_tool", "ambiguous", "other"])
+def test_a_planner_that_gives_up_on_the_goal_leaves_it_whole(tmp_path: Path, reason: str) -> None:
+    run = run_of(tmp_path, {"decompose": f'<failed reason="{reason}">which?</failed>'})
+    assert (run.status, run.result) == ("done", "done")
+    assert warnings(run) == [f"task 0 is not split: the model could not split it ({reason}): which?"]
+
+
+@pytest.mark.fault("3.4")
+def test_a_planner_that_refuses_the_goal_ends_the_run(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"decompose": '<failed reason="refused">never</failed>'})
+    assert (run.status, run.error) == ("failed", "never (refused)")
+
+
+@pytest.mark.fault("3.3")
+def test_giving_up_on_a_repair_says_nothing_about_the_goal(tmp_path: Path) -> None:
+    bad = '<task id="a">Oslo</task><task id="b" needs="x">Rome</task>'
+    run = run_of(tmp_path, {"decompose": bad, "repair": '<failed reason="refused">there is no task x</failed>'})
+    assert (run.status, run.result) == ("done", "done")
+    (warning,) = warnings(run)
+    assert 'needs "x", which is no task of this reply' in warning
+    assert "the model gave up (refused: there is no task x)" in warning
+
+
+@pytest.mark.fault("3.3")
+def test_giving_up_on_the_repair_of_an_answer_is_no_answer_either(tmp_path: Path) -> None:
+    replies = {"decompose": "<atomic/>", "execute": "<result></result>", "repair": "<failed>it is blank</failed>"}
+    run = run_of(tmp_path, replies)
+    assert run.error is not None
+    assert run.error.startswith("the answer is blank; asked to put that right, the model gave up (other: it is blank)")
+
+
+def test_many_tasks_that_say_the_goal_leave_nothing() -> None:
+    tasks = tuple(PlannedTask(str(n), GOAL, (str(n - 1),) if n else ()) for n in range(2_000))
+    assert split_of(Plan(tasks=tasks), [GOAL]).tasks == ()
