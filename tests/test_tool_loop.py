@@ -113,6 +113,23 @@ def test_native_calls_are_sent_in_the_form_of_the_chat_apis(store: Path) -> None
     assert "no end" in outcomes[1]["content"]
 
 
+@pytest.mark.fault("3.11")
+@pytest.mark.parametrize("arguments", ["", " ", "null", '""', "[]", "{}"])
+def test_no_arguments_come_back_to_the_model_as_none(store: Path, arguments: str) -> None:
+    model = model_of(by_itself, [("fail", arguments)], "it rains")
+    assert ran(store, model, fail).result == "it rains"
+    assert json.loads(model.requests[1].messages[2]["tool_calls"][0]["function"]["arguments"]) == {}
+    assert "it rains" in told(model, 1)
+
+
+@pytest.mark.fault("3.11")
+@pytest.mark.parametrize("arguments", ["", "null", '""', "{}"])
+def test_a_written_call_without_arguments_is_made(store: Path, arguments: str) -> None:
+    model = model_of(by_elements, [("fail", arguments)], "it rains")
+    ran(store, model, fail)
+    assert "it rains" in told(model, 1)
+
+
 def test_without_native_calls_tools_are_in_the_prompt_and_nothing_else_is_sent(store: Path) -> None:
     model = model_of(by_elements, [("add", {"a": 2, "b": 3})], "5")
     ran(store, model, add)

@@ -15,6 +15,8 @@ from ramify.tasks.json_lists import MOST_LEVELS, read_value
 LONGEST = 1_000_000
 """The most characters of one call's arguments."""
 
+_BLANKS = frozenset({"", "null", "None", '""', "''", "[]"})
+_LONGEST_BLANK = 100
 _TOO_DEEP = f"the arguments are nested more than {MOST_LEVELS} levels deep"
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 _MARK = re.compile(r'["\\]')
@@ -32,7 +34,7 @@ def read_arguments(text: str) -> dict[str, Any]:
     """
     fenced = _FENCED.fullmatch(text.strip())
     words = (fenced[1] if fenced else text).strip()
-    if not words:
+    if is_blank(words):
         return {}
     if len(words) > LONGEST:
         raise ToolError(f"the arguments have {len(words):,} characters, {LONGEST:,} are allowed; send less")
@@ -48,6 +50,15 @@ def read_arguments(text: str) -> dict[str, Any]:
     if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise ToolError("the arguments hold half of a character (an unpaired surrogate); write it whole")
     return value
+
+
+def is_blank(text: str) -> bool:
+    """Return whether `text` says that there are no arguments; for a tool that takes none, models write all of these.
+
+    >>> [is_blank(text) for text in ("", " ", "null", '""', "[]", "None", "{}", "0")]
+    [True, True, True, True, True, True, False, False]
+    """
+    return len(text) <= _LONGEST_BLANK and "".join(text.split()) in _BLANKS
 
 
 def is_json_object(text: str) -> bool:

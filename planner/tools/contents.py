@@ -23,7 +23,7 @@ from ramify.prompts import (
 from ramify.prompts.blocks import cut, share
 from ramify.tasks.answers import Answer
 
-from .arguments import is_json_object
+from .arguments import is_blank, is_json_object
 from .protocol import Tool
 from .transitions import End, Kind, When, check_follow_up
 
@@ -202,5 +202,9 @@ def _on_the_wire(tool: Tool) -> dict[str, Any]:
 
 def _call_on_the_wire(call: Call) -> dict[str, Any]:
     """Return a call in the chat APIs' form; providers read arguments, so what is no JSON is sent as one text."""
-    arguments = call.arguments if is_json_object(call.arguments) else json.dumps({"unreadable": call.arguments})
+    arguments = call.arguments
+    if is_blank(arguments):
+        arguments = "{}"
+    elif not is_json_object(arguments):
+        arguments = json.dumps({"unreadable": arguments})
     return {"id": call.id, "type": "function", "function": {"name": call.tool, "arguments": arguments}}
