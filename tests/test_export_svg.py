@@ -20,6 +20,7 @@ from ramify.planner.export.columns import Breaking, usual_breaking
 from ramify.planner.export.fold import subtree_ends, within_limit
 from ramify.planner.export.labels import text_em, wrap
 from ramify.planner.export.layout import Layout
+from ramify.planner.export.legend import legend
 from ramify.planner.export.look import GLYPHS, THEMES, Theme
 from ramify.planner.export.routes import LEVEL_GAP, dependency_arrows, tree_lines
 from ramify.tasks import Task, TaskState, Usage
@@ -125,9 +126,19 @@ def test_unknown_maker_is_said_to_be_unknown() -> None:
     assert texts(to_svg(graph_view(family())))[-1] == "Ramify · what made the answers is not recorded"
 
 
-def test_legend_names_every_state_and_both_kinds_of_lines() -> None:
-    shown = texts(to_svg(graph_view(Task(content="alone", id="0"))))
-    assert {*TaskState.states(), "line: part of", "dashed arrow: needed first"} <= set(shown)
+LEGENDS = [
+    (Task(content="alone", id="0"), ["OPEN"]),
+    (chain(2), ["OPEN", "line: part of"]),
+    (flat(3), ["OPEN", "line: part of", "dashed arrow: needed first"]),
+    (family(), [*TaskState.states(), "line: part of", "dashed arrow: needed first", "dotted box: added while running"]),
+]
+
+
+@pytest.mark.fault("5.6")
+@pytest.mark.parametrize(("root", "words"), LEGENDS, ids=["alone", "chain", "flat", "family"])
+def test_legend_explains_what_is_in_the_picture_and_nothing_else(root: Task, words: list[str]) -> None:
+    assert [entry.words for entry in legend(graph_view(root))] == words
+    assert set(words) <= set(texts(to_svg(graph_view(root))))
 
 
 def test_every_state_has_its_own_glyph() -> None:

@@ -1,23 +1,19 @@
 """The HTML report in a real browser: fold, search, filter, keys, details, thousands of tasks, hostile words, axe."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page
 from ramify.planner.export.report import render_report, report_of
 from ramify.planner.store import StoredRun
 
+from .readers import chromium, needs_chromium
 from .report_samples import INJECTIONS, SYSTEM, hostile_run, sample_run
 
-CHROMIUM = shutil.which("chromium", path="/usr/bin")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no /usr/bin/chromium; `apt-get install chromium` brings it, as .ci/run does"
-)
+pytestmark = needs_chromium
 
 _LISTEN = """
 globalThis.violations = [];
@@ -85,10 +81,8 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 Open = Callable[..., Opened]

@@ -27,11 +27,13 @@ class LegendEntry:
 
 
 def legend(view: GraphView) -> list[LegendEntry]:
-    """Return the legend of `view`: all states and kinds of edges, and what else occurs in it."""
-    entries = [LegendEntry("state", state.value, state) for state in TaskState]
-    entries += [LegendEntry("tree", TREE_WORDS), LegendEntry("dependency", DEPENDENCY_WORDS)]
-    if view.critical_path:
-        entries.append(LegendEntry("critical", CRITICAL_WORDS))
-    if any(node.is_added for node in view.nodes):
-        entries.append(LegendEntry("added", ADDED_WORDS))
-    return entries
+    """Return the legend of `view`: the states, kinds of lines and marks that occur in it, and no others."""
+    shown = {node.state for node in view.nodes}
+    entries = [LegendEntry("state", state.value, state) for state in TaskState if state in shown]
+    lines: list[tuple[LegendKind, str, bool]] = [
+        ("tree", TREE_WORDS, len(view.nodes) > 1),
+        ("dependency", DEPENDENCY_WORDS, bool(view.dependencies)),
+        ("critical", CRITICAL_WORDS, bool(view.critical_path)),
+        ("added", ADDED_WORDS, any(node.is_added for node in view.nodes)),
+    ]
+    return entries + [LegendEntry(kind, words) for kind, words, occurs in lines if occurs]

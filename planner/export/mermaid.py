@@ -1,9 +1,10 @@
-"""A view as a Mermaid flowchart.
+r"""A view as a Mermaid flowchart.
 
-In a label everything but letters, digits, spaces and a few marks is written as a numeric entity, so that no word can
-end the label, start markup or be read as a keyword; nodes are named by their place, never by their id. There are no
-links and no click handlers. Renderers refuse more than 500 edges or 50,000 characters: a view that would have more
-is folded further, and says so.
+In a label everything but letters, digits, spaces and commas is written as a numeric entity, so that no word can end the
+label, start markup or be read as a keyword; nodes are named by their place, never by their id. A label holds no tag
+either, and its lines are separated by line breaks: where Mermaid (10.9 to 11.17) finds a tag it decodes the entities
+before it looks for formulas (`$$`), icons (`fa:fa-car`), `\\n` and Markdown. There are no links and no click handlers.
+Renderers refuse more than 500 edges or 50,000 characters: a view that would have more is folded further, and says so.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,10 @@ from .view import GraphView, ViewNode
 MOST_EDGES = 500
 MOST_CHARACTERS = 50_000
 _LEGEND_EDGES = 2
-_PLAIN = frozenset(" ,.")
+_MARKUP = "<"  # in a title no spelling of it is shown as it is: such a title stands in the legend
+_PLAIN = frozenset(" ,")
+_CONFIG = "config: {htmlLabels: true, flowchart: {htmlLabels: true, wrappingWidth: 320}}"
+"""Labels as HTML whatever the page says, as Mermaid shows entities undecoded in SVG text; as wide as our lines."""
 
 
 def to_mermaid(view: GraphView) -> str:
@@ -33,18 +37,24 @@ def to_mermaid(view: GraphView) -> str:
 
 def _lines(view: GraphView) -> Iterator[str]:
     theme = THEMES[view.options.theme]
-    yield from ("---", f'title: "{_yaml(view.title)}"', "---")
+    title = [] if _MARKUP in view.title else [f'title: "{_yaml(view.title)}"']
+    yield from ("---", *title, _CONFIG, "---")
     yield f"flowchart {view.options.direction}"
     for place, (node, text) in enumerate(zip(view.nodes, node_texts(view), strict=True)):
-        yield f'  n{place}["{_label(node, text)}"]'
+        yield f"  {_box(f'n{place}', _label(node, text))}"
     yield from _edges(view, theme)
     yield from _legend(view)
     yield from _classes(view, theme)
 
 
-def _label(node: ViewNode, text: NodeText) -> str:
-    head = f"{GLYPHS[node.state]} <b>{_text(text.id)}</b> {node.state.value}"
-    return "<br/>".join((head, *map(_text, (*text.content, *text.facts, *text.hidden))))
+def _box(name: str, lines: Iterable[str]) -> str:
+    words = "\n".join(lines)
+    return f'{name}["{words}"]'
+
+
+def _label(node: ViewNode, text: NodeText) -> Iterator[str]:
+    yield f"{GLYPHS[node.state]} {_text(text.id)} {node.state.value}"
+    yield from map(_text, (*text.content, *text.facts, *text.hidden))
 
 
 def _edges(view: GraphView, theme: Theme) -> Iterator[str]:
@@ -60,13 +70,14 @@ def _edges(view: GraphView, theme: Theme) -> Iterator[str]:
 
 
 def _legend(view: GraphView) -> Iterator[str]:
-    summary = (view.summary, view.note, view.footer)
+    title = view.title if _MARKUP in view.title else ""
+    summary = (title, view.summary, view.note, view.footer)
     entries = legend(view)
     signs = [f"{GLYPHS[entry.state]} {entry.state.value}" for entry in entries if entry.state is not None]
     words = [_text(entry.words) for entry in entries if entry.kind in {"critical", "added"}]
     yield '  subgraph legend[" "]'
-    yield f'    about["{"<br/>".join(_text(line) for line in summary if line)}"]'
-    yield f'    states["{"<br/>".join((*signs, *words))}"]'
+    yield f"    {_box('about', (_text(line) for line in summary if line))}"
+    yield f"    {_box('states', (*signs, *words))}"
     for entry in entries:
         if entry.kind in {"tree", "dependency"}:
             left, right = f"{entry.kind}_1", f"{entry.kind}_2"
