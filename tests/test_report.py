@@ -198,16 +198,16 @@ def test_csv_has_a_row_for_each_task_with_plain_numbers() -> None:
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(text("csv")))}
     assert len(rows) == 30
     expected = {
-        "id": "t1", "parent": "t0", "depth": "2", "state": "DONE", "made_by": "scripted (no language model)",
+        "id": "task:t1", "parent": "task:t0", "depth": "2", "state": "DONE", "made_by": "scripted (no language model)",
         "cost_usd": "0.0125", "duration_s": "1.5",
     }  # fmt: skip
-    assert {name: rows["t1"][name] for name in expected} == expected
-    assert (rows["t10"]["state"], rows["t10"]["duration_s"]) == ("OPEN", "")
+    assert {name: rows["task:t1"][name] for name in expected} == expected
+    assert (rows["task:t10"]["state"], rows["task:t10"]["duration_s"]) == ("OPEN", "")
 
 
 def test_no_cell_of_a_table_is_a_formula() -> None:
     run = sample_run(8)
-    formulas = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\uff1d1", '=HYPERLINK("http://example.org")')
+    formulas = ("=1+1", "+1+1", "-1-1", "@SUM(A1)", "\t=1", "  =1", "\uff1d1", '=HYPERLINK("http://example.org")')
     for task, words in zip(run.root.walk(), formulas, strict=True):
         task.content = task.result = words
     rows = list(csv.DictReader(io.StringIO(render_report(report_of(run), "csv").decode())))

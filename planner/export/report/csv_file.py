@@ -1,10 +1,19 @@
-"""A report as CSV: a row a task, UTF-8, for spreadsheets and data frames."""
+"""A report as CSV: a row a task, UTF-8, for spreadsheets and data frames.
+
+Every id has `task:` before it, since programs that read CSV guess what a cell is: 0.1 and 0.10 would be one number,
+2.1.3 a date, NA nothing. Quotes around a cell do not keep them from it.
+"""
 
 import csv
 import io
 
+from ramify.tasks import Task
+
 from .content import Report
 from .tables import COLUMNS, Cell, defused, task_rows
+from .words import visible
+
+_ID = "task:"
 
 
 def to_csv(report: Report) -> str:
@@ -12,8 +21,16 @@ def to_csv(report: Report) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_safe(cell) for cell in row] for row in task_rows(report))
+    for each, row in zip(report.tasks, task_rows(report), strict=True):
+        ids = _ids(each.task)
+        writer.writerow([ids.get(name, _safe(cell)) for name, cell in zip(COLUMNS, row, strict=True)])
     return text.getvalue()
+
+
+def _ids(task: Task) -> dict[str, str]:
+    """Return the cells of the columns that hold ids."""
+    found = {"id": [task.id], "parent": [task.parent.id] if task.parent else [], "dependencies": task.dependencies}
+    return {name: " ".join(f"{_ID}{visible(each)}" for each in ids) for name, ids in found.items()}
 
 
 def _safe(cell: Cell) -> Cell:

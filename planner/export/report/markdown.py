@@ -13,7 +13,13 @@ from .content import Report, ReportedTask
 from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
 from .words import flat_settings, visible, visible_line, when
 
-_MARKUP = re.compile(r"[\\`*_\[\]#|<>&~$]")
+_MARKUP = re.compile(r"[\\`*_\[\]#|<>&~$^@]|:(?=//)|(?<=\bwww)\.|-(?=-)|(?<=-)-|^[-+](?=\s|$)")
+"""What GFM or pandoc reads as markup. An address is not made a link: its end would be found among our backslashes.
+
+Typographic marks that pandoc makes of quotes and of three dots are left to it.
+"""
+
+_ITEM = re.compile(r"^(\d{1,9})(?=[.)](\s|$))")
 _MOST_CONTENT = 160
 _MOST_BOXES = 40
 
@@ -26,10 +32,10 @@ def to_markdown(report: Report) -> str:
 def escaped(text: str) -> str:
     r"""Return `text` as one line of Markdown that shows it as it is.
 
-    >>> escaped("a *b* <i> | [c](d)")
-    'a \\*b\\* \\<i\\> \\| \\[c\\](d)'
+    >>> escaped("a *b* <i> | [c](d)"), escaped("https://a.org/b_c --d")
+    ('a \\*b\\* \\<i\\> \\| \\[c\\](d)', 'https\\://a.org/b\\_c \\-\\-d')
     """
-    return _MARKUP.sub(r"\\\g<0>", visible_line(text))
+    return _ITEM.sub(r"\1\\", _MARKUP.sub(r"\\\g<0>", visible_line(text)))
 
 
 def fenced(text: str, language: str = "text") -> str:

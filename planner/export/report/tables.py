@@ -1,5 +1,6 @@
 """The tasks of a run as a table, a row a task; no cell is a formula, whatever a model wrote into it."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 """The columns of `run.to_dataframe()`, and who made the result."""
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -30,12 +32,16 @@ def task_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
 def defused(text: str) -> str:
     """Return `text` such that no spreadsheet takes it for a formula: one that looks like it gets a quote before it.
 
+    A number is none, with or without a sign.
+
     Source: https://owasp.org/www-community/attacks/CSV_Injection
 
-    >>> defused("=1+1"), defused("1+1")
-    ("'=1+1", '1+1')
+    >>> defused("=1+1"), defused("1+1"), defused("-3")
+    ("'=1+1", '1+1', '-3')
     """
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_BEGINS_FORMULA) else text
+    if _NUMBER.fullmatch(text) or not text.lstrip(" \u00a0").startswith(_BEGINS_FORMULA):
+        return text
+    return f"'{text}"
 
 
 def _cell(value: Any) -> Cell:
