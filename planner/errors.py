@@ -78,6 +78,13 @@ class WorkFailedError(PlannerError):
         self.reason = reason
 
 
+class OutsideError(PlannerError):
+    """Raised for what other people's code raised and no code of ours could carry: SystemExit, StopIteration, ...
+
+    What it was is the cause of this error.
+    """
+
+
 class ToolError(PlannerError):
     """Raised when a tool cannot be called, or fails; the model that wanted it reads why, and may mend it.
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from threading import get_ident
 from typing import TYPE_CHECKING
 
+from .border import border
 from .errors import UsageError
 from .store.records import EventRecord
 
@@ -112,9 +113,10 @@ class EventBus:
             if types and event.type not in types:
                 continue
             try:
-                if where is None or where(event):
-                    subscriber(event)
-            except Exception:  # noqa: BLE001 - the boundary of somebody else's code; a failure there is logged
+                with border:
+                    if where is None or where(event):
+                        subscriber(event)
+            except Exception:  # noqa: BLE001 - a failure of somebody else's code is logged, and goes no further
                 _log.exception("a subscriber failed on event %s (%s)", event.seq, event.type)
 
     def watch_calls(self, watcher: CallWatcher) -> Callable[[], None]:
@@ -146,7 +148,11 @@ class EventBus:
         self.is_closed = True
         closers, self._closers = self._closers, []
         for closer in closers:
-            closer()
+            try:
+                with border:
+                    closer()
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("what was to be done at the end of the events failed")
 
     def at_close(self, closer: Callable[[], None]) -> None:
         """Have `closer` called when no more events come; at once, if that is so already."""

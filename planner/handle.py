@@ -14,7 +14,7 @@ from .budget import total_usage
 from .errors import LeaseError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
 from .events import Event, EventBus, EventType, Subscriber, Wanted
-from .loop import background_loop, run_sync
+from .loop import background_loop, run_sync, start_on_background_loop
 from .notebook import shown_in_cell
 from .recording import Recording
 from .run import Ending
@@ -216,7 +216,7 @@ class Run(ShownRun):
     def start(self) -> Self:
         """Run in the background; `wait`, or await the run, for its end."""
         if self._future is None:
-            self._future = asyncio.run_coroutine_threadsafe(self._driven(), background_loop())
+            self._future = start_on_background_loop(self._driven())
         return self
 
     def wait(self) -> Self:

@@ -1,18 +1,32 @@
-"""The one long-lived event loop of the process: in a thread of its own, shared by sync callers and by models."""
+"""The one long-lived event loop of the process: in a thread of its own, shared by sync callers and by models.
+
+Nothing that runs on it can end it: what asyncio lets out of a loop, `SystemExit` and `KeyboardInterrupt` of a task, is
+logged, and the loop goes on.
+"""
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import UsageError
+from .border import name_and_words
+from .errors import OutsideError, RunError, UsageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
+LONGEST_HOLD_S = 10.0
+"""How long closing the loop waits for code that holds it, or does not let itself be cancelled, in seconds."""
+
+_LOOK_EVERY_S = 5.0
 _END = object()
+_log = logging.getLogger("ramify.loop")
 
 
 class _Background:
@@ -21,20 +35,42 @@ class _Background:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.closers: list[Callable[[], Awaitable[None]]] = []
-        self._thread = threading.Thread(target=self.loop.run_forever, name="ramify-loop", daemon=True)
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="ramify-loop", daemon=True)
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def close(self) -> None:
+        """End it; one that somebody's code holds, or that cannot be ended, is left to the end of the process."""
+        answers = threading.Event()
+        self.loop.call_soon_threadsafe(answers.set)
+        if not answers.wait(LONGEST_HOLD_S):
+            _log.warning(
+                "the event loop was held for %s s as it was to be closed, and is left as it is", LONGEST_HOLD_S
+            )
+            return
         asyncio.run_coroutine_threadsafe(self._end(), self.loop).result()
+        self._is_closing = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+    def _run(self) -> None:
+        while not (self._is_closing or self.loop.is_closed()):
+            try:
+                self.loop.run_forever()
+            except BaseException:  # noqa: BLE001 - whoever awaits what raised it gets it too
+                _log.exception("something on the event loop was to end the process; the loop goes on")
 
     async def _end(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=LONGEST_HOLD_S)
         for closer in reversed(self.closers):
             await closer()
         await self.loop.shutdown_asyncgens()
@@ -78,8 +114,11 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         UsageError: if it is called on the background loop itself, which would wait for itself for ever.
+        OutsideError: if `work` raised what would end a loop, such as SystemExit.
+        RunError: if the loop has ended under it.
     """
-    loop = background_loop()
+    background = _started()
+    loop = background.loop
     if _is_running_on(loop):
         work.close()
         raise UsageError("a sync call was made inside Ramify's own event loop; await the async form instead")
@@ -89,10 +128,10 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     tasks: list[asyncio.Task[T]] = []
     try:
         loop.call_soon_threadsafe(_start, work, tasks, ended)
-        ended.acquire()
+        _wait(background, ended)
     except KeyboardInterrupt:
         loop.call_soon_threadsafe(_cancel, work, tasks, ended)
-        ended.acquire()
+        _wait(background, ended)
         raise
     return tasks[0].result()
 
@@ -102,7 +141,12 @@ async def on_background_loop(work: Coroutine[Any, Any, T]) -> T:
     loop = background_loop()
     if _is_running_on(loop):
         return await work
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+    return await asyncio.wrap_future(start_on_background_loop(work))
+
+
+def start_on_background_loop(work: Coroutine[Any, Any, T]) -> "Future[T]":
+    """Start `work` on the background loop, and return its future."""
+    return asyncio.run_coroutine_threadsafe(_contained(work), background_loop())
 
 
 async def stream_on_background_loop(source: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
@@ -123,7 +167,7 @@ async def stream_on_background_loop(source: Callable[[], AsyncGenerator[T, None]
         finally:
             here.call_soon_threadsafe(arrived.put_nowait, _END)
 
-    pumping = asyncio.run_coroutine_threadsafe(pump(), loop)
+    pumping = start_on_background_loop(pump())
     try:
         while (item := await arrived.get()) is not _END:
             yield item
@@ -135,9 +179,23 @@ async def stream_on_background_loop(source: Callable[[], AsyncGenerator[T, None]
 def _started() -> _Background:
     global _background  # noqa: PLW0603 - the loop belongs to the process
     with _lock:
-        if _background is None:
+        if _background is None or not _background.is_alive:
             _background = _Background()
         return _background
+
+
+async def _contained(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, and raise what would end the loop as an ordinary exception."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise OutsideError(name_and_words(error)) from error
+
+
+def _wait(background: _Background, ended: threading.Lock) -> None:
+    while not ended.acquire(timeout=_LOOK_EVERY_S):
+        if not background.is_alive and not ended.acquire(blocking=False):
+            raise RunError("the event loop has ended under its work; what was done is stored, and can be resumed")
 
 
 def _is_running_on(loop: asyncio.AbstractEventLoop) -> bool:
@@ -148,7 +206,7 @@ def _is_running_on(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _start(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[T]], ended: threading.Lock) -> None:
-    task = asyncio.get_running_loop().create_task(work)
+    task = asyncio.get_running_loop().create_task(_contained(work))
     tasks.append(task)
     task.add_done_callback(lambda _: ended.release())
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from ramify.tasks import Task
 from ramify.tasks.decomposition import input_data
 
+from .border import border
 from .errors import UsageError
 from .events import EventType
 from .recorder import Recorder
@@ -79,8 +80,9 @@ async def _called(middleware: Any, method: str, task: Task, value: Any) -> Any:
     function = getattr(middleware, method, None)
     if function is None:
         return None
-    changed = function(task, dict(value) if isinstance(value, dict) else value)
-    return await changed if inspect.isawaitable(changed) else changed
+    with border:
+        changed = function(task, dict(value) if isinstance(value, dict) else value)
+        return await changed if inspect.isawaitable(changed) else changed
 
 
 def _name(middleware: Any) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
@@ -16,7 +17,8 @@ from ramify.prompts.errors import RamifyError
 from ramify.prompts.tracebacks import from_own_code
 from ramify.tasks import Scheduler, Task, TaskState
 
-from .errors import LeaseError, LimitError, ModelError, NoModelError, RunError, StoreError, WaitingError
+from .border import error_text
+from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
 from .events import EventType
 from .failpoints import failpoint
 from .recorder import Recorder
@@ -73,13 +75,14 @@ class RunLoop:
         self._recorder = recorder
         self._jobs = jobs
         self._on_error = on_error
-        self._slots = slots
+        self._slots: AbstractAsyncContextManager[object] = slots or nullcontext()
         self._scheduler = Scheduler(root)
         self._idle: deque[asyncio.Future[None]] = deque()
         self._performing: dict[Task, asyncio.Task[None]] = {}
         self._active = 0
         self._is_stopping = False
         self._is_cancelling = False
+        self._is_broken = False
         self._ending: Ending | None = None
 
     async def run(self) -> Ending:
@@ -113,7 +116,13 @@ class RunLoop:
         self._wake(self._scheduler.ready)
 
     async def _worker(self) -> None:
-        job = cast("asyncio.Task[None]", asyncio.current_task())
+        try:
+            await self._take_tasks(cast("asyncio.Task[None]", asyncio.current_task()))
+        except BaseException:
+            self._is_broken = True
+            raise
+
+    async def _take_tasks(self, job: "asyncio.Task[None]") -> None:
         while True:
             task = None if self._is_stopping else self._scheduler.pop()
             if task is not None:
@@ -151,15 +160,18 @@ class RunLoop:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:
-            if self._slots is None:
-                return await self._work.perform(task)
             async with self._slots:
-                return await self._work.perform(task)
+                outcome = await self._work.perform(task)
+            if job.cancelling():  # by its own worker, which has ended before it heard of it
+                await asyncio.sleep(0)
         except asyncio.CancelledError:
-            if not self._is_cancelling:
+            if not (self._is_cancelling or self._is_broken):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0)  # whoever cancels the whole loop is heard of in one more turn
+            if self._is_broken:
                 raise
             job.uncancel()
-            return None
+            return None if self._is_cancelling else OutsideError("CancelledError: it has cancelled itself")
         except (StoreError, LeaseError):
             raise
         except Exception as error:  # noqa: BLE001 - the worker's boundary: whatever it raises, only its task fails
@@ -168,6 +180,8 @@ class RunLoop:
                 return error
             self.stop(ending)
             return None
+        else:
+            return outcome
         finally:
             del self._performing[task]
 
@@ -219,10 +233,3 @@ def log_fault(task: Task, error: Exception, redact: Callable[[str], str]) -> Non
     if not isinstance(error, RamifyError):
         own = format_exception(type(error), error, from_own_code(error.__traceback__))
         _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
-
-
-def error_text(error: Exception) -> str:
-    """Return what went wrong, in one text; what is not ours is named by its class."""
-    if isinstance(error, RamifyError):
-        return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

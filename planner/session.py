@@ -13,6 +13,7 @@ from ramify.tasks.config import NO_USAGE
 from .agent import Agent
 from .askers import Askers
 from .asking import Asker
+from .border import error_text
 from .budget import Budget, Configs, total_usage
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
@@ -21,7 +22,7 @@ from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
 from .plan import Planner
 from .recorder import Recorder
-from .run import Ending, RunLoop, ending_of, error_text, log_fault
+from .run import Ending, RunLoop, ending_of, log_fault
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged

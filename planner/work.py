@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from ramify.prompts import PromptError
 from ramify.tasks import Task, TaskConfig
 
+from .border import border, name_and_words
 from .checks import Checker
 from .errors import (
     CheckFailedError,
@@ -23,6 +24,7 @@ from .errors import (
     LimitError,
     ModelError,
     NoModelError,
+    OutsideError,
     RunError,
     StoreError,
     UsageError,
@@ -107,7 +109,13 @@ class Work:
         if self._middleware:
             inputs = await change_inputs(self._middleware, task, self._services.recorder)
         context = WorkContext(task, self._services, inputs)
-        outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
+        try:
+            with border:
+                outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
+        except (StoreError, LeaseError) as error:
+            if self._services.recorder.writer.has_failed or task.type not in self._services.workers.given:
+                raise
+            raise OutsideError(name_and_words(error)) from error  # it is some store that the worker has to do with
         if self._middleware:
             outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
         _check_outcome(task, outcome)

@@ -6,6 +6,7 @@ at once; a model looks only at what has passed. "Unsure" does not count against 
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import CheckFailedError
@@ -85,7 +86,7 @@ class Checker:
             return await asyncio.to_thread(_search, check.matches, outcome.text)
         if check.predicate is not None:
             known = services.workers.predicate(check.predicate, task)
-            return await known.judge(services.call, outcome.text, outcome.output, task)
+            return await known.judge(partial(services.call, task), outcome.text, outcome.output, task)
         if check.command is not None:
             return await judge_by_command(check, outcome.text, max_memory_mb=config.max_memory_mb)
         asker = services.asker_of(self._judge_agent(check.model)) if check.model else services.asker

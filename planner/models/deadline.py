@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from ramify.planner.border import border
 from ramify.planner.errors import ModelError
 from ramify.planner.retry import RULES, FailureKind
 
@@ -43,10 +44,12 @@ async def complete_in_time(model: Model, request: ModelRequest) -> ModelReply:
     """
     timeout_s = request.timeout_s
     if timeout_s is None or getattr(model, "keeps_deadline", False) or getattr(model, "is_person", False):
-        return await model.complete(request)
+        with border:
+            return await model.complete(request)
     try:
         async with until(asyncio.get_running_loop().time() + timeout_s, late(timeout_s)):
-            return await model.complete(request)
+            with border:
+                return await model.complete(request)
     except LateError as error:
         advice = RULES[FailureKind.TIMEOUT].advice
         raise ModelError(f"{model.name}: {error}; {advice}", kind=FailureKind.TIMEOUT, model=model.name) from None

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
+from ramify.planner.border import border
 from ramify.prompts import Message, PromptVariables
 from ramify.tasks import Usage
 from ramify.tasks.config import NO_USAGE
@@ -205,4 +206,7 @@ class Model(Protocol):
 async def keeps_schemas(model: Model) -> bool:
     """Return whether `model` can be held to the `schema` of a request."""
     asked = getattr(model, "keeps_schemas", None)
-    return False if asked is None else bool(await asked())
+    if asked is None:
+        return False
+    with border:
+        return bool(await asked())

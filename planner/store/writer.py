@@ -161,6 +161,11 @@ class RunWriter:
             with suppress(PlannerError):
                 self.close()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._failure is not None
+
     def next_seq(self) -> int:
         """Return the number of the run's next event; every number is given out once."""
         return next(self._seqs)

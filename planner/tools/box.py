@@ -33,10 +33,10 @@ class ToolBox:
                 known = self._tools[id(agent)] = agent, await self._found(agent, grants)
             return known[1]
 
-    async def aclose(self) -> None:
-        """Close the sources."""
-        for each in self._open.values():
-            await each.aclose()
+    @property
+    def used(self) -> "tuple[OpenTools, ...]":
+        """The sources that were opened, and have to be closed."""
+        return tuple(self._open.values())
 
     async def _found(self, agent: "Agent", grants: "Grants") -> Mapping[str, Tool]:
         found: dict[str, Tool] = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ramify.planner.border import border, error_text
 from ramify.planner.errors import (
     LeaseError,
     LimitError,
@@ -19,7 +20,6 @@ from ramify.planner.errors import (
     WaitingError,
 )
 from ramify.planner.events import EventType
-from ramify.planner.run import error_text
 from ramify.planner.store.records import StepKey
 from ramify.planner.terminal import one_printable_line
 from ramify.planner.workers.context import WorkContext
@@ -118,7 +118,9 @@ async def _outcome(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
     limit = asyncio.timeout(tool.timeout_s)
     try:
         async with limit:
-            return {"text": cut(_text(await tool.call(ready.arguments, own)), OUTCOME_LIMIT), "is_error": False}
+            with border:
+                said = await tool.call(ready.arguments, own)
+            return {"text": cut(_text(said), OUTCOME_LIMIT), "is_error": False}
     except asyncio.CancelledError:
         own.cancelled.set()
         raise

@@ -210,7 +210,7 @@ class WorkContext:
         """
         key = self._key(name)
         output = await self.services.steps.take(
-            key, lambda: self.services.call(function), given=given, may_repeat=may_repeat
+            key, lambda: self.services.call(self.task, function), given=given, may_repeat=may_repeat
         )
         self._tell(EventType.STEP_DONE, step=key.key)
         return output

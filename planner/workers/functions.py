@@ -70,7 +70,7 @@ class FunctionWorker(Worker):
         inputs = None if self._signature.inputs is None else self._checked(self._signature.inputs, task, context.inputs)
         positional, named = self._signature.arguments(task, context, inputs)
         try:
-            value = await context.services.call(self.function, *positional, **named)
+            value = await context.services.call(task, self.function, *positional, **named)
         except BaseException:
             context.cancelled.set()
             raise

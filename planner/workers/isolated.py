@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable
 from typing import Any
 
+from ramify.planner.border import border
 from ramify.planner.errors import CommandError, UsageError
 from ramify.planner.processes import CommandLimits, run_command
 from ramify.tasks import Task
@@ -73,6 +74,8 @@ class IsolatedWorker(FunctionWorker):
                 may_pass=True,
                 exit_code=done.exit_code,
             )
+        if not done.stdout:
+            raise CommandError(f"the worker {self.name!r} ended its process before it returned a value")
         return self._outcome(json.loads(done.stdout), task)
 
 
@@ -91,9 +94,10 @@ def _call(order: dict[str, Any]) -> str:
     signature = read_signature(function, f"the worker {order['name']!r}")
     inputs = None if signature.inputs is None else signature.inputs.model_validate(order["inputs"])
     parameters = {parameter.name: getattr(inputs, parameter.name) for parameter, _ in signature.roles}
-    value = function(**parameters)
-    if inspect.isawaitable(value):
-        value = asyncio.run(_awaited(value))
+    with border:
+        value = function(**parameters)
+        if inspect.isawaitable(value):
+            value = asyncio.run(_awaited(value))
     return json.dumps(signature.written(value), ensure_ascii=False)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.border import border, error_text
 from ramify.planner.errors import UsageError
 
 from .functions import FunctionWorker
@@ -90,18 +91,18 @@ def load_plugin(plugin: Plugin, config: Mapping[str, Any]) -> Worker:
     """
     module, _, attribute = plugin.place.partition(":")
     try:
-        found = EntryPoint(plugin.name, f"{module}:{attribute}", GROUP).load()
-        if inspect.isclass(found):
-            found = found(**config)
-        elif config:
-            raise UsageError(f"the worker {plugin.name!r} of {plugin.package} takes no configuration")  # noqa: TRY301
+        with border:
+            found = EntryPoint(plugin.name, f"{module}:{attribute}", GROUP).load()
+            found, unused = (found(**config), {}) if inspect.isclass(found) else (found, config)
     except UsageError:
         raise
     except Exception as error:
         raise UsageError(
-            f"the worker {plugin.name!r} of {plugin.package} cannot be used: {type(error).__name__}: {error}; see its"
+            f"the worker {plugin.name!r} of {plugin.package} cannot be used: {error_text(error)}; see its"
             f" documentation, or `ramify workers disable {plugin.name}`"
         ) from error
+    if unused:
+        raise UsageError(f"the worker {plugin.name!r} of {plugin.package} takes no configuration")
     if isinstance(found, Worker):
         return found
     if callable(found):

@@ -173,10 +173,10 @@ class Workers(Mapping[str, Worker]):
             if task.config is not NO_CONFIG:
                 self._check_limits(task)
 
-    async def aclose(self) -> None:
-        """Close every worker that may have been used."""
-        for each in (*self.given.values(), *self._built_in.values()):
-            await each.aclose()
+    @property
+    def used(self) -> tuple[Worker, ...]:
+        """The workers that may have been used, and have to be closed."""
+        return (*self.given.values(), *self._built_in.values())
 
     def _why_not_there(self, name: str) -> str:
         from .plugins import installed_plugins

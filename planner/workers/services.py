@@ -2,17 +2,19 @@
 
 import asyncio
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.asking import Asker
+from ramify.planner.border import border, error_text
 from ramify.planner.budget import Budget, Configs
-from ramify.planner.errors import LimitError, UsageError
+from ramify.planner.errors import LimitError, PlannerError, UsageError
 from ramify.planner.events import Event, EventType
 from ramify.planner.recorder import Recorder
 from ramify.planner.store.changes import TaskAdded
@@ -25,14 +27,19 @@ from .grants import Grants
 from .memory import RunMemory
 from .pages import PageCount
 from .steps import StepLog
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ramify.planner.agent import Agent
     from ramify.planner.run_settings import RunSettings
     from ramify.planner.store import Store
+    from ramify.planner.tools.protocol import OpenTools
     from ramify.planner.web.robots import SiteRules
 
+    from .protocol import Worker
     from .registry import Workers
+
+_log = logging.getLogger("ramify.run")
 
 
 @dataclass(kw_only=True)
@@ -85,7 +92,7 @@ class RunServices:
     attach: Callable[[Sequence[Task]], object] = list
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     loop_thread: int = field(default_factory=threading.get_ident)
-    _threads: ThreadPoolExecutor | None = None
+    _threads: Threads | None = None
     _others: "dict[Hashable, Agent]" = field(default_factory=dict)
 
     @cached_property
@@ -112,16 +119,26 @@ class RunServices:
             self._others[key] = make()
         return self.asker_of(self._others[key])
 
-    async def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Return what `function` gives: an async one runs on the loop, another one in a thread of the run's own."""
+    async def call(self, task: Task, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+        """Return what `function` gives for `task`: an async one runs on the loop, another one in a thread of the run's.
+
+        Both see the context variables of whoever started the run. What the function raises comes as an ordinary
+        exception.
+        """
         if inspect.iscoroutinefunction(function):
-            return await function(*arguments, **named)
+            with border:
+                return await function(*arguments, **named)
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(
-                max_workers=self.settings.jobs, thread_name_prefix=f"ramify {self.run_id}"
-            )
-        value = await self.loop.run_in_executor(self._threads, partial(function, *arguments, **named))
-        return await value if inspect.isawaitable(value) else value
+            self._threads = Threads(f"ramify {self.run_id}", self.settings.jobs, self.loop)
+        value = await self._threads.call(task, partial(function, *arguments, **named))
+        if not inspect.isawaitable(value):
+            return value
+        with border:
+            return await value
+
+    async def calls_ended(self, task: Task, within_s: float) -> bool:
+        """Wait for functions that were called for `task` and given up; return whether they end within that time."""
+        return self._threads is None or await self._threads.ended(task, within_s)
 
     def stored_events(self, after: int, limit: int) -> list[Event]:
         """Return the run's events after a number, no more than `limit`; not for the thread that carries the run on."""
@@ -154,12 +171,19 @@ class RunServices:
         return task
 
     async def aclose(self) -> None:
-        """Let go of threads, tools and workers."""
+        """Let go of threads, tools and workers; one that cannot be closed is told of, and keeps no other open."""
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-        await self.toolbox.aclose()
-        if self.closes_workers:
-            await self.workers.aclose()
+            self._threads.close()
+        used: tuple[OpenTools | Worker, ...] = self.toolbox.used
+        for each in (*used, *self.workers.used) if self.closes_workers else used:
+            try:
+                with border:
+                    await each.aclose()
+            except Exception as error:  # noqa: BLE001 - other people's code
+                name = getattr(each, "name", None) or type(each).__name__
+                _log.warning("%s could not be closed", name, exc_info=True)
+                with suppress(PlannerError):  # the store may be gone
+                    self.recorder.put(EventType.WARNING, message=f"{name} could not be closed: {error_text(error)}")
 
     def _check_room(self, task: Task) -> None:
         if self.max_tasks is None:

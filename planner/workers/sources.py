@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ramify.planner.border import border, error_text
 from ramify.planner.checks.predicates import Predicate
 from ramify.planner.errors import UsageError
 
@@ -75,9 +76,10 @@ def imported(source: str, what: str = "worker") -> ModuleType:
     if path.suffix == ".py" and not path.is_file():
         raise UsageError(f"the file {source} with {what}s is not there")
     try:
-        return _from_file(path, what) if path.suffix == ".py" else import_module(source)
+        with border:
+            return _from_file(path, what) if path.suffix == ".py" else import_module(source)
     except Exception as error:
-        raise UsageError(f"the {what}s in {source} cannot be imported: {type(error).__name__}: {error}") from error
+        raise UsageError(f"the {what}s in {source} cannot be imported: {error_text(error)}") from error
 
 
 def _from_file(path: Path, what: str) -> ModuleType:

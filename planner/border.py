@@ -1,0 +1,116 @@
+"""The border to other people's code: whatever it raises becomes an ordinary exception, so that it ends only its task.
+
+`SystemExit` and `KeyboardInterrupt` would end the event loop, a future cannot carry `StopIteration`, a `CancelledError`
+passes for an order to stop, and an exception without words breaks whoever reports it. Every place that calls a worker,
+a tool, a check, a model, middleware, a hook or a plugin does so `with border:`.
+
+What is not the foreign code's own goes through: the cancellation of the task that it runs in, the closing of the
+coroutine that it runs in, and Ctrl-C, which Python raises in the main thread.
+"""
+
+import asyncio
+import signal
+import threading
+from functools import partial
+from types import TracebackType
+
+from ramify.prompts.errors import RamifyError
+
+from .errors import OutsideError
+
+_STOPS = (StopIteration, StopAsyncIteration)
+
+
+class _Border:
+    """See the module; a context manager without a state, which costs nothing to make."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or _goes_through(error, trace):
+            return
+        found = _named(error)
+        if found is not error:
+            raise found from error
+
+
+border = _Border()
+"""What foreign code is called in: `with border:`."""
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an exception says; nothing if it cannot say it.
+
+    >>> words_of(ValueError("no such city"))
+    'no such city'
+    """
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - the words are foreign code too
+        return ""
+
+
+def name_and_words(error: BaseException) -> str:
+    """Return the class of an exception and what it says.
+
+    >>> name_and_words(SystemExit(1)), name_and_words(KeyError())
+    ('SystemExit: 1', 'KeyError')
+    """
+    words, name = words_of(error), type(error).__name__
+    return f"{name}: {words}" if words.strip() else name
+
+
+def error_text(error: BaseException) -> str:
+    """Return what went wrong, in one text; what is not ours is named by its class."""
+    return words_of(error) if isinstance(error, RamifyError) else name_and_words(error)
+
+
+def _goes_through(error: BaseException, trace: TracebackType | None) -> bool:
+    if isinstance(error, asyncio.CancelledError):
+        return _is_cancelled()
+    if isinstance(error, KeyboardInterrupt):
+        return threading.current_thread() is threading.main_thread() and _is_ctrl_c(trace)
+    # One that was thrown in from outside, to close the coroutine, has been nowhere else.
+    return isinstance(error, GeneratorExit) and (trace is None or trace.tb_next is None)
+
+
+def _is_ctrl_c(trace: TracebackType | None) -> bool:
+    """Return whether a signal handler may have raised it: Python's own leaves no trace, another one is its end."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        return True
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    function = handler.func if isinstance(handler, partial) else handler
+    return trace is not None and trace.tb_frame.f_code is getattr(function, "__code__", None)
+
+
+def _is_cancelled() -> bool:
+    """Return whether somebody has asked the asyncio task that this runs in to stop."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a thread without a loop
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _named(error: BaseException) -> Exception:
+    """Return `error` if it is an ordinary exception that says something, else one of ours that names its class."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, _STOPS):
+        error = error.__cause__  # as Python has coroutines and generators raise what would end them
+    elif isinstance(error, Exception) and not isinstance(error, StopIteration) and _has_words(error):
+        return error
+    return OutsideError(name_and_words(error))
+
+
+def _has_words(error: BaseException) -> bool:
+    try:
+        str(error)
+    except BaseException:  # noqa: BLE001 - see words_of
+        return False
+    return True
