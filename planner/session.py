@@ -21,6 +21,7 @@ from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
 from .plan import Planner
+from .preparing import prepare_run
 from .recorder import Recorder
 from .run import Ending, RunLoop, ending_of, log_fault
 from .run_settings import RunSettings
@@ -86,6 +87,7 @@ class Session:
     _planner: Planner | None = None
     _planning: "asyncio.Task[None] | None" = None
     _early: Ending | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     async def drive(self, *, resumed: bool) -> Ending:
         """Carry the run on until it ends, and say how; whatever happens, what was done is on disk.
@@ -102,7 +104,6 @@ class Session:
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
         self._recorder = Recorder(writer, self.bus, self.grants.redactor)
-        timer = self._set_timer(loop)
         body = asyncio.ensure_future(self._body(resumed=resumed))
         ending = Ending("interrupted", "the process that ran it was ended")
         try:
@@ -115,8 +116,8 @@ class Session:
             ending = Ending("interrupted", error_text(error), error)
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             await self._close(ending)
         return ending
 
@@ -145,8 +146,11 @@ class Session:
         failed = await asyncio.to_thread(read_failed_calls, self.store, self.record.id) if resumed else NO_FAILED_CALLS
         recorder.put(EventType.RUN_STARTED, None, RunChanged.of(status="running", error=None), resumed=resumed)
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
-        self._release_interrupted()
+        to_do = self._release_interrupted()
         self._count_usage(recorded, failed)
+        is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
+        await prepare_run(self.root, to_do, self.agent, self.workers, is_planned=is_planned)
+        self._timer = self._set_timer()
         configs = Configs(self.settings.defaults, TaskConfig(max_turns=self.settings.max_turns))
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
@@ -250,11 +254,16 @@ class Session:
         self._recorder.changed(EventType.TASK_FAILED, self.root, error=self.root.error)
         return Ending("failed", self.root.error, error)
 
-    def _release_interrupted(self) -> None:
+    def _release_interrupted(self) -> dict[str | None, Task]:
+        """Open the tasks that ran when their process ended; return an open one of each type."""
+        to_do: dict[str | None, Task] = {}
         for task in self.root.walk():
             if task.state is TaskState.RUNNING:
                 task.move(TaskState.OPEN)
                 self._recorder.changed(EventType.TASK_RELEASED, task, why="its run was interrupted")
+            if task.state is TaskState.OPEN:
+                to_do.setdefault(task.type, task)
+        return to_do
 
     def _count_usage(self, recorded: list[CallRecord], failed: FailedCalls) -> None:
         """Let each task have used what its replies and failed calls have, and count those lost with their process."""
@@ -268,10 +277,11 @@ class Session:
             task.spend(UNKNOWN)
             self._recorder.changed(EventType.CALL_FAILED, task, **failed_call(lost, LOST, UNKNOWN))
 
-    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+    def _set_timer(self) -> asyncio.TimerHandle | None:
         seconds = self.settings.limits.max_seconds
         if seconds is None:
             return None
+        loop = asyncio.get_running_loop()
         error = LimitError(f"the run has reached max_seconds = {seconds:g}", limit="max_seconds")
         return loop.call_later(seconds, lambda: self.stop(Ending("stopped", str(error), error), cancel=True))
 

@@ -201,3 +201,37 @@ def test_the_page_of_costs_in_a_report_has_what_refused_replies_have_cost(store:
         report = report_of(opened.read_run(run.id))
     assert sum((model.usage for model in report.models), Usage()) == report.usage == run.usage
     assert report.usage.calls == 2
+
+
+class SlowToLoad(ScriptedModel):
+    """A model whose library takes until `prepare` has ended; it notes what was done with it."""
+
+    def __init__(self) -> None:
+        super().__init__(self._answer)
+        self.done: list[str] = []
+
+    async def prepare(self) -> None:
+        await asyncio.sleep(0)
+        self.done.append("prepare")
+
+    def _answer(self, request: ModelRequest) -> str:
+        self.done.append(request.purpose)
+        return "<atomic/>" if request.purpose == "decompose" else ANSWER
+
+
+@pytest.mark.fault("5.8")
+def test_what_a_model_loads_is_loaded_before_any_clock_starts(store: Path) -> None:
+    model = SlowToLoad()
+    executor = Executor(
+        model, store=store, plan=PlanLimits(), on_event=lambda event: model.done.append(f"event {event.type}")
+    )
+    assert executor.run(leaf()).result == "done"
+    assert model.done[:4] == ["event run_started", "prepare", "event call_started", "decompose"]
+    assert model.done.count("prepare") == 1
+
+
+@pytest.mark.fault("5.8")
+def test_nothing_is_loaded_for_a_model_that_is_not_asked(store: Path) -> None:
+    model = SlowToLoad()
+    run = Executor(model, store=store, workers={"add": lambda: "2"}).run(Task(content="1 + 1", id="0", type="add"))
+    assert (run.result, model.done) == ("2", [])

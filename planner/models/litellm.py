@@ -71,6 +71,10 @@ class LiteLLMModel:
         """
         return stream_on_background_loop(lambda: self._stream(request))
 
+    async def prepare(self) -> None:
+        """Load litellm, which may take longer than a call."""
+        await on_background_loop(loaded_litellm())
+
     async def keeps_schemas(self) -> bool:
         """Return whether litellm's table says that the provider holds replies to a JSON schema."""
         return await on_background_loop(self._keeps_schemas())

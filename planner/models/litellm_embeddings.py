@@ -34,6 +34,10 @@ class LiteLLMEmbeddings(EmbeddingModel):
     def __repr__(self) -> str:
         return f"LiteLLMEmbeddings({str(self._server)!r})"
 
+    async def prepare(self) -> None:
+        """Load litellm, which may take longer than a call."""
+        await on_background_loop(loaded_litellm())
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Return the vectors of the request's messages, as JSON.
 

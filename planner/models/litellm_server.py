@@ -6,11 +6,13 @@ loop, since its connections belong to the loop that opened them. It is told to r
 
 import asyncio
 import functools
+import importlib
 import inspect
 import logging
 import os
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -192,9 +194,18 @@ def load_litellm() -> ModuleType:
     return litellm
 
 
+@functools.cache
+def _load_for_calls() -> ModuleType:
+    """Import litellm with what it imports in its first call (openai 2 loads its resources when they are first used)."""
+    litellm = load_litellm()
+    with suppress(ImportError):
+        importlib.import_module("openai.resources")
+    return litellm
+
+
 async def loaded_litellm() -> ModuleType:
     """Import litellm without holding the loop up; and keep up the filters that hide the warnings it makes in calls."""
-    litellm = load_litellm() if load_litellm.cache_info().currsize else await asyncio.to_thread(load_litellm)
+    litellm = load_litellm() if _load_for_calls.cache_info().currsize else await asyncio.to_thread(_load_for_calls)
     before_close(_close_connections)
     for message in _NOISE:
         # litellm sets these once, at its import: lost in programs, such as pytest, that set filters anew later.

@@ -177,6 +177,7 @@ class Model(Protocol):
             where it is not there; the prompt shows the schema either way.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
+        prepare: an async function that loads what the first request needs; it is awaited before a run starts the clock.
         keeps_deadline: whether it ends a request after its `timeout_s` by itself. It is ended for it where it is not
             there.
     """
@@ -201,6 +202,13 @@ class Model(Protocol):
     async def aclose(self) -> None:
         """Let go of connections; the model is not used afterwards."""
         ...
+
+
+async def prepare(model: Model) -> None:
+    """Have `model` load what its first request needs."""
+    asked = getattr(model, "prepare", None)
+    if asked is not None:
+        await asked()
 
 
 async def keeps_schemas(model: Model) -> bool:

@@ -58,6 +58,12 @@ class EmbedWorker(ListWorker):
     about = "gives the embedding vector of a text"
     inputs = EmbedInputs
 
+    async def prepare(self, task: Task) -> None:
+        """Load what asks servers for vectors, if they are to be asked."""
+        name = task.inputs.get("model") or load_settings().embedding_model
+        if name not in {None, HASHING}:
+            await LiteLLMEmbeddings(str(name)).prepare()
+
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Ask the embedding model.
 

@@ -45,6 +45,9 @@ class Worker(ABC):
         """Return the permissions that `task` takes: those of the worker, and any that its inputs make necessary."""
         return self.permissions
 
+    async def prepare(self, task: "Task") -> None:
+        """Load what tasks such as `task` need; awaited before the first of them starts, so that none pays for it."""
+
     @abstractmethod
     async def perform(self, task: "Task", context: "WorkContext") -> Outcome:
         """Do `task`, a leaf, once; whatever is raised fails the attempt, and may be tried again.

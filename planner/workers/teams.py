@@ -45,6 +45,11 @@ class TeamWorker(Worker):
         """Return what any of the agents needs."""
         return frozenset[str]().union(*(member.needs(task) for member in self._members.values()))
 
+    async def prepare(self, task: Task) -> None:
+        """Have the models of all agents load what they need."""
+        for member in self._members.values():
+            await member.prepare(task)
+
     async def perform(self, task: Task, context: "WorkContext") -> Outcome:
         """Ask each agent, then have the first one join the answers."""
         answers: list[TaskResult] = []
