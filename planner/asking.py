@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
+from ramify.tasks.answers import without_thoughts
 
 from .agent import Agent
 from .calls import Caller
@@ -61,9 +62,10 @@ class Asker:
             ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
                 repair has said nothing about the task.
         """
-        reply = await self._reply(task, variables, attempt, sample, schema)
+        nonces = [self.nonce(task, variables.template, texts_of(variables))]
+        reply = await self._reply(task, variables, attempt, sample, schema, nonce=nonces[0])
         try:
-            return read(reply)
+            return _read_clean(read, reply, nonces)
         except TruncatedReplyError:
             raise
         except ReplyError as error:
@@ -76,7 +78,9 @@ class Asker:
                 reply=error.reply,
                 **self.agent.manner,
             )
-            found = read(await self._reply(task, repair, attempt, sample, schema))
+            nonces.append(self.nonce(task, repair.template, texts_of(repair)))
+            reply = await self._reply(task, repair, attempt, sample, schema, nonce=nonces[-1])
+            found = _read_clean(read, reply, nonces)
             failed = getattr(found, "failed", None)
             if failed is None:
                 return found
@@ -139,11 +143,17 @@ class Asker:
         self._caller.recall(calls)
 
     async def _reply(
-        self, task: Task, variables: PromptVariables, attempt: int, sample: int, schema: Mapping[str, Any] | None
+        self,
+        task: Task,
+        variables: PromptVariables,
+        attempt: int,
+        sample: int,
+        schema: Mapping[str, Any] | None,
+        *,
+        nonce: str,
     ) -> ModelReply:
         if schema is not None and not await keeps_schemas(self.agent.model):
             schema = None
-        nonce = self.nonce(task, variables.template, texts_of(variables))
 
         def make(budget: int) -> ModelRequest:
             request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
@@ -151,3 +161,22 @@ class Asker:
 
         reply, _ = await self.fitting(task, make, attempt=attempt, sample=sample)
         return reply
+
+
+def refuse_delimiters(text: str, nonces: Iterable[str]) -> None:
+    """Raise `ReplyError` if a reply holds what delimits data in its request, which no data holds; thoughts may.
+
+    Args:
+        text: the reply.
+        nonces: those of the request, and of the one before it.
+    """
+    marks = [f"data-{nonce}" for nonce in nonces]
+    if any(mark in text for mark in marks) and any(mark in without_thoughts(text) for mark in marks):
+        words = "the reply holds `<data-...>` tags, which delimit material in the request; give it without them"
+        raise ReplyError(words, reply=text)
+
+
+def _read_clean(read: Callable[[ModelReply], T], reply: ModelReply, nonces: Iterable[str]) -> T:
+    found = read(reply)
+    refuse_delimiters(reply.text, nonces)
+    return found

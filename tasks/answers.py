@@ -2,14 +2,22 @@
 
 The outermost element that comes first decides: a `<failed>` in a result is part of the result. Only tags say that
 something has failed. A right answer may hold the word "impossible", and phrases are never judged.
+
+- Several `<result>`s one after the other are one answer, with a blank line between; what is said twice stands once.
+  With words between them, one may be a draft or an example: the reply is refused, and asked for once more.
+- An element that the reply never closes reaches to the next `<gap>` or to the end, if the model stopped by itself.
+- A `<gap>` that says "none" is no gap.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from .elements import LATE_THOUGHTS, ElementReader, body_of, refuse_begun_tag, refuse_cut, unclosed
+from ramify.prompts.blocks import EMPTY
+
+from .elements import FENCE, LATE_THOUGHTS, ElementReader, body_of, refuse_begun_tag, refuse_cut, unclosed, without_end
 from .errors import ReplyError
+from .nothing import says_nothing
 from .planned import has_words
 from .scanner import Scanner, Tag, words_of
 
@@ -17,6 +25,12 @@ REASONS = ("missing_input", "refused", "no_tool", "ambiguous", "other")
 """Why a model may say that it has failed."""
 
 _NAMES = frozenset({"result", "failed", "gap"})
+_LEFT_OPEN = {
+    "result": frozenset({"gap"}),
+    "failed": frozenset({"gap"}),
+    "gap": frozenset({"gap", "result", "failed"}),
+}
+"""The elements whose end may be missing, and what ends them then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +81,32 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
     tokens = scanner.feed(body)
     last, rest = scanner.close()
     refuse_begun_tag(rest, _NAMES, reply)
-    elements, around = outermost(body, [token for token in tokens + last if isinstance(token, Tag)], reply)
+    tags = [token for token in tokens + last if isinstance(token, Tag)]
+    elements, around = outermost(body, tags, reply, is_whole=finish_reason == "stop")
     failures = [
         read_failure(tag.attributes().get("reason"), words_of(text)) for tag, text in elements if tag.name == "failed"
     ]
-    results = [text for tag, text in elements if tag.name == "result"]
-    gaps = tuple(words for tag, text in elements if tag.name == "gap" and has_words(words := words_of(text)))
+    results = [place for place, (tag, _) in enumerate(elements) if tag.name == "result"]
+    gaps = tuple(words for tag, text in elements if tag.name == "gap" and _is_gap(words := words_of(text)))
     if failures and results:
         raise ReplyError("`<failed>` stands beside `<result>`; give one or the other", reply=reply)
     if failures:
         return Answer("", gaps, joined_failure(failures))
-    text = _trimmed(results[0] if results else around)
-    if not has_words(text):
+    texts = dict.fromkeys(_trimmed(elements[place][1]) for place in results) or {_trimmed("".join(around)): None}
+    if len(texts) > 1 and any(map(has_words, around[results[0] + 1 : results[-1] + 1])):
+        raise ReplyError(
+            f"there are {len(results)} `<result>` elements with words between them; give the whole answer in one",
+            reply=reply,
+        )
+    text = "\n\n".join(filter(has_words, texts))
+    if not text:
         raise ReplyError("the answer is blank", reply=reply)
+    if text.strip() == EMPTY:
+        raise ReplyError(
+            f"the answer is `{EMPTY}`, which stands for what is missing in the request; answer without it, or reply"
+            ' with `<failed reason="missing_input">`',
+            reply=reply,
+        )
     return Answer(text, gaps)
 
 
@@ -131,41 +158,95 @@ def without_thoughts(reply: str) -> str:
 
 
 def outermost(
-    body: str, tags: list[Tag], reply: str, *, looks_from: Callable[[Tag], int] = attrgetter("end")
-) -> tuple[list[tuple[Tag, str]], str]:
-    """Return the outermost elements with their insides, and the text around them.
+    body: str,
+    tags: list[Tag],
+    reply: str,
+    *,
+    is_whole: bool = False,
+    looks_from: Callable[[Tag], int] = attrgetter("end"),
+) -> tuple[list[tuple[Tag, str]], list[str]]:
+    """Return the outermost elements with their insides, and the texts before, between and after them.
 
     Args:
         body: the reply without thoughts.
         tags: the tags in it that count.
         reply: the whole reply, for errors.
+        is_whole: whether the model stopped by itself, so that an element without an end reaches to the end.
         looks_from: gives the place in `body` from which the end of an element is looked for.
 
     Raises:
         TruncatedReplyError: if an element has no end.
     """
-    last_result = max((place for place, tag in enumerate(tags) if _ends(tag, "result")), default=-1)
+    tags = [tag for tag in tags if not tag.is_mention]
     elements: list[tuple[Tag, str]] = []
     around: list[str] = []
-    position = place = 0
+    position = place = fences = 0
+    never_closed: set[str] = set()
     while place < len(tags):
         tag = tags[place]
         end = place
-        if not (tag.is_closing or tag.is_mention):
-            if not tag.is_empty:
-                end = last_result if tag.name == "result" else _closing(tags, place, looks_from(tag))
-            if end < place:
-                raise unclosed(tag, reply)
-            elements.append((tag, body[tag.end : tags[end].start]))
+        if not tag.is_closing:
+            if tag.name in never_closed:
+                end = -1
+            elif tag.name == "result" and not tag.is_empty:
+                end = _end_of_result(body, tags, place)
+            elif not tag.is_empty:
+                end = _closing(tags, place, looks_from(tag))
             around.append(body[position : tag.start])
-            position = tags[end].end
+            fences += around[-1].count(FENCE)
+            if end >= 0:
+                content, position = body[tag.end : tags[end].start], tags[end].end
+            else:
+                never_closed.add(tag.name)
+                following = _after_open(tags, place) if is_whole else -1
+                if following < 0:
+                    raise unclosed(tag, reply)
+                position = tags[following].start if following < len(tags) else len(body)
+                content = without_end(body[tag.end : position], tag.name, is_fenced=fences % 2 == 1)
+                end = following - 1
+            elements.append((tag, content))
         place = end + 1
-    return elements, "".join([*around, body[position:]])
+    return elements, [*around, body[position:]]
 
 
 def _closing(tags: list[Tag], place: int, begin: int) -> int:
     name = tags[place].name
     return next((end for end in range(place, len(tags)) if _ends(tags[end], name) and tags[end].start >= begin), -1)
+
+
+def _end_of_result(body: str, tags: list[Tag], place: int) -> int:
+    """Return which tag ends the result that begins at `place`; -1 if none does.
+
+    It is the one that belongs to it, or a later one before the next result with words between: they belong to it too.
+    """
+    depth, end, after = 0, -1, 0
+    for number in range(place, len(tags)):
+        tag = tags[number]
+        if tag.name != "result" or tag.is_empty:
+            if depth == 0 and tag.name == "gap":
+                break
+            continue
+        if not tag.is_closing and end >= 0 and not depth:
+            break
+        is_stray = tag.is_closing and not depth
+        depth += 1 if not tag.is_closing else 0 if is_stray else -1
+        if not depth and (not is_stray or has_words(body[after : tag.start])):
+            end = number
+        after = tag.end
+    return end
+
+
+def _after_open(tags: list[Tag], place: int) -> int:
+    """Return which tag comes after the element at `place`, which has no end; -1 if that is not clear."""
+    name = tags[place].name
+    ends_it = _LEFT_OPEN.get(name, frozenset())
+    if not ends_it or (name not in ends_it and any(tag.name == name for tag in tags[place + 1 :])):
+        return -1
+    return next((end for end in range(place + 1, len(tags)) if tags[end].name in ends_it), len(tags))
+
+
+def _is_gap(words: str) -> bool:
+    return has_words(words) and not says_nothing(words)
 
 
 def _trimmed(text: str) -> str:
@@ -176,4 +257,4 @@ def _trimmed(text: str) -> str:
 
 
 def _ends(tag: Tag, name: str) -> bool:
-    return tag.name == name and tag.is_closing and not tag.is_mention
+    return tag.name == name and tag.is_closing

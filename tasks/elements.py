@@ -20,6 +20,8 @@ THOUGHTS = frozenset({"think", "thinking"})
 
 LATE_THOUGHTS = "`</think>` stands after the first element; give the reply alone, without thoughts"
 
+FENCE = "```"
+
 _TWO_PLACES = "there are elements in a code fence and others outside of it; give the reply once, without examples"
 _CUTS = {"length": "by the length limit", "content_filter": "by the provider's content filter"}
 _FENCE = re.compile(r"`{3,}")
@@ -65,6 +67,7 @@ class ElementReader:
         self._scanner = Scanner(self.names | THOUGHTS)
         self._content: list[str] = []
         self._depth = 0
+        self._has_inner = False
         self._around: list[str] = []  # the text since the last element
         self._is_blank = True  # whether that text is
         self._fences = 0
@@ -78,7 +81,14 @@ class ElementReader:
         """Return the last elements, and what was begun with a `<` outside of elements and not finished."""
         tokens, rest = self._scanner.close()
         elements = self._read(tokens)
-        return elements, "" if self.open_tag else rest
+        return elements, rest
+
+    def left_open(self) -> Element | None:
+        """Return the element that the text ends in; None if it holds another of its kind, so that nobody can tell."""
+        if self.open_tag is None or self._has_inner:
+            return None
+        content = without_end("".join(self._content), self.open_tag.name, is_fenced=self._fences % 2 == 1)
+        return Element(self.open_tag, content)
 
     def _read(self, tokens: list[Token]) -> list[Element]:
         return [element for token in tokens if (element := self._take(token)) is not None]
@@ -142,12 +152,14 @@ class ElementReader:
         if tag.is_empty or tag.name not in self._containers:
             return Element(tag)
         self.open_tag = tag
+        self._has_inner = False
         self._depth = 1
         return None
 
     def _inside(self, token: Token, open_tag: Tag) -> Element | None:
         if isinstance(token, Tag) and token.name == open_tag.name and not (token.is_mention or token.is_empty):
             self._depth += -1 if token.is_closing else 1
+            self._has_inner = True
             if not self._depth:
                 element = Element(open_tag, "".join(self._content))
                 self._content.clear()
@@ -160,6 +172,8 @@ class ElementReader:
 def close_reader(reader: ElementReader, reply: str, finish_reason: str) -> tuple[list[Element], str]:
     """Return the last elements of a reply that was fed to `reader`, and the reply without thoughts.
 
+    An element that the text ends in is the last one, if the model stopped by itself.
+
     Raises:
         TruncatedReplyError: if the reply was cut: by its finish reason, or in thoughts, an element or a tag.
         ReplyError: if it is blank.
@@ -168,7 +182,10 @@ def close_reader(reader: ElementReader, reply: str, finish_reason: str) -> tuple
     elements, rest = reader.close()
     body = body_of(reader, reply)
     if reader.open_tag is not None:
-        raise unclosed(reader.open_tag, reply)
+        last = reader.left_open() if finish_reason == "stop" else None
+        if last is None:
+            raise unclosed(reader.open_tag, reply)
+        elements.append(last)
     refuse_begun_tag(rest, reader.names, reply)
     return elements, body
 
@@ -191,6 +208,18 @@ def unclosed(tag: Tag, reply: str) -> TruncatedReplyError:
     key = tag.attributes().get("id")
     which = f" with the id {shown(key)}" if key else ""
     return TruncatedReplyError(f"the `<{tag.name}>`{which} has no end: `</{tag.name}>` is missing", reply=reply)
+
+
+def without_end(content: str, name: str, *, is_fenced: bool) -> str:
+    """Return what an element that a reply never closes holds: without the beginning of its end, or that of its fence.
+
+    >>> without_end("42</resul", "result", is_fenced=False)
+    '42'
+    """
+    begun = content.rfind("<")
+    if begun >= 0 and f"</{name}>".startswith(content[begun:].lower()):
+        content = content[:begun]
+    return content.rstrip().removesuffix(FENCE) if is_fenced else content
 
 
 def body_of(reader: ElementReader, reply: str) -> str:

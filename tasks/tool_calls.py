@@ -67,7 +67,7 @@ def parse_tool_reply(reply: str, *, finish_reason: str = "stop") -> ToolReply:
     last, rest = scanner.close()
     refuse_begun_tag(rest, _NAMES, reply)
     tags = [token for token in tokens + last if isinstance(token, Tag)]
-    elements, _ = outermost(body, tags, reply, looks_from=_Arguments(body).end_of)
+    elements, _ = outermost(body, tags, reply, is_whole=finish_reason == "stop", looks_from=_Arguments(body).end_of)
     calls = [(tag, text) for tag, text in elements if tag.name == "call"]
     if not calls:
         return ToolReply(answer=parse_answer(reply, finish_reason=finish_reason))

@@ -23,7 +23,8 @@ from ramify.tasks.replies import parse_answer
             "Impossible. I cannot be done, and the build failed.",
         ),
         ("I'm sorry, but which file do you mean?", None),
-        ("<result>a </result> b <result> c</result>", "a </result> b <result> c"),
+        ("<result>a </result> b </result>", "a </result> b"),
+        ("<result>a <result>b</result> c</result>", "a <result>b</result> c"),
         ('<result>say <failed reason="x">no</failed></result>', 'say <failed reason="x">no</failed>'),
         ("<result>x <gap>inside</gap></result>", "x <gap>inside</gap>"),
         ("<result>&lt;b&gt; &amp; R&D</result>", "&lt;b&gt; &amp; R&D"),
@@ -98,11 +99,7 @@ def test_an_answer_that_is_none_is_refused(reply: str, words: str) -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        "<result>4",
-        "<result>42</resul",
         "4 <resul",
-        "<failed>no",
-        "42 <gap>so",
         "<think>so",
         "<result>4<result>2",
         "<result a",
@@ -118,3 +115,75 @@ def test_an_answer_that_breaks_off_is_truncated(reply: str) -> None:
 def test_a_cut_answer_is_never_an_answer(reply: str, reason: str) -> None:
     with pytest.raises(TruncatedReplyError):
         parse_answer(reply, finish_reason=reason)
+
+
+@pytest.mark.fault("3.8")
+@pytest.mark.parametrize(
+    ("reply", "text", "gaps"),
+    [
+        ("<result>42", "42", ()),
+        ("<result>\n42\n", "42", ()),
+        ("<result>42</resul", "42", ()),
+        ("<result>42</", "42", ()),
+        ("```xml\n<result>42\n```", "42", ()),
+        ("<result>42\n<gap>May is missing.</gap>", "42", ("May is missing.",)),
+        ("<result>42</result><gap>May is missing.", "42", ("May is missing.",)),
+        ("42 <gap>one <gap>two", "42", ("one", "two")),
+        ("<gap>one<result>42</result>", "42", ("one",)),
+    ],
+)
+def test_an_element_without_an_end_is_read_to_the_end_if_the_model_stopped(
+    reply: str, text: str, gaps: tuple[str, ...]
+) -> None:
+    answer = parse_answer(reply)
+    assert (answer.text, answer.gaps) == (text, gaps)
+    with pytest.raises(TruncatedReplyError):
+        parse_answer(reply, finish_reason="length")
+
+
+@pytest.mark.fault("3.8")
+@pytest.mark.parametrize("reply", ["<result>42", "<failed>no", "42 <gap>so"])
+def test_an_element_without_an_end_is_cut_if_nobody_knows_why_the_model_stopped(reply: str) -> None:
+    with pytest.raises(TruncatedReplyError, match="has no end"):
+        parse_answer(reply, finish_reason="unknown")
+
+
+@pytest.mark.fault("3.7")
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("<result>Oslo: 5</result>\n<result>Rome: 9</result>", "Oslo: 5\n\nRome: 9"),
+        ("<result>7</result><result>7</result>", "7"),
+        ("<result>7</result>\nSo it is seven.\n<result>7</result>", "7"),
+        ("<result>a</result><result/><result>b</result>", "a\n\nb"),
+        ("<result>a</result> </result>", "a"),
+        ("<result>a</result>\n<gap>g</gap>\n<result>b</result>", "a\n\nb"),
+        ("<result>a</result>\n<gap>g</gap>\n</result>", "a"),
+    ],
+)
+def test_several_results_in_a_row_are_one_answer(reply: str, text: str) -> None:
+    assert parse_answer(reply).text == text
+
+
+@pytest.mark.fault("3.7")
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("<result>7</result> No, wait. <result>8</result>", "there are 2 `<result>` elements with words between them"),
+        ("<result>a </result> b <result> c</result>", "there are 2 `<result>` elements with words between them"),
+        ("Write `<result>x</result>`. <result>8</result>", "there are 2 `<result>` elements with words between them"),
+        ("<result>(empty)</result>", "the answer is `(empty)`"),
+        ("(empty)", "the answer is `(empty)`"),
+    ],
+)
+def test_an_answer_that_nobody_can_mean_is_refused(reply: str, words: str) -> None:
+    with pytest.raises(ReplyError) as caught:
+        parse_answer(reply)
+    assert not isinstance(caught.value, TruncatedReplyError)
+    assert caught.value.complaint.startswith(words)
+
+
+@pytest.mark.fault("3.6")
+@pytest.mark.parametrize("gap", ["None", "none.", "- None", "nothing", "n/a", "N/A.", "-", "\u65e0", "Keine."])
+def test_a_gap_that_says_nothing_is_none(gap: str) -> None:
+    assert parse_answer(f"<result>42</result><gap>{gap}</gap>").gaps == ()

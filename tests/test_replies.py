@@ -329,15 +329,10 @@ def test_skipped_blanks_are_counted_and_keep_their_place() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        "<task>A",
-        "<task>A</task><task>B",
-        "<task>A</task><task>B</task",
         '<task>A</task><task id="b',
         "<task>A</task><ta",
         "<task>A<task>B</task>",
-        "```\n<task>A</task>\n<task id='b'>B",
         "<atomic",
-        "<failed>because",
         "<think>Let me see",
         "<think>Let me see <task>A</task>",
         '["A", "B',
@@ -360,7 +355,28 @@ def test_a_cut_reply_is_never_a_plan(reply: str, reason: str, words: str) -> Non
 
 def test_the_error_names_the_element_without_an_end() -> None:
     with pytest.raises(TruncatedReplyError, match='the `<task>` with the id "b" has no end: `</task>` is missing'):
-        parse_plan('<task id="a">A</task><task id="b">B')
+        parse_plan('<task id="a">A</task><task id="b">B', finish_reason="unknown")
+
+
+@pytest.mark.fault("3.8")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<task>A</task><task>B",
+        "<task>A</task><task>B</task",
+        "```\n<task>A</task>\n<task>B\n```",
+        "<task>A</task>\n<task>B\n",
+    ],
+)
+def test_the_last_task_may_lack_its_end_if_the_model_stopped(reply: str) -> None:
+    assert shape(reply) == [("1", "A", (), None), ("2", "B", (), None)]
+
+
+@pytest.mark.fault("3.8")
+def test_a_failure_may_lack_its_end() -> None:
+    failed = parse_plan('<failed reason="refused">never').failed
+    assert failed is not None
+    assert (failed.reason, failed.detail) == ("refused", "never")
 
 
 def test_an_unknown_rule_is_refused() -> None:
@@ -462,7 +478,7 @@ def test_an_evolved_task_that_is_none_is_refused(reply: str, words: str) -> None
     assert words in caught.value.complaint
 
 
-@pytest.mark.parametrize(("reply", "reason"), [("<task>A", "stop"), ("<think>A", "stop"), ("<task>A</task>", "length")])
+@pytest.mark.parametrize(("reply", "reason"), [("<task>A", ""), ("<think>A", "stop"), ("<task>A</task>", "length")])
 def test_an_evolved_task_that_was_cut_is_truncated(reply: str, reason: str) -> None:
     with pytest.raises(TruncatedReplyError):
         parse_evolved(reply, finish_reason=reason)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ramify.planner.asking import refuse_delimiters
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store.records import StepKey
@@ -58,6 +59,7 @@ class ToolLoop:
         self._max_turns = context.config.max_turns or MOST_TURNS
         self._turns = 0
         self._misses = 0
+        self._nonce = ""
         self._budget = DEFAULT_BUDGET
         self._conversation = Conversation(When.TOOLS, *[When.NATIVE] * is_native)
         self._answer: Answer | None = None
@@ -119,6 +121,7 @@ class ToolLoop:
     def _request(self, script: Script, contents: Sequence[Content], budget: int) -> ModelRequest:
         agent = self._asker.agent
         nonce = self._asker.nonce(self._task, script.opening.template, script.texts(contents))
+        self._nonce = nonce
         prompt = agent.prompts.render(script.opening, nonce=nonce, budget=budget)
         return script.fill(agent.request(prompt), contents, nonce=nonce, budget=budget)
 
@@ -171,6 +174,7 @@ class ToolLoop:
             if answer.failed is None and schema_of(self._task.checks) is not None:
                 answer = replace(answer, text=read_json_answer(answer.text)[1])
             answer = not_too_long(answer, self._context)
+            refuse_delimiters(answer.text, [self._nonce])
         except ReplyError as error:
             self._report(error)
             return
