@@ -138,7 +138,7 @@ class ExecuteVariables(PromptVariables):
 
     Attributes:
         task: what is to be done.
-        root_goal: the whole run's goal, cut to one line.
+        root_goal: the whole run's goal, cut when it is very long; empty if the task is that goal.
         needs: the tasks whose results this one needs.
         materials: attached documents.
         inputs: named arguments, as JSON text.

@@ -23,6 +23,7 @@ from ramify.prompts import (
     make_nonce,
     texts_of,
 )
+from ramify.prompts.blocks import cut
 
 from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .checks import form_of_answer
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 SIBLINGS_SHOWN = 24
 TITLE_LENGTH = 120
+GOAL_LENGTH = 4_000
+"""Characters of the run's goal that a leaf is shown; of a longer one, head, tail, and how much is left out."""
 
 
 def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
@@ -75,7 +78,7 @@ def execute_variables(
     return ExecuteVariables(
         task_id=task.id,
         task=task.content,
-        root_goal=title(root.content),
+        root_goal="" if task.content.strip() == root.content.strip() else cut(root.content, GOAL_LENGTH),
         needs=(*needed_results(task), *seen),
         materials=materials_of(task),
         inputs=inputs_of(task) if inputs is None else _as_json(inputs),

@@ -52,7 +52,7 @@ def test_built_in_template_is_sound(name: str) -> None:
     prompt = PromptLibrary().get(name)
     prompt.check()
     assert prompt.is_builtin
-    assert prompt.version == "1"
+    assert prompt.version.isdecimal()
     assert len(prompt.sha256) == 64
 
 
