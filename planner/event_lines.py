@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import IO, Any, Self
 
 from .errors import UsageError
 from .events import Event
+from .output_files import open_private
 
 EVENTS_VERSION = 1
 
@@ -60,7 +61,7 @@ class EventFile:
         self.error: OSError | None = None
         self._run_id = run_id
         try:
-            self._file: TextIO = self.path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+            self._file: IO[str] = open_private(self.path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
         except OSError as error:
             raise UsageError(
                 f"the events cannot be written to {path}: {error.strerror or error}; give a file in a folder that"

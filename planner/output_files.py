@@ -3,11 +3,20 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, Any, TypeVar
 
 from .errors import ExportError, UsageError
 
 F = TypeVar("F")
+
+
+def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
+    """Open a file to write it as `open` does; one that is made now is its owner's alone to read, as the store is."""
+    return open(path, mode, opener=_private, **options)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -17,7 +26,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         ExportError: if it cannot be written.
     """
     try:
-        path.write_bytes(data)
+        with open_private(path, "wb") as file:
+            file.write(data)
     except OSError as error:
         raise unwritable(path, error) from error
 

@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 from ramify.prompts import Examples, PromptLibrary
 from ramify.tasks import TaskConfig
 
 from .agent import Agent, Asking
 from .budget import RunLimits
+from .models.address import is_hidden, shown_address
 from .models.protocol import Sampling
 from .plan import PlanLimits
 from .run import OnError
+from .settings import load_settings
 from .work import DEFAULTS
 
 if TYPE_CHECKING:
@@ -39,6 +41,11 @@ class AgentSettings(BaseModel):
     timeout_s: float | None = 600.0
     native_tools: bool | None = None
     tools: tuple[str, ...] = ()
+
+    @field_serializer("base_url", when_used="json")
+    def _shown(self, base_url: str | None) -> str | None:
+        """Store an address without its secrets; `make` finds them again where they are set."""
+        return None if base_url is None else shown_address(base_url)
 
     @classmethod
     def of(cls, agent: Agent, *, with_model: bool = True) -> "AgentSettings":
@@ -76,7 +83,7 @@ class AgentSettings(BaseModel):
             role_name=self.role_name,
             about=self.about,
             prompts=PromptLibrary(self.prompts),
-            base_url=self.base_url,
+            base_url=whole_address(self.base_url),
             api_key=api_key,
             asking=asking,
             store=store,
@@ -124,3 +131,11 @@ class RunSettings(BaseModel):
     worker_sources: tuple[str, ...] = ()
     tool_sources: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+
+
+def whole_address(stored: str | None) -> str | None:
+    """Return the address of a server with the secrets that were left out when it was stored, if the settings say it."""
+    if stored is None or not is_hidden(stored):
+        return stored
+    known = load_settings().base_url
+    return known if known is not None and shown_address(known) == stored else stored

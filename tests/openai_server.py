@@ -95,12 +95,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A request that arrived: its number from 1, its headers in lower case, its JSON body, its path."""
+    """A request that arrived: its number from 1, its headers in lower case, its JSON body, its path and query."""
 
     number: int
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     path: str = "/v1/chat/completions"
+    query: str = ""
 
     @property
     def texts(self) -> list[str]:
@@ -249,13 +250,14 @@ class _Connection:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        method, path, *_ = head[0].split(" ")
+        method, target, *_ = head[0].split(" ")
+        path, _, query = target.partition("?")
         if (method, path) == ("GET", "/v1/models"):
             data = [{"id": name, "object": "model", "owned_by": "tests"} for name in self._server.models]
             return await self._send(200, json.dumps({"object": "list", "data": data}))
         if (method, path) not in {("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings")}:
             return await self._send(404, json.dumps({"error": {"message": f"nothing at {method} {path}"}}))
-        chat = Chat(len(self._server.chats) + 1, headers, json.loads(body), path=path)
+        chat = Chat(len(self._server.chats) + 1, headers, json.loads(body), path=path, query=query)
         self._server.count(arrived=chat)
         try:
             return await self._chat(chat)

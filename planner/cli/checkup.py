@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ramify.planner.agent import model_and_server
 from ramify.planner.errors import NoModelError, StoreError, UsageError
 from ramify.planner.loop import run_sync
+from ramify.planner.models.address import shown_address
 from ramify.planner.models.local_servers import probe_local_servers
 from ramify.planner.models.registry import list_models, open_model
 from ramify.planner.settings import load_settings, store_place, unknown_variables
@@ -103,7 +104,7 @@ def _model() -> Iterator[Finding]:
     if name is None:
         yield Finding("model", "note", "none is set; set RAMIFY_MODEL, or give --model NAME with every command")
         return
-    where = f"{name}{f' at {base_url}' if base_url else ''} (from {settings.sources['model']})"
+    where = f"{name}{f' at {shown_address(base_url)}' if base_url else ''} (from {settings.sources['model']})"
     try:
         open_model(name, base_url=base_url)
     except (NoModelError, UsageError) as error:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -97,12 +96,13 @@ def shown(name: str, value: Any) -> Any:
     >>> shown("base_url", "https://ann:secret@models.example/v1")
     'https://***@models.example/v1'
     """
+    from ramify.planner.models.address import shown_address
     from ramify.planner.store.place import read_place
 
     if name == "store" and value is not None:
         return str(read_place(value))
-    if name == "base_url" and value is not None and "@" in urlsplit(str(value)).netloc:
-        return str(value).replace(f"{urlsplit(str(value)).netloc.rpartition('@')[0]}@", "***@", 1)
+    if name == "base_url" and value is not None:
+        return shown_address(str(value))
     if name == "mcp":
         return {key: _without_values(each) for key, each in value.items()}
     if name == "workers":

@@ -59,6 +59,7 @@ def import_run(
     Example: ramify store import r12.jsonl
     """
     from ramify.planner.executor import open_store
+    from ramify.planner.models.address import shown_address
 
     from .output import print_text, tell
 
@@ -67,7 +68,7 @@ def import_run(
         record = store.find_run(run_id)
     print_text(run_id)
     agent = record.settings.get("agent") or {}
-    server = f" at {agent['base_url']}" if agent.get("base_url") else ""
+    server = f" at {shown_address(agent['base_url'])}" if agent.get("base_url") else ""
     tell(f"it is {record.status}, made by {record.made_by}; resuming it asks {record.model}{server}")
     return 0
 

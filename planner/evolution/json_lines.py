@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.output_files import format_named_by, unwritable
+from ramify.planner.output_files import format_named_by, open_private, unwritable
 
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
@@ -32,7 +32,7 @@ def claim(path: Path, *, overwrite: bool = False) -> None:
                 f"{path} is there already; choose another name, write over it with --force (overwrite=True), or go on"
                 " with the run that writes it with `ramify resume`"
             )
-        path.open("ab").close()
+        open_private(path, "ab").close()
     except OSError as error:
         raise unwritable(path, error) from None
 
@@ -51,7 +51,7 @@ def write_whole(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with open_private(part, "w", encoding="utf-8") as file:
             file.writelines(f"{line_of(record)}\n" for record in records)
             file.flush()
             os.fsync(file.fileno())
@@ -69,7 +69,7 @@ def add_line(path: Path, record: Mapping[str, Any]) -> None:
     """
     line = f"{line_of(record)}\n".encode()
     try:
-        with path.open("ab", buffering=0) as file:
+        with open_private(path, "ab", buffering=0) as file:
             before = file.seek(0, os.SEEK_END)
             try:
                 whole = file.write(line) == len(line)

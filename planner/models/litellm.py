@@ -11,11 +11,11 @@ from ramify.planner.loop import on_background_loop, stream_on_background_loop
 from ramify.planner.retry import Failure
 from ramify.tasks import Usage
 
+from .address import shown_address
 from .deadline import LateError, late, until
 from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, wire_name
 from .protocol import ModelReply, ModelRequest
 from .said import Said
-from .secrets import hide_keys
 
 
 class LiteLLMModel:
@@ -47,7 +47,7 @@ class LiteLLMModel:
 
     def __repr__(self) -> str:
         base_url = self._server.base_url
-        place = f", base_url={hide_keys(base_url)!r}" if base_url else ""
+        place = f", base_url={shown_address(base_url)!r}" if base_url else ""
         return f"LiteLLMModel({self.name!r}{place})"
 
     @property

@@ -22,6 +22,7 @@ from ramify.planner.loop import before_close
 from ramify.planner.retry import Failure, classify
 from ramify.tasks import Usage
 
+from .address import Address, shown_address
 from .protocol import ModelRequest
 from .secrets import hide_keys
 from .unanswered import usage_of, used_without_reply
@@ -72,7 +73,7 @@ class Server:
     timeouts: Timeouts = Timeouts()
 
     def __str__(self) -> str:
-        return f"{self.model} at {hide_keys(self.base_url)}" if self.base_url else self.model
+        return f"{self.model} at {shown_address(self.base_url)}" if self.base_url else self.model
 
     def timeout_s(self, request: ModelRequest) -> float:
         """Return how long to wait for the whole reply to `request`, in seconds."""
@@ -82,13 +83,17 @@ class Server:
         """Return the arguments of a call of litellm's that say where it goes; None stands for nothing."""
         import httpx
 
+        address = None if self.base_url is None else Address.of(self.base_url)
+        key = key_to_send(self.api_key, self.base_url)
         return {
             "model": wire_name(litellm, self.model, self.base_url),
             "timeout": httpx.Timeout(self.timeout_s(request) + _GRACE_S, connect=self.timeouts.connect_s),
             "max_retries": 0,
             "num_retries": 0,
-            "api_base": self.base_url,
-            "api_key": key_to_send(self.api_key, self.base_url),
+            "api_base": address and address.url,
+            "api_key": key,
+            "extra_headers": (address and dict(address.headers)) or None,
+            "client": _client(address.url, key, *address.query.items()) if address and address.query else None,
         }
 
     def calls_tools(self, litellm: ModuleType) -> bool:
@@ -118,9 +123,12 @@ class Server:
         detail = _TRACEBACK.sub("", _LITELLMS_WORDS.sub("", str(error))) or type(error).__name__
         return self.error(classify(error), detail, usage=usage or used_without_reply(error))
 
+    def _secrets(self) -> tuple[str, ...]:
+        return () if self.base_url is None else Address.of(self.base_url).secrets
+
     def error(self, failure: Failure, detail: str, *, usage: Usage | None = None) -> ModelError:
         """Return the error for a failure, with a detail from which keys are blotted out."""
-        detail = hide_keys(" ".join(detail.split()), known=[self.api_key, *_environment_keys()])
+        detail = hide_keys(" ".join(detail.split()), known=[self.api_key, *self._secrets(), *_environment_keys()])
         if len(detail) > _LONGEST_QUOTE:
             detail = detail[:_LONGEST_QUOTE] + "..."
         return ModelError(
@@ -213,6 +221,14 @@ async def loaded_litellm() -> ModuleType:
     return litellm
 
 
+@functools.cache
+def _client(url: str, key: str | None, *query: tuple[str, str]) -> Any:
+    """Return what asks a server that wants something behind the `?`: litellm has no other way to say it."""
+    import openai
+
+    return openai.AsyncOpenAI(base_url=url, api_key=key, default_query=dict(query), max_retries=0)
+
+
 async def _close_connections() -> None:
     """Close what litellm keeps open; its own clean-up leaves OpenAI's clients out (BerriAI/litellm issue 31245)."""
     litellm = load_litellm()
@@ -222,6 +238,7 @@ async def _close_connections() -> None:
             await close()
     await litellm.close_litellm_async_clients()
     clients.clear()
+    _client.cache_clear()
 
 
 def token_prices(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ramify.planner.errors import NoModelError, UsageError
 
+from .address import is_hidden, shown_address
 from .litellm import LiteLLMModel
 from .litellm_server import Timeouts, known_names, missing_keys, token_prices
 from .protocol import Model
@@ -84,7 +85,12 @@ def open_model(
     if own in OWN_MODELS and base_url is None:
         return _open_own(own, argument or None, store)
     if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
-        raise UsageError(f"--base-url has to start with http:// or https://, and {base_url!r} does not")
+        raise UsageError(f"--base-url has to start with http:// or https://, and {shown_address(base_url)!r} does not")
+    if base_url is not None and is_hidden(base_url):
+        raise NoModelError(
+            f"{name} is asked at {base_url}, whose password is never stored: give the whole address again, with"
+            " --base-url or RAMIFY_BASE_URL"
+        )
     if api_key is None and base_url is None:
         _check(name)
     return LiteLLMModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)

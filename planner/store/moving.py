@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ramify.planner.errors import RunError, StoreError, UsageError
-from ramify.planner.models.secrets import hide_keys
+from ramify.planner.models.address import shown_address
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -217,7 +217,7 @@ def _run_fields(connection: Connection, run_id: str) -> dict[str, Any]:
     fields = fields_of(row, RUN)
     agent = fields["settings"].get("agent") or {}
     if agent.get("base_url"):
-        agent["base_url"] = hide_keys(agent["base_url"])
+        agent["base_url"] = shown_address(agent["base_url"])
     return fields
 
 

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self
 
 from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.output_files import open_private
 from ramify.tasks.counting import counted
 
 from .texts import dump_json
@@ -62,7 +63,7 @@ class FileWriter:
             ExportError: if it cannot be written.
         """
         try:
-            self._file = self._part.open("wb")
+            self._file = open_private(self._part, "wb")
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self._write({"ramify": self._kind, "version": FILE_VERSION, "run": self._run})

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 from ramify.planner.agent import Agent, Asking
 from ramify.planner.errors import UsageError
+from ramify.planner.models.address import has_secrets, shown_address
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.plan import PlanLimits
@@ -48,6 +49,7 @@ class Varied:
 
 def check_parameters(task: Task, names: Mapping[str, Any]) -> None:
     """Raise `UsageError` if one of the parameters `names` would change nothing of `task`."""
+    _refuse_secrets(names.get("base_url"))
     children = {child.name for child in task.subtasks if child.name}
     for name in names:
         head, dot, tail = name.partition(".")
@@ -59,6 +61,16 @@ def check_parameters(task: Task, names: Mapping[str, Any]) -> None:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else "for an argument of the task, write inputs.NAME"
         raise UsageError(f"{name} is no parameter that could be varied; {hint}")
+
+
+def _refuse_secrets(given: Any) -> None:
+    """Raise if an address has a password or a token in it: parameters name their variations, and are stored."""
+    for each in given if isinstance(given, list | tuple) else [given]:
+        if isinstance(each, str) and has_secrets(each):
+            raise UsageError(
+                f"base_url={shown_address(each)} has a secret in it, and parameters are stored; give that address with"
+                " --base-url or RAMIFY_BASE_URL, and vary something else"
+            )
 
 
 def vary(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ramify.planner.models.address import shown_address
 from ramify.planner.models.secrets import hide_keys
 
 _UNSEEN = re.compile(
@@ -59,7 +60,8 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tup
         if isinstance(value, Mapping):
             yield from flat_settings(value, f"{prefix}{name}.")
         elif value not in (None, "", []):
-            yield f"{prefix}{name}", hide_keys(_said(value))
+            said = _said(value)
+            yield f"{prefix}{name}", hide_keys(shown_address(said) if name == "base_url" else said)
 
 
 def _said(value: Any) -> str:
