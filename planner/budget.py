@@ -61,6 +61,10 @@ class Budget:
         root: the tree.
         limits: the run's own limits.
         outer: where a run that this one is part of keeps its accounts, and the task there; they hold here too.
+
+    Attributes:
+        limits: the run's own limits.
+        is_unpriced_told: whether it was said that a limit on cost cannot hold.
     """
 
     def __init__(self, root: Task, limits: RunLimits, *, outer: "tuple[Budget, Task] | None" = None) -> None:
@@ -70,6 +74,7 @@ class Budget:
         self._run = _Account("the run", limits, total_usage(root))
         self._accounts: dict[Task, _Account] = {}
         self._rates: dict[Task, RateLimiter] = {}
+        self.is_unpriced_told = False
         for task in root.walk():
             self.open(task)
         if outer is not None:
@@ -97,6 +102,27 @@ class Budget:
         for account in self.over(task):
             account.in_flight -= 1
             account.spent += usage
+
+    def told_unpriced(self, model: str, task: Task | None = None) -> str | None:
+        """Return what there is to say of calls of `model` whose cost nobody knows, if a limit is on cost; once.
+
+        Args:
+            model: the model's name.
+            task: the task that it was asked for; None before it is asked for any.
+        """
+        accounts = list(self.over(task or self._root))
+        if task is None:
+            accounts += self._accounts.values()
+        limited = next((each for each in accounts if each.limits.max_cost_usd is not None), None)
+        budgets = [self] if self._outer is None else [self, self._outer[0]]
+        if limited is None or any(each.is_unpriced_told for each in budgets):
+            return None
+        for each in budgets:
+            each.is_unpriced_told = True
+        return (
+            f"{limited.owner} has max_cost_usd = {limited.limits.max_cost_usd:g}, which cannot hold: what calls of"
+            f" {model} cost is not known; set max_calls or max_tokens too (--max-calls, --max-tokens)"
+        )
 
     def rates(self, task: Task) -> list[AbstractAsyncContextManager[object]]:
         """Return the rate limiters that a call for `task` has to pass, the root's first."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ramify.prompts import DEFAULT_BUDGET
-from ramify.tasks import Task
+from ramify.tasks import Task, Usage
 from ramify.tasks.config import NO_USAGE
 
 from .budget import Budget
@@ -150,16 +150,21 @@ class Caller:
             except BaseException as error:
                 self._count_failed(task, request, error, seconds=time.perf_counter() - started)
                 raise
-            self._budget.settle(task, reply.usage())
+            self._settle(task, reply.usage())
             return reply
+
+    def _settle(self, task: Task, used: Usage) -> None:
+        self._budget.settle(task, used)
+        if used.calls_without_cost and (told := self._budget.told_unpriced(self._model.name, task)):
+            self._recorder.warn(told, task)
 
     def _count_failed(self, task: Task, request: ModelRequest, error: BaseException, *, seconds: float) -> None:
         """Count a call that has ended without a reply, and write it down with what it has used."""
         used = NO_USAGE if getattr(self._model, "is_person", False) else used_without_reply(error)
-        self._budget.settle(task, used)
         if used is not NO_USAGE:
             task.spend(used)
         with suppress(PlannerError):  # where nothing can be written any more, that is told by whoever must write
+            self._settle(task, used)
             self._recorder.put(
                 EventType.CALL_FAILED,
                 task,

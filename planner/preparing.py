@@ -4,20 +4,20 @@ Loading one may take longer than the first call does. Neither a task's time nor 
 run, holds any of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ramify.tasks import Task, TaskState
 
 from .agent import Agent
 from .errors import PlannerError
-from .models.protocol import prepare
+from .models.protocol import Model, prepare
 from .workers.registry import Workers, is_for_model
 
 
 async def prepare_run(
     root: Task, to_do: Mapping[str | None, Task], agent: Agent, workers: Workers, *, is_planned: bool
-) -> None:
-    """Have the models and the workers of what is still to be done load what they need.
+) -> list[Model]:
+    """Have the models and the workers of what is still to be done load what they need; return the models.
 
     Args:
         root: the tree.
@@ -26,11 +26,22 @@ async def prepare_run(
         workers: who does the others.
         is_planned: whether the plan is complete; if not, the agent's model is asked in any case.
     """
+    models: list[Model] = []
     is_composed = root.state is TaskState.OPEN and not root.is_leaf
     if is_composed or not is_planned or any(map(is_for_model, to_do.values())):
-        await prepare(agent.model)
+        models.append(agent.model)
     for task in to_do.values():
         try:
-            await workers.of(task).prepare(task)
+            worker = workers.of(task)
+            await worker.prepare(task)
+            models += worker.models
         except PlannerError:  # what is wrong with it is told by the task that needs it
             continue
+    for model in models:
+        await prepare(model)
+    return models
+
+
+def unpriced(models: Iterable[Model]) -> Model | None:
+    """Return the first model of which it is known that nobody knows what its calls cost."""
+    return next((model for model in models if getattr(model, "has_price", True) is False), None)

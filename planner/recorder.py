@@ -4,6 +4,7 @@ An event that waits for the disk holds back the ones behind it, so that listener
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -19,6 +20,8 @@ from .store.changes import EventHappened, TaskChanged
 
 if TYPE_CHECKING:
     from .store import Change, RunWriter
+
+_log = logging.getLogger("ramify.run")
 
 
 class Recorder:
@@ -74,6 +77,11 @@ class Recorder:
 
         with suppress(PlannerError):
             self.writer.written().add_done_callback(tell)
+
+    def warn(self, message: str, task: Task | None = None) -> None:
+        """Tell of something that is not as it should be: an event, and a line of the log."""
+        _log.warning("%s", self.redactor.text(message))
+        self.put(EventType.WARNING, task, message=message)
 
     def changed(self, kind: EventType, task: Task, **data: Any) -> None:
         """Queue the present state of `task` with an event."""

@@ -21,7 +21,7 @@ from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
 from .plan import Planner
-from .preparing import prepare_run
+from .preparing import prepare_run, unpriced
 from .recorder import Recorder
 from .run import Ending, RunLoop, ending_of, log_fault
 from .run_settings import RunSettings
@@ -149,12 +149,15 @@ class Session:
         to_do = self._release_interrupted()
         self._count_usage(recorded, failed)
         is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
-        await prepare_run(self.root, to_do, self.agent, self.workers, is_planned=is_planned)
+        models = await prepare_run(self.root, to_do, self.agent, self.workers, is_planned=is_planned)
         self._timer = self._set_timer()
         configs = Configs(self.settings.defaults, TaskConfig(max_turns=self.settings.max_turns))
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
         budget = Budget(self.root, self.settings.limits, outer=above)
+        dear = unpriced(models)
+        if dear is not None and (told := budget.told_unpriced(dear.name)):
+            recorder.warn(told)
         askers = Askers(
             recorder,
             budget,

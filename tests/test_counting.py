@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Executor, PlanLimits, RunLimits
+from ramify.planner import Executor, PlanLimits, RunLimits, Strategy
 from ramify.planner.errors import ModelError
+from ramify.planner.events import Event
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.store import Store
@@ -235,3 +236,72 @@ def test_nothing_is_loaded_for_a_model_that_is_not_asked(store: Path) -> None:
     model = SlowToLoad()
     run = Executor(model, store=store, workers={"add": lambda: "2"}).run(Task(content="1 + 1", id="0", type="add"))
     assert (run.result, model.done) == ("2", [])
+
+
+class Unpriced(ScriptedModel):
+    """A model of which it is known that nobody knows what its calls cost."""
+
+    has_price = False
+
+
+def warnings_of(events: list[Event]) -> list[tuple[int, str]]:
+    """Return the warnings about cost, each with how many calls were begun before it."""
+    told = [
+        (sum(each.type == "call_started" for each in events[:number]), str(event.data["message"]))
+        for number, event in enumerate(events)
+        if event.type == "warning"
+    ]
+    return [each for each in told if "max_cost_usd" in each[1]]
+
+
+@pytest.mark.fault("6.2")
+@pytest.mark.parametrize("where", ["run", "task", "none"])
+def test_a_cost_limit_that_cannot_hold_is_told_before_the_first_call(
+    store: Path, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    events: list[Event] = []
+    limits = RunLimits(max_cost_usd=5.0) if where == "run" else RunLimits()
+    root = leaf()
+    root.add_subtask(Task(content="x", id="0.1", config=TaskConfig(max_cost_usd=5.0 if where == "task" else None)))
+    model = Unpriced({"*": ANSWER}, cost_usd=None)
+    run = Executor(model, store=store, limits=limits, on_event=events.append).run(root)
+    assert run.result == "done"
+    owner = {"run": "the run", "task": "task 0.1"}.get(where)
+    words = (
+        f"{owner} has max_cost_usd = 5, which cannot hold: what calls of scripted cost is not known; set max_calls or"
+        " max_tokens too (--max-calls, --max-tokens)"
+    )
+    assert warnings_of(events) == ([] if owner is None else [(0, words)])
+    assert (words in caplog.text) == (owner is not None)
+
+
+@pytest.mark.fault("6.2")
+def test_a_cost_limit_on_a_model_that_did_not_say_is_told_with_its_first_reply_and_again_when_resumed(
+    store: Path,
+) -> None:
+    events: list[Event] = []
+    model = ScriptedModel({"0.1": ANSWER}, cost_usd=None)
+    limits = RunLimits(max_cost_usd=5.0, max_calls=1)
+    run = Executor(model, jobs=1, store=store, limits=limits, on_event=events.append).run(two_leaves())
+    assert (run.status, [calls for calls, _ in warnings_of(events)]) == ("stopped", [1])
+    events.clear()
+    more = RunLimits(max_cost_usd=5.0)
+    Executor.resume(store, run.id, agent=Unpriced({"*": ANSWER}), limits=more, on_event=events.append)
+    assert [calls for calls, _ in warnings_of(events)] == [0]
+
+
+@pytest.mark.fault("6.2")
+def test_the_variations_of_a_sweep_are_told_of_a_cost_limit_once(store: Path) -> None:
+    events: list[Event] = []
+    sweep = Strategy("tone", leaf(), {"temperature": [0.1, 0.2]}, plan=None)
+    limits = RunLimits(max_cost_usd=5.0)
+    sweep.run(Unpriced({"*": ANSWER}, cost_usd=None), store=store, limits=limits, on_event=events.append)
+    with Store.open(store) as opened:
+        stored = [each for record in opened.runs() for each in warnings_of(opened.events(record.id))]
+    assert [calls for calls, _ in stored] == [0]
+
+
+def two_leaves() -> Task:
+    root = leaf()
+    root.add_subtasks([Task(content="x", id="0.1"), Task(content="y", id="0.2")])
+    return root

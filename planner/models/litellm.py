@@ -13,7 +13,7 @@ from ramify.tasks import Usage
 
 from .address import shown_address
 from .deadline import LateError, late, until
-from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, wire_name
+from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, token_prices, wire_name
 from .protocol import ModelReply, ModelRequest
 from .said import Said
 
@@ -70,6 +70,11 @@ class LiteLLMModel:
             ModelError: as `complete`, also after some pieces: then these are not a reply, nor part of one.
         """
         return stream_on_background_loop(lambda: self._stream(request))
+
+    @property
+    def has_price(self) -> bool:
+        """Whether litellm's list has its prices."""
+        return token_prices(self.name, base_url=self._server.base_url) is not None
 
     async def prepare(self) -> None:
         """Load litellm, which may take longer than a call."""

@@ -177,6 +177,8 @@ class Model(Protocol):
             where it is not there; the prompt shows the schema either way.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
+        has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
+            so where it is not there.
         prepare: an async function that loads what the first request needs; it is awaited before a run starts the clock.
         keeps_deadline: whether it ends a request after its `timeout_s` by itself. It is ended for it where it is not
             there.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import JsonValue
 from ramify.planner.composing import compose
 from ramify.planner.errors import UsageError, WorkFailedError
-from ramify.planner.models.protocol import ModelReply, prepare
+from ramify.planner.models.protocol import Model, ModelReply
 from ramify.planner.tools.protocol import permissions_of
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
@@ -47,10 +47,10 @@ class ModelWorker(Worker):
         """Return the permissions of the agent's tools."""
         return frozenset() if self.agent is None else permissions_of(self.agent.tools)
 
-    async def prepare(self, task: Task) -> None:
-        """Have the agent's own model load what it needs."""
-        if self.agent is not None:
-            await prepare(self.agent.model)
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The agent's model, if it has an agent of its own."""
+        return () if self.agent is None else (self.agent.model,)
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Ask the model for the task's answer."""

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from ramify.planner.models.protocol import Model
     from ramify.tasks import Task
 
     from .context import WorkContext
@@ -44,6 +45,11 @@ class Worker(ABC):
     def needs(self, task: "Task") -> frozenset[str]:
         """Return the permissions that `task` takes: those of the worker, and any that its inputs make necessary."""
         return self.permissions
+
+    @property
+    def models(self) -> "tuple[Model, ...]":
+        """The models that it asks, besides the run's own."""
+        return ()
 
     async def prepare(self, task: "Task") -> None:
         """Load what tasks such as `task` need; awaited before the first of them starts, so that none pays for it."""

@@ -15,6 +15,8 @@ from .model import ModelWorker, join_by_model
 from .protocol import Outcome, Worker
 
 if TYPE_CHECKING:
+    from ramify.planner.models.protocol import Model
+
     from .context import WorkContext
 
 JOINT = "+"
@@ -45,10 +47,10 @@ class TeamWorker(Worker):
         """Return what any of the agents needs."""
         return frozenset[str]().union(*(member.needs(task) for member in self._members.values()))
 
-    async def prepare(self, task: Task) -> None:
-        """Have the models of all agents load what they need."""
-        for member in self._members.values():
-            await member.prepare(task)
+    @property
+    def models(self) -> "tuple[Model, ...]":
+        """The models of all agents."""
+        return tuple(model for member in self._members.values() for model in member.models)
 
     async def perform(self, task: Task, context: "WorkContext") -> Outcome:
         """Ask each agent, then have the first one join the answers."""
