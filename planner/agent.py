@@ -205,6 +205,8 @@ class Agent:
             nonce=prompt.nonce,
             sampling=self.asking.sampling,
             timeout_s=self.asking.timeout_s,
+            data_shown=prompt.data_shown,
+            data_given=prompt.data_given,
         )
 
     def ask(self, prompt: RenderedPrompt) -> str:

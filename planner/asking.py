@@ -15,9 +15,6 @@ from .models.protocol import ModelReply, ModelRequest, keeps_schemas
 from .retry import shrinks
 from .store.records import CallRecord
 
-SMALLEST_BUDGET = 2_000
-"""Characters of supporting data below which a prompt that the model finds too long is not cut further."""
-
 T = TypeVar("T")
 
 
@@ -113,25 +110,39 @@ class Asker:
     ) -> tuple[ModelReply, int]:
         """Return the reply to the longest request that the model takes, and the budget of that.
 
+        What is left out of it is told, and known to whoever asks the model later.
+
         Args:
             task: the task that it is asked for.
             make: makes a request whose supporting data have at most so many characters.
             attempt: the attempt at the task.
             sample: which of several answers to the same question, from 0.
             step: which turn of a conversation, from 0.
-            budget: where to begin; it is halved as long as the model finds the request too long.
+            budget: where to begin; it becomes less as long as the model finds the request too long.
 
         Raises:
             ModelError: if the call failed.
         """
+        caller = self._caller
+        known = None
+        if caller.budgets:
+            known = caller.budgets.get((task.id, make(budget).purpose, attempt, sample, step))
+        budget = known or caller.window.first_budget(make, budget)
+        is_refused = False
         while True:
+            request = make(budget)
             try:
-                reply = await self._caller.call(task, make(budget), attempt=attempt, sample=sample, step=step)
+                reply = await caller.call(task, request, attempt=attempt, sample=sample, step=step, budget=budget)
             except ModelError as error:
-                if not shrinks(error.kind) or budget // 2 < SMALLEST_BUDGET:
+                if not shrinks(error.kind):
                     raise
-                budget //= 2
+                smaller = caller.window.refused(make, request, budget, error)
+                if smaller is None:
+                    raise _does_not_fit(error, request) from error
+                budget, is_refused = smaller, True
             else:
+                if is_refused:
+                    caller.window.passed(request)
                 return reply, budget
 
     def nonce(self, task: Task, template: str, data: Iterable[str]) -> str:
@@ -180,3 +191,18 @@ def _read_clean(read: Callable[[ModelReply], T], reply: ModelReply, nonces: Iter
     found = read(reply)
     refuse_delimiters(reply.text, nonces)
     return found
+
+
+def _does_not_fit(error: ModelError, request: ModelRequest) -> ModelError:
+    """Return the error for a prompt from which nothing more can be left out."""
+    what = "it has no attached text or result that could be shortened"
+    if request.data_given:
+        what = f"it does not fit even with next to none of its {request.data_given:,} characters of data"
+    return ModelError(
+        f"{error}; {what}",
+        kind=error.kind,
+        model=error.model,
+        status_code=error.status_code,
+        prompt_tokens=error.prompt_tokens,
+        window_tokens=error.window_tokens,
+    )

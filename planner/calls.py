@@ -22,6 +22,7 @@ from .events import EventType
 from .failed_calls import Begun, failed_call
 from .failpoints import failpoint
 from .limits import RateLimiter
+from .losses import Loss
 from .models.deadline import complete_in_time
 from .models.protocol import Model, ModelReply, ModelRequest
 from .models.unanswered import used_without_reply
@@ -30,6 +31,10 @@ from .recorder import Recorder
 from .redaction import Redactor
 from .store.changes import CallMade, TaskChanged
 from .store.records import CallKey, CallRecord
+from .windows import Window
+
+Slot = tuple[str, str, int, int, int]
+"""What tells a question from the others of a run: task, purpose, attempt, sample, step."""
 
 Cache = Callable[[CallKey], tuple[str, Mapping[str, Any]] | None]
 """Finds the answer that another call has got to the same request, after the run that it was made in."""
@@ -68,15 +73,28 @@ class Caller:
         self._budget = budget
         self._gate = gate
         self._limiter = limiter
+        self.window = Window()
+        self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))
+        self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
         self.recall(recorded)
 
     def recall(self, calls: Iterable[CallRecord]) -> None:
         """Take the replies of `calls` instead of asking the same once more."""
-        self._recorded.update((call.key, call.reply) for call in calls)
+        for call in calls:
+            self._recorded[call.key] = call.reply
+            if (cut := call.request.get("cut")) is not None:
+                self.budgets[call.key[:-1]] = cut["budget"]
 
     async def call(
-        self, task: Task, request: ModelRequest, *, attempt: int, sample: int = 0, step: int = 0
+        self,
+        task: Task,
+        request: ModelRequest,
+        *,
+        attempt: int,
+        sample: int = 0,
+        step: int = 0,
+        budget: int | None = None,
     ) -> ModelReply:
         """Return the reply to `request`, asked for `task` in its attempt number `attempt`, from 1.
 
@@ -86,6 +104,7 @@ class Caller:
             attempt: the attempt at the task.
             sample: which of several answers to the same question, from 0.
             step: which turn of a conversation, from 0.
+            budget: the budget of its data, with which the same request can be made again.
 
         Raises:
             LimitError: if a limit forbids the call.
@@ -95,9 +114,13 @@ class Caller:
         name = self._model.name
         request = replace(request, attempt=attempt, sample=sample)
         key = CallKey(task.id, request.purpose, attempt, sample, step, request.sha256(name))
+        cut = {}
+        if request.data_shown < request.data_given:
+            cut = {"cut": {"budget": budget, "shown": request.data_shown, "given": request.data_given}}
         if key in self._recorded:
             reply = ModelReply.from_data(self._recorded[key])
             self._recorder.put(EventType.CALL_DONE, task, **self._told(request, reply, recorded=True))
+            self._tell_cut(task, request)
             return reply
         started_at = time.time()
         cached = await self._cached(key)
@@ -110,7 +133,7 @@ class Caller:
         call = CallRecord(
             key=key,
             model=name,
-            request=self._redactor.data(request.to_wire(name)),
+            request=self._redactor.data(request.to_wire(name)) | cut,
             reply=reply.to_data(),
             started_at=started_at,
             latency_s=reply.latency_s,
@@ -119,6 +142,7 @@ class Caller:
         )
         told = self._told(request, reply, recorded=reply.taken_from is not None)
         await self._recorder.commit(EventType.CALL_DONE, task, CallMade.of(call), TaskChanged.of(task), **told)
+        self._tell_cut(task, request)
         return reply
 
     async def _cached(self, key: CallKey) -> ModelReply | None:
@@ -191,3 +215,13 @@ class Caller:
             "cost_usd": 0.0 if taken_from else reply.cost_usd,
             **taken_from,
         }
+
+    def _tell_cut(self, task: Task, request: ModelRequest) -> None:
+        """Say, once for a task and purpose, if the prompt shows less than all of its data."""
+        reads_words = getattr(self._model, "prompt_budget", DEFAULT_BUDGET) is not None
+        key = task.id, request.purpose
+        if request.data_shown >= request.data_given or not reads_words or key in self._cuts:
+            return
+        self._cuts.add(key)
+        loss = Loss(*key, request.data_shown, request.data_given, self.window.tokens)
+        self._recorder.put(EventType.PROMPT_CUT, task, **loss.to_data())

@@ -44,6 +44,8 @@ class ModelError(PlannerError):
         retry_after_s: how long the server asked to wait, in seconds, if it did.
         model: the model's name.
         usage: what the call has used, as far as the server said; None if nothing is known but the kind.
+        prompt_tokens: how many tokens the prompt has, if that is what is wrong with it and the server said so.
+        window_tokens: how many there may be.
     """
 
     def __init__(
@@ -55,11 +57,15 @@ class ModelError(PlannerError):
         status_code: int | None = None,
         retry_after_s: float | None = None,
         usage: "Usage | None" = None,
+        prompt_tokens: int | None = None,
+        window_tokens: int | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.model = model
         self.usage = usage
+        self.prompt_tokens = prompt_tokens
+        self.window_tokens = window_tokens
         self.status_code = status_code
         self.retry_after_s = retry_after_s
 

@@ -46,6 +46,7 @@ class EventType(StrEnum):
     STEP_DONE = "step_done"
     CALL_DONE = "call_done"
     CALL_FAILED = "call_failed"
+    PROMPT_CUT = "prompt_cut"
     EMITTED = "emitted"
     ALERT = "alert"
     RUN_WAITING = "run_waiting"

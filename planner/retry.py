@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import ModelError
+from .models.window_words import UNKNOWN_SIZES, Sizes, read_sizes
 
 
 class FailureKind(StrEnum):
@@ -152,11 +153,13 @@ class Failure:
         kind: its line in the table.
         status_code: the HTTP status, if there was one.
         retry_after_s: how long the server asked to wait, in seconds, if it did.
+        sizes: those of a prompt that is too long, as far as the server said.
     """
 
     kind: FailureKind
     status_code: int | None = None
     retry_after_s: float | None = None
+    sizes: Sizes = UNKNOWN_SIZES
 
     @property
     def rule(self) -> Rule:
@@ -213,6 +216,7 @@ _BY_CLASS = {
 
 _KINDS = {kind.value: kind for kind in FailureKind}
 _SERVER_SAID_SO = ("HTTPStatusError", "APIError", "APIStatusError")
+_ABOUT_PROMPTS = frozenset({FailureKind.CONTEXT_EXCEEDED, FailureKind.BAD_REQUEST})
 _CATCH_ALL = 500
 _DEEPEST = 20
 
@@ -252,7 +256,8 @@ def classify(error: BaseException) -> Failure:
     <FailureKind.TIMEOUT: 'timeout'>
     """
     if isinstance(error, ModelError):
-        return Failure(_kind_named(error.kind), error.status_code, error.retry_after_s)
+        sizes = Sizes(error.prompt_tokens, error.window_tokens)
+        return Failure(_kind_named(error.kind), error.status_code, error.retry_after_s, sizes)
     if type(error).__name__ == "CancelledError":
         return Failure(FailureKind.CANCELLED)
     chain = list(_chain(error))
@@ -260,7 +265,12 @@ def classify(error: BaseException) -> Failure:
     kind = _kind(chain, status)
     if status == _CATCH_ALL and kind not in {FailureKind.SERVER_ERROR, FailureKind.UNSUPPORTED}:
         status = None
-    return Failure(kind, status, _asked_delay(chain))
+    sizes = UNKNOWN_SIZES
+    if kind in _ABOUT_PROMPTS:
+        sizes = read_sizes((_body(each), said_by(each)) for each in chain)
+        if None not in sizes:  # whatever it was called
+            kind = FailureKind.CONTEXT_EXCEEDED
+    return Failure(kind, status, _asked_delay(chain), sizes)
 
 
 def delay_s(
@@ -385,10 +395,13 @@ def _said_in_words(error: BaseException, status: int | None) -> FailureKind | No
 
 def said_by(error: BaseException) -> str:
     """Return the words of an error, no more of them than one would read."""
+    return str(_body(error).get("message") or error)[:_MOST_READ]
+
+
+def _body(error: BaseException) -> Mapping[str, Any]:
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, dict) else None
-    said = inner.get("message") if isinstance(inner, dict) else None
-    return str(said or error)[:_MOST_READ]
+    return inner if isinstance(inner, dict) else {}
 
 
 def _never_connected(chain: list[BaseException]) -> bool:

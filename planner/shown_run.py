@@ -11,6 +11,8 @@ from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
 from ramify.tasks.notebook import folded_text
 
+from .events import EventType
+from .losses import Loss, losses_of
 from .output_files import write_text
 from .store.records import RunStatus
 
@@ -60,14 +62,25 @@ class ShownRun(ABC):
     def _store_now(self) -> "Store":
         """Return the store with all that has happened so far in it, opened once more; the caller closes it."""
 
+    @property
+    def losses(self) -> list[Loss]:
+        """The prompts that showed less than all of their data, as the model cannot read so much; see `Loss`.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        with self._store_now() as store:
+            return losses_of(store.events_of(self.id, (EventType.PROMPT_CUT,)))
+
     def to_data(self) -> dict[str, Any]:
-        """Return the run as JSON data: what made it, where it stands, and the tasks."""
+        """Return the run as JSON data: what made it, where it stands, what was not read, and the tasks."""
         return {
             "run": self.id,
             "status": self.status,
             "made_by": self.made_by,
             "error": self.error,
             "usage": asdict(self.usage),
+            "losses": [loss.to_data() for loss in self.losses],
             **tree_to_data(self.task, next_tasks=True),
         }
 

@@ -115,7 +115,22 @@ def share(lengths: Sequence[int], budget: int) -> int:
     return max(lengths, default=0)
 
 
-def render_data(groups: Mapping[str, Group], *, nonce: str, budget: int | None = DEFAULT_BUDGET) -> str:
+class Tally:
+    """How much data a prompt shows, of how much, in characters."""
+
+    def __init__(self) -> None:
+        self.shown = 0
+        self.given = 0
+
+    def add(self, lengths: Sequence[int], limit: int) -> None:
+        """Count texts of these lengths, each cut to `limit`."""
+        self.shown += sum(min(length, limit) for length in lengths)
+        self.given += sum(lengths)
+
+
+def render_data(
+    groups: Mapping[str, Group], *, nonce: str, budget: int | None = DEFAULT_BUDGET, tally: Tally | None = None
+) -> str:
     """Return the blocks of all `groups`: the longest group first, the given order inside each.
 
     Args:
@@ -123,10 +138,14 @@ def render_data(groups: Mapping[str, Group], *, nonce: str, budget: int | None =
         nonce: what delimits the blocks.
         budget: the most characters of data over all groups together; the longest texts lose their middle to keep
             within it. None cuts nothing.
+        tally: counts what is shown.
     """
     blocks = [blocks_of(kind, group) for kind, group in groups.items()]
     if budget is not None:
-        limit = share([len(block.text) for group in blocks for block in group], budget)
+        lengths = [len(block.text) for group in blocks for block in group]
+        limit = share(lengths, budget)
+        if tally is not None:
+            tally.add(lengths, limit)
         blocks = [[_shortened(block, limit) for block in group] for group in blocks]
     blocks.sort(key=lambda group: sum(len(block.text) for block in group), reverse=True)
     return "\n".join(block.render(nonce) for group in blocks for block in group)

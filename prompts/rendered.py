@@ -29,6 +29,8 @@ class RenderedPrompt:
         version: the template's version.
         sha256: the hash of the template's source.
         nonce: what delimits the data in its messages; empty where there is none.
+        data_shown: how many characters of supporting data it shows.
+        data_given: how many it would show with a budget that is large enough.
     """
 
     name: str
@@ -37,6 +39,8 @@ class RenderedPrompt:
     version: str
     sha256: str
     nonce: str = ""
+    data_shown: int = 0
+    data_given: int = 0
 
     @property
     def text(self) -> str:

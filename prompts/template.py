@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .blocks import DEFAULT_BUDGET, Group, render_data, texts_of
+from .blocks import DEFAULT_BUDGET, Group, Tally, render_data, texts_of
 from .errors import PromptError
 from .rendered import Message, RenderedPrompt
 from .variables import PromptVariables
@@ -111,12 +111,15 @@ class Prompt:
         given = self._check_variables(variables, nonce)
         fields = self._fields(variables)
         system = {name: fields[name] for name in _RUN_WIDE if name in fields}
+        tally = Tally()
         contents = {
             "system": self._compiled.render_block("system", system, given=given),
-            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget), given=given),
+            "user": self._compiled.render_block("user", fields | _data_names(nonce, budget, tally), given=given),
         }
         messages = tuple(Message(role=role, content=content) for role, content in contents.items())
-        return RenderedPrompt(self.name, messages, variables, self.version, self.sha256, nonce)
+        return RenderedPrompt(
+            self.name, messages, variables, self.version, self.sha256, nonce, tally.shown, tally.given
+        )
 
     def render_part(self, part: str, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> str:
         """Return one of the parts that the template has besides its messages; arguments and errors as for `render`."""
@@ -155,11 +158,11 @@ class Prompt:
         )
 
 
-def _data_names(nonce: str, budget: int) -> dict[str, Any]:
+def _data_names(nonce: str, budget: int, tally: Tally | None = None) -> dict[str, Any]:
     """Return what a user message may use beside its variables."""
 
     def data(**groups: Group) -> str:
-        return render_data(groups, nonce=nonce, budget=budget)
+        return render_data(groups, nonce=nonce, budget=budget, tally=tally)
 
     def whole(**groups: Group) -> str:
         return render_data(groups, nonce=nonce, budget=None)

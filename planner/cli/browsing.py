@@ -33,6 +33,8 @@ def show(
     Examples: ramify show --last; ramify show r12 0.3 --messages
     """
     from ramify.planner.editing import plan_history
+    from ramify.planner.events import EventType
+    from ramify.planner.losses import losses_of
     from ramify.planner.run_data import call_data, event_data, run_data, step_data
 
     from .checking import checked_events, checked_text
@@ -59,6 +61,7 @@ def show(
         steps = store.steps(record.id, task_id) if messages else []
         failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
+        losses = losses_of(store.events_of(record.id, (EventType.PROMPT_CUT,)))
         checked = checked_events(store.events(record.id), task.id) if task_id and task.checks else []
     if given["as_json"]:
         said = {
@@ -68,12 +71,13 @@ def show(
         }
         edited = {"history": [event_data(event) for event in versions]} if history else {}
         passed = {"checked": [event_data(event) for event in checked]} if checked else {}
-        print_json({**run_data(record, task), **(said if messages else {}), **edited, **passed})
+        lost = {"losses": [loss.to_data() for loss in losses]}
+        print_json({**run_data(record, task), **lost, **(said if messages else {}), **edited, **passed})
         return 0
     if is_history:
         print_text(history_text(versions))
         return 0
-    print_text(run_text(record, root) if task_id is None else task_text(task))
+    print_text(run_text(record, root, losses) if task_id is None else task_text(task))
     if checked:
         print_text(f"\nchecks:\n{checked_text(checked)}")
     if messages:

@@ -1,11 +1,12 @@
 """Stored runs, tasks and calls, for people to read in a terminal."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ramify.planner.export.labels import format_duration
+from ramify.planner.losses import Loss, losses_text
 from ramify.planner.run_data import status_of
 from ramify.planner.store import EventRecord, RunRecord
 from ramify.planner.terminal import one_printable_line
@@ -18,13 +19,14 @@ def started(record: RunRecord) -> str:
     return f"{datetime.fromtimestamp(record.created_at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def run_text(record: RunRecord, root: Task) -> str:
-    """Return a run with its tree."""
+def run_text(record: RunRecord, root: Task, losses: Sequence[Loss] = ()) -> str:
+    """Return a run with its tree; `losses` are what its prompts did not show."""
     facts = [
         ("run", f"{record.id}, {status_of(record)}"),
         ("started", started(record)),
         ("made by", record.made_by or "not recorded"),
         ("used", usage_text(root)),
+        ("warning", losses_text(losses)),
         ("error", record.error or ""),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)

@@ -219,14 +219,18 @@ COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume
 
 def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
     """Print the answer of a run, or why there is none, and return its exit code."""
+    from ramify.planner.losses import losses_text
+
     from .carrying import tell_ending
     from .exits import DONE
-    from .output import print_json, print_text
+    from .output import print_json, print_text, tell
 
     if given["as_json"]:
         print_json({"result": run.task.result if code == DONE else None, **run.to_data()})
     elif code == DONE:
         print_text(run.task.result)
+    if words := losses_text(run.losses):
+        tell(f"warning: {words}; attach less, or use a model that reads more")
     tell_ending(run, code, given["store"])
     return code
 

@@ -138,6 +138,8 @@ class Server:
             status_code=failure.status_code,
             retry_after_s=failure.retry_after_s,
             usage=usage,
+            prompt_tokens=failure.sizes.prompt,
+            window_tokens=failure.sizes.window,
         )
 
 

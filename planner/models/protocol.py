@@ -64,6 +64,8 @@ class ModelRequest:
         schema: JSON schema that the reply must fit; None for text.
         sampling: sampling settings.
         timeout_s: the longest to wait for the whole reply, in seconds.
+        data_shown: how many characters of data the messages show; not sent.
+        data_given: how many they would show if nothing had to be left out; not sent.
     """
 
     purpose: str
@@ -79,6 +81,8 @@ class ModelRequest:
     schema: Mapping[str, Any] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = None
+    data_shown: int = 0
+    data_given: int = 0
 
     def to_wire(self, model: str) -> dict[str, Any]:
         """Return what the reply depends on, as JSON data: the model, the messages, tools, schema, sampling."""
@@ -176,6 +180,7 @@ class Model(Protocol):
         keeps_schemas: an async function that says whether the model can be held to a request's `schema`. It cannot
             where it is not there; the prompt shows the schema either way.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
+        budgets: the budgets of prompts that were asked before, by task, purpose, attempt, sample and step.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
         has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
             so where it is not there.

@@ -79,6 +79,7 @@ class ReplayModel:
     Attributes:
         prompt_budget: that of the model that was recorded.
         calls_tools: whether the model that was recorded has called tools by itself.
+        budgets: those of the recorded prompts that left something out, by task, purpose, attempt, sample and step.
     """
 
     is_language_model = False
@@ -90,7 +91,10 @@ class ReplayModel:
         self._takes: dict[str, _Takes] = {}
         makers: dict[str, None] = {}
         self.calls_tools = False
+        self.budgets: dict[tuple[str, str, int, int, int], int] = {}
         for call in calls():
+            if (cut := call.request.get("cut")) is not None:
+                self.budgets[call.key[:-1]] = cut["budget"]
             self.calls_tools |= "tools" in call.request
             makers[call.model] = None
             reply = replace(ModelReply.from_data(call.reply), taken_from=source, latency_s=0.0)

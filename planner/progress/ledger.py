@@ -222,6 +222,7 @@ _ENTRIES: Mapping[str, Callable[[Ledger, Task, Event], None]] = MappingProxyType
         EventType.TASK_RETRYING: Ledger._try_again,  # noqa: SLF001
         EventType.CALL_DONE: Ledger._spend,  # noqa: SLF001
         EventType.CALL_FAILED: Ledger._count_failed,  # noqa: SLF001
+        EventType.PROMPT_CUT: Ledger._warn,  # noqa: SLF001
         EventType.WARNING: Ledger._warn,  # noqa: SLF001
         EventType.ALERT: Ledger._warn,  # noqa: SLF001
     }

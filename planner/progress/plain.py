@@ -80,6 +80,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
         ),
         EventType.ALERT: lambda data: f"alert: {data['message']}",
         EventType.RUN_WAITING: _waiting_words,
+        EventType.PROMPT_CUT: lambda data: f"warning: {data['message']}",
         EventType.WARNING: lambda data: f"warning: {data['message']}",
     }
 )

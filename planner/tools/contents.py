@@ -141,15 +141,18 @@ class Script:
             Message(role=one["role"], content=f"{one['content']}\n\n{other['content']}".strip())
             for one, other in zip(request.messages, section, strict=True)
         ]
+        outcomes = [len(outcome.text) for each in contents for outcome in each.outcomes]
+        limit = share(outcomes, budget)
         return replace(
             request,
-            messages=(*first, *self._following(prompt, contents, nonce, budget)),
+            data_shown=request.data_shown + sum(min(length, limit) for length in outcomes),
+            data_given=request.data_given + sum(outcomes),
+            messages=(*first, *self._following(prompt, contents, nonce, limit)),
             prompt_version=f"{request.prompt_version}, tools {prompt.version}",
             tools=tuple(map(_on_the_wire, self.tools)) if self.is_native else (),
         )
 
-    def _following(self, prompt: Prompt, contents: Sequence[Content], nonce: str, budget: int) -> Iterator[Message]:
-        limit = share([len(outcome.text) for each in contents for outcome in each.outcomes], budget)
+    def _following(self, prompt: Prompt, contents: Sequence[Content], nonce: str, limit: int) -> Iterator[Message]:
         asked: tuple[Call, ...] = ()
         for content in contents:
             if content.kind is Kind.TOOL_CALL:

@@ -40,7 +40,9 @@ _PROVIDERS = {
 _SAMPLING = {"max_output_tokens": "max_tokens", "stop": "stop_sequences"}
 _SENT = ("temperature", "top_p", "max_output_tokens", "seed", "stop")
 _ENDS = {EventType.TASK_DONE: StatusCode.OK, EventType.TASK_FAILED: StatusCode.ERROR}
-_NOTED = frozenset({EventType.TASK_RETRYING, EventType.ALERT, EventType.EMITTED, EventType.WARNING})
+_NOTED = frozenset(
+    {EventType.TASK_RETRYING, EventType.ALERT, EventType.EMITTED, EventType.PROMPT_CUT, EventType.WARNING}
+)
 _PLAIN = (str, bool, int, float)
 _WORDS = frozenset({"error", "message", "data", "why"})
 """What of an event's data may hold words of tasks and replies."""

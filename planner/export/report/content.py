@@ -12,6 +12,7 @@ from ramify.planner.export.labels import format_duration
 from ramify.planner.export.spans import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
 from ramify.planner.failed_calls import usage_of_failed
+from ramify.planner.losses import losses_of, losses_text
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.rules.model import RulesModel
 from ramify.planner.run_data import status_of
@@ -180,6 +181,7 @@ class Report:
             ("ended", when(self.record.finished_at)),
             ("as of", when(self.made_at) if self.record.finished_at is None else ""),
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
+            ("warning", losses_text(losses_of(self.run.events))),
             ("error", self.record.error or ""),
         ]
         return [(name, words) for name, words in facts if words]

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from ramify.planner.export.spans import timeline_data
+from ramify.planner.losses import losses_of
 from ramify.planner.run_data import call_data, event_data, iso_time, run_data, step_data
 
 from .content import ModelUse, Report
@@ -31,6 +32,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "models": [_model_data(model) for model in report.models],
         "prompts": [asdict(prompt) for prompt in report.prompts],
         "settings": dict(flat_settings(report.record.settings)),
+        "losses": [loss.to_data() for loss in losses_of(report.run.events)],
         **run_data(report.record, report.root),
         "calls": [call_data(call) for call in report.run.calls],
         "steps": [step_data(step) for step in report.run.steps],

@@ -1,0 +1,102 @@
+"""How much of its data a prompt may show a model that refuses longer ones: computed from what its server says.
+
+A refusal tells how many tokens the prompt has and how many there may be. The bytes of a token differ little from text
+to text, so what fits is computed at once: all of the window but a part for the reply. What one prompt has taught holds
+for the rest of the run. Where a server tells no numbers, a prompt loses a quarter each time.
+"""
+
+from collections.abc import Callable
+
+from .errors import ModelError
+from .models.protocol import ModelRequest
+
+SMALLEST_BUDGET = 200
+"""Characters of data below which a prompt is not cut further: that would be to answer without them."""
+
+_REPLY_SHARE = 8
+_LONGEST_REPLY = 4_096
+_SAFE_SHARE = 0.97
+_STEP = 0.75
+_USUAL_BYTES = 4.0
+
+Make = Callable[[int], ModelRequest]
+"""Makes a request whose data have at most so many characters."""
+
+
+class Window:
+    """What is known of the window of one model.
+
+    Attributes:
+        tokens: how many tokens it has; None as long as nobody has said.
+    """
+
+    def __init__(self, tokens: int | None = None) -> None:
+        self.tokens = tokens
+        self._bytes_per_token = _USUAL_BYTES
+        self._most_bytes: int | None = None
+
+    def first_budget(self, make: Make, budget: int) -> int:
+        """Return with which budget to begin: `budget`, or less if it is known already that so much does not fit."""
+        if self.tokens is None and self._most_bytes is None:
+            return budget
+        request = make(budget)
+        size = size_of(request)
+        most = self._most_bytes if self.tokens is None else self._bytes_for(request, self._bytes_per_token)
+        return budget if most is None or size <= most else _fitted(make, request, budget, most) or budget
+
+    def refused(self, make: Make, request: ModelRequest, budget: int, error: ModelError) -> int | None:
+        """Return the budget of the next try, after `request`, which was made with `budget`, was refused.
+
+        None is returned if there is nothing left to leave out.
+        """
+        size = size_of(request)
+        self.tokens = error.window_tokens or self.tokens
+        if self.tokens is not None and error.prompt_tokens is not None:
+            ratio = size / error.prompt_tokens
+            self._bytes_per_token = max(self._bytes_per_token, ratio)
+            most = self._bytes_for(request, ratio)
+        else:
+            most = size if self.tokens is None else self._bytes_for(request, self._bytes_per_token)
+        most = min(most, int(size * (_SAFE_SHARE if error.prompt_tokens and self.tokens else _STEP)))
+        return _fitted(make, request, budget, most)
+
+    def with_room(self, make: Make, request: ModelRequest, budget: int, *, share: float) -> int:
+        """Return the budget of a prompt that leaves `share` of the window to the reply, as far as data can be left out.
+
+        Args:
+            make: makes the request.
+            request: the one that was made with `budget`.
+            budget: the budget so far.
+            share: how much of the window the reply is to have, from 0 to 1.
+        """
+        if self.tokens is None:
+            return budget
+        most = int(self.tokens * (1 - share) * self._bytes_per_token)
+        return budget if size_of(request) <= most else _fitted(make, request, budget, most) or budget
+
+    def passed(self, request: ModelRequest) -> None:
+        """Learn from a request that was refused in a longer form, and not in this one."""
+        if self.tokens is None:
+            self._most_bytes = max(self._most_bytes or 0, size_of(request))
+
+    def _bytes_for(self, request: ModelRequest, bytes_per_token: float) -> int:
+        tokens = self.tokens or 0
+        reply = request.sampling.max_output_tokens or min(_LONGEST_REPLY, tokens // _REPLY_SHARE)
+        return int(max(tokens - reply, tokens // 4) * bytes_per_token * _SAFE_SHARE)
+
+
+def size_of(request: ModelRequest) -> int:
+    """Return how many bytes the words of a request have, and the tools in it."""
+    said = sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in request.messages)
+    return said + sum(len(str(each)) for each in request.tools)
+
+
+def _fitted(make: Make, request: ModelRequest, budget: int, most_bytes: int) -> int | None:
+    """Return the budget with which a request has at most so many bytes; None if that leaves next to no data."""
+    bare = size_of(make(0))
+    data = size_of(request) - bare
+    room = most_bytes - bare
+    if data <= 0 or room <= 0:
+        return None
+    smaller = int(min(budget, request.data_shown) * room / data)
+    return smaller if SMALLEST_BUDGET <= smaller < budget else None
