@@ -3,11 +3,12 @@
 docs/terminal.md describes the lines; their version grows when a reader of today could not read them.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+
+from ramify.tasks.json_text import json_text
 
 from .errors import UsageError
 from .events import Event
@@ -93,4 +94,4 @@ class EventFile:
 
 
 def _line(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, default=str)
+    return json_text(data, default=str)

@@ -4,18 +4,20 @@ Inputs pass the middleware in the order that was declared, outcomes in the oppos
 """
 
 import inspect
-import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from ramify.tasks import Task
 from ramify.tasks.decomposition import input_data
+from ramify.tasks.json_data import NotJsonError, as_json, copy_json
+from ramify.tasks.json_text import json_text
 
 from .border import border
 from .errors import UsageError
 from .events import EventType
 from .recorder import Recorder
+from .several import several
 from .workers import Outcome
 
 
@@ -35,12 +37,13 @@ class Middleware(Protocol):
         ...
 
 
-def check_middleware(given: Sequence[Any]) -> tuple[Any, ...]:
+def check_middleware(given: Any) -> tuple[Any, ...]:
     """Return `given`, or raise `UsageError` for one that could change nothing."""
-    for each in given:
+    rows = several(given)
+    for each in rows:
         if not callable(getattr(each, "before", None)) and not callable(getattr(each, "after", None)):
             raise UsageError(f"{type(each).__name__} is no middleware: it has neither before() nor after()")
-    return tuple(given)
+    return rows
 
 
 async def change_inputs(middleware: Sequence[Any], task: Task, recorder: Recorder) -> dict[str, Any]:
@@ -54,6 +57,10 @@ async def change_inputs(middleware: Sequence[Any], task: Task, recorder: Recorde
             raise UsageError(
                 f"the middleware {_name(each)} returned {type(changed).__name__} for inputs; return a dict"
             )
+        try:
+            changed = as_json(changed, "inputs")
+        except NotJsonError as error:
+            raise UsageError(f"the middleware {_name(each)} gives what cannot be kept: {error}") from None
         change = {"what": "inputs", "before": _json(inputs), "after": _json(changed)}
         recorder.put(EventType.TASK_CHANGED, task, by=_name(each), **change)
         inputs = changed
@@ -80,8 +87,9 @@ async def _called(middleware: Any, method: str, task: Task, value: Any) -> Any:
     function = getattr(middleware, method, None)
     if function is None:
         return None
+    own = copy_json(value) if isinstance(value, dict) else replace(value, output=copy_json(value.output))
     with border:
-        changed = function(task, dict(value) if isinstance(value, dict) else value)
+        changed = function(task, own)
         return await changed if inspect.isawaitable(changed) else changed
 
 
@@ -90,4 +98,4 @@ def _name(middleware: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json_text(value)

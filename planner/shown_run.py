@@ -1,6 +1,5 @@
 """What a run can be seen as: data, a table, pictures of its tree, a timeline, and how a notebook shows it."""
 
-import json
 import time
 from abc import ABC, abstractmethod
 from dataclasses import asdict
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
+from ramify.tasks.json_text import json_text
 from ramify.tasks.notebook import folded_text
 
 from .events import EventType
@@ -142,7 +142,7 @@ class ShownRun(ABC):
 
         path = Path(path)
         if path.suffix.lower() == ".json":
-            write_text(path, json.dumps(self.to_data(), ensure_ascii=False, indent=2))
+            write_text(path, json_text(self.to_data(), indent=2))
             return path
         if path.suffix.lower() == ".graphml":
             asked = {"max_nodes": None, **asked}

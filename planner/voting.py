@@ -7,7 +7,6 @@ wrong makes the content go wrong too.
 Source: Meyerson et al., "Solving a Million-Step LLM Task with Zero Errors", https://arxiv.org/abs/2511.09030
 """
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ramify.tasks.counting import counted
+from ramify.tasks.json_text import json_text, read_json
 
 from .errors import WorkFailedError
 from .together import together
@@ -96,7 +96,7 @@ def key_of_answer(text: str) -> str:
     """
     if text.lstrip()[:1] in {"{", "["}:
         try:
-            return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+            return json_text(read_json(text), sort_keys=True, separators=(",", ":"))
         except (ValueError, RecursionError):
             pass
     return " ".join(map(_composed, text.split()))

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from ramify.prompts import PromptError
+from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskConfig
+from ramify.tasks.json_data import NotJsonError, as_json
 
 from .border import border, name_and_words
 from .checks import Checker
@@ -34,7 +36,6 @@ from .errors import (
 from .events import EventType
 from .middleware import Middleware, change_inputs, change_outcome
 from .retry import delay_s, may_retry, stops_run
-from .store.texts import dump_json
 from .tries import EarlierTries, Tries, TryKind
 from .workers import Outcome, WorkContext
 from .workers.services import RunServices
@@ -116,9 +117,10 @@ class Work:
             if self._services.recorder.writer.has_failed or task.type not in self._services.workers.given:
                 raise
             raise OutsideError(name_and_words(error)) from error  # it is some store that the worker has to do with
+        outcome = _kept(task, outcome)
         if self._middleware:
             outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
-        _check_outcome(task, outcome)
+            outcome = _kept(task, outcome, "the middleware")
         return await self._checker.passed(task, outcome) if task.checks else outcome
 
     async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig, *, made: int) -> None:
@@ -146,18 +148,23 @@ class Work:
         )
 
 
-def _check_outcome(task: Task, outcome: object) -> None:
-    """Raise if what a worker gave back is no answer, or cannot be kept: that is the worker's fault, and no other's."""
-    who = f"the worker {task.type or 'model'}"
+def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
+    """Return what a worker, or `who`, gave back as it is kept; raise if it is no answer, or cannot be kept."""
+    who = who or f"the worker {task.type or 'model'}"
     if not isinstance(outcome, Outcome) or not isinstance(outcome.text, str):
         given = type(outcome.text if isinstance(outcome, Outcome) else outcome).__name__
         raise UsageError(
             f"{who} gave back {given} for task {task.id}; a worker returns an Outcome, whose text is a str"
         )
-    if outcome.output is not None:
-        dump_json(outcome.output, what=f"task {task.id}: the output of {who}")
-    elif not outcome.text.strip():
-        raise WorkFailedError(f"the answer of {who} is empty", task_id=task.id)
+    text = whole_text(outcome.text)
+    if outcome.output is None:
+        if not text.strip():
+            raise WorkFailedError(f"the answer of {who} is empty", task_id=task.id)
+        return outcome if text is outcome.text else Outcome(text)
+    try:
+        return Outcome(text, as_json(outcome.output, "result"))
+    except NotJsonError as error:
+        raise UsageError(f"{who} gave for task {task.id} what cannot be kept: {error}") from None
 
 
 def _within(seconds: float | None) -> AbstractAsyncContextManager[object]:

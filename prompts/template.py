@@ -14,6 +14,7 @@ from .blocks import DEFAULT_BUDGET, Group, Tally, render_data, texts_of
 from .errors import PromptError
 from .rendered import Message, RenderedPrompt
 from .variables import PromptVariables
+from .whole_text import whole_text
 
 if TYPE_CHECKING:
     from .jinja import CompiledTemplate
@@ -116,7 +117,7 @@ class Prompt:
             "system": self._compiled.render_block("system", system, given=given),
             "user": self._compiled.render_block("user", fields | _data_names(nonce, budget, tally), given=given),
         }
-        messages = tuple(Message(role=role, content=content) for role, content in contents.items())
+        messages = tuple(Message(role=role, content=whole_text(content)) for role, content in contents.items())
         return RenderedPrompt(
             self.name, messages, variables, self.version, self.sha256, nonce, tally.shown, tally.given
         )

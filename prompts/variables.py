@@ -4,6 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .whole_text import Text
+
 Examples = Literal["none", "few", "many"]
 """How many examples a prompt shows: none for reasoning models, few for strong ones, many for weak ones."""
 
@@ -22,8 +24,8 @@ class Material(_Data):
         text: its whole text.
     """
 
-    name: str
-    text: str
+    name: Text
+    text: Text
 
 
 class WorkerCard(_Data):

@@ -12,12 +12,13 @@ r"""What a check is: one thing that a task's answer has to pass, as data that pl
 Each has exactly one of these five keys, which is its kind. How they are carried out is not said here.
 """
 
-import json
 import shlex
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+from .json_text import json_text, read_json
 
 CheckKind = Literal["matches", "schema", "predicate", "command", "verify"]
 
@@ -73,7 +74,7 @@ class Check(BaseModel):
         "command python3 'my check.py'"
         """
         value = self._value(self.kind)
-        text = shlex.join(value) if self.command else value if isinstance(value, str) else json.dumps(value)
+        text = shlex.join(value) if self.command else value if isinstance(value, str) else json_text(value)
         line = " ".join(str(text).split())
         return f"{self.kind} {line if len(line) <= _SHOWN else f'{line[: _SHOWN - 3]}...'}"
 
@@ -143,7 +144,7 @@ def read_check(text: str) -> Check:
     kind, equals, value = text.partition("=")
     if not equals or kind not in KINDS:
         raise ValueError(f"a check is written KIND=VALUE, with one of {', '.join(KINDS)}; this is {text!r}")
-    return Check.model_validate({kind: json.loads(value) if kind == "schema" else value})
+    return Check.model_validate({kind: read_json(value) if kind == "schema" else value})
 
 
 def schema_of(checks: Sequence[Check]) -> dict[str, JsonValue] | None:
@@ -162,7 +163,7 @@ def form_of_answer(checks: Sequence[Check]) -> str | None:
         if check.matches is not None:
             lines.append(f"It matches the regular expression {check.matches}")
         elif check.json_schema is not None:
-            schema = json.dumps(check.json_schema, ensure_ascii=False)
+            schema = json_text(check.json_schema)
             lines.append(f"It is one JSON value, without a code fence, that fits this JSON schema: {schema}")
         elif check.verify is not None:
             lines.append(check.verify)

@@ -1,6 +1,5 @@
 """What decompose, compose and evolve show to a model, and what becomes of the reply."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from ramify.prompts.blocks import cut
 from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .checks import form_of_answer
 from .errors import ReplyError
+from .json_text import json_text
 from .replies import Plan, parse_answer, parse_evolved, parse_plan
 from .splitting import split_of
 from .states import TaskState
@@ -127,7 +127,7 @@ def inputs_of(task: "Task") -> dict[str, str]:
 
 
 def _as_json(inputs: "Mapping[str, JsonValue]") -> dict[str, str]:
-    return {key: json.dumps(value, ensure_ascii=False) for key, value in inputs.items()}
+    return {key: json_text(value) for key, value in inputs.items()}
 
 
 def input_data(task: "Task") -> "dict[str, JsonValue]":

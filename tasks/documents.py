@@ -10,6 +10,7 @@ from .collecting import collector_at_rest
 from .config import NO_CONFIG, NO_USAGE
 from .errors import DocumentError, TaskError
 from .graph import check_tree
+from .json_text import json_text, read_json
 from .task import Task
 from .tree import index_of, walk
 
@@ -64,7 +65,7 @@ def tree_to_data(root: Task, *, next_tasks: bool = False) -> dict[str, Any]:
 
 def tree_to_json(root: Task, *, indent: int | None = None) -> str:
     """Return a tree as a JSON document."""
-    return json.dumps(tree_to_data(root), ensure_ascii=False, indent=indent)
+    return json_text(tree_to_data(root), indent=indent)
 
 
 @collector_at_rest()
@@ -75,9 +76,11 @@ def tree_from_json(text: str, *, source: str = "JSON document") -> Task:
         DocumentError: if the text is no JSON, or does not hold one whole tree.
     """
     try:
-        data = json.loads(text)
+        data = read_json(text)
     except json.JSONDecodeError as error:
         raise DocumentError(f"not JSON: {error.msg}", source=source, line=error.lineno, column=error.colno) from None
+    except ValueError as error:
+        raise DocumentError(f"not JSON: {error}", source=source) from None
     except RecursionError:
         raise DocumentError("not a task document: values are nested too deeply", source=source) from None
     return tree_from_data(data, source=source)

@@ -4,22 +4,27 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 from ramify.prompts import Material
+from ramify.prompts.whole_text import Text, whole_text
 
 from .checks import Check
 from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
 from .errors import TaskError
+from .json_data import NotJsonError, as_json
 from .states import TaskState, read_state
 
 MemoryScope = Literal["run", "permanent"]
 Origin = Literal["planned", "added"]
 
 
+_DATA = ("output", "inputs", "metadata")
+
+
 def _check_content(content: str) -> str:
     if not content.strip():
         raise ValueError("a task's content says what is to be done; it cannot be blank")
-    return content
+    return whole_text(content)
 
 
 def check_id(task_id: str) -> str:
@@ -73,17 +78,17 @@ class TaskFields(BaseModel):
     content: Annotated[str, AfterValidator(_check_content)]
     id: TaskId = Field(default_factory=lambda: str(uuid4()))
     state: TaskState = TaskState.OPEN
-    type: str | None = None
+    type: Text | None = None
     dependencies: list[str] = Field(default_factory=list)
-    result: str = ""
+    result: Text = ""
     output: JsonValue = None
     inputs: dict[str, JsonValue] = Field(default_factory=dict)
-    name: str | None = None
-    description: str | None = None
+    name: Text | None = None
+    description: Text | None = None
     priority: int = 0
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     attachments: tuple[Material, ...] = ()
-    error: str | None = None
+    error: Text | None = None
     attempts: Annotated[int, Field(ge=0)] = 0
     usage: Usage = NO_USAGE
     config: TaskConfig = NO_CONFIG
@@ -103,6 +108,11 @@ class TaskFields(BaseModel):
             return None
         return max(0.0, (self.completed_at - self.started_at).total_seconds())
 
+    @field_validator(*_DATA, mode="before")
+    @classmethod
+    def _read_data(cls, value: Any, info: ValidationInfo) -> Any:
+        return as_json(value, str(info.field_name))
+
     @field_validator("state", mode="before")
     @classmethod
     def _read_state(cls, value: Any) -> Any:
@@ -115,3 +125,16 @@ class TaskFields(BaseModel):
     @classmethod
     def _read_memory_scope(cls, value: Any) -> Any:
         return "run" if value == "session" else value
+
+
+def keep_data(task: TaskFields) -> None:
+    """Take the data of `task` as it is stored, as it may have been changed in place since it was given.
+
+    Raises:
+        TaskError: if JSON cannot hold it; the place is named.
+    """
+    values = task.__dict__
+    try:
+        values.update({name: as_json(values[name], name) for name in _DATA if values[name]})
+    except NotJsonError as error:
+        raise TaskError(f"task {task.id} holds what cannot be kept: {error}") from None

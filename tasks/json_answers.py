@@ -1,11 +1,12 @@
 """The JSON value that an answer is, when one was asked for: alone, in a code fence, or with words around it."""
 
-import json
 import re
 from typing import Any
 
 from .errors import ReplyError
+from .json_data import as_json
 from .json_lists import MOST_LEVELS
+from .json_text import read_json
 
 _FENCED = re.compile(r"```[\w-]*\n(.*)\n[ \t]*```", re.DOTALL)
 _CLOSES = {"{": "}", "[": "]"}
@@ -23,8 +24,9 @@ def read_json_answer(text: str) -> tuple[Any, str]:
     first_fault = None
     for candidate in _candidates(text.strip()):
         try:
-            value = json.loads(candidate, parse_constant=_refuse)
+            value = read_json(candidate)
             _check_levels(value)
+            value = as_json(value)
         except RecursionError:
             first_fault = first_fault or "values are nested too deeply"
         except ValueError as error:
@@ -62,7 +64,3 @@ def _check_levels(value: Any) -> None:
         if not level:
             return
     raise ValueError(f"values are nested deeper than {MOST_LEVELS} levels")
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"JSON has no {name}")

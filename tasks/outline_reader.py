@@ -13,12 +13,12 @@ An item is below the nearest one above it that is indented less; `##` headings a
 backslash keeps a mark from being one, and `&#32;` is the character with that number.
 """
 
-import json
 import re
 import sys
 from dataclasses import dataclass
 
 from .errors import DocumentError
+from .json_text import read_json
 from .plan_nodes import Node, PlanFinding, empty_list, empty_mapping, scalar, shown
 from .plan_rows import made_id, near_miss
 
@@ -214,7 +214,7 @@ def _value(word: str, line: int, column: int, findings: list[PlanFinding]) -> No
     text = word
     if word.startswith('"'):
         try:
-            text = json.loads(word)
+            text = read_json(word)
             text.encode()
         except ValueError:
             findings.append(

@@ -1,10 +1,10 @@
 """How a plan is written as a Markdown outline: what `outline_reader` makes the same tasks of."""
 
-import json
 import re
 from itertools import pairwise
 
 from .errors import DocumentError
+from .json_text import json_text
 from .outline_reader import BRACE_KEYS, HEADING, ITEM
 from .states import TaskState
 from .task import Task
@@ -103,7 +103,7 @@ def _value(text: str) -> str:
     if _SIMPLE.fullmatch(text) and text.isprintable():
         return text
     text.encode()
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    return json_text(text, ensure_ascii=not text.isprintable())
 
 
 def _words(line: str, *, is_first: bool) -> str:

@@ -1,6 +1,5 @@
 """How a plan is written as JSON: text to nodes that know their place, and data to text."""
 
-import json
 import math
 import re
 from bisect import bisect_right
@@ -8,6 +7,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 from .errors import DocumentError
+from .json_text import json_text
 from .plan_nodes import Node, NodeBuilder, PlanFinding, empty_list, empty_mapping, scalar
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -26,8 +26,8 @@ def read_json(text: str, *, source: str) -> tuple[Node, list[PlanFinding]]:
 
 
 def write_json(data: Any) -> str:
-    """Return JSON text for people to read; whatever is no JSON value raises as `json.dumps` does."""
-    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    """Return JSON text for people to read; whatever is no JSON value raises as `json_text` does."""
+    return json_text(data, indent=2) + "\n"
 
 
 class _Reader:

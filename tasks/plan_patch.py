@@ -5,11 +5,11 @@ of keys are kept because they are never touched. Whether the text says afterward
 check, who has to have another way: there are texts (aliases, tags, odd layouts) that cannot be changed so.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from .json_text import json_text
 from .plan_nodes import Node
 from .plan_yaml import word, write_yaml
 
@@ -157,10 +157,10 @@ class Patch:
             return word(value, flow=is_flow)
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return f"[{', '.join(self._inline(item, is_flow=True) for item in value)}]"
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return json_text(value)
 
     def _key(self, key: str) -> str:
-        return json.dumps(key) if self._is_json else key
+        return json_text(key, ensure_ascii=True) if self._is_json else key
 
     def _separator(self, start: int) -> str:
         """Return what stands between two entries in brackets, the first of which begins at `start`."""

@@ -342,7 +342,9 @@ def test_part_of_a_tree_is_not_run_on_its_own(store: Path) -> None:
 
 
 def test_a_worker_that_returns_nothing_has_failed(store: Path) -> None:
-    run = Executor(ScriptedModel(ANSWERED), store=store, workers={"noop": lambda _: None}).run(flat(1))
+    run = Executor(ScriptedModel(ANSWERED), store=store, workers={"noop": lambda task: None if task else 1}).run(
+        flat(1)
+    )
     assert run.status == "failed"
     assert "returned nothing for task 0.1" in (run.task.find("0.1").error or "")
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
+from ramify.tasks.json_data import copy_json
 
 from .findings import PASSED, Finding
 
@@ -43,7 +44,7 @@ class Predicate:
         Raises:
             UsageError: if it says neither yes nor no.
         """
-        known = {"output": output, "task": task}
+        known = {"output": copy_json(output), "task": task}
         try:
             said = await call(self.function, text, **{name: known[name] for name in self._named})
         except (ValueError, AssertionError) as error:

@@ -100,6 +100,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
     if arguments is None:
         _prepare_process(is_debugging=is_debugging)
     try:
+        _check_text(words)
         code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
         sys.stdout.flush()
     except BaseException as error:
@@ -122,6 +123,23 @@ def _take_debug(words: list[str]) -> bool:
         words.remove("--debug")
         return True
     return bool(os.environ.get("RAMIFY_DEBUG"))
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Refuse bytes of the command line that are no text in UTF-8, which Python hands on as lone surrogates; not files.
+
+    Raises:
+        UsageError: if there are such.
+    """
+    for number, word in enumerate(words, 1):
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            from ramify.planner.errors import UsageError
+
+            if not os.path.lexists(word):
+                where = f"word {number} of the command is not text in UTF-8 (from its character {error.start:,})"
+                raise UsageError(f"{where}; convert it first") from None
 
 
 def _prepare_process(*, is_debugging: bool) -> None:

@@ -1,6 +1,5 @@
 """Checks on the command line: `KIND=VALUE` to a check, where the value of a schema is a file."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from ramify.planner.attachments import read_text
 from ramify.planner.errors import UsageError
 from ramify.planner.store import EventRecord
 from ramify.planner.terminal import one_printable_line
+from ramify.tasks.json_text import read_json
 
 
 def checks_given(words: Iterable[str]) -> Iterator[str]:
@@ -24,7 +24,7 @@ def checks_given(words: Iterable[str]) -> Iterator[str]:
             continue
         text = read_text(Path(value))
         try:
-            json.loads(text)
+            read_json(text)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"the schema in {value} is no JSON: {error}") from None
         yield f"schema={text}"

@@ -1,10 +1,10 @@
 """`workers`: which workers there are, what each takes and may do, and enabling and disabling them."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from ramify.tasks.json_text import json_text, read_json
 
 from .options import takes
 
@@ -174,7 +174,7 @@ def _inputs(worker: "Worker") -> dict[str, str]:
     taken = worker.inputs
     fields = {} if taken is None else taken.model_fields
     return {
-        name: "required" if field.is_required() else f"default {json.dumps(default, default=list)}"
+        name: "required" if field.is_required() else f"default {json_text(default, default=list)}"
         for name, field in fields.items()
         if (default := field.get_default(call_default_factory=True)) is not PydanticUndefined or field.is_required()
     }
@@ -189,7 +189,7 @@ def _state(chosen: Any, *, is_plugin: bool) -> str:
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return json_text(value) if isinstance(value, dict) else str(value)
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -200,6 +200,6 @@ def _pair(text: str) -> tuple[str, Any]:
     if not equals or not name.strip():
         raise UsageError(f"--set takes KEY=VALUE, and {text!r} is not that")
     try:
-        return name.strip(), json.loads(value)
-    except ValueError:
+        return name.strip(), read_json(value)
+    except (ValueError, RecursionError):
         return name.strip(), value

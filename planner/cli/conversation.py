@@ -3,7 +3,6 @@
 Of a conversation that goes on over several calls, each message is shown once.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store import CallRecord, EventRecord, StepRecord
+from ramify.tasks.json_text import json_text
 
 _FAILURES = frozenset({EventType.TASK_RETRYING, EventType.TASK_FAILED})
 
@@ -88,4 +88,4 @@ def _failure_text(event: EventRecord) -> str:
 
 
 def _json(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    return value if isinstance(value, str) else json_text(value, indent=2)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from ramify.tasks.json_text import json_text
 
 from .completing import run_ids
 from .options import Last, Output, RunId, refuse_others, takes
@@ -181,8 +182,6 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
 
 def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions") -> tuple[bytes, str]:
     """Return the file, and what a person should know about how it was made."""
-    import json
-
     from ramify.planner.export import graph_view, render
     from ramify.tasks.documents import tree_to_data
 
@@ -190,6 +189,6 @@ def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "V
 
     if form == "json":
         document = {"version": JSON_VERSION, **data, **tree_to_data(root, next_tasks=True)}
-        return f"{json.dumps(document, ensure_ascii=False, indent=2)}\n".encode(), ""
+        return f"{json_text(document, indent=2)}\n".encode(), ""
     picture = render(graph_view(root, made_by=data["made_by"], options=options), form)
     return picture.data, picture.note

@@ -29,7 +29,6 @@ def read_goal(given: str | None) -> str:
     if given is None:
         raise UsageError("say what is to be done: give the goal as an argument, or - to read it from standard input")
     if given != "-":
-        _check_text(given)
         return given
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
@@ -38,11 +37,3 @@ def read_goal(given: str | None) -> str:
     if not text.strip():
         raise UsageError("standard input is empty; write the goal to it, or give the goal as an argument")
     return text
-
-
-def _check_text(goal: str) -> None:
-    """Refuse bytes of the command line that are no text in UTF-8; Python hands them on as lone surrogates."""
-    try:
-        goal.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"the goal is not text in UTF-8 (from character {error.start:,}); convert it first") from None

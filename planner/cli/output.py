@@ -3,12 +3,13 @@
 In a pipe, standard output is the exact text; in a terminal, words that others wrote cannot steer it.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ramify.tasks.json_text import json_text
 
 from .streams import forget
 
@@ -23,7 +24,7 @@ def print_text(text: str) -> None:
 
 def print_json(data: dict[str, Any]) -> None:
     """Print a result as JSON, with its version."""
-    print_text(json.dumps({"version": JSON_VERSION, **data}, ensure_ascii=False, indent=2, default=str))
+    print_text(json_text({"version": JSON_VERSION, **data}, indent=2, default=str))
 
 
 def print_bytes(data: bytes) -> None:

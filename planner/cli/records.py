@@ -1,6 +1,5 @@
 """Stored runs, tasks and calls, for people to read in a terminal."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from ramify.planner.store import EventRecord, RunRecord
 from ramify.planner.terminal import one_printable_line
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
+from ramify.tasks.json_text import json_text
 
 
 def started(record: RunRecord) -> str:
@@ -87,5 +87,5 @@ def _change_lines(change: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {sign} {change['task']}: {one_printable_line(content['new'] or content['old'])}"
         return
     for name, values in change["fields"].items():
-        old, new = (one_printable_line(json.dumps(values[when], ensure_ascii=False)) for when in ("old", "new"))
+        old, new = (one_printable_line(json_text(values[when])) for when in ("old", "new"))
         yield f"  {change['task']} {name}: {old} -> {new}"

@@ -1,11 +1,11 @@
 """`sweep` and `compare`: variations of one goal, and runs side by side."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from ramify.tasks.json_text import read_json
 
 from .completing import run_ids
 from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Last, output_option, takes
@@ -141,8 +141,8 @@ def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return read_json(text)
+    except (ValueError, RecursionError):
         return text
 
 

@@ -4,7 +4,6 @@ The store has all that the file has. So the file is made anew from the store whe
 more, in the run's order, at the end; in between lines are added as they come.
 """
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.output_files import format_named_by, open_private, unwritable
+from ramify.tasks.json_text import json_text
 
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
@@ -39,7 +39,7 @@ def claim(path: Path, *, overwrite: bool = False) -> None:
 
 def line_of(record: Mapping[str, Any]) -> str:
     """Return a record as a line of JSON, without its end, and without what some readers take for one."""
-    line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    line = json_text(record).encode("utf-8", "backslashreplace").decode()
     return line.translate(_ENDS_OF_LINES)
 
 

@@ -4,7 +4,6 @@ Nothing is left out unsaid: a line that holds no task is an error that names the
 """
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -14,6 +13,7 @@ from typing import Any
 from ramify.planner.attachments import read_text
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
+from ramify.tasks.json_text import read_json
 from ramify.tasks.replies import plain_words
 
 FIELD = "content"
@@ -94,7 +94,7 @@ def _file_seeds(path: Path, field: str) -> Iterator[Seed]:
 
 def _json_of(line: str, origin: str) -> Any:
     try:
-        return json.loads(line)
+        return read_json(line)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{origin} is not JSON: {error}") from None
 

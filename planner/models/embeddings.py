@@ -3,7 +3,6 @@
 So embeddings go the way of all calls: one journal, one budget, one cache, one replay.
 """
 
-import json
 import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from ramify.planner.errors import ModelError
 from ramify.planner.retry import RULES, FailureKind
 from ramify.tasks.counting import counted
+from ramify.tasks.json_text import json_text, read_json
 
 from .protocol import ModelReply, ModelRequest
 
@@ -68,7 +68,7 @@ def texts_of_request(request: ModelRequest) -> list[str]:
 
 def vectors_text(vectors: Sequence[Vector]) -> str:
     """Return vectors as the text of a reply."""
-    return json.dumps(vectors, separators=(",", ":"))
+    return json_text(vectors, separators=(",", ":"))
 
 
 def read_vectors(reply: ModelReply, count: int) -> list[Vector]:
@@ -82,8 +82,8 @@ def read_vectors(reply: ModelReply, count: int) -> list[Vector]:
         ModelError: if these are not `count` lists of numbers of one length.
     """
     try:
-        vectors: Any = json.loads(reply.text)
-    except ValueError:
+        vectors: Any = read_json(reply.text)
+    except (ValueError, RecursionError):
         vectors = None
     if not is_vectors(vectors, count):
         raise ModelError(

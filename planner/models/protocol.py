@@ -1,15 +1,19 @@
 """The protocol between Ramify and whatever answers its prompts: one request, one reply."""
 
 import hashlib
-import json
+import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from ramify.planner.border import border
 from ramify.prompts import Message, PromptVariables
+from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Usage
 from ramify.tasks.config import NO_USAGE
+from ramify.tasks.json_text import json_text
+
+_set = object.__setattr__
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -44,6 +48,11 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+    def __post_init__(self) -> None:
+        """Make the words whole."""
+        for name in ("id", "name", "arguments"):
+            _set(self, name, whole_text(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +111,7 @@ class ModelRequest:
         wire = self.to_wire(model)
         if self.nonce:
             wire["messages"] = [{**each, "content": each["content"].split(self.nonce)} for each in self.messages]
-        words = json.dumps(wire, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        words = json_text(wire, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -131,6 +140,12 @@ class ModelReply:
     cost_usd: float | None = None
     latency_s: float = 0.0
     taken_from: str | None = None
+
+    def __post_init__(self) -> None:
+        """Make the words whole; a cost that is no number is not known."""
+        _set(self, "text", whole_text(self.text))
+        if self.cost_usd is not None and not math.isfinite(self.cost_usd):
+            _set(self, "cost_usd", None)
 
     def to_data(self) -> dict[str, Any]:
         """Return the reply as JSON data, for the journal."""

@@ -3,13 +3,13 @@
 Blank, cut and filtered replies are failures of their own kinds, never replies.
 """
 
-import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from ramify.planner.retry import FailureKind
 from ramify.tasks.counting import counted
+from ramify.tasks.json_text import read_json
 
 from .protocol import FinishReason, ToolCall
 
@@ -70,7 +70,7 @@ class Said:
     def of_text(cls, text: str | None) -> "Said | None":
         """Read a whole response as the server wrote it, in JSON, whatever its form; None if it is none."""
         try:
-            response = json.loads(text or "", object_hook=lambda data: _Loose(**data))
+            response = read_json(text or "", object_hook=lambda data: _Loose(**data), parse_constant=_unknown)
             return cls.of(response) if isinstance(response, _Loose) and "choices" in vars(response) else None
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
@@ -159,3 +159,7 @@ def _words_of_part(part: Any) -> str:
         part = _Loose(**part)
     text = getattr(part, "text", None)
     return part if isinstance(part, str) else text if isinstance(text, str) else ""
+
+
+def _unknown(_constant: str) -> None:
+    """Stand for NaN and infinities, which servers write where they do not know a probability."""

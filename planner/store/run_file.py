@@ -9,11 +9,11 @@ run's says the hash of all lines before it too. A long text stands before the fi
 """
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self
 from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.output_files import open_private
 from ramify.tasks.counting import counted
+from ramify.tasks.json_text import read_json
 
 from .texts import dump_json
 
@@ -167,19 +168,15 @@ def _line(path: Path, number: int, data: bytes) -> Line:
 
 def _parse(path: Path, number: int, data: bytes) -> Any:
     try:
-        return json.loads(data, parse_constant=_refuse)
+        return read_json(data)
     except (ValueError, RecursionError) as error:
-        words = f"{error.msg} at its byte {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        words = f"{error.msg} at its byte {error.colno}" if isinstance(error, JSONDecodeError) else str(error)
         raise damaged(path, number, f"it is no JSON ({words})") from None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
 
 
 def _head(path: Path, data: bytes) -> tuple[str, Mapping[str, Any]]:
     try:
-        head = json.loads(data)
+        head = read_json(data)
         kind, version, run = head["ramify"], head["version"], head["run"]
     except (ValueError, RecursionError, TypeError, KeyError):
         raise UsageError(

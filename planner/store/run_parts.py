@@ -3,10 +3,11 @@
 What comes from a file is checked before it becomes a row: nothing in it is trusted.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from ramify.tasks.json_text import json_text
 
 from .records import CallKey, CallRecord
 from .rows import TASK_COLUMNS
@@ -170,7 +171,7 @@ def _encoded(value: Any, column: Column) -> Any:
     if value is None and (column.is_optional or column.form == "json"):
         return None
     if not _fits(value, column.form):
-        shown = "missing" if value is None else f"{json.dumps(value)[:40]}, which is no {column.form}"
+        shown = "missing" if value is None else f"{json_text(value)[:40]}, which is no {column.form}"
         raise ValueError(f"{column.name} is {shown}")
     if column.form == "text":
         return encode_text(value)

@@ -20,7 +20,7 @@ SHARED_TEXT_LENGTH = 500
 _ESCAPED = "\x1b"
 _REFERENCE = "$text"
 _write_ascii = json.JSONEncoder(separators=(",", ":")).encode
-_read = json.JSONDecoder().decode
+_read = json.JSONDecoder(parse_constant=lambda _: None).decode
 
 
 def encode_text(text: str) -> str:
@@ -58,13 +58,13 @@ def is_unicode(text: str) -> bool:
 def dump_json(value: Any, *, what: str) -> str:
     """Return `value` as JSON text; `what` names it in the error.
 
-    Pydantic's writer takes a quarter of the time of the standard library's.
+    Pydantic's writer takes a quarter of the time of the standard library's. What is no number becomes null.
 
     Raises:
         UsageError: if it cannot be written as JSON; whoever gave it is at fault, and not the store.
     """
     try:
-        return to_json(value).decode()
+        return to_json(value, inf_nan_mode="null").decode()
     except ValueError:  # it may hold lone surrogates, which only ASCII can carry
         pass
     try:
@@ -75,7 +75,7 @@ def dump_json(value: Any, *, what: str) -> str:
 
 
 def load_json(stored: str) -> Any:
-    """Return the value that `dump_json` was given."""
+    """Return the value that `dump_json` was given; NaN and infinities, which older versions wrote, are null."""
     return _read(stored)
 
 

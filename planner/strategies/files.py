@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from ramify.planner.export.report.tables import defused
 from ramify.planner.export.report.words import visible
 from ramify.planner.output_files import format_named_by, write_text
+from ramify.tasks.json_text import json_text
 
 if TYPE_CHECKING:
     from .comparison import Comparison
@@ -67,7 +67,7 @@ def row_values(comparison: "Comparison") -> list[dict[str, Any]]:
 
 
 def _flat(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return json_text(value) if isinstance(value, dict | list) else value
 
 
 def _csv(comparison: "Comparison") -> str:
@@ -86,7 +86,7 @@ _WRITERS: Mapping[str, Callable[["Comparison"], str]] = MappingProxyType(
         "md": lambda comparison: comparison.to_markdown(),
         "html": lambda comparison: comparison.to_html(),
         "csv": _csv,
-        "json": lambda comparison: json.dumps(comparison.to_data(), ensure_ascii=False, indent=2) + "\n",
+        "json": lambda comparison: json_text(comparison.to_data(), indent=2) + "\n",
         "svg": lambda comparison: comparison.to_svg(),
     }
 )

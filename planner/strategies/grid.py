@@ -1,6 +1,5 @@
 """The grid of a strategy: from parameters and their values to variations, each named by its own values."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,6 +8,8 @@ from typing import Any
 
 from pydantic import JsonValue
 from ramify.planner.errors import UsageError
+from ramify.tasks.json_data import NotJsonError, as_json
+from ramify.tasks.json_text import json_text
 
 MOST_VARIATIONS = 10_000
 _LONGEST_VALUE = 40
@@ -38,8 +39,7 @@ def variations(grid: Mapping[str, Sequence[Any]]) -> list[Variation]:
     """
     if not grid:
         raise UsageError("a strategy varies something: give it at least one parameter with its values")
-    for name, values in grid.items():
-        _check(name, values)
+    grid = {name: _checked(name, values) for name, values in grid.items()}
     total = prod(len(values) for values in grid.values())
     if total > MOST_VARIATIONS:
         raise UsageError(f"the grid has {total:,} variations, {MOST_VARIATIONS:,} are allowed; give fewer values")
@@ -48,18 +48,20 @@ def variations(grid: Mapping[str, Sequence[Any]]) -> list[Variation]:
     return [Variation(name, each) for name, each in zip(_unique(names), combinations, strict=True)]
 
 
-def _check(name: str, values: Sequence[Any]) -> None:
+def _checked(name: str, values: Sequence[Any]) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise UsageError(f"the parameter {name!r} needs a list of values, not {values!r}")
     if not values:
         raise UsageError(f"the parameter {name!r} has no values; give at least one, or leave it out")
     try:
-        written = [json.dumps(value, sort_keys=True) for value in values]
-    except (TypeError, ValueError) as error:
+        kept = [as_json(value, f"{name}[{place}]") for place, value in enumerate(values)]
+    except NotJsonError as error:
         raise UsageError(f"the parameter {name!r} has a value that is no JSON data: {error}") from None
+    written = [json_text(value, sort_keys=True) for value in kept]
     twice = next((value for place, value in enumerate(written) if value in written[:place]), None)
     if twice is not None:
         raise UsageError(f"the parameter {name!r} has the value {twice[:60]} twice")
+    return kept
 
 
 def _shown(value: Any) -> str:
@@ -67,7 +69,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         text = "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
     else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else json_text(value)
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 

@@ -4,13 +4,14 @@ JSON that is merely sloppy (quotes, commas, comments) is read all the same. JSON
 a path or of a command is another path or command.
 """
 
-import json
 import re
 from typing import Any, Never
 
 from ramify.planner.errors import ToolError
 from ramify.tasks import ReplyError
+from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_lists import MOST_LEVELS, read_value
+from ramify.tasks.json_text import json_text, read_json
 
 LONGEST = 1_000_000
 """The most characters of one call's arguments."""
@@ -39,7 +40,7 @@ def read_arguments(text: str) -> dict[str, Any]:
     if len(words) > LONGEST:
         raise ToolError(f"the arguments have {len(words):,} characters, {LONGEST:,} are allowed; send less")
     try:
-        value = json.loads(words, strict=False, parse_constant=_refuse)
+        value = read_json(words, strict=False, parse_constant=_refuse)
     except RecursionError:
         raise ToolError(_TOO_DEEP) from None
     except ValueError:
@@ -47,8 +48,12 @@ def read_arguments(text: str) -> dict[str, Any]:
     _check_depth(value)
     if not isinstance(value, dict):
         raise ToolError('the arguments have to be one JSON object, such as {"name": "value"}')
-    if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+    if _SURROGATE.search(json_text(value, allow_nan=True)):
         raise ToolError("the arguments hold half of a character (an unpaired surrogate); write it whole")
+    try:
+        as_json(value, "arguments")
+    except NotJsonError as error:
+        raise ToolError(f"the arguments hold what is no JSON: {error}") from None
     return value
 
 
@@ -68,8 +73,8 @@ def is_json_object(text: str) -> bool:
     (True, False)
     """
     try:
-        return isinstance(json.loads(text, parse_constant=_refuse), dict)
-    except (ValueError, RecursionError, ToolError):
+        return isinstance(read_json(text), dict)
+    except (ValueError, RecursionError):
         return False
 
 

@@ -5,7 +5,6 @@ tool has done what may not be repeated. That a person has to say.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +22,13 @@ from ramify.planner.events import EventType
 from ramify.planner.store.records import StepKey
 from ramify.planner.terminal import one_printable_line
 from ramify.planner.workers.context import WorkContext
+from ramify.planner.workers.functions import NOTHING
 from ramify.planner.workers.steps import unknown_end
 from ramify.prompts import ToolOutcome
 from ramify.prompts.blocks import cut
+from ramify.prompts.whole_text import whole_text
+from ramify.tasks.json_data import NotJsonError, as_json
+from ramify.tasks.json_text import json_text
 
 from .arguments import read_arguments
 from .contents import Call
@@ -33,8 +36,6 @@ from .protocol import Tool, near_hint
 
 OUTCOME_LIMIT = 20_000
 """The most characters of one outcome that are kept; of a longer one, head and tail."""
-
-NOTHING = "(done; it gave nothing)"
 
 _SHOWN = 60
 _NOT_FOR_MODELS = (LimitError, WaitingError, NoModelError, StoreError, LeaseError)
@@ -141,13 +142,15 @@ def _text(value: Any) -> str:
     if value is None or value == "":
         return NOTHING
     if isinstance(value, str):
-        return value
+        return whole_text(value)
     try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        raise ToolError(f"the tool gave {type(value).__name__}, which is neither text nor JSON data") from None
+        return json_text(as_json(value, "result"))
+    except NotJsonError as error:
+        raise ToolError(f"the tool gave neither text nor JSON data: {error}") from None
 
 
 def _shown(arguments: dict[str, Any]) -> str:
-    words = one_printable_line(", ".join(f"{name}={json.dumps(each)}" for name, each in arguments.items()))
+    words = one_printable_line(
+        ", ".join(f"{name}={json_text(each, ensure_ascii=True)}" for name, each in arguments.items())
+    )
     return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."

@@ -4,7 +4,6 @@ A content is added only where the table of transitions lets it follow. The messa
 that all data in them stands in blocks with one delimiter, which occurs in none of the data.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ from ramify.prompts import (
 )
 from ramify.prompts.blocks import cut, share
 from ramify.tasks.answers import Answer
+from ramify.tasks.json_text import json_text
 
 from .arguments import is_blank, is_json_object
 from .protocol import Tool
@@ -195,7 +195,7 @@ def _about(tool: Tool) -> str:
 
 
 def _schema(tool: Tool) -> str:
-    return json.dumps(dict(tool.parameters), ensure_ascii=False)
+    return json_text(dict(tool.parameters))
 
 
 def _on_the_wire(tool: Tool) -> dict[str, Any]:
@@ -209,5 +209,5 @@ def _call_on_the_wire(call: Call) -> dict[str, Any]:
     if is_blank(arguments):
         arguments = "{}"
     elif not is_json_object(arguments):
-        arguments = json.dumps({"unreadable": arguments})
+        arguments = json_text({"unreadable": arguments})
     return {"id": call.id, "type": "function", "function": {"name": call.tool, "arguments": arguments}}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pydantic import BaseModel, PydanticInvalidForJsonSchema, ValidationError
 from ramify.planner.errors import ToolError, UsageError
+from ramify.planner.several import several
 from ramify.planner.workers.signatures import read_signature
 
 from .docstrings import read_docstring
@@ -57,7 +58,7 @@ class FunctionTool(Tool):
         said, about = read_docstring(inspect.getdoc(function))
         self.description = description or said
         self.may_repeat = may_repeat
-        self.permissions = frozenset(permissions)
+        self.permissions = frozenset(several(permissions))
         self.timeout_s = timeout_s
         self._signature = read_signature(function, f"the tool {self.name!r}", takes_task=False, about=about)
         self._inputs = self._signature.inputs
@@ -126,9 +127,7 @@ def tool(function: Function | None = None, /, **options: Any) -> Any:
     >>> pay.name, pay.description, pay.parameters["required"], pay(3)
     ('pay', 'Pay an amount of money.', ['euros'], 'paid 3.00')
     """
-    if function is not None:
-        return FunctionTool(function)
-    return lambda function: FunctionTool(function, **options)
+    return FunctionTool(function, **options) if function else lambda function: FunctionTool(function, **options)
 
 
 def as_tools(given: ToolsGiven) -> tuple[Tool | ToolSource, ...]:
@@ -138,7 +137,7 @@ def as_tools(given: ToolsGiven) -> tuple[Tool | ToolSource, ...]:
         UsageError: if something is no tool, or two have one name.
     """
     found: dict[str, Tool | ToolSource] = {}
-    for each in given:
+    for each in several(given):
         if not isinstance(each, Tool | ToolSource) and not callable(each):
             raise UsageError(f"{type(each).__name__} is no tool; a tool is a function, a Tool, or what mcp_tools gives")
         made = each if isinstance(each, Tool | ToolSource) else FunctionTool(each)

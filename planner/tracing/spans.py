@@ -13,7 +13,6 @@ Words of tasks, prompts, replies and errors are left out unless content is asked
 Source: OpenTelemetry semantic conventions 1.37, "Semantic conventions for generative client AI spans".
 """
 
-import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from ramify.planner.errors import ModelError
 from ramify.planner.events import Event, EventBus, EventType
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
 from ramify.tasks import Task
+from ramify.tasks.json_text import json_text
 
 _PROVIDERS = {
     "azure": "azure.ai.openai",
@@ -201,7 +201,7 @@ class RunSpans:
         for name, value in event.data.items():
             if name in _WORDS and not self._content:
                 continue
-            data[f"ramify.{name}"] = value if isinstance(value, _PLAIN) else json.dumps(value, ensure_ascii=False)
+            data[f"ramify.{name}"] = value if isinstance(value, _PLAIN) else json_text(value)
         return data
 
     def _task_attributes(self, task: Task) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class RunSpans:
         }
         if self._content:
             messages = [_message(each["role"], each["content"]) for each in request.messages]
-            attributes["gen_ai.input.messages"] = json.dumps(messages, ensure_ascii=False)
+            attributes["gen_ai.input.messages"] = json_text(messages)
         return attributes
 
     def _answered(self, span: Span, reply: ModelReply) -> None:
@@ -243,7 +243,7 @@ class RunSpans:
             span.set_attribute("ramify.call.cost_usd", reply.cost_usd)
         if self._content:
             said = {**_message("assistant", reply.text), "finish_reason": reply.finish_reason}
-            span.set_attribute("gen_ai.output.messages", json.dumps([said], ensure_ascii=False))
+            span.set_attribute("gen_ai.output.messages", json_text([said]))
 
 
 def provider_of(model: Model) -> str:

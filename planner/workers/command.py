@@ -1,6 +1,5 @@
 """The `subprocess` worker: runs a command in the task's own folder, within limits, in a sandbox if that is asked."""
 
-import json
 import os
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from ramify.planner.errors import CommandError, WorkFailedError
 from ramify.planner.processes import CommandLimits, Finished, Sandbox, run_command
 from ramify.tasks import Task
 from ramify.tasks.decomposition import input_data
+from ramify.tasks.json_text import json_text
 
 from .context import WorkContext
 from .grants import SECRET
@@ -139,7 +139,7 @@ def _words(inputs: CommandInputs, task: Task) -> list[str]:
 def _stdin(inputs: CommandInputs, context: WorkContext) -> str:
     if inputs.stdin is not None:
         return inputs.stdin
-    return json.dumps(results, ensure_ascii=False) if (results := context.results) else ""
+    return json_text(results) if (results := context.results) else ""
 
 
 def _environment(inputs: CommandInputs, context: WorkContext, folder: str) -> dict[str, str]:

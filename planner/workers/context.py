@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue
+from ramify.planner.errors import UsageError
 from ramify.planner.event_stream import EventStream
 from ramify.planner.events import EventType, Wanted
 from ramify.planner.store.files import folder_of
 from ramify.planner.store.records import StepKey
-from ramify.planner.store.texts import dump_json
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.decomposition import input_data, needed_results
+from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 
 from .memory import TaskMemory
 
@@ -48,7 +49,9 @@ class WorkContext:
         first_sample: the number of the first answer that is asked for in this context, where others have asked before.
     """
 
-    __slots__ = ("_counts", "_inputs", "_is_cancelled", "_told_at", "first_sample", "seen", "services", "task")
+    __slots__ = (
+        "_counts", "_inputs", "_is_cancelled", "_results", "_told_at", "first_sample", "seen", "services", "task"
+    )  # fmt: skip
 
     def __init__(self, task: Task, services: "RunServices", inputs: dict[str, Any] | None = None) -> None:
         self.task = task
@@ -56,6 +59,7 @@ class WorkContext:
         self._inputs = inputs
         self._is_cancelled: threading.Event | None = None
         self._counts: Counter[str] | None = None
+        self._results: dict[str, JsonValue] | None = None
         self._told_at = 0.0
         self.seen: tuple[TaskResult, ...] = ()
         self.first_sample = 0
@@ -82,7 +86,7 @@ class WorkContext:
     def inputs(self) -> dict[str, Any]:
         """The task's arguments as JSON data: its own, and those that its parent routes to it by name."""
         if self._inputs is None:
-            self._inputs = input_data(self.task)
+            self._inputs = copy_json(input_data(self.task))
         return self._inputs
 
     @property
@@ -92,9 +96,14 @@ class WorkContext:
 
     @property
     def results(self) -> dict[str, JsonValue]:
-        """What the tasks that this one depends on have given, by id: the structured answer where there is one."""
-        found = (self.task.find(need.id) for need in self.needs)
-        return {task.id: task.result if task.output is None else task.output for task in found}
+        """What the tasks that this one depends on have given, by id: the structured answer where there is one.
+
+        It is this attempt's own: what is changed in it changes nothing for anybody else.
+        """
+        if self._results is None:
+            found = (self.task.find(need.id) for need in self.needs)
+            self._results = {task.id: task.result if task.output is None else copy_json(task.output) for task in found}
+        return self._results
 
     @property
     def config(self) -> TaskConfig:
@@ -241,11 +250,16 @@ class WorkContext:
         return done.result()
 
     def _tell(self, kind: EventType, **data: Any) -> None:
-        dump_json(data, what=f"task {self.task.id}: the data of an event")  # before the event takes a number
-        self.on_loop(lambda: self.services.recorder.put(kind, self.task, **data))
+        try:
+            kept = {name: as_json(value, name) for name, value in data.items()}
+        except NotJsonError as error:
+            raise UsageError(f"task {self.task.id} tells what cannot be kept: {error}") from None
+        self.on_loop(lambda: self.services.recorder.put(kind, self.task, **kept))
 
     def _key(self, name: str) -> StepKey:
         """Return the key of the next step of that name; steps count for every attempt at a task."""
+        if not name.strip() or not name.isprintable():
+            raise UsageError(f"task {self.task.id}: the name of a step is printable text, not {name!r}")
         if self._counts is None:
             self._counts = Counter()
         self._counts[name] += 1

@@ -5,7 +5,6 @@ that the step names.
 """
 
 import asyncio
-import json
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from ramify.planner.models.hashing import HashingEmbeddings
 from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
 from ramify.planner.settings import load_settings
 from ramify.tasks import Task
+from ramify.tasks.json_text import json_text
 
 from .context import WorkContext
 from .inputs import read_inputs
@@ -84,7 +84,7 @@ class EmbedWorker(ListWorker):
             vectors += await _vectors(texts[begin : begin + BATCH], asker, context)
             context.progress(len(vectors) / len(texts), "embedding")
         output: JsonValue = list(vectors[0]) if inputs.texts is None else [list(vector) for vector in vectors]
-        return Outcome(json.dumps(output), output)
+        return Outcome(json_text(output), output)
 
 
 async def _vectors(batch: tuple[str, ...], asker: Asker, context: WorkContext) -> list[Vector]:

@@ -1,18 +1,25 @@
 """Python functions as workers: what of a task each parameter is given, and what becomes of the value returned."""
 
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, overload
 
-from pydantic import BaseModel
-from ramify.planner.errors import WorkFailedError
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+from ramify.planner.errors import UsageError, WorkFailedError
+from ramify.planner.several import several
 from ramify.tasks import Task
+from ramify.tasks.documents import validation_text
+from ramify.tasks.json_data import NotJsonError, as_json
+from ramify.tasks.json_text import json_text
 
 from .context import WorkContext
 from .inputs import read_inputs
 from .protocol import Outcome, Worker
-from .signatures import read_signature
+from .signatures import gives_nothing, read_signature
+
+NOTHING = "(done; it gave nothing)"
+"""The text of an outcome that is none, where that is meant."""
 
 Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
 
@@ -20,10 +27,11 @@ Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
 class FunctionWorker(Worker):
     """Does tasks with a Python function: an async one runs on the loop, another one in a thread.
 
-    A parameter that is annotated `Task`, is called `task`, or is the only one and has no annotation, is given the task;
-    one that is annotated `WorkContext` or called `context` the context. Every other parameter is an input: it is taken
-    from the task's `inputs` by name, and checked by pydantic against its annotation. The value that is returned is text
-    or JSON data, or, where a return type is declared, anything that pydantic can write as JSON.
+    A parameter that is annotated `Task`, or is called `task` and has no annotation, is given the task; one that is
+    annotated `WorkContext` or called `context` the context. Every other parameter is an input: it is taken from the
+    task's `inputs` by name, and checked by pydantic against its annotation; `**more` takes all others. A function that
+    lists inputs takes no others. The value that is returned is text or JSON data, as `ramify.tasks.json_data` has it,
+    or, where a return type is declared, anything that pydantic can write as JSON; where `None` is declared, nothing.
 
     Args:
         function: the function.
@@ -33,7 +41,8 @@ class FunctionWorker(Worker):
         keeps: limits of `TaskConfig` that it keeps by itself.
 
     Raises:
-        UsageError: if the function has a parameter that cannot be filled by name.
+        UsageError: if the function has a parameter that cannot be filled by name, yields its values, or returns nothing
+            and does not declare that.
     """
 
     def __init__(
@@ -49,8 +58,9 @@ class FunctionWorker(Worker):
         self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         lines = (about or inspect.getdoc(function) or f"the Python function {self.name}").strip().splitlines()
         self.about = lines[0]
-        self.permissions = frozenset(permissions)
-        self.keeps = frozenset(keeps)
+        self.permissions = frozenset(several(permissions))
+        self.keeps = frozenset(several(keeps))
+        _check_gives(function, self.name)
         self._signature = read_signature(function, f"the worker {self.name!r}")
         self.inputs = self._signature.inputs
         self._is_plain = inspect.iscoroutinefunction(function) and self._signature.takes_the_task
@@ -67,7 +77,8 @@ class FunctionWorker(Worker):
         """
         if self._is_plain:
             return self._outcome(await self.function(task), task)
-        inputs = None if self._signature.inputs is None else self._checked(self._signature.inputs, task, context.inputs)
+        model = self._signature.inputs
+        inputs = None if model is None else read_inputs(model, context.inputs, task, worker=self.name)
         positional, named = self._signature.arguments(task, context, inputs)
         try:
             value = await context.services.call(task, self.function, *positional, **named)
@@ -76,27 +87,58 @@ class FunctionWorker(Worker):
             raise
         return self._outcome(value, task)
 
-    def _checked(self, model: type[BaseModel], task: Task, inputs: dict[str, Any]) -> BaseModel:
-        taken = {name: inputs[name] for name in model.model_fields if name in inputs}
-        return read_inputs(model, taken, task, worker=self.name)
-
     def _outcome(self, value: Any, task: Task) -> Outcome:
-        if type(value) is not str or self._signature.returns is not None:
-            value = self._signature.written(value)
+        if self._signature.returns is not None:
+            value = self._written(value, task)
         if isinstance(value, Outcome):
             return value
         if isinstance(value, str) and value.strip():
             return Outcome(value)
         if value is None or isinstance(value, str):
-            raise WorkFailedError(f"the worker {self.name!r} returned nothing for task {task.id}", task_id=task.id)
+            return self._nothing(value, task)
         try:
-            return Outcome(json.dumps(value, ensure_ascii=False), value)
-        except (TypeError, ValueError):
+            return Outcome(json_text(value), value)
+        except (TypeError, ValueError, RecursionError):  # what it is, and where, is looked for only then
+            return self._outcome_of_odd(value, task)
+
+    def _written(self, value: Any, task: Task) -> Any:
+        try:
+            return self._signature.written(value)
+        except (ValueError, PydanticSerializationError) as error:
+            why = validation_text(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
             raise WorkFailedError(
-                f"the worker {self.name!r} returned {type(value).__name__} for task {task.id}; return text or JSON"
-                " data",
+                f"the worker {self.name!r} returned for task {task.id} what does not fit its return type: {why}",
                 task_id=task.id,
             ) from None
+
+    def _nothing(self, value: str | None, task: Task) -> Outcome:
+        if value is None and self._signature.may_give_nothing:
+            return Outcome(NOTHING)
+        what = "nothing" if value is None else "an empty text"
+        hint = ", or declare `-> None` if that is meant" if value is None else ""
+        raise WorkFailedError(
+            f"the worker {self.name!r} returned {what} for task {task.id}; return text or JSON data{hint}",
+            task_id=task.id,
+        )
+
+    def _outcome_of_odd(self, value: Any, task: Task) -> Outcome:
+        try:
+            kept = as_json(value, "result")
+        except NotJsonError as error:
+            hint = "" if self._signature.returns else ", or declare the return type, which pydantic then writes as JSON"
+            raise UsageError(
+                f"the worker {self.name!r} returned for task {task.id} what cannot be kept: {error}{hint}"
+            ) from None
+        return Outcome(kept if isinstance(kept, str) else json_text(kept), kept)
+
+
+def _check_gives(function: Function, name: str) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise UsageError(f"the worker {name!r} yields its values; return a list of them")
+    if gives_nothing(function):
+        raise UsageError(
+            f"the worker {name!r} returns nothing; return what came of the task, or declare `-> None` if that is meant"
+        )
 
 
 @overload
@@ -128,11 +170,9 @@ def worker(function: Function | None = None, /, *, isolated: bool = False, **opt
     >>> double.name, double.about, double(4)
     ('double', 'doubles a number', 8)
     """
-    if function is not None:
-        return FunctionWorker(function)
     kind = FunctionWorker
     if isolated:
         from .isolated import IsolatedWorker
 
         kind = IsolatedWorker
-    return lambda function: kind(function, **options)
+    return kind(function, **options) if function is not None else lambda function: kind(function, **options)

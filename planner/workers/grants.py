@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from ramify.planner.errors import NotAllowedError, UsageError
 from ramify.planner.redaction import Redactor
+from ramify.planner.several import several
 from ramify.tasks import Task
 
 SECRET = "secret"  # noqa: S105 - the name of a kind of permission
@@ -38,7 +39,7 @@ class Grants:
         for_types: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         given = dict(secrets or {})
-        self.allow = tuple(dict.fromkeys([*allow, *(f"{SECRET}:{name}" for name in given)]))
+        self.allow = tuple(dict.fromkeys([*several(allow), *(f"{SECRET}:{name}" for name in given)]))
         self._for_types = {name: tuple(each) for name, each in (for_types or {}).items()}
         everything = [*self.allow, *(permission for each in self._for_types.values() for permission in each)]
         for permission in everything:

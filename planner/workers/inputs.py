@@ -1,5 +1,7 @@
 """Reading a task's inputs into what a worker takes: checked by pydantic, and complained about by name."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -24,11 +26,29 @@ def read_inputs(model: type[M], inputs: dict[str, Any], task: Task, *, worker: s
     try:
         return model.model_validate(inputs)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        named = f"the input {where}" if where else "an input"
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+    # a misspelled name is unknown and missing at once, and the unknown one says what to do
+    problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
+    where = ".".join(str(part) for part in problem["loc"])
+    is_whole = len(problem["loc"]) == 1
+    if problem["type"] == "missing" and is_whole:
         raise WorkFailedError(
-            f"{named} of task {task.id} does not fit the worker {worker!r}: {problem['msg']}",
+            f"task {task.id} lacks the input {where}, which the worker {worker!r} takes; give it in the plan as"
+            f" `inputs: {{{where}: ...}}`",
             task_id=task.id,
             reason="missing_input",
-        ) from None
+        )
+    why = problem["msg"]
+    if problem["type"] == "extra_forbidden" and is_whole:
+        why = f"it takes no such input; {_near(where, model.model_fields)}"
+    named = f"the input {where}" if where else "an input"
+    raise WorkFailedError(
+        f"{named} of task {task.id} does not fit the worker {worker!r}: {why}",
+        task_id=task.id,
+        reason="missing_input",
+    )
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else f"it takes {', '.join(known) or 'none'}"

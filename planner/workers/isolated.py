@@ -16,11 +16,14 @@ from ramify.planner.border import border
 from ramify.planner.errors import CommandError, UsageError
 from ramify.planner.processes import CommandLimits, run_command
 from ramify.tasks import Task
+from ramify.tasks.json_data import NotJsonError, as_json
+from ramify.tasks.json_text import json_text
 
 from .context import WorkContext
 from .functions import Function, FunctionWorker
+from .inputs import read_inputs
 from .protocol import Outcome
-from .signatures import INPUT, read_signature
+from .signatures import INPUT, REST, read_signature
 from .sources import imported
 
 _INSIDE = "RAMIFY_ISOLATED"
@@ -40,7 +43,7 @@ class IsolatedWorker(FunctionWorker):
     def __init__(self, function: Function, **options: Any) -> None:
         super().__init__(function, **options)
         self.keeps |= {"max_memory_mb"}
-        others = [parameter.name for parameter, role in self._signature.roles if role != INPUT]
+        others = [parameter.name for parameter, role in self._signature.roles if role not in {INPUT, REST}]
         if others:
             raise UsageError(f"the worker {self.name!r} is isolated, and takes {others[0]}: it can take inputs alone")
         if "<" in getattr(function, "__qualname__", "<"):
@@ -58,13 +61,16 @@ class IsolatedWorker(FunctionWorker):
                 f"the module of the isolated worker {self.name!r} runs tasks as it is imported; keep that below `if"
                 ' __name__ == "__main__":`'
             )
-        given = {} if self.inputs is None else self._checked(self.inputs, task, context.inputs).model_dump(mode="json")
+        model = self.inputs
+        inputs = None if model is None else read_inputs(model, context.inputs, task, worker=self.name)
+        given = {} if inputs is None else inputs.model_dump(mode="json")
         done = await run_command(
             [sys.executable, "-m", __name__],
             cwd=context.storage,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), _INSIDE: "1"},
-            stdin=json.dumps(
-                {"source": _source_of(self.function), "name": self.function.__qualname__, "inputs": given}
+            stdin=json_text(
+                {"source": _source_of(self.function), "name": self.function.__qualname__, "inputs": given},
+                allow_nan=True,
             ).encode(),
             limits=CommandLimits(max_memory_mb=context.config.max_memory_mb),
         )
@@ -76,7 +82,10 @@ class IsolatedWorker(FunctionWorker):
             )
         if not done.stdout:
             raise CommandError(f"the worker {self.name!r} ended its process before it returned a value")
-        return self._outcome(json.loads(done.stdout), task)
+        said = json.loads(done.stdout)
+        if "fault" in said:
+            raise UsageError(f"the worker {self.name!r} gave for task {task.id} what cannot be kept: {said['fault']}")
+        return self._outcome(said["value"], task)
 
 
 def _source_of(function: Function) -> str:
@@ -93,12 +102,14 @@ def _call(order: dict[str, Any]) -> str:
     function = found.function if isinstance(found, FunctionWorker) else found
     signature = read_signature(function, f"the worker {order['name']!r}")
     inputs = None if signature.inputs is None else signature.inputs.model_validate(order["inputs"])
-    parameters = {parameter.name: getattr(inputs, parameter.name) for parameter, _ in signature.roles}
     with border:
-        value = function(**parameters)
+        value = function(**({} if inputs is None else dict(inputs)))
         if inspect.isawaitable(value):
             value = asyncio.run(_awaited(value))
-    return json.dumps(signature.written(value), ensure_ascii=False)
+    try:
+        return json_text({"value": as_json(signature.written(value), "result")})
+    except NotJsonError as error:
+        return json_text({"fault": str(error)})
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:
@@ -112,7 +123,7 @@ def main() -> None:
     os.dup2(2, 1)  # what the function prints is not its value
     words = _call(order)
     with os.fdopen(answer, "wb") as pipe:
-        pipe.write(words.encode("utf-8", "surrogatepass"))
+        pipe.write(words.encode())
 
 
 if __name__ == "__main__":

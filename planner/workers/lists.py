@@ -3,11 +3,11 @@
 So the same type does one thing or a list of things: `type: rewrite` with a text, or with subtasks that have one each.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ramify.tasks import Task, TaskState
+from ramify.tasks.json_text import json_text
 
 from .context import WorkContext
 from .protocol import Outcome, Worker
@@ -23,7 +23,7 @@ class ListWorker(Worker):
         """Return the outputs of the subtasks, in order."""
         done = [each for each in task.subtasks if each.state is TaskState.DONE]
         outputs: list[JsonValue] = [each.result if each.output is None else each.output for each in done]
-        return Outcome(json.dumps(outputs, ensure_ascii=False), outputs)
+        return Outcome(json_text(outputs), outputs)
 
 
 def task_for_each(items: Iterable[Mapping[str, Any] | str], task: Task) -> Task:

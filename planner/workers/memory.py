@@ -13,6 +13,7 @@ from ramify.planner.redaction import Redactor
 from ramify.planner.store.changes import MemoryCleared, MemorySet
 from ramify.planner.store.records import PERMANENT
 from ramify.tasks.fields import MemoryScope
+from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 
 if TYPE_CHECKING:
     from ramify.planner.store import RunWriter, Store
@@ -39,7 +40,10 @@ class RunMemory:
 
     def get(self, key: str, default: Any, scope: MemoryScope) -> Any:
         """Return the value that is kept under `key`, or `default`."""
-        return self.all(scope).get(key, default)
+        with self._lock:
+            if scope == PERMANENT:
+                return self._permanent().get(key, default)
+            return copy_json(self._of_run().get(key, default))
 
     def all(self, scope: MemoryScope) -> dict[str, Any]:
         """Return a copy of all that is kept in a scope.
@@ -48,10 +52,8 @@ class RunMemory:
             StoreError: if it cannot be read.
         """
         with self._lock:
-            if scope == PERMANENT:
-                self._writer.flush()
-                return self._store.memory(PERMANENT)
-            return dict(self._of_run())
+            kept: dict[str, Any] = self._permanent() if scope == PERMANENT else copy_json(self._of_run())
+            return kept
 
     def set(self, key: str, value: Any, scope: MemoryScope) -> None:
         """Keep `value`, JSON data, under `key`; None forgets it.
@@ -61,7 +63,10 @@ class RunMemory:
         """
         if not key.strip() or len(key) > _LONGEST_KEY:
             raise UsageError(f"{key[:40]!r} cannot be a key of the memory; it has 1 to {_LONGEST_KEY} characters")
-        value = self._redactor.data(value)
+        try:
+            value = self._redactor.data(as_json(value, "value"))
+        except NotJsonError as error:
+            raise UsageError(f"the memory cannot keep this under {key!r}: {error}") from None
         with self._lock:
             name = PERMANENT if scope == PERMANENT else self._writer.run_id
             change = MemorySet.of(name, key, value, at=time.time())
@@ -79,6 +84,10 @@ class RunMemory:
             if self._of_run():
                 self._run = {}
                 self._writer.put(MemoryCleared(self._writer.run_id))
+
+    def _permanent(self) -> dict[str, Any]:
+        self._writer.flush()
+        return self._store.memory(PERMANENT)
 
     def _of_run(self) -> dict[str, Any]:
         if self._run is None:

@@ -8,6 +8,7 @@ from typing import Any
 from ramify.planner.checks.commands import PERMISSION
 from ramify.planner.checks.predicates import Predicate, predicates_of
 from ramify.planner.errors import UsageError
+from ramify.planner.several import several
 from ramify.prompts import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.config import NO_CONFIG
@@ -210,7 +211,7 @@ def is_for_model(task: Task) -> bool:
 
 
 def _named(given: WorkersGiven) -> dict[str, Worker]:
-    pairs = given.items() if isinstance(given, Mapping) else [(_name_of(each), each) for each in given]
+    pairs = given.items() if isinstance(given, Mapping) else [(_name_of(each), each) for each in several(given)]
     named: dict[str, Worker] = {}
     for name, each in pairs:
         if name in named:

@@ -22,6 +22,7 @@ from ramify.planner.store.records import StepKey
 from ramify.planner.tools.box import ToolBox
 from ramify.tasks import Task
 from ramify.tasks.decomposition import next_child_number
+from ramify.tasks.fields import keep_data
 
 from .grants import Grants
 from .memory import RunMemory
@@ -155,6 +156,7 @@ class RunServices:
             return self.root.find(str(known.output))
         self._check_room(task)
         for each in task.walk():
+            keep_data(each)
             self.workers.check(each, self.grants)
         if task.id != (wanted := f"{parent.id}.{next_child_number(parent)}"):
             task.set_id(wanted)

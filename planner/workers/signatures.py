@@ -1,22 +1,31 @@
-"""How a Python function is called for a task: what each parameter is given, and how its value is written as JSON."""
+"""How a Python function is called for a task: what each parameter is given, and how its value is written as JSON.
 
+A parameter that is annotated `Task`, or called `task` without an annotation, is given the task; one that is annotated
+`WorkContext` or called `context` the context; `**more` all inputs that no other parameter takes; every other an input.
+"""
+
+import dis
 import inspect
+import types
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, PydanticSchemaGenerationError, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
 
 from .context import WorkContext
 from .protocol import Outcome
 
-TASK, CONTEXT, INPUT = "task", "context", "input"
+TASK, CONTEXT, INPUT, REST = "task", "context", "input", "rest"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+_SEEN_BY_TYPE_CHECKERS: Mapping[str, Any] = {"Task": Task, "WorkContext": WorkContext}
+"""What annotations may name that was imported for type checkers alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +33,16 @@ class Signature:
     """What a function is given, and what it gives.
 
     Attributes:
-        roles: each parameter, and whether it is given the task, the context, or an input.
+        roles: each parameter, and whether it is given the task, the context, an input, or all other inputs.
         inputs: what the inputs have to be; None if there are none.
         returns: checks and writes the value; None if it needs no check.
+        may_give_nothing: whether it is declared that the value may be None.
     """
 
     roles: tuple[tuple[inspect.Parameter, str], ...]
     inputs: type[BaseModel] | None
     returns: TypeAdapter[Any] | None
+    may_give_nothing: bool = False
 
     @property
     def takes_the_task(self) -> bool:
@@ -43,6 +54,9 @@ class Signature:
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for parameter, role in self.roles:
+            if role == REST:
+                named.update((inputs.model_extra if inputs is not None else None) or {})
+                continue
             value = task if role == TASK else context if role == CONTEXT else getattr(inputs, parameter.name)
             if parameter.kind in _POSITIONAL:
                 positional.append(value)
@@ -51,10 +65,16 @@ class Signature:
         return positional, named
 
     def written(self, value: Any) -> Any:
-        """Return a value of the function's as JSON data, if pydantic can write it so; else as it is."""
-        if self.returns is not None and value is not None:
-            return self.returns.dump_python(self.returns.validate_python(value), mode="json")
-        return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        """Return a value of the function's as pydantic writes the declared type; as it is if none is declared.
+
+        Raises:
+            ValueError: if it is not what is declared, or two keys would be written alike.
+        """
+        if self.returns is None or value is None:
+            return value
+        checked = self.returns.validate_python(value)
+        _refuse_lost_keys(checked)
+        return self.returns.dump_python(checked, mode="json")
 
 
 def read_signature(
@@ -69,15 +89,16 @@ def read_signature(
     Args:
         function: the function.
         who: what it is, for messages, such as "the worker 'fetch'".
-        takes_task: whether a bare only parameter is given the task, and a function that cannot be looked into too.
+        takes_task: whether it is for tasks: it can be given the task and all other inputs, and takes no input that is
+            not listed.
         about: what its inputs mean, by name.
 
     Raises:
         UsageError: if a parameter cannot be filled by name.
     """
     try:
-        signature = inspect.signature(function, eval_str=True)
-    except (TypeError, ValueError, NameError) as error:  # a builtin, or annotations that only a type checker can see
+        signature = _evaluated(function, who)
+    except (TypeError, ValueError) as error:  # a builtin
         if not takes_task:
             raise UsageError(f"{who} cannot be looked into ({error}); wrap it in a function of your own") from None
         signature = inspect.Signature([inspect.Parameter(TASK, inspect.Parameter.POSITIONAL_ONLY)])
@@ -85,20 +106,83 @@ def read_signature(
     roles = tuple((each, _role_of(each, is_only=len(parameters) == 1, takes_task=takes_task)) for each in parameters)
     inputs = [parameter for parameter, role in roles if role == INPUT]
     for parameter in inputs:
-        if parameter.kind in _VARIABLE:
+        if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
             raise UsageError(f"{who} takes *{parameter.name}: inputs are given by name, so list them")
         if parameter.name.startswith("_"):
             raise UsageError(f"{who} takes {parameter.name}: names of inputs do not begin with _; rename it")
-    return Signature(roles, _model_of(inputs, who, about or {}), _adapter(signature.return_annotation))
+    extra = _extra_of({role for _, role in roles}) if takes_task else None
+    returned = signature.return_annotation
+    return Signature(roles, _model_of(inputs, who, about or {}, extra), _adapter(returned), _may_be_none(returned))
 
 
-def _model_of(inputs: list[inspect.Parameter], who: str, about: Mapping[str, str]) -> type[BaseModel] | None:
+def gives_nothing(function: Callable[..., Any]) -> bool:
+    """Return whether `function` does not declare what it returns, and returns nothing wherever it ends.
+
+    >>> gives_nothing(lambda task: print(task)), gives_nothing(lambda task: None)
+    (False, True)
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or "return" in getattr(function, "__annotations__", {}):
+        return False
+    steps = list(dis.get_instructions(code))
+    ends = [
+        (step if step.opname == "RETURN_CONST" else before)
+        for before, step in pairwise(steps)
+        if step.opname in {"RETURN_VALUE", "RETURN_CONST"}
+    ]
+    return bool(ends) and all(end.opname in {"LOAD_CONST", "RETURN_CONST"} and end.argval is None for end in ends)
+
+
+def _evaluated(function: Callable[..., Any], who: str) -> inspect.Signature:
+    """Return the signature with the annotations that can be evaluated here; others name what type checkers know."""
+    try:
+        return inspect.signature(function, eval_str=True)
+    except NameError:
+        pass
+    bare = inspect.signature(function)
+    known = {**getattr(inspect.unwrap(function), "__globals__", {}), **_SEEN_BY_TYPE_CHECKERS}
+    parameters = []
+    for each in bare.parameters.values():
+        annotation = _seen(each.annotation, known)
+        if isinstance(annotation, str):
+            raise UsageError(
+                f"{who}: the annotation {annotation} of {each.name} names what is not imported when the function runs;"
+                " import it outside of `if TYPE_CHECKING`, or leave the annotation out"
+            )
+        parameters.append(each.replace(annotation=annotation))
+    returned = _seen(bare.return_annotation, known)
+    return bare.replace(parameters=parameters, return_annotation=Any if isinstance(returned, str) else returned)
+
+
+def _seen(annotation: Any, known: Mapping[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, dict(known))  # noqa: S307 - as inspect does with annotations of the user's own code
+    except NameError:
+        return annotation
+
+
+def _extra_of(roles: Collection[str]) -> Literal["allow", "forbid"] | None:
+    """Return what becomes of other inputs; None where the function looks for its inputs itself."""
+    if REST in roles:
+        return "allow"
+    return "forbid" if INPUT in roles or not roles else None
+
+
+def _model_of(
+    inputs: list[inspect.Parameter], who: str, about: Mapping[str, str], extra: Literal["allow", "forbid"] | None
+) -> type[BaseModel] | None:
     fields: dict[str, Any] = {each.name: _field(each, about.get(each.name)) for each in inputs}
-    if not fields:
+    if not fields and extra is None:
         return None
+    config = ConfigDict(extra=extra, protected_namespaces=()) if extra else ConfigDict(protected_namespaces=())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='Field name ".*" in ".*" shadows an attribute')
-        return create_model(f"Inputs of {who}", **fields)
+        try:
+            return create_model(f"Inputs of {who}", __config__=config, **fields)
+        except PydanticSchemaGenerationError as error:
+            raise UsageError(f"{who} has an input of a type that cannot be checked: {error.message}") from None
 
 
 def _field(parameter: inspect.Parameter, about: str | None) -> tuple[Any, Any]:
@@ -119,10 +203,12 @@ def _role_of(parameter: inspect.Parameter, *, is_only: bool, takes_task: bool) -
         return TASK
     if annotation is WorkContext or parameter.name == CONTEXT:
         return CONTEXT
-    is_bare = annotation is parameter.empty and parameter.default is parameter.empty
-    if takes_task and is_bare and (parameter.name == TASK or (is_only and parameter.kind in _POSITIONAL)):
-        return TASK
-    return INPUT
+    if not takes_task:
+        return INPUT
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return REST
+    is_unused = is_only and parameter.name.startswith("_") and parameter.kind in _POSITIONAL
+    return TASK if annotation is parameter.empty and (parameter.name == TASK or is_unused) else INPUT
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
@@ -134,3 +220,21 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return TypeAdapter(annotation)
     except PydanticSchemaGenerationError:
         return None
+
+
+def _may_be_none(annotation: Any) -> bool:
+    is_union = get_origin(annotation) in {Union, types.UnionType}
+    return annotation in {None, type(None)} or (is_union and type(None) in get_args(annotation))
+
+
+def _refuse_lost_keys(value: Any) -> None:
+    """Refuse dicts with keys that pydantic would write alike, as one of them would be lost."""
+    if isinstance(value, dict):
+        written = to_jsonable_python(dict.fromkeys(value)) if not all(type(key) is str for key in value) else value
+        if len(written) != len(value):
+            raise ValueError(f"it has keys that are the same as text: {', '.join(map(repr, list(value)[:5]))}")
+        for each in value.values():
+            _refuse_lost_keys(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _refuse_lost_keys(each)

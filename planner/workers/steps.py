@@ -4,16 +4,17 @@ A step that may not be repeated is noted before it is taken: if nobody knows whe
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ramify.planner.errors import RunError, WaitingError
+from ramify.planner.errors import RunError, UsageError, WaitingError
 from ramify.planner.redaction import Redactor
 from ramify.planner.store.changes import StepsForgotten, StepTaken
 from ramify.planner.store.records import StepKey, StepRecord
+from ramify.tasks.json_data import NotJsonError, as_json, copy_json
+from ramify.tasks.json_text import json_text
 
 if TYPE_CHECKING:
     from ramify.planner.store import RunWriter
@@ -79,9 +80,10 @@ class StepLog:
             WaitingError: if it may not be repeated, and nobody knows whether it was taken.
             RunError: if it was taken with another input.
         """
+        given = _kept(given, "given", key)
         known = self.find(key, given)
         if known is not None and known.ended_at is not None:
-            return known.output
+            return copy_json(known.output)
         if known is not None and not may_repeat:
             raise WaitingError(unknown_end(key, self._writer.run_id), task_id=key.task_id)
         step = StepRecord(key=key, input=self._redactor.data(given), started_at=time.time())
@@ -89,7 +91,7 @@ class StepLog:
             self._keep(step)
             await self._writer.commit(StepTaken.of(step))
         try:
-            output = self._redactor.data(await function())
+            output = self._redactor.data(_kept(await function(), "result", key))
         except Exception as error:
             if getattr(error, "is_unknown", False):
                 raise
@@ -100,7 +102,7 @@ class StepLog:
         done = replace(step, output=output, ended_at=time.time())
         await self._writer.commit(StepTaken.of(done))
         self._keep(done)
-        return output
+        return copy_json(output)
 
     def note(self, key: StepKey, output: Any, *, given: Any = None) -> StepTaken:
         """Return the change that says that a step is taken, for whoever writes it together with its effect."""
@@ -133,8 +135,15 @@ def unknown_end(key: StepKey, run_id: str) -> str:
     )
 
 
+def _kept(value: Any, what: str, key: StepKey) -> Any:
+    try:
+        return as_json(value, what)
+    except NotJsonError as error:
+        raise UsageError(f"task {key.task_id}: the step {key.key} gives what cannot be kept: {error}") from None
+
+
 def _digest(value: Any) -> str:
     if value is None:
         return ""
-    words = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    words = json_text(value, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(words.encode()).hexdigest()

@@ -1,6 +1,5 @@
 """What the page knows of each task: a short row for the tree, and all the rest in chunks that are read when needed."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -10,6 +9,7 @@ from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
+from ramify.tasks.json_text import json_text
 
 from .content import Report, ReportedTask, maker_of, usage_of
 from .words import visible, visible_line, when
@@ -162,4 +162,4 @@ def _event(event: EventRecord, started: float) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=None, default=str)
+    return json_text(value, indent=None, default=str)

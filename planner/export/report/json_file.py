@@ -1,12 +1,12 @@
 """A report as JSON: everything that is stored of the run, word for word, in a documented and versioned shape."""
 
-import json
 from dataclasses import asdict
 from typing import Any, Final
 
 from ramify.planner.export.spans import timeline_data
 from ramify.planner.losses import losses_of
 from ramify.planner.run_data import call_data, event_data, iso_time, run_data, step_data
+from ramify.tasks.json_text import json_text
 
 from .content import ModelUse, Report
 from .words import flat_settings
@@ -17,7 +17,7 @@ REPORT_VERSION: Final = 1
 
 def to_json(report: Report) -> str:
     """Write `report` as a JSON document; `docs/reports.md` explains its keys."""
-    return json.dumps(report_data(report), ensure_ascii=False, indent=1, default=str)
+    return json_text(report_data(report), indent=1, default=str)
 
 
 def report_data(report: Report) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """HTML out of words and elements: a word is escaped where it goes in, and nothing else becomes markup."""
 
-import json
 from html import escape
 from typing import Any
+
+from ramify.tasks.json_text import json_text
 
 from .words import visible
 
@@ -34,7 +35,7 @@ def together(*inside: str) -> Markup:
 
 def data_block(block_id: str, data: Any) -> Markup:
     """Return JSON data as a block, `data-<id>`, that a browser keeps as text, and that no text in it can end."""
-    words = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    words = json_text(data, separators=(",", ":"))
     for letter in _ESCAPED_IN_DATA:
         words = words.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(f'<script type="application/json" id="data-{escape(block_id)}">{words}</script>\n')
