@@ -14,6 +14,7 @@ from .models.deadline import complete_in_time
 from .models.protocol import Model, ModelReply, ModelRequest, Sampling
 from .models.registry import OWN_MODELS, open_model, prices_of
 from .settings import GIVEN, Settings, load_settings
+from .several import several
 
 if TYPE_CHECKING:
     from .tools.functions import ToolsGiven
@@ -77,7 +78,7 @@ class Agent:
     ) -> None:
         self.role_name = role_name
         self.about = about
-        self._given_tools = tuple(tools)
+        self._given_tools = several(tools)
         self._prompts = PromptLibrary(prompts) if isinstance(prompts, str | Path) else prompts
         self.base_url = base_url
         self.asking = asking or Asking()

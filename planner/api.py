@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ramify.prompts import PromptLibrary
 from ramify.tasks import Check, Material, Task, TaskConfig
@@ -17,9 +17,11 @@ from .errors import RunError, UsageError
 from .events import Subscriber
 from .executor import Executor
 from .handle import Run
+from .keywords import SolveKeywords, check_agent_alone, check_keywords
 from .models.protocol import Model
 from .plan import PlanLimits
 from .settings import Settings, load_settings
+from .several import several
 from .tools.functions import ToolsGiven
 from .workers.registry import ChecksGiven, WorkersGiven
 
@@ -31,7 +33,7 @@ Approve = Callable[[Task], bool | Awaitable[bool]]
 """Sees a complete plan, may change it, and says whether it may be run."""
 
 
-def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Any) -> Run:
+def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Unpack[SolveKeywords]) -> Run:
     """Plan a goal, run the plan, and return the run; `run.result` is the answer.
 
     Works in scripts and in notebooks, where an event loop is running.
@@ -45,7 +47,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: An
     Keyword Args:
         model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
         agent: an agent, instead of `model`.
-        files: documents to attach: paths of text files.
+        files: documents to attach: paths of text files; one alone is one.
         materials: documents to attach, as `Material`.
         inputs: arguments, as JSON data by name.
         jobs: tasks that run at the same time; 8 unless given.
@@ -82,7 +84,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: An
     return executor.go_on(planned.id, planned.task).start().wait()
 
 
-async def asolve(goal: str, *, approve: Approve | None = None, **how: Any) -> Run:
+async def asolve(goal: str, *, approve: Approve | None = None, **how: Unpack[SolveKeywords]) -> Run:
     """Do what `solve` does, on the caller's event loop; `approve` may be async."""
     executor, root = prepare(goal, **how)
     if approve is None:
@@ -96,13 +98,13 @@ async def asolve(goal: str, *, approve: Approve | None = None, **how: Any) -> Ru
     return await executor.go_on(planned.id, planned.task).drive()
 
 
-def start(goal: str, **how: Any) -> Run:
+def start(goal: str, **how: Unpack[SolveKeywords]) -> Run:
     """Do what `solve` does in the background, and return the run at once."""
     executor, root = prepare(goal, **how)
     return executor.start(root)
 
 
-def decompose(goal: str, **how: Any) -> Task:
+def decompose(goal: str, **how: Unpack[SolveKeywords]) -> Task:
     """Plan a goal and return the tree without running it; the keywords are those of `solve`.
 
     The plan is made in a stored run, so that an interrupted one is not lost: `ramify resume` goes on with it.
@@ -123,14 +125,14 @@ def prepare(
     *,
     model: str | Model | None = None,
     agent: Agent | None = None,
-    files: Iterable[str | Path] = (),
-    materials: Iterable[Material] = (),
+    files: str | Path | Iterable[str | Path] = (),
+    materials: Material | Iterable[Material] = (),
     inputs: dict[str, Any] | None = None,
     limits: RunLimits | None = None,
     on_event: Subscriber | None = None,
     record: str | Path | None = None,
     workers: WorkersGiven | None = None,
-    check: Iterable[Check | str] = (),
+    check: Check | str | Iterable[Check | str] = (),
     agents: AgentsGiven | None = None,
     checks: ChecksGiven | None = None,
     tools: ToolsGiven = (),
@@ -139,9 +141,12 @@ def prepare(
     **given: Any,
 ) -> tuple[Executor, Task]:
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
+    check_keywords(given, SolveKeywords.__annotations__)
+    if agent is not None:
+        check_agent_alone({**given, "model": model})
     own_model = None if model is None or isinstance(model, str) else model
     settings = load_settings(model=None if own_model else model, **given)
-    root = make_root(goal, [*materials, *read_materials(files)], inputs)
+    root = make_root(goal, [*several(materials, Material), *read_materials(files)], inputs)
     root.checks = read_checks(check)
     answering = agent or agent_of(settings, own_model)
     executor = executor_of(
@@ -213,14 +218,14 @@ def run_limits(settings: Settings) -> RunLimits:
     return RunLimits(**settings.given(*RunLimits.model_fields))
 
 
-def read_checks(given: Iterable[Check | str]) -> tuple[Check, ...]:
+def read_checks(given: Check | str | Iterable[Check | str]) -> tuple[Check, ...]:
     """Return checks, some of which may be written as `KIND=VALUE`.
 
     Raises:
         UsageError: if a text describes no check.
     """
     read = []
-    for each in given:
+    for each in several(given, Check):
         try:
             read.append(read_check(each) if isinstance(each, str) else each)
         except ValueError as error:

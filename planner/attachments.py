@@ -6,19 +6,20 @@ from pathlib import Path
 from ramify.tasks import Material
 
 from .errors import UsageError
+from .several import several
 
 FILE_LIMIT = 20_000_000
 """The most bytes of one attached file."""
 
 
-def read_materials(files: Iterable[str | Path]) -> list[Material]:
+def read_materials(files: str | Path | Iterable[str | Path]) -> list[Material]:
     """Return the files as documents, named as the user named them.
 
     Raises:
         UsageError: if one is missing, a folder, empty, too large, no text in UTF-8, or named twice.
     """
     materials: dict[str, Material] = {}
-    for file in files:
+    for file in several(files):
         name = str(file)
         if name in materials:
             raise UsageError(f"{name} is attached twice")

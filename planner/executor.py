@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from ramify.tasks import Task
 from ramify.tasks.config import NO_USAGE
+from ramify.tasks.fields import keep_data
 from ramify.tasks.plans import load_plan
 
 from .agent import Agent
@@ -17,6 +18,7 @@ from .editing import PlanEdit
 from .errors import UsageError
 from .events import Subscriber
 from .handle import Progress, Run, progress_of
+from .keywords import check_keywords
 from .middleware import check_middleware
 from .models.protocol import Model
 from .plan import PlanLimits
@@ -27,6 +29,7 @@ from .run_settings import MOST_JOBS, AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import RUNNING_PHASE, Session
 from .settings import Tracing, load_settings, store_place
+from .several import several
 from .store import NewRun, RunRecord, Store
 from .tools.sources import load_tools
 from .workers.registry import ChecksGiven, WorkersGiven
@@ -87,7 +90,7 @@ class Executor:
                 f"jobs is how many tasks run at the same time, from 1 to {MOST_JOBS:,}; it cannot be {jobs:,}"
             )
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
-        tool_sources = tuple(map(str, tool_sources))
+        tool_sources = tuple(map(str, several(tool_sources)))
         if tool_sources:
             self._agent = self._agent.with_tools(load_tools(tool_sources))
         self._store = store
@@ -96,8 +99,8 @@ class Executor:
         self._secrets = secrets
         self._settings = RunSettings(
             jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache,
-            allow=self._grants.allow, worker_sources=tuple(map(str, worker_sources)), tool_sources=tool_sources,
-            agents=described(agents or {}),
+            allow=self._grants.allow, worker_sources=tuple(map(str, several(worker_sources))),
+            tool_sources=tool_sources, agents=described(agents or {}),
         )  # fmt: skip
         self._given = workers
         self._checks = checks
@@ -111,8 +114,8 @@ class Executor:
         """Who does the tasks."""
         return self._agent
 
-    def run(self, task: Task) -> Run:
-        """Run the tree of `task` to its end, and return the run; works where an event loop is running too.
+    def run(self, task: Task | str) -> Run:
+        """Run the tree of `task`, or a goal as text, to its end; works where an event loop is running too.
 
         Raises:
             NoModelError: if no model can be used.
@@ -122,11 +125,11 @@ class Executor:
         """
         return self.start(task).wait()
 
-    async def arun(self, task: Task) -> Run:
+    async def arun(self, task: Task | str) -> Run:
         """Run the tree of `task` on the caller's event loop; otherwise as `run`."""
         return await self.new_run(task).drive()
 
-    def start(self, task: Task) -> Run:
+    def start(self, task: Task | str) -> Run:
         """Run the tree of `task` in the background, and return the run at once; its id is good in other processes."""
         return self.new_run(task).start()
 
@@ -153,7 +156,7 @@ class Executor:
             set: new contents, by task id.
             set_result: a person's own results, by task id.
             from_task: a task that is done again, with all below it and all that depends on it.
-            **options: what is to be otherwise than it was; see `ResumeOptions`.
+            **options: what is to be otherwise than it was; see `ResumeOptions`. A name that is none is refused.
 
         Raises:
             RunError: if there is no such run.
@@ -163,17 +166,21 @@ class Executor:
             TreeError: if there is no task with one of the ids.
             UsageError: if the edited plan cannot be run.
         """
+        check_keywords(options, [*ResumeOptions.__annotations__, "plan", "set", "set_result", "from_task"])
         edit = PlanEdit(
             plan=plan if plan is None or isinstance(plan, Task) else load_plan(plan),
             contents=set or {},
             results=set_result or {},
             again=() if from_task is None else (from_task,),
         )
+        if edit and options.get("edit"):
+            raise UsageError("edit and one of plan, set, set_result and from_task are both given; give one of them")
         return cls.reopen(store, run_id, **({"edit": edit} | options)).start().wait()
 
     @classmethod
     def reopen(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
         """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
+        check_keywords(options, ResumeOptions.__annotations__)
         opened = open_store(store, create=False)
         try:
             session = session_of(opened, find(opened, run_id), options, store=store)
@@ -232,13 +239,14 @@ class Executor:
             record = find(opened, run_id)
             return progress_of(opened.load_tree(record.id), record.status, record.error)
 
-    def new_run(self, task: Task, *, plan_only: bool = False) -> Run:
+    def new_run(self, task: Task | str, *, plan_only: bool = False) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
 
         Args:
-            task: the root.
+            task: the root, or a goal as text.
             plan_only: whether it ends once its plan is complete, with the status "waiting"; resuming it runs the plan.
         """
+        task = _root_of(task)
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
         workers = workers_of(
@@ -247,6 +255,7 @@ class Executor:
         check_runnable(task, workers, self._grants)
         check_tools(task, self._agent, self._grants)
         for each in task.walk():
+            keep_data(each)
             if each.usage is not NO_USAGE:  # what another run has used is not this run's
                 each.usage = NO_USAGE
         changes = {
@@ -270,6 +279,15 @@ class Executor:
             middleware=self._middleware,
         )
         return Run(session, is_new=True, on_event=self._on_event, recording=recording, tracing=self._tracing)
+
+
+def _root_of(given: Any) -> Task:
+    if isinstance(given, Task):
+        return given
+    if isinstance(given, str) and given.strip():
+        return Task(content=given.strip(), id="0")
+    what = "a blank text" if isinstance(given, str) else type(given).__name__
+    raise UsageError(f"a run takes a Task, or a goal as text, not {what}; load_plan(FILE) reads a plan")
 
 
 def new_record(task: Task, agent: Agent, settings: RunSettings, *, run_id: str | None = None) -> NewRun:

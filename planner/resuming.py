@@ -21,6 +21,7 @@ from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 from .settings import Tracing, load_settings
+from .several import several
 from .store import RunRecord, Store
 from .tools.functions import ToolsGiven, names_of
 from .tools.sources import load_tools
@@ -90,7 +91,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     settings = _settings_of(found, options)
     grants = grants_of(settings.allow, options.get("secrets"))
     agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
-    agent = agent.with_tools([*options.get("tools", ()), *load_tools(settings.tool_sources)])
+    agent = agent.with_tools([*several(options.get("tools", ())), *load_tools(settings.tool_sources)])
     agents = agents_of(settings.agents, options.get("agents") or {}, agent)
     workers = workers_of(settings, options.get("workers"), options.get("checks"), agents)
     edit = options.get("edit")
@@ -133,9 +134,9 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
         "limits": options.get("limits"),
         "max_turns": options.get("max_turns"),
         "cache": options.get("cache"),
-        "worker_sources": tuple(map(str, sources)) if sources else None,
-        "tool_sources": tuple(map(str, tool_sources)) if tool_sources else None,
-        "allow": tuple(dict.fromkeys([*settings.allow, *options.get("allow", ())])),
+        "worker_sources": tuple(map(str, several(sources))) if sources else None,
+        "tool_sources": tuple(map(str, several(tool_sources))) if tool_sources else None,
+        "allow": tuple(dict.fromkeys([*settings.allow, *several(options.get("allow", ()))])),
     }
     changed = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
     try:
@@ -168,6 +169,8 @@ def _agent_of(
     base_url: str | None,
     store: str | Path | None,
 ) -> Agent:
+    if isinstance(given, Agent | Model) and base_url is not None:
+        raise UsageError("base_url is of no use to an agent or a model of your own; make it with its own address")
     if isinstance(given, Agent):
         return given
     stored = settings.agent or AgentSettings()

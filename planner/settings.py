@@ -12,7 +12,7 @@ Keys of providers are no settings: they are read from the environment by those w
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
@@ -364,12 +364,17 @@ def _check_names(values: Mapping[str, Any], source: str) -> None:
 
 
 def _hint(name: str, *, prefix: str = "") -> str:
+    return hint_at(name, SETTINGS, "the settings", prefix=prefix)
+
+
+def hint_at(name: str, known: Collection[str], what: str, *, prefix: str = "") -> str:
+    """Return what may be meant by `name`, which is none of the names in `known`; `what` they are."""
     bare = name.removeprefix(prefix).lower().replace("-", "_")
     if "api_key" in bare or bare == "key":
         return "keys are read from the provider's own variable, such as OPENAI_API_KEY"
-    near = get_close_matches(bare, SETTINGS, 1)
-    known = [f"{prefix}{each.upper()}" if prefix else each for each in near or SETTINGS]
-    return f"did you mean {known[0]}?" if near else f"the settings are {', '.join(known)}"
+    near = get_close_matches(bare, known, 1)
+    known = [f"{prefix}{each.upper()}" if prefix else each for each in near or known]
+    return f"did you mean {known[0]}?" if near else f"{what} are {', '.join(known)}"
 
 
 def _lower_first(text: str) -> str:

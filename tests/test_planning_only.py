@@ -59,7 +59,7 @@ def test_what_rules_cannot_split_is_said(tmp_path: Path) -> None:
 
 def test_an_unknown_keyword_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean max_depth"):
-        decompose("Compare two cities", model="rules", max_dept=2, store=tmp_path / "runs.db")
+        decompose("Compare two cities", model="rules", max_dept=2, store=tmp_path / "runs.db")  # type: ignore[call-arg]
 
 
 def test_a_run_without_a_plan_says_what_it_is(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ramify.planner.agent import Agent
 from ramify.planner.api import agent_of, executor_of, with_config
@@ -11,8 +11,10 @@ from ramify.planner.budget import RunLimits
 from ramify.planner.events import Subscriber
 from ramify.planner.executor import Executor
 from ramify.planner.handle import Run
+from ramify.planner.keywords import EvolveKeywords, check_agent_alone, check_keywords
 from ramify.planner.models.protocol import Model
 from ramify.planner.settings import load_settings
+from ramify.planner.several import several
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 
@@ -75,7 +77,7 @@ class Evolution:
         return Path(path)
 
 
-def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Any) -> Evolution:
+def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[EvolveKeywords]) -> Evolution:
     """Make new tasks from seeds: harder, deeper, more concrete ones, or fresh ones of the same field.
 
     Args:
@@ -107,7 +109,7 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Any) ->
     return Evolution(executor.run(root))
 
 
-async def aevolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Any) -> Evolution:
+async def aevolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[EvolveKeywords]) -> Evolution:
     """Do what `evolve` does, on the caller's event loop."""
     executor, root = prepare_evolution(seeds, n=n, **how)
     return Evolution(await executor.arun(root))
@@ -117,7 +119,7 @@ def prepare_evolution(
     seeds: SeedSource | Iterable[SeedSource],
     *,
     n: int,
-    methods: Sequence[str] = METHODS,
+    methods: str | Sequence[str] = METHODS,
     generations: int = 1,
     tries: int = 3,
     field: str = FIELD,
@@ -131,13 +133,16 @@ def prepare_evolution(
     **given: Any,
 ) -> tuple[Executor, Task]:
     """Return the executor and the tree for a run that makes new tasks; see `evolve`."""
+    check_keywords(given, EvolveKeywords.__annotations__)
+    if agent is not None:
+        check_agent_alone({**given, "model": model})
     own_model = None if model is None or isinstance(model, str) else model
     settings = load_settings(model=None if own_model else model, **given)
     file = None if output is None else Path(output).absolute()
     root = evolution_tree(
         read_seeds(seeds, field=field),
         n=n,
-        methods=methods,
+        methods=several(methods),
         generations=generations,
         tries=tries,
         output=None if file is None else str(file),
