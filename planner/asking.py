@@ -1,7 +1,7 @@
 """From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
@@ -10,10 +10,12 @@ from ramify.tasks.answers import without_thoughts
 
 from .agent import Agent
 from .calls import Caller
+from .cut_replies import ROOM_FOR_REPLY, Cut, ask_for_less, cut_again, cut_of
 from .errors import ModelError
 from .models.protocol import ModelReply, ModelRequest, keeps_schemas
-from .retry import shrinks
+from .retry import FailureKind, shrinks
 from .store.records import CallRecord
+from .windows import Make
 
 T = TypeVar("T")
 
@@ -55,14 +57,22 @@ class Asker:
             repairs: whether a malformed reply is put to the model once more; it is not, when answers are voted on.
 
         Raises:
-            TruncatedReplyError: if the reply was cut; it is not repaired but has to be asked again.
+            ModelError: if the call failed, or a limit of length has cut its reply and that to a shorter question.
+            TruncatedReplyError: if the reply was cut otherwise; it is not repaired but has to be asked again.
             ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
                 repair has said nothing about the task.
         """
+        if schema is not None and not await keeps_schemas(self.agent.model):
+            schema = None
         nonces = [self.nonce(task, variables.template, texts_of(variables))]
-        reply = await self._reply(task, variables, attempt, sample, schema, nonce=nonces[0])
+
+        async def reply_to(asked: PromptVariables) -> T:
+            make = self._maker(asked, schema, nonce=nonces[-1])
+            question = Question(task, make, attempt, sample)
+            return await self._found(question, lambda reply: _read_clean(read, reply, nonces), tries_less=repairs)
+
         try:
-            return _read_clean(read, reply, nonces)
+            return await reply_to(variables)
         except TruncatedReplyError:
             raise
         except ReplyError as error:
@@ -76,13 +86,27 @@ class Asker:
                 **self.agent.manner,
             )
             nonces.append(self.nonce(task, repair.template, texts_of(repair)))
-            reply = await self._reply(task, repair, attempt, sample, schema, nonce=nonces[-1])
-            found = _read_clean(read, reply, nonces)
+            found = await reply_to(repair)
             failed = getattr(found, "failed", None)
             if failed is None:
                 return found
             words = f"{error.complaint}; asked to put that right, the model gave up ({failed.reason}: {failed.detail})"
             raise ReplyError(words, reply=error.reply) from None
+
+    async def whole_reply(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
+        """Return the reply to a request of the caller's own; one that is cut by a limit of length is asked for shorter.
+
+        Raises:
+            LimitError: if a limit forbids the call.
+            ModelError: if it failed, or was cut again.
+        """
+
+        def read(reply: ModelReply) -> ModelReply:
+            if reply.finish_reason == "length":
+                raise TruncatedReplyError("the reply was cut by the length limit", reply=reply.text)
+            return reply
+
+        return await self._found(Question(task, lambda _: request, attempt, 0), read, tries_less=True)
 
     async def call(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
         """Return the reply to a request of the caller's own, from the journal if it had arrived before.
@@ -153,25 +177,73 @@ class Asker:
         """Take the replies of `calls` instead of asking the same once more."""
         self._caller.recall(calls)
 
-    async def _reply(
-        self,
-        task: Task,
-        variables: PromptVariables,
-        attempt: int,
-        sample: int,
-        schema: Mapping[str, Any] | None,
-        *,
-        nonce: str,
-    ) -> ModelReply:
-        if schema is not None and not await keeps_schemas(self.agent.model):
-            schema = None
-
+    def _maker(self, variables: PromptVariables, schema: Mapping[str, Any] | None, *, nonce: str) -> Make:
         def make(budget: int) -> ModelRequest:
             request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
             return request if schema is None else replace(request, schema=schema)
 
-        reply, _ = await self.fitting(task, make, attempt=attempt, sample=sample)
-        return reply
+        return make
+
+    async def _found(self, question: "Question", read: Callable[[ModelReply], T], *, tries_less: bool) -> T:
+        """Return what the reply to `question` says; with `tries_less`, one that was cut is asked for shorter, once."""
+        cut: Cut | None = None
+        make, budget = question.make, DEFAULT_BUDGET
+        while True:
+            reply: ModelReply | None = None
+            try:
+                reply, budget = await self.fitting(
+                    question.task,
+                    make,
+                    attempt=question.attempt,
+                    sample=question.sample,
+                    step=0 if cut is None else 1,
+                    budget=budget,
+                )
+                return read(reply)
+            except (TruncatedReplyError, ModelError) as error:
+                if not tries_less or not _is_cut_off(error, reply):
+                    raise
+                request = question.make(budget)
+                if cut is not None:
+                    raise cut_again(cut, request, model=self.agent.model.name) from error
+                cut = await self._cut_of(request, reply, error)
+                make, budget = self._for_less(question.make, request, budget, cut)
+
+    async def _cut_of(self, request: ModelRequest, reply: ModelReply | None, error: Exception) -> Cut:
+        counted = reply or getattr(error, "usage", None)
+        return cut_of(
+            request,
+            input_tokens=getattr(counted, "input_tokens", 0),
+            output_tokens=getattr(counted, "output_tokens", 0),
+            window=await self._caller.window_tokens(),
+        )
+
+    def _for_less(self, make: Make, request: ModelRequest, budget: int, cut: Cut) -> tuple[Make, int]:
+        """Return what makes the request that asks for less, and its budget."""
+
+        def shorter(budget: int) -> ModelRequest:
+            return ask_for_less(make(budget), cut)
+
+        if cut.is_full:
+            budget = self._caller.window.with_room(shorter, request, budget, share=ROOM_FOR_REPLY)
+        return shorter, budget
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a task: what makes its request, and which of several in the same words it is."""
+
+    task: Task
+    make: Make
+    attempt: int
+    sample: int
+
+
+def _is_cut_off(error: Exception, reply: ModelReply | None) -> bool:
+    """Return whether a limit of length has cut a reply, in the middle of its words or before the first."""
+    if isinstance(error, ModelError):
+        return error.kind == FailureKind.CUT_OFF
+    return reply is not None and reply.finish_reason == "length"
 
 
 def refuse_delimiters(text: str, nonces: Iterable[str]) -> None:

@@ -24,7 +24,7 @@ from .failpoints import failpoint
 from .limits import RateLimiter
 from .losses import Loss
 from .models.deadline import complete_in_time
-from .models.protocol import Model, ModelReply, ModelRequest
+from .models.protocol import Model, ModelReply, ModelRequest, facts_of
 from .models.unanswered import used_without_reply
 from .outage import OutageGate
 from .recorder import Recorder
@@ -78,6 +78,12 @@ class Caller:
         self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
         self.recall(recorded)
+
+    async def window_tokens(self) -> int | None:
+        """Return how many tokens the model can read, asking its server if need be; None if nobody says."""
+        if self.window.tokens is None:
+            self.window.tokens = (await facts_of(self._model)).window
+        return self.window.tokens
 
     def recall(self, calls: Iterable[CallRecord]) -> None:
         """Take the replies of `calls` instead of asking the same once more."""

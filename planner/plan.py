@@ -24,7 +24,7 @@ from .errors import ModelError, WorkFailedError
 from .events import EventType
 from .models.protocol import ModelReply
 from .recorder import Recorder
-from .retry import delay_s, may_retry, stops_run
+from .retry import FailureKind, delay_s, may_retry, stops_run
 from .store.changes import TaskAdded, TaskChanged
 from .together import together
 from .tries import Tries, TryKind
@@ -173,7 +173,8 @@ class Planner:
 
     def _give_up(self, task: Task, error: Exception) -> _Atomic:
         """Return that `task` stays whole as no plan for it could be had; raise `error` if that says more than that."""
-        if isinstance(error, ModelError) and (task.parent is None or stops_run(error.kind)):
+        is_cut_off = isinstance(error, ModelError) and error.kind == FailureKind.CUT_OFF
+        if isinstance(error, ModelError) and not is_cut_off and (task.parent is None or stops_run(error.kind)):
             raise error
         return _Atomic(str(error), is_unusual=True)
 

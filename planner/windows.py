@@ -32,12 +32,13 @@ class Window:
 
     def __init__(self, tokens: int | None = None) -> None:
         self.tokens = tokens
+        self._has_refused = False
         self._bytes_per_token = _USUAL_BYTES
         self._most_bytes: int | None = None
 
     def first_budget(self, make: Make, budget: int) -> int:
         """Return with which budget to begin: `budget`, or less if it is known already that so much does not fit."""
-        if self.tokens is None and self._most_bytes is None:
+        if not self._has_refused:  # before that, what fits is a guess
             return budget
         request = make(budget)
         size = size_of(request)
@@ -50,6 +51,7 @@ class Window:
         None is returned if there is nothing left to leave out.
         """
         size = size_of(request)
+        self._has_refused = True
         self.tokens = error.window_tokens or self.tokens
         if self.tokens is not None and error.prompt_tokens is not None:
             ratio = size / error.prompt_tokens

@@ -135,6 +135,8 @@ class OpenAIServer:
         latency_s: how long every answer takes at least, in seconds.
         pause_s: how long a stream waits after each piece, in seconds.
         models: what `/v1/models` lists.
+        listed: what it lists instead, whole.
+        props: what `/props` says; None answers that there is nothing.
         chats: the requests that arrived, in order.
         most_in_flight: the most requests that were there at once.
         clients_gone: requests whose client left before the answer.
@@ -145,6 +147,8 @@ class OpenAIServer:
     latency_s: float = 0.0
     pause_s: float = 0.0
     models: tuple[str, ...] = ("test-model",)
+    listed: list[dict[str, Any]] | None = None
+    props: dict[str, Any] | None = None
     port: int = 0
     chats: list[Chat] = field(default_factory=list)
     in_flight: int = 0
@@ -254,7 +258,9 @@ class _Connection:
         path, _, query = target.partition("?")
         if (method, path) == ("GET", "/v1/models"):
             data = [{"id": name, "object": "model", "owned_by": "tests"} for name in self._server.models]
-            return await self._send(200, json.dumps({"object": "list", "data": data}))
+            return await self._send(200, json.dumps({"object": "list", "data": self._server.listed or data}))
+        if (method, path) == ("GET", "/props") and self._server.props is not None:
+            return await self._send(200, json.dumps(self._server.props))
         if (method, path) not in {("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings")}:
             return await self._send(404, json.dumps({"error": {"message": f"nothing at {method} {path}"}}))
         chat = Chat(len(self._server.chats) + 1, headers, json.loads(body), path=path, query=query)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ramify.planner.asking import Asker
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelReply
-from ramify.planner.retry import delay_s, may_retry
+from ramify.planner.retry import FailureKind, delay_s, may_retry
 from ramify.prompts import VerifyVariables
 from ramify.tasks import ReplyError, Task, TaskConfig, TruncatedReplyError
 from ramify.tasks.checks import Check
@@ -53,6 +53,8 @@ async def judge_by_model(
         except (ReplyError, TruncatedReplyError) as error:
             return Finding("unsure", f"the verdict could not be read: {error.complaint}")
         except ModelError as error:
+            if error.kind == FailureKind.CUT_OFF:
+                return Finding("unsure", f"the verdict could not be read: {error}")
             if not may_retry(error.kind) or failures >= (config.max_retries or 0):
                 raise
             base_s = config.retry_delay_seconds or 0.0

@@ -16,6 +16,7 @@ from .deadline import LateError, late, until
 from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, token_prices, wire_name
 from .protocol import ModelReply, ModelRequest
 from .said import Said
+from .server_facts import ServerFacts
 
 
 class LiteLLMModel:
@@ -43,6 +44,7 @@ class LiteLLMModel:
     ) -> None:
         self.name = name
         self.maker = name
+        self._facts: ServerFacts | None = None
         self._server = Server(model=name, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts())
 
     def __repr__(self) -> str:
@@ -83,6 +85,12 @@ class LiteLLMModel:
     async def keeps_schemas(self) -> bool:
         """Return whether litellm's table says that the provider holds replies to a JSON schema."""
         return await on_background_loop(self._keeps_schemas())
+
+    async def facts(self) -> ServerFacts:
+        """Return what the server at `base_url` says of the model; it is asked once."""
+        if self._facts is None:
+            self._facts = await asyncio.to_thread(self._server.facts)
+        return self._facts
 
     async def aclose(self) -> None:
         """Do nothing: connections are shared by all models and closed with the background loop."""

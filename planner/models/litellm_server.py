@@ -25,6 +25,7 @@ from ramify.tasks import Usage
 from .address import Address, shown_address
 from .protocol import ModelRequest
 from .secrets import hide_keys
+from .server_facts import NOTHING_KNOWN, ServerFacts, ask_facts
 from .unanswered import usage_of, used_without_reply
 
 NO_KEY = "no-key"
@@ -103,6 +104,13 @@ class Server:
             return bool(litellm.supports_function_calling(name))
         except Exception:  # noqa: BLE001 - it raises bare exceptions for names that it does not know
             return False
+
+    def facts(self) -> ServerFacts:
+        """Ask the server about the model; it waits."""
+        if self.base_url is None:
+            return NOTHING_KNOWN
+        name = self.model.removeprefix("openai/")
+        return ask_facts(self.base_url, name, key_to_send(self.api_key, self.base_url))
 
     def price(self, litellm: ModuleType, response: Any) -> float | None:
         """Return what a call has cost in US dollars, by its response or its like; None if nobody knows."""

@@ -13,6 +13,8 @@ from ramify.tasks import Usage
 from ramify.tasks.config import NO_USAGE
 from ramify.tasks.json_text import json_text
 
+from .server_facts import NOTHING_KNOWN, ServerFacts
+
 _set = object.__setattr__
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -195,6 +197,7 @@ class Model(Protocol):
         keeps_schemas: an async function that says whether the model can be held to a request's `schema`. It cannot
             where it is not there; the prompt shows the schema either way.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
+        facts: an async function that gives the `ServerFacts` of the server that answers.
         budgets: the budgets of prompts that were asked before, by task, purpose, attempt, sample and step.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
         has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
@@ -240,3 +243,9 @@ async def keeps_schemas(model: Model) -> bool:
         return False
     with border:
         return bool(await asked())
+
+
+async def facts_of(model: Model) -> ServerFacts:
+    """Return what the server of `model` says of it."""
+    asked = getattr(model, "facts", None)
+    return NOTHING_KNOWN if asked is None else await asked()

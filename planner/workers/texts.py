@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelRequest, Sampling
 from ramify.prompts import Message, PromptError
-from ramify.tasks import Task, TruncatedReplyError
+from ramify.tasks import Task
 
 from .context import WorkContext
 from .inputs import read_inputs
@@ -128,8 +128,7 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
     """Return what the model answers to `words`.
 
     Raises:
-        ModelError: if the call failed.
-        TruncatedReplyError: if the reply was cut.
+        ModelError: if the call failed, or its reply was cut by a limit of length, twice.
         WorkFailedError: if nothing came, or a sampling setting is none.
     """
     asker = context.services.asker_named(inputs.model)
@@ -141,9 +140,7 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
         sampling=_sampling(inputs.params, task) if inputs.params else asker.agent.asking.sampling,
         timeout_s=asker.agent.asking.timeout_s,
     )
-    reply = await asker.call(task, request, attempt=context.attempt)
-    if reply.finish_reason == "length":
-        raise TruncatedReplyError("the reply was cut by the length limit", reply=reply.text)
+    reply = await asker.whole_reply(task, request, attempt=context.attempt)
     if reply.finish_reason == "content_filter" or not reply.text.strip():
         raise WorkFailedError(f"the model gave no answer for task {task.id} ({reply.finish_reason})", task_id=task.id)
     return reply.text

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from ramify.planner.errors import ModelError
 from ramify.planner.events import EventType
-from ramify.planner.retry import may_retry
+from ramify.planner.retry import FailureKind, may_retry
 from ramify.planner.voting import SAMPLES_A_LEAD, Ballot, key_of_answer, poll
 from ramify.tasks import ReplyError, TruncatedReplyError
 from ramify.tasks.replies import Answer
@@ -37,6 +37,8 @@ async def voted_answer(context: WorkContext, ask: Callable[[int], Awaitable[Answ
         except ReplyError:
             return Ballot(None, flag="malformed")
         except ModelError as error:
+            if error.kind == FailureKind.CUT_OFF:
+                return Ballot(None, flag="cut")
             if not may_retry(error.kind):
                 raise
             return Ballot(None, flag="not arrived")

@@ -1,0 +1,84 @@
+"""A reply that a length limit has cut: which limit that was, what is asked then, and what is said if it happens again.
+
+The same question would be cut in the same place. So the model is told the limit and asked for less, once; where its
+context was full, the prompt shows less too.
+"""
+
+from dataclasses import dataclass, replace
+
+from ramify.prompts import Message
+
+from .errors import ModelError
+from .models.protocol import ModelRequest
+from .retry import RULES, FailureKind
+
+ROOM_FOR_REPLY = 1 / 3
+"""How much of a window that was full the reply may have in the other try."""
+
+_WORDS_PER_TOKEN = 0.4
+_FEWEST_WORDS = 15
+_SLACK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a reply was cut.
+
+    Attributes:
+        limit: the limit, for people and models to read.
+        advice: what a person can do about it.
+        words: how many words the other try may have.
+        is_full: whether the model's context was full.
+    """
+
+    limit: str
+    advice: str
+    words: int
+    is_full: bool = False
+
+
+def cut_of(request: ModelRequest, *, input_tokens: int, output_tokens: int, window: int | None) -> Cut:
+    """Return where the reply to `request` was cut.
+
+    Args:
+        request: the question.
+        input_tokens: how many tokens it had; 0 if nobody counted.
+        output_tokens: how many the reply had; 0 if nobody counted.
+        window: how many the model can read, the reply included; None if that is not known.
+    """
+    words = max(_FEWEST_WORDS, int(output_tokens * _WORDS_PER_TOKEN))
+    used = input_tokens + output_tokens
+    if window is not None and used >= window - _SLACK:
+        parts = f"{input_tokens:,} for the prompt and {output_tokens:,} for the reply"
+        limit = f"the model's context of {window:,} tokens was full: {parts}"
+        return Cut(limit, "attach less, ask for less, or use a model that reads more", words, is_full=True)
+    most = request.sampling.max_output_tokens
+    if most is not None:
+        return Cut(f"max_output_tokens = {most} was reached", "raise max_output_tokens, or ask for less", words)
+    after = f" after {output_tokens:,} tokens" if output_tokens else ""
+    return Cut(
+        f"the server ended it{after}, by a limit of its own or as its context was full",
+        "set max_output_tokens, ask for less, or attach less",
+        words,
+    )
+
+
+def ask_for_less(request: ModelRequest, cut: Cut) -> ModelRequest:
+    """Return the question with the limit, and how long the reply may be."""
+    *first, last = request.messages
+    told = (
+        f"{last['content']}\n\nYour reply to this before was cut off before its end: {cut.limit}. Reply anew, whole and"
+        f" much shorter: at most {cut.words} words in all."
+    )
+    return replace(request, messages=(*first, Message(role=last["role"], content=told)))
+
+
+def cut_again(cut: Cut, request: ModelRequest, *, model: str) -> ModelError:
+    """Return the error for a reply that was cut in the other try too."""
+    means = RULES[FailureKind.CUT_OFF].means
+    again = f"so too when {cut.words} words were asked for"
+    return ModelError(
+        f"{model}: {means}: {cut.limit}, and {again} (its {request.purpose!r} reply); {cut.advice}",
+        kind=FailureKind.CUT_OFF,
+        model=model,
+    )
