@@ -149,7 +149,8 @@ class RunLoop:
             await self._fail(task, outcome)
         else:
             redactor = self._recorder.redactor
-            task.finish(redactor.text(outcome.text), redactor.data(outcome.output))
+            gaps = tuple(map(redactor.text, outcome.gaps))
+            task.finish(redactor.text(outcome.text), redactor.data(outcome.output), gaps)
             await self._recorder.commit_changed(EventType.TASK_DONE, task)
             failpoint("after-done-commit")
             self._scheduler.finished(task)

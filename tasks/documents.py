@@ -33,6 +33,8 @@ def task_to_data(task: Task) -> dict[str, Any]:
     data.update((name, values[name]) for name in ("priority", "attempts") if values[name])
     if task.output is not None:
         data["output"] = task.output
+    if task.gaps:
+        data["gaps"] = list(task.gaps)
     if task.attachments:
         data["attachments"] = [material.model_dump() for material in task.attachments]
     if task.checks:

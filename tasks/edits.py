@@ -22,7 +22,9 @@ SAID = (
 )  # fmt: skip
 """The fields that say what a task is."""
 
-_OUTCOME = ("state", "result", "output", "error", "attempts", "usage", "started_at", "completed_at", "updated_at")
+_OUTCOME = (
+    "state", "result", "output", "gaps", "error", "attempts", "usage", "started_at", "completed_at", "updated_at"
+)  # fmt: skip
 _INHERITED = frozenset({"dependencies", "inputs", "attachments"})
 _OWN = frozenset({"content", "type", "name", "checks", "result", "state"})
 
@@ -115,7 +117,7 @@ def give_result(task: Task, result: str) -> None:
         TransitionError: if it is DELETED.
     """
     task.move(TaskState.DONE)
-    task.__dict__.update(result=result, output=None, error=None)
+    task.__dict__.update(result=result, output=None, gaps=(), error=None)
     for below in walk(task):
         if below.state is TaskState.OPEN:
             below.move(TaskState.DELETED)
@@ -132,7 +134,7 @@ def _keep_outcome(old: Task, new: Task) -> None:
         new.reset()
     if state is TaskState.DONE and (result, output) != (new.result, new.output):
         new.move(state)
-        new.__dict__.update(result=result, output=output, error=None)
+        new.__dict__.update(result=result, output=output, gaps=(), error=None)
 
 
 def _deleted(task: Task) -> Task:

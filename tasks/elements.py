@@ -169,10 +169,12 @@ class ElementReader:
         return None
 
 
-def close_reader(reader: ElementReader, reply: str, finish_reason: str) -> tuple[list[Element], str]:
+def close_reader(
+    reader: ElementReader, reply: str, finish_reason: str, *, may_end_open: bool = True
+) -> tuple[list[Element], str]:
     """Return the last elements of a reply that was fed to `reader`, and the reply without thoughts.
 
-    An element that the text ends in is the last one, if the model stopped by itself.
+    An element that the text ends in is the last one, if the model stopped by itself, and `may_end_open`.
 
     Raises:
         TruncatedReplyError: if the reply was cut: by its finish reason, or in thoughts, an element or a tag.
@@ -182,7 +184,7 @@ def close_reader(reader: ElementReader, reply: str, finish_reason: str) -> tuple
     elements, rest = reader.close()
     body = body_of(reader, reply)
     if reader.open_tag is not None:
-        last = reader.left_open() if finish_reason == "stop" else None
+        last = reader.left_open() if may_end_open and finish_reason == "stop" else None
         if last is None:
             raise unclosed(reader.open_tag, reply)
         elements.append(last)

@@ -54,6 +54,7 @@ class TaskFields(BaseModel):
         dependencies: ids of the tasks whose results it needs, anywhere in its tree but above or below itself.
         result: the answer as text; empty as long as there is none.
         output: the structured answer, where a schema or a worker gives one.
+        gaps: what the answer does not cover, or is unsure of, as its model says; for people, and never handed on.
         inputs: arguments; a key `"<child name>.<key>"` is routed to the subtask of that name.
         name: a short name; inputs are routed by it.
         description: words about the task for people.
@@ -82,6 +83,7 @@ class TaskFields(BaseModel):
     dependencies: list[str] = Field(default_factory=list)
     result: Text = ""
     output: JsonValue = None
+    gaps: tuple[str, ...] = ()
     inputs: dict[str, JsonValue] = Field(default_factory=dict)
     name: Text | None = None
     description: Text | None = None

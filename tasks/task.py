@@ -167,9 +167,9 @@ class Task(ShownAsTree, TaskFields):
         return {"role": "user", "content": self.content}
 
     def reset(self) -> None:
-        """Make it as it was before it ran: OPEN, without result, output or error; what it has cost stays."""
+        """Make it as it was before it ran: OPEN, without result, output, gaps or error; what it has cost stays."""
         self.set_state(TaskState.OPEN)
-        self.__dict__.update(result="", output=None, error=None, started_at=None, completed_at=None)
+        self.__dict__.update(result="", output=None, gaps=(), error=None, started_at=None, completed_at=None)
 
     def update_result(self, result: str) -> None:
         """Set the result and mark the task, with all below it, as DONE.
@@ -238,7 +238,7 @@ class Task(ShownAsTree, TaskFields):
         """Count what a model call has used."""
         self.__dict__["usage"] += usage
 
-    def finish(self, result: str, output: JsonValue = None) -> None:
+    def finish(self, result: str, output: JsonValue = None, gaps: tuple[str, ...] = ()) -> None:
         """Move this task alone to DONE with its result, and count the attempt, as the executor does.
 
         Raises:
@@ -246,7 +246,7 @@ class Task(ShownAsTree, TaskFields):
         """
         self.move(TaskState.DONE)
         values = self.__dict__
-        values.update(result=result, output=output, error=None, attempts=values["attempts"] + 1)
+        values.update(result=result, output=output, gaps=gaps, error=None, attempts=values["attempts"] + 1)
 
     def add_subtask(self, task: "Task") -> None:
         """Add a child at the end.

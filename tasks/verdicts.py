@@ -39,7 +39,7 @@ def parse_verdict(reply: str, *, finish_reason: str = "stop") -> Verdict:
     """
     reader = ElementReader(containers={"issue"}, empties={"verdict"})
     elements = reader.feed(reply)
-    last, _ = close_reader(reader, reply, finish_reason)
+    last, _ = close_reader(reader, reply, finish_reason, may_end_open=False)  # the verdict comes last
     elements += last
     complaints = list(reader.complaints)
     issues = tuple(words for each in elements if each.tag.name == "issue" and (words := words_of(each.content).strip()))

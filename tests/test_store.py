@@ -662,7 +662,7 @@ def test_missing_store_is_not_made_unless_asked(place: str) -> None:
 def test_store_of_a_newer_ramify_is_refused(place: str, store: Store, run: str) -> None:
     with store._database.changing() as connection:
         connection.execute(update(META).values(schema_version=7))
-    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 2\); upgrade"):
+    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 3\); upgrade"):
         Store.open(place)
     assert store.find_run(run)
 
@@ -683,28 +683,33 @@ def test_migration_brings_the_schema_up_and_keeps_what_is_stored(store: Store, r
             return connection.execute(select(META.c.schema_version)).scalar_one(), width
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(store._database, create=False, steps=[Migration(3, fail)])
-    assert version_and_columns() == (2, len(RUNS.c))
-    prepare(store._database, create=False, steps=[Migration(3, add_colour)])
-    prepare(store._database, create=False, steps=[Migration(3, add_colour)])
-    assert version_and_columns() == (3, len(RUNS.c) + 1)
+        prepare(store._database, create=False, steps=[Migration(4, fail)])
+    assert version_and_columns() == (3, len(RUNS.c))
+    prepare(store._database, create=False, steps=[Migration(4, add_colour)])
+    prepare(store._database, create=False, steps=[Migration(4, add_colour)])
+    assert version_and_columns() == (4, len(RUNS.c) + 1)
     assert store.find_run(run).id == run
+
+
+def _make_first_schema(connection: Connection) -> None:
+    METADATA.drop_all(connection, tables=[STEPS, MEMORY])
+    connection.execute(text("ALTER TABLE ramify_tasks DROP COLUMN gaps"))
 
 
 def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: Store, run: str) -> None:
     with store._database.changing() as connection:
-        METADATA.drop_all(connection, tables=[STEPS, MEMORY])
+        _make_first_schema(connection)
         connection.execute(update(META).values(schema_version=1))
     with Store.open(place) as again:
         assert again.find_run(run).id == run
         assert (again.steps(run), again.memory(run), again.check()) == ([], {}, [])
         with again._database.reading() as connection:
-            assert connection.execute(select(META.c.schema_version)).scalar_one() == 2
+            assert connection.execute(select(META.c.schema_version)).scalar_one() == 3
 
 
 def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_schema_whole(place: str, store: Store, run: str) -> None:
     with store._database.changing() as connection:
-        METADATA.drop_all(connection, tables=[STEPS, MEMORY])
+        _make_first_schema(connection)
         connection.execute(update(META).values(schema_version=1))
     script = "import sys; from ramify.planner.store import Store; Store.open(sys.argv[1]).close()"
     words = [sys.executable, "-c", script, place]

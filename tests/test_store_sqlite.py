@@ -453,7 +453,7 @@ def add_colour(connection):
     connection.execute(text("ALTER TABLE ramify_runs ADD COLUMN colour TEXT"))
     connection.execute(text("UPDATE ramify_runs SET colour = 'red'"))
 database = Database.open(read_place(sys.argv[1]), synchronous="FULL", create=False, lock_wait_s=5)
-prepare(database, create=False, steps=[Migration(3, add_colour)])
+prepare(database, create=False, steps=[Migration(4, add_colour)])
 database.close()
 """
 

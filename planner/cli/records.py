@@ -48,6 +48,7 @@ def task_text(task: Task) -> str:
         ("took", took),
         ("used", usage_text(task, below=False)),
         ("error", task.error or ""),
+        *(("not covered", gap) for gap in task.gaps),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return f"{head}\n\n{task.result}\n" if task.result else f"{head}\n"

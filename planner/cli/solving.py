@@ -229,6 +229,8 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
         print_json({"result": run.task.result if code == DONE else None, **run.to_data()})
     elif code == DONE:
         print_text(run.task.result)
+        for gap in run.task.gaps:
+            tell(f"not covered: {gap}")
     if words := losses_text(run.losses):
         tell(f"warning: {words}; attach less, or use a model that reads more")
     tell_ending(run, code, given["store"])

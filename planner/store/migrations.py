@@ -12,7 +12,7 @@ from ramify.planner.failpoints import failpoint
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from .database import Database
-from .tables import MEMORY, META, METADATA, RUNS, STEPS
+from .tables import MEMORY, META, METADATA, RUNS, STEPS, TASKS
 
 FIRST_VERSION = 1
 
@@ -36,7 +36,11 @@ def _add_steps_and_memory(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[STEPS, MEMORY])
 
 
-MIGRATIONS: Sequence[Migration] = (Migration(2, _add_steps_and_memory),)
+def _add_gaps(connection: Connection) -> None:
+    connection.execute(text(f"ALTER TABLE {TASKS.name} ADD COLUMN gaps TEXT"))
+
+
+MIGRATIONS: Sequence[Migration] = (Migration(2, _add_steps_and_memory), Migration(3, _add_gaps))
 
 
 def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = MIGRATIONS) -> None:

@@ -21,10 +21,10 @@ from .texts import decode_text, dump_json, encode_text, load_json
 Row = tuple[Any, ...]
 
 _TIMES = ("started_at", "completed_at", "updated_at")
-PROGRESS_COLUMNS = ("state", "result", "output", "error", "attempts", "usage", *_TIMES)
+PROGRESS_COLUMNS = ("state", "result", "output", "gaps", "error", "attempts", "usage", *_TIMES)
 _progress_values = itemgetter(*PROGRESS_COLUMNS)
-_FRESH = (TaskState.OPEN, "", None, None, 0, NO_USAGE, None, None, None)
-_FRESH_PROGRESS = (TaskState.OPEN.value, "", None, None, 0, None, None, None, None)
+_FRESH = (TaskState.OPEN, "", None, (), None, 0, NO_USAGE, None, None, None)
+_FRESH_PROGRESS = (TaskState.OPEN.value, "", None, None, None, 0, None, None, None, None)
 TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", *PROGRESS_COLUMNS)
 
 _PLAIN: Mapping[str, Any] = {
@@ -48,11 +48,12 @@ def progress_of(task: Task) -> Row:
     values = _progress_values(task.__dict__)
     if values == _FRESH:
         return _FRESH_PROGRESS
-    state, result, output, error, attempts, usage, started_at, completed_at, updated_at = values
+    state, result, output, gaps, error, attempts, usage, started_at, completed_at, updated_at = values
     return (
         state.value,
         encode_text(result),
         None if output is None else dump_json(output, what=f"task {task.id}: its output"),
+        dump_json(gaps, what=f"task {task.id}: its gaps") if gaps else None,
         None if error is None else encode_text(error),
         attempts,
         dump_usage(usage),
@@ -141,12 +142,14 @@ def lone_task(row: Sequence[Any], run_id: str) -> Task:
 
 
 def _progress_fields(progress: Sequence[Any]) -> dict[str, Any]:
-    state, result, output, error, attempts, usage, *times = progress
+    state, result, output, gaps, error, attempts, usage, *times = progress
     fields = {"state": TaskState(state), "attempts": attempts}
     if result:
         fields["result"] = decode_text(result)
     if output is not None:
         fields["output"] = load_json(output)
+    if gaps is not None:
+        fields["gaps"] = tuple(load_json(gaps))
     if error is not None:
         fields["error"] = decode_text(error)
     if usage is not None:

@@ -48,6 +48,7 @@ _FORMS: Mapping[str, Column] = {
         Column("state", "word"),
         Column("result", "text"),
         Column("output", "json", is_optional=True),
+        Column("gaps", "json", is_optional=True),
         Column("error", "text", is_optional=True),
         Column("attempts", "count"),
         Column("usage", "object", is_optional=True),

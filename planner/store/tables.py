@@ -66,6 +66,7 @@ class TaskRow(_Table, table=True):
     state: str = Field(sa_type=Text)
     result: str = Field(sa_type=Text)
     output: str | None = Field(sa_type=Text)
+    gaps: str | None = Field(sa_type=Text)
     error: str | None = Field(sa_type=Text)
     attempts: int = Field(sa_type=BigInteger)
     usage: str | None = Field(sa_type=Text)

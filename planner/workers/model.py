@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
 from ramify.planner.composing import compose
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import Model, ModelReply
@@ -179,7 +178,7 @@ def read_json(reply: ModelReply) -> Answer:
 
 
 def outcome_of(task: Task, answer: Answer) -> Outcome:
-    """Return what an answer means for its task; what it does not cover is written below it.
+    """Return what an answer means for its task.
 
     Raises:
         WorkFailedError: if the model said that it could not do the task.
@@ -190,17 +189,4 @@ def outcome_of(task: Task, answer: Answer) -> Outcome:
             task_id=task.id,
             reason=answer.failed.reason,
         )
-    if not answer.gaps:
-        return Outcome(answer.text)
-    gaps = "".join(f"\n- {gap}" for gap in answer.gaps)
-    return Outcome(f"{answer.text}\n\nNot covered:{gaps}", _value_of(task, answer))
-
-
-def _value_of(task: Task, answer: Answer) -> JsonValue:
-    """Return the JSON value that an answer with gaps is, if JSON was asked for; with the gaps below it, it is none."""
-    if schema_of(task.checks) is None:
-        return None
-    try:
-        return cast("JsonValue", read_json_answer(answer.text)[0])
-    except ReplyError:
-        return None
+    return Outcome(answer.text, gaps=answer.gaps)

@@ -21,10 +21,12 @@ class Outcome:
     Attributes:
         text: the answer as text.
         output: the structured answer, if there is one.
+        gaps: what the answer does not cover, or is unsure of, for people to read; never part of it.
     """
 
     text: str
     output: JsonValue = None
+    gaps: tuple[str, ...] = ()
 
 
 class Worker(ABC):

@@ -183,6 +183,7 @@ class Report:
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("warning", losses_text(losses_of(self.run.events))),
             ("error", self.record.error or ""),
+            ("not covered", "; ".join(self.root.gaps)),
         ]
         return [(name, words) for name, words in facts if words]
 

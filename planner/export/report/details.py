@@ -79,6 +79,7 @@ def _facts(each: ReportedTask) -> list[tuple[str, str]]:
         ("not split, as", each.note),
         ("name", task.name or ""),
         ("description", task.description or ""),
+        ("not covered", "; ".join(task.gaps)),
         ("attempts", f"{task.attempts:,}" if task.attempts else ""),
         ("started", when(task.started_at.timestamp()) if task.started_at else ""),
         ("took", "" if each.duration_s is None else format_duration(each.duration_s)),
