@@ -233,7 +233,7 @@ async def loaded_litellm() -> ModuleType:
 
 @functools.cache
 def _client(url: str, key: str | None, *query: tuple[str, str]) -> Any:
-    """Return what asks a server that wants something behind the `?`: litellm has no other way to say it."""
+    """Return what asks a server that wants something behind the `?`: litellm 1.110 sends `extra_query` in the body."""
     import openai
 
     return openai.AsyncOpenAI(base_url=url, api_key=key, default_query=dict(query), max_retries=0)
