@@ -76,6 +76,29 @@ def check_writable(path: Path) -> None:
     raise ExportError(f"{path} cannot be written: {why}; choose another file")
 
 
+def check_new(path: Path | None, *, force: bool, otherwise: str = "") -> None:
+    """Refuse to write over a file that holds something, before anything is done or paid for; no file is fine.
+
+    This is the rule for every file that a command writes. Calls from Python write over what is there, as those of
+    other libraries do; but for data that cost something to make, which has a keyword of its own.
+
+    Args:
+        path: the file.
+        force: whether it is to be written over.
+        otherwise: what else can be done, for the error.
+
+    Raises:
+        UsageError: if it is there.
+    """
+    if path is not None and not force and holds_something(path):
+        raise UsageError(f"{path} is there already; choose another name, or write over it with --force{otherwise}")
+
+
+def holds_something(path: Path) -> bool:
+    """Return whether a file is there that would be missed; an empty one is not, nor is a device."""
+    return path.is_file() and path.stat().st_size > 0
+
+
 def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwise: str = ", or say the format") -> F:
     """Return the format that the ending of `path` names.
 

@@ -19,7 +19,7 @@ from .store.records import RunStatus
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
-    from .export import GraphView, ThemeName, Timeline
+    from .export import GraphView, LayoutName, ThemeName, Timeline
     from .export.report import ReportFormat
     from .store import Store
 
@@ -118,11 +118,12 @@ class ShownRun(ABC):
 
         return to_svg(self._view(**asked))
 
-    def save(self, path: str | Path, **asked: Any) -> Path:
+    def save(self, path: str | Path, *, layout: "LayoutName" = "ramify", **asked: Any) -> Path:
         """Write the graph to a file; its ending says as what: .dot, .svg, .png, .pdf, .mmd, .graphml or .json.
 
         Args:
-            path: the file.
+            path: the file; one that is there is written over.
+            layout: who places the boxes of .svg, .png and .pdf: "ramify", or "dot" for that program of Graphviz.
             **asked: any of the following keywords.
 
         Keyword Args:
@@ -135,7 +136,7 @@ class ShownRun(ABC):
                 any, else by steps; "time" and "steps" choose.
 
         Raises:
-            UsageError: if the ending names no format.
+            UsageError: if the ending names no format, or the format has no layout.
             ExportError: if the picture cannot be made here, or the file cannot be written.
         """
         from .export import save
@@ -146,7 +147,7 @@ class ShownRun(ABC):
             return path
         if path.suffix.lower() == ".graphml":
             asked = {"max_nodes": None, **asked}
-        save(self._view(**asked), path)
+        save(self._view(**asked), path, layout=layout)
         return path
 
     def timeline(self) -> "Timeline":
@@ -166,7 +167,7 @@ class ShownRun(ABC):
         """Write the timeline to a file; its ending says as what: .svg, .png or .pdf.
 
         Args:
-            path: the file.
+            path: the file; one that is there is written over.
             theme: "light", "dark", or "print" for black and white.
             max_bars: the most tasks with a row of their own; None gives one to each.
 
@@ -183,7 +184,8 @@ class ShownRun(ABC):
     def report(self, path: str | Path, *, form: "ReportFormat | None" = None) -> Path:
         """Write everything about the run, as far as it has come, to a file; its ending says as what.
 
-        The endings are .html, .md, .csv, .json and .xlsx, unless `form` says another format.
+        The endings are .html, .md, .csv, .json and .xlsx, unless `form` says another format. A file that is there is
+        written over.
 
         Raises:
             UsageError: if the ending names no format.

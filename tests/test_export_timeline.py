@@ -3,7 +3,6 @@
 import doctest
 import json
 import random
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor
-from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.errors import UsageError
 from ramify.planner.events import Event
 from ramify.planner.export import (
     ThemeName,
     Timeline,
     lanes,
-    render_timeline,
     save_timeline,
     shapes,
     spans,
@@ -30,10 +28,8 @@ from ramify.planner.export import (
 )
 from ramify.planner.export.lanes import MOST_LANES, lanes_of
 from ramify.planner.export.look import THEMES
-from ramify.planner.export.pinned import PINNED_OPTIONS, to_pinned_dot
 from ramify.planner.export.spans import Span, TimedTask, concurrency, timeline_data
 from ramify.planner.export.time_axis import TimeAxis, mark_words
-from ramify.planner.export.timeline import draw_timeline
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskState
 
@@ -269,27 +265,10 @@ def test_a_failed_attempt_is_told_without_colour(theme: ThemeName) -> None:
     assert crosses == [0, 4]  # in the legend and in the row, two strokes each
 
 
-@needs_dot
-@pytest.mark.parametrize("words", [each for each in HOSTILE if each.isprintable()])
-def test_dot_draws_hostile_words_as_they_are(words: str) -> None:
-    found = timeline_of(Task(content=words, id="0"), events(*ran("0", 0, 1)))
-    source = to_pinned_dot(draw_timeline(found)).encode()
-    drawn = subprocess.run(["dot", *PINNED_OPTIONS, "-Tsvg"], input=source, capture_output=True, check=True)
-    assert not drawn.stderr
-    shown = [" ".join(text.split()) for text in texts(drawn.stdout.decode())]
-    assert set(filter(None, shown)) == {" ".join(text.split()) for text in texts(to_timeline_svg(found))}
-
-
-@needs_dot
 @pytest.mark.parametrize(("name", "magic"), [("t.png", b"\x89PNG"), ("t.pdf", b"%PDF"), ("t.svg", b"<svg")])
 def test_suffix_of_the_file_says_the_format(tmp_path: Path, name: str, magic: bytes) -> None:
     save_timeline(big(500), tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(magic)
-
-
-def test_missing_dot_is_an_error_that_says_what_to_install() -> None:
-    with pytest.raises(ExportError, match="install Graphviz, or export to svg"):
-        render_timeline(big(3), "png", path_env="")
 
 
 def test_less_than_one_bar_is_refused() -> None:

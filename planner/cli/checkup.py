@@ -55,7 +55,7 @@ class Finding:
 def examine(store: str | None) -> list[Finding]:
     """Return what is found here, in the order in which people want to know it."""
     parts: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _software, _settings, _model, _models, _servers, lambda: _store(store), _dot, _sandbox,
+        _software, _settings, _model, _models, _servers, lambda: _store(store), _painter, _dot, _sandbox,
     )  # fmt: skip
     return [finding for part in parts for finding in part()]
 
@@ -151,10 +151,23 @@ def _future_store(path: Path) -> tuple[Verdict, str]:
     return "fault", f"{path} cannot be made: {folder} is not writable"
 
 
+def _painter() -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        found = version_of("typst")
+    except PackageNotFoundError:
+        words = "not installed: png and pdf need it (pip install 'ramify[render]'), svg does not"
+        yield Finding("typst", "note", words)
+    else:
+        yield Finding("typst", "ok", f"{found}: paints png and pdf")
+
+
 def _dot() -> Iterator[Finding]:
     program = shutil.which("dot")
     if program is None:
-        yield Finding("dot", "note", "not on PATH: svg is drawn by Ramify itself, png and pdf need Graphviz")
+        yield Finding("dot", "note", "not on PATH: only --layout dot needs it")
         return
     try:
         said = subprocess.run([program, "-V"], capture_output=True, timeout=10, check=False, text=True).stderr  # noqa: S603

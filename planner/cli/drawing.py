@@ -9,18 +9,18 @@ import typer
 from ramify.tasks.json_text import json_text
 
 from .completing import run_ids
-from .options import Last, Output, RunId, refuse_others, takes
+from .options import Force, Last, Output, RunId, refuse_others, takes
 
 if TYPE_CHECKING:
-    from ramify.planner.export import ViewOptions
+    from ramify.planner.export import LayoutName, ViewOptions
     from ramify.tasks import Task
 
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
 GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "graphml", "json"]
 _BINARY = frozenset({"png", "pdf"})
-_OF_STATES = frozenset({"states", "form", "output", "store"})
+_OF_STATES = frozenset({"states", "form", "output", "force", "store"})
 _OF_TIMES = frozenset({"run_id", "last", "store", "as_json"})
-_OF_JSON = frozenset({"source", "last", "form", "output", "store", "lineage"})
+_OF_JSON = frozenset({"source", "last", "form", "output", "force", "store", "lineage"})
 
 
 @takes("store")
@@ -36,10 +36,14 @@ def graph(
         GraphFormat | None, typer.Option("--format", "-f", help="The format; that of -o's ending, or dot.")
     ] = None,
     output: Output = None,
+    force: Force = False,
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Levels to show.")] = None,
     focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
     direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
     theme: Theme = "light",
+    layout: Annotated[
+        Literal["ramify", "dot"], typer.Option(help="Who places the boxes of svg, png and pdf; dot is of Graphviz.")
+    ] = "ramify",
     most: Annotated[
         int | None,
         typer.Option("--max-nodes", min=1, metavar="N", help="Boxes to show, else 300; what does not fit is folded."),
@@ -63,9 +67,11 @@ def graph(
     Example: ramify graph --last -o tree.svg
     """
     from ramify.planner.export import MOST_NODES, ViewOptions, critical_path_of
+    from ramify.planner.output_files import check_new
 
     from .output import deliver, tell
 
+    check_new(output, force=force)
     wanted = form or _form_of(output)
     if states:
         refuse_others(context, "--states draws the moves that every task can make, and no run", kept=_OF_STATES)
@@ -86,7 +92,7 @@ def graph(
         max_nodes=most or (None if wanted == "graphml" else MOST_NODES),
         critical_path=critical_path_of(root, by=path_by) if critical_path or path_by else (),
     )
-    content, note = _drawn(root, data, wanted, options)
+    content, note = _drawn(root, data, wanted, options, layout)
     deliver(content, wanted, output, is_text=wanted not in _BINARY)
     if note:
         tell(note)
@@ -101,6 +107,7 @@ def timeline(
     run_id: RunId = None,
     last: Last = False,
     output: Output = None,
+    force: Force = False,
     form: Annotated[
         Literal["svg", "png", "pdf"] | None,
         typer.Option("--format", "-f", help="The format; that of -o's ending, or svg."),
@@ -116,11 +123,13 @@ def timeline(
     """
     from ramify.planner.budget import total_usage
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
+    from ramify.planner.output_files import check_new
     from ramify.planner.run_data import record_data
 
     from .finding import opened_run
     from .output import deliver, print_json
 
+    check_new(output, force=force)
     if given["as_json"]:
         refuse_others(context, "--json prints the times, and draws nothing", kept=_OF_TIMES)
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
@@ -180,7 +189,9 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
         return root, record_data(record, total_usage(root))
 
 
-def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions") -> tuple[bytes, str]:
+def _drawn(
+    root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions", layout: "LayoutName"
+) -> tuple[bytes, str]:
     """Return the file, and what a person should know about how it was made."""
     from ramify.planner.export import graph_view, render
     from ramify.tasks.documents import tree_to_data
@@ -190,5 +201,5 @@ def _drawn(root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "V
     if form == "json":
         document = {"version": JSON_VERSION, **data, **tree_to_data(root, next_tasks=True)}
         return f"{json_text(document, indent=2)}\n".encode(), ""
-    picture = render(graph_view(root, made_by=data["made_by"], options=options), form)
+    picture = render(graph_view(root, made_by=data["made_by"], options=options), form, layout=layout)
     return picture.data, picture.note

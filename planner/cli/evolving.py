@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import ASKING, LIMITS, REUSING, SHOWN, output_option, takes
+from .options import ASKING, LIMITS, REUSING, SHOWN, Force, output_option, takes
 
 if TYPE_CHECKING:
     from ramify.planner.evolution.seeds import SeedSource
@@ -25,7 +25,7 @@ def evolve(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many new tasks.")] = 10,
     output: Output = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    force: Force = False,
     method: Annotated[
         list[str] | None,
         typer.Option("--method", metavar="NAME", help="How they differ; repeatable; all in rotation unless given."),

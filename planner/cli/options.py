@@ -124,6 +124,7 @@ RunId = Annotated[
     str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
 ]
 Output = Annotated[Path | None, output_option("Where it goes.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 ASKING = (

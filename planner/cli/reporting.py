@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .options import Last, Output, RunId, takes
+from .options import Force, Last, Output, RunId, takes
 
 
 @takes("store")
@@ -15,6 +15,7 @@ def report(
     run_id: RunId = None,
     last: Last = False,
     output: Output = None,
+    force: Force = False,
     form: Annotated[
         Literal["html", "md", "csv", "json", "xlsx"] | None,
         typer.Option("--format", "-f", help="The format; that of -o's ending, or md."),
@@ -27,10 +28,12 @@ def report(
     Example: ramify report --last -o run.html
     """
     from ramify.planner.export.report import render_report, report_format_of, report_of
+    from ramify.planner.output_files import check_new
 
     from .finding import opened_run
     from .output import deliver
 
+    check_new(output, force=force)
     wanted = form or ("md" if output is None else report_format_of(output))
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         stored = store.read_run(record.id)

@@ -16,6 +16,7 @@ from .options import (
     TEAM,
     VOTING,
     WORKING,
+    Force,
     Last,
     RunId,
     output_option,
@@ -94,7 +95,7 @@ def decompose(
     goal: Goal = None,
     files: Files = None,
     output: PlanOutput = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    force: Force = False,
 ) -> int:
     """Plan a goal, and print or save the plan.
 
@@ -103,7 +104,7 @@ def decompose(
     Example: ramify decompose "Compare Oslo and Bergen" -o plan.yaml
     """
     from ramify.planner.api import prepare
-    from ramify.planner.output_files import write_text
+    from ramify.planner.output_files import check_new, write_text
     from ramify.tasks.plans import write_plan
 
     from .carrying import carry, tell_ending
@@ -112,8 +113,7 @@ def decompose(
     from .output import print_text, tell
 
     form = _plan_form(output)
-    if output is not None and not force:
-        _refuse_to_replace(output)
+    check_new(output, force=force)
     executor, root = prepare(read_goal(goal), files=files or (), **settings_given(given))
     run = executor.new_run(root, plan_only=True)
     code = carry(run, given)
@@ -257,14 +257,6 @@ def _plan_form(output: Path | None) -> "Form":
     if output is None or not output.suffix:
         return "yaml"
     return format_named_by(output, ENDINGS, what="plan", otherwise="")
-
-
-def _refuse_to_replace(output: Path) -> None:
-    """Refuse to write over a file, before anything is paid for."""
-    from ramify.planner.errors import UsageError
-
-    if output.exists():
-        raise UsageError(f"{output} is there already; choose another name, or write over it with --force")
 
 
 def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:

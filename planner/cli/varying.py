@@ -8,7 +8,7 @@ import typer
 from ramify.tasks.json_text import read_json
 
 from .completing import run_ids
-from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Last, output_option, takes
+from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Force, Last, output_option, takes
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def sweep(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the strategy is called.")] = "sweep",
     in_series: Annotated[bool, typer.Option("--series", help="One variation after the other.")] = False,
     output: Output = None,
+    force: Force = False,
 ) -> int:
     """Do a goal in every variant, and compare.
 
@@ -44,7 +45,7 @@ def sweep(
     from ramify.planner.api import executor_of, make_root, plan_limits
     from ramify.planner.attachments import read_materials
     from ramify.planner.errors import UsageError
-    from ramify.planner.output_files import format_named_by
+    from ramify.planner.output_files import check_new, format_named_by
     from ramify.planner.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
     from ramify.planner.strategies.files import SUFFIXES
@@ -54,6 +55,7 @@ def sweep(
     from .exits import DONE
     from .goals import is_plan_file, read_goal
 
+    check_new(output, force=force)
     form = "txt" if output is None else format_named_by(output, SUFFIXES, what="comparison", otherwise="")
     grid = read_grid(parameters or ())
     settings = load_settings(**settings_given(given))
@@ -90,6 +92,7 @@ def compare_runs(
     ] = None,
     last: Last = False,
     output: Output = None,
+    force: Force = False,
     form: Form = None,
 ) -> int:
     """Show runs side by side.
@@ -100,6 +103,7 @@ def compare_runs(
     """
     from ramify.planner.errors import UsageError
     from ramify.planner.executor import open_store
+    from ramify.planner.output_files import check_new
     from ramify.planner.strategies import compare
     from ramify.planner.strategies.files import format_of
 
@@ -107,6 +111,7 @@ def compare_runs(
         raise UsageError("say which runs: their ids, or --last for the newest; `ramify runs` lists them")
     if given["as_json"] and form is not None and output is None:
         raise UsageError("give either --json or --format, not both; with -o FILE, the format is that of the file")
+    check_new(output, force=force)
     wanted = form or ("txt" if output is None else format_of(output))
     ids = list(runs or ())
     if last:

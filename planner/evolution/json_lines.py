@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.output_files import format_named_by, open_private, unwritable
+from ramify.planner.errors import ExportError
+from ramify.planner.output_files import check_new, format_named_by, open_private, unwritable
 from ramify.tasks.json_text import json_text
 
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
@@ -27,11 +27,11 @@ def claim(path: Path, *, overwrite: bool = False) -> None:
     if path.suffix:
         format_named_by(path, {".jsonl": "", ".ndjson": ""}, what="JSON Lines", otherwise="")
     try:
-        if not overwrite and path.exists() and path.stat().st_size:
-            raise UsageError(
-                f"{path} is there already; choose another name, write over it with --force (overwrite=True), or go on"
-                " with the run that writes it with `ramify resume`"
-            )
+        check_new(
+            path,
+            force=overwrite,
+            otherwise=" (overwrite=True), or go on with the run that writes it with `ramify resume`",
+        )
         open_private(path, "ab").close()
     except OSError as error:
         raise unwritable(path, error) from None

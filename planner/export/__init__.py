@@ -5,7 +5,7 @@ from .dot import to_dot
 from .graphml import to_graphml
 from .look import ThemeName
 from .mermaid import to_mermaid
-from .render import FORMATS, Format, Picture, format_of, render, save
+from .render import FORMATS, LAYOUTS, Format, LayoutName, Picture, format_of, render, save
 from .snapshot import graph_view
 from .spans import Span, TimedTask, Timeline, timeline_data, timeline_of
 from .svg import to_svg
@@ -15,10 +15,12 @@ from .view import MOST_NODES, Direction, GraphView, ViewNode, ViewOptions
 
 __all__ = [
     "FORMATS",
+    "LAYOUTS",
     "MOST_NODES",
     "Direction",
     "Format",
     "GraphView",
+    "LayoutName",
     "PathLength",
     "Picture",
     "Span",

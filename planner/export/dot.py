@@ -18,30 +18,21 @@ _FONT = "Helvetica,Arial,sans-serif"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _HEADER_EM = 48
 _TABLE_WIDTH = 200
-_PLAIN_WIDTH = "3.2"  # inches: a font may be wider than the one that plain labels are measured with
 
 
-def to_dot(view: GraphView, *, markup: bool = True) -> str:
-    """Write `view` as a DOT document.
-
-    Args:
-        view: what to draw.
-        markup: whether labels are HTML-like; without, they are plain lines, for a Graphviz that cannot read these.
-    """
+def to_dot(view: GraphView) -> str:
+    """Write `view` as a DOT document."""
     import graphviz  # type: ignore[import-untyped]
 
     theme = THEMES[view.options.theme]
     names = _names(view.nodes)
     critical = view.critical_steps()
-    graph = graphviz.Digraph("tasks", graph_attr=_graph_attributes(view, theme, markup=markup))
+    graph = graphviz.Digraph("tasks", graph_attr=_graph_attributes(view, theme))
     graph.attr("node", shape="box", fontname=_FONT, fontsize="12", fontcolor=theme.text, margin="0.1,0.06")
     marked = frozenset(view.critical_path)
     for place, (node, text) in enumerate(zip(view.nodes, node_texts(view), strict=True)):
         attributes = _node_attributes(node, theme, is_critical=place in marked)
-        label = _node_label(node, text, theme) if markup else _plain_label(node, text)
-        if not markup:
-            attributes["width"] = _PLAIN_WIDTH
-        graph.node(names[place], label=label, **attributes)
+        graph.node(names[place], label=_node_label(node, text, theme), **attributes)
     columns = _columns(view)
     for parent, child in view.tree_edges():
         attributes = _tree_attributes(theme, is_critical=(parent, child) in critical)
@@ -62,14 +53,14 @@ def _names(nodes: Sequence[ViewNode]) -> list[str]:
     return [node.id if _PLAIN_ID.fullmatch(node.id) else f"task {place}" for place, node in enumerate(nodes)]
 
 
-def _graph_attributes(view: GraphView, theme: Theme, *, markup: bool) -> dict[str, str]:
+def _graph_attributes(view: GraphView, theme: Theme) -> dict[str, str]:
     return {
         "rankdir": view.options.direction,
         "bgcolor": theme.background,
         "fontname": _FONT,
         "fontsize": "11",
         "fontcolor": theme.muted,
-        "label": _header(view, theme) if markup else _plain_header(view),
+        "label": _header(view, theme),
         "labelloc": "t",
         "labeljust": "l",
         "pad": "0.25",
@@ -125,22 +116,6 @@ def _node_label(node: ViewNode, text: NodeText, theme: Theme) -> str:
     rows.append(f'<FONT POINT-SIZE="11" COLOR="{theme.muted}">{small}</FONT>')
     cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{row}</TD></TR>' for row in rows)
     return _html(f"{_table(_TABLE_WIDTH)}{cells}</TABLE>")
-
-
-def _plain_header(view: GraphView) -> str:
-    states = ", ".join(f"{GLYPHS[entry.state]} {entry.words}" for entry in legend(view) if entry.state is not None)
-    others = ", ".join(entry.words for entry in legend(view) if entry.state is None)
-    title = wrap(view.title, width_em=_HEADER_EM, lines=2)
-    return _plain_lines([*title, view.summary, view.note, states, others, view.footer])
-
-
-def _plain_label(node: ViewNode, text: NodeText) -> str:
-    head = f"{GLYPHS[node.state]} {text.id}  {node.state.value}"
-    return _plain_lines([head, *text.content, *text.facts, *text.hidden])
-
-
-def _plain_lines(lines: Iterable[str]) -> str:
-    return "".join(line.replace("&", "&amp;").replace("\\", "\\\\") + "\\l" for line in lines if line)
 
 
 def _tree_attributes(theme: Theme, *, is_critical: bool) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
 
 from ramify.planner.errors import ExportError
 
@@ -11,13 +10,13 @@ _PNG_DPI = 144
 _MOST_COMPLAINT_CHARACTERS = 500
 
 
-def run_dot(program: str, source: str, fmt: str, *, timeout_s: float, options: Sequence[str] = ()) -> tuple[bytes, str]:
+def run_dot(program: str, source: str, fmt: str, *, timeout_s: float) -> tuple[bytes, str]:
     """Return what `dot` made of `source`, and its warning about a picture made smaller than asked for.
 
     Raises:
         ExportError: if it cannot be started, fails, or takes too long.
     """
-    command = [program, *options, f"-T{fmt}", *([f"-Gdpi={_PNG_DPI}"] if fmt == "png" else [])]
+    command = [program, f"-T{fmt}", *([f"-Gdpi={_PNG_DPI}"] if fmt == "png" else [])]
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)  # noqa: S603 - no shell

@@ -51,6 +51,9 @@ class Theme:
     states: Mapping[TaskState, StateLook]
 
 
+FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
+"""The fonts of SVG, without quotes: some renderers (resvg 0.34 and before) lose a quoted name behind a comma."""
+
 GLYPHS: Mapping[TaskState, str] = MappingProxyType(
     {
         TaskState.OPEN: "○",

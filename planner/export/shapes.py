@@ -10,8 +10,8 @@ from html import escape
 from typing import Literal
 
 from .labels import one_line
+from .look import FONT
 
-FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 TEXT_SIZE = 12
 
 Anchor = Literal["start", "middle", "end"]
@@ -79,7 +79,7 @@ def svg_of(drawing: Drawing) -> str:
     title = escape(one_line(drawing.title))
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        f' role="img" aria-label="{title}" font-family="{escape(FONT)}" font-size="{TEXT_SIZE}">'
+        f' role="img" aria-label="{title}" font-family="{FONT}" font-size="{TEXT_SIZE}">'
     )
     parts = [
         opening,

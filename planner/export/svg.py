@@ -13,11 +13,10 @@ from .columns import Breaking, fitting
 from .labels import NodeText, full_text, node_texts, text_em, wrap
 from .layout import SIBLING_GAP, Box, Layout
 from .legend import LegendEntry, legend
-from .look import THEMES, Theme
+from .look import FONT, THEMES, Theme
 from .routes import LANE_ROOM, LEVEL_GAP, Arrow, Point, Step, dependency_arrows, tree_lines
 from .view import Direction, GraphView, ViewNode, children_of
 
-_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _MARGIN = 24
 _BOX_WIDTH = 242
 _PADDING = 11
@@ -85,7 +84,7 @@ def _opening(view: GraphView, width: int, height: int) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        f' role="img" aria-label="Task tree: {title}" font-family="{escape(_FONT)}" font-size="{_TEXT_SIZE}">\n'
+        f' role="img" aria-label="Task tree: {title}" font-family="{FONT}" font-size="{_TEXT_SIZE}">\n'
         f"<title>Task tree: {title}</title>\n<desc>{words}</desc>"
     )
 

@@ -1,17 +1,14 @@
-"""A timeline as a file: SVG is our own; PNG and PDF are drawn by the `dot` program, which leaves all in its place."""
+"""A timeline as a file: our own SVG, and PNG and PDF painted from that."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from ramify.planner.errors import ExportError
 from ramify.planner.output_files import format_named_by, write_bytes
 
-from .dot_program import run_dot
 from .look import ThemeName
-from .pinned import PINNED_OPTIONS, to_pinned_dot
+from .paint import paint
 from .shapes import svg_of
 from .spans import Timeline
 from .timeline import MOST_BARS, draw_timeline
@@ -26,8 +23,6 @@ def render_timeline(
     *,
     theme: ThemeName = "light",
     max_bars: int | None = MOST_BARS,
-    timeout_s: float = 30.0,
-    path_env: str | None = None,
 ) -> bytes:
     """Draw `timeline` as a file of format `fmt`.
 
@@ -36,24 +31,13 @@ def render_timeline(
         fmt: "svg", "png" or "pdf".
         theme: "light", "dark", or "print" for black and white.
         max_bars: the most tasks with a row of their own; None gives one to each.
-        timeout_s: the longest that the `dot` program may take, in seconds.
-        path_env: where to look for it, as in `PATH`; the environment's unless given.
 
     Raises:
-        ExportError: if the picture needs `dot`, and that is missing, fails or takes too long.
+        ExportError: if the picture needs a package that is missing or fails, or is too large to be read.
         UsageError: if `max_bars` is below 1.
     """
-    drawing = draw_timeline(timeline, theme=theme, max_bars=max_bars)
-    if fmt == "svg":
-        return svg_of(drawing).encode()
-    program = shutil.which("dot", path=path_env)
-    if program is None:
-        raise ExportError(
-            f"no {fmt} could be made: the dot program of Graphviz is not on PATH; install Graphviz, or export to svg,"
-            " which Ramify draws itself"
-        )
-    data, _ = run_dot(program, to_pinned_dot(drawing), fmt, options=PINNED_OPTIONS, timeout_s=timeout_s)
-    return data
+    svg = svg_of(draw_timeline(timeline, theme=theme, max_bars=max_bars))
+    return svg.encode() if fmt == "svg" else paint(svg, fmt)
 
 
 def save_timeline(

@@ -18,7 +18,7 @@ from .look import ThemeName
 Direction = Literal["LR", "TB"]
 
 MOST_NODES = 300
-"""The boxes that a picture has unless more are asked for; above that, people read nothing and `dot` takes minutes."""
+"""The boxes that a picture has unless more are asked for; above that, people read nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,8 @@ class Comparison:
     def save(self, path: str | Path, *, form: "ComparisonFormat | None" = None) -> Path:
         """Write the comparison to a file; its ending says as what: .html, .md, .csv, .json, .svg or .txt.
 
+        A file that is there is written over.
+
         Raises:
             UsageError: if the ending names no format.
             ExportError: if the file cannot be written.
