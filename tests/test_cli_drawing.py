@@ -75,9 +75,7 @@ def test_dot_lays_out_on_request(solved: Ramify) -> None:
 )  # fmt: skip
 def test_a_file_that_is_there_is_written_over_only_by_force(solved: Ramify, home: Path, words: str) -> None:
     command = words.split()
-    file = home / {"report": "there.md", "sweep": "there.md", "decompose": "there.yaml"}.get(
-        command[0], "there.svg"
-    )
+    file = home / {"report": "there.md", "sweep": "there.md", "decompose": "there.yaml"}.get(command[0], "there.svg")
     command += ["-f", "mermaid"] if words == "graph --last" else []
     file.write_text("mine", encoding="utf-8")
     said = solved(*command, "-o", str(file))

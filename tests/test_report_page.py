@@ -1,12 +1,16 @@
 """The HTML report in a real browser: fold, search, filter, keys, details, thousands of tasks, hostile words, axe."""
 
+import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Dialog, Page
+from pypdf import PdfReader
 from ramify.planner.export.report import render_report, report_of
 from ramify.planner.store import StoredRun
 
@@ -322,6 +326,32 @@ def test_a_printer_gets_every_row(small: Opened) -> None:
     assert len(small.rows()) == 30
     assert small.page.locator("#tree").evaluate("(tree) => tree.clientHeight >= 30 * 28")
     small.page.evaluate("dispatchEvent(new Event('afterprint'))")
+
+
+@pytest.mark.fault("5.6")
+@pytest.mark.parametrize(("count", "landscape"), [(60, False), (60, True), (200, False)])
+def test_a_printed_report_has_no_empty_page_and_every_task(open_report: Open, *, count: int, landscape: bool) -> None:
+    page = open_report(sample_run(count)).page
+    printed = [each.extract_text() for each in PdfReader(io.BytesIO(page.pdf(format="A4", landscape=landscape))).pages]
+    assert [number for number, words in enumerate(printed) if len(words.strip()) < 40] == []
+    listed = "\n".join(printed).partition("\nGraph\n")[0]
+    assert {int(number) for number in re.findall(r"Describe part (\d+)", listed)} == {*range(count)}
+    headings = ("Graph", "Timeline", "Provenance")
+    assert [words for words in printed if words.rstrip().endswith(headings)] == []
+
+
+@pytest.mark.fault("5.6")
+def test_a_report_works_in_a_frame_that_has_no_address(open_report: Open, tmp_path: Path) -> None:
+    opened = open_report(sample_run(30))
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for sandbox in ('sandbox="allow-scripts"', ""):
+        opened.page.goto("about:blank")
+        opened.page.set_content(f'<iframe {sandbox} srcdoc="{escape(report)}" width="1000" height="700"></iframe>')
+        frame = opened.page.frame_locator("iframe")
+        frame.locator(".row").get_by_text("t9", exact=True).click()
+        frame.locator("#detail h3", has_text="t9").wait_for()
+        opened.page.wait_for_timeout(500)  # the address is noted a quarter of a second later
+    assert opened.complaints == []
 
 
 def test_without_scripts_the_answer_and_the_pictures_are_there(browser: Browser, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -365,6 +366,17 @@ def test_any_runs_can_be_compared_and_saved(store: Path, tmp_path: Path) -> None
     assert json.loads((tmp_path / "both.json").read_text())["variants"][0]["answer"] == "It takes 4 hours."
     with pytest.raises(UsageError, match="names no comparison format"):
         both.save(tmp_path / "both.doc")
+
+
+@pytest.mark.fault("5.6")
+@pytest.mark.parametrize("form", ["txt", "md", "html", "json", "svg"])
+def test_a_comparison_names_its_goal(store: Path, tmp_path: Path, form: str) -> None:
+    goal = "Name the <b>longest</b> river"
+    run = Strategy("tone", goal, {"language": ["English", "German"]}).run(named("one"), store=store)
+    words = run.comparison.save(tmp_path / f"tone.{form}").read_text(encoding="utf-8")
+    assert goal in unescape(words).replace("\\<", "<").replace("\\>", ">")
+    other = solve("Name a lake", model=named("one"), store=store)
+    assert compare(run.id, other.id, store=store).goal == f"{goal}\nName a lake"
 
 
 def test_what_cannot_be_compared_is_said(store: Path) -> None:

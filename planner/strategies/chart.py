@@ -55,7 +55,8 @@ def to_svg(comparison: "Comparison", *, theme: ThemeName = "light") -> str:
             width=2 * _EDGE + _NAME_WIDTH + len(_MEASURES) * (_COLUMN_WIDTH + _VALUE_WIDTH),
             height=height,
             title=f"What {comparison.title} took",
-            description="; ".join(f"{each.name}: {', '.join(each.cells()[3:])}" for each in shown),
+            description=f"Goal: {comparison.goal}. "
+            + "; ".join(f"{each.name}: {', '.join(each.cells()[3:])}" for each in shown),
             background=look.background,
             shapes=tuple(body),
         )

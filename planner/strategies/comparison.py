@@ -69,10 +69,12 @@ class Comparison:
     Attributes:
         title: what is compared.
         variants: the runs, in order; the first is what the others are compared with.
+        goal: what they were to do; several goals stand on lines of their own.
     """
 
     title: str
     variants: tuple[Variant, ...]
+    goal: str = ""
 
     def __len__(self) -> int:
         return len(self.variants)
@@ -88,7 +90,7 @@ class Comparison:
     def to_data(self) -> dict[str, Any]:
         """Return the comparison as JSON data."""
         rows = [{**asdict(each), "usage": each.usage.to_data()} for each in self.variants]
-        return {"version": COMPARISON_VERSION, "title": self.title, "variants": rows}
+        return {"version": COMPARISON_VERSION, "title": self.title, "goal": self.goal, "variants": rows}
 
     def to_dataframe(self) -> "pd.DataFrame":
         """Return a table with a row a variant and a column a parameter; needs the extra `dataframe`.
@@ -171,13 +173,14 @@ def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
         return compare_tree(store, strategies[0], records[0].id)
     if not records:
         raise UsageError("say which runs are to be compared; `ramify runs` lists them")
-    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records))
+    goals = "\n".join(dict.fromkeys(each.goal for each in records))
+    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records), goals)
 
 
 def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
     """Return the variations below the task `strategy` of the run `run_id` side by side."""
     variants = tuple(_variant_of_task(store, task, run_id) for task in strategy.subtasks)
-    return Comparison(strategy.name or strategy.content, variants)
+    return Comparison(strategy.name or strategy.content, variants, strategy.content)
 
 
 def _variant_of_task(store: Store, task: Task, run_id: str) -> Variant:

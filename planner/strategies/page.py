@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ramify.planner.export.report.markup import Markup, element, together
+from ramify.planner.export.report.words import visible_line
 
 from .chart import to_svg
 from .comparison import HEAD
@@ -33,6 +34,7 @@ _STYLE = """\
 """
 _BODY = "body { margin: 2em auto; max-width: 90em; padding: 0 1.5em; background: light-dark(#ffffff, #0d1117); }\n"
 _NUMBERS = range(3, 7)
+_MOST_TITLE = 120
 
 
 def to_html(comparison: "Comparison") -> str:
@@ -44,7 +46,7 @@ def to_html(comparison: "Comparison") -> str:
     head = together(
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        element("title", comparison.title),
+        element("title", f"{comparison.title}: {visible_line(comparison.goal)[:_MOST_TITLE]}"),
         Markup(f"<style>{style}</style>"),
     )
     page = together(element("head", head), element("body", _body(comparison)))
@@ -61,6 +63,7 @@ def _body(comparison: "Comparison") -> Markup:
     return element(
         "main",
         element("h1", comparison.title),
+        element("p", "Goal: ", element("span", comparison.goal, class_="words", dir="auto")),
         _table(comparison),
         element("h2", "What it took"),
         _chart(comparison),

@@ -20,7 +20,7 @@ def to_text(comparison: "Comparison", *, width: int) -> str:
     """Return `comparison` for a terminal; words that the first answer does not have stand between `{+` and `+}`."""
     rows = [tuple(_cut(cell) for cell in each.cells()) for each in comparison.variants]
     table = _columns([HEAD, *rows])
-    lines = [one_printable_line(comparison.title), "", *table]
+    lines = [one_printable_line(comparison.title), f"goal: {one_printable_line(comparison.goal)}", "", *table]
     for variant, parts in zip(comparison.variants, comparison.differences(), strict=True):
         lines += ["", f"── {one_printable_line(variant.name)} ".ljust(min(width, 72), "─")]
         lines.append(printable(marked(parts)) if variant.answer else f"(no answer: {variant.error or variant.status})")
@@ -29,7 +29,8 @@ def to_text(comparison: "Comparison", *, width: int) -> str:
 
 def to_markdown(comparison: "Comparison") -> str:
     """Return `comparison` as Markdown; the answers stand in it word for word."""
-    lines = [f"# {escaped(comparison.title)}", "", f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
+    lines = [f"# {escaped(comparison.title)}", "", f"Goal: {escaped(comparison.goal)}", ""]
+    lines += [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
     lines += [f"| {' | '.join(escaped(cell) for cell in each.cells())} |" for each in comparison.variants]
     for variant, parts in zip(comparison.variants, comparison.differences(), strict=True):
         lines += ["", f"## {escaped(variant.name)}", ""]

@@ -15,6 +15,15 @@ function settled(action, delayMs) {
   };
 }
 
+/** Have the address name a task; a page in a frame's `srcdoc` has no address that could. */
+function noteAddress(id) {
+  try {
+    history.replaceState(null, "", `#task=${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (error.name !== "SecurityError") throw error;
+  }
+}
+
 class TasksView {
   constructor({ rows, states }) {
     this.rows = rows;
@@ -22,7 +31,7 @@ class TasksView {
     this.model = new TreeModel(rows);
     this.detail = new DetailView(byId("detail"), this.model, states, (place) => this.tree.choose(place));
     // browsers refuse too many changes of the address at a time
-    this.noteAddress = settled((id) => history.replaceState(null, "", `#task=${encodeURIComponent(id)}`), NOTE_DELAY_MS);
+    this.noteAddress = settled(noteAddress, NOTE_DELAY_MS);
     this.tree = new TreeView(byId("tree"), this.model, states, (place) => {
       this.detail.show(place);
       this.noteAddress(rows[place][0]);
