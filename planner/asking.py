@@ -1,5 +1,6 @@
 """From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -107,6 +108,16 @@ class Asker:
             return reply
 
         return await self._found(Question(task, lambda _: request, attempt, 0), read, tries_less=True)
+
+    async def calls_tools(self) -> bool:
+        """Return whether the model is to call tools by itself: it can, or is said to, and its server lets tools pass.
+
+        Raises:
+            ModelError: if the server cannot be asked.
+            LimitError: if it has been out of reach for too long.
+        """
+        is_native = await asyncio.to_thread(lambda: self.agent.calls_tools)  # it may have to load litellm
+        return is_native and await self._caller.takes_tools()
 
     async def call(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
         """Return the reply to a request of the caller's own, from the journal if it had arrived before.

@@ -17,7 +17,7 @@ from ramify.tasks import Task, Usage
 from ramify.tasks.config import NO_USAGE
 
 from .budget import Budget
-from .errors import PlannerError
+from .errors import ModelError, PlannerError
 from .events import EventType
 from .failed_calls import Begun, failed_call
 from .failpoints import failpoint
@@ -82,8 +82,19 @@ class Caller:
     async def window_tokens(self) -> int | None:
         """Return how many tokens the model can read, asking its server if need be; None if nobody says."""
         if self.window.tokens is None:
-            self.window.tokens = (await facts_of(self._model)).window
+            with suppress(ModelError):  # that nobody says it now is no failure of what it is asked for
+                self.window.tokens = (await facts_of(self._model)).window
         return self.window.tokens
+
+    async def takes_tools(self) -> bool:
+        """Return whether tools that are sent along reach the model, as far as its server says.
+
+        Raises:
+            ModelError: if the server cannot be asked.
+            LimitError: if it has been out of reach for too long.
+        """
+        facts = await self._gate.pass_through(lambda: facts_of(self._model))
+        return facts.takes_tools is not False
 
     def recall(self, calls: Iterable[CallRecord]) -> None:
         """Take the replies of `calls` instead of asking the same once more."""

@@ -162,8 +162,10 @@ def test_a_server_is_asked_for_its_window(program: str, entry: dict[str, object]
         assert asyncio.run(LiteLLMModel("m", base_url=server.base_url).facts()) == facts
 
 
-def test_of_a_server_that_says_nothing_nothing_is_known() -> None:
+def test_of_a_server_that_is_not_there_nothing_is_made_up() -> None:
     with OpenAIServer(lambda _: "") as server:
         gone = server.base_url
-    assert asyncio.run(LiteLLMModel("m", base_url=gone).facts()) == ServerFacts()
+    with pytest.raises(ModelError) as caught:
+        asyncio.run(LiteLLMModel("m", base_url=gone).facts())
+    assert caught.value.kind == "unreachable"
     assert asyncio.run(LiteLLMModel("gpt-5-mini").facts()) == ServerFacts()

@@ -108,7 +108,7 @@ def test_what_a_model_cannot_be_asked_is_named(server: OpenAIServer, store: Path
         ran(at(server), store, leaf("generate", content="cut this")).error
     )
     assert "the input prompt of task 0 does not fit" in str(ran(at(server), store, leaf("rewrite")).error)
-    assert len(server.chats) == 1
+    assert len(server.chats) == 2
 
 
 def test_a_text_is_rewritten_and_so_is_what_another_task_gave(server: OpenAIServer, store: Path) -> None:

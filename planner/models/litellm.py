@@ -87,7 +87,11 @@ class LiteLLMModel:
         return await on_background_loop(self._keeps_schemas())
 
     async def facts(self) -> ServerFacts:
-        """Return what the server at `base_url` says of the model; it is asked once."""
+        """Return what the server at `base_url` says of the model; it is asked once.
+
+        Raises:
+            ModelError: if the server cannot be reached, or is not ready.
+        """
         if self._facts is None:
             self._facts = await asyncio.to_thread(self._server.facts)
         return self._facts

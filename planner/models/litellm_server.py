@@ -25,7 +25,7 @@ from ramify.tasks import Usage
 from .address import Address, shown_address
 from .protocol import ModelRequest
 from .secrets import hide_keys
-from .server_facts import NOTHING_KNOWN, ServerFacts, ask_facts
+from .server_facts import NOTHING_KNOWN, NotReadyError, ServerFacts, ask_facts
 from .unanswered import usage_of, used_without_reply
 
 NO_KEY = "no-key"
@@ -106,11 +106,18 @@ class Server:
             return False
 
     def facts(self) -> ServerFacts:
-        """Ask the server about the model; it waits."""
+        """Ask the server about the model; it waits.
+
+        Raises:
+            ModelError: if the server cannot be reached, or is not ready.
+        """
         if self.base_url is None:
             return NOTHING_KNOWN
         name = self.model.removeprefix("openai/")
-        return ask_facts(self.base_url, name, key_to_send(self.api_key, self.base_url))
+        try:
+            return ask_facts(self.base_url, name, key_to_send(self.api_key, self.base_url))
+        except (OSError, NotReadyError) as error:
+            raise self.failed(error) from None
 
     def price(self, litellm: ModuleType, response: Any) -> float | None:
         """Return what a call has cost in US dollars, by its response or its like; None if nobody knows."""

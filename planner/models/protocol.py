@@ -246,6 +246,10 @@ async def keeps_schemas(model: Model) -> bool:
 
 
 async def facts_of(model: Model) -> ServerFacts:
-    """Return what the server of `model` says of it."""
+    """Return what the server of `model` says of it.
+
+    Raises:
+        ModelError: if the server cannot be reached, or is not ready.
+    """
     asked = getattr(model, "facts", None)
     return NOTHING_KNOWN if asked is None else await asked()

@@ -1,7 +1,8 @@
 """What an OpenAI-compatible server says of its model besides answering: how much it reads, whether it knows tools.
 
-`/v1/models` says the window in a field of its own in each program (llama.cpp, vLLM, LM Studio, OpenRouter); llama.cpp's
-`/props` says whether the model's template has a place for tools. Silence is no error: then nothing is known.
+`/v1/models` says the window, in a field of its own in each program (llama.cpp, vLLM, LM Studio, OpenRouter); in
+`/props`, llama.cpp says whether the model's template has a place for tools. What a server does not say is not known;
+that it is not there, or is loading its model, is an error.
 """
 
 import http.client
@@ -33,6 +34,12 @@ class ServerFacts:
 NOTHING_KNOWN = ServerFacts()
 
 
+class NotReadyError(Exception):
+    """Raised when a server answers with status 503; the name and the code are what `classify` reads."""
+
+    status_code = 503
+
+
 def ask_facts(base_url: str, model: str, key: str | None, *, timeout_s: float = 5.0) -> ServerFacts:
     """Ask a server about a model; it waits, so it is not for an event loop.
 
@@ -41,6 +48,10 @@ def ask_facts(base_url: str, model: str, key: str | None, *, timeout_s: float = 
         model: the name that the server knows the model by.
         key: what is sent as key; None sends none.
         timeout_s: how long to wait for each answer, in seconds.
+
+    Raises:
+        OSError: if it cannot be reached.
+        NotReadyError: if it answers that it is not ready.
     """
     try:
         address = Address.of(base_url)
@@ -75,14 +86,16 @@ def _asked(address: Address, path: str, key: str | None, timeout_s: float) -> di
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = dict(address.headers) | ({} if key is None else {"Authorization": f"Bearer {key}"})
     query = f"?{urlencode(address.query)}" if address.query else ""
-    connection = None
+    connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
-        connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
         connection.request("GET", f"{path}{query}", headers=headers)
-        answer = json.loads(connection.getresponse().read(_MOST_BYTES))
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        response = connection.getresponse()
+        text = response.read(_MOST_BYTES)
+        if response.status == NotReadyError.status_code:
+            raise NotReadyError(text.decode("utf-8", "replace"))
+        answer = json.loads(text)
+    except (http.client.HTTPException, ValueError, RecursionError):
         return {}
     finally:
-        if connection is not None:
-            connection.close()
+        connection.close()
     return answer if isinstance(answer, dict) else {}

@@ -21,7 +21,8 @@ from ramify.tasks.answers import Answer, parse_answer, without_thoughts
 from ramify.tasks.checks import schema_of
 from ramify.tasks.decomposition import execute_variables
 from ramify.tasks.json_answers import read_json_answer
-from ramify.tasks.tool_calls import MOST_CALLS, parse_tool_reply
+from ramify.tasks.json_calls import calls_written_as_json
+from ramify.tasks.tool_calls import MOST_CALLS, WrittenCall, parse_tool_reply
 
 from .calling import ReadyCall, make_call, read_call
 from .contents import Call, Content, Conversation, Script
@@ -142,17 +143,33 @@ class ToolLoop:
         text = without_thoughts(reply.text)
         if not self._is_native:
             return Content(kind=Kind.STRUCTURED_MESSAGE, text=text, finish_reason=reply.finish_reason)
-        if not reply.tool_calls or reply.finish_reason in {"length", "content_filter"}:
+        if reply.finish_reason in {"length", "content_filter"}:
             return Content(kind=Kind.ASSISTANT_MESSAGE, text=text, finish_reason=reply.finish_reason)
+        if not reply.tool_calls:
+            calls = self._numbered(calls_written_as_json(text, self._tools))
+            return Content(
+                kind=Kind.TOOL_CALL if calls else Kind.ASSISTANT_MESSAGE, text="" if calls else text, calls=calls
+            )
         taken = {call.id for each in self._conversation.contents for call in each.calls}
-        calls = []
+        wished = []
         for number, wish in enumerate(reply.tool_calls, 1):
             call_id = wish.id if wish.id and wish.id not in taken else f"call_{self._turns}_{number}"
             taken.add(call_id)
-            calls.append(Call(id=call_id, tool=wish.name, arguments=wish.arguments))
-        return Content(kind=Kind.TOOL_CALL, text=text, calls=tuple(calls))
+            wished.append(Call(id=call_id, tool=wish.name, arguments=wish.arguments))
+        return Content(kind=Kind.TOOL_CALL, text=text, calls=tuple(wished))
+
+    def _numbered(self, written: Sequence[WrittenCall]) -> tuple[Call, ...]:
+        return tuple(
+            Call(id=f"call_{self._turns}_{number}", tool=wish.tool, arguments=wish.arguments)
+            for number, wish in enumerate(written, 1)
+        )
 
     async def _read(self, content: Content) -> None:
+        if content.finish_reason not in {"length", "content_filter"}:
+            calls = self._numbered(calls_written_as_json(content.text, self._tools))
+            if calls:
+                self._conversation.add(Content(kind=Kind.TOOL_CALL, calls=calls), When.COMMAND)
+                return
         try:
             found = parse_tool_reply(content.text, finish_reason=content.finish_reason)
         except ReplyError as error:
@@ -162,10 +179,7 @@ class ToolLoop:
             answered = Content(kind=Kind.ASSISTANT_MESSAGE, text=found.answer.text, answer=found.answer)
             self._conversation.add(answered, When.ANSWER)
             return
-        calls = tuple(
-            Call(id=f"call_{self._turns}_{number}", tool=wish.tool, arguments=wish.arguments)
-            for number, wish in enumerate(found.calls, 1)
-        )
+        calls = self._numbered(found.calls)
         self._conversation.add(Content(kind=Kind.TOOL_CALL, calls=calls), When.COMMAND)
 
     async def _take_answer(self, content: Content) -> None:

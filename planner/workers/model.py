@@ -1,12 +1,12 @@
 """The worker that all tasks without a type go to: the run's model, asked with the templates `execute` and `compose`."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.composing import compose
 from ramify.planner.errors import UsageError, WorkFailedError
+from ramify.planner.events import EventType
 from ramify.planner.models.protocol import Model, ModelReply
 from ramify.planner.tools.protocol import permissions_of
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
@@ -121,7 +121,11 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
     grants = context.services.grants
     grants.check(context.task, permissions_of(asker.agent.tools))
     tools = await context.services.toolbox.tools_of(asker.agent, grants)
-    is_native = await asyncio.to_thread(lambda: asker.agent.calls_tools)  # it may have to load litellm
+    is_native = await asker.calls_tools()
+    if asker.agent.asking.native_tools and not is_native:
+        words = "the model's template has no place for tools, and its server drops them; the prompt asks for `<call>`"
+        told = f"task {context.task.id} does without --native-tools: {words}"
+        context.services.recorder.put(EventType.WARNING, context.task, message=told)
     return await ToolLoop(context, asker, tools, is_native=is_native).run()
 
 
