@@ -107,7 +107,7 @@ def test_what_a_model_cannot_be_asked_is_named(server: OpenAIServer, store: Path
     assert "so too when 15 words were asked for" in str(
         ran(at(server), store, leaf("generate", content="cut this")).error
     )
-    assert "the input prompt of task 0 does not fit" in str(ran(at(server), store, leaf("rewrite")).error)
+    assert "task 0 lacks the input prompt" in str(ran(at(server), store, leaf("rewrite")).error)
     assert len(server.chats) == 2
 
 
