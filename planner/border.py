@@ -70,6 +70,13 @@ def error_text(error: BaseException) -> str:
     return words_of(error) if isinstance(error, RamifyError) else name_and_words(error)
 
 
+def origin_of(error: BaseException) -> BaseException | None:
+    """Return what other people's code raised, if `error` is that or stands for it; None if it is an error of ours."""
+    if isinstance(error, OutsideError):
+        return error.__cause__ or error
+    return None if isinstance(error, RamifyError) else error
+
+
 def _goes_through(error: BaseException, trace: TracebackType | None) -> bool:
     if isinstance(error, asyncio.CancelledError):
         return _is_cancelled()

@@ -64,7 +64,11 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             discarded=dict,
         ),
         EventType.TASK_DONE: _form("a task has its result, and it is on disk"),
-        EventType.TASK_FAILED: _form("a task has failed", error=str),
+        EventType.TASK_FAILED: _form(
+            "a task has failed; `where` is the line of your own code that raised what is no error of Ramify's",
+            {"where": str},
+            error=str,
+        ),
         EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),
         EventType.CALL_STARTED: _form("a model is asked, now that limits let it be", purpose=str, model=str),
         EventType.TASK_ADDED: _form("a worker has added a task, with all below it", by=str, tasks=int),

@@ -147,6 +147,11 @@ class Run(ShownRun):
         return bool(getattr(self._session.agent.model, "is_person", False))
 
     @property
+    def reply_timeout_s(self) -> float | None:
+        """The longest that a reply of its model may take, in seconds; None if nothing limits it."""
+        return None if self.asks_person else self._session.agent.asking.timeout_s
+
+    @property
     def usage(self) -> Usage:
         """What its model calls have used so far."""
         return total_usage(self.task)

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
 
-from ramify.prompts.errors import RamifyError
-from ramify.prompts.tracebacks import from_own_code
+from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.tasks import Scheduler, Task, TaskState
 
-from .border import error_text
+from .border import error_text, origin_of
 from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
 from .events import EventType
 from .failpoints import failpoint
@@ -115,6 +114,10 @@ class RunLoop:
         self._scheduler.added(tasks)
         self._wake(self._scheduler.ready)
 
+    def done_by(self, job: object) -> Task | None:
+        """Return the task that an asyncio task does just now; None if it does none of these."""
+        return next((task for task, each in list(self._performing.items()) if each is job), None)
+
     async def _worker(self) -> None:
         try:
             await self._take_tasks(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -187,11 +190,10 @@ class RunLoop:
             del self._performing[task]
 
     async def _fail(self, task: Task, error: Exception) -> None:
-        redact = self._recorder.redactor.text
-        log_fault(task, error, redact)
-        task.error = redact(error_text(error))
+        told = failure_data(task, error, self._recorder.redactor.text)
+        task.error = told["error"]
         task.move(TaskState.FAILED)
-        await self._recorder.commit_changed(EventType.TASK_FAILED, task, error=task.error)
+        await self._recorder.commit_changed(EventType.TASK_FAILED, task, **told)
         if self._on_error == "stop":
             self._is_stopping = True
         self._wake(self._scheduler.ready)
@@ -229,8 +231,13 @@ def ending_of(error: Exception) -> Ending | None:
     return None
 
 
-def log_fault(task: Task, error: Exception, redact: Callable[[str], str]) -> None:
-    """Log where an error comes from that is none of ours, as what becomes of the task says only what it is."""
-    if not isinstance(error, RamifyError):
-        own = format_exception(type(error), error, from_own_code(error.__traceback__))
-        _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
+def failure_data(task: Task, error: Exception, redact: Callable[[str], str]) -> dict[str, str]:
+    """Return what the event of a failed task tells; where an error comes from that is none of ours is logged too."""
+    told = {"error": redact(error_text(error))}
+    origin = origin_of(error)
+    if origin is None:
+        return told
+    own = format_exception(type(origin), origin, from_own_code(origin.__traceback__))
+    _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
+    where = raised_at(origin)
+    return told if where is None else {**told, "where": where}

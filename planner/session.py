@@ -18,12 +18,13 @@ from .budget import Budget, Configs, total_usage
 from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
 from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
+from .held_loop import HOLDS_NO_LOOP, Held, watched
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
 from .plan import Planner
 from .preparing import prepare_run, unpriced
 from .recorder import Recorder
-from .run import Ending, RunLoop, ending_of, log_fault
+from .run import Ending, RunLoop, ending_of, failure_data
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
@@ -204,7 +205,8 @@ class Session:
         )  # fmt: skip
         services.attach = self._loop.added
         try:
-            ending = await self._loop.run()
+            with watched(self._held, self._loop.done_by):
+                ending = await self._loop.run()
             if ending.status == "done":
                 services.memory.clear()
         finally:
@@ -249,12 +251,11 @@ class Session:
         return self._early
 
     def _fail_root(self, error: Exception) -> Ending:
-        redact = self.grants.redactor.text
-        log_fault(self.root, error, redact)
-        self.root.error = redact(error_text(error))
+        told = failure_data(self.root, error, self.grants.redactor.text)
+        self.root.error = told["error"]
         self.root.attempts += 1
         self.root.move(TaskState.FAILED)
-        self._recorder.changed(EventType.TASK_FAILED, self.root, error=self.root.error)
+        self._recorder.changed(EventType.TASK_FAILED, self.root, **told)
         return Ending("failed", self.root.error, error)
 
     def _release_interrupted(self) -> dict[str | None, Task]:
@@ -279,6 +280,17 @@ class Session:
             task = self.root.find(lost.task_id)
             task.spend(UNKNOWN)
             self._recorder.changed(EventType.CALL_FAILED, task, **failed_call(lost, LOST, UNKNOWN))
+
+    def _held(self, held: Held) -> None:
+        """Tell of a task that has held the event loop."""
+        who = "something" if held.task is None else f"task {held.task.id}"
+        with suppress(PlannerError):  # the writer may have ended
+            self._recorder.put(
+                EventType.WARNING,
+                held.task,
+                message=f"{who} held the event loop for {held.seconds:.0f} s ({held.where}), and nothing else went on;"
+                f" {HOLDS_NO_LOOP}",
+            )
 
     def _set_timer(self) -> asyncio.TimerHandle | None:
         seconds = self.settings.limits.max_seconds

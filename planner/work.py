@@ -16,7 +16,7 @@ from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.json_data import NotJsonError, as_json
 
-from .border import border, name_and_words
+from .border import border, error_text, name_and_words
 from .checks import Checker
 from .errors import (
     CheckFailedError,
@@ -34,6 +34,7 @@ from .errors import (
     WorkFailedError,
 )
 from .events import EventType
+from .held_loop import HOLDS_NO_LOOP
 from .middleware import Middleware, change_inputs, change_outcome
 from .retry import delay_s, may_retry, stops_run
 from .tries import EarlierTries, Tries, TryKind
@@ -47,6 +48,7 @@ MOST_VERIFYING_ROUNDS = 2
 """How often an answer is sent back at most that a model found fault with; more rounds make answers worse."""
 
 _LONGEST_ANSWER = 4_000
+_LONGEST_WAIT_S = 60.0
 _UNLIMITED: AbstractAsyncContextManager[None] = nullcontext()
 
 
@@ -78,9 +80,10 @@ class Work:
         config = self._services.configs.of(task)
         tries: Tries | None = None
         while True:
+            clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
             try:
-                async with _within(config.max_duration_seconds):
-                    return await self._attempt(task)
+                async with clock or _UNLIMITED:
+                    outcome = await self._attempt(task)
             except (LimitError, NoModelError, WaitingError, StoreError, LeaseError):
                 raise
             except WorkFailedError:
@@ -94,15 +97,19 @@ class Work:
                 tries.count(TryKind.CHECK_ROUND)
                 self._note(task, error, TryKind.CHECK_ROUND, told=_put_back(error))
             except Exception as error:
-                failure = _timed_out(error, config)
+                failure = _timed_out(error, clock, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
                 tries = tries or await self._earlier.of(task)
                 if not may_pass(failure) or tries.retries >= (config.max_retries or 0):
                     task.attempts += 1
-                    raise failure from error
+                    raise failure from (error.__cause__ if failure is error else error)
+                await self._wait_for_thread(task, failure, config)
                 await self._wait_before_next(task, failure, config, made=tries.retries)
                 tries.count(TryKind.RETRY)
+            else:
+                self._tell_if_late(task, clock)
+                return outcome
 
     async def _attempt(self, task: Task) -> Outcome:
         worker = self._services.workers.of(task)
@@ -122,6 +129,37 @@ class Work:
             outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
             outcome = _kept(task, outcome, "the middleware")
         return await self._checker.passed(task, outcome) if task.checks else outcome
+
+    def _tell_if_late(self, task: Task, clock: asyncio.Timeout | None) -> None:
+        """Say of a task that is done that its time was over, as nothing can end what never gives the loop back."""
+        ends_at = None if clock is None else clock.when()
+        late_s = 0.0 if ends_at is None else self._services.loop.time() - ends_at
+        if late_s > 0:
+            self._services.recorder.put(
+                EventType.WARNING,
+                task,
+                message=f"task {task.id} was done {late_s:.1f} s after its max_duration_seconds, and could not be ended"
+                f" before, as something held the event loop; {HOLDS_NO_LOOP}",
+            )
+
+    async def _wait_for_thread(self, task: Task, error: Exception, config: TaskConfig) -> None:
+        """Wait for a plain function of the attempt before, whose time is over, as no thread can be ended from outside.
+
+        Raises:
+            TimeoutError: if it takes as long again; then it is not called once more.
+        """
+        services, within_s = self._services, config.max_duration_seconds or _LONGEST_WAIT_S
+        if await services.calls_ended(task, 0):
+            return
+        services.recorder.put(
+            EventType.TASK_PROGRESS, task, fraction=None, doing="waiting for the attempt before, which runs on"
+        )
+        if not await services.calls_ended(task, within_s):
+            task.attempts += 1
+            raise TimeoutError(
+                f"{error_text(error)}; its function still runs {within_s:g} s later, and is not called again beside"
+                " itself: let it look at context.is_cancelled now and then"
+            ) from error
 
     async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig, *, made: int) -> None:
         wait_s = delay_s(
@@ -167,11 +205,6 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
         raise UsageError(f"{who} gave for task {task.id} what cannot be kept: {error}") from None
 
 
-def _within(seconds: float | None) -> AbstractAsyncContextManager[object]:
-    """Return what ends an attempt after so many seconds; a limit that is none costs nothing."""
-    return _UNLIMITED if seconds is None else asyncio.timeout(seconds)
-
-
 def _most_rounds(config: TaskConfig, error: CheckFailedError) -> int:
     allowed = config.max_check_rounds or 0
     return min(allowed, MOST_VERIFYING_ROUNDS) if error.kinds == ("verify",) else allowed
@@ -193,7 +226,8 @@ def may_pass(error: Exception) -> bool:
     return not isinstance(error, UsageError | RunError | PromptError)
 
 
-def _timed_out(error: Exception, config: TaskConfig) -> Exception:
-    if isinstance(error, TimeoutError) and config.max_duration_seconds is not None:
+def _timed_out(error: Exception, clock: asyncio.Timeout | None, config: TaskConfig) -> Exception:
+    """Return what to say of `error`, which is not about the time of the attempt unless that is over."""
+    if isinstance(error, TimeoutError) and clock is not None and clock.expired():
         return TimeoutError(f"the attempt took longer than max_duration_seconds = {config.max_duration_seconds:g}")
     return error

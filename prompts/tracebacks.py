@@ -4,8 +4,9 @@ IPython asks an exception for what a notebook shows by `_render_traceback_`; `%d
 """
 
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 _OURS = str(Path(__file__).parent.parent)
 _STANDARD = str(Path(traceback.__file__).parent)
@@ -27,6 +28,28 @@ def from_own_code(trace: TracebackType | None) -> TracebackType | None:
     while rest is not None and not _is_own(rest.tb_frame.f_code.co_filename):
         rest = rest.tb_next
     return rest or trace
+
+
+def raised_at(error: BaseException) -> str | None:
+    """Return where in the user's own code `error` was raised: the last line of it that was called; None if in none.
+
+    A package of others counts if nothing of the user's own was there.
+    """
+    return _nearest(traceback.walk_tb(error.__traceback__))
+
+
+def running_at(frame: FrameType) -> str | None:
+    """Return where in the user's own code a thread is that is at `frame` now; None if in none."""
+    return _nearest(reversed([*traceback.walk_stack(frame)]))
+
+
+def _nearest(frames: Iterable[tuple[FrameType, int]]) -> str | None:
+    own = [(frame.f_code, line) for frame, line in frames if _is_own(frame.f_code.co_filename)]
+    near = [each for each in own if "site-packages" not in each[0].co_filename] or own
+    if not near:
+        return None
+    code, line = near[-1]
+    return f"{Path(code.co_filename).name}, line {line}, in {code.co_name}"
 
 
 def _is_own(filename: str) -> bool:

@@ -1,7 +1,13 @@
 """The border to other people's code: every place that calls it, with every exception that ends more than a task."""
 
 import asyncio
+import json
+import re
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +15,7 @@ import pytest
 from ramify.planner import Agent, Executor, Outcome, PlanLimits, Run, WorkContext, Worker
 from ramify.planner.border import border, error_text
 from ramify.planner.errors import OutsideError, UsageError
+from ramify.planner.events import Event
 from ramify.planner.loop import background_loop, run_sync
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store import Store
@@ -382,3 +389,149 @@ def test_the_cause_of_what_came_over_the_border_is_kept() -> None:
         raise SystemExit(2)
     assert isinstance(caught.value.__cause__, SystemExit)
     assert error_text(caught.value) == "SystemExit: 2"
+
+
+VARIABLE: ContextVar[str] = ContextVar("variable", default="not set")
+
+
+@pytest.mark.fault("1.7")
+def test_context_variables_reach_everybody_who_works_for_a_run(store: Path) -> None:
+    def plain() -> str:
+        return VARIABLE.get()
+
+    async def coroutine() -> str:
+        return VARIABLE.get()
+
+    async def steps(context: WorkContext) -> str:
+        return str(await context.step("it", plain))
+
+    seen: list[str] = []
+
+    def judge(_: str) -> bool:
+        seen.append(VARIABLE.get())
+        return True
+
+    @tool
+    def look() -> str:
+        """Look."""
+        seen.append(VARIABLE.get())
+        return "seen"
+
+    replies = ['<call tool="look"></call>', "<result>seen</result>"]
+    model = ScriptedModel(lambda request: replies[min(1, len(request.messages) // 3)])
+    root = Task(content="all", id="0")
+    root.add_subtasks([Task(content=name, id=f"0.{name}", type=name) for name in ("plain", "coroutine", "steps")])
+    root.add_subtask(Task(content="look", id="0.look", checks=[Check(predicate="judge")]))
+    token = VARIABLE.set("set by the caller")
+    try:
+        workers = {"plain": plain, "coroutine": coroutine, "steps": steps}
+        run = ran(store, root, agent=Agent(model, tools=[look]), workers=workers, checks={"judge": judge})
+    finally:
+        VARIABLE.reset(token)
+    results = [run.task.find(f"0.{name}").result for name in ("plain", "coroutine", "steps")]
+    assert (results, seen) == (["set by the caller"] * 3, ["set by the caller"] * 2)
+
+
+@pytest.mark.fault("1.5")
+def test_a_function_whose_time_is_over_is_never_called_beside_itself(store: Path) -> None:
+    running, most, calls = 0, 0, 0
+    gate = threading.Lock()
+
+    def slow(context: WorkContext) -> str:
+        nonlocal running, most, calls
+        with gate:
+            running, calls = running + 1, calls + 1
+            most = max(most, running)
+        context.cancelled.wait(0.0 if calls > 2 else WAIT_S)
+        with gate:
+            running -= 1
+        return "fine"
+
+    config = TaskConfig(max_duration_seconds=2, max_retries=20, retry_delay_seconds=0)
+    run = ran(store, Task(content="x", id="0", type="slow", config=config), workers={"slow": slow})
+    assert (most, calls > 2, run.result) == (1, True, "fine")
+
+
+@pytest.mark.fault("1.5")
+def test_a_function_that_does_not_end_is_not_called_again(store: Path) -> None:
+    end = threading.Event()
+    calls: list[int] = []
+
+    def stuck() -> str:
+        calls.append(1)
+        end.wait(WAIT_S)
+        return "never"
+
+    config = TaskConfig(max_duration_seconds=1, max_retries=2, retry_delay_seconds=0)
+    run = ran(store, Task(content="x", id="0", type="stuck", config=config), workers={"stuck": stuck})
+    end.set()
+    assert len(calls) == 1
+    assert "max_duration_seconds = 1; its function still runs 1 s later, and is not called again" in str(run.error)
+
+
+@pytest.mark.fault("1.5")
+def test_a_function_that_does_not_end_takes_nobodys_place(store: Path) -> None:
+    end = threading.Event()
+
+    def stuck() -> str:
+        end.wait(WAIT_S)
+        return "never"
+
+    root = tree(type="stuck", config=TaskConfig(max_duration_seconds=0.1, max_retries=0))
+    run = ran(store, root, workers={"stuck": stuck, "good": fine}, jobs=1)
+    end.set()
+    assert [task.state for task in run.task.subtasks] == [TaskState.FAILED, TaskState.DONE]
+
+
+@pytest.mark.fault("1.6")
+def test_an_async_function_that_cannot_be_ended_in_time_is_named(store: Path) -> None:
+    async def holds() -> str:
+        time.sleep(0.5)  # noqa: ASYNC251 - as users do
+        return "late"
+
+    config = TaskConfig(max_duration_seconds=0.1)
+    run = ran(store, tree(type="holds", config=config), workers={"holds": holds, "good": fine})
+    said = [event.data["message"] for event in events_of(store, run, "warning") if event.task_id == "0.1"]
+    assert len(said) == 1
+    assert re.match(r"task 0\.1 was done \d+\.\d s after its max_duration_seconds, and could not be ended", said[0])
+
+
+@pytest.mark.fault("1.6")
+def test_whoever_holds_the_loop_is_named_with_the_line(store: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def is_told() -> bool:
+        return "the event loop has been held" in caplog.text
+
+    async def holds() -> str:
+        end = time.monotonic() + WAIT_S / 2
+        while not is_told() and time.monotonic() < end:
+            time.sleep(0.05)  # noqa: ASYNC251 - as users do
+        return "late"
+
+    async def waits(context: WorkContext) -> str:
+        async for event in context.events("warning"):
+            return str(event.data["message"])
+        return "never told"
+
+    run = ran(store, tree(type="holds"), workers={"holds": holds, "good": waits})
+    said = [event.data["message"] for event in events_of(store, run, "warning")]
+    assert len(said) == 1
+    assert re.match(r"task 0\.1 held the event loop for \d+ s \(test_border\.py, line \d+, in \w+\)", said[0])
+
+
+@pytest.mark.fault("4.3")
+def test_where_a_worker_has_raised_is_told_with_its_failure(store: Path) -> None:
+    def looks_up() -> str:
+        return str(json.loads("{"))
+
+    def leaves() -> str:
+        return sys.exit("no such file")
+
+    for bad, line in ((looks_up, "looks_up"), (leaves, "leaves")):
+        run = ran(store, tree(type="bad"), workers={"bad": bad, "good": fine})
+        failed = [event.data for event in events_of(store, run, "task_failed") if event.task_id == "0.1"]
+        assert re.fullmatch(rf"test_border\.py, line \d+, in {line}", failed[0]["where"])
+
+
+def events_of(store: Path, run: Run, kind: str) -> list[Event]:
+    with Store.open(store) as opened:
+        return [event for event in opened.events(run.id) if event.type == kind]

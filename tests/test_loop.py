@@ -5,13 +5,14 @@ import sys
 from collections.abc import AsyncGenerator
 
 import pytest
-from ramify.planner.errors import UsageError
+from ramify.planner.errors import OutsideError, UsageError
 from ramify.planner.loop import (
     background_loop,
     before_close,
     close_background_loop,
     on_background_loop,
     run_sync,
+    start_on_background_loop,
     stream_on_background_loop,
 )
 
@@ -75,6 +76,40 @@ def test_a_stream_of_another_loop_keeps_order_and_ends_with_its_error() -> None:
 
     assert asyncio.run(collect()) == [0, 1, 2, "'broke'"]
     assert run_sync(collect()) == [0, 1, 2, "'broke'"]
+
+
+@pytest.mark.fault("1.1")
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+def test_what_would_end_the_process_ends_no_loop_and_reaches_the_caller(error: BaseException) -> None:
+    async def leaves() -> None:
+        raise error
+
+    def call() -> None:
+        raise error
+
+    async def others() -> None:
+        asyncio.get_running_loop().call_soon(call)
+        await asyncio.gather(asyncio.create_task(leaves()), return_exceptions=True)
+
+    loop = background_loop()
+    with pytest.raises(OutsideError, match=type(error).__name__):
+        run_sync(leaves())
+    with pytest.raises(OutsideError, match=type(error).__name__):
+        start_on_background_loop(leaves()).result(timeout=60)
+    run_sync(others())
+    assert background_loop() is loop
+    assert run_sync(running_loop()) is loop
+
+
+@pytest.mark.fault("1.1")
+def test_a_loop_that_is_stopped_by_what_runs_on_it_goes_on() -> None:
+    async def stops() -> str:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return "went on"
+
+    assert run_sync(stops()) == "went on"
 
 
 def test_closing_cancels_what_runs_awaits_the_closers_and_the_next_use_starts_anew() -> None:

@@ -152,7 +152,7 @@ def _prepare_process(*, is_debugging: bool) -> None:
         logging.basicConfig(level=logging.INFO)
         logging.getLogger("ramify").setLevel(logging.DEBUG)
     else:
-        logging.lastResort = None
+        logging.lastResort = logging.NullHandler()  # without one, Python says that there is none, between our lines
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
 

@@ -1,34 +1,45 @@
 """A run in the foreground: its progress is shown, signals stop it, and at the end it is said what came of it.
 
-Ctrl-C once: nothing new is started, what is under way is finished. Ctrl-C twice, or SIGTERM: everything is stopped at
-once. In both cases the run is saved, and the last line is the command that goes on with it.
+Ctrl-C once: nothing new is started, what is under way is finished. Ctrl-C twice, or SIGTERM: everything is given up at
+once; code that does not let itself be stopped is left, with the process, `GIVE_UP_S` later. In each case the run is
+saved, and the last line is the command that goes on with it.
 """
 
+import os
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.event_lines import EventFile
-from ramify.planner.events import Subscriber
+from ramify.planner.events import Event, EventType, Subscriber
 from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
-from ramify.planner.loop import background_loop
-from ramify.planner.progress import Display, DisplayKind, open_display
+from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display
 from ramify.planner.settings import load_settings
 from ramify.planner.store.place import read_place
+from ramify.planner.terminal import one_printable_line
 from ramify.planner.tracing import export_as_environment_says
-from ramify.tasks import TaskState
+from ramify.planner.workers.registry import is_for_model
+from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 
-from .exits import DONE, FAILED, LIMIT, NO_MODEL, USAGE, code_of_run
+from .exits import DONE, FAILED, INTERRUPTED, LIMIT, NO_MODEL, USAGE, code_of_run
 from .output import tell, tell_error
+from .streams import flush_stderr
+
+GIVE_UP_S = 5.0
+"""How long a run that is given up has until it is left as it is, with the process, in seconds."""
+
+_MOST_IDS = 5
 
 
 def carry(run: Run, given: Mapping[str, Any]) -> int:
@@ -44,11 +55,14 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     if load_settings().otel:
         export_as_environment_says()
     started = time.monotonic()
+    kind = display_kind(given) or fitting_kind(sys.stderr, made_by=run.made_by)
+    failed: list[Event] = []
+    run.on(failed.append, EventType.TASK_FAILED, where=lambda event: "where" in event.data)
     try:
         with (
             events_written(run.id, given["events"]) as write,
-            open_display(run, display_kind(given)) as display,
-            _signals_stop(run, display),
+            open_display(run, kind) as display,
+            _signals_stop(run, display, given["store"]),
         ):
             run.on(write)
             run.start().wait()
@@ -57,6 +71,8 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     except StoreError:
         return LIMIT  # the run knows why
     code = code_of_run(run)
+    for event in failed[:_MOST_IDS] if kind in {"tree", "none"} else ():
+        tell(f"task {event.task_id} failed in {event.data['where']}")
     if not given["quiet"]:
         tell(_summary(run, time.monotonic() - started))
     return code
@@ -111,31 +127,62 @@ def events_written(run_id: str, path: Path | None) -> Iterator[Subscriber]:
 
 
 @contextmanager
-def _signals_stop(run: Run, display: Display) -> Iterator[None]:
+def _signals_stop(run: Run, display: Display, store: str | None) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop `run` instead of ending the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     stops = 0
+    is_over = threading.Event()
 
     def stop(number: int, _: FrameType | None) -> None:
         nonlocal stops
         stops += 1
         is_last = stops > 1 or number == signal.SIGTERM or run.asks_person
         run.stop(cancel=is_last)
-        words = "stopping at once" if is_last else _finishing(run)
-        # Written on the loop's thread: a second signal may interrupt a write on this one.
-        background_loop().call_soon_threadsafe(display.notice, words)
+        words = "giving up what is under way" if is_last else _waiting_for(run)
+        # In threads of their own: a second signal may interrupt a write on this one, and the loop may be held.
+        threading.Thread(target=display.notice, args=(words,), daemon=True).start()
+        if is_last:
+            threading.Thread(target=_leave, args=(run, display, store, is_over), daemon=True).start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        is_over.set()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _finishing(run: Run) -> str:
-    running = sum(task.state is TaskState.RUNNING for task in run.task.walk())
-    what = counted(running, "task") if running else "what is under way"
-    return f"finishing {what}; Ctrl-C again to stop at once"
+def _leave(run: Run, display: Display, store: str | None, is_over: threading.Event) -> None:
+    """End the process if the run does not end; every step that counts is on disk."""
+    if is_over.wait(GIVE_UP_S):
+        return
+    display.stop()
+    tell_error(f"run {run.id} is left: the code of {_named(_running(run))} does not let itself be stopped")
+    tell(resume_command(run.id, store))
+    flush_stderr()
+    os._exit(INTERRUPTED)
+
+
+def _waiting_for(run: Run) -> str:
+    """Say how not to wait after the first Ctrl-C, which has to fit a narrow window; for what, and how long."""
+    running = _running(run)
+    now = datetime.now(UTC)
+    since = [(now - task.started_at).total_seconds() for task in running if task.started_at is not None]
+    so_far = f", begun {format_duration(max(since))} ago" if since else ""
+    asks = run.reply_timeout_s is not None and (not running or any(map(is_for_model, running)))
+    most = f"; a reply may take {run.reply_timeout_s:g} s (--timeout-s)" if asks else ""
+    return f"Ctrl-C again gives up at once; waiting for {_named(running)}{so_far}{most}"
+
+
+def _running(run: Run) -> list[Task]:
+    return [task for task in run.task.walk() if task.state is TaskState.RUNNING]
+
+
+def _named(tasks: list[Task]) -> str:
+    if not tasks:
+        return "what is under way"
+    ids = ", ".join(one_printable_line(task.id) for task in tasks[:_MOST_IDS])
+    return f"{'task' if len(tasks) == 1 else f'{len(tasks)} tasks:'} {ids}{', ...' if len(tasks) > _MOST_IDS else ''}"

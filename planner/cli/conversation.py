@@ -9,6 +9,7 @@ from typing import Any
 from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.models.protocol import ModelReply
+from ramify.planner.progress.plain import failure_words
 from ramify.planner.store import CallRecord, EventRecord, StepRecord
 from ramify.tasks.json_text import json_text
 
@@ -84,7 +85,7 @@ def _step_text(step: StepRecord) -> str:
 
 def _failure_text(event: EventRecord) -> str:
     attempt = f" attempt {event.data['attempt']}" if "attempt" in event.data else ""
-    return f"\n===== task {event.task_id},{attempt} failed: {event.data['error']} =====\n"
+    return f"\n===== task {event.task_id},{attempt} failed: {failure_words(event.data)} =====\n"
 
 
 def _json(value: Any) -> str:

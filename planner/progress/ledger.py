@@ -16,6 +16,7 @@ from ramify.tasks.config import NO_USAGE
 
 from .doing import doing_words
 from .estimate import Durations, Left, seconds_left
+from .plain import failure_words
 
 RECENT = 50
 """Tasks that ended last, kept so that a folded tree can show them."""
@@ -174,7 +175,7 @@ class Ledger:
         if event.type != EventType.TASK_RELEASED:
             self.recent.append(task)
         if event.type == EventType.TASK_FAILED:
-            self.notes[task] = str(event.data["error"])
+            self.notes[task] = failure_words(event.data)
 
     def _split(self, task: Task, event: Event) -> None:
         for child in task.subtasks:

@@ -56,6 +56,11 @@ class PlainLines:
         return False
 
 
+def failure_words(data: Mapping[str, Any]) -> str:
+    """Return why a task has failed, and where, from the data of the event."""
+    return f"{data['error']} ({data['where']})" if data.get("where") else str(data["error"])
+
+
 def _split_words(data: Mapping[str, Any]) -> str:
     ids = list(data["subtasks"])
     more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
@@ -72,7 +77,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
         EventType.PLAN_ATTACHED: _split_words,
         EventType.PLANNED: lambda data: f"the plan is complete, tasks: {data['tasks']}",
         EventType.TASK_DONE: lambda _: "done",
-        EventType.TASK_FAILED: lambda data: f"failed: {data['error']}",
+        EventType.TASK_FAILED: lambda data: f"failed: {failure_words(data)}",
         EventType.TASK_RELEASED: lambda data: f"put back: {data['why']}",
         EventType.TASK_RETRYING: lambda data: (
             f"attempt {data['attempt']} failed, the next one starts in {format_duration(data['delay_s'])}:"
