@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ramify.tasks import Task, TaskState
-from ramify.tasks.edits import Difference, carry_over, give_result, redo
+from ramify.tasks.edits import Difference, carry_over, give_result, open_failed, redo
 
 from .errors import UsageError
 from .events import EventType
@@ -35,6 +35,7 @@ class PlanEdit:
         contents: new contents, by task id.
         results: a person's own results, by task id.
         again: ids of tasks that are done again, with all below them, although nothing is different.
+        failed: whether tasks that have failed are done again.
         approves: whether this is the word that the plan may be run.
     """
 
@@ -42,19 +43,20 @@ class PlanEdit:
     contents: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
     again: Sequence[str] = ()
+    failed: bool = False
     approves: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.plan or self.contents or self.results or self.again or self.approves)
+        return bool(self.plan or self.contents or self.results or self.again or self.failed or self.approves)
 
     def applied(self, old: Task) -> Task:
-        """Return the tree `old` as it is to be; `old` is not changed, a given plan is what is returned.
+        """Return the tree `old` as it is to be; neither `old` nor a given plan is changed.
 
         Raises:
             TreeError: if there is no task with one of the ids; ids that come near are shown.
             UsageError: if a content or result is blank, or its task is DELETED.
         """
-        new = deepcopy(old) if self.plan is None else self.plan
+        new = deepcopy(old if self.plan is None else self.plan)
         for task_id, content in self.contents.items():
             _living(new, task_id, content, "content").content = content
         for task_id, result in self.results.items():
@@ -88,10 +90,11 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         attempts = store.last_attempts(run_id)
         again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
         redone = redo(new, differences, again=again, last_attempt=lambda task_id: attempts.get(task_id, 0))
-        changes = [*_run_changes(edit, new, is_different=bool(differences or redone))]
+        opened = redone + (open_failed(new) if edit.failed else [])
+        changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
         changes += _task_changes(before, new)
         changes += [StepsForgotten(task.id) for task in redone]
-        changes += _events(writer, edit, differences, redone)
+        changes += _events(writer, edit, differences, opened)
         writer.put(*changes)
     failpoint("after-edit-commit")
 
@@ -119,7 +122,7 @@ def _run_changes(edit: PlanEdit, root: Task, *, is_different: bool) -> Iterator[
     if edit.plan is not None:
         yield RunChanged.of(phase=RUNNING_PHASE)
     if is_different:
-        why = "its plan was edited, and has not been run since"
+        why = "its plan was edited, or tasks were opened to be done again, and it has not been run since"
         yield RunChanged.of(status="waiting", error=why, finished_at=None, goal=root.content)
 
 
@@ -139,10 +142,10 @@ def _task_changes(before: list[tuple[Any, ...]], new: Task) -> Iterator[Change]:
 
 
 def _events(
-    writer: RunWriter, edit: PlanEdit, differences: list[Difference], redone: list[Task]
+    writer: RunWriter, edit: PlanEdit, differences: list[Difference], opened: list[Task]
 ) -> Iterator[EventHappened]:
-    if differences or redone:
-        data = {"changes": [each.to_data() for each in differences], "redone": [task.id for task in redone]}
+    if differences or opened:
+        data = {"changes": [each.to_data() for each in differences], "redone": [task.id for task in opened]}
         yield _event(writer, EventType.PLAN_EDITED, data)
     if edit.approves:
         yield _event(writer, EventType.PLAN_APPROVED, {})

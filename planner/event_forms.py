@@ -35,7 +35,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
         EventType.PLANNED: _form("the plan is complete", tasks=int),
         EventType.PLAN_EDITED: _form(
-            "the plan was changed: what is different in each task, old and new, and which tasks are done again",
+            "the plan was changed, or tasks are done again: what is different in each task, old and new, and which are",
             changes=list,
             redone=list,
         ),

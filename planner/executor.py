@@ -32,6 +32,7 @@ from .settings import Tracing, load_settings, store_place
 from .several import several
 from .store import NewRun, RunRecord, Store
 from .tools.sources import load_tools
+from .workers import Workers
 from .workers.registry import ChecksGiven, WorkersGiven
 
 
@@ -182,10 +183,11 @@ class Executor:
         """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
         check_keywords(options, ResumeOptions.__annotations__)
         opened = open_store(store, create=False)
+        record = options.get("record")
         try:
-            session = session_of(opened, find(opened, run_id), options, store=store)
-            record = options.get("record")
-            recording = None if record is None else Recording(Path(record), session.record.id)
+            found = find(opened, run_id)
+            recording = None if record is None else Recording(Path(record), found.id)
+            session = session_of(opened, found, options, store=store)
         except BaseException:
             opened.close()
             raise
@@ -239,6 +241,24 @@ class Executor:
             record = find(opened, run_id)
             return progress_of(opened.load_tree(record.id), record.status, record.error)
 
+    def check(self, task: Task) -> Workers:
+        """Make sure that the tree of `task` can be run, and return who would run it; nothing is stored.
+
+        Raises:
+            TreeError: if the root is DELETED.
+            DependencyError: if a task needs one that is not in the tree, or that will never run.
+            CycleError: if tasks wait for each other.
+            UsageError: if it is no root, or a task is for a worker that is not there, or has a limit that nobody keeps.
+        """
+        if task.parent is not None:
+            raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
+        workers = workers_of(
+            self._settings, self._given, self._checks, agents_of(self._settings.agents, self._agents, self._agent)
+        )
+        check_runnable(task, workers, self._grants)
+        check_tools(task, self._agent, self._grants)
+        return workers
+
     def new_run(self, task: Task | str, *, plan_only: bool = False) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
 
@@ -247,13 +267,7 @@ class Executor:
             plan_only: whether it ends once its plan is complete, with the status "waiting"; resuming it runs the plan.
         """
         task = _root_of(task)
-        if task.parent is not None:
-            raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
-        workers = workers_of(
-            self._settings, self._given, self._checks, agents_of(self._settings.agents, self._agents, self._agent)
-        )
-        check_runnable(task, workers, self._grants)
-        check_tools(task, self._agent, self._grants)
+        workers = self.check(task)
         for each in task.walk():
             keep_data(each)
             if each.usage is not NO_USAGE:  # what another run has used is not this run's

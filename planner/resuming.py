@@ -1,11 +1,12 @@
 """How a stored run is made ready to go on: as it was, but for what is given and what is edited."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 from pydantic import ValidationError
-from ramify.tasks import Task, TaskState
+from ramify.tasks import Task
 from ramify.tasks.documents import validation_text
 from ramify.tasks.edits import Difference
 
@@ -17,6 +18,7 @@ from .errors import NoModelError, UsageError
 from .events import Subscriber
 from .middleware import check_middleware
 from .models.protocol import Model
+from .plan import PlanLimits
 from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
@@ -25,13 +27,11 @@ from .several import several
 from .store import RunRecord, Store
 from .tools.functions import ToolsGiven, names_of
 from .tools.sources import load_tools
-from .workers import Workers
-from .workers.grants import Grants
 from .workers.registry import ChecksGiven, WorkersGiven
 
 
 class ResumeOptions(TypedDict, total=False):
-    """With what a stored run is carried on; what is not given is as it was.
+    """With what a stored run is carried on; what is not given is as it was, as the last one who carried it on had it.
 
     Attributes:
         agent: who goes on with it. A model of your own has to be given again.
@@ -50,6 +50,7 @@ class ResumeOptions(TypedDict, total=False):
         edit: how its plan is changed before it goes on.
         jobs: tasks that run at the same time.
         limits: what the run may take.
+        max_tasks: the most tasks of the tree, where the run's goal was planned by Ramify.
         max_turns: replies in one conversation with tools, whatever its tasks say.
         on_event: called with every event, on the run's loop.
         cache: whether answers of other runs are taken.
@@ -72,6 +73,7 @@ class ResumeOptions(TypedDict, total=False):
     edit: PlanEdit | None
     jobs: int | None
     limits: RunLimits | None
+    max_tasks: int | None
     max_turns: int | None
     on_event: Subscriber | None
     cache: bool | None
@@ -80,7 +82,7 @@ class ResumeOptions(TypedDict, total=False):
 
 
 def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store: str | Path | None) -> Session:
-    """Return the session that carries the run `found` on; an edit of its plan is on disk then.
+    """Return the session that carries the run `found` on; an edit of its plan is on disk then, if it can be run so.
 
     Args:
         opened: the store, which the session takes.
@@ -94,16 +96,25 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     agent = agent.with_tools([*several(options.get("tools", ())), *load_tools(settings.tool_sources)])
     agents = agents_of(settings.agents, options.get("agents") or {}, agent)
     workers = workers_of(settings, options.get("workers"), options.get("checks"), agents)
-    edit = options.get("edit")
+    middleware = check_middleware(options.get("middleware", ()))
+    _refuse_without_tools(settings, found, agent)
+
+    def check(root: Task, differences: Sequence[Difference] = ()) -> None:
+        from .strategies.edited import check_edited
+
+        check_edited(opened, found.id, root, differences)
+        check_runnable(root, workers, grants)
+        check_tools(root, agent, grants)
+
+    edit = options.get("edit") or PlanEdit()
+    if options.get("retry_failed"):
+        edit = replace(edit, failed=True)
     if edit:
-        _edit(opened, found.id, edit, workers, grants)
+        edit_run(opened, found.id, edit, check=check)
         found = opened.find_run(found.id)
     root = opened.load_tree(found.id)
-    if options.get("retry_failed"):
-        reset_failed(root)
-    workers.check_tree(root, grants)
-    _refuse_without_tools(settings, found, agent)
-    check_tools(root, agent, grants)
+    if not edit:
+        check(root)
     return Session(
         store=opened,
         record=found,
@@ -112,26 +123,18 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         settings=settings,
         workers=workers,
         grants=grants,
-        middleware=check_middleware(options.get("middleware", ())),
+        middleware=middleware,
     )
-
-
-def _edit(opened: Store, run_id: str, edit: PlanEdit, workers: Workers, grants: Grants) -> None:
-    from .strategies.edited import check_edited
-
-    def check(root: Task, differences: list[Difference]) -> None:
-        check_edited(opened, run_id, root, differences)
-        check_runnable(root, workers, grants)
-
-    edit_run(opened, run_id, edit, check=check)
 
 
 def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     settings = RunSettings.model_validate(found.settings)
     sources, tool_sources = options.get("worker_sources"), options.get("tool_sources")
     changes = {
+        "agent": _answered_by(settings.agent or AgentSettings(), options.get("agent"), options.get("base_url")),
         "jobs": options.get("jobs"),
         "limits": options.get("limits"),
+        "plan": _plan_limits(found, settings.plan, options.get("max_tasks")),
         "max_turns": options.get("max_turns"),
         "cache": options.get("cache"),
         "worker_sources": tuple(map(str, several(sources))) if sources else None,
@@ -145,6 +148,12 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
         raise UsageError(f"run {found.id} cannot go on so: {validation_text(error)}") from None
 
 
+def _plan_limits(found: RunRecord, stored: PlanLimits | None, max_tasks: int | None) -> PlanLimits | None:
+    if max_tasks is not None and stored is None:
+        raise UsageError(f"run {found.id} runs a plan that was given, however many tasks it has; leave out max_tasks")
+    return stored if max_tasks is None or stored is None else stored.model_copy(update={"max_tasks": max_tasks})
+
+
 def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent) -> None:
     missing = [name for name in settings.tools if name not in names_of(agent.tools)]
     if missing:
@@ -154,11 +163,14 @@ def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent
         )
 
 
-def reset_failed(root: Task) -> None:
-    """Open the tasks of a tree that have failed, so that they are done again."""
-    for task in root.walk():
-        if task.state is TaskState.FAILED:
-            task.reset()
+def _answered_by(stored: AgentSettings, given: Agent | Model | str | None, base_url: str | None) -> AgentSettings:
+    """Return the agent that is stored, with another model, or its model at another address, if one is named."""
+    if given is None:
+        return stored if base_url is None else stored.model_copy(update={"base_url": base_url})
+    if not isinstance(given, str):
+        return stored
+    name, server = model_and_server(load_settings(model=given, base_url=base_url))
+    return stored.model_copy(update={"model": name, "base_url": server})
 
 
 def _agent_of(
@@ -177,11 +189,6 @@ def _agent_of(
     if isinstance(given, Model):
         agent = stored.make()
         return Agent(given, role_name=agent.role_name, prompts=agent.prompts, asking=agent.asking)
-    if given is not None:
-        name, server = model_and_server(load_settings(model=given, base_url=base_url))
-        stored = stored.model_copy(update={"model": name, "base_url": server})
-    elif base_url is not None:
-        stored = stored.model_copy(update={"base_url": base_url})
     agent = stored.make(store=store)
     try:
         _ = agent.model

@@ -145,7 +145,7 @@ class Session:
     async def _body(self, *, resumed: bool) -> Ending:
         recorder = self._recorder
         failed = await asyncio.to_thread(read_failed_calls, self.store, self.record.id) if resumed else NO_FAILED_CALLS
-        recorder.put(EventType.RUN_STARTED, None, RunChanged.of(status="running", error=None), resumed=resumed)
+        recorder.put(EventType.RUN_STARTED, None, self._begun(resumed=resumed), resumed=resumed)
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
         to_do = self._release_interrupted()
         self._count_usage(recorded, failed)
@@ -171,6 +171,12 @@ class Session:
         )
         ending = await self._plan(askers.of(self.agent), configs, resumed=resumed)
         return ending if ending is not None else await self._run(askers, budget, configs, resumed=resumed)
+
+    def _begun(self, *, resumed: bool) -> RunChanged:
+        """Return what is written of the run when it begins: settings that a resume changes stay for later resumes."""
+        if resumed and (settings := self.settings.model_dump(mode="json")) != self.record.settings:
+            return RunChanged.of(status="running", error=None, settings=settings)
+        return RunChanged.of(status="running", error=None)
 
     async def _run(self, askers: Askers, budget: Budget, configs: Configs, *, resumed: bool) -> Ending:
         """Run the tree, whose plan is complete."""

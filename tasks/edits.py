@@ -110,6 +110,17 @@ def redo(
     return opened
 
 
+def open_failed(root: Task) -> list[Task]:
+    """Open the tasks of the tree `root` that have failed, so that they are done again; return them, parents first.
+
+    The steps that they have taken stay taken.
+    """
+    failed = [task for task in walk(root) if task.state is TaskState.FAILED]
+    for task in failed:
+        task.reset()
+    return failed
+
+
 def give_result(task: Task, result: str) -> None:
     """Let `task` have a person's result; what is still open below it is not needed any more.
 
@@ -119,7 +130,7 @@ def give_result(task: Task, result: str) -> None:
     task.move(TaskState.DONE)
     task.__dict__.update(result=result, output=None, gaps=(), error=None)
     for below in walk(task):
-        if below.state is TaskState.OPEN:
+        if below.state is TaskState.OPEN or below.state is TaskState.RUNNING:
             below.move(TaskState.DELETED)
 
 

@@ -265,6 +265,86 @@ def test_a_kill_around_an_edit_keeps_all_of_it_or_nothing(home: Path, point: str
         assert len(store.calls(run_id)) == calls + (3 if is_kept else 0)
 
 
+FLAKY = """
+from pathlib import Path
+from ramify.planner import worker
+
+@worker
+def flaky(task):
+    if not Path("ready").exists():
+        raise ValueError(f"{task.id} is not ready")
+    return task.id
+"""
+FLAKY_PLAN = """
+goal: All
+config: {max_retries: 0}
+tasks:
+  - {id: a, task: a, type: flaky}
+  - {id: b, task: b, type: flaky}
+  - {id: c, task: c, type: flaky}
+  - {id: d, task: d, type: flaky, needs: [a]}
+"""
+
+
+@pytest.mark.fault("2.1")
+def test_failed_tasks_that_are_opened_stay_so_wherever_the_process_is_killed(home: Path) -> None:
+    (home / "flaky.py").write_text(FLAKY, encoding="utf-8")
+    (home / "plan.yaml").write_text(FLAKY_PLAN, encoding="utf-8")
+    assert ramify_process("run", "plan.yaml", "--workers", "flaky.py", "--model", "rules").code == 1
+    (home / "ready").touch()
+    resume = ("resume", "--last", "--jobs", "1")
+    for option, point, has_failed in [
+        ("--retry-failed", "during-edit-commit", True),
+        ("--quiet", None, True),  # nobody has asked for another attempt yet
+        ("--retry-failed", "after-edit-commit", False),
+        ("--quiet", "before-running-commit", False),
+        ("--quiet", "after-done-commit", False),
+        ("--quiet", None, False),
+    ]:
+        armed = {"RAMIFY_FAILPOINT": point} if point else {}
+        code = ramify_process(*resume, option, **armed).code
+        assert code == (-signal.SIGKILL if point else int(has_failed)), option
+        with Store.open(home / ".ramify" / "ramify.db") as store:
+            tree = store.load_tree(store.last_run().id)
+            assert any(task.state is TaskState.FAILED for task in tree.walk()) == has_failed, (option, point)
+            assert store.check() == []
+    assert {task.id: task.attempts for task in tree.walk()} == {"0": 1, "a": 2, "b": 2, "c": 2, "d": 1}
+
+
+@pytest.mark.fault("2.1")
+def test_failed_tasks_are_opened_together_with_what_is_changed(place: str) -> None:
+    def reply(request: ModelRequest) -> str:
+        is_hopeless = request.task_id in {"oslo", "rome"} and len(model.requests) < 9
+        return '<failed reason="impossible">no</failed>' if is_hopeless else f"<result>{request.task_id}</result>"
+
+    model = ScriptedModel(reply)
+    first = Executor(model, store=place).run(read_plan(PLAN, source="plan"))
+    assert first.status == "failed"
+    with Store.open(place) as store:
+        edit_run(store, first.id, PlanEdit(contents={"alone": "x"}, failed=True), check=lambda *_: None)
+        assert {task.state for task in store.load_tree(first.id).walk()} == {TaskState.OPEN, TaskState.DONE}
+        (edited,) = plan_history(store, first.id)
+        assert edited.data["redone"] == ["0", "alone", "north", "oslo", "south", "rome"]
+        assert store.find_run(first.id).status == "waiting"
+
+
+@pytest.mark.fault("2.1")
+def test_what_cannot_go_on_so_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    place = str(tmp_path / "runs.db")
+    model = ScriptedModel({"*": '<failed reason="impossible">no</failed>'})
+    plan = read_plan("goal: g\nid: '0'", source="plan")
+    first = Executor(model, store=place).run(plan)
+    for options in ({"middleware": [object()]}, {"record": str(tmp_path)}, {"limits": None, "jobs": 0}):
+        with pytest.raises(UsageError):
+            Executor.resume(place, first.id, agent=model, retry_failed=True, **options)  # type: ignore[arg-type]
+    edited = read_plan("goal: h\nid: '0'\ntype: nobody", source="plan")
+    with pytest.raises(UsageError, match="nobody"):
+        Executor.resume(place, first.id, agent=model, plan=edited)
+    assert (edited.state, edited.attempts, edited.error) == (TaskState.OPEN, 0, None)
+    with Store.open(place) as store:
+        assert (store.load_tree(first.id).state, plan_history(store, first.id)) == (TaskState.FAILED, [])
+
+
 def test_a_task_that_is_done_again_has_all_its_attempts(tmp_path: Path) -> None:
     place = str(tmp_path / "runs.db")
     model = ScriptedModel(["<result>1</result>"])

@@ -8,6 +8,7 @@ Writing a batch twice does what writing it once does.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, assert_never
 
+from ramify.planner.events import EventType
 from ramify.planner.failpoints import failpoint
 from sqlalchemy import Connection, update
 
@@ -55,6 +56,11 @@ class Batch:
         self._progress: dict[str, Row] = {}
         self._events: list[Row] = []
         self._kept: list[Kept] = []
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it changes the plan, or opens tasks again; that changes what is said of the run too."""
+        return bool(self._run_changes) and any(event[3] == EventType.PLAN_EDITED for event in self._events)
 
     @property
     def is_running(self) -> bool:
@@ -109,11 +115,11 @@ class Batch:
         if self._added:
             failpoint("during-plan-commit")
         statements.edit_task.execute(connection, self._edited)
-        if self._edited:
-            failpoint("during-edit-commit")
         statements.add_call.execute(connection, self._calls)
         write_kept(connection, statements, self._run_id, self._kept)
         statements.change_task.execute(connection, list(self._progress.values()))
+        if self.is_edit:
+            failpoint("during-edit-commit")
         statements.add_event.execute(connection, self._events)
         return bool(row[0])
 

@@ -6,10 +6,10 @@ Its id is that of the run outside with a number behind it, `r1234.2`, so the sam
 from collections.abc import Callable
 
 from ramify.planner.agent import Agent
+from ramify.planner.editing import PlanEdit, edit_run
 from ramify.planner.errors import RunError
 from ramify.planner.events import Event, EventType
 from ramify.planner.handle import Run
-from ramify.planner.resuming import reset_failed
 from ramify.planner.run_settings import AgentSettings, RunSettings
 from ramify.planner.runnable import check_runnable
 from ramify.planner.session import Outer, Session
@@ -37,9 +37,14 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
         check_runnable(task, services.workers, services.grants)
         record = _stored(store, run_id, task, agent, settings)
     else:
-        task = store.load_tree(run_id)
         if record.status == "failed":
-            reset_failed(task)
+            edit_run(
+                store,
+                run_id,
+                PlanEdit(failed=True),
+                check=lambda root, _: check_runnable(root, services.workers, services.grants),
+            )
+        task = store.load_tree(run_id)
     session = Session(
         store=store,
         record=record,
