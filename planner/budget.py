@@ -31,6 +31,30 @@ class RunLimits(BaseModel):
     max_wait_seconds: float = Field(default=600.0, ge=0)
 
 
+def raised_limits(limits: RunLimits, spent: Usage) -> dict[str, float]:
+    """Return the limits that a run has reached, each so high that it can take once more what it has taken.
+
+    >>> raised_limits(RunLimits(max_calls=10, max_tokens=999), Usage(calls=10, input_tokens=500))
+    {'max_calls': 20}
+    """
+    raised: dict[str, float] = {}
+    for limit, used in (("max_calls", spent.calls), ("max_tokens", spent.tokens), ("max_cost_usd", spent.cost_usd)):
+        allowed = getattr(limits, limit)
+        if allowed is not None and used >= allowed:
+            enough = float(f"{2 * used:.2g}")
+            raised[limit] = enough if limit == "max_cost_usd" else int(enough)
+    return raised
+
+
+def raising_options(limits: RunLimits, spent: Usage) -> list[str]:
+    """Return the words of `ramify resume` that raise the limits which a run has reached; none if it can go on so."""
+    return [
+        word
+        for limit, enough in raised_limits(limits, spent).items()
+        for word in (f"--{limit.replace('_', '-')}", f"{enough:g}" if isinstance(enough, float) else str(enough))
+    ]
+
+
 class _Account:
     """What one scope has spent and may spend."""
 
@@ -48,10 +72,11 @@ class _Account:
         ):
             allowed = getattr(self.limits, limit)
             if allowed is not None and used >= allowed:
-                raise LimitError(
-                    f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}",
-                    limit=limit,
-                )
+                told = f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}"
+                if isinstance(self.limits, RunLimits):
+                    raise LimitError(told, limit=limit)
+                told = f"{told}; raise it in its config, in an edited plan"
+                raise LimitError(told, limit=limit, options=("--plan", "FILE"))
 
 
 class Budget:

@@ -202,11 +202,13 @@ class LimitError(PlannerError):
 
     Attributes:
         limit: the name of the limit.
+        options: the words of `ramify resume` that raise it, where these are known.
     """
 
-    def __init__(self, message: str, *, limit: str) -> None:
+    def __init__(self, message: str, *, limit: str, options: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.limit = limit
+        self.options = tuple(options)
 
 
 class RunError(PlannerError):

@@ -10,8 +10,8 @@ from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.states import FINISHED
 
-from .budget import total_usage
-from .errors import LeaseError, PlannerError, RunError, StoreError
+from .budget import raising_options, total_usage
+from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
 from .events import Event, EventBus, EventType, Subscriber, Wanted
 from .loop import background_loop, run_sync, start_on_background_loop
@@ -126,9 +126,8 @@ class Run(ShownRun):
         """
         if self.task.state is not TaskState.DONE:
             why = f": {self.error}" if self.error else ""
-            raise RunError(
-                f"run {self.id} has no result, it is {self.status}{why}; `ramify resume {self.id}` goes on with it"
-            )
+            command = " ".join(["ramify resume", self.id, *self.raising_options])
+            raise RunError(f"run {self.id} has no result, it is {self.status}{why}; `{command}` goes on with it")
         return self.task.result
 
     @property
@@ -161,6 +160,13 @@ class Run(ShownRun):
         """What its model calls have cost, in US dollars; None if the cost of any is unknown."""
         usage = self.usage
         return None if usage.calls_without_cost else usage.cost_usd
+
+    @property
+    def raising_options(self) -> list[str]:
+        """The words of `ramify resume` that raise the limits which it has reached; none if it can go on without."""
+        if isinstance(self.cause, LimitError) and self.cause.options:
+            return list(self.cause.options)
+        return raising_options(self._session.settings.limits, self.usage)
 
     @property
     def progress(self) -> Progress:

@@ -110,14 +110,28 @@ def test_a_person_who_is_not_there_is_waited_for(ramify: Ramify, home: Path) -> 
     assert ramify(*command[1:]).out == "hello\n"
 
 
-def test_a_limit_leaves_a_run_that_can_go_on(ramify: Ramify) -> None:
+@pytest.mark.fault("2.7")
+def test_the_last_line_goes_on_with_a_run_that_a_limit_has_stopped(ramify: Ramify) -> None:
     said = ramify("solve", *RULES, "--max-calls", "3", "--jobs", "1", SUM)
     assert said.code == 4
     assert "max_calls = 3" in said.err
-    command = shlex.split(said.last_line)
-    assert command[:2] == ["ramify", "resume"]
-    assert ramify(*command[1:]).code == 4
-    assert ramify(*command[1:], "--max-calls", "100").out == "849/7\n"
+    assert said.last_line.endswith(" --max-calls 6")
+    assert ramify("watch", "--last", "-q").last_line == said.last_line
+    assert ramify("resume", "--last").code == 4, "without it the run stops again at once"
+    said = ramify(*shlex.split(said.last_line)[1:])
+    assert (said.code, said.last_line.split()[-2:]) == (4, ["--max-calls", "12"])
+    assert ramify(*shlex.split(said.last_line)[1:]).out == "849/7\n"
+
+
+@pytest.mark.fault("2.7")
+def test_a_limit_that_is_raised_stays_raised(ramify: Ramify) -> None:
+    ramify("solve", *RULES, "--max-calls", "3", "--jobs", "1", SUM)
+    assert ramify("resume", "--last", "--max-calls", "100", "--jobs", "2", "--cache").out == "849/7\n"
+    said = ramify("resume", "--last", "--from", "0")
+    assert (said.code, said.out) == (0, "849/7\n"), said.err
+    with Store.open(".ramify/ramify.db") as store:
+        settings = store.last_run().settings
+    assert (settings["limits"]["max_calls"], settings["jobs"], settings["cache"]) == (100, 2, True)
 
 
 def test_the_resume_command_names_the_store_that_was_given(ramify: Ramify) -> None:

@@ -600,6 +600,7 @@ def test_what_may_not_be_added_is_refused(store: Path) -> None:
     assert "is the root, so nothing can stand beside it" in str(run.error)
 
 
+@pytest.mark.fault("2.7")
 def test_a_maker_is_held_to_the_most_tasks_of_a_plan(store: Path) -> None:
     @worker(name="maker")
     def make(context: WorkContext) -> str:
@@ -613,6 +614,10 @@ def test_a_maker_is_held_to_the_most_tasks_of_a_plan(store: Path) -> None:
     )
     assert run.status == "stopped"
     assert "would make 7 tasks, and max_tasks = 6" in str(run.error)
+    assert run.raising_options == ["--max-tasks", "14"]
+    again = Executor.resume(store, run.id, agent=model, workers=[make], max_tasks=8)
+    assert "would make 9 tasks, and max_tasks = 8" in str(again.error)
+    assert "would make 9 tasks" in str(Executor.resume(store, run.id, agent=model, workers=[make]).error)
 
 
 # Middleware

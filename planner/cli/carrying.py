@@ -18,13 +18,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ramify.planner.budget import raising_options, total_usage
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.event_lines import EventFile
 from ramify.planner.events import Event, EventType, Subscriber
 from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
 from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display
+from ramify.planner.run_settings import RunSettings
 from ramify.planner.settings import load_settings
+from ramify.planner.store import RunRecord
 from ramify.planner.store.place import read_place
 from ramify.planner.terminal import one_printable_line
 from ramify.planner.tracing import export_as_environment_says
@@ -94,7 +97,15 @@ def tell_ending(run: Run, code: int, store: str | None) -> None:
     elif code == NO_MODEL and isinstance(run.cause, NoModelError):
         tell(resume_command(run.id, store, "--model", "NAME"))
     elif code != USAGE:
-        tell(resume_command(run.id, store))
+        tell(resume_command(run.id, store, *run.raising_options))
+
+
+def command_to_go_on(record: RunRecord, root: Task, store: str | None) -> str:
+    """Return the command that goes on with a stored run, whoever carried it on; see `resume_command`."""
+    if record.status == "failed":
+        return resume_command(record.id, store, "--retry-failed")
+    limits = RunSettings.model_validate(record.settings).limits
+    return resume_command(record.id, store, *raising_options(limits, total_usage(root)))
 
 
 def resume_command(run_id: str, store: str | None, *options: str) -> str:

@@ -140,9 +140,9 @@ def _graph(session: Session, _: str) -> None:
 
 def _resume(session: Session, _: str) -> None:
     """The command that goes on with the run."""
-    from .carrying import resume_command
+    from .carrying import command_to_go_on
 
-    print_text(resume_command(session.record.id, session.place))
+    print_text(command_to_go_on(session.record, session.root, session.place))
 
 
 def _help(_: Session, __: str) -> None:

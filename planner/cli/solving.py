@@ -152,13 +152,14 @@ def run(
         from .exits import DONE
         from .previewing import print_preview
 
+        executor.check(root)
         print_preview(root, executor.agent, given)
         return DONE
     new = executor.new_run(root)
     return _finish(new, carry(new, given), given)
 
 
-@takes("model", "base_url", "jobs", "max_turns", *LIMITS, "store", *WORKING, *REUSING, *SHOWN, "as_json")
+@takes("model", "base_url", "jobs", "max_turns", "max_tasks", *LIMITS, "store", *WORKING, *REUSING, *SHOWN, "as_json")
 def resume(
     given: Mapping[str, Any],
     *,
@@ -204,6 +205,7 @@ def resume(
         edit=edit,
         jobs=given["jobs"],
         limits=limits.model_copy(update=changes),
+        max_tasks=given["max_tasks"],
         max_turns=given["max_turns"],
         cache=given["cache"],
         record=given["record"],

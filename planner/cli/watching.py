@@ -41,8 +41,8 @@ def watch(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
 
 def _end(run: "FollowedRun", store: str | None) -> int:
     """Print the answer, or say why there is none and how to go on; return the exit code of the run."""
-    from .carrying import resume_command
-    from .exits import DONE, FAILED, code_of_status
+    from .carrying import command_to_go_on
+    from .exits import DONE, code_of_status
     from .output import print_text, tell, tell_error
 
     record = run.record
@@ -53,7 +53,7 @@ def _end(run: "FollowedRun", store: str | None) -> int:
     holder = record.holder or "the process that held it"
     why = f"{holder} has ended without a word" if record.status == "running" else record.error
     tell_error(f"run {record.id} is {run.status}{f': {why}' if why else ''}")
-    tell(resume_command(record.id, store, *(["--retry-failed"] if code == FAILED else [])))
+    tell(command_to_go_on(record, run.root, store))
     return code
 
 

@@ -46,7 +46,11 @@ class PageCount:
         """
         for each, limit in _limits(task):
             if self._counts[each.id] >= limit:
-                raise LimitError(f"task {each.id} has reached max_pages = {limit}", limit="max_pages")
+                raise LimitError(
+                    f"task {each.id} has reached max_pages = {limit}; raise it in its config, in an edited plan",
+                    limit="max_pages",
+                    options=("--plan", "FILE"),
+                )
 
 
 def _limits(task: Task) -> Iterator[tuple[Task, int]]:

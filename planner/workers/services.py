@@ -193,5 +193,7 @@ class RunServices:
         total = sum(1 for _ in self.root.walk()) + sum(1 for _ in task.walk())
         if total > self.max_tasks:
             raise LimitError(
-                f"adding task {task.id} would make {total} tasks, and max_tasks = {self.max_tasks}", limit="max_tasks"
+                f"adding task {task.id} would make {total} tasks, and max_tasks = {self.max_tasks}",
+                limit="max_tasks",
+                options=("--max-tasks", str(2 * total)),
             )
