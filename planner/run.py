@@ -210,16 +210,20 @@ class RunLoop:
             for above in task.ancestors():
                 if above.state is not TaskState.OPEN:
                     break
-                above.error = f"subtask {task.id} failed: {task.error}"
+                above.error = f"subtask {task.id} failed: {_why(task)}"
                 above.move(TaskState.FAILED)
                 self._recorder.changed(EventType.TASK_FAILED, above, error=above.error)
-        return Ending("failed", self._root.error or f"task {failed[0].id} failed: {failed[0].error}")
+        return Ending("failed", self._root.error or f"task {failed[0].id} failed: {_why(failed[0])}")
 
     def _wake(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):
             woken = self._idle.popleft()
             if not woken.done():
                 woken.set_result(None)
+
+
+def _why(task: Task) -> str:
+    return task.error or "it was FAILED when the run began, and nobody said why; --retry-failed does it again"
 
 
 def ending_of(error: Exception) -> Ending | None:

@@ -8,8 +8,9 @@ a group of tasks lies in these two sentences; everything in this file follows fr
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .errors import CycleError, DependencyError
-from .tree import index_of, walk
+from .errors import CycleError, DependencyError, TreeError
+from .states import FINISHED, TaskState
+from .tree import index_of, walk, walk_up
 from .waiting import Event, before
 
 if TYPE_CHECKING:
@@ -51,6 +52,64 @@ def check_tree(root: "Task") -> None:
                 _unknown(task, dependency)
     if dependent:
         topological_order([root])
+
+
+def check_can_end(root: "Task") -> None:
+    """Check that a tree, whose dependencies are sound, has something to run, and nothing that waits for ever.
+
+    Raises:
+        TreeError: if the root is DELETED.
+        DependencyError: if a task needs one that will never run.
+    """
+    if root.state is TaskState.DELETED:
+        raise TreeError(root_is_deleted(root), task_id=root.id)
+    for task, needed in unmet_for_ever(root):
+        raise DependencyError(never_met(task, needed), task_id=task.id, dependency=needed.id)
+
+
+def unmet_for_ever(root: "Task") -> "Iterator[tuple[Task, Task]]":
+    """Yield (task, needed) where `task` still has to run, and `needed` never will, as it stands below what is finished.
+
+    The dependencies of the tree are sound.
+    """
+    live = list(unfinished(root))
+    dependent = [task for task in live if task.dependencies]
+    members = set(live) if dependent else set()
+    for task in dependent:
+        by_id = index_of(root).by_id
+        for needed in (by_id[dependency] for dependency in task.dependencies):
+            if needed not in members and needed.state not in FINISHED:
+                yield task, needed
+
+
+def unfinished(top: "Task") -> "Iterator[Task]":
+    """Yield the tasks at and below `top` that still have to run; below a finished task nothing has to."""
+    stack = [top]
+    while stack:
+        task = stack.pop()
+        if task.state not in FINISHED:
+            yield task
+            stack.extend(reversed(task._subtasks or ()))
+
+
+def finished_above(task: "Task") -> "Task | None":
+    """Return the nearest task above `task` that is finished, so that nothing below it runs; None if none is."""
+    return next((above for above in walk_up(task) if above.state in FINISHED), None)
+
+
+def never_met(task: "Task", needed: "Task") -> str:
+    """Return the words for a need that nothing will ever meet."""
+    above = finished_above(needed)
+    why = "" if above is None else f": task {above.id} above it is {above.state.value}"
+    return (
+        f"task {task.id} needs task {needed.id}, which will never run{why}; remove the need, or set the state of task"
+        f" {needed.id} to DELETED"
+    )
+
+
+def root_is_deleted(root: "Task") -> str:
+    """Return the words for a tree of which nothing is to be done."""
+    return f"task {root.id} is the goal and is DELETED, so nothing is done; set its state to OPEN"
 
 
 def event_order(tops: "Sequence[Task]") -> list[Event]:

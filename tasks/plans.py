@@ -17,8 +17,8 @@ from .collecting import collector_at_rest
 from .config import TaskConfig
 from .counting import counted
 from .documents import assemble, tree_from_data
-from .errors import CycleError, DocumentError
-from .graph import check_tree
+from .errors import CycleError, DocumentError, TaskError
+from .graph import check_can_end, check_tree, never_met, root_is_deleted, unmet_for_ever
 from .outline_reader import read_markdown
 from .outline_writer import write_markdown
 from .plan_data import data_of
@@ -27,6 +27,7 @@ from .plan_nodes import PlanFinding, shown
 from .plan_rewrite import rewrite
 from .plan_rows import PlanRow, near_miss, rows_of
 from .plan_yaml import read_yaml, write_yaml
+from .states import TaskState
 from .task import Task
 from .tree import index_of, is_below, walk
 
@@ -142,7 +143,13 @@ def lint_plan_text(text: str, *, source: str = "plan", form: Form | None = None)
 
     Text that is not in its form at all makes a single finding, as nothing behind it can be understood.
     """
-    return _examine(text, source, form)[1]
+    task, findings = _examine(text, source, form)
+    try:
+        if task is not None:  # a document of a tree is one that was run, and is read whatever became of it
+            check_can_end(task)
+    except TaskError as error:
+        return [PlanFinding(1, 1, str(error))]
+    return findings
 
 
 def write_plan(task: Task, form: Form = "yaml") -> str:
@@ -278,7 +285,8 @@ def _grow(rows: list[PlanRow]) -> tuple[Task | None, list[PlanFinding]]:
         if row.needs:
             task.dependencies.extend(needed for needed, _ in row.needs if needed in by_id)
             index_of(root).note_dependencies(task)
-    return root, findings + _cycles(root, by_id)
+    findings += _cycles(root, by_id)
+    return root, findings or _dead_ends(root, by_id)
 
 
 def _task_of(row: PlanRow, findings: list[PlanFinding]) -> Task:
@@ -302,6 +310,15 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
     known = _KNOWN_KEYS.get(str(path[0]), tuple(Material.model_fields))
     place = (holder.entries or {}).get(key, (holder, holder))[0]
     return place.finding(f"task {shown(row.id)}: {words}: unknown key{near_miss(key, known)}")
+
+
+def _dead_ends(root: Task, by_id: dict[str, PlanRow]) -> list[PlanFinding]:
+    """Return a finding for a goal that is DELETED, and for every need that nothing will ever meet."""
+    if root.state is TaskState.DELETED:
+        return [by_id[root.id].node.at(("state",)).finding(root_is_deleted(root))]
+    return [
+        dict(by_id[task.id].needs)[needed.id].finding(never_met(task, needed)) for task, needed in unmet_for_ever(root)
+    ]
 
 
 def _cycles(root: Task, by_id: dict[str, PlanRow]) -> list[PlanFinding]:

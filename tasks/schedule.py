@@ -9,12 +9,12 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from .errors import TaskError
-from .graph import longest_remaining
+from .graph import longest_remaining, never_met, unfinished
 from .states import FINISHED, TaskState
 from .tree import index_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from .task import Task
 
@@ -102,7 +102,7 @@ class Scheduler:
 
     def _take_in(self, tops: "Sequence[Task]") -> None:
         ranks = longest_remaining(tops, lambda task: self._nodes[task].rank if task in self._nodes else 0)
-        new = [_Node(task, ranks[task]) for top in tops for task in _unfinished(top)]
+        new = [_Node(task, ranks[task]) for top in tops for task in unfinished(top)]
         nodes = self._nodes
         nodes.update((node.task, node) for node in new)
         for node in new:
@@ -122,7 +122,7 @@ class Scheduler:
             if needed is None:
                 if needed_task.state in FINISHED:
                     continue
-                raise TaskError(_never(node.task, needed_task))
+                raise TaskError(never_met(node.task, needed_task))
             node.unmet += 1
             if needed.dependents is None:
                 needed.dependents = []
@@ -171,20 +171,3 @@ def is_ready(task: "Task") -> bool:
         if current is not None and current.state in FINISHED:
             return False
     return True
-
-
-def _unfinished(top: "Task") -> "Iterable[Task]":
-    """Yield the tasks at and below `top` that still have to run; below a finished task nothing has to."""
-    stack = [top]
-    while stack:
-        task = stack.pop()
-        if task.state not in FINISHED:
-            yield task
-            stack.extend(reversed(task._subtasks or ()))
-
-
-def _never(task: "Task", needed: "Task") -> str:
-    return (
-        f"task {task.id} needs task {needed.id}, which will never run: a task above it is finished;"
-        f" set the state of {needed.id}, or remove the dependency"
-    )

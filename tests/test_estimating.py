@@ -113,6 +113,21 @@ def test_a_dry_run_of_a_plan_file_shows_it(ramify: Ramify, home: Path) -> None:
     assert said.out.endswith("wave 3: 0\n")
 
 
+@pytest.mark.fault("2.8")
+def test_a_dry_run_refuses_what_a_run_would_refuse(ramify: Ramify, home: Path) -> None:
+    (home / "plan.yaml").write_text("goal: g\ntasks: [{task: a, type: nobody}]", encoding="utf-8")
+    root = Task(content="g", id="0", state="DELETED")
+    (home / "plan.json").write_text(root.to_json(), encoding="utf-8")
+    for plan, message in [
+        ("plan.yaml", "'nobody', which is not there"),
+        ("plan.json", "is DELETED, so nothing is done"),
+    ]:
+        dry, wet = ramify("run", "--dry-run", plan), ramify("run", "--model", "rules", plan)
+        assert (dry.code, dry.out, dry.err) == (2, "", wet.err)
+        assert message in wet.err
+    assert not (home / ".ramify").exists()
+
+
 def test_a_dry_run_of_a_goal_plans_it_and_executes_nothing(ramify: Ramify) -> None:
     said = ramify("solve", "--model", "rules", "--dry-run", "--quiet", "(1+2)*(3+4)")
     assert said.code == 0

@@ -13,7 +13,7 @@ from ramify.planner.errors import LeaseError, LimitError, NoModelError, RunError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
-from ramify.tasks import CycleError, Task, TaskConfig, TaskManager, TaskState
+from ramify.tasks import CycleError, Task, TaskConfig, TaskError, TaskManager, TaskState
 
 from .made_up_goals import answer, solution_of
 from .test_graph import plan
@@ -434,6 +434,38 @@ def test_cancelling_the_async_form_saves_and_goes_on_with_the_cancellation(store
         record = opened.last_run()
         assert (record.status, record.holder) == ("interrupted", None)
         assert {task.state for task in opened.load_tree(record.id).walk()} == {TaskState.OPEN}
+
+
+@pytest.mark.fault("2.8")
+def test_a_tree_that_cannot_end_is_refused_and_not_stored(store: Path) -> None:
+    deleted = Task(content="g", id="0", state=TaskState.DELETED)
+    dead_end = Task(content="g", id="0")
+    dead_end.add_subtasks([Task(content="a", id="a"), Task(content="b", id="b")])
+    dead_end.find("a").add_subtask(Task(content="a1", id="a1"))
+    dead_end.find("b").add_dependency("a1")
+    dead_end.find("a").set_state(TaskState.DELETED)
+    executor = Executor(ScriptedModel(ANSWERED), store=store)
+    for root, message in [
+        (deleted, "task 0 is the goal and is DELETED"),
+        (dead_end, "task b needs task a1, which will"),
+    ]:
+        with pytest.raises(TaskError, match=message):
+            executor.run(root)
+        with pytest.raises(TaskError, match=message):
+            executor.check(root)
+    assert not store.exists()
+
+
+@pytest.mark.fault("2.8")
+def test_a_task_that_was_failed_before_the_run_is_told_so(store: Path) -> None:
+    root = Task(content="g", id="0")
+    root.add_subtasks([Task(content="a", id="a", state=TaskState.FAILED), Task(content="b", id="b")])
+    run = Executor(ScriptedModel(ANSWERED), store=store).run(root)
+    assert (run.status, root.find("b").state) == ("failed", TaskState.DONE)
+    assert root.error == run.error
+    assert str(run.error).startswith("subtask a failed: it was FAILED when the run began")
+    again = Executor.resume(store, run.id, agent=ScriptedModel(ANSWERED), retry_failed=True)
+    assert (again.status, again.task.error) == ("done", None)
 
 
 def test_failed_tasks_are_done_again_when_asked(store: Path) -> None:

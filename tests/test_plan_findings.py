@@ -4,7 +4,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from ramify.tasks import DocumentError
+from ramify.tasks import DocumentError, Task, TaskState
 from ramify.tasks.plans import lint_plan_text, read_plan
 
 
@@ -118,6 +118,41 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("goal: a: b", ["1:8: not YAML: mapping values are not allowed in this context; quote text that has `: ` in it"]),
     ("goal: g\n--- \ngoal: h", ["2:1: a second document begins here; a plan is one"]),
 ]
+
+
+NEVER_RUNS = "needs task 0.1.1, which will never run: task 0.1 above it is"
+WAY_OUT = "remove the need, or set the state of task 0.1.1 to DELETED"
+NEVER_MET = [
+    (
+        "goal: g\nstate: DELETED\ntasks: [a]",
+        ["2:8: task 0 is the goal and is DELETED, so nothing is done; set its state to OPEN"],
+    ),
+    (
+        "goal: g\ntasks:\n  - {task: a, state: DELETED, tasks: [b]}\n  - {task: c, needs: ['0.1.1', '0.1']}",
+        [f"4:23: task 0.2 {NEVER_RUNS} DELETED; {WAY_OUT}"],
+    ),
+    (
+        "goal: g\ntasks:\n  - {task: a, result: x, tasks: [b]}\n  - {task: c, tasks: [{task: d, needs: ['0.1.1']}]}",
+        [f"4:41: task 0.2.1 {NEVER_RUNS} DONE; {WAY_OUT}"],
+    ),
+    ("goal: g\ntasks:\n  - {task: a, state: DELETED, tasks: [b]}\n  - {task: c, needs: ['0.1.1'], state: DONE}", []),
+    ("goal: g\ntasks:\n  - {task: a, tasks: [{task: b, state: DELETED}]}\n  - {task: c, needs: ['0.1.1']}", []),
+]
+
+
+@pytest.mark.fault("2.8")
+@pytest.mark.parametrize(("text", "findings"), NEVER_MET)
+def test_a_need_that_is_never_met_is_found_where_it_stands(text: str, findings: list[str]) -> None:
+    assert found(text) == findings
+
+
+@pytest.mark.fault("2.8")
+def test_a_document_of_a_run_is_read_and_found_to_have_nothing_to_run() -> None:
+    text = Task(content="g", id="0", state=TaskState.DELETED).to_json()
+    assert read_plan(text, source="plan.json").state is TaskState.DELETED
+    assert found(text, form="json") == [
+        "1:1: task 0 is the goal and is DELETED, so nothing is done; set its state to OPEN"
+    ]
 
 
 @pytest.mark.parametrize(("text", "findings"), FINDINGS)
