@@ -15,6 +15,7 @@ from typing import Any
 from ramify.prompts import DEFAULT_BUDGET
 from ramify.tasks import Task, Usage
 from ramify.tasks.config import NO_USAGE
+from ramify.tasks.running import spend
 
 from .budget import Budget
 from .errors import ModelError, PlannerError
@@ -146,7 +147,7 @@ class Caller:
         else:
             reply = await self._gate.pass_through(lambda: self._attempt(task, request))
         failpoint("before-reply-commit")
-        task.spend(reply.usage())
+        spend(task, reply.usage())
         call = CallRecord(
             key=key,
             model=name,
@@ -203,7 +204,7 @@ class Caller:
         """Count a call that has ended without a reply, and write it down with what it has used."""
         used = NO_USAGE if getattr(self._model, "is_person", False) else used_without_reply(error)
         if used is not NO_USAGE:
-            task.spend(used)
+            spend(task, used)
         with suppress(PlannerError):  # where nothing can be written any more, that is told by whoever must write
             self._settle(task, used)
             self._recorder.put(

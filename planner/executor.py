@@ -1,7 +1,8 @@
 """The executor: runs task trees durably, in the foreground or as a handle, and carries stored runs on."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 from uuid import uuid4
@@ -10,6 +11,7 @@ from ramify.tasks import Task
 from ramify.tasks.config import NO_USAGE
 from ramify.tasks.fields import keep_data
 from ramify.tasks.plans import load_plan
+from ramify.tasks.running import put
 
 from .agent import Agent
 from .agents import AgentsGiven, agents_of, described
@@ -270,8 +272,6 @@ class Executor:
         workers = self.check(task)
         for each in task.walk():
             keep_data(each)
-            if each.usage is not NO_USAGE:  # what another run has used is not this run's
-                each.usage = NO_USAGE
         changes = {
             "agent": AgentSettings.of(self._agent),
             "stops_when_planned": plan_only,
@@ -281,7 +281,6 @@ class Executor:
         new = new_record(task, self._agent, settings)
         recording = None if self._record is None else Recording(self._record, new.id)
         store = open_store(self._store)
-        store.create_run(new, task)
         session = Session(
             store=store,
             record=new,
@@ -292,6 +291,13 @@ class Executor:
             grants=self._grants,
             middleware=self._middleware,
         )
+        try:
+            with _nothing_used(task):
+                store.create_run(new, task)
+        except BaseException:
+            session.hold.release()
+            store.close()
+            raise
         return Run(session, is_new=True, on_event=self._on_event, recording=recording, tracing=self._tracing)
 
 
@@ -302,6 +308,20 @@ def _root_of(given: Any) -> Task:
         return Task(content=given.strip(), id="0")
     what = "a blank text" if isinstance(given, str) else type(given).__name__
     raise UsageError(f"a run takes a Task, or a goal as text, not {what}; load_plan(FILE) reads a plan")
+
+
+@contextmanager
+def _nothing_used(root: Task) -> Iterator[None]:
+    """Let nothing be used by the tree, as what another run has used is not this one's; unless something is raised."""
+    used = {task: task.usage for task in root.walk() if task.usage is not NO_USAGE}
+    for task in used:
+        put(task, usage=NO_USAGE)
+    try:
+        yield
+    except BaseException:
+        for task, usage in used.items():
+            put(task, usage=usage)
+        raise
 
 
 def new_record(task: Task, agent: Agent, settings: RunSettings, *, run_id: str | None = None) -> NewRun:

@@ -220,6 +220,7 @@ class Run(ShownRun):
             try:
                 await self._write_recording()
             finally:
+                self._session.hold.release()
                 self._session.store.close()
                 self._session.bus.close()
         return self

@@ -16,6 +16,7 @@ from ramify.tasks import ReplyError, Task, TaskState, TruncatedReplyError
 from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import decompose_variables, tasks_of_plan
 from ramify.tasks.replies import Plan, is_restatement, parse_plan
+from ramify.tasks.running import take_in
 from ramify.tasks.splitting import MODEL, split_of
 
 from .asking import Asker
@@ -198,7 +199,7 @@ class Planner:
         for note in verdict.notes:
             recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {note}")
         children = tasks_of_plan(task, verdict)
-        task.add_subtasks(children)
+        take_in(task, children)
         await recorder.commit(
             EventType.PLAN_ATTACHED,
             task,

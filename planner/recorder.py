@@ -1,6 +1,7 @@
 """Writes what a run does: changes go to the store, and events to the store and the bus, in one numbered order.
 
-An event that waits for the disk holds back the ones behind it, so that listeners get them by number too.
+This is where a run moves its tasks: each move, and what comes with it, is written down as it is made. An event that
+waits for the disk holds back the ones behind it, so that listeners get them by number too.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ramify.tasks import Task
+from ramify.tasks import Task, TaskState, running
 
 from .errors import PlannerError
 from .events import Event, EventBus, EventType
@@ -20,6 +21,7 @@ from .store.changes import EventHappened, TaskChanged
 
 if TYPE_CHECKING:
     from .store import Change, RunWriter
+    from .workers import Outcome
 
 _log = logging.getLogger("ramify.run")
 
@@ -90,6 +92,53 @@ class Recorder:
     def commit_changed(self, kind: EventType, task: Task, **data: Any) -> Coroutine[Any, Any, None]:
         """Write the present state of `task` with an event. Raises as `commit`."""
         return self.commit(kind, task, TaskChanged.of(task), **data)
+
+    def start(self, task: Task, *, doing: str) -> None:
+        """Set `task` RUNNING; the event says what is done."""
+        running.move(task, TaskState.RUNNING)
+        self.changed(EventType.TASK_STARTED, task, attempt=task.attempts + 1, doing=doing)
+
+    def release(self, task: Task, *, why: str) -> None:
+        """Let `task` be OPEN again, as its work was broken off."""
+        running.move(task, TaskState.OPEN)
+        self.changed(EventType.TASK_RELEASED, task, why=why)
+
+    def finish(self, task: Task, outcome: "Outcome") -> Coroutine[Any, Any, None]:
+        """Let `task` be DONE, without secrets in what came of it; awaited, it is on disk. Raises as `commit`."""
+        text = self.redactor.text
+        running.finish(task, text(outcome.text), self.redactor.data(outcome.output), tuple(map(text, outcome.gaps)))
+        return self.commit_changed(EventType.TASK_DONE, task)
+
+    def fail(self, task: Task, *, error: str, **told: Any) -> Coroutine[Any, Any, None]:
+        """Let `task` be FAILED, without secrets in why; awaited, it is on disk. Raises as `commit`."""
+        self._set_failed(task, error)
+        return self.commit_changed(EventType.TASK_FAILED, task, error=task.error, **told)
+
+    def fail_too(self, task: Task, *, error: str, **told: Any) -> None:
+        """Let `task` be FAILED without waiting for the disk."""
+        self._set_failed(task, error)
+        self.changed(EventType.TASK_FAILED, task, error=task.error, **told)
+
+    def try_again(self, task: Task, error: Exception, *, told: str, delay_s: float, counts_as: str) -> None:
+        """Count an attempt at `task` that has failed with `error`; the next one is `told` why."""
+        self.attempted(task)
+        running.put(task, error=self.redactor.text(told))
+        self.changed(
+            EventType.TASK_RETRYING,
+            task,
+            attempt=task.attempts,
+            error=str(error),
+            delay_s=round(delay_s, 3),
+            counts_as=counts_as,
+        )
+
+    def attempted(self, task: Task) -> None:
+        """Count an attempt at `task` that has failed; it is written with what becomes of the task."""
+        running.put(task, attempts=task.attempts + 1)
+
+    def _set_failed(self, task: Task, error: str) -> None:
+        running.put(task, error=self.redactor.text(error))
+        running.move(task, TaskState.FAILED)
 
     def _tell(self) -> None:
         pending, unwritten = self._pending, self._unwritten

@@ -141,20 +141,14 @@ class RunLoop:
                 await woken
 
     async def _run_one(self, task: Task, job: "asyncio.Task[None]") -> None:
-        task.move(TaskState.RUNNING)
-        doing = "execute" if task.is_leaf else "compose"
-        self._recorder.changed(EventType.TASK_STARTED, task, attempt=task.attempts + 1, doing=doing)
+        self._recorder.start(task, doing="execute" if task.is_leaf else "compose")
         outcome = await self._perform(task, job)
         if outcome is None:
-            task.move(TaskState.OPEN)
-            self._recorder.changed(EventType.TASK_RELEASED, task, why="the run is stopping")
+            self._recorder.release(task, why="the run is stopping")
         elif isinstance(outcome, Exception):
             await self._fail(task, outcome)
         else:
-            redactor = self._recorder.redactor
-            gaps = tuple(map(redactor.text, outcome.gaps))
-            task.finish(redactor.text(outcome.text), redactor.data(outcome.output), gaps)
-            await self._recorder.commit_changed(EventType.TASK_DONE, task)
+            await self._recorder.finish(task, outcome)
             failpoint("after-done-commit")
             self._scheduler.finished(task)
             if self._idle:
@@ -190,10 +184,7 @@ class RunLoop:
             del self._performing[task]
 
     async def _fail(self, task: Task, error: Exception) -> None:
-        told = failure_data(task, error, self._recorder.redactor.text)
-        task.error = told["error"]
-        task.move(TaskState.FAILED)
-        await self._recorder.commit_changed(EventType.TASK_FAILED, task, **told)
+        await self._recorder.fail(task, **failure_data(task, error, self._recorder.redactor.text))
         if self._on_error == "stop":
             self._is_stopping = True
         self._wake(self._scheduler.ready)
@@ -210,9 +201,7 @@ class RunLoop:
             for above in task.ancestors():
                 if above.state is not TaskState.OPEN:
                     break
-                above.error = f"subtask {task.id} failed: {_why(task)}"
-                above.move(TaskState.FAILED)
-                self._recorder.changed(EventType.TASK_FAILED, above, error=above.error)
+                self._recorder.fail_too(above, error=f"subtask {task.id} failed: {_why(task)}")
         return Ending("failed", self._root.error or f"task {failed[0].id} failed: {_why(failed[0])}")
 
     def _wake(self, count: int) -> None:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ramify.tasks import Task, TaskConfig, TaskState
+from ramify.tasks import Task, TaskConfig, TaskState, running
 from ramify.tasks.config import NO_USAGE
+from ramify.tasks.running import Hold
 
 from .agent import Agent
 from .askers import Askers
@@ -19,6 +20,7 @@ from .errors import LeaseError, LimitError, PlannerError, StoreError
 from .events import EventBus, EventType
 from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from .held_loop import HOLDS_NO_LOOP, Held, watched
+from .holding import hold_tree
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
 from .plan import Planner
@@ -59,7 +61,7 @@ class Outer:
 
 @dataclass(kw_only=True)
 class Session:
-    """What one process needs to carry a run on.
+    """What one process needs to carry a run on; from when it is made the run has the tree.
 
     Attributes:
         store: where the run is.
@@ -71,6 +73,7 @@ class Session:
         grants: what workers may do.
         middleware: what may change the inputs and outcomes of tasks, in order.
         bus: who is told.
+        hold: keeps others from changing the tree until the run is over here.
         outer: what it takes from a run that it is part of; its workers are closed there then.
     """
 
@@ -84,11 +87,15 @@ class Session:
     middleware: Sequence[Any] = ()
     bus: EventBus = field(default_factory=EventBus)
     outer: Outer | None = None
+    hold: Hold = field(init=False)
     _loop: RunLoop | None = None
     _planner: Planner | None = None
     _planning: "asyncio.Task[None] | None" = None
     _early: Ending | None = None
     _timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self.hold = hold_tree(self.root, self.record.id)
 
     async def drive(self, *, resumed: bool) -> Ending:
         """Carry the run on until it ends, and say how; whatever happens, what was done is on disk.
@@ -257,11 +264,8 @@ class Session:
         return self._early
 
     def _fail_root(self, error: Exception) -> Ending:
-        told = failure_data(self.root, error, self.grants.redactor.text)
-        self.root.error = told["error"]
-        self.root.attempts += 1
-        self.root.move(TaskState.FAILED)
-        self._recorder.changed(EventType.TASK_FAILED, self.root, **told)
+        self._recorder.attempted(self.root)
+        self._recorder.fail_too(self.root, **failure_data(self.root, error, self.grants.redactor.text))
         return Ending("failed", self.root.error, error)
 
     def _release_interrupted(self) -> dict[str | None, Task]:
@@ -269,8 +273,7 @@ class Session:
         to_do: dict[str | None, Task] = {}
         for task in self.root.walk():
             if task.state is TaskState.RUNNING:
-                task.move(TaskState.OPEN)
-                self._recorder.changed(EventType.TASK_RELEASED, task, why="its run was interrupted")
+                self._recorder.release(task, why="its run was interrupted")
             if task.state is TaskState.OPEN:
                 to_do.setdefault(task.type, task)
         return to_do
@@ -281,10 +284,10 @@ class Session:
         for call in recorded:
             used[call.key.task_id] = used.get(call.key.task_id, NO_USAGE) + ModelReply.from_data(call.reply).usage()
         for task_id, usage in used.items():
-            self.root.find(task_id).usage = usage
+            running.put(self.root.find(task_id), usage=usage)
         for lost in failed.lost:
             task = self.root.find(lost.task_id)
-            task.spend(UNKNOWN)
+            running.spend(task, UNKNOWN)
             self._recorder.changed(EventType.CALL_FAILED, task, **failed_call(lost, LOST, UNKNOWN))
 
     def _held(self, held: Held) -> None:

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from ramify.prompts import PromptError
 from ramify.prompts.whole_text import whole_text
-from ramify.tasks import Task, TaskConfig
+from ramify.tasks import ReplyError, Task, TaskConfig, TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
 
 from .border import border, error_text, name_and_words
@@ -77,7 +77,7 @@ class Work:
             LimitError: if a limit was reached.
             StoreError, LeaseError: if nothing can be written any more.
         """
-        config = self._services.configs.of(task)
+        config, recorder = self._services.configs.of(task), self._services.recorder
         tries: Tries | None = None
         while True:
             clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
@@ -87,22 +87,22 @@ class Work:
             except (LimitError, NoModelError, WaitingError, StoreError, LeaseError):
                 raise
             except WorkFailedError:
-                task.attempts += 1
+                recorder.attempted(task)
                 raise
             except CheckFailedError as error:
                 tries = tries or await self._earlier.of(task)
                 if tries.check_rounds >= _most_rounds(config, error):
-                    task.attempts += 1
+                    recorder.attempted(task)
                     raise
                 tries.count(TryKind.CHECK_ROUND)
-                self._note(task, error, TryKind.CHECK_ROUND, told=_put_back(error))
+                recorder.try_again(task, error, told=_put_back(error), delay_s=0.0, counts_as=TryKind.CHECK_ROUND.value)
             except Exception as error:
                 failure = _timed_out(error, clock, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
                 tries = tries or await self._earlier.of(task)
                 if not may_pass(failure) or tries.retries >= (config.max_retries or 0):
-                    task.attempts += 1
+                    recorder.attempted(task)
                     raise failure from (error.__cause__ if failure is error else error)
                 await self._wait_for_thread(task, failure, config)
                 await self._wait_before_next(task, failure, config, made=tries.retries)
@@ -155,7 +155,7 @@ class Work:
             EventType.TASK_PROGRESS, task, fraction=None, doing="waiting for the attempt before, which runs on"
         )
         if not await services.calls_ended(task, within_s):
-            task.attempts += 1
+            self._services.recorder.attempted(task)
             raise TimeoutError(
                 f"{error_text(error)}; its function still runs {within_s:g} s later, and is not called again beside"
                 " itself: let it look at context.is_cancelled now and then"
@@ -168,22 +168,8 @@ class Work:
             retry_after_s=getattr(error, "retry_after_s", None),
             random=random.random(),  # noqa: S311 - jitter
         )
-        self._note(task, error, TryKind.RETRY, told=str(error), wait_s=wait_s)
+        self._services.recorder.try_again(task, error, told=str(error), delay_s=wait_s, counts_as=TryKind.RETRY.value)
         await asyncio.sleep(wait_s)
-
-    def _note(self, task: Task, error: Exception, kind: TryKind, *, told: str, wait_s: float = 0.0) -> None:
-        """Write down that an attempt has failed and another follows, which is told why."""
-        recorder = self._services.recorder
-        task.attempts += 1
-        task.error = recorder.redactor.text(told)
-        recorder.changed(
-            EventType.TASK_RETRYING,
-            task,
-            attempt=task.attempts,
-            error=str(error),
-            delay_s=round(wait_s, 3),
-            counts_as=kind.value,
-        )
 
 
 def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
@@ -223,7 +209,7 @@ def may_pass(error: Exception) -> bool:
         return may_retry(error.kind)
     if isinstance(error, FetchError | CommandError):
         return error.may_pass
-    return not isinstance(error, UsageError | RunError | PromptError)
+    return isinstance(error, ReplyError) or not isinstance(error, UsageError | RunError | PromptError | TaskError)
 
 
 def _timed_out(error: Exception, clock: asyncio.Timeout | None, config: TaskConfig) -> Exception:

@@ -5,6 +5,7 @@
     +-- TaskError                  ramify.tasks.errors: the tree, its states, plans and replies
     |   +-- TransitionError        a state move that the table does not allow
     |   +-- TreeError              a task added twice, below itself, or an id that is unknown or taken
+    |   |   +-- HeldError          a tree changed by somebody else while a run has it
     |   +-- DependencyError        a dependency on a task that is not there, an ancestor or a descendant
     |   |   +-- CycleError         tasks that wait for each other, shown as a path
     |   +-- DocumentError          a plan file or JSON document that cannot be read

@@ -41,6 +41,10 @@ class TreeError(TaskError):
         self.task_id = task_id
 
 
+class HeldError(TreeError):
+    """Raised when somebody else changes a tree that a run has, or would run it too; nothing was changed."""
+
+
 class DependencyError(TaskError):
     """Raised when a task depends on one that is unknown, or that is its own ancestor or descendant.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, MutableSequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from .counting import counted
+from .running import refuse_if_held
 from .tree import attach, detach
 
 if TYPE_CHECKING:
@@ -87,8 +88,11 @@ class Subtasks(MutableSequence["Task"]):
     @overload
     def __delitem__(self, index: slice) -> None: ...
     def __delitem__(self, index: "SupportsIndex | slice") -> None:
-        for task in self[index] if isinstance(index, slice) else [self[index]]:
-            self.remove(task)
+        if not isinstance(index, slice):
+            self.remove(self[index])
+            return
+        gone = set(self[index])
+        self.replace([task for task in self if task not in gone])
 
     def insert(self, index: SupportsIndex, value: "Task") -> None:
         """Put the task `value` before position `index`."""
@@ -96,6 +100,7 @@ class Subtasks(MutableSequence["Task"]):
         if place >= len(self):
             self.extend([value])
             return
+        refuse_if_held(self._owner, "adding a task", "tasks")
         attach(self._owner, [value])
         tasks = self[:]
         tasks.insert(place, value)
@@ -103,12 +108,18 @@ class Subtasks(MutableSequence["Task"]):
 
     def append(self, value: "Task") -> None:
         """Put the task `value` at the end."""
+        refuse_if_held(self._owner, "adding a task", "tasks")
         attach(self._owner, [value])
         self._places[value] = len(self._items)
         self._items.append(value)
 
     def extend(self, values: "Iterable[Task]") -> None:
         """Put several tasks at the end; they may depend on each other in any order."""
+        refuse_if_held(self._owner, "adding tasks", "tasks")
+        self.take(values)
+
+    def take(self, values: "Iterable[Task]") -> None:
+        """Do what `extend` does, as a run does it; see `ramify.tasks.running`."""
         tasks = list(values)
         attach(self._owner, tasks)
         for task in tasks:
@@ -119,6 +130,7 @@ class Subtasks(MutableSequence["Task"]):
         """Take the task `value` out; it becomes the root of its own tree."""
         if value not in self._places:
             raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
+        refuse_if_held(self._owner, f"taking task {value.id} out", "words")
         detach(value)
         self._drop(value)
 
@@ -128,6 +140,7 @@ class Subtasks(MutableSequence["Task"]):
 
     def replace(self, tasks: "list[Task]") -> None:
         """Let exactly `tasks` be the subtasks, in that order; nothing is changed if that is not allowed."""
+        refuse_if_held(self._owner, "replacing its subtasks", "words")
         before = self[:]
         kept = set(before) & set(tasks)
         if len(set(tasks)) < len(tasks):

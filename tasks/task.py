@@ -12,12 +12,14 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import CoreConfig, SchemaValidator
 from ramify.prompts import Prompt
 
+from . import running
 from .agents import AnyAgent
 from .config import Usage
 from .decomposition import ask_compose, ask_decompose
 from .errors import TaskError, TreeError
-from .fields import TaskFields, check_id, now
+from .fields import TaskFields, check_id
 from .notebook import ShownAsTree
+from .running import Way, refuse_if_held
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
 from .text import results_text, tree_text
@@ -26,6 +28,11 @@ from .tree import add_dependency, index_of, rename, walk, walk_up
 if TYPE_CHECKING:
     from .tree import TreeIndex
 
+
+_TOLD_BY_RUNS = frozenset(
+    {"result", "output", "gaps", "error", "attempts", "usage", "started_at", "completed_at", "updated_at"}
+)
+"""Fields that tell how far a task has come."""
 
 _set = object.__setattr__
 _read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(title="Task")).validate_python
@@ -96,7 +103,12 @@ class Task(ShownAsTree, TaskFields):
         elif name == "id":
             self.set_id(value)
         else:
+            self._refuse(f"changing its {name}", "state" if name in _TOLD_BY_RUNS else "words")
             super().__setattr__(name, value)
+
+    def _refuse(self, what: str, way: Way = "state") -> None:
+        if self._tree is not None and self._tree.hold is not None:
+            refuse_if_held(self, what, way)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -177,6 +189,7 @@ class Task(ShownAsTree, TaskFields):
         Raises:
             TransitionError: if the task is DELETED; nothing was changed.
         """
+        self._refuse("setting its result")
         before = self.result
         self.result = result
         try:
@@ -195,6 +208,7 @@ class Task(ShownAsTree, TaskFields):
             new_id = check_id(id)
         except (ValueError, TypeError) as error:
             raise TreeError(str(error), task_id=str(id)) from None
+        self._refuse("giving it another id", "words")
         rename(self, new_id)
         self.__dict__["id"] = new_id
 
@@ -205,6 +219,7 @@ class Task(ShownAsTree, TaskFields):
             TransitionError: if a move is not in the table; nothing was changed.
         """
         state = read_state(state)
+        self._refuse(f"setting its state to {state.value}")
         moving = [self]
         if state is TaskState.DONE:
             moving = _not_deleted(self)
@@ -213,40 +228,30 @@ class Task(ShownAsTree, TaskFields):
         for task in moving:
             check_move(task.id, task.state, state)
         for task in moving:
-            task.move(state)
+            running.move(task, state)
 
     def move(self, state: TaskState) -> None:
-        """Move this task alone to another state, as the executor does; the same state is no move.
+        """Move this task alone to another state; the same state is no move.
 
         Raises:
             TransitionError: if the table does not allow it; nothing was changed.
         """
-        values = self.__dict__
-        old = values["state"]
-        if old is state:
-            return
-        check_move(values["id"], old, state)
-        at = now()
-        values["state"] = state
-        values["updated_at"] = at
-        if state is TaskState.RUNNING:
-            values["started_at"] = at
-        elif state is TaskState.DONE or state is TaskState.FAILED:
-            values["completed_at"] = at
+        self._refuse("moving it")
+        running.move(self, state)
 
     def spend(self, usage: Usage) -> None:
         """Count what a model call has used."""
-        self.__dict__["usage"] += usage
+        self._refuse("counting costs")
+        running.spend(self, usage)
 
     def finish(self, result: str, output: JsonValue = None, gaps: tuple[str, ...] = ()) -> None:
-        """Move this task alone to DONE with its result, and count the attempt, as the executor does.
+        """Move this task alone to DONE with its result, and count the attempt.
 
         Raises:
             TransitionError: if the table does not allow it; nothing was changed.
         """
-        self.move(TaskState.DONE)
-        values = self.__dict__
-        values.update(result=result, output=output, gaps=gaps, error=None, attempts=values["attempts"] + 1)
+        self._refuse("finishing it")
+        running.finish(self, result, output, gaps)
 
     def add_subtask(self, task: "Task") -> None:
         """Add a child at the end.
@@ -281,6 +286,7 @@ class Task(ShownAsTree, TaskFields):
             DependencyError: if it is unknown, or stands above or below this task.
             CycleError: if the two would wait for each other.
         """
+        self._refuse(f"making it wait for task {id}", "words")
         add_dependency(self, id)
 
     def find(self, id: str) -> "Task":  # noqa: A002 - as in remove_subtask
@@ -351,6 +357,7 @@ class Task(ShownAsTree, TaskFields):
             ReplyError: if the reply holds no plan; it is quoted.
             DependencyError: if the parser's tasks cannot be attached.
         """
+        self._refuse("splitting it", "tasks")
         tasks = ask_decompose(self, agent, template=template, prompt=prompt, task_parser=task_parser)
         self.subtasks.extend(tasks)
         return tasks
@@ -371,6 +378,7 @@ class Task(ShownAsTree, TaskFields):
         Raises:
             ReplyError: if the reply is blank, cut, or says that the task cannot be answered.
         """
+        self._refuse("composing it")
         if self._subtask_count:
             self.update_result(ask_compose(self, agent, template=template, result_parser=result_parser))
 

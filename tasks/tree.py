@@ -6,12 +6,14 @@ so that n tasks put together in any order cost O(n log n) in all.
 
 from typing import TYPE_CHECKING
 
-from .errors import CycleError, DependencyError, TreeError
+from .errors import CycleError, DependencyError, HeldError, TreeError
 from .waiting import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from weakref import ref
 
+    from .running import Hold
     from .task import Task
 
 
@@ -27,15 +29,22 @@ class TreeIndex:
         by_id: every task of the tree.
         dependents: for an id, the tasks that were seen to depend on it.
         strays: tasks below the root that depend on what is not in the tree, as the root was taken out of another one.
+        hold: the right of a run to change the tree, as long as there is one; None if nobody has it.
     """
 
-    __slots__ = ("by_id", "dependents", "root", "strays")
+    __slots__ = ("by_id", "dependents", "hold", "root", "strays")
 
     def __init__(self, root: "Task") -> None:
         self.root = root
         self.by_id: dict[str, Task] = {root.id: root}
         self.dependents: dict[str, dict[Task, None]] = {}
         self.strays: list[Task] = []
+        self.hold: ref[Hold] | None = None
+
+    @property
+    def holder(self) -> "Hold | None":
+        """Who alone may change the tree; None if everybody may."""
+        return None if self.hold is None else self.hold()
 
     def dependents_of(self, task: "Task") -> "list[Task]":
         """Return the tasks of this tree that depend on `task` now."""
@@ -199,6 +208,8 @@ def _link(parent: "Task", task: "Task") -> None:
         )
     host = index_of(parent)
     guest = task._tree
+    if guest is not None and guest.holder is not None:
+        raise HeldError(f"task {task.id} is part of {guest.holder.by}, which is not over", task_id=task.id)
     if task is parent or guest is host:
         raise TreeError(f"task {task.id} cannot be put below itself (under task {parent.id})", task_id=task.id)
     if guest is None:
@@ -222,6 +233,7 @@ def _merge(host: TreeIndex, guest: TreeIndex) -> None:
     for task in small.by_id.values():
         task._tree = large
     large.root = host.root
+    large.hold = host.hold
     large.strays = host.strays
 
 

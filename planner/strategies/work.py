@@ -11,6 +11,7 @@ from ramify.planner.run_settings import RunSettings
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState
 from ramify.tasks.documents import tree_from_data
+from ramify.tasks.running import put
 
 from .comparison import compare_tree, inner_id, inner_runs
 from .nested import run_inside
@@ -61,7 +62,7 @@ class VariationWorker(Worker):
             return varied.task, varied.agent, settings
 
         run = await run_inside(context, await context.step("run", lambda: _next_id(context, task)), make)
-        task.usage = run.usage
+        put(task, usage=run.usage)
         return _outcome(run, task)
 
 

@@ -20,9 +20,13 @@ from ramify.planner.recorder import Recorder
 from ramify.planner.store.changes import TaskAdded
 from ramify.planner.store.records import StepKey
 from ramify.planner.tools.box import ToolBox
-from ramify.tasks import Task
+from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
 from ramify.tasks.decomposition import next_child_number
 from ramify.tasks.fields import keep_data
+from ramify.tasks.graph import finished_above, never_met
+from ramify.tasks.running import put, take_in
+from ramify.tasks.states import FINISHED
+from ramify.tasks.tree import index_of
 
 from .grants import Grants
 from .memory import RunMemory
@@ -154,17 +158,17 @@ class RunServices:
         known = self.steps.find(key, task.content)
         if known is not None:
             return self.root.find(str(known.output))
-        self._check_room(task)
-        for each in task.walk():
-            keep_data(each)
-            self.workers.check(each, self.grants)
-        if task.id != (wanted := f"{parent.id}.{next_child_number(parent)}"):
-            task.set_id(wanted)
         new = list(task.walk())
+        self._check_new(spawner, task, new)
+        own_id = task.id
+        task.set_id(f"{parent.id}.{next_child_number(parent)}")
+        try:
+            take_in(parent, [task])
+        except TaskError:
+            task.set_id(own_id)
+            raise
         for each in new:
-            each.origin = "added"
-        parent.add_subtask(task)
-        for each in new:
+            put(each, origin="added")
             self.budget.open(each)
         added = [TaskAdded.of(each) for each in new]
         note = self.steps.note(key, task.id, given=task.content)
@@ -186,6 +190,28 @@ class RunServices:
                 _log.warning("%s could not be closed", name, exc_info=True)
                 with suppress(PlannerError):  # the store may be gone
                     self.recorder.put(EventType.WARNING, message=f"{name} could not be closed: {error_text(error)}")
+
+    def _check_new(self, spawner: Task, task: Task, new: list[Task]) -> None:
+        """Refuse what cannot be added, before anything of it is changed."""
+        if spawner.state is not TaskState.RUNNING:
+            raise UsageError(f"task {spawner.id} is {spawner.state.value}, so its worker can add nothing any more")
+        if task.parent is not None:
+            raise TreeError(
+                f"task {task.id} is a subtask of task {task.parent.id} already; make a new Task for each one that is"
+                " added",
+                task_id=task.id,
+            )
+        self._check_room(task)
+        by_id = index_of(self.root).by_id
+        for each in new:
+            if each.state in {TaskState.RUNNING, TaskState.FAILED}:
+                raise UsageError(f"task {each.id} is {each.state.value}; what is added is OPEN, or has its result")
+            for needed in (by_id[name] for name in each.dependencies if name in by_id):
+                if needed.state not in FINISHED and finished_above(needed) is not None:
+                    raise DependencyError(never_met(each, needed), task_id=each.id, dependency=needed.id)
+            self.workers.check(each, self.grants)
+        for each in new:
+            keep_data(each)
 
     def _check_room(self, task: Task) -> None:
         if self.max_tasks is None:
