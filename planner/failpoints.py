@@ -6,9 +6,10 @@ The environment says where: `RAMIFY_FAILPOINT="name"`, or `"name:N"` for the Nth
     after-running-commit    that is on disk, and nobody has been told
     before-reply-commit     a model's reply has arrived, and is not on disk yet
     after-done-commit       a task is DONE on disk, and nothing that depends on it has started
-    during-plan-commit      some of a plan's tasks are written, in a transaction that is still open
+    during-plan-commit      tasks of a plan, or added by a worker, are written, in a transaction that is still open
     during-edit-commit      some of an edit's changes are written, in a transaction that is still open
     after-edit-commit       an edit is on disk, and the run does not go on yet
+    during-cancel-commit    the wish to stop a run is written, in a transaction that is still open
     during-migration        a schema change is made, in a transaction that is still open
 
 The process is killed by SIGKILL, as by `kill -9`: nothing is flushed, closed or cleaned up.
@@ -26,6 +27,7 @@ POINTS: Final = (
     "during-plan-commit",
     "during-edit-commit",
     "after-edit-commit",
+    "during-cancel-commit",
     "during-migration",
 )
 

@@ -1,6 +1,7 @@
 """The short form of the crash test, the lease between processes, and a cancel that survives a kill."""
 
 import os
+import random
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 
 from .crash import PROGRAM, ROOT, RUN_POINTS, CrashTest, crash, wide_goal
+from .crash_changes import CHANGES, Change, cancelled, changed
 from .made_up_goals import answer, solution_of
 from .postgres import PostgresServer
 
@@ -87,3 +89,21 @@ def test_a_cancel_from_outside_stops_a_run_within_two_seconds_and_survives_a_kil
         process.communicate(timeout=30)
         assert time.monotonic() - began < 4  # two seconds, and the end of a process on a busy machine
         assert store.find_run(run_id).status == "cancelled"
+
+
+@pytest.mark.fault("2.1")
+@pytest.mark.parametrize("what", CHANGES, ids=lambda what: what.name)
+def test_a_change_that_is_killed_again_and_again_ends_as_one_that_nobody_killed(tmp_path: Path, what: Change) -> None:
+    test = changed(str(tmp_path / "runs.db"), tmp_path, what, [(point, 1) for point in what.points[:2]])
+    assert test.kills == 2
+
+
+@pytest.mark.fault("2.1")
+def test_kills_of_a_retry_lose_nothing_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:
+    retry = CHANGES[0]
+    test = changed(postgres.empty_database(), tmp_path, retry, [(point, 1) for point in retry.points[:2]])
+    assert test.kills == 2
+
+
+def test_a_cancel_that_is_killed_is_a_wish_that_stays(tmp_path: Path) -> None:
+    assert cancelled(str(tmp_path / "runs.db"), tmp_path / "cancel", random.Random(3)).kills >= 2

@@ -301,8 +301,7 @@ def test_failed_tasks_that_are_opened_stay_so_wherever_the_process_is_killed(hom
         ("--quiet", "after-done-commit", False),
         ("--quiet", None, False),
     ]:
-        armed = {"RAMIFY_FAILPOINT": point} if point else {}
-        code = ramify_process(*resume, option, **armed).code
+        code = ramify_process(*resume, option, RAMIFY_FAILPOINT=point or "").code
         assert code == (-signal.SIGKILL if point else int(has_failed)), option
         with Store.open(home / ".ramify" / "ramify.db") as store:
             tree = store.load_tree(store.last_run().id)
@@ -336,7 +335,7 @@ def test_what_cannot_go_on_so_is_refused_before_anything_is_changed(tmp_path: Pa
     first = Executor(model, store=place).run(plan)
     for options in ({"middleware": [object()]}, {"record": str(tmp_path)}, {"limits": None, "jobs": 0}):
         with pytest.raises(UsageError):
-            Executor.resume(place, first.id, agent=model, retry_failed=True, **options)  # type: ignore[arg-type]
+            Executor.resume(place, first.id, agent=model, retry_failed=True, **options)
     edited = read_plan("goal: h\nid: '0'\ntype: nobody", source="plan")
     with pytest.raises(UsageError, match="nobody"):
         Executor.resume(place, first.id, agent=model, plan=edited)

@@ -48,8 +48,8 @@ CHANGES: list[tuple[Callable[[Task], object], str]] = [
     (lambda task: setattr(task, "type", "other"), WORDS),
     (lambda task: setattr(task, "dependencies", []), WORDS),
     (lambda task: task.find("0.1").add_dependency("0.3"), WORDS),
-    (lambda task: task.parent and task.parent.remove_subtask(task.id), WORDS),
-    (lambda task: task.parent and task.parent.subtasks.clear(), WORDS),
+    (lambda task: task.find("0").remove_subtask(task.id), WORDS),
+    (lambda task: task.find("0").subtasks.clear(), WORDS),
 ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields
 from itertools import islice
 
 from ramify.planner.errors import RunError
+from ramify.planner.failpoints import failpoint
 from ramify.tasks.task import Task
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -48,6 +49,7 @@ def request_cancel(connection: Connection, run_id: str) -> None:
     """
     require_run(connection, run_id)
     connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(cancel_requested=True))
+    failpoint("during-cancel-commit")
 
 
 def delete_runs(database: Database, connection: Connection, run_ids: Sequence[str], *, stale_after_s: float) -> None:
