@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from .json_text import json_text
 from .tool_calls import WrittenCall
 
 _FENCE = re.compile(r"```[\w-]{0,20}[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
@@ -91,6 +92,4 @@ def _call(value: Any, tools: Collection[str]) -> WrittenCall:
     is_call = value.keys() - _BESIDE == _NAMED and isinstance(name, str) and name in tools
     if not is_call or not isinstance(arguments, dict | str):
         raise _OtherwiseError(value)
-    return WrittenCall(
-        str(name), arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    )
+    return WrittenCall(str(name), arguments if isinstance(arguments, str) else json_text(arguments, allow_nan=True))

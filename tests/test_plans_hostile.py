@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -50,7 +50,7 @@ def test_deep_nesting_is_refused_and_does_no_harm(form: Form, text: str) -> None
 
 def test_values_that_a_task_cannot_hold_are_a_finding() -> None:
     text = "goal: g\nmetadata: {a: " + "[" * 400 + "]" * 400 + "}"
-    assert [(line, "recursion" in message.lower()) for line, _, message in lint_plan_text(text)] == [(2, True)]
+    assert [(line, "more than 200 levels" in message) for line, _, message in lint_plan_text(text)] == [(2, True)]
 
 
 def test_a_deep_outline_is_a_deep_tree() -> None:
@@ -127,15 +127,16 @@ def test_numbers_that_cannot_be_kept_are_text(digits: str) -> None:
 @pytest.mark.parametrize("form", ["yaml", "json"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**5000], ids=short)
 def test_numbers_that_no_file_holds_are_refused(form: Form, value: float) -> None:
+    task = Task(content="g", id="0")
+    task.metadata["a"] = [value]
     with pytest.raises(DocumentError, match="a number cannot be written"):
-        write_plan(Task(content="g", id="0", metadata={"a": [value]}), form)
+        write_plan(task, form)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("field", ["content", "name"])
-def test_half_a_surrogate_pair_is_not_written(form: Form, field: str) -> None:
-    fields: dict[str, Any] = {"content": "g", "id": "0"} | {field: "a \ud83d b"}
-    task = Task(**fields)
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_half_a_surrogate_pair_is_not_written(form: Form) -> None:
+    task = Task(content="g", id="0")
+    task.metadata["a"] = "a \ud83d b"
     with pytest.raises(DocumentError, match="half of a surrogate pair"):
         write_plan(task, form)
 

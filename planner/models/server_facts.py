@@ -6,11 +6,12 @@ that it is not there, or is loading its model, is an error.
 """
 
 import http.client
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from ramify.tasks.json_text import read_json
 
 from .address import Address
 
@@ -93,7 +94,7 @@ def _asked(address: Address, path: str, key: str | None, timeout_s: float) -> di
         text = response.read(_MOST_BYTES)
         if response.status == NotReadyError.status_code:
             raise NotReadyError(text.decode("utf-8", "replace"))
-        answer = json.loads(text)
+        answer = read_json(text)
     except (http.client.HTTPException, ValueError, RecursionError):
         return {}
     finally:
