@@ -52,7 +52,7 @@ class Theme:
 
 
 FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
-"""The fonts of SVG, without quotes: some renderers (resvg 0.34 and before) lose a quoted name behind a comma."""
+"""The fonts of SVG, without quotes: @resvg/resvg-js 2.6.2 loses a quoted name behind a comma and a space."""
 
 GLYPHS: Mapping[TaskState, str] = MappingProxyType(
     {
