@@ -4,6 +4,7 @@
 - A leading `<think>` block is left out, and so is all before a lone `</think>` that comes before the first element.
 - A tag alone in inline code, as in "`<task>`", is a mention and no element. `<atomic/>` so quoted counts only if there
   is nothing else, since some models quote their whole reply.
+- A whole element in inline code, on one line, is an example: it counts only if there is no other.
 - Elements in a code fence count like others, but not beside elements outside it or in another fence: one of them may be
   an example, and nobody can tell which. The reply is refused with these words, and asked for once more.
 """
@@ -21,10 +22,11 @@ THOUGHTS = frozenset({"think", "thinking"})
 LATE_THOUGHTS = "`</think>` stands after the first element; give the reply alone, without thoughts"
 
 FENCE = "```"
+_FENCE_LENGTH = 3
 
 _TWO_PLACES = "there are elements in a code fence and others outside of it; give the reply once, without examples"
 _CUTS = {"length": "by the length limit", "content_filter": "by the provider's content filter"}
-_FENCE = re.compile(r"`{3,}")
+_TICKS = re.compile(r"`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class ElementReader:
         open_tag: the opening tag of the element that is not closed yet; None outside of elements.
         is_thinking: whether the text is in the middle of thoughts.
         mentioned: the empty elements that stand in inline code.
+        quoted: the other elements that stand in inline code.
+        is_given: whether there was any but those.
         complaints: what is wrong so far, in words that can be put to a model.
     """
 
@@ -61,7 +65,9 @@ class ElementReader:
         self.open_tag: Tag | None = None
         self.is_thinking = False
         self.mentioned: set[str] = set()
+        self.quoted: list[Element] = []
         self.complaints: list[str] = []
+        self.is_given = False
         self.names = frozenset({*containers, *empties})
         self._containers = frozenset(containers)
         self._scanner = Scanner(self.names | THOUGHTS)
@@ -72,6 +78,9 @@ class ElementReader:
         self._is_blank = True  # whether that text is
         self._fences = 0
         self._place: int | None = None  # the fence that elements stand in, 0 for none; None before the first element
+        self._is_code = False  # whether the text is in inline code
+        self._held: list[tuple[Element, int]] = []  # elements in what may be inline code, and the fences they stand in
+        self._begun_in = 0  # the fence that the last element stands in
 
     def feed(self, chunk: str) -> list[Element]:
         """Return the elements that `chunk` completes, in order."""
@@ -81,7 +90,7 @@ class ElementReader:
         """Return the last elements, and what was begun with a `<` outside of elements and not finished."""
         tokens, rest = self._scanner.close()
         elements = self._read(tokens)
-        return elements, rest
+        return elements + self._not_quoted(), rest
 
     def left_open(self) -> Element | None:
         """Return the element that the text ends in; None if it holds another of its kind, so that nobody can tell."""
@@ -91,7 +100,34 @@ class ElementReader:
         return Element(self.open_tag, content)
 
     def _read(self, tokens: list[Token]) -> list[Element]:
-        return [element for token in tokens if (element := self._take(token)) is not None]
+        return [element for token in tokens for element in self._sorted(token)]
+
+    def _sorted(self, token: Token) -> list[Element]:
+        """Return the elements that `token` makes sure of: one in what may be inline code waits for the end of that."""
+        released: list[Element] = []
+        if self._held and isinstance(token, str) and self.open_tag is None:
+            line, end, _ = token.partition("\n")
+            if "`" in line:
+                self.quoted += [element for element, _ in self._held]
+                self._held.clear()
+            elif end:
+                released = self._not_quoted()
+        element = self._take(token)
+        if element is not None:
+            self._held.append((element, self._begun_in))
+            if not self._is_code or "\n" in element.content:
+                released += self._not_quoted()
+        return released
+
+    def _not_quoted(self) -> list[Element]:
+        """Return the elements that were held back, as they stand in no inline code."""
+        held, self._held = self._held, []
+        for _, place in held:
+            if self._place not in (None, place):
+                self.complaints.append(_TWO_PLACES)
+            self._place = place
+        self.is_given = self.is_given or bool(held)
+        return [element for element, _ in held]
 
     def _take(self, token: Token) -> Element | None:
         if self.is_thinking:
@@ -106,6 +142,7 @@ class ElementReader:
             self._think(token)
         elif token.is_mention:
             self.mentioned |= {token.name} - self._containers
+            self._around.append(token.raw)
         elif token.is_closing:
             self._stray(token)
         else:
@@ -132,8 +169,11 @@ class ElementReader:
         self.is_thinking = False
         self.body_start = position
         self.mentioned.clear()
+        self.quoted.clear()
+        self._held.clear()
         self.complaints.clear()
         self._around.clear()
+        self._is_code = False
         self._is_blank = True
         self._fences = 0
 
@@ -142,13 +182,16 @@ class ElementReader:
             self.complaints.append(f"there is a `</{tag.name}>` without its `<{tag.name}>`; write each element whole")
 
     def _begin(self, tag: Tag) -> Element | None:
-        self._fences += len(_FENCE.findall("".join(self._around)))
+        before = "".join(self._around)
+        ticks = [len(run) for run in _TICKS.findall(before)]
+        self._fences += sum(length >= _FENCE_LENGTH for length in ticks)
+        _, is_new_line, line = before.rpartition("\n")
+        ticks = [len(run) for run in _TICKS.findall(line)] if is_new_line else ticks
+        is_odd = sum(length < _FENCE_LENGTH for length in ticks) % 2 == 1
+        self._is_code = is_odd != (self._is_code and not is_new_line)
         self._around.clear()
         self._is_blank = True
-        place = self._fences if self._fences % 2 else 0
-        if self._place not in (None, place):
-            self.complaints.append(_TWO_PLACES)
-        self._place = place
+        self._begun_in = self._fences if self._fences % 2 else 0
         if tag.is_empty or tag.name not in self._containers:
             return Element(tag)
         self.open_tag = tag
@@ -189,7 +232,7 @@ def close_reader(
             raise unclosed(reader.open_tag, reply)
         elements.append(last)
     refuse_begun_tag(rest, reader.names, reply)
-    return elements, body
+    return elements or ([] if reader.is_given else reader.quoted), body
 
 
 def refuse_cut(reply: str, finish_reason: str) -> None:

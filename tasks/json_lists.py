@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from .errors import ReplyError, TruncatedReplyError
-from .planned import KEY_FIELDS, NEED_FIELDS, TYPE_FIELDS, Item, Listing, has_words
+from .planned import KEY_FIELDS, NEED_FIELDS, TYPE_FIELDS, Item, Listing, has_words, shown
 
 MOST_LEVELS = 64
 """How deep JSON in a reply may be nested."""
@@ -19,6 +19,16 @@ MOST_LEVELS = 64
 _LISTS = ("tasks", "subtasks", "steps", "plan")
 _TEXTS = ("title", "name", "content", "task", "description")
 _CONTENTS = ("content", "task", "description")
+_OTHER_TEXTS = (
+    "action", "instruction", "instructions", "step", "subtask", "objective", "goal", "todo", "work", "text", "prompt",
+    "question", "query", "what", "details", "summary",
+)  # fmt: skip
+"""What models call the text of a task where they do not give it under one of the names that are asked for."""
+ALL_FIELDS = frozenset(
+    {*KEY_FIELDS, *NEED_FIELDS, *TYPE_FIELDS, *_TEXTS, "action", "step", "instruction", "instructions"}
+)
+"""The names of fields by which a list of tasks is known; as `as_field` gives them."""
+_KEYS_SHOWN = 8
 _REPAIR_LENGTH = 100_000
 _REPAIR_WORK = 2_000_000
 _DECODER = json.JSONDecoder(strict=False)
@@ -61,12 +71,12 @@ def read_json(text: str, start: int, limit: int, *, reply: str) -> tuple[Listing
     """
     value, end = read_value(text, start, limit, reply)
     if not isinstance(value, dict) or not _is_item(_fields(value)):
-        return _listing(value, reply), end
+        return listing_of(value, reply), end
     values = [value]
     while (start := _past_comma(text, end, limit)) < limit and text[start] == "{":
         value, end = read_value(text, start, limit, reply)
         values.append(value)
-    return _listing(values, reply), end
+    return listing_of(values, reply), end
 
 
 def _past_comma(text: str, begin: int, limit: int) -> int:
@@ -121,7 +131,12 @@ def _repaired(text: str, fault: str, reply: str) -> Any:
     return value
 
 
-def _listing(value: Any, reply: str) -> Listing | None:
+def listing_of(value: Any, reply: str) -> Listing | None:
+    """Return the plan that data in a reply is; None if it is none.
+
+    Raises:
+        ReplyError: if an entry of it is no task.
+    """
     atomic, failed = False, None
     while isinstance(value, dict):
         fields = _fields(value)
@@ -152,27 +167,44 @@ def _item(value: Any, number: int, reply: str) -> Item:
     if isinstance(value, str):
         return Item(value.strip())
     if not isinstance(value, dict):
-        raise ReplyError(f"item {number} of the JSON list is {_kind(value)}, not a task", reply=reply)
+        raise ReplyError(f"item {number} of the list is {_kind(value)}, not a task", reply=reply)
     fields = _fields(value)
-    texts = [text.strip() for name in _TEXTS if isinstance(text := fields.get(name), str) and has_words(text)]
-    needs = [entry for name in NEED_FIELDS for entry in _entries(fields.get(name))]
+    lines = [*_texts(fields), *_nested(_tasks_in(fields))]
+    if not lines and any(not _is_blank(entry) for name, entry in fields.items() if name not in ALL_FIELDS):
+        keys = ", ".join(shown(str(key)) for key in list(value)[:_KEYS_SHOWN])
+        raise ReplyError(
+            f"item {number} of the list says what is to be done under none of the keys that are read; its keys are"
+            f' {keys}; write it under "content"',
+            reply=reply,
+        )
+    needs = [entry for name in NEED_FIELDS for entry in _entries(fields.get(name)) if not _is_blank(entry)]
     for entry in needs:
         if _name(entry) is None:
-            raise ReplyError(f"item {number} of the JSON list needs {_kind(entry)}, not the id of a task", reply=reply)
+            raise ReplyError(f"item {number} of the list needs {_kind(entry)}, not the id of a task", reply=reply)
     return Item(
-        "\n".join([*dict.fromkeys(texts), *_nested(_tasks_in(fields))]),
+        "\n".join(lines),
         key=next((name for field in KEY_FIELDS if (name := _name(fields.get(field))) is not None), None),
         needs=tuple(name for entry in needs if (name := _name(entry)) is not None),
         type=next((name for field in TYPE_FIELDS if (name := _name(fields.get(field))) is not None), None),
     )
 
 
+def _is_blank(entry: Any) -> bool:
+    return entry is None or entry is False or entry in ("", [], {})
+
+
+def _texts(fields: Mapping[str, Any]) -> list[str]:
+    """Return what a task says is to be done, each text once; under another name only where no right one is used."""
+    given = {name: text.strip() for name, text in fields.items() if isinstance(text, str) and has_words(text)}
+    right = [given[name] for name in _TEXTS if name in given]
+    return list(dict.fromkeys(right)) or [given[name] for name in _OTHER_TEXTS if name in given][:1]
+
+
 def _nested(tasks: Any, indent: str = "") -> Iterator[str]:
     """Give the lines of tasks inside a task, as a bulleted list."""
     for task in _entries(tasks):
         fields = _fields(task) if isinstance(task, dict) else {"task": task}
-        texts = (text.strip() for name in _TEXTS if isinstance(text := fields.get(name), str))
-        yield f"{indent}- {': '.join(texts)}"
+        yield f"{indent}- {': '.join(_texts(fields))}"
         yield from _nested(_tasks_in(fields), indent + "  ")
 
 
@@ -181,7 +213,7 @@ def _entries(value: Any) -> list[Any]:
 
 
 def _name(value: Any) -> str | None:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
 def _kind(value: Any) -> str:
@@ -189,7 +221,16 @@ def _kind(value: Any) -> str:
 
 
 def _fields(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(name).lower().replace("_", "").replace("-", "").strip(): entry for name, entry in value.items()}
+    return {as_field(str(name)): entry for name, entry in value.items()}
+
+
+def as_field(name: str) -> str:
+    """Return the name of a field as it is looked up.
+
+    >>> as_field("Depends_On"), as_field("depends on")
+    ('dependson', 'dependson')
+    """
+    return "".join(name.lower().replace("_", "").replace("-", "").split())
 
 
 def _tasks_in(fields: Mapping[str, Any]) -> list[Any] | dict[str, Any] | None:
@@ -197,4 +238,4 @@ def _tasks_in(fields: Mapping[str, Any]) -> list[Any] | dict[str, Any] | None:
 
 
 def _is_item(fields: Mapping[str, Any]) -> bool:
-    return _tasks_in(fields) is None and any(isinstance(fields.get(name), str) for name in _CONTENTS)
+    return _tasks_in(fields) is None and any(isinstance(fields.get(name), str) for name in (*_CONTENTS, "action"))

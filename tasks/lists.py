@@ -2,6 +2,7 @@
 
 - The first item decides about its list: items with the same kind of marker that stand no deeper are tasks, and
   everything else below an item, nested lists included, belongs to it.
+- A list of mappings in YAML is read as one (`ramify.tasks.yaml_lists`). A line "needs: 1, 2" in others names items.
 - What follows an item belongs to it up to the next one. After the last item a blank line and a line that is not
   indented end the list, unless the item before had paragraphs of that kind too: then so may the last, as many.
 """
@@ -10,8 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .json_lists import json_start, read_json
+from .json_lists import json_start, listing_of, read_json
+from .nothing import says_nothing
 from .planned import Item, Listing
+from .yaml_lists import begins_yaml, read_yaml_list
 
 _BULLET = re.compile(r"[-*+\u2022\u2023\u2013\u2014\u25aa\u25cf\u25e6](?=\s|$)")
 _NUMBER = re.compile(
@@ -20,6 +23,11 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _BOX = re.compile(r"\[[ xX]\](?=\s)")
+_NEEDS = re.compile(
+    r"(?:[-*+\u2022][ \t]+)?(?:\*\*|__)?(?:needs|depends[ _]on|dependencies)(?:\*\*|__)?:(?:\*\*|__)?(.{0,200})",
+    re.IGNORECASE,
+)
+_POSITION = re.compile(r"(?:(?:task|step)s?[ \t]{1,9})?#?([0-9]{1,3})", re.IGNORECASE)
 _FENCE = "```"
 _TAB = 4
 
@@ -64,8 +72,7 @@ def read_list(body: str, *, reply: str) -> Listing:
         line = _line(body[position:end])
         fences += line.is_fence
         if line.kind:
-            contents = _contents(map(_line, body[position:].split("\n")), is_fenced=fences % 2 == 1)
-            return Listing(tuple(Item(content) for content in contents))
+            return _listing(body[position:], line, is_fenced=fences % 2 == 1, reply=reply)
         start = json_start(body, position, end)
         if start >= 0:
             if limit <= start:
@@ -75,6 +82,34 @@ def read_list(body: str, *, reply: str) -> Listing:
                 return listing
         position = end
     return Listing()
+
+
+def _listing(text: str, first: _Line, *, is_fenced: bool, reply: str) -> Listing:
+    if begins_yaml(first.text):
+        tasks = read_yaml_list(text, reply=reply)
+        if tasks is not None and (listing := listing_of(tasks, reply)) is not None:
+            return listing
+    entries = _entries_of(map(_line, text.split("\n")), is_fenced=is_fenced)
+    return Listing(tuple(map(_item, entries)))
+
+
+def _item(entry: _Entry) -> Item:
+    """Return a task; a line of it that says which numbers it needs, and nothing else, is no word of it."""
+    needs: list[str] = []
+    lines = []
+    for line in entry.lines:
+        found = _NEEDS.fullmatch(line.text)
+        names = (
+            [_POSITION.fullmatch(name.strip(" *_.[]")) for name in re.split(r",|;|&|\band\b", found[1])]
+            if found
+            else []
+        )
+        if found and (all(names) or says_nothing(found[1])):
+            needs += [name[1] for name in names if name]
+        else:
+            lines.append(line)
+    entry.lines = lines
+    return Item(_content(entry), needs=tuple(needs))
 
 
 def _line(raw: str) -> _Line:
@@ -89,7 +124,7 @@ def _line(raw: str) -> _Line:
     return _Line(text, indent, "", text)
 
 
-def _contents(lines: Iterator[_Line], *, is_fenced: bool) -> list[str]:
+def _entries_of(lines: Iterator[_Line], *, is_fenced: bool) -> list[_Entry]:
     first = next(lines)
     entries = [_Entry(first.words)]
     is_code = is_after_blank = False
@@ -107,7 +142,7 @@ def _contents(lines: Iterator[_Line], *, is_fenced: bool) -> list[str]:
             entry.lines.append(line)
         is_after_blank = line.is_blank
     _end(entries)
-    return [_content(entry) for entry in entries]
+    return entries
 
 
 def _end(entries: list[_Entry]) -> None:

@@ -21,7 +21,10 @@ from .nothing import says_nothing
 OnBlank = Literal["refuse", "skip"]
 
 KEY_FIELDS = ("id", "key")
-NEED_FIELDS = ("needs", "need", "dependson", "dependencies", "requires")
+NEED_FIELDS = (
+    "needs", "need", "dependson", "depends", "dependencies", "dependency", "requires", "prerequisites", "prerequisite",
+    "blockedby", "after",
+)  # fmt: skip
 TYPE_FIELDS = ("type", "worker")
 """What the fields of a task are called, in lower case and without `_` and `-`."""
 

@@ -205,6 +205,23 @@ def test_an_id_of_several_words_is_found_whole() -> None:
     assert shape('<task id="task 1">A</task><task id="task 2" needs="task 1">B</task>')[1][2] == ("task 1",)
 
 
+@pytest.mark.fault("3.9")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        'The form is `<task id="x">Example</task>`.\n<task>One</task><task>Two</task>',
+        'Use `<task>` as in `<task id="x">Example</task>`: <task>One</task><task>Two</task>',
+        "Say `<task>a</task><task>b</task>` or `<atomic></atomic>`.\n```xml\n<task>One</task>\n<task>Two</task>\n```",
+        "<task>One</task>\n<task>Two</task>\nI wrote `<task>One</task>` first.",
+        "Don`t worry: <task>One</task>\n<task>Two</task>",
+        "`<task>One</task>` `<task>Two</task>`",
+        "`<task>One</task>\n<task>Two</task>`",
+    ],
+)
+def test_an_example_in_inline_code_is_no_task(reply: str) -> None:
+    assert [(task.content, task.needs) for task in parse_plan(reply).tasks] == [("One", ()), ("Two", ())]
+
+
 def test_a_type_is_kept_as_it_is_unless_types_are_given() -> None:
     assert shape('<task type="web">A</task>')[0][3] == "web"
     assert shape('<task type="web">A</task><task type="">B</task>', types=["web"])[1][3] is None

@@ -106,11 +106,11 @@ def test_broken_json_is_repaired() -> None:
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ('["A", 5]', "item 2 of the JSON list is a number, not a task"),
-        ('["A", true]', "item 2 of the JSON list is true or false, not a task"),
-        ('["A", null]', "item 2 of the JSON list is nothing, not a task"),
-        ('[["A"]]', "item 1 of the JSON list is a list, not a task"),
-        ('[{"task": "A", "needs": {"id": "b"}}]', "item 1 of the JSON list needs an object, not the id of a task"),
+        ('["A", 5]', "item 2 of the list is a number, not a task"),
+        ('["A", true]', "item 2 of the list is true or false, not a task"),
+        ('["A", null]', "item 2 of the list is nothing, not a task"),
+        ('[["A"]]', "item 1 of the list is a list, not a task"),
+        ('[{"task": "A", "needs": {"id": "b"}}]', "item 1 of the list needs an object, not the id of a task"),
         ('[{"task": "A", "needs": "b"}]', 'task "1" needs "b", which is no task of this reply; the tasks are 1'),
         ('["A", ""]', 'task "2" is blank; say what is to be done, or leave it out'),
         ('[{"id": "x"}]', 'task "x" is blank; say what is to be done, or leave it out'),
@@ -136,3 +136,66 @@ def test_json_without_an_end_is_truncated_and_not_repaired() -> None:
 def test_blank_items_of_a_list_are_counted_when_skipped() -> None:
     plan = parse_plan('["A", " ", {"task": ""}]', blank="skip")
     assert ([task.content for task in plan.tasks], plan.skipped) == (["A"], 2)
+
+
+YAML = {
+    "ids": "- id: a\n  content: Look\n- id: b\n  content: Leap\n  needs: [a]",
+    "under tasks, in a fence": (
+        "Here:\n```yaml\ntasks:\n  - id: a\n    task: Look\n    depends_on: []\n"
+        "  - id: b\n    task: Leap\n    depends_on:\n      - a\n```\nGood luck: go!"
+    ),
+    "other names": "steps:\n- id: a\n  action: Look\n- id: b\n  action: Leap\n  depends_on: a\n\nThat is all.",
+    "needs first": "- needs: none\n  id: a\n  description: Look\n- needs: a\n  id: b\n  description: Leap",
+    "quotes": "- 'id': a\n  \"task\": Look\n- id: b\n  task: Leap\n  Depends on: a",
+}
+
+
+@pytest.mark.fault("3.9")
+@pytest.mark.parametrize("reply", YAML.values(), ids=YAML)
+def test_a_list_of_mappings_in_yaml_keeps_its_needs(reply: str) -> None:
+    tasks = parse_plan(reply).tasks
+    assert [(task.key, task.content, task.needs) for task in tasks] == [("a", "Look", ()), ("b", "Leap", ("a",))]
+
+
+@pytest.mark.fault("3.9")
+def test_yaml_that_cannot_be_read_is_refused_if_it_has_needs() -> None:
+    with pytest.raises(ReplyError, match=r"the YAML cannot be read .*mapping values are not allowed"):
+        parse_plan("- id: a\n  task: Look: left\n- id: b\n  task: Leap\n  needs: a")
+    assert contents("- Task: look: left\n- Task: leap") == ["Task: look: left", "Task: leap"]
+
+
+@pytest.mark.fault("3.9")
+@pytest.mark.parametrize(
+    ("reply", "needs"),
+    [
+        ("1. Look\n   needs: none\n2. Leap\n   needs: 1", [(), ("1",)]),
+        ("1. Look\n2. Leap\n   - **Depends on:** Task 1", [(), ("1",)]),
+        ("1. Look\n2. Leap\n3. Land\nDependencies: 1 and 2", [(), (), ("1", "2")]),
+    ],
+)
+def test_a_line_of_needs_in_a_list_names_items(reply: str, needs: list[tuple[str, ...]]) -> None:
+    tasks = parse_plan(reply).tasks
+    assert [task.needs for task in tasks] == needs
+    assert [task.content for task in tasks] == ["Look", "Leap", "Land"][: len(needs)]
+
+
+def test_a_line_of_other_needs_is_a_word_of_its_task() -> None:
+    assert contents("1. Look\n   needs: a lamp\n2. Leap") == ["Look\nneeds: a lamp", "Leap"]
+
+
+@pytest.mark.fault("3.9")
+def test_other_names_for_a_text_are_read_and_unknown_ones_told() -> None:
+    assert contents('{"steps": [{"action": "Look"}, {"step": 2, "instruction": "Leap"}]}') == ["Look", "Leap"]
+    with pytest.raises(ReplyError) as caught:
+        parse_plan('{"steps": [{"verb": "Look", "at": "birds"}, {"verb": "Leap"}]}')
+    assert caught.value.complaint == (
+        "item 1 of the list says what is to be done under none of the keys that are read; its keys are"
+        ' "verb", "at"; write it under "content"'
+    )
+
+
+@pytest.mark.fault("3.3")
+@pytest.mark.parametrize("nothing", ["null", "false", "[]", "{}", '""', '"none"', "[null]", "0"])
+def test_no_needs_in_json_are_none(nothing: str) -> None:
+    plan = parse_plan('[{"id": "a", "task": "Look"}, {"id": "b", "task": "Leap", "needs": %s}]' % nothing)  # noqa: UP031
+    assert [task.needs for task in plan.tasks] == [(), ()]
