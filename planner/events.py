@@ -6,21 +6,26 @@ An event that tells of a result is published after the result is on disk. What t
 
 import inspect
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .border import border
 from .errors import UsageError
 from .store.records import EventRecord
 
 if TYPE_CHECKING:
+    from ramify.prompts import ToolOutcome
+
     from .models.protocol import Model, ModelReply, ModelRequest
 
 _log = logging.getLogger("ramify.events")
+
+Told = TypeVar("Told")
 
 
 class EventType(StrEnum):
@@ -67,6 +72,29 @@ CallWatcher = Callable[["Model", "ModelRequest"], AbstractContextManager[Callabl
 """What is open while a model is asked, and is given the reply; it sees the words, which events leave out."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """A call of a tool that is made now.
+
+    Attributes:
+        task_id: the task.
+        tool: the tool's name.
+        about: what it does.
+        call_id: what the model calls the call.
+        arguments: the arguments, as JSON data without secrets.
+    """
+
+    task_id: str
+    tool: str
+    about: str
+    call_id: str
+    arguments: Mapping[str, Any]
+
+
+ToolWatcher = Callable[[ToolUse], AbstractContextManager[Callable[["ToolOutcome"], None]]]
+"""What is open while a tool is called, and is given what comes of it, without secrets."""
+
+
 class EventBus:
     """Hands the events of one run to whoever subscribed, in order.
 
@@ -84,6 +112,7 @@ class EventBus:
         self.thread_id: int | None = None
         self._subscribers: dict[int, tuple[frozenset[EventType], Wanted | None, Subscriber]] = {}
         self._watchers: dict[int, CallWatcher] = {}
+        self._tool_watchers: dict[int, ToolWatcher] = {}
         self._closers: list[Callable[[], None]] = []
         self._next = 0
 
@@ -132,17 +161,22 @@ class EventBus:
         """Whether somebody watches calls."""
         return bool(self._watchers)
 
-    @contextmanager
-    def calling(self, model: "Model", request: "ModelRequest") -> "Iterator[Callable[[ModelReply], None]]":
+    def calling(
+        self, model: "Model", request: "ModelRequest"
+    ) -> "AbstractContextManager[Callable[[ModelReply], None]]":
         """Have who watches calls watch this one, which is made inside, and is told the reply with what this gives."""
-        with ExitStack() as stack:
-            told = [stack.enter_context(watcher(model, request)) for watcher in tuple(self._watchers.values())]
+        return _watched(watcher(model, request) for watcher in tuple(self._watchers.values()))
 
-            def tell(reply: "ModelReply") -> None:
-                for each in told:
-                    each(reply)
+    def watch_tools(self, watcher: ToolWatcher) -> Callable[[], None]:
+        """Have `watcher`, which may raise nothing of its own, opened around every use of a tool; return its end."""
+        key = self._next
+        self._next += 1
+        self._tool_watchers[key] = watcher
+        return lambda: self._tool_watchers.pop(key, None) and None
 
-            yield tell
+    def using(self, use: ToolUse) -> "AbstractContextManager[Callable[[ToolOutcome], None]]":
+        """Have who watches tools watch this call, which is made inside, and is told what comes of it."""
+        return _watched(watcher(use) for watcher in tuple(self._tool_watchers.values()))
 
     def close(self) -> None:
         """Say that no more events come."""
@@ -161,6 +195,19 @@ class EventBus:
             closer()
         else:
             self._closers.append(closer)
+
+
+@contextmanager
+def _watched(watches: "Iterable[AbstractContextManager[Callable[[Told], None]]]") -> "Iterator[Callable[[Told], None]]":
+    """Have all `watches` open, and give what tells them all."""
+    with ExitStack() as stack:
+        told = [stack.enter_context(watch) for watch in watches]
+
+        def tell(what: Told) -> None:
+            for each in told:
+                each(what)
+
+        yield tell
 
 
 def event_types(names: Collection[EventType | str]) -> frozenset[EventType]:

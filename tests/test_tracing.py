@@ -1,5 +1,6 @@
 """Spans of OpenTelemetry: which there are, which are inside which, what they say, and what they leave out."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from ramify.planner import Agent, Asking, Executor, PlanLimits, RunLimits, Sampling, instrument
 from ramify.planner.errors import UsageError
-from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.litellm import LiteLLMModel
+from ramify.planner.models.protocol import ModelReply, ModelRequest, ToolCall
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.planner.tracing import missing_packages
 from ramify.planner.tracing.exporters import exporters
+from ramify.planner.tracing.providers import provider_of
 from ramify.tasks import Task, TaskConfig
 
 from .openai_server import OpenAIServer
@@ -141,6 +144,99 @@ def test_a_call_says_what_the_conventions_for_generative_ai_want(store: Path, tr
     }
     assert {name: attributes[name] for name in expected} == expected
     assert attributes["gen_ai.conversation.id"] == said(traces.only("ramify.run"))["ramify.run.id"]
+
+
+@pytest.mark.fault("5.5")
+@pytest.mark.parametrize(
+    ("name", "base_url", "provider"),
+    [
+        ("claude-sonnet-4-5", None, "anthropic"),
+        ("anthropic/claude-sonnet-4-5", None, "anthropic"),
+        ("anthropic.claude-3-haiku-20240307-v1:0", None, "aws.bedrock"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None, "aws.bedrock"),
+        ("bedrock/us.amazon.nova-pro-v1:0", None, "aws.bedrock"),
+        ("gemini-2.5-pro", None, "gcp.gen_ai"),
+        ("gemini/gemini-2.5-pro", None, "gcp.gemini"),
+        ("vertex_ai/gemini-2.5-pro", None, "gcp.vertex_ai"),
+        ("mistral-large-latest", None, "mistral_ai"),
+        ("deepseek-chat", None, "deepseek"),
+        ("grok-4", None, "x_ai"),
+        ("xai/grok-4", None, "x_ai"),
+        ("command-r-plus", None, "cohere"),
+        ("azure_ai/mistral-large", None, "azure.ai.inference"),
+        ("azure/gpt-5", None, "azure.ai.openai"),
+        ("groq/llama-3.3-70b", None, "groq"),
+        ("ollama/qwen3", None, "ollama"),
+        ("gpt-5-mini", None, "openai"),
+        ("qwen/qwen3-8b", "http://127.0.0.1:9/v1", "openai"),
+        ("claude-sonnet-4-5", "http://127.0.0.1:9/v1", "openai"),
+    ],
+)
+def test_a_provider_is_named_as_the_conventions_name_it(name: str, base_url: str | None, provider: str) -> None:
+    assert provider_of(LiteLLMModel(name, base_url=base_url)) == provider
+
+
+@pytest.mark.fault("5.5")
+def test_spans_carry_their_operation_and_the_run_its_answer(store: Path, traces: Traces) -> None:
+    executor = Executor(ScriptedModel(REPLIES), plan=PlanLimits(), store=store)
+    traced(executor, Task(content="both", id="0"), traces, content=True)
+    operations = {span.name: said(span)["gen_ai.operation.name"] for span in traces.spans}
+    assert operations == {
+        "ramify.run": "invoke_workflow", "ramify.plan": "plan", "ramify.task": "invoke_agent", "chat scripted": "chat",
+    }  # fmt: skip
+    run = said(traces.only("ramify.run"))
+    assert json.loads(run["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": "both"}]}
+    ]
+    assert json.loads(run["gen_ai.output.messages"]) == [
+        {"role": "assistant", "parts": [{"type": "text", "content": "both"}], "finish_reason": "stop"}
+    ]
+
+
+def look(place: str) -> str:
+    """Look at a place."""
+    if place == "nowhere":
+        raise ValueError(f"there is no {place}")
+    return f"{WORDS} in {place}"
+
+
+@pytest.mark.fault("5.5")
+@pytest.mark.parametrize("content", [True, False])
+def test_tools_that_a_model_calls_by_itself_leave_a_trace(store: Path, traces: Traces, *, content: bool) -> None:
+    calls = tuple(
+        ToolCall(id=f"call-{number}", name="look", arguments=json.dumps({"place": place}))
+        for number, place in enumerate(("Oslo", "nowhere"))
+    )
+    asked = ModelReply(text="", model="scripted", tool_calls=calls, finish_reason="tool_calls")
+    replies: Iterator[ModelReply | str] = iter([asked, "<result>done</result>"])
+    model = ScriptedModel(lambda _: next(replies), calls_tools=True)
+    traced(Executor(Agent(model, tools=[look]), store=store), Task(content="x", id="0"), traces, content=content)
+    first, second = traces.named("execute_tool look")
+    task = traces.only("ramify.task")
+    for span, number in ((first, 0), (second, 1)):
+        assert traces.parent(span) is task
+        expected = {
+            "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look", "gen_ai.tool.type": "function",
+            "gen_ai.tool.call.id": f"call-{number}", "gen_ai.tool.description": "Look at a place.",
+        }  # fmt: skip
+        assert {name: said(span)[name] for name in expected} == expected
+    assert "error.type" not in said(first)
+    assert (said(second)["error.type"], second.status.status_code) == ("tool_error", StatusCode.ERROR)
+    if not content:
+        assert WORDS not in traces.words()
+        assert "Oslo" not in traces.words()
+        return
+    assert json.loads(said(first)["gen_ai.tool.call.arguments"]) == {"place": "Oslo"}
+    assert said(first)["gen_ai.tool.call.result"] == f"{WORDS} in Oslo"
+    asking, answering = traces.named("chat scripted")
+    (wish, _) = json.loads(said(asking)["gen_ai.output.messages"])[0]["parts"]
+    assert wish == {"type": "tool_call", "id": "call-0", "name": "look", "arguments": {"place": "Oslo"}}
+    told = [part for each in json.loads(said(answering)["gen_ai.input.messages"]) for part in each["parts"]]
+    assert [(part["type"], part["id"]) for part in told if part["type"] != "text"] == [
+        ("tool_call", "call-0"), ("tool_call", "call-1"),
+        ("tool_call_response", "call-0"), ("tool_call_response", "call-1"),
+    ]  # fmt: skip
+    assert "look" in said(asking)["gen_ai.tool.definitions"]
 
 
 def test_words_are_left_out_unless_they_are_asked_for(store: Path, traces: Traces) -> None:

@@ -53,6 +53,11 @@ class LiteLLMModel:
         return f"LiteLLMModel({self.name!r}{place})"
 
     @property
+    def has_address(self) -> bool:
+        """Whether it is asked at an address that was given, where a server speaks OpenAI's API."""
+        return self._server.base_url is not None
+
+    @property
     def calls_tools(self) -> bool:
         """Whether it is known to call tools by itself."""
         return self._server.calls_tools(load_litellm())

@@ -18,7 +18,7 @@ from ramify.planner.errors import (
     ToolError,
     WaitingError,
 )
-from ramify.planner.events import EventType
+from ramify.planner.events import EventType, ToolUse
 from ramify.planner.store.records import StepKey
 from ramify.planner.terminal import one_printable_line
 from ramify.planner.workers.context import WorkContext
@@ -63,12 +63,14 @@ class ReadyCall:
         arguments: its arguments, which it takes.
         key: what makes it the same step.
         number: which of the calls of one reply it is, from 1.
+        id: what tells it from the other calls of the conversation.
     """
 
     tool: Tool
     arguments: dict[str, Any]
     key: StepKey
     number: int
+    id: str
 
 
 def read_call(call: Call, tools: Mapping[str, Tool], key: StepKey, number: int) -> ReadyCall | ToolOutcome:
@@ -83,7 +85,7 @@ def read_call(call: Call, tools: Mapping[str, Tool], key: StepKey, number: int) 
         tool.check(arguments)
     except ToolError as error:
         return ToolOutcome(tool=tool.name, number=number, text=str(error), is_error=True)
-    return ReadyCall(tool=tool, arguments=arguments, key=key, number=number)
+    return ReadyCall(tool=tool, arguments=arguments, key=key, number=number, id=call.id)
 
 
 async def make_call(ready: ReadyCall, context: WorkContext, *, opening: str) -> ToolOutcome:
@@ -104,13 +106,27 @@ async def make_call(ready: ReadyCall, context: WorkContext, *, opening: str) -> 
         context.progress(None, f"calling {tool.name}({_shown(ready.arguments)})")
     try:
         said = await services.steps.take(
-            ready.key, lambda: _outcome(ready, context), given=given, may_repeat=tool.may_repeat
+            ready.key, lambda: _used(ready, context), given=given, may_repeat=tool.may_repeat
         )
     except ToolError as error:
         raise WaitingError(f"{unknown_end(ready.key, services.run_id)} ({error})", task_id=context.task.id) from error
     if known is None or known.ended_at is None:
         services.recorder.put(EventType.STEP_DONE, context.task, step=ready.key.key)
     return ToolOutcome(tool=tool.name, number=ready.number, **said)
+
+
+async def _used(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
+    """Return what comes of a call that is made now, with those looking on who watch tools."""
+    recorder, tool = context.services.recorder, ready.tool
+    redact = recorder.redactor.data
+    use = ToolUse(
+        task_id=context.task.id, tool=tool.name, about=tool.description, call_id=ready.id,
+        arguments=redact(ready.arguments),
+    )  # fmt: skip
+    with recorder.bus.using(use) as tell:
+        said = await _outcome(ready, context)
+        tell(ToolOutcome(tool=tool.name, number=ready.number, **redact(said)))
+    return said
 
 
 async def _outcome(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:

@@ -6,13 +6,17 @@
       ramify.task                   a task; from the first work below it to its own end
         ramify.task                 its subtask
           chat MODEL
+          execute_tool TOOL         a tool that the model has called
 
 Task and run spans follow the events and have their times; the spans of calls are current while the call is made, so
-that what an HTTP library traces stands below them. A task's span has links to those of the tasks that it depends on.
+that what an HTTP library traces stands below them; so it is with tools. A task's span has links to those of the tasks
+that it depends on.
 Words of tasks, prompts, replies and errors are left out unless content is asked for.
-Source: OpenTelemetry semantic conventions 1.37, "Semantic conventions for generative client AI spans".
+Source: OpenTelemetry semantic conventions for generative AI of 2026: "Client spans", "Agent and framework spans",
+"Tool execution"; the operation of each span is theirs, the names of ours are our own.
 """
 
+import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -22,20 +26,13 @@ from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from ramify.planner.errors import ModelError
-from ramify.planner.events import Event, EventBus, EventType
+from ramify.planner.events import Event, EventBus, EventType, ToolUse
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
+from ramify.prompts import Message, ToolOutcome
 from ramify.tasks import Task
 from ramify.tasks.json_text import json_text
 
-_PROVIDERS = {
-    "azure": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "mistral": "mistral_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "xai": "x_ai",
-}
-"""What the conventions call the providers that litellm calls otherwise."""
+from .providers import provider_of
 
 _SAMPLING = {"max_output_tokens": "max_tokens", "stop": "stop_sequences"}
 _SENT = ("temperature", "top_p", "max_output_tokens", "seed", "stop")
@@ -74,11 +71,13 @@ class RunSpans:
         """Make spans of what is published on `bus`, and of the calls there, until it closes; return what ends that."""
         forget = bus.subscribe(self.take)
         unwatch = bus.watch_calls(self.calling)
+        leave = bus.watch_tools(self.using)
         bus.at_close(lambda: self._end_all(time.time_ns()))
 
         def end() -> None:
             forget()
             unwatch()
+            leave()
             self._end_all(time.time_ns())
 
         return end
@@ -88,10 +87,13 @@ class RunSpans:
         at_ns = int(event.at * 1e9)
         if event.type == EventType.RUN_STARTED:
             attributes: dict[str, Any] = {
+                **self._operation("invoke_workflow"),
                 "ramify.run.id": self._run_id,
                 "ramify.run.resumed": bool(event.data["resumed"]),
-                **({"ramify.run.goal": self._root.content} if self._content else {}),
             }
+            if self._content:
+                attributes["ramify.run.goal"] = self._root.content
+                attributes["gen_ai.input.messages"] = json_text([_message("user", self._root.content)])
             self._run = self._tracer.start_span("ramify.run", self._outside, attributes=attributes, start_time=at_ns)
         elif event.type == EventType.PLANNED:
             self._is_planned = True
@@ -111,18 +113,41 @@ class RunSpans:
     @contextmanager
     def calling(self, model: Model, request: ModelRequest) -> Generator[Callable[[ModelReply], None], None, None]:
         """Make the span of a call current while it is made; it is given the reply."""
-        span = self._tracer.start_span(
-            f"chat {model.name}",
-            trace.set_span_in_context(self._parent_of_call(request), contexts.get_current()),
-            kind=SpanKind.CLIENT if model.is_language_model else SpanKind.INTERNAL,
-            attributes=self._asked(model, request),
-        )
+        context = trace.set_span_in_context(self._parent_of_call(request), contexts.get_current())
+        kind = SpanKind.CLIENT if model.is_language_model else SpanKind.INTERNAL
+        with self._current(f"chat {model.name}", context, kind, self._asked(model, request)) as span:
+            yield lambda reply: self._answered(span, reply)
+
+    @contextmanager
+    def using(self, use: ToolUse) -> Generator[Callable[[ToolOutcome], None], None, None]:
+        """Make the span of a tool current while it is used; it is given what comes of it."""
+        attributes: dict[str, Any] = {
+            **self._operation("execute_tool"),
+            "gen_ai.tool.name": use.tool,
+            "gen_ai.tool.type": "function",
+            "gen_ai.tool.call.id": use.call_id,
+            "ramify.task.id": use.task_id,
+            **({"gen_ai.tool.description": use.about} if use.about else {}),
+        }
+        if self._content:
+            attributes["gen_ai.tool.call.arguments"] = json_text(use.arguments)
+        parent = self._task_span(self._root.find(use.task_id), time.time_ns())
+        context = trace.set_span_in_context(parent, contexts.get_current())
+        with self._current(f"execute_tool {use.tool}", context, SpanKind.INTERNAL, attributes) as span:
+            yield lambda outcome: self._used(span, outcome)
+
+    @contextmanager
+    def _current(
+        self, name: str, context: contexts.Context, kind: SpanKind, attributes: dict[str, Any]
+    ) -> Generator[Span, None, None]:
+        """Make a span current; what is raised inside is its error."""
+        span = self._tracer.start_span(name, context, kind=kind, attributes=attributes)
         with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             try:
-                yield lambda reply: self._answered(span, reply)
+                yield span
             except BaseException as error:
-                kind = error.kind if isinstance(error, ModelError) else type(error).__name__
-                span.set_attribute("error.type", str(kind))
+                known = error.kind if isinstance(error, ModelError) else type(error).__name__
+                span.set_attribute("error.type", str(known))
                 span.set_status(StatusCode.ERROR)
                 raise
 
@@ -132,7 +157,8 @@ class RunSpans:
         if self._is_planned:  # its start is not told yet: it waits for the disk behind another event
             return self._task_span(self._root.find(request.task_id), time.time_ns())
         if self._plan is None:
-            self._plan = self._tracer.start_span("ramify.plan", self._below(self._run))
+            attributes = self._operation("plan")
+            self._plan = self._tracer.start_span("ramify.plan", self._below(self._run), attributes=attributes)
         return self._plan
 
     def _task_span(self, task: Task, at_ns: int) -> Span:
@@ -176,6 +202,9 @@ class RunSpans:
     def _end_run(self, status: str, at_ns: int) -> None:
         if self._run is not None:
             self._run.set_attribute("ramify.run.status", status)
+            if self._content and self._root.result:
+                said = {**_message("assistant", self._root.result), "finish_reason": "stop"}
+                self._run.set_attribute("gen_ai.output.messages", json_text([said]))
             if status in {"done", "failed"}:
                 self._run.set_status(StatusCode.OK if status == "done" else StatusCode.ERROR)
         self._end_all(at_ns)
@@ -204,8 +233,13 @@ class RunSpans:
             data[f"ramify.{name}"] = value if isinstance(value, _PLAIN) else json_text(value)
         return data
 
+    def _operation(self, name: str) -> dict[str, Any]:
+        return {"gen_ai.operation.name": name, "gen_ai.conversation.id": self._run_id}
+
     def _task_attributes(self, task: Task) -> dict[str, Any]:
         attributes = {
+            **self._operation("invoke_agent"),
+            "gen_ai.agent.name": task.type or "model",
             "ramify.run.id": self._run_id,
             "ramify.task.id": task.id,
             "ramify.task.type": task.type or "model",
@@ -215,10 +249,9 @@ class RunSpans:
     def _asked(self, model: Model, request: ModelRequest) -> dict[str, Any]:
         given = request.sampling.given()
         attributes: dict[str, Any] = {
-            "gen_ai.operation.name": "chat",
+            **self._operation("chat"),
             "gen_ai.provider.name": provider_of(model),
             "gen_ai.request.model": model.name,
-            "gen_ai.conversation.id": self._run_id,
             **{f"gen_ai.request.{_SAMPLING.get(name, name)}": given[name] for name in _SENT if name in given},
             "ramify.task.id": request.task_id,
             "ramify.call.purpose": request.purpose,
@@ -226,8 +259,9 @@ class RunSpans:
             "ramify.prompt.version": request.prompt_version,
         }
         if self._content:
-            messages = [_message(each["role"], each["content"]) for each in request.messages]
-            attributes["gen_ai.input.messages"] = json_text(messages)
+            attributes["gen_ai.input.messages"] = json_text(list(map(_message_of, request.messages)))
+            if request.tools:
+                attributes["gen_ai.tool.definitions"] = json_text([dict(tool) for tool in request.tools])
         return attributes
 
     def _answered(self, span: Span, reply: ModelReply) -> None:
@@ -242,17 +276,39 @@ class RunSpans:
         if reply.cost_usd is not None:
             span.set_attribute("ramify.call.cost_usd", reply.cost_usd)
         if self._content:
-            said = {**_message("assistant", reply.text), "finish_reason": reply.finish_reason}
+            wishes = [_wish(call.id, call.name, call.arguments) for call in reply.tool_calls]
+            said = {**_message("assistant", reply.text, *wishes), "finish_reason": reply.finish_reason}
             span.set_attribute("gen_ai.output.messages", json_text([said]))
 
+    def _used(self, span: Span, outcome: ToolOutcome) -> None:
+        if outcome.is_error:
+            span.set_attribute("error.type", "tool_error")
+            span.set_status(StatusCode.ERROR, outcome.text if self._content else None)
+        if self._content:
+            span.set_attribute("gen_ai.tool.call.result", outcome.text)
 
-def provider_of(model: Model) -> str:
-    """Return what the conventions call whoever serves a model; names without a prefix are served as OpenAI's are."""
-    if not model.is_language_model:
-        return "ramify"
-    prefix, separator, _ = model.name.partition("/")
-    return _PROVIDERS.get(prefix, prefix) if separator else "openai"
+
+def _message(role: str, text: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    words = [{"type": "text", "content": text}] if text or not parts else []
+    return {"role": role, "parts": [*words, *parts]}
 
 
-def _message(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "parts": [{"type": "text", "content": text}]}
+def _message_of(message: Message) -> dict[str, Any]:
+    """Return a message as the conventions write it, with the tools that are called in it or have answered."""
+    if "tool_call_id" in message:
+        part = {"type": "tool_call_response", "id": message["tool_call_id"], "response": message["content"]}
+        return _message(message["role"], "", part)
+    calls = [(each["id"], each["function"]) for each in message.get("tool_calls", ())]
+    wishes = [_wish(call_id, called["name"], called["arguments"]) for call_id, called in calls]
+    return _message(message["role"], message["content"], *wishes)
+
+
+def _wish(call_id: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"type": "tool_call", "id": call_id, "name": name, "arguments": _read(arguments)}
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
