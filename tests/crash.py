@@ -27,6 +27,7 @@ from ramify.tasks.states import FINISHED, TRANSITIONS
 
 from .crash_program import JOBS
 from .made_up_goals import solution_of
+from .patience import HANG_S
 from .postgres import running_server
 
 ROOT = Path(__file__).parent.parent
@@ -131,7 +132,7 @@ class CrashTest:
             if seconds is not None:
                 self._sleep_once_it_works(process, lines, seconds)
                 process.send_signal(signal.SIGKILL)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=HANG_S)
         finally:
             process.kill()
         ended = process.returncode == 0

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .patience import HANG_S
+
 ROOT = Path(__file__).parent.parent
 
 _KILLED_BY = 128
@@ -135,7 +137,7 @@ class Reader:
             command = ["/bin/bash", "-c", f"(exit {self._code})\n{source}"]
         process = subprocess.run(
             command, cwd=self._desk, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=100, check=False,
+            stderr=subprocess.STDOUT, timeout=HANG_S, check=False,
         )  # fmt: skip
         self._code = process.returncode if process.returncode >= 0 else _KILLED_BY - process.returncode
         if step.language == "python":

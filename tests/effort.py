@@ -1,11 +1,14 @@
-"""How much work a piece of code is, in calls: the same on every machine and at any load, as seconds are not."""
+"""How much work a piece of code is, compared with itself at another size: the same at any load, as seconds are not."""
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
+Work = Callable[[], Any]
 
-def calls_of(work: Callable[[], Any]) -> int:
+
+def calls_of(work: Work) -> int:
     """Return how many calls `work` makes, with each time that a generator goes on, in this thread."""
     count = 0
 
@@ -22,7 +25,7 @@ def calls_of(work: Callable[[], Any]) -> int:
     return count
 
 
-def growth(work: Callable[[int], Callable[[], Any]], *, size: int, times: int = 4) -> float:
+def growth(work: Callable[[int], Work], *, size: int, times: int = 4) -> float:
     """Return how many times the calls grow when the size grows `times`: about `times` for what is linear.
 
     Args:
@@ -31,3 +34,24 @@ def growth(work: Callable[[int], Callable[[], Any]], *, size: int, times: int = 
         times: how many times larger the other one is.
     """
     return calls_of(work(size * times)) / calls_of(work(size))
+
+
+def is_near_linear(work: Callable[[int], Work], *, size: int, times: int = 4) -> bool:
+    """Return whether the processor's time grows about as the size does; for work in C, where calls say nothing.
+
+    What takes less than two seconds of the processor at `size` counts as linear; what is quadratic grows `times`
+    times `times`, of which two thirds are refused.
+
+    Args:
+        work: returns, for a size, what is measured; what comes before is not.
+        size: the larger size.
+        times: how many times smaller the other one is.
+    """
+    large = _seconds_of_processor(work(size))
+    return large < 2 or large / _seconds_of_processor(work(size // times)) < times * times * 2 / 3
+
+
+def _seconds_of_processor(work: Work) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .patience import HANG_S
+
 COMMAND = [sys.executable, "-m", "ramify.planner.cli"]
 
 
@@ -29,7 +31,12 @@ Ramify = Callable[..., Said]
 def ramify_process(*words: str, stdin: bytes = b"", **environment: str) -> Said:
     """Run one command in a process of its own."""
     done = subprocess.run(
-        [*COMMAND, *words], input=stdin, capture_output=True, check=False, timeout=60, env={**os.environ, **environment}
+        [*COMMAND, *words],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=HANG_S,
+        env={**os.environ, **environment},
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 

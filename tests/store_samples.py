@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
@@ -110,7 +109,7 @@ from ramify.planner.store import Store
 with Store.open(sys.argv[1]) as store:
     store.write(sys.argv[2])
     print("holding", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -121,13 +120,3 @@ def start_holder(place: str | Path, run_id: str) -> subprocess.Popen[str]:
     assert process.stdout.readline() == "holding\n"
     process.stdout.close()
     return process
-
-
-def wait_until(condition: object, *, within_s: float = 5.0) -> float:
-    """Wait until calling `condition` gives something true; return how long that took, in seconds."""
-    assert callable(condition)
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < within_s, f"nothing happened within {within_s} s"
-        time.sleep(0.005)
-    return time.monotonic() - start

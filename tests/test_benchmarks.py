@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from .patience import HANG_S
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 MODULES = ("cases", "contender", "contenders", "measuring", "report")
 
@@ -23,7 +25,7 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType
 
 def python(*arguments: object) -> str:
     command = [sys.executable, "-W", "error", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,7 +45,7 @@ def test_every_case_runs_against_nobody_and_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--only", "--against"])
 def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(option: str, tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "run.py"), option, "speed", "--output", str(tmp_path / "page.md")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert done.returncode == 2
     assert (
         "there is no 'speed'; there are: " + {"--only": "leaves-1000, ", "--against": "LangGraph; "}[option]

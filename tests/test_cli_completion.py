@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .patience import HANG_S
 from .ramify_command import COMMAND, Ramify, ramify_process
 from .test_cli_browsing import store_run
 
@@ -61,5 +62,5 @@ def test_bash_itself_completes_with_the_script(home: Path) -> None:
         'PATH="$PWD:$PATH"; eval "$(ramify completion bash)"; COMP_WORDS=(ramify comple); COMP_CWORD=1;'
         ' _ramify_completion ramify; echo "${COMPREPLY[*]}"'
     )
-    done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, check=True, timeout=HANG_S)
     assert done.stdout.split() == ["completion"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .patience import HANG_S
 from .ramify_command import COMMAND, Ramify, ramify_process
 
 RULES = ("--model", "rules")
@@ -14,7 +15,7 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that 
 def in_shell(words: str, streams: str) -> tuple[int, str, str]:
     """Run a command with redirections of a shell; return its exit code and what it said."""
     line = f'"$0" -m ramify.planner.cli {words} {streams}'
-    done = subprocess.run(["sh", "-c", line, COMMAND[0]], capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(["sh", "-c", line, COMMAND[0]], capture_output=True, check=False, text=True, timeout=HANG_S)
     return done.returncode, done.stdout, done.stderr
 
 

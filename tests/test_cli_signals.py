@@ -17,6 +17,7 @@ from ramify.tasks import TaskState
 
 from .made_up_goals import answer, last_goal, solution_of
 from .openai_server import Chat, OpenAIServer
+from .patience import HANG_S
 from .ramify_command import Ramify, Said, start_ramify
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def line_with(process: "subprocess.Popen[str]", words: str) -> str:
 
 
 def end(process: "subprocess.Popen[str]") -> Said:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=HANG_S)
     return Said(process.returncode, out, err)
 
 

@@ -14,6 +14,7 @@ import pytest
 from ramify.planner.store import NewRun, Store
 from ramify.tasks import Task
 
+from .patience import HANG_S
 from .ramify_command import COMMAND
 
 RULES = ("--model", "rules")
@@ -39,7 +40,7 @@ class Terminal:
             if typed:
                 os.write(ours, typed.encode())
             try:
-                code = process.wait(timeout=60)
+                code = process.wait(timeout=HANG_S)
             finally:
                 process.kill()
         reader.join()

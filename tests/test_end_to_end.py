@@ -20,6 +20,7 @@ from ramify.tasks import TaskState
 
 from .made_up_goals import answer, solution_of
 from .openai_server import Chat, Fault, OpenAIServer
+from .patience import HANG_S
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
 RAMIFY = [sys.executable, "-m", "ramify.planner.cli"]
@@ -31,7 +32,13 @@ def reply(chat: Chat) -> str:
 
 def ramify(folder: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*RAMIFY, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=60, env=environment(**more)
+        [*RAMIFY, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_S,
+        env=environment(**more),
     )
 
 
@@ -45,7 +52,13 @@ def solve_words(server: OpenAIServer) -> list[str]:
 
 
 def test_a_goal_is_solved_with_the_right_concurrency(tmp_path: Path) -> None:
-    with OpenAIServer(reply, latency_s=0.15) as server:
+    async def when_three_are_there(chat: Chat) -> str:
+        while chat.number > 1 and server.most_in_flight < 3:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)  # who should not be here would come now
+        return reply(chat)
+
+    with OpenAIServer(when_three_are_there) as server:
         found = ramify(tmp_path, *solve_words(server))
     assert (found.returncode, found.stdout) == (0, f"{solution_of(GOAL)}\n"), found.stderr
     assert server.most_in_flight == 3
@@ -73,7 +86,7 @@ def test_a_killed_run_is_resumed_without_repeating_anything(tmp_path: Path, call
             stderr=subprocess.DEVNULL,
             env=environment(),
         )
-        assert server.wait_for(lambda it: len(it.chats) >= calls_before_the_kill, timeout_s=60)
+        assert server.wait_for(lambda it: len(it.chats) >= calls_before_the_kill)
         process.send_signal(signal.SIGKILL)
         process.wait()
         asked_before = [chat.user for chat in server.chats]

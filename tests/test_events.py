@@ -18,6 +18,7 @@ from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import Task, TaskConfig
 
 from .documented import ROOT
+from .patience import HANG_S
 
 SPLIT = "<task>first</task><task needs='1'>second</task>"
 REPLIES = {"decompose 0": SPLIT, "decompose": "<atomic/>", "execute": "<result>done</result>", "compose": "both done"}
@@ -247,7 +248,7 @@ def test_a_reader_in_another_thread_gets_every_wanted_event_however_the_two_inte
         for each in events:
             bus.publish(each)
         bus.close()
-        assert reading.result(timeout=60) == [each.seq for each in events if each.type == "task_done"]
+        assert reading.result(timeout=HANG_S) == [each.seq for each in events if each.type == "task_done"]
 
 
 KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list", dict: "object"}

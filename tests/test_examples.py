@@ -14,6 +14,7 @@ from ramify.planner.tools import transition_diagram
 
 from .documented import ROOT
 from .openai_server import Chat, OpenAIServer
+from .patience import HANG_S
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = {
@@ -204,7 +205,7 @@ def output_of(*command: str | Path, folder: Path, **settings: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=HANG_S,
         check=False,
     )
     assert process.returncode == 0, process.stderr

@@ -16,6 +16,7 @@ from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import CycleError, Task, TaskConfig, TaskError, TaskManager, TaskState
 
 from .made_up_goals import answer, solution_of
+from .patience import HANG_S, Gate
 from .test_graph import plan
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def test_nothing_starts_before_what_it_needs_is_done(store: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 3, 20])
 def test_no_more_than_jobs_run_at_once_and_as_many_as_can(store: Path, jobs: int) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=0.01)
+    model = ScriptedModel(Gate(ANSWERED, together=min(jobs, 12)))
     Executor(model, jobs=jobs, store=store).run(flat(12, kind="model"))
     assert model.most_in_flight == min(jobs, 12)
 
@@ -113,7 +114,7 @@ def test_python_functions_do_tasks_of_their_type(store: Path) -> None:
 
 
 def test_sync_functions_do_not_hold_each_other_up(store: Path) -> None:
-    both_here = threading.Barrier(2, timeout=5)
+    both_here = threading.Barrier(2, timeout=HANG_S)
 
     def meet(_: Task) -> str:
         both_here.wait()
@@ -289,17 +290,15 @@ def test_a_limit_of_a_subtree_counts_what_is_below_it(store: Path) -> None:
 
 
 def test_max_seconds_stops_a_run(store: Path) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=30)
-    began = time.monotonic()
+    model = ScriptedModel(ANSWERED, latency_s=3600)
     run = Executor(model, store=store, limits=RunLimits(max_seconds=0.1)).run(flat(3, kind="model"))
     assert run.status == "stopped"
-    assert time.monotonic() - began < 10
     assert {task.state for task in run.task.walk()} == {TaskState.OPEN}
 
 
 def test_an_attempt_that_takes_too_long_is_ended(store: Path) -> None:
     root = no_delays(Task(content="x", id="0"), max_duration_seconds=0.05, max_retries=1)
-    run = Executor(ScriptedModel(ANSWERED, latency_s=30), store=store).run(root)
+    run = Executor(ScriptedModel(ANSWERED, latency_s=3600), store=store).run(root)
     assert (run.status, root.attempts) == ("failed", 2)
     assert "max_duration_seconds = 0.05" in (root.error or "")
 
@@ -307,7 +306,7 @@ def test_an_attempt_that_takes_too_long_is_ended(store: Path) -> None:
 def test_a_rate_of_a_subtree_holds_for_what_is_below_it(store: Path) -> None:
     root = flat(8, kind="model")
     root.config = TaskConfig(concurrent_requests=2)
-    model = ScriptedModel(ANSWERED, latency_s=0.01)
+    model = ScriptedModel(Gate(ANSWERED, together=2))
     Executor(model, jobs=8, store=store).run(root)
     assert model.most_in_flight == 2
 
@@ -387,17 +386,19 @@ def test_the_async_form_runs_on_the_callers_loop(store: Path) -> None:
 
 
 def test_a_handle_is_there_at_once_and_can_be_waited_for(store: Path) -> None:
-    run = Executor(ScriptedModel(ANSWERED, latency_s=0.05), store=store).start(flat(3, kind="model"))
+    gate = Gate(ANSWERED)
+    run = Executor(ScriptedModel(gate), store=store).start(flat(3, kind="model"))
     assert run.status == "running"
     with Store.open(store) as opened:
         assert opened.find_run(run.id).status == "running"
+    gate.open()
     assert run.wait().status == "done"
     assert run.progress.percent == 100
     assert run.progress.result == "together"
 
 
 def test_a_cancelled_run_releases_its_tasks_and_can_be_resumed(store: Path) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=30)
+    model = ScriptedModel(ANSWERED, latency_s=3600)
     run = Executor(model, store=store).start(flat(3, kind="model"))
     while model.most_in_flight < 3:
         time.sleep(0.005)
@@ -409,17 +410,19 @@ def test_a_cancelled_run_releases_its_tasks_and_can_be_resumed(store: Path) -> N
 
 
 def test_a_graceful_stop_lets_what_flies_land(store: Path) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=0.2)
+    gate = Gate(ANSWERED)
+    model = ScriptedModel(gate)
     run = Executor(model, jobs=2, store=store).start(flat(6, kind="model"))
     while model.most_in_flight < 2:
         time.sleep(0.005)
     run.stop()
+    gate.open()
     assert run.wait().status == "interrupted"
     assert Counter(task.state.value for task in run.task.subtasks) == {"DONE": 2, "OPEN": 4}
 
 
 def test_cancelling_the_async_form_saves_and_goes_on_with_the_cancellation(store: Path) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=30)
+    model = ScriptedModel(ANSWERED, latency_s=3600)
 
     async def main() -> None:
         work = asyncio.create_task(Executor(model, store=store).arun(flat(2, kind="model")))
@@ -576,16 +579,14 @@ def test_a_part_whose_plan_cannot_be_had_is_run_whole(store: Path) -> None:
 
 
 def test_a_run_that_was_taken_over_stops_at_once_and_writes_nothing_more(store: Path) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=30)
+    model = ScriptedModel(ANSWERED, latency_s=3600)
     run = Executor(model, store=store).start(flat(2, kind="model"))
     while model.most_in_flight < 2:
         time.sleep(0.005)
     with Store.open(store) as opened:
         thief = opened.write(run.id, stale_after_s=0.0)
-        began = time.monotonic()
         with pytest.raises(LeaseError, match="taken over"):
             run.wait()
-        assert time.monotonic() - began < 10
         thief.close()
         assert opened.find_run(run.id).status == "running"
 
@@ -598,13 +599,15 @@ def test_what_planning_has_used_in_another_run_does_not_count(store: Path) -> No
 
 
 def test_where_a_run_stands_is_known_by_its_id(store: Path) -> None:
-    model = ScriptedModel(ANSWERED, latency_s=0.3)
+    gate = Gate(ANSWERED)
+    model = ScriptedModel(gate)
     run = Executor(model, jobs=2, store=store).start(flat(3, kind="model"))
     while not Executor.status(store, run.id).current_action:
         time.sleep(0.01)
     status = Executor.status(store, run.id)
     assert (status.status, status.error, status.result) == ("running", None, "")
     assert status.current_action.startswith("0.1: x")
+    gate.open()
     run.wait()
     status = Executor.status(store)
     assert (status.status, status.percent, status.result) == ("done", 100, "together")

@@ -176,7 +176,7 @@ def test_dot_that_cannot_start_is_an_error(tmp_path: Path) -> None:
 
 
 def test_hanging_dot_is_killed_with_what_it_started(tmp_path: Path) -> None:
-    path = program(tmp_path, f"/bin/sleep 60 & echo $! > {tmp_path}/child; wait")
+    path = program(tmp_path, f"/bin/sleep 3600 & echo $! > {tmp_path}/child; wait")
     with pytest.raises(ExportError, match=r"dot took longer than 0\.5 s and was stopped; show less"):
         render(graph_view(small()), "svg", layout="dot", timeout_s=0.5, path_env=path)
     child = int((tmp_path / "child").read_text())

@@ -18,6 +18,7 @@ from ramify.planner.store import NewRun
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskState
 
+from .patience import HANG_S
 from .ramify_command import COMMAND, Ramify
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def test_the_last_words_of_a_process_that_ends_between_two_looks_are_read(home: 
             seen += run.look()
         assert not run.is_over
         (home / "go").touch()
-        process.wait(timeout=60)
+        process.wait(timeout=HANG_S)
         assert not run.is_over
         assert [str(event.type) for event in run][-1] == "run_finished"
         assert (run.status, run.root.result) == ("done", "- for a word: went")
@@ -122,7 +123,7 @@ def test_watch_follows_a_run_of_another_process_to_its_answer(home: Path) -> Non
             assert watching.stderr is not None
             lines = [watching.stderr.readline(), watching.stderr.readline()]
             (home / "go").touch()
-            out, rest = watching.communicate(timeout=60)
+            out, rest = watching.communicate(timeout=HANG_S)
     events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
     assert [event["type"] for event in events] == [
         "run_started", "task_started", "task_done", "task_started", "call_started", "call_done", "task_done",
@@ -138,12 +139,12 @@ def test_ctrl_c_ends_the_watching_and_leaves_the_run_alone(home: Path) -> None:
             assert watching.stderr is not None
             watching.stderr.readline()
             watching.send_signal(signal.SIGINT)
-            _, err = watching.communicate(timeout=60)
+            _, err = watching.communicate(timeout=HANG_S)
         assert watching.returncode == 130
         assert f"run {run_id} goes on; `ramify watch {run_id}` shows it again" in err
         assert process.poll() is None
         (home / "go").touch()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=HANG_S) == 0
 
 
 def test_a_run_whose_process_dies_is_said_to_be_interrupted_with_the_way_to_go_on(home: Path, ramify: Ramify) -> None:

@@ -14,6 +14,7 @@ from ramify.planner.workers.functions import FunctionWorker
 from ramify.tasks import Task, TaskConfig
 
 from .isolated_functions import crash, mirror, process_id
+from .patience import HANG_S
 
 
 def ran(folder: Path, function: FunctionWorker, *, config: dict[str, Any] | None = None, **inputs: Any) -> Run:
@@ -57,6 +58,6 @@ def test_a_script_that_runs_as_it_is_imported_does_not_run_for_ever(tmp_path: Pa
     )
 
     done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=HANG_S
     )
     assert done.stdout == "done 8\n"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .patience import HANG_S
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
 HEAVY: dict[str, str | tuple[str, ...]] = {
@@ -155,7 +157,7 @@ def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / name).read_bytes())
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(copy)]
-    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    subprocess.run(command, check=True, capture_output=True, timeout=HANG_S)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == {f"ramify/{name}" for name in tracked}
@@ -199,3 +201,55 @@ def test_no_text_names_a_machine_or_a_registry() -> None:
         if path.suffix in {".png", ".pdf"} or name == "tests/test_laws.py":
             continue
         assert not forbidden.search(path.read_text(encoding="utf-8", errors="replace")), name
+
+
+CLOCKS = {"monotonic", "perf_counter", "process_time", "time", "monotonic_ns", "perf_counter_ns", "time_ns"}
+MAY_READ_CLOCKS = {
+    "tests/patience.py": "ends waits for what never happens",
+    "tests/effort.py": "compares work with itself at another size",
+    "tests/million.py": "the long form prints how long it took",
+    "tests/soak.py": "the long form looks at the process now and then",
+    "tests/crash.py": "a seed, unless one is given",
+    "tests/openai_server.py": "when a reply was made, for its client",
+    "tests/test_following.py": "when a run was made, for the store",
+    "tests/test_store_moving.py": "when runs were made, for the store",
+}
+SHORT_WAITS = {
+    "tests/test_cli_signals.py": "looks again whether the process is alive",
+    "tests/test_human_model.py": "the wait is what is given up",
+    "tests/test_openai_server.py": "a client that goes away",
+    "tests/test_processes.py": "the wait is what is given up",
+    "tests/soak.py": "the time between two looks",
+}
+WAITS = {"wait", "join", "result", "communicate", "acquire", "wait_for", "timeout"}
+
+
+def calls_in(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Yield (last name, call) of every call in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func).rpartition(".")[2], node
+
+
+def is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+
+
+@pytest.mark.fault("6.4")
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("*.py")), ids=lambda path: path.name)
+def test_no_test_fails_by_the_clock(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    for called, call in calls_in(path):
+        where = f"{name}:{call.lineno}: {ast.unparse(call)[:80]}"
+        clock = called in CLOCKS and ast.unparse(call.func) in {called, f"time.{called}"}
+        assert not clock or name in MAY_READ_CLOCKS, f"{where}: compare calls (tests/effort.py), or wait for an event"
+        limits = [each.value for each in call.keywords if each.arg == "timeout"]
+        limits += call.args[-1:] if called in WAITS else []
+        waits = any(map(is_number, limits))
+        assert not waits or name in SHORT_WAITS, f"{where}: wait for HANG_S of tests/patience.py"
+
+
+@pytest.mark.fault("6.4")
+def test_the_limit_of_a_test_ends_only_hangs() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    assert settings["timeout"] > HANG_S >= 300

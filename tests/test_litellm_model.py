@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from ramify.planner.models.unanswered import UNKNOWN
 from ramify.tasks import Check, Task, Usage
 from ramify.tasks.config import NO_USAGE
 
-from .openai_server import Answer, Fault, FaultKind, OpenAIServer
+from .openai_server import Answer, Chat, Fault, FaultKind, OpenAIServer
+from .patience import HANG_S
 
 WORDS = "The answer is forty-two, as far as anybody knows."
 REQUEST = ModelRequest(
@@ -264,7 +264,7 @@ def test_a_host_that_does_not_exist_is_unreachable() -> None:
     [
         (Fault("rate_limited", retry_after="7"), 7.0),
         (Fault("rate_limited", retry_after_ms="250"), 0.25),
-        (Fault("overloaded", retry_after="30"), 30.0),
+        (Fault("overloaded", retry_after="30000"), 30_000.0),
         (Fault("rate_limited"), None),
     ],
 )
@@ -272,11 +272,9 @@ def test_what_the_server_asks_to_wait_is_reported_and_not_waited_for(
     server: OpenAIServer, fault: Fault, seconds: float | None, *, streamed: bool
 ) -> None:
     server.fail_next(fault)
-    began = time.monotonic()
     with pytest.raises(ModelError) as caught:
         ask(model_at(server), streamed=streamed)
     assert caught.value.retry_after_s == seconds
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -344,12 +342,10 @@ def test_a_reply_that_its_server_broke_off_is_no_reply(kind: str, *, streamed: b
 
 
 def test_the_timeout_of_a_request_goes_before_the_models() -> None:
-    with OpenAIServer(lambda _: WORDS, latency_s=5) as server:
-        began = time.monotonic()
+    with OpenAIServer(lambda _: WORDS, latency_s=3600) as server:
         with pytest.raises(ModelError) as caught:
             complete(model_at(server), replace(REQUEST, timeout_s=0.3))
         assert caught.value.kind == "timeout"
-        assert time.monotonic() - began < 4
 
 
 def test_a_key_is_sent_and_never_shown() -> None:
@@ -422,7 +418,7 @@ def test_a_cancelled_call_ends_at_the_server_too() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
 
-    with OpenAIServer(lambda _: WORDS, latency_s=60) as server:
+    with OpenAIServer(lambda _: WORDS, latency_s=3600) as server:
         run_sync(scene(server, model_at(server)))
         assert server.wait_for(lambda it: it.clients_gone == 1)
         asyncio.run(scene(server, model_at(server)))
@@ -464,10 +460,14 @@ def test_many_calls_share_the_loop() -> None:
     async def crowd(model: Model) -> list[ModelReply]:
         return list(await asyncio.gather(*(model.complete(REQUEST) for _ in range(40))))
 
-    with OpenAIServer(lambda _: WORDS, latency_s=0.2) as server:
-        replies = run_sync(crowd(model_at(server)))
+    async def when_many_are_there(_: Chat) -> str:
+        while busy.most_in_flight <= 20:
+            await asyncio.sleep(0.005)
+        return WORDS
+
+    with OpenAIServer(when_many_are_there) as busy:
+        replies = run_sync(crowd(model_at(busy)))
         assert [reply.text for reply in replies] == [WORDS] * 40
-        assert server.most_in_flight > 20
 
 
 def test_requests_are_as_the_user_wrote_them(server: OpenAIServer) -> None:
@@ -495,7 +495,7 @@ print(os.environ["LITELLM_MODE"], os.environ["LITELLM_LOCAL_MODEL_COST_MAP"])
 def test_a_process_ends_clean_and_silent_with_its_environment_respected(server: OpenAIServer) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "default", "-c", PROGRAM, server.base_url],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.splitlines()) == (0, [WORDS, WORDS, "PRODUCTION true"])
     assert done.stderr == ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
+from .patience import HANG_S
 from .ramify_command import COMMAND
 from .test_cli_terminal import ESCAPES
 
@@ -41,7 +42,7 @@ def waiting(*, columns: int = 80, lines: int = 24, **environment: str) -> "Itera
     """Run thirty tasks in a terminal that wait until a file `go` is there."""
     env = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **environment}
     child = pexpect.spawn(
-        sys.executable, ["-c", PROGRAM], env=env, dimensions=(lines, columns), encoding="utf-8", timeout=60
+        sys.executable, ["-c", PROGRAM], env=env, dimensions=(lines, columns), encoding="utf-8", timeout=HANG_S
     )
     try:
         child.expect_exact("4 running")
@@ -115,7 +116,7 @@ def test_without_colours_there_are_none(home: Path) -> None:
 
 def test_a_pipe_gets_lines_and_no_sequences(home: Path) -> None:
     command = " ".join(f"'{word}'" for word in [*COMMAND, "solve", "--model", "rules", "(1+2)*(3+4)"])
-    child = pexpect.spawn("/bin/sh", ["-c", f"{command} 2>&1 | cat"], encoding="utf-8", timeout=60)
+    child = pexpect.spawn("/bin/sh", ["-c", f"{command} 2>&1 | cat"], encoding="utf-8", timeout=HANG_S)
     text = end(child)
     assert "\x1b" not in text
     assert "0 split into 2: 0.1 0.2" in text
@@ -124,7 +125,7 @@ def test_a_pipe_gets_lines_and_no_sequences(home: Path) -> None:
 
 def test_the_tree_goes_away_while_a_person_is_asked(home: Path) -> None:
     words = ["solve", "--model", "human", "--display", "tree", "--max-depth", "1", "Say hello"]
-    child = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *words], encoding="utf-8", timeout=60, env=None)
+    child = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *words], encoding="utf-8", timeout=HANG_S, env=None)
     child.expect_exact("your reply, then a line with a single")
     asked = child.before or ""
     assert asked.rindex("\x1b[J") < asked.rindex("Say hello")

@@ -16,6 +16,8 @@ from ramify.planner.loop import (
     stream_on_background_loop,
 )
 
+from .patience import HANG_S
+
 
 async def running_loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
@@ -159,5 +161,5 @@ def test_an_interruption_lets_the_work_end_first() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=HANG_S)
     assert (out.splitlines(), err) == (["saved", "interrupted"], "")

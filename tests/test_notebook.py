@@ -13,6 +13,7 @@ from ramify.planner.notebook import bundle
 from ramify.planner.progress.lines import Line
 from ramify.prompts.tracebacks import from_own_code, short_traceback
 
+from .patience import HANG_S
 from .test_export_svg import HOSTILE
 from .test_shown import Page
 
@@ -68,7 +69,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
     folder = str(tmp_path_factory.mktemp("notebook"))
-    NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": folder}}).execute()
+    NotebookClient(notebook, timeout=HANG_S, allow_errors=True, resources={"metadata": {"path": folder}}).execute()
     return dict(zip(CELLS, (cell.outputs for cell in notebook.cells), strict=True))
 
 

@@ -1,5 +1,6 @@
 """The double itself, spoken to without litellm: over http.client."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -14,6 +15,7 @@ import pytest
 
 from .made_up_goals import answer, last_goal, parts_of, solution_of
 from .openai_server import ERRORS, Answer, Chat, Fault, FaultKind, OpenAIServer
+from .patience import HANG_S
 
 GOAL = "trip{pack{bag{}|shoes{}};leave{}}"
 
@@ -25,7 +27,7 @@ def server() -> Iterator[OpenAIServer]:
 
 
 def post(server: OpenAIServer, words: str = "hello", **more: Any) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S)
     try:
         body = {"model": "m", "messages": [{"role": "user", "content": words}], **more}
         connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Authorization": "Bearer k"})
@@ -140,12 +142,23 @@ def test_a_key_can_be_asked_for() -> None:
         assert (post(right)[0], post(wrong)[0]) == (200, 401)
 
 
-def test_requests_are_counted_and_kept(server: OpenAIServer) -> None:
-    server.latency_s = 0.2
+def test_requests_are_counted_and_kept() -> None:
+    async def when_five_are_there(_: Chat) -> str:
+        while server.most_in_flight < 5 or not is_seen.is_set():
+            await asyncio.sleep(0.005)
+        return "hello"
+
+    is_seen = threading.Event()
+    with OpenAIServer(when_five_are_there) as server:
+        _five_requests(server, is_seen)
+
+
+def _five_requests(server: OpenAIServer, is_seen: threading.Event) -> None:
     threads = [threading.Thread(target=post, args=(server, f"number {i}")) for i in range(5)]
     for thread in threads:
         thread.start()
     assert server.wait_for(lambda it: it.in_flight == 5)
+    is_seen.set()
     for thread in threads:
         thread.join()
     assert server.wait_for(lambda it: it.in_flight == 0), "a client has its answer before the server knows that it has"
@@ -155,7 +168,7 @@ def test_requests_are_counted_and_kept(server: OpenAIServer) -> None:
 
 
 def test_models_are_listed_and_other_addresses_are_not_there(server: OpenAIServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S)
     connection.request("GET", "/v1/models")
     assert [model["id"] for model in json.loads(connection.getresponse().read())["data"]] == ["test-model"]
     connection.request("GET", "/elsewhere")
@@ -194,7 +207,7 @@ def test_the_program_serves_made_up_goals() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().split(":")[2].split("/")[0])
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
         body = {"model": "m", "messages": [{"role": "user", "content": GOAL}]}
         connection.request("POST", "/v1/chat/completions", json.dumps(body))
         words = json.loads(connection.getresponse().read())["choices"][0]["message"]["content"]

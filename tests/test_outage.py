@@ -7,6 +7,8 @@ import pytest
 from ramify.planner.errors import LimitError, ModelError
 from ramify.planner.outage import OutageGate
 
+from .patience import HANG_S
+
 
 def failure(kind: str, retry_after_s: float | None = None) -> ModelError:
     return ModelError(f"it is {kind}", kind=kind, model="m", retry_after_s=retry_after_s)
@@ -119,4 +121,4 @@ def test_when_whoever_tries_is_cancelled_another_one_does() -> None:
         first.cancel()
         return await second
 
-    assert asyncio.run(asyncio.wait_for(main(), 5)) == "reply"
+    assert asyncio.run(asyncio.wait_for(main(), HANG_S)) == "reply"

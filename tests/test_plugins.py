@@ -11,6 +11,7 @@ from ramify.planner.workers.plugins import installed_plugins, plugin_workers
 from ramify.planner.workers.registry import BUILT_IN, Workers
 
 from .documented import ROOT, rows_of
+from .patience import HANG_S
 from .ramify_command import Ramify, ramify_process
 from .test_readme import text_of
 
@@ -39,7 +40,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     target = folder / "site"
     subprocess.run(
-        [*command, "--python", sys.executable, "--target", str(target), str(source)], check=True, timeout=100
+        [*command, "--python", sys.executable, "--target", str(target), str(source)], check=True, timeout=HANG_S
     )
     return target
 

@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ import pytest
 from ramify.planner.errors import CommandError, UsageError
 from ramify.planner.processes import CommandLimits, Finished, Sandbox, run_command
 from ramify.planner.processes.sandbox import fault_of_bubblewrap
+
+from .patience import comes_true
 
 PATH = {"PATH": os.environ["PATH"]}
 STUBBORN = """
@@ -54,13 +54,6 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def comes_true(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 20
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_a_command_reads_writes_and_ends(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
 from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
 
+from .patience import HANG_S, comes_true
 from .store_samples import (
     HOSTILE_TEXTS,
     call,
@@ -53,7 +54,6 @@ from .store_samples import (
     start_holder,
     stored_tree,
     values_of,
-    wait_until,
 )
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -519,10 +519,8 @@ def test_second_process_is_refused_until_the_first_is_killed(store: Store, place
     finally:
         holder.kill()
         holder.wait()
-    before = time.monotonic()
     with store.write(run) as writer:
         writer.put(EventHappened.of(event(1)))
-    assert time.monotonic() - before < 5
     assert len(store.events(run)) == 1
 
 
@@ -559,7 +557,7 @@ def test_stale_owner_learns_of_it_while_it_is_idle(store: Store, run: str) -> No
     failures: list[PlannerError] = []
     stale = store.write(run, holder=ELSEWHERE, events=WriterEvents(on_failure=failures.append))
     with store.write(run, stale_after_s=-1.0):
-        wait_until(lambda: failures)
+        assert comes_true(lambda: failures)
     with pytest.raises(LeaseError):
         stale.close()
 
@@ -577,15 +575,15 @@ def test_deleted_run_stops_its_writer(store: Store, run: str) -> None:
 
 def test_idle_writer_shows_that_it_lives(store: Store, run: str, writer: RunWriter) -> None:
     first = store.find_run(run).heartbeat_at
-    wait_until(lambda: store.find_run(run).heartbeat_at != first)
+    assert comes_true(lambda: store.find_run(run).heartbeat_at != first)
     assert writer.commits == 0
 
 
-def test_cancel_is_seen_within_two_seconds(store: Store, place: str, run: str) -> None:
+def test_cancel_is_seen_once(store: Store, place: str, run: str) -> None:
     seen: list[bool] = []
     with store.write(run, events=WriterEvents(on_cancel=lambda: seen.append(True))), Store.open(place) as other:
         other.request_cancel(run)
-        assert wait_until(lambda: seen) < 2
+        assert comes_true(lambda: seen)
         time.sleep(1.2)
     assert seen == [True]
 
@@ -746,7 +744,7 @@ def test_steps_and_memory_are_kept_replaced_and_forgotten(store: Store, run: str
 
 
 def test_many_threads_read_and_write_at_once(store: Store, run: str) -> None:
-    here = threading.Barrier(24, timeout=20)
+    here = threading.Barrier(24, timeout=HANG_S)
     seen: list[int] = []
 
     def read() -> None:

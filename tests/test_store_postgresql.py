@@ -12,8 +12,9 @@ from ramify.planner.errors import LeaseError, PlannerError, StoreError
 from ramify.planner.store import CallMade, EventHappened, Holder, Store, WriterEvents
 from ramify.planner.store.tables import METADATA
 
+from .patience import HANG_S, comes_true
 from .postgres import PostgresServer, running_server
-from .store_samples import call, event, new_run, small_tree, wait_until
+from .store_samples import call, event, new_run, small_tree
 
 SECRET = "pa55word"  # noqa: S105 - made up
 
@@ -43,10 +44,10 @@ def test_writer_waits_for_a_server_that_stops_and_writes_once(fragile: PostgresS
                 target=lambda: asyncio.run(writer.commit(EventHappened.of(event(2)), CallMade.of(call())))
             )
             waiting.start()
-            wait_until(lambda: words)
+            assert comes_true(lambda: words)
             assert waiting.is_alive()
             fragile.start()
-            waiting.join(timeout=10)
+            waiting.join(timeout=HANG_S)
             assert not waiting.is_alive()
             writer.put(EventHappened.of(event(3)))
         assert [each.seq for each in store.events("run-1")] == [1, 2, 3]

@@ -22,6 +22,7 @@ from ramify.planner.store.place import read_place
 from ramify.tasks import TaskState
 from sqlalchemy import event as sqlalchemy_event
 
+from .patience import HANG_S
 from .store_samples import event, new_run, small_tree
 
 
@@ -105,7 +106,7 @@ def test_every_connection_is_durable_and_keeps_foreign_keys(path: Path) -> None:
 
 def test_many_threads_that_use_the_store_at_once_take_no_connection_from_each_other(path: Path) -> None:
     count = 24
-    all_hold_one = threading.Barrier(count, timeout=30)
+    all_hold_one = threading.Barrier(count, timeout=HANG_S)
     answers: list[int] = []
 
     def read(store: Store) -> None:

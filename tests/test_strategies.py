@@ -1,5 +1,6 @@
 """Strategies: one task in variations, each a run of its own; and runs side by side."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -172,7 +173,13 @@ def test_parameters_reach_the_subtasks_of_a_tree_by_name(store: Path) -> None:
 
 @pytest.mark.parametrize("in_series", [True, False])
 def test_variations_run_in_series_or_at_once(store: Path, in_series: bool) -> None:  # noqa: FBT001
-    model = named("m", latency_s=0.05)
+    async def reply(request: ModelRequest) -> str:
+        while not in_series and model.most_in_flight < 2:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+        return "<atomic/>" if request.purpose == "decompose" else "<result>done</result>"
+
+    model = ScriptedModel(reply)
     done = Strategy("s", "goal", {"seed": [1, 2, 3, 4], "max_depth": [1]}, in_series=in_series).run(model, store=store)
     spans = [(task.started_at, task.completed_at) for task in done.run.task.subtasks]
     assert all(a[1] <= b[0] for a, b in pairwise(spans)) == in_series  # type: ignore[operator]

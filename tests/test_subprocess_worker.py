@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 
+from .patience import comes_true
 from .ramify_command import Ramify
-from .test_processes import comes_true, is_alive, pids_in
+from .test_processes import is_alive, pids_in
 
 
 def ran(store: Path, command: Any, *, allow: list[str] | None = None, config: Any = None, **inputs: Any) -> Run:
@@ -153,19 +153,17 @@ from pathlib import Path
 from ramify.planner import Executor
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
-command = ["sh", "-c", "echo x >> {tmp_path}/count; sleep 60"]
+command = ["sh", "-c", "echo x >> {tmp_path}/count; sleep 3600"]
 task = Task(content="pay", id="0", type="subprocess", inputs={{"command": command, "may_repeat": False}})
 run = Executor(ScriptedModel({{}}), store={str(store)!r}, allow=["subprocess"]).start(task)
 while not Path({str(tmp_path)!r}, "count").exists(): threading.Event().wait(0.02)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run(python(code), check=False).returncode == -9
-    begun = time.monotonic()
     run = Executor.resume(store, agent=ScriptedModel({}))
     assert run.status == "waiting", run.error
     assert "the step run#1 was begun when the run was interrupted" in str(run.error)
     assert (tmp_path / "count").read_text() == "x\n"
-    assert time.monotonic() - begun < 50
 
 
 def test_a_plan_file_runs_a_command_from_the_command_line(ramify: Ramify, home: Path) -> None:

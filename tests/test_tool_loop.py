@@ -20,6 +20,7 @@ from ramify.planner.workers.model import ModelWorker
 from ramify.tasks import Material, Task, TaskConfig
 
 from .openai_server import Answer, Chat, OpenAIServer
+from .patience import HANG_S
 from .ramify_command import Ramify
 from .test_events import faults_of
 
@@ -295,7 +296,7 @@ def test_calls_of_one_reply_are_made_at_the_same_time_and_told_in_order(store: P
 
     @tool
     async def meet(n: int) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await meeting.wait()
         await asyncio.sleep(0.02 * (3 - n))
         return f"met {n}"
@@ -467,12 +468,12 @@ def test_a_new_conversation_is_told_why_the_one_before_was_given_up(store: Path)
 def test_a_tool_that_takes_too_long_is_ended_or_asked_about(store: Path) -> None:
     @tool(timeout_s=0.05)
     async def wait() -> str:
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
         return "x"
 
     @tool(timeout_s=0.05, may_repeat=False)
     async def order() -> str:
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
         return "x"
 
     model = model_of(by_elements, [("wait", {})], "ok")

@@ -1,6 +1,5 @@
 """The rules of a tree: ids once, one parent, no impossible dependency; nothing changes when one is broken."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -206,11 +205,9 @@ def test_100_000_tasks_are_added_and_removed_one_by_one(remove: Callable[[Task],
 
 def test_100_000_serial_tasks_are_added_one_by_one() -> None:
     root = Task(content="x", id="0")
-    started = time.perf_counter()
     for number in range(100_000):
         root.add_subtask(Task(content="x", id=f"t{number}", dependencies=[f"t{number - 1}"] if number else []))
     assert len(root.subtasks) == 100_000
-    assert time.perf_counter() > started
 
 
 def test_a_subtree_that_needs_a_task_elsewhere_is_checked_when_it_is_put_back() -> None:

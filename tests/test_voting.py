@@ -173,12 +173,15 @@ def test_a_vote_is_refused_where_no_model_answers(store: Path) -> None:
 KILLED = """
 import asyncio, os, signal, sys
 from ramify.planner import Executor
+from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 kill_at = int(sys.argv[2])
 async def reply(request):
     if request.sample == kill_at:
-        await asyncio.sleep(0.2)  # the others of its batch have arrived by then
+        with Store.open(sys.argv[1]) as store:
+            while len(store.calls(store.last_run().id)) < kill_at:
+                await asyncio.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
     print(request.sample, flush=True)
     return ["42", "41", "42", "41", "42", "42", "42"][request.sample]

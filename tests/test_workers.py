@@ -19,6 +19,7 @@ from ramify.planner.testing import ScriptedModel
 from ramify.prompts import PromptError
 from ramify.tasks import Task, TaskConfig, TaskState
 
+from .patience import HANG_S
 from .ramify_command import ramify_process
 from .test_events import faults_of
 
@@ -690,19 +691,19 @@ def test_a_cancelled_function_can_see_that_it_is(store: Path) -> None:
     @worker
     def long(context: WorkContext) -> str:
         started.set()
-        if context.cancelled.wait(10):
+        if context.cancelled.wait(HANG_S):
             seen.set()
         return "x"
 
     run = Executor(ScriptedModel(COMPOSED), store=store, workers=[long]).start(Task(content="x", id="0", type="long"))
-    assert started.wait(5)
+    assert started.wait(HANG_S)
     run.cancel()
     assert run.wait().status == "cancelled"
-    assert seen.wait(5)
+    assert seen.wait(HANG_S)
 
 
 def test_more_plain_functions_run_at_once_than_the_machine_has_cores(store: Path) -> None:
-    here = threading.Barrier(40, timeout=10)
+    here = threading.Barrier(40, timeout=HANG_S)
 
     @worker
     def meet() -> str:

@@ -16,7 +16,6 @@ Source: OpenTelemetry semantic conventions for generative AI of 2026: "Client sp
 "Tool execution"; the operation of each span is theirs, the names of ours are our own.
 """
 
-import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from ramify.planner.events import Event, EventBus, EventType, ToolUse
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
 from ramify.prompts import Message, ToolOutcome
 from ramify.tasks import Task
-from ramify.tasks.json_text import json_text
+from ramify.tasks.json_text import json_text, read_json
 
 from .providers import provider_of
 
@@ -309,6 +308,6 @@ def _wish(call_id: str, name: str, arguments: str) -> dict[str, Any]:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text
