@@ -15,6 +15,7 @@ from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
 from .events import Event, EventBus, EventType, Subscriber, Wanted
 from .loop import background_loop, run_sync, start_on_background_loop
+from .making import who_made
 from .notebook import shown_in_cell
 from .recording import Recording
 from .run import Ending
@@ -86,6 +87,7 @@ class Run(ShownRun):
         self._recording = recording
         self._tracing = tracing
         self._ending: Ending | None = None
+        self._made_by: str | None = None
         self._future: Future[Ending] | None = None
         if on_event is not None:
             session.bus.subscribe(on_event)
@@ -137,8 +139,14 @@ class Run(ShownRun):
 
     @property
     def made_by(self) -> str:
-        """Who the words come from, for people to read."""
-        return self._session.agent.model.maker
+        """Who the words come from, for people to read: who is asked as long as it goes on, then who has answered."""
+        if self._ending is None:
+            return self._session.agent.model.maker
+        if self._made_by is None:
+            self._made_by = self._session.agent.model.maker
+            with suppress(PlannerError), self._store_now() as store:
+                self._made_by = who_made(store, store.find_run(self.id), self.task)
+        return self._made_by
 
     @property
     def asks_person(self) -> bool:

@@ -1,5 +1,6 @@
 """Stored runs and their calls as JSON data: one shape for the commands' `--json`, for exports and for reports."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -33,10 +34,19 @@ def record_data(record: RunRecord, used: Usage) -> dict[str, Any]:
     }
 
 
-def run_data(record: RunRecord, top: Task) -> dict[str, Any]:
-    """Return a run with the tasks from `top` down, as JSON data; what all tasks have used so far is summed up."""
+def run_data(record: RunRecord, top: Task, made_by: str, *, kept: Collection[Task] | None = None) -> dict[str, Any]:
+    """Return a run with the tasks from `top` down, as JSON data; what all tasks have used so far is summed up.
+
+    Args:
+        record: the run.
+        top: the first of the tasks.
+        made_by: who its words come from.
+        kept: the tasks that are written; all unless given. Then it is said how many are left out.
+    """
     root = [top, *top.ancestors()][-1]
-    return {**record_data(record, total_usage(root)), **tree_to_data(top, next_tasks=True)}
+    left_out = {} if kept is None else {"left_out": sum(1 for _ in top.walk()) - len(kept)}
+    tasks = tree_to_data(top, next_tasks=True, kept=kept)
+    return {**record_data(record, total_usage(root)), "made_by": made_by, **left_out, **tasks}
 
 
 def call_data(call: CallRecord) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A task tree as one flat JSON document: a list of tasks, each naming its parent, whatever the depth."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -46,16 +46,19 @@ def task_to_data(task: Task) -> dict[str, Any]:
     return data
 
 
-def tree_to_data(root: Task, *, next_tasks: bool = False) -> dict[str, Any]:
+def tree_to_data(root: Task, *, next_tasks: bool = False, kept: Collection[Task] | None = None) -> dict[str, Any]:
     """Return a tree as JSON data: `{"format": 1, "tasks": [...]}`, parents before children, siblings in order.
 
     Args:
         root: the top of what is written; what is above it is left out.
         next_tasks: whether each task also lists the tasks that depend on it, for other tools; ignored when read.
+        kept: the tasks that are written, with all that is above each; all unless given.
     """
     tree = index_of(root)
     tasks = []
     for task in walk(root):
+        if kept is not None and task not in kept:
+            continue
         data = task_to_data(task)
         if task is not root and task.parent is not None:
             data["parent"] = task.parent.id

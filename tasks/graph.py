@@ -166,9 +166,12 @@ def critical_path(root: "Task", duration_s: "Callable[[Task], float]" = lambda _
     """
     reached: dict[Event, tuple[float, Event | None]] = {}
     for event in event_order([root]):
-        latest = max(((reached[earlier][0], earlier) for earlier in _before(event)), key=_first, default=(0.0, None))
-        own = duration_s(event[0]) if event[1] else 0.0
-        reached[event] = (latest[0] + own, latest[1])
+        at = 0.0
+        cause: Event | None = None
+        for earlier in before(event):
+            if cause is None or reached[earlier][0] > at:
+                at, cause = reached[earlier][0], earlier
+        reached[event] = (at + duration_s(event[0]) if event[1] else at, cause)
     path = []
     current: Event | None = (root, True)
     while current is not None:
@@ -247,10 +250,6 @@ def _before(event: Event) -> Iterator[Event]:
             if dependency not in by_id:
                 _unknown(task, dependency)
     return before(event)
-
-
-def _first(pair: tuple[float, Event | None]) -> float:
-    return pair[0]
 
 
 def _unknown(task: "Task", dependency: str) -> None:

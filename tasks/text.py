@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from .counting import counted
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from .task import Task
 
@@ -12,11 +14,20 @@ DEEPEST_INDENT = 100
 """Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
 
 
-def tree_text(top: "Task", indent: str, *, state: bool) -> str:
-    """Return what is to be done in the tree of `top`, with each task's state if `state` is asked for."""
+def tree_text(top: "Task", indent: str, *, state: bool, kept: "Collection[Task] | None" = None) -> str:
+    """Return what is to be done in the tree of `top`, with each task's state if `state` is asked for.
+
+    Args:
+        top: the tree.
+        indent: what stands before each line.
+        state: whether the states are shown.
+        kept: the tasks that are shown, with all that is above each; all unless given. What is left out is counted.
+    """
+    left_out = {} if kept is None else _left_out(top, kept)
     return "".join(
-        f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(task.content, margin)}\n"
-        for margin, task in _indented(top, indent)
+        f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(task.content, margin)}"
+        f"{_more(left_out.get(task))}\n"
+        for margin, task in _indented(top, indent, kept)
     )
 
 
@@ -27,7 +38,25 @@ def results_text(top: "Task", indent: str) -> str:
     )
 
 
-def _indented(top: "Task", indent: str) -> "Iterator[tuple[str, Task]]":
+def _more(count: int | None) -> str:
+    return f" (+{counted(count, 'task')} below)" if count else ""
+
+
+def _left_out(top: "Task", kept: "Collection[Task]") -> "dict[Task, int]":
+    """Return how many tasks are left out below each that is kept, counted where the last that is kept above them is."""
+    found: dict[Task, int] = {}
+    stack = [(top, top)]
+    while stack:
+        task, above = stack.pop()
+        if task in kept:
+            above = task
+        else:
+            found[above] = found.get(above, 0) + 1
+        stack.extend((child, above) for child in task._subtasks or ())
+    return found
+
+
+def _indented(top: "Task", indent: str, kept: "Collection[Task] | None" = None) -> "Iterator[tuple[str, Task]]":
     stack = [(0, top)]
     while stack:
         level, task = stack.pop()
@@ -38,7 +67,7 @@ def _indented(top: "Task", indent: str) -> "Iterator[tuple[str, Task]]":
         )
         yield margin, task
         if task._subtasks:
-            stack.extend((level + 1, child) for child in reversed(task._subtasks))
+            stack.extend((level + 1, child) for child in reversed(task._subtasks) if kept is None or child in kept)
 
 
 def _hung(text: str, margin: str) -> str:

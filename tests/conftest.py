@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from ramify.planner.cli import main
 from ramify.planner.store import Store
 
@@ -12,6 +13,9 @@ from .postgres import postgres
 from .ramify_command import Ramify, Said
 
 __all__ = ["postgres"]
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

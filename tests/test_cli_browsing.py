@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from ramify.planner import Executor
 from ramify.planner.cli.app import build_app
 from ramify.planner.store import Holder, NewRun, Store
 from ramify.prompts import PromptLibrary
-from ramify.tasks import Task, Usage
+from ramify.tasks import Task, TaskConfig, Usage
 
 from .openai_server import OpenAIServer
 from .ramify_command import COMMAND, Ramify, ramify_process
@@ -80,6 +82,80 @@ def test_a_run_is_shown_as_a_tree_with_who_made_it(ramify: Ramify) -> None:
     out = ramify("show", "--last").out
     assert "made by: rules (no language model)\n" in out
     assert "[DONE] Task 0: (1+2)*(3+4)\n  [DONE] Task 0.1: 1+2\n  [DONE] Task 0.2: 3+4\n" in out
+
+
+@pytest.fixture
+def half_failed(home: Path) -> None:
+    """A run of three levels, in which one task deep in it has failed."""
+    root = Task(content="all", id="0", config=TaskConfig(max_retries=0))
+    root.add_subtasks([Task(content="one", id="0.1"), Task(content="two", id="0.2")])
+    for number in (1, 2):
+        root.find(f"0.{number}").add_subtasks(
+            [Task(content="part", id=f"0.{number}.{leaf}", type="part") for leaf in (1, 2, 3)]
+        )
+
+    def part(task: Task) -> str:
+        if task.id == "0.2.3":
+            raise ValueError("no such part")
+        return "here"
+
+    run = Executor("rules", workers={"part": part}, store=home / "runs.db")
+    run.run(root)
+
+
+@pytest.mark.fault("5.9")
+@pytest.mark.usefixtures("half_failed")
+@pytest.mark.parametrize(
+    ("options", "shown", "lines"),
+    [
+        (["--depth", "1"], ["0"], ["Task 0: all (+8 tasks below)"]),
+        (["--depth", "2"], ["0", "0.1", "0.2"], ["Task 0.1: one (+3 tasks below)", "Task 0.2: two (+3 tasks below)"]),
+        (["--depth", "9"], ["0", "0.1", "0.1.1", "0.1.2", "0.1.3", "0.2", "0.2.1", "0.2.2", "0.2.3"], ["0.2.3: part"]),
+        (
+            ["--state", "failed"], ["0", "0.2", "0.2.3"],
+            ["Task 0: all (+4 tasks below)", "Task 0.2: two (+2 tasks below)", "[FAILED] Task 0.2.3: part"],
+        ),
+        (["--state", "FAILED", "--depth", "2"], ["0", "0.2"], ["Task 0.2: two (+3 tasks below)"]),
+        (["0.1", "--state", "open"], ["0.1"], ["Task 0.1: one (+3 tasks below)"]),
+    ],
+)  # fmt: skip
+def test_a_run_is_shown_to_a_level_or_by_state(
+    options: list[str], shown: list[str], lines: list[str], ramify: Ramify
+) -> None:
+    words = ("show", "--last", *options, "--store", "runs.db")
+    text = ramify(*words).out
+    assert re.findall(r"^ *\[\w+\] Task (\S+):", text, re.MULTILINE) == shown
+    for line in lines:
+        assert line in text
+    document = json.loads(ramify(*words, "--json").out)
+    assert [task["id"] for task in document["tasks"]] == shown
+    assert document["left_out"] == (4 if options[0] == "0.1" else 9) - len(shown)
+
+
+@pytest.mark.fault("5.9")
+@pytest.mark.usefixtures("half_failed")
+def test_a_state_that_is_none_is_refused_with_those_that_are(ramify: Ramify) -> None:
+    said = ramify("show", "--last", "--state", "broken", "--store", "runs.db")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no state 'broken'; --state takes open, running, done, failed, deleted" in said.err
+    assert ramify("show", "--last", "--depth", "0", "--store", "runs.db").code == 2
+
+
+@pytest.mark.fault("5.8")
+def test_who_made_it_is_the_same_wherever_it_is_said(home: Path, ramify: Ramify) -> None:
+    Path("plan.yaml").write_text("goal: look\ntype: subprocess\ninputs: {command: [echo, here]}\n")
+    said = ramify("run", "plan.yaml", "--model", "rules", "--allow", "subprocess", "--store", "runs.db")
+    assert said.err.splitlines()[-1].startswith("answered by worker subprocess: ")
+    where = ("--last", "--store", "runs.db")
+    assert "made by: worker subprocess\n" in ramify("show", *where).out
+    assert json.loads(ramify("show", *where, "--json").out)["made_by"] == "worker subprocess"
+    assert "answers by worker subprocess" in ramify("graph", *where, "-f", "svg").out
+    assert "answers by worker subprocess" in ramify("timeline", *where, "-f", "svg").out
+    assert "worker subprocess" in ramify("report", *where, "-f", "md").out
+    assert json.loads(ramify("report", *where, "-f", "json").out)["made_by"] == "worker subprocess"
+    run = Executor("rules", workers={"look": lambda task: "x"}, store=home / "other.db").run(Task("a", type="look"))
+    assert run.made_by == run.to_data()["made_by"] == "worker look"
+    assert "answers by worker look" in run.to_svg()
 
 
 def test_one_task_is_shown_with_its_result(ramify: Ramify) -> None:

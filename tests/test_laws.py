@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from .patience import HANG_S
@@ -253,3 +254,5 @@ def test_no_test_fails_by_the_clock(path: Path) -> None:
 def test_the_limit_of_a_test_ends_only_hangs() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
     assert settings["timeout"] > HANG_S >= 300
+    assert hypothesis.settings.default is not None
+    assert hypothesis.settings.default.deadline is None

@@ -5,6 +5,9 @@ import io
 import json
 import re
 import sys
+import zlib
+from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
@@ -17,6 +20,7 @@ from ramify.planner.workers import WorkContext, worker
 from ramify.tasks import Task, TaskState
 
 from .documented import ROOT
+from .effort import growth
 from .ramify_command import Ramify, ramify_process
 from .report_samples import INJECTIONS, hostile_run, sample_run
 
@@ -310,3 +314,29 @@ def test_what_is_not_a_format_is_refused() -> None:
     with pytest.raises(ExportError, match="choose another file"):
         save_report(report_of(sample_run(1)), Path("/nowhere/r.md"))
     assert "openpyxl" in sys.modules
+
+
+@pytest.mark.fault("5.9")
+def test_much_is_packed_and_holds_the_same_words() -> None:
+    run = sample_run(4000)
+    html = render_report(report_of(run), "html").decode()
+    packed = r'<script type="application/octet-stream" id="data-(\S+)" data-size="(\d+)">(.*?)</script>'
+    blocks = re.findall(packed, html)
+    details = []
+    for name, size, words in blocks:
+        data = zlib.decompress(b64decode(words), wbits=-zlib.MAX_WBITS)
+        assert len(data) == int(size)
+        if name.startswith("details-"):
+            details += json.loads(data)
+    assert [each["content"] for each in details] == [task.content for task in run.root.walk()]
+    assert len(html) < 2_500_000  # 5.2 MB before
+    assert "application/octet-stream" not in render_report(report_of(sample_run(50)), "html").decode()
+
+
+@pytest.mark.fault("5.9")
+def test_a_report_is_written_in_linear_time() -> None:
+    def write(size: int) -> Callable[[], bytes]:
+        run = sample_run(size)
+        return lambda: render_report(report_of(run), "html")
+
+    assert growth(write, size=500) < 5

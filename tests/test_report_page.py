@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from ramify.planner.export.report import render_report, report_of
 from ramify.planner.store import StoredRun
 
+from .patience import HANG_S
 from .readers import chromium, needs_chromium
 from .report_samples import INJECTIONS, SYSTEM, hostile_run, sample_run
 
@@ -101,7 +102,7 @@ def open_report(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         file = tmp_path / "report.html"
         file.write_bytes(render_report(report_of(run), "html"))
         page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light")
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(HANG_S * 1000)
         pages.append(page)
         found = Opened(page)
         found.listen()
@@ -242,7 +243,7 @@ def test_an_address_opens_the_page_at_a_task(open_report: Open) -> None:
 
 
 def test_ten_thousand_tasks_are_looked_through_with_few_rows_in_the_page(open_report: Open) -> None:
-    opened = open_report(sample_run(10_000))
+    opened = open_report(sample_run(10_000))  # so many that their details are packed
     page = opened.page
     page.get_by_role("button", name="Unfold all").click()
     assert page.locator("#tree .sheet").evaluate("(sheet) => sheet.offsetHeight") == 10_000 * 28

@@ -27,21 +27,31 @@ def show(
         bool, typer.Option("--interactive", "-i", help="Look around in the run; `help` says how.")
     ] = False,
     history: Annotated[bool, typer.Option("--history", help="How the plan became what it is.")] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", metavar="N", min=1, help="Levels of the tree to show; the rest is counted."),
+    ] = None,
+    states: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="Only tasks in this state, and those above; may be repeated."),
+    ] = None,
 ) -> int:
     """Show a run as a tree, or one of its tasks.
 
-    Examples: ramify show --last; ramify show r12 0.3 --messages
+    Examples: ramify show --last; ramify show r12 0.3 --messages; ramify show --last --state failed --depth 3
     """
     from ramify.planner.editing import plan_history
     from ramify.planner.events import EventType
     from ramify.planner.losses import losses_of
+    from ramify.planner.making import who_made
     from ramify.planner.run_data import call_data, event_data, run_data, step_data
 
     from .checking import checked_events, checked_text
     from .conversation import conversation_text, failures
     from .finding import opened_run
     from .output import print_json, print_text
-    from .records import history_text, run_text, task_text
+    from .records import history_text, run_text, task_text, task_tree_text
+    from .selecting import selected
 
     is_history = history and not given["as_json"]
     if interactive:
@@ -57,12 +67,14 @@ def show(
             return talk(store, record, given["store"])
         root = store.load_tree(record.id)
         task = root if task_id is None else root.find(task_id)
+        made_by = who_made(store, record, root)
         calls = store.calls(record.id, task_id) if messages else []
         steps = store.steps(record.id, task_id) if messages else []
         failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
         losses = losses_of(store.events_of(record.id, (EventType.PROMPT_CUT,)))
         checked = checked_events(store.events(record.id), task.id) if task_id and task.checks else []
+    kept = selected(task, depth=depth, states=states or ())
     if given["as_json"]:
         said = {
             "calls": [call_data(call) for call in calls],
@@ -72,12 +84,16 @@ def show(
         edited = {"history": [event_data(event) for event in versions]} if history else {}
         passed = {"checked": [event_data(event) for event in checked]} if checked else {}
         lost = {"losses": [loss.to_data() for loss in losses]}
-        print_json({**run_data(record, task), **lost, **(said if messages else {}), **edited, **passed})
+        data = {**run_data(record, task, made_by, kept=kept), **lost}
+        print_json({**data, **(said if messages else {}), **edited, **passed})
         return 0
     if is_history:
         print_text(history_text(versions))
         return 0
-    print_text(run_text(record, root, losses) if task_id is None else task_text(task))
+    if task_id is None:
+        print_text(run_text(record, root, losses, made_by=made_by, kept=kept))
+    else:
+        print_text(task_text(task) if kept is None else task_tree_text(task, kept).rstrip())
     if checked:
         print_text(f"\nchecks:\n{checked_text(checked)}")
     if messages:

@@ -123,6 +123,7 @@ def timeline(
     """
     from ramify.planner.budget import total_usage
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
+    from ramify.planner.making import who_made
     from ramify.planner.output_files import check_new
     from ramify.planner.run_data import record_data
 
@@ -134,10 +135,11 @@ def timeline(
         refuse_others(context, "--json prints the times, and draws nothing", kept=_OF_TIMES)
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
         root = opened.load_tree(record.id)
-        data = record_data(record, total_usage(root))
+        made_by = who_made(opened, record, root)
+        data = {**record_data(record, total_usage(root)), "made_by": made_by}
         until = time.time() if data["status"] == "running" else None
         events = opened.events(record.id)
-        found = timeline_of(root, events, made_by=record.made_by, until=until)
+        found = timeline_of(root, events, made_by=made_by, until=until)
     if given["as_json"]:
         print_json({**data, "timeline": timeline_data(found)})
     else:
@@ -176,6 +178,7 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
         UsageError: if it is not said which is meant.
     """
     from ramify.planner.budget import total_usage
+    from ramify.planner.making import who_made
     from ramify.planner.run_data import record_data
     from ramify.tasks.plans import load_plan
 
@@ -186,7 +189,7 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
         return load_plan(source), {"made_by": None}
     with opened_run(source, last=last, store=store) as (opened, record):
         root = opened.load_tree(record.id)
-        return root, record_data(record, total_usage(root))
+        return root, {**record_data(record, total_usage(root)), "made_by": who_made(opened, record, root)}
 
 
 def _drawn(

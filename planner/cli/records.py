@@ -1,6 +1,6 @@
 """Stored runs, tasks and calls, for people to read in a terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from ramify.planner.terminal import one_printable_line
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text
+from ramify.tasks.text import tree_text
 
 
 def started(record: RunRecord) -> str:
@@ -19,18 +20,33 @@ def started(record: RunRecord) -> str:
     return f"{datetime.fromtimestamp(record.created_at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def run_text(record: RunRecord, root: Task, losses: Sequence[Loss] = ()) -> str:
-    """Return a run with its tree; `losses` are what its prompts did not show."""
+def run_text(
+    record: RunRecord, root: Task, losses: Sequence[Loss] = (), *, made_by: str, kept: Collection[Task] | None = None
+) -> str:
+    """Return a run with its tree.
+
+    Args:
+        record: the run.
+        root: its tree.
+        losses: what its prompts did not show.
+        made_by: who its words come from.
+        kept: the tasks that are shown; all unless given.
+    """
     facts = [
         ("run", f"{record.id}, {status_of(record)}"),
         ("started", started(record)),
-        ("made by", record.made_by or "not recorded"),
+        ("made by", made_by),
         ("used", usage_text(root)),
         ("warning", losses_text(losses)),
         ("error", record.error or ""),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
-    return f"{head}\n\n{root.to_string(state=True).rstrip()}\n"
+    return f"{head}\n\n{task_tree_text(root, kept).rstrip()}\n"
+
+
+def task_tree_text(top: Task, kept: Collection[Task] | None) -> str:
+    """Return the tree below a task, or the tasks of it that are `kept`."""
+    return tree_text(top, "", state=True, kept=kept)
 
 
 def task_text(task: Task) -> str:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from ramify.planner.errors import UsageError
+from ramify.planner.making import who_made
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import RamifyError, Task
 
@@ -37,6 +38,10 @@ class Session:
     record: RunRecord
     root: Task
     place: str | None
+
+    def made_by(self) -> str:
+        """Return who the words of the run come from."""
+        return who_made(self.store, self.record, self.root)
 
 
 def talk(store: Store, record: RunRecord, place: str | None) -> int:
@@ -89,7 +94,7 @@ def _tree(session: Session, task_id: str) -> None:
     if task_id:
         print_text(_task(session, task_id).to_string(state=True).rstrip())
     else:
-        print_text(run_text(session.record, session.root))
+        print_text(run_text(session.record, session.root, made_by=session.made_by()))
 
 
 def _show(session: Session, task_id: str) -> None:
@@ -134,7 +139,7 @@ def _graph(session: Session, _: str) -> None:
     """The graph, as Mermaid text."""
     from ramify.planner.export import graph_view, render
 
-    view = graph_view(session.root, made_by=session.record.made_by)
+    view = graph_view(session.root, made_by=session.made_by())
     print_text(render(view, "mermaid").data.decode())
 
 

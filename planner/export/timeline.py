@@ -73,16 +73,39 @@ def to_timeline_svg(timeline: Timeline, *, theme: ThemeName = "light", max_bars:
     return svg_of(draw_timeline(timeline, theme=theme, max_bars=max_bars))
 
 
-def draw_timeline(timeline: Timeline, *, theme: ThemeName = "light", max_bars: int | None = MOST_BARS) -> Drawing:
-    """Return the shapes of `timeline`; otherwise as `to_timeline_svg`."""
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A timeline with everything that its picture needs worked out but the colours, for pictures in several themes."""
+
+    timeline: Timeline
+    axis: TimeAxis
+    shown: list[TimedTask]
+    folded: list[TimedTask]
+    lanes: list[list[LaneBar]]
+    steps: "list[_Step]"
+    most: int
+
+
+def laid_out(timeline: Timeline, *, max_bars: int | None = MOST_BARS) -> LaidOut:
+    """Return `timeline` with its rows, lanes and curve; otherwise as `to_timeline_svg`."""
     if max_bars is not None and max_bars < 1:
         raise UsageError(f"max_bars is {max_bars}; a timeline has at least one bar, so give 1 or more")
     shown, folded = _fold(timeline.tasks, max_bars)
-    look = THEMES[theme]
     axis = TimeAxis(timeline.seconds, _PLOT, pauses=timeline.pauses)
+    counts = timeline.concurrency()
+    most = max((count for _, count in counts), default=0)
+    return LaidOut(timeline, axis, shown, folded, lanes_of(folded, axis), _steps(counts, axis), most)
+
+
+def draw_timeline(
+    given: Timeline | LaidOut, *, theme: ThemeName = "light", max_bars: int | None = MOST_BARS
+) -> Drawing:
+    """Return the shapes of a timeline; otherwise as `to_timeline_svg`."""
+    laid = given if isinstance(given, LaidOut) else laid_out(given, max_bars=max_bars)
+    timeline, axis, shown, folded, lanes = laid.timeline, laid.axis, laid.shown, laid.folded, laid.lanes
+    look = THEMES[theme]
     header, top = _header(timeline, shown, folded, look)
     row = _ROW if len(shown) <= _FEW_ROWS else _LOW_ROW
-    lanes = lanes_of(folded, axis)
     folded_top = top + row * len(shown) + (_LANE if folded else 0)
     bottom = max(folded_top + _LANE * len(lanes), folded_top + _LINE * bool(folded))
     curve_top = bottom + 46
@@ -93,7 +116,7 @@ def draw_timeline(timeline: Timeline, *, theme: ThemeName = "light", max_bars: i
         *_grid(timeline, axis, (top, bottom), (curve_top, curve_bottom), look),
         *_rows(shown, axis, top, row, look),
         *_folded_lanes(folded, lanes, folded_top, look),
-        *_curve(timeline, axis, curve_top, look),
+        *_curve(laid, curve_top, look),
         Words(x=_MARGIN, y=height - 16, text=f"Ramify · {_maker(timeline)}", fill=look.muted, size=_SMALL),
     ]
     return Drawing(
@@ -290,9 +313,9 @@ class _Step:
     last: int
 
 
-def _steps(timeline: Timeline, axis: TimeAxis) -> list[_Step]:
+def _steps(counts: Sequence[tuple[float, int]], axis: TimeAxis) -> list[_Step]:
     steps: list[_Step] = []
-    for since, count in timeline.concurrency():
+    for since, count in counts:
         x = round(axis.place(since) * 2) / 2
         if steps and steps[-1].x == x:
             steps[-1].highest, steps[-1].last = max(steps[-1].highest, count), count
@@ -301,18 +324,18 @@ def _steps(timeline: Timeline, axis: TimeAxis) -> list[_Step]:
     return steps
 
 
-def _curve(timeline: Timeline, axis: TimeAxis, top: float, look: Theme) -> Iterator[Shape]:
+def _curve(laid: LaidOut, top: float, look: Theme) -> Iterator[Shape]:
     """Yield the step curve of how many tasks were at work, with its scale."""
-    most = timeline.most_at_once()
+    most = laid.most
     bottom = top + _CURVE
-    yield from _curve_labels(timeline, most, top, look)
+    yield from _curve_labels(laid.timeline, most, top, look)
     unit = _CURVE / max(1, most)
     for count in sorted({0, most // 2, most}) if most else [0]:
         y = bottom - count * unit
         yield Line(points=((_LEFT, y), (_LEFT + _PLOT, y)), stroke=look.edge if not count else look.grid)
         yield Words(x=_LEFT - 8, y=y + 4, text=f"{count:,}", fill=look.muted, size=_SMALL, anchor="end")
     points, level = [(float(_LEFT), bottom)], bottom
-    for step in _steps(timeline, axis):
+    for step in laid.steps:
         x, high, last = _LEFT + step.x, bottom - step.highest * unit, bottom - step.last * unit
         points += [(x, level), (x, high)]
         if high != last:

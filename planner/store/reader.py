@@ -155,6 +155,17 @@ class StoreReader:
         with self._database.reading() as connection:
             return list_calls(connection, run_id, task_id)
 
+    def models_asked(self, run_id: str) -> list[str]:
+        """Return the models that have answered calls of a run, by name, the first first.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .reading import models_asked
+
+        with self._database.reading() as connection:
+            return models_asked(connection, run_id)
+
     def last_attempts(self, run_id: str) -> dict[str, int]:
         """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside.
 

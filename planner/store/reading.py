@@ -85,6 +85,12 @@ def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list
     return [call_of(row, join_texts(request, texts)) for row, request in found]
 
 
+def models_asked(connection: Connection, run_id: str) -> list[str]:
+    """Return the models that have answered calls of a run, by name, the first first."""
+    query = select(CALLS.c.model).where(CALLS.c.run_id == run_id).group_by(CALLS.c.model)
+    return [decode_text(name) for (name,) in connection.execute(query.order_by(func.min(CALLS.c.started_at)))]
+
+
 def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
     """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
     query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(CALLS.c.run_id == run_id)

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from ramify.planner.budget import total_usage
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.making import who_made
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
@@ -231,7 +232,7 @@ def _variant(store: Store, record: RunRecord, *, name: str, parameters: dict[str
         answer=root.result if is_done else "",
         output=root.output,
         error="" if is_done else (record.error or root.error or ""),
-        made_by=record.made_by or "",
+        made_by=who_made(store, record, root),
         usage=total_usage(root),
         seconds=None if ended is None else max(0.0, ended - record.created_at),
     )

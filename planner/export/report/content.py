@@ -13,8 +13,8 @@ from ramify.planner.export.spans import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
 from ramify.planner.failed_calls import usage_of_failed
 from ramify.planner.losses import losses_of, losses_text
+from ramify.planner.making import maker_of, makers_of
 from ramify.planner.models.protocol import ModelReply
-from ramify.planner.models.rules.model import RulesModel
 from ramify.planner.run_data import status_of
 from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
 from ramify.planner.version import version
@@ -134,8 +134,7 @@ class Report:
     @property
     def made_by(self) -> str:
         """What the words come from, for people to read: the models that were asked, or else the workers."""
-        makers = [model.maker for model in self.models] or [each.made_by for each in self.tasks if each.made_by]
-        return ", ".join(dict.fromkeys(makers)) or self.record.made_by or "not recorded"
+        return self.timeline.made_by or "not recorded"
 
     @property
     def answered_by(self) -> str:
@@ -203,17 +202,13 @@ def report_of(run: StoredRun) -> Report:
         prompts=tuple(_prompts(run.calls)),
         usage=total_usage(run.root),
         timeline=timeline_of(
-            run.root, run.events, made_by=record.made_by, until=made_at if status == "running" else None
+            run.root,
+            run.events,
+            made_by=makers_of((call.model for call in run.calls), record, run.root),
+            until=made_at if status == "running" else None,
         ),
         made_at=made_at,
     )
-
-
-def maker_of(model: str, record: RunRecord) -> str:
-    """Return who answers as `model`, for people to read."""
-    if model == record.model and record.made_by:
-        return record.made_by
-    return RulesModel.maker if model == RulesModel.name else model
 
 
 def usage_of(call: CallRecord) -> Usage:

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from ramify.planner.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.making import maker_of
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text
 
-from .content import Report, ReportedTask, maker_of, usage_of
+from .content import Report, ReportedTask, usage_of
 from .words import visible, visible_line, when
 
 CHUNK: Final = 50
@@ -163,4 +164,4 @@ def _event(event: EventRecord, started: float) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return json_text(value, indent=None, default=str)
+    return json_text(value) if isinstance(value, str) else json_text(value, default=str)

@@ -33,7 +33,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "prompts": [asdict(prompt) for prompt in report.prompts],
         "settings": dict(flat_settings(report.record.settings)),
         "losses": [loss.to_data() for loss in losses_of(report.run.events)],
-        **run_data(report.record, report.root),
+        **run_data(report.record, report.root, report.made_by),
         "calls": [call_data(call) for call in report.run.calls],
         "steps": [step_data(step) for step in report.run.steps],
         "events": [event_data(event) for event in report.run.events],

@@ -1,5 +1,7 @@
 """HTML out of words and elements: a word is escaped where it goes in, and nothing else becomes markup."""
 
+import zlib
+from base64 import b64encode
 from html import escape
 from typing import Any
 
@@ -33,12 +35,25 @@ def together(*inside: str) -> Markup:
     return Markup("".join(part if isinstance(part, Markup) else escape(visible(part)) for part in inside))
 
 
-def data_block(block_id: str, data: Any) -> Markup:
-    """Return JSON data as a block, `data-<id>`, that a browser keeps as text, and that no text in it can end."""
-    words = json_text(data, separators=(",", ":"))
+def as_json(data: Any) -> str:
+    """Return data as compact JSON, for a block."""
+    return json_text(data, separators=(",", ":"))
+
+
+def json_block(block_id: str, words: str) -> Markup:
+    """Return JSON as a block, `data-<id>`, that a browser keeps as text, and that no text in it can end."""
     for letter in _ESCAPED_IN_DATA:
         words = words.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(f'<script type="application/json" id="data-{escape(block_id)}">{words}</script>\n')
+
+
+def packed_block(block_id: str, words: str) -> Markup:
+    """Return JSON as a block, `data-<id>`, that takes a tenth of the room: deflated, in base64."""
+    data = words.encode("utf-8", "replace")
+    packer = zlib.compressobj(level=6, wbits=-zlib.MAX_WBITS)
+    packed = b64encode(packer.compress(data) + packer.flush()).decode()
+    about = f'type="application/octet-stream" id="data-{escape(block_id)}" data-size="{len(data)}"'
+    return Markup(f"<script {about}>{packed}</script>\n")
 
 
 def _attribute(name: str, value: str) -> str:

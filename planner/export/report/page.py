@@ -17,23 +17,26 @@ from typing import Final
 from ramify.planner.export.critical import critical_path_of
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.look import GLYPHS, ThemeName
+from ramify.planner.export.shapes import svg_of
 from ramify.planner.export.snapshot import graph_view
 from ramify.planner.export.svg import to_svg
-from ramify.planner.export.timeline import to_timeline_svg
+from ramify.planner.export.timeline import draw_timeline, laid_out
 from ramify.planner.export.view import ViewOptions
 from ramify.tasks import TaskState
 from ramify.tasks.counting import counted
 
 from .content import Report
 from .details import CHUNK, detail_chunks, task_row
-from .markup import Markup, data_block, element, together
+from .markup import Markup, as_json, element, json_block, packed_block, together
 from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
 from .words import flat_settings, visible_line, when
 
-_SCRIPTS: Final = ("data.js", "model.js", "tree.js", "detail.js", "page.js")
+_SCRIPTS: Final = ("inflate.js", "data.js", "model.js", "tree.js", "detail.js", "page.js")
 _MOST_BOXES = 60
 _MOST_BARS = 100
 _MOST_TITLE = 240
+_MOST_UNPACKED = 1_000_000
+"""The characters of details above which they are packed; below that, a report can be searched as a text too."""
 _TOLD_ABOVE = frozenset({"status", "made by", "error"})
 _MEDIA: Final[tuple[tuple[str, ThemeName], ...]] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
 
@@ -137,9 +140,11 @@ def _graph(report: Report) -> Markup:
     """Return the picture of the tree, with its critical path; large trees are folded in it."""
     critical = critical_path_of(report.root)
 
+    options = ViewOptions(max_nodes=_MOST_BOXES, critical_path=critical)
+    view = graph_view(report.root, title=_title(report), made_by=report.made_by, options=options)
+
     def draw(theme: ThemeName) -> str:
-        options = ViewOptions(max_nodes=_MOST_BOXES, theme=theme, critical_path=critical)
-        return to_svg(graph_view(report.root, title=_title(report), made_by=report.made_by, options=options))
+        return to_svg(replace(view, options=replace(options, theme=theme)))
 
     return _picture(draw, f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks")
 
@@ -150,7 +155,8 @@ def _timeline(report: Report) -> Markup:
     if not timeline.tasks:
         return element("p", "Nothing has run.", class_="quiet")
     words = f"What ran when, in {format_duration(timeline.seconds)}; the times of each task stand beside the list"
-    return _picture(lambda theme: to_timeline_svg(timeline, theme=theme, max_bars=_MOST_BARS), words)
+    laid = laid_out(timeline, max_bars=_MOST_BARS)
+    return _picture(lambda theme: svg_of(draw_timeline(laid, theme=theme)), words)
 
 
 def _title(report: Report) -> str:
@@ -195,8 +201,12 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, 
 def _blocks(report: Report) -> Iterator[Markup]:
     states = [[state.value, GLYPHS[state]] for state in TaskState]
     tasks = [task_row(each) for each in report.tasks]
-    yield data_block("tasks", {"states": states, "chunk": CHUNK, "rows": tasks})
+    yield json_block("tasks", as_json({"states": states, "chunk": CHUNK, "rows": tasks}))
     shared, chunks = detail_chunks(report)
-    for number, chunk in enumerate(chunks):
-        yield data_block(f"details-{number}", chunk)
-    yield data_block("texts", shared)
+    details = [
+        *((f"details-{number}", as_json(chunk)) for number, chunk in enumerate(chunks)),
+        ("texts", as_json(shared)),
+    ]
+    write = packed_block if sum(len(words) for _, words in details) > _MOST_UNPACKED else json_block
+    for name, words in details:
+        yield write(name, words)

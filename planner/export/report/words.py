@@ -7,6 +7,7 @@ that they are there instead.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from ramify.planner.models.address import shown_address
@@ -47,7 +48,12 @@ def when(seconds: float | None) -> str:
     >>> when(1_795_612_783.4)
     '2026-11-25 13:19:43 UTC'
     """
-    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "" if seconds is None else _when(int(seconds // 1))
+
+
+@lru_cache(maxsize=1000)
+def _when(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import ExportError
+from ramify.planner.making import maker_of
 from ramify.planner.run_data import iso_time
 
-from .content import Report, maker_of, usage_of
+from .content import Report, usage_of
 from .tables import COLUMNS, Cell, task_rows
 from .words import flat_settings, visible
 

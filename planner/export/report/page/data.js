@@ -1,11 +1,14 @@
 "use strict";
 
-// The data that the page carries: blocks of JSON, each parsed when it is first asked for.
+// The data that the page carries: blocks of JSON, packed where there is much, each parsed when it is first asked for.
 
 const parsed = new Map();
 
 function block(id) {
-  if (!parsed.has(id)) parsed.set(id, JSON.parse(document.getElementById(`data-${id}`).textContent));
+  if (!parsed.has(id)) {
+    const { textContent, dataset } = document.getElementById(`data-${id}`);
+    parsed.set(id, JSON.parse(dataset.size ? unpacked(textContent.trim(), Number(dataset.size)) : textContent));
+  }
   return parsed.get(id);
 }
 

@@ -1,0 +1,47 @@
+"""Which tasks of a tree `show` shows: those of some levels, and those that stand in some states."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from ramify.planner.errors import UsageError
+from ramify.tasks import Task, TaskState
+
+
+def selected(top: Task, *, depth: int | None, states: Sequence[str]) -> Collection[Task] | None:
+    """Return the tasks of `top` down to a level that stand in one of some states, and those above them; None for all.
+
+    Args:
+        top: the first task, which is on level 1.
+        depth: the last level; None is no limit.
+        states: the states, in any case of letters; empty means every one.
+
+    Raises:
+        UsageError: if there is no such state.
+    """
+    if depth is None and not states:
+        return None
+    wanted = {_state_of(word) for word in states} or set(TaskState)
+    kept = {top}
+    for task in _down_to(top, depth):
+        if task.state in wanted:
+            above: Task | None = task
+            while above is not None and above not in kept:
+                kept.add(above)
+                above = above.parent
+    return kept
+
+
+def _down_to(top: Task, depth: int | None) -> Iterator[Task]:
+    stack = [(top, 1)]
+    while stack:
+        task, level = stack.pop()
+        yield task
+        if depth is None or level < depth:
+            stack.extend((child, level + 1) for child in task.subtasks)
+
+
+def _state_of(word: str) -> TaskState:
+    try:
+        return TaskState(word.strip().upper())
+    except ValueError:
+        names = ", ".join(state.value.lower() for state in TaskState)
+        raise UsageError(f"there is no state {word!r}; --state takes {names}") from None
