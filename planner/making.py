@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from .store import Store
     from .store.records import RunRecord
 
+_CARRY_RUNS = frozenset({"strategy", "variation"})
+"""Workers that carry runs of their own, which say who made them."""
+
 
 def who_made(store: "Store", record: "RunRecord", root: Task) -> str:
     """Return who the words of a stored run come from, for people to read.
@@ -45,4 +48,4 @@ def maker_of(model: str, record: "RunRecord") -> str:
 def workers_of(root: Task) -> list[str]:
     """Return the workers, not the model, that have done tasks of a tree, for people to read."""
     done = (task.type for task in root.walk() if task.started_at is not None and not is_for_model(task))
-    return [f"worker {name}" for name in dict.fromkeys(done)]
+    return [f"worker {name}" for name in dict.fromkeys(done) if name not in _CARRY_RUNS]

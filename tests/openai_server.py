@@ -26,8 +26,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Self
 
-from .patience import HANG_S
-
 FaultKind = Literal[
     "rate_limited", "quota", "server_error", "bad_gateway", "overloaded", "bad_key", "no_model", "bad_request",
     "context", "filtered", "drop", "reset", "slow", "stalled", "cut_json", "cut_stream", "html", "empty",
@@ -192,7 +190,7 @@ class OpenAIServer:
         """Answer the next requests with these, one each; None lets one through."""
         self._faults.extend(faults)
 
-    def wait_for(self, condition: Callable[[Self], bool], *, timeout_s: float = HANG_S) -> bool:
+    def wait_for(self, condition: Callable[[Self], bool], *, timeout_s: float = 500.0) -> bool:
         """Wait until `condition(server)` holds, asked after every change; return whether it does."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_s)

@@ -257,7 +257,8 @@ def test_words_are_left_out_unless_they_are_asked_for(store: Path, traces: Trace
 
 def test_secrets_stay_out_of_the_words_too(store: Path, traces: Traces) -> None:
     value = "hunter2222"
-    replies = iter([f"<result>{value}", f"<result>It was {value}</result>"])  # the first is put to it once more
+    cut = ModelReply(text=f"<result>{value}", model="scripted", finish_reason="length")  # it is put to it once more
+    replies: Iterator[ModelReply | str] = iter([cut, f"<result>It was {value}</result>"])
     executor = Executor(
         ScriptedModel(lambda _: next(replies)), store=store, allow=["secret:WORD"], secrets={"WORD": value}
     )

@@ -295,13 +295,13 @@ def _folded_lanes(
         shown = shorten(line, width_em=(_LABELS - 14) / _SMALL)
         colour = look.muted if number else look.text
         yield Words(x=_MARGIN, y=top + 10 + _LINE * number, text=shown, fill=colour, size=_SMALL, bold=not number)
-    for number, lane in enumerate(lanes):
-        for bar in lane:
-            state = look.states[_STATE_OF_KIND.get(bar.kind, TaskState.OPEN)]
-            yield Rectangle(
-                x=_LEFT + bar.left, y=top + _LANE * number + 1, width=bar.right - bar.left, height=_LANE - 2,
-                fill=state.border if bar.kind == "failed" else state.fill, stroke=state.border, stroke_width=0.6,
-            )  # fmt: skip
+    bars = [(bar, top + _LANE * number + 1) for number, lane in enumerate(lanes) for bar in lane]
+    for bar, y in sorted(bars, key=lambda each: each[0].kind):  # those of one look one after the other: one path
+        state = look.states[_STATE_OF_KIND.get(bar.kind, TaskState.OPEN)]
+        yield Rectangle(
+            x=_LEFT + bar.left, y=y, width=bar.right - bar.left, height=_LANE - 2,
+            fill=state.border if bar.kind == "failed" else state.fill, stroke=state.border, stroke_width=0.6,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
