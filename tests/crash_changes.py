@@ -27,6 +27,7 @@ from .crash import ROOT, check_moves
 from .crash_changes_program import standing, tree_of
 from .crash_program import JOBS
 from .made_up_goals import solution_of
+from .patience import HANG_S
 
 PROGRAM = [sys.executable, "-m", "tests.crash_changes_program"]
 GOAL = "all{g0{l0-0{}|l0-1{}|l0-2{}};g1{l1-0{};l1-1{}};g2{l2-0{}|l2-1{}}}"
@@ -180,7 +181,7 @@ class ChangeTest:
                         time.sleep(0.002)
                     time.sleep(seconds)
                     process.kill()
-                printed, _ = process.communicate(timeout=300)
+                printed, _ = process.communicate(timeout=HANG_S)
             finally:
                 process.kill()
         return process.returncode, printed

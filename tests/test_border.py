@@ -25,6 +25,8 @@ from ramify.planner.workers.sources import imported
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.checks import Check
 
+from .patience import comes_true
+
 WAIT_S = 120.0
 """Longer than any run here takes; it ends a test that would hang."""
 
@@ -502,9 +504,7 @@ def test_whoever_holds_the_loop_is_named_with_the_line(store: Path, caplog: pyte
         return "the event loop has been held" in caplog.text
 
     async def holds() -> str:
-        end = time.monotonic() + WAIT_S / 2
-        while not is_told() and time.monotonic() < end:
-            time.sleep(0.05)  # noqa: ASYNC251 - as users do
+        comes_true(is_told)  # sleeps on the loop, as users do
         return "late"
 
     async def waits(context: WorkContext) -> str:

@@ -12,6 +12,8 @@ from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import DependencyError, HeldError, Task, TaskManager, TaskState, TreeError
 
+from .patience import HANG_S
+
 COMPOSED = ScriptedModel({"*": "<result>all</result>"})
 STATE, TASKS, WORDS = "a worker returns its task's result", "context.spawn(task)", "--set ID=TEXT"
 
@@ -75,7 +77,7 @@ def test_no_worker_and_no_other_thread_changes_a_tree_that_is_run(tmp_path: Path
     @worker
     def first(context: WorkContext) -> str:
         is_reached.set()
-        assert is_tried.wait(60)
+        assert is_tried.wait(HANG_S)
         try_all(context.task)
         return "one"
 
@@ -87,7 +89,7 @@ def test_no_worker_and_no_other_thread_changes_a_tree_that_is_run(tmp_path: Path
     root = two()
     root.add_subtask(Task(content="other", id="0.3", type="then", dependencies=["0.2"]))  # so that all go one by one
     run = Executor(COMPOSED, store=tmp_path / "runs.db", workers=[first, then]).start(root)
-    assert is_reached.wait(60)
+    assert is_reached.wait(HANG_S)
     try_all(root.find("0.2"))
     is_tried.set()
     assert run.wait().status == "done", run.error

@@ -215,6 +215,7 @@ MAY_READ_CLOCKS = {
     "tests/test_following.py": "when a run was made, for the store",
     "tests/test_store_moving.py": "when runs were made, for the store",
 }
+LOOK_AGAIN_S = 0.02
 SHORT_WAITS = {
     "tests/test_cli_signals.py": "looks again whether the process is alive",
     "tests/test_human_model.py": "the wait is what is given up",
@@ -232,8 +233,9 @@ def calls_in(path: Path) -> Iterator[tuple[str, ast.Call]]:
             yield ast.unparse(node.func).rpartition(".")[2], node
 
 
-def is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+def is_limit(node: ast.expr) -> bool:
+    """Whether it is a number of seconds; the smallest are times between two looks."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value > LOOK_AGAIN_S
 
 
 @pytest.mark.fault("6.4")
@@ -246,7 +248,7 @@ def test_no_test_fails_by_the_clock(path: Path) -> None:
         assert not clock or name in MAY_READ_CLOCKS, f"{where}: compare calls (tests/effort.py), or wait for an event"
         limits = [each.value for each in call.keywords if each.arg == "timeout"]
         limits += call.args[-1:] if called in WAITS else []
-        waits = any(map(is_number, limits))
+        waits = any(map(is_limit, limits))
         assert not waits or name in SHORT_WAITS, f"{where}: wait for HANG_S of tests/patience.py"
 
 

@@ -97,7 +97,7 @@ def test_what_would_end_the_process_ends_no_loop_and_reaches_the_caller(error: B
     with pytest.raises(OutsideError, match=type(error).__name__):
         run_sync(leaves())
     with pytest.raises(OutsideError, match=type(error).__name__):
-        start_on_background_loop(leaves()).result(timeout=60)
+        start_on_background_loop(leaves()).result(timeout=HANG_S)
     run_sync(others())
     assert background_loop() is loop
     assert run_sync(running_loop()) is loop
