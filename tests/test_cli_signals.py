@@ -193,7 +193,7 @@ from ramify.planner import worker
 
 @worker
 def leaves():
-    sys.exit(1)
+    return sys.exit(1)
 
 @worker
 def no_match():
@@ -205,12 +205,12 @@ async def cancels():
 
 @worker
 def sleeps():
-    time.sleep(3600)
+    return time.sleep(3600)
 
 @worker
 async def holds():
     print("has begun", file=sys.stderr, flush=True)
-    time.sleep(3600)
+    return time.sleep(3600)
 
 @worker
 async def swallows():

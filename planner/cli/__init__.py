@@ -1,5 +1,6 @@
 """The command line. Results go to standard output, everything else to standard error; `exits` has the exit codes."""
 
+import gc
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -13,3 +14,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_command(arguments)
     except KeyboardInterrupt:  # before there was anything to stop
         return 130
+    finally:
+        if arguments is None:
+            gc.freeze()  # Python looks for garbage once more as it ends, which after litellm takes two seconds
