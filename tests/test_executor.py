@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ramify.planner import Agent, Executor, PlanLimits, RunLimits, decompose, solve
 from ramify.planner.errors import LeaseError, LimitError, NoModelError, RunError, UsageError
-from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import CycleError, Task, TaskConfig, TaskError, TaskManager, TaskState
@@ -218,10 +218,10 @@ def test_a_malformed_reply_is_repaired_once(store: Path) -> None:
 
 
 def test_a_cut_reply_is_asked_again_and_never_taken(store: Path) -> None:
-    model = ScriptedModel(["<result>forty", "<result>42</result>"])
+    cut = ModelReply(text="<result>forty", model="scripted", finish_reason="length")
+    model = ScriptedModel([cut, "<result>42</result>"])
     run = Executor(model, store=store).run(no_delays(Task(content="x", id="0")))
-    assert (run.result, run.task.attempts) == ("42", 2)
-    assert "no end" in str(model.requests[1].variables.last_error)  # type: ignore[union-attr]
+    assert (run.result, len(model.requests)) == ("42", 2)
 
 
 def test_a_plan_that_cannot_be_read_twice_is_run_whole_and_said_so(store: Path) -> None:
@@ -560,7 +560,8 @@ def test_results_that_are_too_much_for_one_prompt_are_composed_in_batches(store:
 
 def test_a_cut_plan_is_asked_for_again(store: Path) -> None:
     model = ScriptedModel(lambda request: next(plans) if request.purpose == "decompose" else ANSWERED[request.purpose])
-    plans = iter(["<task>look</task><task>le", "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
+    cut = ModelReply(text="<task>look</task><task>le", model="scripted", finish_reason="length")
+    plans = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
     executor = Executor(model, store=store, plan=PlanLimits())
     run = executor.run(no_delays(Task(content="x", id="0")))
     assert [task.content for task in run.task.subtasks] == ["look", "leap"]
