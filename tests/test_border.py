@@ -25,8 +25,6 @@ from ramify.planner.workers.sources import imported
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.checks import Check
 
-from .patience import comes_true
-
 WAIT_S = 120.0
 """Longer than any run here takes; it ends a test that would hang."""
 
@@ -504,7 +502,8 @@ def test_whoever_holds_the_loop_is_named_with_the_line(store: Path, caplog: pyte
         return "the event loop has been held" in caplog.text
 
     async def holds() -> str:
-        comes_true(is_told)  # sleeps on the loop, as users do
+        while not is_told():
+            time.sleep(0.05)  # noqa: ASYNC251 - as users do
         return "late"
 
     async def waits(context: WorkContext) -> str:
