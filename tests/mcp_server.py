@@ -10,7 +10,14 @@ from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
+from mcp.types import (
+    BlobResourceContents,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextResourceContents,
+    ToolAnnotations,
+)
 
 server = MCPServer("shop")
 
@@ -54,8 +61,8 @@ def burn() -> str:
 
 @server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def wait() -> str:
-    """Wait for a minute."""
-    time.sleep(60)
+    """Wait for an hour."""
+    time.sleep(3600)
     return "waited"
 
 
@@ -63,6 +70,25 @@ def wait() -> str:
 def tell(variable: str) -> str:
     """Tell the value of a variable of the environment."""
     return os.environ.get(variable, "not set")
+
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def leaflet() -> list[EmbeddedResource | ResourceLink | ImageContent]:
+    """Give what the shop has to read."""
+    return [
+        EmbeddedResource(
+            type="resource",
+            resource=TextResourceContents(uri="shop://leaflet", mime_type="text/plain", text="Tea is good."),
+        ),
+        EmbeddedResource(
+            type="resource",
+            resource=BlobResourceContents(uri="shop://logo", mime_type="image/png", blob="iVBORw0KGgo="),
+        ),
+        ResourceLink(
+            type="resource_link", name="prices", uri="shop://prices", mime_type="text/csv", description="all prices"
+        ),
+        ImageContent(type="image", data="iVBORw0KGgo=", mime_type="image/png"),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Tools of MCP servers: a real server is started, asked, called, ended, and allowed no more than was granted."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,11 @@ import pytest
 from ramify.planner import Agent, Executor, Run, mcp_tools
 from ramify.planner.errors import NotAllowedError, UsageError
 from ramify.planner.testing import ScriptedModel
+from ramify.planner.tools import FunctionTool
+from ramify.planner.tools.naming import by_name
 from ramify.tasks import Task, TaskConfig
 
-from .ramify_command import ramify_process
+from .ramify_command import Ramify, ramify_process
 from .test_tool_loop import Wish, by_elements, told
 
 SERVER = Path(__file__).with_name("mcp_server.py")
@@ -148,6 +152,78 @@ def test_without_the_package_there_is_one_clear_line() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == 'tools of MCP servers need the package mcp; install it with: pip install "ramify[mcp]"\n'
+
+
+@pytest.mark.fault("5.4")
+def test_resources_are_told_by_their_text_or_by_name_and_address(log: Path) -> None:
+    model = model_of(("leaflet", {}), "done")
+    assert ran(log, model).status == "done"
+    outcome = told(model, 1)
+    assert "shop://leaflet:\nTea is good.\n" in outcome
+    assert "[resource, image/png, shop://logo, which is not shown]" in outcome
+    assert "[prices](shop://prices) (text/csv, all prices)" in outcome
+    assert "[image, image/png, which is not shown]" in outcome
+
+
+@pytest.mark.fault("5.4")
+def test_two_servers_with_tools_of_one_name_are_told_apart(log: Path) -> None:
+    env = {"SEEN": str(log)}
+    servers = [
+        mcp_tools(COMMAND, name=name, env=env, allow=allow)
+        for name, allow in (("shop", ["price", "order"]), ("market", ["price"]))
+    ]
+    model = model_of([("market_price", {"product": "tea"}), ("shop_price", {"product": "rice"})], "done")
+    run = Executor(Agent(model, tools=servers), store=log.with_name("runs.db"), allow=["mcp:shop", "mcp:market"]).run(
+        Task(content="Shop", id="0")
+    )
+    assert run.status == "done", run.error
+    for name in ("shop_price", "market_price", "order"):
+        assert name in model.requests[0].messages[0]["content"]
+    assert {"tea costs 3 euros", "rice costs 3 euros"} <= set(re.findall(r"\w+ costs 3 euros", told(model, 1)))
+
+
+@pytest.mark.fault("5.4")
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ([("a", "x"), ("b", "y")], ["x", "y"]),
+        ([("a", "x"), ("b", "x")], ["a_x", "b_x"]),
+        ([(None, "x"), ("b", "x")], ["x", "b_x"]),
+        ([("a", "x"), ("b", "x"), (None, "a_y"), ("a", "y")], ["a_x", "b_x", "a_y", "y"]),
+        ([("a", "x"), ("b", "x"), (None, "a_x")], None),
+        ([(None, "x"), (None, "x")], None),
+        ([("a" * 60, "x" * 9), ("b", "x" * 9)], None),
+    ],
+)
+def test_a_name_that_is_given_twice_gets_its_servers_before_it(
+    given: list[tuple[str | None, str]], names: list[str] | None
+) -> None:
+    tools = [(source, FunctionTool(lambda: "", name=name)) for source, name in given]
+    if names is None:
+        with pytest.raises(UsageError, match=r"two tools are called '\w+', and '\w+' is no name .* leave one out with"):
+            by_name(tools)
+        return
+    assert list(by_name(tools)) == [tool.name for tool in by_name(tools).values()] == names
+
+
+@pytest.mark.fault("5.4")
+def test_the_command_line_lists_a_servers_tools_if_it_may_be_started(log: Path, ramify: Ramify) -> None:
+    Path("ramify.toml").write_text(
+        f'[mcp.shop]\ncommand = "{sys.executable}"\nargs = ["{SERVER}"]\nallow = ["price", "order"]\n'
+        f'[mcp.shop.env]\nSEEN = "{log}"\n'
+    )
+    words = ("tools", "list", "--tools", "mcp:shop")
+    unopened = ramify(*words)
+    assert "shop" in unopened.out
+    assert "the tools of shop are listed with --allow mcp:shop, which lets the server be started" in unopened.err
+    assert not log.exists()
+    said = ramify(*words, "--allow", "mcp:shop")
+    assert (said.code, said.err) == (0, "")
+    assert [line.split()[:2] for line in said.out.splitlines()[1:]] == [["price", "Tell"], ["order", "Order"]]
+    assert not is_alive(int(log.read_text().split()[1]))
+    document = json.loads(ramify(*words, "--allow", "mcp:shop", "--json").out)
+    assert [row["name"] for row in document["tools"]] == ["price", "order"]
+    assert document["tools"][0]["parameters"]["required"] == ["product"]
 
 
 def test_the_command_line_takes_servers_from_the_settings(

@@ -16,19 +16,26 @@ APP = typer.Typer(
 
 
 @APP.command("list")
-@takes("tool_files", "as_json")
+@takes("tool_files", "allow", "as_json")
 def list_tools(given: Mapping[str, Any]) -> int:
-    """List the tools that files and modules define; those of servers are known when they run.
+    """List tools; those of a server are known once it runs, so it is started if `--allow mcp:NAME` lets it be.
 
-    Example: ramify tools list --tools my_tools.py
+    Examples: ramify tools list --tools my_tools.py; ramify tools list --tools mcp:files --allow mcp:files
     """
+    from ramify.planner.loop import run_sync
     from ramify.planner.settings import load_settings
-    from ramify.planner.tools.sources import load_tools
+    from ramify.planner.tools.sources import listed_tools, load_tools
+    from ramify.planner.workers.grants import Grants
 
     from .output import print_json, print_table, tell
 
-    found = load_tools(load_settings(tool_files=given["tool_files"]).tool_files)
+    settings = load_settings(tool_files=given["tool_files"])
+    grants = Grants([*settings.allow, *(given["allow"] or ())])
+    found, unopened = run_sync(listed_tools(load_tools(settings.tool_files), grants))
     rows = [_row(each) for each in found]
+    for source in unopened:
+        missing = " ".join(f"--allow {each}" for each in sorted(source.permissions.difference(grants.allow)))
+        tell(f"the tools of {source.name} are listed with {missing}, which lets the server be started")
     if given["as_json"]:
         print_json({"tools": rows})
     elif rows:

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ramify.planner.errors import UsageError
-
+from .naming import by_name
 from .protocol import OpenTools, Tool, ToolSource
 
 if TYPE_CHECKING:
@@ -39,15 +38,18 @@ class ToolBox:
         return tuple(self._open.values())
 
     async def _found(self, agent: "Agent", grants: "Grants") -> Mapping[str, Tool]:
-        found: dict[str, Tool] = {}
+        found: list[tuple[str | None, Tool]] = []
         for given in agent.tools:
-            for each in await self._tools_in(given, grants):
-                if each.name in found:
-                    raise UsageError(f"two tools are called {each.name!r}; leave one of them out, or rename it")
-                found[each.name] = each
-        return found
+            source = None if isinstance(given, Tool) else given.name
+            found += [(source, each) for each in await self.tools_in(given, grants)]
+        return by_name(found)
 
-    async def _tools_in(self, given: Tool | ToolSource, grants: "Grants") -> "tuple[Tool, ...]":
+    async def tools_in(self, given: Tool | ToolSource, grants: "Grants") -> "tuple[Tool, ...]":
+        """Return a tool itself, or the tools of a source, which is opened if it is not open yet.
+
+        Raises:
+            UsageError: if it cannot be opened.
+        """
         if isinstance(given, Tool):
             return (given,)
         if given not in self._open:

@@ -220,10 +220,25 @@ async def _all_tools(session: "ClientSession") -> list[Listed]:
 
 def _value_of(result: Any) -> Any:
     """Return the text of a result, or its data where there is no text; what is neither is named."""
-    parts = [each.text if each.type == "text" else f"[{each.type}, which is not shown]" for each in result.content]
+    parts = [_text_of(each) for each in result.content]
     if result.is_error:
         raise ToolError("\n".join(parts) or "the tool failed, and did not say why")
     return "\n".join(parts) if parts else result.structured_content
+
+
+def _text_of(part: Any) -> str:
+    """Return a part of a result as a model reads it: text, the text of a resource, or what it is and where."""
+    if part.type == "text":
+        return str(part.text)
+    if part.type == "resource_link":
+        about = ", ".join(filter(None, (part.mime_type, part.description)))
+        return f"[{part.title or part.name}]({part.uri})" + (f" ({about})" if about else "")
+    resource = part.resource if part.type == "resource" else part
+    text = getattr(resource, "text", None)
+    if text is not None:
+        return f"{resource.uri}:\n{text}"
+    what = ", ".join(filter(None, (part.type, resource.mime_type, str(getattr(resource, "uri", "")))))
+    return f"[{what}, which is not shown]"
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -75,10 +75,14 @@ class Grants:
                 task_id=task.id,
                 permissions=tuple(missing),
             )
+        self.check_secrets(needed, f"task {task.id}")
+
+    def check_secrets(self, needed: Iterable[str], who: str) -> None:
+        """Raise `UsageError` if a secret is not there that `who` has to be given."""
         for name in (each.partition(":")[2] for each in needed if each.startswith(f"{SECRET}:")):
             if name not in self._secrets:
                 raise UsageError(
-                    f"task {task.id} needs the secret {name}, and it is not there; set {name} in the environment"
+                    f"{who} needs the secret {name}, and it is not there; set {name} in the environment"
                     f" (in Python: secrets={{{name!r}: ...}})"
                 )
 
