@@ -17,6 +17,8 @@ from .errors import UsageError
 from .models.protocol import Model
 from .models.registry import OWN_MODELS
 from .run_settings import AgentSettings
+from .settings import PYPROJECT_TABLE
+from .toml_places import placed
 from .tools.protocol import Tool, ToolSource, near_hint
 from .tools.servers import configured_server
 from .tools.sources import MCP
@@ -42,8 +44,20 @@ def read_agents(tables: Mapping[str, Any], *, source: str) -> dict[str, AgentSet
         try:
             read[name] = AgentSettings.model_validate(_renamed(table))
         except ValidationError as error:
-            raise UsageError(f"the agent {name!r} (from {source}) cannot be used: {validation_text(error)}") from None
+            raise UsageError(_unusable(name, error, source)) from None
     return read
+
+
+def _unusable(name: str, error: ValidationError, source: str) -> str:
+    """Return what is wrong with an agent, and where; a key that is none says most."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong = next((str(each["loc"][0]) for each in problems if each["type"] == "extra_forbidden"), None)
+    key = wrong or (str(problems[0]["loc"][0]) if problems[0]["loc"] else "")
+    place = placed(source, ("agents", name, key), (*PYPROJECT_TABLE, "agents", name, key), (name, key))
+    if wrong is None:
+        return f"the agent {name!r} (from {place}) cannot be used: {validation_text(error)}"
+    known = [{"role_name": "role"}.get(each, each) for each in AgentSettings.model_fields]
+    return f"the agent {name!r} (from {place}) has no setting {wrong!r}; {near_hint(wrong, known)}"
 
 
 def agents_file(path: Path) -> dict[str, Any]:

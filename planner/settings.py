@@ -12,7 +12,7 @@ Keys of providers are no settings: they are read from the environment by those w
 
 import os
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
@@ -36,6 +36,9 @@ CONFIG_VARIABLE = "RAMIFY_CONFIG"
 GIVEN = "the call"
 """What the source of a setting that was given by keyword or option is called."""
 
+PYPROJECT = "pyproject.toml"
+PYPROJECT_TABLE = ("tool", "ramify")
+SERVER_KEYS = tuple(ServerSettings.model_fields)
 _ENV_FILE = Path(".env")
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG"})
 
@@ -70,6 +73,15 @@ class Layer:
         if self.level == "environment":
             return f"{PREFIX}{name.upper()}"
         return f"{PREFIX}{name.upper()} in {self.path}" if self.level == "env file" else str(self.path)
+
+    def place_of(self, name: str, *below: str) -> str:
+        """Return where the setting `name` of this layer, or what is below it, stands: with its line in a file."""
+        if self.path is None or self.level == "env file":
+            return self.source_of(name)
+        from .toml_places import placed
+
+        table = PYPROJECT_TABLE if self.path.name == PYPROJECT else ()
+        return placed(self.path, (*table, name, *below))
 
 
 class Tracing(NamedTuple):
@@ -226,13 +238,25 @@ def load_settings(**given: Any) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = str(problem["loc"][0])
-        raise UsageError(
-            f"the setting {name} (from {sources[name]}) cannot be used: {_lower_first(problem['msg'])}"
-        ) from None
+        raise _unusable(error, settings_layers(**given)) from None
     settings._sources = sources  # noqa: SLF001 - our own class, frozen for everybody else
     return settings
+
+
+def _unusable(error: ValidationError, layers: "Iterable[Layer]") -> UsageError:
+    """Return what is wrong with a setting, where it stands, and what it may be; a key that is none says most."""
+    problems = error.errors(include_url=False, include_context=False)
+    problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
+    name, *below = map(str, problem["loc"])
+    place = next(layer.place_of(name, *below) for layer in layers if name in layer.values)
+    what = ".".join((name, *below))
+    if problem["type"] == "extra_forbidden":
+        hint = hint_at(below[-1], SERVER_KEYS, f"those of {name}")
+        return UsageError(f"{what} (from {place}) is not a setting; {hint}")
+    given = problem["input"]
+    said = f"it is {given}, and " if isinstance(given, int | float) else ""
+    why = problem["msg"].removeprefix("Value error, ").replace("Input should", "should" if said else "it should")
+    return UsageError(f"the setting {what} (from {place}) cannot be used: {said}{_lower_first(why)}")
 
 
 def store_place(given: str | Path | None) -> str | Path:
@@ -264,9 +288,11 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
     yield Layer("env file", _ENV_FILE, from_file, is_there=_ENV_FILE.is_file())
     for level, path, table in _settings_files():
         values = _read_toml(path, table)
-        if values is not None:
-            _check_names(values, str(path))
-        yield Layer(level, path, values or {}, is_there=values is not None)
+        layer = Layer(level, path, values or {}, is_there=values is not None)
+        for name in layer.values:
+            if name not in SETTINGS:
+                raise UsageError(f"{layer.place_of(name)}: {name} is not a setting; {_hint(name)}")
+        yield layer
 
 
 def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -322,7 +348,7 @@ def _settings_files() -> Iterator[tuple[Level, Path, tuple[str, ...]]]:
         yield "project", Path(named), ()
     else:
         yield "project", Path("ramify.toml"), ()
-        yield "project", Path("pyproject.toml"), ("tool", "ramify")
+        yield "project", Path(PYPROJECT), PYPROJECT_TABLE
     home = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
     yield "user", Path(home) / "ramify" / "config.toml", ()
 

@@ -186,7 +186,7 @@ def test_agents_are_described_in_files(ramify: Ramify, home: Path, tmp_path: Pat
     (home / "team.toml").write_text('[sums]\nmodle = "rules"\n')
     bad = ramify("run", "plan.yaml", "--model", "rules", "--agents", "team.toml", "-q")
     assert bad.code == 2
-    assert "the agent 'sums' (from the call) cannot be used: modle: Extra inputs are not permitted" in bad.err
+    assert "has no setting 'modle'; did you mean 'model'?" in bad.err
     assert "cannot be read" in ramify("run", "plan.yaml", "--agents", "none.toml", "-q").err
     with pytest.raises(UsageError, match="describes no agents"):
         agents_file(_file(tmp_path, "x = 1\n"))
@@ -265,7 +265,7 @@ def test_agents_in_files_name_their_tools(shop: Path, ramify: Ramify) -> None:
         ('["price"]', (), "the tool 'price', which is not there; there are: none. Tools come from --tools FILE"),
         ('["price"]', ("--tools", "shop.py"), "task 0 (type buyer) needs the permission network, which is not granted"),
         ('["mcp:shop"]', (), "the settings describe no server of tools 'shop'"),
-        ('"price"', (), "the agent 'buyer' (from the call) cannot be used: tools: Input should be a valid tuple"),
+        ('"price"', (), "the agent 'buyer' (from team.toml:2) cannot be used: tools: Input should be a valid tuple"),
     ],
 )
 def test_tools_of_agents_that_cannot_be_are_refused_before_anything_starts(

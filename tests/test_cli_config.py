@@ -60,4 +60,4 @@ def test_a_broken_settings_file_is_named(ramify: Ramify, home: Path) -> None:
     (home / "ramify.toml").write_text("jbos = 3\n")
     said = ramify("config", "show")
     assert said.code == 2
-    assert said.err == "ramify: error: ramify.toml: jbos is not a setting; did you mean jobs?\n"
+    assert said.err == "ramify: error: ramify.toml:1: jbos is not a setting; did you mean jobs?\n"

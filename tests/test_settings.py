@@ -91,22 +91,26 @@ def test_places_are_believed_setting_by_setting() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("ramify.toml", "modle = 'rules'", r"ramify\.toml: modle is not a setting; did you mean model\?"),
-        ("pyproject.toml", "[tool.ramify]\nmax-depth = 2", r"pyproject\.toml: max-depth .* did you mean max_depth\?"),
+        ("ramify.toml", "modle = 'rules'", r"ramify\.toml:1: modle is not a setting; did you mean model\?"),
+        ("pyproject.toml", "[tool.ramify]\nmax-depth = 2", r"pyproject\.toml:2: max-depth .* did you mean max_depth\?"),
         (".env", "RAMIFY_STROE=x", r"\.env: RAMIFY_STROE is not a setting; did you mean RAMIFY_STORE\?"),
         (
             "ramify.toml",
             "api_key = 'x'",
-            r"ramify\.toml: api_key is not a setting; keys are read from .*OPENAI_API_KEY",
+            r"ramify\.toml:1: api_key is not a setting; keys are read from .*OPENAI_API_KEY",
         ),
         ("ramify.toml", "jobs = ?\n", r"the settings file ramify\.toml cannot be read: .*line 1"),
-        ("ramify.toml", "jobs = 0", r"the setting jobs \(from ramify\.toml\) cannot be used: .*greater than"),
+        (
+            "ramify.toml",
+            "jobs = 0",
+            r"the setting jobs \(from ramify\.toml:1\) cannot be used: it is 0, and should be greater than",
+        ),
         ("pyproject.toml", "[tool]\nramify = 1", r"pyproject\.toml: tool\.ramify has to be a table"),
         (".env", "RAMIFY_JOBS=many", r"the setting jobs \(from RAMIFY_JOBS in \.env\) cannot be used: .*integer"),
         (
             "ramify.toml",
             "on_error = 'ignore'",
-            r"on_error \(from ramify\.toml\) .*'continue' or 'stop'",
+            r"on_error \(from ramify\.toml:1\) .*'continue' or 'stop'",
         ),
     ],
 )

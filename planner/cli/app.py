@@ -189,7 +189,7 @@ def _explain_usage(error: BaseException, words: Sequence[str], code: int) -> int
     """Explain what typer found wrong with the words of a command; it also shows the help of a bare command so."""
     from .output import tell, tell_error
 
-    message = str(error.format_message()).replace("Value error, ", "")  # type: ignore[attr-defined]
+    message = str(error.format_message()).replace("Value error, ", "").replace(": Input should", ": it should")  # type: ignore[attr-defined]
     if message.startswith("Usage:"):
         tell(message)
     else:

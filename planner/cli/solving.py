@@ -72,7 +72,7 @@ def solve(
         files=files or (),
         check=list(checks_given(check or ())),
         record=given["record"],
-        **settings_given(given),
+        **keywords_given(given),
     )
     is_preview = given["dry_run"] or given["estimate"]
     run = executor.new_run(root, plan_only=is_preview or approve is not None)
@@ -114,7 +114,7 @@ def decompose(
 
     form = _plan_form(output)
     check_new(output, force=force)
-    executor, root = prepare(read_goal(goal), files=files or (), **settings_given(given))
+    executor, root = prepare(read_goal(goal), files=files or (), **keywords_given(given))
     run = executor.new_run(root, plan_only=True)
     code = carry(run, given)
     if not run.is_planned:
@@ -265,7 +265,19 @@ def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that are settings."""
     settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
     if settings.get("agents") is not None:
-        from ramify.planner.agents import agents_file
+        from ramify.planner.agents import agents_file, read_agents
 
-        settings["agents"] = agents_file(settings["agents"])
+        path = settings["agents"]
+        settings["agents"] = agents_file(path)
+        read_agents(settings["agents"], source=str(path))  # refuses here, where the file is known
     return settings
+
+
+def keywords_given(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the options that are settings, as `solve` takes them."""
+    keywords = settings_given(given)
+    if keywords.get("agents") is not None:
+        from ramify.planner.agents import read_agents
+
+        keywords["agents"] = read_agents(keywords["agents"], source=str(given["agents"]))
+    return keywords

@@ -126,6 +126,12 @@ class Workers(Mapping[str, Worker]):
         """
         found = self.predicates.get(name)
         if found is None:
+            place = self._unmarked(name, self.predicates.values())
+            if place is not None:
+                raise UsageError(
+                    f"a check of task {task.id} calls the function {name!r}, which {place} has without @predicate; put"
+                    " @predicate above it"
+                )
             known = f"there are: {', '.join(sorted(self.predicates))}" if self.predicates else "none was given"
             raise UsageError(
                 f"a check of task {task.id} calls the function {name!r}, and {known}; give it with"
@@ -186,9 +192,16 @@ class Workers(Mapping[str, Worker]):
             return f"is disabled; `ramify workers enable {name}` enables it"
         if (plugin := installed_plugins().get(name)) is not None:
             return f"{plugin.package} has, and which is not enabled; `ramify workers enable {name}` enables it"
+        if (place := self._unmarked(name, self.given.values())) is not None:
+            return f"is not there: {place} has a function of that name without @worker; put @worker above it"
         near = get_close_matches(name, list(self), 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return f"is not there{hint}; there are: {', '.join(sorted(self))}"
+
+    def _unmarked(self, name: str, first: Iterable[Any]) -> str | None:
+        from .sources import unmarked
+
+        return unmarked(name, [*first, *self.given.values(), *self.predicates.values()])
 
     def _check_limits(self, task: Task) -> None:
         """Refuse a limit that no leaf at or below `task` has a worker for; a limit is never silently ignored."""

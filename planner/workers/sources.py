@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
+from inspect import isfunction
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ramify.planner.border import border, error_text
@@ -50,14 +51,38 @@ def defined_in(source: str, kinds: tuple[type, ...], what: str) -> dict[str, Any
     Raises:
         UsageError: if it cannot be imported, or defines none.
     """
+    module = imported(source, what)
     found = {
         str(name): value
-        for value in vars(imported(source, what)).values()
+        for value in vars(module).values()
         if isinstance(value, kinds) and (name := getattr(value, "name", None))
     }
     if not found:
-        raise UsageError(f"{source} defines no {what}; put @{what} from ramify.planner above a function in it")
+        own = [each for each in vars(module).values() if isfunction(each) and each.__module__ == module.__name__]
+        which = f"one of its functions, such as {own[0].__name__} ({place_of(own[0])})" if own else "a function in it"
+        raise UsageError(f"{source} defines no {what}; put @{what} from ramify.planner above {which}")
     return found
+
+
+def unmarked(name: str, marked: Iterable[Any]) -> str | None:
+    """Return FILE:LINE of the function `name` that stands beside functions under a decorator, but under none itself.
+
+    Args:
+        name: the function.
+        marked: what the decorator has made of other functions; each has its `function`.
+    """
+    for each in marked:
+        beside = getattr(getattr(each, "function", None), "__globals__", {}).get(name)
+        if isfunction(beside):
+            return place_of(beside)
+    return None
+
+
+def place_of(function: FunctionType) -> str:
+    """Return FILE:LINE of a function, below the working folder if it is there."""
+    path = Path(function.__code__.co_filename)
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f"{shown}:{function.__code__.co_firstlineno}"
 
 
 def imported(source: str, what: str = "worker") -> ModuleType:
