@@ -26,6 +26,7 @@ NEED_FIELDS = (
     "blockedby", "after",
 )  # fmt: skip
 TYPE_FIELDS = ("type", "worker")
+TEXT_FIELDS = ("content", "description", "task", "title", "name")
 """What the fields of a task are called, in lower case and without `_` and `-`."""
 
 _LIST = re.compile(r"[,;\u3001\uff0c\uff1b]")
@@ -274,7 +275,9 @@ class PlanBuilder:
 
 
 def item_of(content: str, fields: Mapping[str, str]) -> Item:
-    """Return a task from its content and its attributes."""
+    """Return a task from its content and its attributes; some models write the content into one of these."""
+    if not has_words(content):
+        content = next((fields[name] for name in TEXT_FIELDS if has_words(fields.get(name, ""))), content)
     return Item(
         content,
         key=next((fields[name] for name in KEY_FIELDS if name in fields), None),

@@ -222,6 +222,14 @@ def test_an_example_in_inline_code_is_no_task(reply: str) -> None:
     assert [(task.content, task.needs) for task in parse_plan(reply).tasks] == [("One", ()), ("Two", ())]
 
 
+@pytest.mark.fault("3.9")
+def test_a_text_in_an_attribute_is_that_of_a_task_without_words() -> None:
+    reply = '<task id="a" description="Look"></task><task id="b" needs="a" title="Leap"/><task name="x">Land</task>'
+    assert [(task.content, task.needs) for task in parse_plan(reply).tasks] == [
+        ("Look", ()), ("Leap", ("a",)), ("Land", ()),
+    ]  # fmt: skip
+
+
 def test_a_type_is_kept_as_it_is_unless_types_are_given() -> None:
     assert shape('<task type="web">A</task>')[0][3] == "web"
     assert shape('<task type="web">A</task><task type="">B</task>', types=["web"])[1][3] is None
