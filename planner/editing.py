@@ -16,10 +16,9 @@ from ramify.tasks.edits import Difference, carry_over, give_result, open_failed,
 from .errors import UsageError
 from .events import EventType
 from .failpoints import failpoint
-from .session import RUNNING_PHASE
 from .store import RunWriter, Store
 from .store.changes import Change, EventHappened, RunChanged, StepsForgotten, TaskAdded, TaskChanged, TaskEdited
-from .store.records import EventRecord
+from .store.records import RUNNING_PHASE, EventRecord
 from .store.rows import PROGRESS_COLUMNS, rows_of_tree
 
 HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED)

@@ -24,15 +24,17 @@ from .keywords import check_keywords
 from .middleware import check_middleware
 from .models.protocol import Model
 from .plan import PlanLimits
+from .policy import Policy
 from .recording import Recording
 from .resuming import ResumeOptions, session_of
 from .run import OnError
 from .run_settings import MOST_JOBS, AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
-from .session import RUNNING_PHASE, Session
+from .session import Session
 from .settings import Tracing, load_settings, store_place
 from .several import several
 from .store import NewRun, RunRecord, Store
+from .store.records import RUNNING_PHASE
 from .tools.sources import load_tools
 from .workers import Workers
 from .workers.registry import ChecksGiven, WorkersGiven
@@ -261,12 +263,13 @@ class Executor:
         check_tools(task, self._agent, self._grants)
         return workers
 
-    def new_run(self, task: Task | str, *, plan_only: bool = False) -> Run:
+    def new_run(self, task: Task | str, *, plan_only: bool = False, policy: Policy | None = None) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
 
         Args:
             task: the root, or a goal as text.
             plan_only: whether it ends once its plan is complete, with the status "waiting"; resuming it runs the plan.
+            policy: a policy of your own, which says what is done with each task; it has to be given again on resume.
         """
         task = _root_of(task)
         workers = self.check(task)
@@ -290,6 +293,7 @@ class Executor:
             workers=workers,
             grants=self._grants,
             middleware=self._middleware,
+            policy=policy,
         )
         try:
             with _nothing_used(task):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,12 @@ from ramify.tasks import Task, TaskState, running
 from .errors import PlannerError
 from .events import Event, EventBus, EventType
 from .redaction import Redactor
-from .store.changes import EventHappened, TaskChanged
+from .store.changes import EventHappened, RunChanged, TaskChanged
+from .store.records import RUNNING_PHASE
 
 if TYPE_CHECKING:
     from .store import Change, RunWriter
+    from .store.changes import TaskAdded
     from .workers import Outcome
 
 _log = logging.getLogger("ramify.run")
@@ -103,6 +105,20 @@ class Recorder:
         running.move(task, TaskState.OPEN)
         self.changed(EventType.TASK_RELEASED, task, why=why)
 
+    def split(self, task: Task, added: "Sequence[TaskAdded]") -> Coroutine[Any, Any, None]:
+        """Write the subtasks that `task` was split into, for which it is OPEN again; awaited, it is on disk."""
+        running.move(task, TaskState.OPEN)
+        subtasks = [child.id for child in task.subtasks]
+        return self.commit(EventType.PLAN_ATTACHED, task, *added, TaskChanged.of(task), subtasks=subtasks)
+
+    def kept_whole(self, task: Task, why: str) -> Coroutine[Any, Any, None]:
+        """Write that `task` is not split; awaited, it is on disk. Raises as `commit`."""
+        return self.commit_changed(EventType.PLAN_ATOMIC, task, why=why)
+
+    def planned(self, tasks: int) -> Coroutine[Any, Any, None]:
+        """Write that the plan is complete; awaited, it is on disk. Raises as `commit`."""
+        return self.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
+
     def finish(self, task: Task, outcome: "Outcome") -> Coroutine[Any, Any, None]:
         """Let `task` be DONE, without secrets in what came of it; awaited, it is on disk. Raises as `commit`."""
         text = self.redactor.text
@@ -119,22 +135,16 @@ class Recorder:
         self._set_failed(task, error)
         self.changed(EventType.TASK_FAILED, task, error=task.error, **told)
 
-    def try_again(self, task: Task, error: Exception, *, told: str, delay_s: float, counts_as: str) -> None:
-        """Count an attempt at `task` that has failed with `error`; the next one is `told` why."""
-        self.attempted(task)
-        running.put(task, error=self.redactor.text(told))
-        self.changed(
-            EventType.TASK_RETRYING,
-            task,
-            attempt=task.attempts,
-            error=str(error),
-            delay_s=round(delay_s, 3),
-            counts_as=counts_as,
-        )
+    def try_again(self, task: Task, error: Exception, *, attempt: int, delay_s: float, counts_as: str) -> None:
+        """Tell that attempt number `attempt` at `task` has failed with `error`, and that another one follows."""
+        told = {"attempt": attempt, "error": str(error), "delay_s": round(delay_s, 3), "counts_as": counts_as}
+        self.changed(EventType.TASK_RETRYING, task, **told)
 
-    def attempted(self, task: Task) -> None:
-        """Count an attempt at `task` that has failed; it is written with what becomes of the task."""
+    def attempted(self, task: Task, told: str | None = None) -> None:
+        """Count an attempt at `task` that has failed; the next one is `told` why; written with what comes of it."""
         running.put(task, attempts=task.attempts + 1)
+        if told is not None:
+            running.put(task, error=self.redactor.text(told))
 
     def _set_failed(self, task: Task, error: str) -> None:
         running.put(task, error=self.redactor.text(error))

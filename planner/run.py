@@ -1,4 +1,4 @@
-"""The run loop: ready, start, finish. It asks the scheduler what may run, has it done, and writes what came of it.
+"""The run loop: ready, start, finish. It asks the policy what is done with a task, has it done, writes what came of it.
 
 A result is on disk before any dependent starts and before its event is published. Nothing is polled: a worker sleeps
 until a task becomes ready, the run stops, or there is nothing left to do.
@@ -15,11 +15,16 @@ from typing import Literal, cast
 
 from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.tasks import Scheduler, Task, TaskState
+from ramify.tasks.replies import Plan
 
+from .attaching import Attaching
 from .border import error_text, origin_of
 from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
 from .events import EventType
 from .failpoints import failpoint
+from .levels import Levels
+from .plan import Whole
+from .policy import Failure, Policy, Recovery, Verb, whole
 from .recorder import Recorder
 from .retry import stops_run
 from .store.records import RunStatus
@@ -54,6 +59,10 @@ class RunLoop:
         root: the tree; nothing in it is RUNNING.
         work: does a task.
         recorder: writes what came of it.
+        policy: says what is done with a task, and after a failure.
+        attaching: puts the subtasks of a task that is split into the tree.
+        is_planned: whether all that a policy splits ahead has been split.
+        stops_when_planned: whether the run ends once that is done.
         jobs: tasks that run at the same time.
         on_error: whether other tasks go on when one has failed, or nothing new is started.
         slots: places that this run shares with others; None leaves it to `jobs`.
@@ -65,6 +74,10 @@ class RunLoop:
         work: Work,
         recorder: Recorder,
         *,
+        policy: Policy,
+        attaching: Attaching,
+        is_planned: bool,
+        stops_when_planned: bool = False,
         jobs: int,
         on_error: OnError = "continue",
         slots: asyncio.Semaphore | None = None,
@@ -76,6 +89,15 @@ class RunLoop:
         self._on_error = on_error
         self._slots: AbstractAsyncContextManager[object] = slots or nullcontext()
         self._scheduler = Scheduler(root)
+        self._policy = policy
+        self._attaching = attaching
+        self._stops_when_planned = stops_when_planned
+        self._levels: Levels[Plan | Whole] | None = None
+        if policy.plans_ahead and not is_planned:
+            self._levels = Levels(root, lambda task: policy.next(task) is Verb.SPLIT)
+        self._is_settling = False
+        self._whole: set[Task] = set()
+        self._cause: Exception | None = None
         self._idle: deque[asyncio.Future[None]] = deque()
         self._performing: dict[Task, asyncio.Task[None]] = {}
         self._active = 0
@@ -91,6 +113,8 @@ class RunLoop:
             StoreError: if the store cannot be written; the run can be resumed.
             LeaseError: if another process has taken the run over.
         """
+        if self._levels is not None and self._levels.is_over:
+            await self._end_planning()
         await together(self._worker() for _ in range(self._jobs))
         if self._ending is not None and self._root.state is not TaskState.DONE:
             return self._ending
@@ -127,10 +151,11 @@ class RunLoop:
 
     async def _take_tasks(self, job: "asyncio.Task[None]") -> None:
         while True:
-            task = None if self._is_stopping else self._scheduler.pop()
+            task = None if self._is_stopping else self._pop()
             if task is not None:
                 self._active += 1
-                await self._run_one(task, job)
+                verb = self._verb(task)
+                await (self._split(task, job) if verb is Verb.SPLIT else self._run_one(task, verb, job))
                 self._active -= 1
             elif self._is_stopping or not self._active:
                 self._wake(len(self._idle))
@@ -140,26 +165,86 @@ class RunLoop:
                 self._idle.append(woken)
                 await woken
 
-    async def _run_one(self, task: Task, job: "asyncio.Task[None]") -> None:
-        self._recorder.start(task, doing="execute" if task.is_leaf else "compose")
-        outcome = await self._perform(task, job)
+    def _pop(self) -> Task | None:
+        return self._scheduler.pop() if self._levels is None else self._levels.pop()
+
+    def _verb(self, task: Task) -> Verb:
+        if self._levels is not None:
+            return Verb.SPLIT
+        return whole(task) if self._policy.plans_ahead or task in self._whole else self._policy.next(task)
+
+    async def _run_one(self, task: Task, verb: Verb, job: "asyncio.Task[None]") -> None:
+        self._recorder.start(task, doing=verb.value)
+        outcome = await self._perform(task, verb, job)
         if outcome is None:
             self._recorder.release(task, why="the run is stopping")
-        elif isinstance(outcome, Exception):
-            await self._fail(task, outcome)
-        else:
+        elif isinstance(outcome, Outcome):
             await self._recorder.finish(task, outcome)
             failpoint("after-done-commit")
             self._scheduler.finished(task)
             if self._idle:
                 self._wake(self._scheduler.ready)
+        elif isinstance(outcome, Exception):
+            await self._recover(task, verb, outcome, job)
 
-    async def _perform(self, task: Task, job: "asyncio.Task[None]") -> Outcome | Exception | None:
+    async def _recover(self, task: Task, verb: Verb, error: Exception, job: "asyncio.Task[None]") -> None:
+        """Do what the policy says after the last attempt at `task` has failed."""
+        can_split = verb is Verb.EXECUTE and task not in self._whole
+        if can_split and self._policy.after(task, Failure(verb, error, can_retry=False)) is Recovery.SPLIT:
+            await self._split(task, job, instead_of=error)
+        else:
+            await self._fail(task, error)
+
+    async def _split(self, task: Task, job: "asyncio.Task[None]", *, instead_of: Exception | None = None) -> None:
+        """Split `task`; one that was `instead_of` failing fails after all if it stays whole."""
+        verdict = await self._perform(task, Verb.SPLIT, job)
+        if verdict is None:
+            if task.state is TaskState.RUNNING:
+                self._recorder.release(task, why="the run is stopping")
+        elif isinstance(verdict, Exception):
+            await self._fail(task, verdict)
+        elif self._levels is not None and not isinstance(verdict, Outcome):
+            await self._settle_level(self._levels, task, verdict)
+        elif not isinstance(verdict, Outcome) and await self._attaching.settle(task, verdict):
+            self._wake(self._scheduler.ready)
+        elif instead_of is not None:
+            await self._fail(task, instead_of)
+        else:
+            self._whole.add(task)
+            self._scheduler.released(task)
+
+    async def _settle_level(self, levels: "Levels[Plan | Whole]", task: Task, verdict: Plan | Whole) -> None:
+        levels.decided(task, verdict)
+        if self._is_settling:
+            return  # whoever is at it comes to this one in its turn
+        self._is_settling = True
+        for each, plan in levels.decisions():
+            await self._attaching.settle(each, plan)
+        self._is_settling = False
+        if levels.is_over:
+            await self._end_planning()
+        self._wake(len(self._idle))
+
+    async def _end_planning(self) -> None:
+        """Go on to run what was planned, or end here if that was all."""
+        self._levels = None
+        if self._is_stopping:
+            return
+        await self._recorder.planned(self._attaching.total)
+        if self._stops_when_planned and self._ending is None:
+            self._ending = Ending(
+                "waiting", f"the plan is complete; `ramify resume {self._recorder.writer.run_id}` runs it"
+            )
+            self._is_stopping = True
+
+    async def _perform(
+        self, task: Task, verb: Verb, job: "asyncio.Task[None]"
+    ) -> Outcome | Plan | Whole | Exception | None:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:
             async with self._slots:
-                outcome = await self._work.perform(task)
+                outcome = await self._work.perform(task, verb)
             if job.cancelling():  # by its own worker, which has ended before it heard of it
                 await asyncio.sleep(0)
         except asyncio.CancelledError:
@@ -184,6 +269,8 @@ class RunLoop:
             del self._performing[task]
 
     async def _fail(self, task: Task, error: Exception) -> None:
+        if task is self._root:
+            self._cause = error
         await self._recorder.fail(task, **failure_data(task, error, self._recorder.redactor.text))
         if self._on_error == "stop":
             self._is_stopping = True
@@ -202,7 +289,7 @@ class RunLoop:
                 if above.state is not TaskState.OPEN:
                     break
                 self._recorder.fail_too(above, error=f"subtask {task.id} failed: {_why(task)}")
-        return Ending("failed", self._root.error or f"task {failed[0].id} failed: {_why(failed[0])}")
+        return Ending("failed", self._root.error or f"task {failed[0].id} failed: {_why(failed[0])}", self._cause)
 
     def _wake(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):

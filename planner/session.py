@@ -13,10 +13,10 @@ from ramify.tasks.running import Hold
 
 from .agent import Agent
 from .askers import Askers
-from .asking import Asker
+from .attaching import Attaching
 from .border import error_text
 from .budget import Budget, Configs, total_usage
-from .errors import LeaseError, LimitError, PlannerError, StoreError
+from .errors import LimitError, PlannerError
 from .events import EventBus, EventType
 from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from .held_loop import HOLDS_NO_LOOP, Held, watched
@@ -24,14 +24,15 @@ from .holding import hold_tree
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
 from .plan import Planner
+from .policies import policy_of
+from .policy import Policy
 from .preparing import prepare_run, unpriced
 from .recorder import Recorder
-from .run import Ending, RunLoop, ending_of, failure_data
+from .run import Ending, RunLoop
 from .run_settings import RunSettings
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
-from .store.records import CallRecord, NewRun
-from .tries import read_tries
+from .store.records import RUNNING_PHASE, CallRecord, NewRun
 from .work import Work
 from .workers import Workers
 from .workers.grants import Grants
@@ -39,9 +40,6 @@ from .workers.memory import RunMemory
 from .workers.pages import PageCount
 from .workers.services import RunServices
 from .workers.steps import StepLog
-
-RUNNING_PHASE = "running"
-"""The phase of a run whose plan is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,7 @@ class Session:
         bus: who is told.
         hold: keeps others from changing the tree until the run is over here.
         outer: what it takes from a run that it is part of; its workers are closed there then.
+        policy: says what is done with a task; None leaves it to the settings.
     """
 
     store: Store
@@ -87,10 +86,9 @@ class Session:
     middleware: Sequence[Any] = ()
     bus: EventBus = field(default_factory=EventBus)
     outer: Outer | None = None
+    policy: Policy | None = None
     hold: Hold = field(init=False)
     _loop: RunLoop | None = None
-    _planner: Planner | None = None
-    _planning: "asyncio.Task[None] | None" = None
     _early: Ending | None = None
     _timer: asyncio.TimerHandle | None = None
 
@@ -135,10 +133,6 @@ class Session:
             self._loop.stop(ending, cancel=cancel)
             return
         self._early = self._early or ending
-        if self._planner is not None:
-            self._planner.stop()
-        if self._planning is not None and cancel:
-            self._planning.cancel()
 
     def flush(self) -> None:
         """Return when all that has happened so far is on disk; not for the thread that carries the run on.
@@ -176,8 +170,7 @@ class Session:
             recorded=recorded,
             cache=self.store.find_answer if self.settings.cache else None,
         )
-        ending = await self._plan(askers.of(self.agent), configs, resumed=resumed)
-        return ending if ending is not None else await self._run(askers, budget, configs, resumed=resumed)
+        return self._early or await self._run(askers, budget, configs, resumed=resumed, is_planned=is_planned)
 
     def _begun(self, *, resumed: bool) -> RunChanged:
         """Return what is written of the run when it begins: settings that a resume changes stay for later resumes."""
@@ -185,12 +178,15 @@ class Session:
             return RunChanged.of(status="running", error=None, settings=settings)
         return RunChanged.of(status="running", error=None)
 
-    async def _run(self, askers: Askers, budget: Budget, configs: Configs, *, resumed: bool) -> Ending:
-        """Run the tree, whose plan is complete."""
-        recorder = self._recorder
+    async def _run(
+        self, askers: Askers, budget: Budget, configs: Configs, *, resumed: bool, is_planned: bool
+    ) -> Ending:
+        """Split, execute and compose what there is, until nothing is left to do."""
+        recorder, plan = self._recorder, self.settings.plan
         writer, redactor = recorder.writer, self.grants.redactor
         recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
         steps = StepLog(writer, redactor, recorded)
+        attaching = Attaching(self.root, recorder, budget, max_tasks=None if plan is None else plan.max_tasks)
         services = RunServices(
             run_id=self.record.id,
             root=self.root,
@@ -209,14 +205,17 @@ class Session:
             settings=self.settings,
             inner_slots=asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
             closes_workers=self.outer is None,
-            max_tasks=None if self.settings.plan is None else self.settings.plan.max_tasks,
+            attaching=attaching,
         )
-        work = Work(services, self.middleware)
+        policy = self.policy or policy_of(plan)
+        planner = Planner(plan, workers=self.workers.cards)
+        work = Work(services, self.middleware, planner=planner, policy=policy, is_resumed=resumed)
         self._loop = RunLoop(
-            self.root, work, recorder, jobs=self.settings.jobs, on_error=self.settings.on_error,
-            slots=None if self.outer is None else self.outer.slots,
+            self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
+            stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
+            on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots,
         )  # fmt: skip
-        services.attach = self._loop.added
+        attaching.on_attached = self._loop.added
         try:
             with watched(self._held, self._loop.done_by):
                 ending = await self._loop.run()
@@ -225,48 +224,6 @@ class Session:
         finally:
             await services.aclose()
         return ending
-
-    async def _plan(self, asker: Asker, configs: Configs, *, resumed: bool) -> Ending | None:
-        """Complete the plan; return how the run ends if that cannot be done, else None."""
-        if self.settings.plan is None or self.record.phase == RUNNING_PHASE or self._early is not None:
-            return self._early
-        tried = await asyncio.to_thread(read_tries, self.store, self._recorder.writer) if resumed else {}
-        failed = await self._split(asker, configs, Planner(self.settings.plan, workers=self.workers.cards, tried=tried))
-        if failed is not None or self._stopped_early() is not None:
-            return failed or self._stopped_early()
-        tasks = sum(1 for _ in self.root.walk())
-        await self._recorder.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
-        if self.settings.stops_when_planned and self._stopped_early() is None:
-            return Ending("waiting", f"the plan is complete; `ramify resume {self.record.id}` runs it")
-        return self._stopped_early()
-
-    async def _split(self, asker: Asker, configs: Configs, planner: Planner) -> Ending | None:
-        """Split the root; return how the run ends if that cannot be done, else None."""
-        self._planner = planner
-        self._planning = asyncio.ensure_future(
-            planner.plan(self.root, asker, self._recorder, configs, jobs=self.settings.jobs)
-        )
-        try:
-            await self._planning
-        except asyncio.CancelledError:
-            if self._stopped_early() is None:
-                raise
-        except (StoreError, LeaseError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the model's boundary: a plan that cannot be made ends the run
-            return ending_of(error) or self._fail_root(error)
-        finally:
-            self._planner = self._planning = None
-        return None
-
-    def _stopped_early(self) -> Ending | None:
-        """Return how the run ends if it was stopped before tasks were run; it may be, at every await."""
-        return self._early
-
-    def _fail_root(self, error: Exception) -> Ending:
-        self._recorder.attempted(self.root)
-        self._recorder.fail_too(self.root, **failure_data(self.root, error, self.grants.redactor.text))
-        return Ending("failed", self.root.error, error)
 
     def _release_interrupted(self) -> dict[str | None, Task]:
         """Open the tasks that ran when their process ended; return an open one of each type."""

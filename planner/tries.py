@@ -15,7 +15,6 @@ from .events import Event, EventType
 
 if TYPE_CHECKING:
     from .store import RunWriter, Store
-    from .workers.services import RunServices
 
 _PAGE = 5_000
 
@@ -45,26 +44,31 @@ class Tries:
     check_rounds: int = 0
     plannings: int = 0
 
+    def of(self, kind: TryKind) -> int:
+        """Return how many attempts of that kind there were."""
+        return int(getattr(self, _FIELDS[kind]))
+
     def count(self, kind: TryKind) -> None:
         """Count another attempt of that kind."""
-        match kind:
-            case TryKind.RETRY:
-                self.retries += 1
-            case TryKind.CHECK_ROUND:
-                self.check_rounds += 1
-            case TryKind.PLANNING:
-                self.plannings += 1
+        setattr(self, _FIELDS[kind], self.of(kind) + 1)
+
+
+_FIELDS = {TryKind.RETRY: "retries", TryKind.CHECK_ROUND: "check_rounds", TryKind.PLANNING: "plannings"}
 
 
 class EarlierTries:
     """What the tasks of one run were tried again before this process carried it on; read when first asked for.
 
     Args:
-        services: what the run is made of.
+        store: where the run is.
+        writer: writes it.
+        is_resumed: whether another process may have carried it on before.
     """
 
-    def __init__(self, services: "RunServices") -> None:
-        self._services = services
+    def __init__(self, store: "Store", writer: "RunWriter", *, is_resumed: bool) -> None:
+        self._store = store
+        self._writer = writer
+        self._is_resumed = is_resumed
         self._reading: asyncio.Task[dict[str, Tries]] | None = None
 
     async def of(self, task: Task) -> Tries:
@@ -73,13 +77,12 @@ class EarlierTries:
         Raises:
             StoreError: if the events cannot be read.
         """
-        if not task.attempts:
+        if not self._is_resumed:
             return Tries()
         if self._reading is None:
-            services = self._services
-            reading = asyncio.to_thread(read_tries, services.store, services.recorder.writer)
-            self._reading = asyncio.ensure_future(reading)
-        return (await asyncio.shield(self._reading)).pop(task.id, None) or Tries()
+            self._reading = asyncio.ensure_future(asyncio.to_thread(read_tries, self._store, self._writer))
+        earlier = (await asyncio.shield(self._reading)).get(task.id)
+        return Tries() if earlier is None else replace(earlier)
 
 
 def read_tries(store: "Store", writer: "RunWriter") -> dict[str, Tries]:

@@ -1,4 +1,4 @@
-"""What running a task means: its worker does it, in attempts, with delays between them, within its time limit.
+"""What doing a task means: it is split, executed or composed, in attempts, with delays between them, within its limit.
 
 An attempt that fails for a reason that may pass is made again, up to `max_retries` times, after a growing delay. What
 a worker itself says it cannot do is not asked again in the same words. An answer that does not pass a check of its task
@@ -15,6 +15,7 @@ from ramify.prompts import PromptError
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import ReplyError, Task, TaskConfig, TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
+from ramify.tasks.replies import Plan
 
 from .border import border, error_text, name_and_words
 from .checks import Checker
@@ -36,6 +37,8 @@ from .errors import (
 from .events import EventType
 from .held_loop import HOLDS_NO_LOOP
 from .middleware import Middleware, change_inputs, change_outcome
+from .plan import Planner, Whole
+from .policy import Failure, Policy, Recovery, Verb
 from .retry import delay_s, may_retry, stops_run
 from .tries import EarlierTries, Tries, TryKind
 from .workers import Outcome, WorkContext
@@ -53,21 +56,34 @@ _UNLIMITED: AbstractAsyncContextManager[None] = nullcontext()
 
 
 class Work:
-    """Does the tasks of one run.
+    """Does the tasks of one run: splits, executes and composes them.
 
     Args:
         services: what the run is made of.
         middleware: what may change the inputs and outcomes of tasks, in order.
+        planner: splits tasks.
+        policy: says whether a task is tried again that may be.
+        is_resumed: whether another process may have carried the run on before.
     """
 
-    def __init__(self, services: RunServices, middleware: Sequence[Middleware] = ()) -> None:
+    def __init__(
+        self,
+        services: RunServices,
+        middleware: Sequence[Middleware] = (),
+        *,
+        planner: Planner,
+        policy: Policy,
+        is_resumed: bool,
+    ) -> None:
         self._services = services
         self._middleware = tuple(middleware)
+        self._planner = planner
+        self._policy = policy
         self._checker = Checker(services)
-        self._earlier = EarlierTries(services)
+        self._earlier = EarlierTries(services.store, services.recorder.writer, is_resumed=is_resumed)
 
-    async def perform(self, task: Task) -> Outcome:
-        """Return what comes of `task`.
+    async def perform(self, task: Task, verb: Verb) -> Outcome | Plan | Whole:
+        """Return what comes of `task`: its plan, or that it stays whole, if it is split, else its outcome.
 
         Raises:
             WorkFailedError: if its worker said that it cannot be done, or gave an empty answer.
@@ -77,39 +93,66 @@ class Work:
             LimitError: if a limit was reached.
             StoreError, LeaseError: if nothing can be written any more.
         """
-        config, recorder = self._services.configs.of(task), self._services.recorder
-        tries: Tries | None = None
+        config = self._services.configs.of(task)
+        tries = await self._earlier.of(task) if verb is Verb.SPLIT else None
         while True:
             clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
             try:
                 async with clock or _UNLIMITED:
-                    outcome = await self._attempt(task)
+                    if tries is not None and verb is Verb.SPLIT:
+                        attempt = task.attempts + 1 + tries.plannings
+                        outcome: Outcome | Plan | Whole = await self._planner.split(
+                            task, self._services.asker, attempt=attempt
+                        )
+                    else:
+                        outcome = await self._attempt(task)
             except (LimitError, NoModelError, WaitingError, StoreError, LeaseError):
                 raise
-            except WorkFailedError:
-                recorder.attempted(task)
-                raise
-            except CheckFailedError as error:
-                tries = tries or await self._earlier.of(task)
-                if tries.check_rounds >= _most_rounds(config, error):
-                    recorder.attempted(task)
-                    raise
-                tries.count(TryKind.CHECK_ROUND)
-                recorder.try_again(task, error, told=_put_back(error), delay_s=0.0, counts_as=TryKind.CHECK_ROUND.value)
             except Exception as error:
                 failure = _timed_out(error, clock, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
                 tries = tries or await self._earlier.of(task)
-                if not may_pass(failure) or tries.retries >= (config.max_retries or 0):
-                    recorder.attempted(task)
-                    raise failure from (error.__cause__ if failure is error else error)
-                await self._wait_for_thread(task, failure, config)
-                await self._wait_before_next(task, failure, config, made=tries.retries)
-                tries.count(TryKind.RETRY)
+                can_retry = _can_retry(verb, failure, tries, config)
+                if self._policy.after(task, Failure(verb, failure, can_retry)) is Recovery.RETRY and can_retry:
+                    await self._wait_for_thread(task, failure, config)
+                    await self._try_again(task, verb, failure, tries, config)
+                elif isinstance(kept := self._given_up(task, verb, failure), Whole):
+                    return kept
+                elif kept is error:
+                    raise
+                else:
+                    raise kept from error
             else:
                 self._tell_if_late(task, clock)
                 return outcome
+
+    def _given_up(self, task: Task, verb: Verb, failure: Exception) -> Whole | Exception:
+        """Return what comes of a task that is not tried again; a task that cannot be split mostly stays whole."""
+        if verb is Verb.SPLIT and (kept := self._planner.given_up(task, failure)) is not None:
+            return kept
+        self._services.recorder.attempted(task)
+        return failure
+
+    async def _try_again(self, task: Task, verb: Verb, error: Exception, tries: Tries, config: TaskConfig) -> None:
+        """Tell that an attempt has failed, and wait until the next one may begin."""
+        recorder, kind, wait_s = self._services.recorder, _kind_of(verb, error), 0.0
+        if not isinstance(error, CheckFailedError):
+            wait_s = delay_s(
+                tries.of(kind),
+                base_s=config.retry_delay_seconds or 0.0,
+                retry_after_s=getattr(error, "retry_after_s", None),
+                random=random.random(),  # noqa: S311 - jitter
+            )
+        if verb is Verb.SPLIT:
+            attempt = task.attempts + 1 + tries.plannings
+        else:
+            recorder.attempted(task, told=_put_back(error) if isinstance(error, CheckFailedError) else str(error))
+            attempt = task.attempts
+        recorder.try_again(task, error, attempt=attempt, delay_s=wait_s, counts_as=kind.value)
+        tries.count(kind)
+        if wait_s:
+            await asyncio.sleep(wait_s)
 
     async def _attempt(self, task: Task) -> Outcome:
         worker = self._services.workers.of(task)
@@ -161,16 +204,6 @@ class Work:
                 " itself: let it look at context.is_cancelled now and then"
             ) from error
 
-    async def _wait_before_next(self, task: Task, error: Exception, config: TaskConfig, *, made: int) -> None:
-        wait_s = delay_s(
-            made,
-            base_s=config.retry_delay_seconds or 0.0,
-            retry_after_s=getattr(error, "retry_after_s", None),
-            random=random.random(),  # noqa: S311 - jitter
-        )
-        self._services.recorder.try_again(task, error, told=str(error), delay_s=wait_s, counts_as=TryKind.RETRY.value)
-        await asyncio.sleep(wait_s)
-
 
 def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
     """Return what a worker, or `who`, gave back as it is kept; raise if it is no answer, or cannot be kept."""
@@ -191,6 +224,20 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
         raise UsageError(f"{who} gave for task {task.id} what cannot be kept: {error}") from None
 
 
+def _kind_of(verb: Verb, error: Exception) -> TryKind:
+    """Return against which limit another attempt counts."""
+    if verb is Verb.SPLIT:
+        return TryKind.PLANNING
+    return TryKind.CHECK_ROUND if isinstance(error, CheckFailedError) else TryKind.RETRY
+
+
+def _can_retry(verb: Verb, error: Exception, tries: Tries, config: TaskConfig) -> bool:
+    """Return whether another attempt may end better, and is left."""
+    if isinstance(error, CheckFailedError):
+        return tries.check_rounds < _most_rounds(config, error)
+    return may_pass(error) and tries.of(_kind_of(verb, error)) < (config.max_retries or 0)
+
+
 def _most_rounds(config: TaskConfig, error: CheckFailedError) -> int:
     allowed = config.max_check_rounds or 0
     return min(allowed, MOST_VERIFYING_ROUNDS) if error.kinds == ("verify",) else allowed
@@ -209,7 +256,9 @@ def may_pass(error: Exception) -> bool:
         return may_retry(error.kind)
     if isinstance(error, FetchError | CommandError):
         return error.may_pass
-    return isinstance(error, ReplyError) or not isinstance(error, UsageError | RunError | PromptError | TaskError)
+    return isinstance(error, ReplyError) or not isinstance(
+        error, WorkFailedError | UsageError | RunError | PromptError | TaskError
+    )
 
 
 def _timed_out(error: Exception, clock: asyncio.Timeout | None, config: TaskConfig) -> Exception:

@@ -16,6 +16,10 @@ PERMANENT = "permanent"
 RunStatus = Literal["running", "done", "failed", "stopped", "interrupted", "cancelled", "waiting"]
 
 
+RUNNING_PHASE = "running"
+"""The phase of a run whose plan is complete."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
     """A run that is to be stored.

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.asking import Asker
+from ramify.planner.attaching import Attaching
 from ramify.planner.border import border, error_text
 from ramify.planner.budget import Budget, Configs
 from ramify.planner.errors import LimitError, PlannerError, UsageError
 from ramify.planner.events import Event, EventType
 from ramify.planner.recorder import Recorder
-from ramify.planner.store.changes import TaskAdded
 from ramify.planner.store.records import StepKey
 from ramify.planner.tools.box import ToolBox
 from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
 from ramify.tasks.decomposition import next_child_number
 from ramify.tasks.fields import keep_data
 from ramify.tasks.graph import finished_above, never_met
-from ramify.tasks.running import put, take_in
 from ramify.tasks.states import FINISHED
 from ramify.tasks.tree import index_of
 
@@ -70,8 +69,7 @@ class RunServices:
         toolbox: the tools of its agents.
         inner_slots: places for the tasks of runs that are part of this one.
         closes_workers: whether workers are closed when the run ends.
-        max_tasks: the most tasks of the tree; None is no limit.
-        attach: tells the run loop of tasks that were added.
+        attaching: puts new tasks into the tree.
         loop: the run's loop.
     """
 
@@ -91,10 +89,9 @@ class RunServices:
     pages: PageCount
     settings: "RunSettings"
     inner_slots: asyncio.Semaphore
+    attaching: Attaching
     toolbox: ToolBox = field(default_factory=ToolBox)
     closes_workers: bool = True
-    max_tasks: int | None = None
-    attach: Callable[[Sequence[Task]], object] = list
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     loop_thread: int = field(default_factory=threading.get_ident)
     _threads: Threads | None = None
@@ -163,17 +160,12 @@ class RunServices:
         own_id = task.id
         task.set_id(f"{parent.id}.{next_child_number(parent)}")
         try:
-            take_in(parent, [task])
+            added = self.attaching.attach(parent, [task], origin="added")
         except TaskError:
             task.set_id(own_id)
             raise
-        for each in new:
-            put(each, origin="added")
-            self.budget.open(each)
-        added = [TaskAdded.of(each) for each in new]
         note = self.steps.note(key, task.id, given=task.content)
         self.recorder.put(EventType.TASK_ADDED, task, *added, note, by=spawner.id, tasks=len(new))
-        self.attach([task])
         return task
 
     async def aclose(self) -> None:
@@ -214,12 +206,11 @@ class RunServices:
             keep_data(each)
 
     def _check_room(self, task: Task) -> None:
-        if self.max_tasks is None:
-            return
-        total = sum(1 for _ in self.root.walk()) + sum(1 for _ in task.walk())
-        if total > self.max_tasks:
+        count = sum(1 for _ in task.walk())
+        if not self.attaching.has_room(count):
+            total = self.attaching.total + count
             raise LimitError(
-                f"adding task {task.id} would make {total} tasks, and max_tasks = {self.max_tasks}",
+                f"adding task {task.id} would make {total} tasks, and max_tasks = {self.attaching.max_tasks}",
                 limit="max_tasks",
                 options=("--max-tasks", str(2 * total)),
             )

@@ -1,0 +1,83 @@
+"""A policy: what is done with a task next, and what after it has failed; it decides, and does nothing.
+
+It knows no loop, no clock, no store and no model. The run loop carries out what it decides, within the limits of the
+task: a policy can give a task up early, and never have it tried more often than its limits allow.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ramify.tasks import Task
+
+
+class Verb(StrEnum):
+    """What can be done with a task."""
+
+    SPLIT = "split"
+    EXECUTE = "execute"
+    COMPOSE = "compose"
+
+
+class Recovery(StrEnum):
+    """What can be done after an attempt at a task has failed."""
+
+    RETRY = "retry"
+    """The same is tried again."""
+    SPLIT = "split"
+    """The task is split, and its subtasks are done instead; it fails if it turns out to be atomic."""
+    FAIL = "fail"
+    """The task has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that failed.
+
+    Attributes:
+        verb: what was being done.
+        error: why it failed.
+        can_retry: whether another attempt may end better, and the limits of the task leave one.
+    """
+
+    verb: Verb
+    error: Exception
+    can_retry: bool
+
+
+class Policy(Protocol):
+    """Says what is done with the tasks of a run."""
+
+    plans_ahead: bool
+    """Whether all that is to be split is split, level by level, before anything else is done; otherwise the policy is
+    asked about each task when it is ready."""
+
+    def next(self, task: Task) -> Verb:
+        """Return what is done with `task`, which is OPEN; it is not asked again about one that stays whole."""
+
+    def after(self, task: Task, failure: Failure) -> Recovery:
+        """Return what is done with `task` after an attempt has failed."""
+
+
+def whole(task: Task) -> Verb:
+    """Return what is done with a task that is not to be split."""
+    return Verb.COMPOSE if task.subtasks else Verb.EXECUTE
+
+
+def retry_or_fail(failure: Failure) -> Recovery:
+    """Return the plain recovery: another attempt while one may end better."""
+    return Recovery.RETRY if failure.can_retry else Recovery.FAIL
+
+
+class Direct:
+    """The policy of a tree that is run as it is: nothing is split."""
+
+    plans_ahead = False
+
+    def next(self, task: Task) -> Verb:
+        """Execute a leaf, compose what has subtasks."""
+        return whole(task)
+
+    def after(self, task: Task, failure: Failure) -> Recovery:  # noqa: ARG002 - the same for every task
+        """Try again while that may help."""
+        return retry_or_fail(failure)
