@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, RenderedPrompt
 from ramify.tasks import TruncatedReplyError
 
-from .loop import run_sync
 from .models.deadline import complete_in_time
 from .models.protocol import Model, ModelReply, ModelRequest, Sampling
 from .models.registry import OWN_MODELS, open_model, prices_of
+from .runtime.background import run_sync
+from .runtime.several import several
 from .settings import GIVEN, Settings, load_settings
-from .several import several
 
 if TYPE_CHECKING:
     from .tools.functions import ToolsGiven

@@ -20,8 +20,8 @@ from .handle import Run
 from .keywords import SolveKeywords, check_agent_alone, check_keywords
 from .models.protocol import Model
 from .plan import PlanLimits
+from .runtime.several import several
 from .settings import Settings, load_settings
-from .several import several
 from .tools.functions import ToolsGiven
 from .workers.registry import ChecksGiven, WorkersGiven
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ramify.tasks import Material
 
 from .errors import UsageError
-from .several import several
+from .runtime.several import several
 
 FILE_LIMIT = 20_000_000
 """The most bytes of one attached file."""

@@ -21,7 +21,6 @@ from .budget import Budget
 from .errors import ModelError, PlannerError
 from .events import EventType
 from .failed_calls import Begun, failed_call
-from .failpoints import failpoint
 from .limits import RateLimiter
 from .losses import Loss
 from .models.deadline import complete_in_time
@@ -29,7 +28,8 @@ from .models.protocol import Model, ModelReply, ModelRequest, facts_of
 from .models.unanswered import used_without_reply
 from .outage import OutageGate
 from .recorder import Recorder
-from .redaction import Redactor
+from .runtime.failpoints import failpoint
+from .runtime.redaction import Redactor
 from .store.changes import CallMade, TaskChanged
 from .store.records import CallKey, CallRecord
 from .windows import Window

@@ -15,7 +15,7 @@ from ramify.tasks.edits import Difference, carry_over, give_result, open_failed,
 
 from .errors import UsageError
 from .events import EventType
-from .failpoints import failpoint
+from .runtime.failpoints import failpoint
 from .store import RunWriter, Store
 from .store.changes import Change, EventHappened, RunChanged, StepsForgotten, TaskAdded, TaskChanged, TaskEdited
 from .store.records import RUNNING_PHASE, EventRecord

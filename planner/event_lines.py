@@ -12,7 +12,7 @@ from ramify.tasks.json_text import json_text
 
 from .errors import UsageError
 from .events import Event
-from .output_files import open_private
+from .runtime.output_files import open_private
 
 EVENTS_VERSION = 1
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .border import border
 from .errors import UsageError
+from .runtime.border import border
 from .store.records import EventRecord
 
 if TYPE_CHECKING:

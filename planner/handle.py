@@ -14,11 +14,11 @@ from .budget import raising_options, total_usage
 from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .event_stream import EventStream
 from .events import Event, EventBus, EventType, Subscriber, Wanted
-from .loop import background_loop, run_sync, start_on_background_loop
 from .making import who_made
 from .notebook import shown_in_cell
 from .recording import Recording
 from .run import Ending
+from .runtime.background import background_loop, run_sync, start_on_background_loop
 from .session import Session
 from .settings import Tracing, load_settings
 from .shown_run import ShownRun

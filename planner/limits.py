@@ -9,9 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Self
 
-from .clock import Clock, LoopClock, Timer
 from .errors import ModelError, UsageError
 from .retry import FailureKind
+from .runtime.clock import Clock, LoopClock, Timer
 
 _TOLERANCE_S = 0.05
 _FIRST_PAUSE_S = 1.0

@@ -13,11 +13,11 @@ from ramify.tasks.decomposition import input_data
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
 
-from .border import border
 from .errors import UsageError
 from .events import EventType
 from .recorder import Recorder
-from .several import several
+from .runtime.border import border
+from .runtime.several import several
 from .workers import Outcome
 
 

@@ -11,10 +11,10 @@ from ramify.tasks.replies import Plan, is_restatement, parse_plan
 from ramify.tasks.splitting import MODEL, split_of
 
 from .asking import Asker
-from .border import error_text
 from .errors import ModelError, WorkFailedError
 from .models.protocol import ModelReply
 from .retry import FailureKind, stops_run
+from .runtime.border import error_text
 from .workers.teams import JOINT
 
 

@@ -16,7 +16,7 @@ from ramify.tasks import Task, TaskState, running
 
 from .errors import PlannerError
 from .events import Event, EventBus, EventType
-from .redaction import Redactor
+from .runtime.redaction import Redactor
 from .store.changes import EventHappened, RunChanged, TaskChanged
 from .store.records import RUNNING_PHASE
 

@@ -21,9 +21,9 @@ from .models.protocol import Model
 from .plan import PlanLimits
 from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
+from .runtime.several import several
 from .session import Session
 from .settings import Tracing, load_settings
-from .several import several
 from .store import RunRecord, Store
 from .tools.functions import ToolsGiven, names_of
 from .tools.sources import load_tools

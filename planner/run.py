@@ -18,17 +18,17 @@ from ramify.tasks import Scheduler, Task, TaskState
 from ramify.tasks.replies import Plan
 
 from .attaching import Attaching
-from .border import error_text, origin_of
 from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
 from .events import EventType
-from .failpoints import failpoint
 from .levels import Levels
 from .plan import Whole
 from .policy import Failure, Policy, Recovery, Verb, whole
 from .recorder import Recorder
 from .retry import stops_run
+from .runtime.border import error_text, origin_of
+from .runtime.failpoints import failpoint
+from .runtime.together import together
 from .store.records import RunStatus
-from .together import together
 from .work import Work
 from .workers import Outcome
 

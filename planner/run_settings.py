@@ -9,10 +9,10 @@ from ramify.tasks import TaskConfig
 
 from .agent import Agent, Asking
 from .budget import RunLimits
-from .models.address import is_hidden, shown_address
 from .models.protocol import Sampling
 from .plan import PlanLimits
 from .run import OnError
+from .runtime.address import is_hidden, shown_address
 from .settings import load_settings
 from .work import DEFAULTS
 

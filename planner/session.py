@@ -14,12 +14,10 @@ from ramify.tasks.running import Hold
 from .agent import Agent
 from .askers import Askers
 from .attaching import Attaching
-from .border import error_text
 from .budget import Budget, Configs, total_usage
 from .errors import LimitError, PlannerError
 from .events import EventBus, EventType
 from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
-from .held_loop import HOLDS_NO_LOOP, Held, watched
 from .holding import hold_tree
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
@@ -30,6 +28,8 @@ from .preparing import prepare_run, unpriced
 from .recorder import Recorder
 from .run import Ending, RunLoop
 from .run_settings import RunSettings
+from .runtime.border import error_text
+from .runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from .store import Store, WriterEvents
 from .store.changes import RunChanged
 from .store.records import RUNNING_PHASE, CallRecord, NewRun

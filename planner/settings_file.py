@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .output_files import unwritable, write_text
+from .runtime.output_files import unwritable, write_text
 from .settings import settings_file
 
 

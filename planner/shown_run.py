@@ -13,7 +13,7 @@ from ramify.tasks.notebook import folded_text
 
 from .events import EventType
 from .losses import Loss, losses_of
-from .output_files import write_text
+from .runtime.output_files import write_text
 from .store.records import RunStatus
 
 if TYPE_CHECKING:

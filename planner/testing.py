@@ -12,10 +12,10 @@ import heapq
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
-from .clock import Clock, LoopClock, Timer, sleep
 from .errors import ModelError, NoModelError
 from .models.protocol import Model, ModelReply, ModelRequest
 from .retry import RULES, FailureKind
+from .runtime.clock import Clock, LoopClock, Timer, sleep
 
 Scripted = str | ModelReply | Exception
 """What can be scripted: the words of a reply, a whole reply, or an error to raise."""

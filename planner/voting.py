@@ -17,7 +17,7 @@ from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text, read_json
 
 from .errors import WorkFailedError
-from .together import together
+from .runtime.together import together
 
 T = TypeVar("T")
 

@@ -17,7 +17,6 @@ from ramify.tasks import ReplyError, Task, TaskConfig, TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.replies import Plan
 
-from .border import border, error_text, name_and_words
 from .checks import Checker
 from .errors import (
     CheckFailedError,
@@ -35,11 +34,12 @@ from .errors import (
     WorkFailedError,
 )
 from .events import EventType
-from .held_loop import HOLDS_NO_LOOP
 from .middleware import Middleware, change_inputs, change_outcome
 from .plan import Planner, Whole
 from .policy import Failure, Policy, Recovery, Verb
 from .retry import delay_s, may_retry, stops_run
+from .runtime.border import border, error_text, name_and_words
+from .runtime.held_loop import HOLDS_NO_LOOP
 from .tries import EarlierTries, Tries, TryKind
 from .workers import Outcome, WorkContext
 from .workers.services import RunServices

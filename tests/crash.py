@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ramify.planner.errors import RunError, StoreError
-from ramify.planner.failpoints import POINTS
+from ramify.planner.runtime.failpoints import POINTS
 from ramify.planner.store import Store
 from ramify.tasks import Task, TaskState
 from ramify.tasks.states import FINISHED, TRANSITIONS

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ramify.planner import Agent, Executor, RunLimits
-from ramify.planner.loop import background_loop
+from ramify.planner.runtime.background import background_loop
 from ramify.planner.store import Store
 from ramify.tasks import Task, TaskConfig, TaskState
 

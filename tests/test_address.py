@@ -11,9 +11,9 @@ from ramify.planner import Executor, Strategy
 from ramify.planner.api import solve
 from ramify.planner.errors import ModelError, NoModelError, UsageError
 from ramify.planner.event_lines import EventFile
-from ramify.planner.loop import run_sync
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.registry import open_model
+from ramify.planner.runtime.background import run_sync
 from ramify.planner.settings import load_settings
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from ramify.planner import Agent, Executor, Outcome, PlanLimits, Run, WorkContext, Worker
-from ramify.planner.border import border, error_text
 from ramify.planner.errors import OutsideError, UsageError
 from ramify.planner.events import Event
-from ramify.planner.loop import background_loop, run_sync
 from ramify.planner.models.protocol import ModelReply, ModelRequest
+from ramify.planner.runtime.background import background_loop, run_sync
+from ramify.planner.runtime.border import border, error_text
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.tools import tool

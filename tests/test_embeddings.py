@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner.errors import ModelError
-from ramify.planner.loop import run_sync
 from ramify.planner.models.embeddings import EmbeddingModel, embedding_request, read_vectors
 from ramify.planner.models.hashing import HashingEmbeddings, hashed
 from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
 from ramify.planner.models.litellm_server import Timeouts
 from ramify.planner.models.protocol import Model, ModelReply
+from ramify.planner.runtime.background import run_sync
 
 from .openai_server import Chat, Fault, OpenAIServer
 

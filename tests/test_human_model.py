@@ -11,7 +11,7 @@ import pytest
 from ramify.planner.errors import UsageError, WaitingError
 from ramify.planner.models.human import HumanModel
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
-from ramify.planner.terminal import printable
+from ramify.planner.runtime.terminal import printable
 
 
 def _request(task_id: str = "0.1", purpose: str = "execute", *, user: str = "Do it.") -> ModelRequest:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from ramify.planner import Agent, Executor
 from ramify.planner.errors import ModelError
-from ramify.planner.loop import background_loop, close_background_loop, run_sync
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.litellm_server import Timeouts, key_to_send
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
-from ramify.planner.models.secrets import hide_keys
 from ramify.planner.models.unanswered import UNKNOWN
+from ramify.planner.runtime.background import background_loop, close_background_loop, run_sync
+from ramify.planner.runtime.secrets import hide_keys
 from ramify.tasks import Check, Task, Usage
 from ramify.tasks.config import NO_USAGE
 
@@ -479,7 +479,7 @@ def test_requests_are_as_the_user_wrote_them(server: OpenAIServer) -> None:
 PROGRAM = """
 import os, sys
 os.environ.pop("LITELLM_MODE", None); os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
-from ramify.planner.loop import run_sync
+from ramify.planner.runtime.background import run_sync
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelRequest
 assert "litellm" not in sys.modules

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from ramify.planner.errors import OutsideError, UsageError
-from ramify.planner.loop import (
+from ramify.planner.runtime.background import (
     background_loop,
     before_close,
     close_background_loop,
@@ -140,7 +140,7 @@ INTERRUPTED = """
 import asyncio
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
-from ramify.planner.loop import run_sync
+from ramify.planner.runtime.background import run_sync
 async def work():
     print("started", flush=True)
     try:

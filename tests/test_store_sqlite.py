@@ -471,7 +471,7 @@ def test_kill_during_a_migration_leaves_the_old_schema(path: Path) -> None:
 
 
 def test_unknown_failpoint_is_refused() -> None:
-    done = run_python("import ramify.planner.failpoints", RAMIFY_FAILPOINT="before-lunch")
+    done = run_python("import ramify.planner.runtime.failpoints", RAMIFY_FAILPOINT="before-lunch")
     assert (
         "RAMIFY_FAILPOINT='before-lunch' names no point; it is NAME or NAME:N with NAME one of before-running"
         in done.stderr

@@ -3,10 +3,10 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
-from ramify.planner.clock import sleep
 from ramify.planner.errors import ModelError, NoModelError
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
 from ramify.planner.retry import FailureKind
+from ramify.planner.runtime.clock import sleep
 from ramify.planner.testing import FakeClock, FaultyModel, ScriptedModel
 
 T = TypeVar("T")

@@ -43,7 +43,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
     if not wanted:
         return
-    from ramify.planner.version import version
+    from ramify.planner.runtime.version import version
 
     sys.stdout.write(f"ramify {version()}\n")
     raise typer.Exit

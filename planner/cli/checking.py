@@ -6,8 +6,8 @@ from typing import Any
 
 from ramify.planner.attachments import read_text
 from ramify.planner.errors import UsageError
+from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store import EventRecord
-from ramify.planner.terminal import one_printable_line
 from ramify.tasks.json_text import read_json
 
 

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from ramify.planner.agent import model_and_server
 from ramify.planner.errors import NoModelError, StoreError, UsageError
-from ramify.planner.loop import run_sync
-from ramify.planner.models.address import shown_address
 from ramify.planner.models.local_servers import probe_local_servers
 from ramify.planner.models.registry import list_models, open_model
+from ramify.planner.runtime.address import shown_address
+from ramify.planner.runtime.background import run_sync
+from ramify.planner.runtime.version import version
 from ramify.planner.settings import load_settings, store_place, unknown_variables
 from ramify.planner.store import Store
 from ramify.planner.store.place import read_place
-from ramify.planner.version import version
 from ramify.tasks import RamifyError
 
 Verdict = Literal["ok", "note", "fault"]

@@ -96,7 +96,7 @@ def shown(name: str, value: Any) -> Any:
     >>> shown("base_url", "https://ann:secret@models.example/v1")
     'https://***@models.example/v1'
     """
-    from ramify.planner.models.address import shown_address
+    from ramify.planner.runtime.address import shown_address
     from ramify.planner.store.place import read_place
 
     if name == "store" and value is not None:

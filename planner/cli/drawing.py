@@ -67,7 +67,7 @@ def graph(
     Example: ramify graph --last -o tree.svg
     """
     from ramify.planner.export import MOST_NODES, ViewOptions, critical_path_of
-    from ramify.planner.output_files import check_new
+    from ramify.planner.runtime.output_files import check_new
 
     from .output import deliver, tell
 
@@ -124,8 +124,8 @@ def timeline(
     from ramify.planner.budget import total_usage
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
     from ramify.planner.making import who_made
-    from ramify.planner.output_files import check_new
     from ramify.planner.run_data import record_data
+    from ramify.planner.runtime.output_files import check_new
 
     from .finding import opened_run
     from .output import deliver, print_json
@@ -164,7 +164,7 @@ def _states(form: GraphFormat) -> bytes:
 
 def _form_of(output: Path | None) -> GraphFormat:
     from ramify.planner.export.render import SUFFIXES
-    from ramify.planner.output_files import format_named_by
+    from ramify.planner.runtime.output_files import format_named_by
 
     if output is None:
         return "dot"

@@ -16,7 +16,7 @@ from .completing import run_ids
 def _writable(path: Path | None) -> Path | None:
     """Refuse a file that cannot be written, before anything is done."""
     if path is not None:
-        from ramify.planner.output_files import check_writable
+        from ramify.planner.runtime.output_files import check_writable
 
         check_writable(path)
     return path

@@ -43,7 +43,7 @@ def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = T
         UsageError: if it is no text, and standard output is a terminal.
     """
     from ramify.planner.errors import UsageError
-    from ramify.planner.output_files import write_bytes
+    from ramify.planner.runtime.output_files import write_bytes
 
     if output is not None:
         write_bytes(output, content)
@@ -99,6 +99,6 @@ def _writing() -> Iterator[None]:
 
 
 def _for_terminal(text: str) -> str:
-    from ramify.planner.terminal import printable
+    from ramify.planner.runtime.terminal import printable
 
     return printable(text)

@@ -7,8 +7,8 @@ from typing import Any
 from ramify.planner.export.labels import format_duration
 from ramify.planner.losses import Loss, losses_text
 from ramify.planner.run_data import status_of
+from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store import EventRecord, RunRecord
-from ramify.planner.terminal import one_printable_line
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text

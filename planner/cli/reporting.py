@@ -28,7 +28,7 @@ def report(
     Example: ramify report --last -o run.html
     """
     from ramify.planner.export.report import render_report, report_format_of, report_of
-    from ramify.planner.output_files import check_new
+    from ramify.planner.runtime.output_files import check_new
 
     from .finding import opened_run
     from .output import deliver

@@ -104,7 +104,7 @@ def decompose(
     Example: ramify decompose "Compare Oslo and Bergen" -o plan.yaml
     """
     from ramify.planner.api import prepare
-    from ramify.planner.output_files import check_new, write_text
+    from ramify.planner.runtime.output_files import check_new, write_text
     from ramify.tasks.plans import write_plan
 
     from .carrying import carry, tell_ending
@@ -253,7 +253,7 @@ def _preview(run: "Run", agent: "Agent", given: Mapping[str, Any]) -> int:
 
 def _plan_form(output: Path | None) -> "Form":
     """Return how a plan is written to a file; `UsageError` if its ending names no form."""
-    from ramify.planner.output_files import format_named_by
+    from ramify.planner.runtime.output_files import format_named_by
     from ramify.tasks.plans import ENDINGS
 
     if output is None or not output.suffix:

@@ -59,7 +59,7 @@ def import_run(
     Example: ramify store import r12.jsonl
     """
     from ramify.planner.executor import open_store
-    from ramify.planner.models.address import shown_address
+    from ramify.planner.runtime.address import shown_address
 
     from .output import print_text, tell
 

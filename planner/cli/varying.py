@@ -45,7 +45,7 @@ def sweep(
     from ramify.planner.api import executor_of, make_root, plan_limits
     from ramify.planner.attachments import read_materials
     from ramify.planner.errors import UsageError
-    from ramify.planner.output_files import check_new, format_named_by
+    from ramify.planner.runtime.output_files import check_new, format_named_by
     from ramify.planner.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
     from ramify.planner.strategies.files import SUFFIXES
@@ -103,7 +103,7 @@ def compare_runs(
     """
     from ramify.planner.errors import UsageError
     from ramify.planner.executor import open_store
-    from ramify.planner.output_files import check_new
+    from ramify.planner.runtime.output_files import check_new
     from ramify.planner.strategies import compare
     from ramify.planner.strategies.files import format_of
 

@@ -13,8 +13,8 @@ from ramify.planner.executor import Executor
 from ramify.planner.handle import Run
 from ramify.planner.keywords import EvolveKeywords, check_agent_alone, check_keywords
 from ramify.planner.models.protocol import Model
+from ramify.planner.runtime.several import several
 from ramify.planner.settings import load_settings
-from ramify.planner.several import several
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.errors import ExportError
-from ramify.planner.output_files import check_new, format_named_by, open_private, unwritable
+from ramify.planner.runtime.output_files import check_new, format_named_by, open_private, unwritable
 from ramify.tasks.json_text import json_text
 
 _ENDS_OF_LINES = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.output_files import format_named_by, write_bytes
+from ramify.planner.runtime.output_files import format_named_by, write_bytes
 
 from .dot import to_dot
 from .dot_program import run_dot

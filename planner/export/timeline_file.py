@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from ramify.planner.output_files import format_named_by, write_bytes
+from ramify.planner.runtime.output_files import format_named_by, write_bytes
 
 from .look import ThemeName
 from .paint import paint

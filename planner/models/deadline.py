@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from ramify.planner.border import border
 from ramify.planner.errors import ModelError
 from ramify.planner.retry import RULES, FailureKind
+from ramify.planner.runtime.border import border
 
 from .protocol import Model, ModelReply, ModelRequest
 

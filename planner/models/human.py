@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ramify.planner.errors import WaitingError
-from ramify.planner.terminal import printable, terminal_taken
+from ramify.planner.runtime.terminal import printable, terminal_taken
 
 from .protocol import ModelReply, ModelRequest
 from .reply_lines import END, FileReplies, StreamReplies

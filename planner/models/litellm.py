@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from types import ModuleType
 from typing import Any
 
-from ramify.planner.loop import on_background_loop, stream_on_background_loop
 from ramify.planner.retry import Failure
+from ramify.planner.runtime.address import shown_address
+from ramify.planner.runtime.background import on_background_loop, stream_on_background_loop
 from ramify.tasks import Usage
 
-from .address import shown_address
 from .deadline import LateError, late, until
 from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, token_prices, wire_name
 from .protocol import ModelReply, ModelRequest

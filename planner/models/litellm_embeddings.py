@@ -4,8 +4,8 @@ import asyncio
 import time
 from typing import Any
 
-from ramify.planner.loop import on_background_loop
 from ramify.planner.retry import Failure, FailureKind
+from ramify.planner.runtime.background import on_background_loop
 from ramify.tasks.counting import counted
 
 from .deadline import late, until

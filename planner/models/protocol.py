@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
-from ramify.planner.border import border
+from ramify.planner.runtime.border import border
 from ramify.prompts import Message, PromptVariables
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Usage

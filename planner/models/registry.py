@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ramify.planner.errors import NoModelError, UsageError
+from ramify.planner.runtime.address import is_hidden, shown_address
 
-from .address import is_hidden, shown_address
 from .litellm import LiteLLMModel
 from .litellm_server import Timeouts, known_names, missing_keys, token_prices
 from .protocol import Model

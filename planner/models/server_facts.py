@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ramify.planner.runtime.address import Address
 from ramify.tasks.json_text import read_json
-
-from .address import Address
 
 _MOST_BYTES = 4_000_000
 _WINDOWS = ("n_ctx", "max_model_len", "loaded_context_length", "context_length", "max_context_length")

@@ -10,7 +10,7 @@ from ramify.planner.event_lines import event_line, notice_line
 from ramify.planner.events import Event
 from ramify.planner.following import FollowedRun
 from ramify.planner.handle import Run
-from ramify.planner.terminal import printable
+from ramify.planner.runtime.terminal import printable
 
 from .ledger import Ledger
 from .live import LiveTree

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from ramify.planner.events import Event
-from ramify.planner.terminal import while_somebody_writes
+from ramify.planner.runtime.terminal import while_somebody_writes
 
 from .ledger import Ledger
 from .painter import Painter

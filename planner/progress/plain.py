@@ -6,7 +6,7 @@ from typing import Any
 
 from ramify.planner.events import Event, EventType
 from ramify.planner.export.labels import format_duration
-from ramify.planner.terminal import one_printable_line
+from ramify.planner.runtime.terminal import one_printable_line
 
 _MOST_IDS = 8
 _SAID_AGAIN_S = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, assert_never
 
 from ramify.planner.events import EventType
-from ramify.planner.failpoints import failpoint
+from ramify.planner.runtime.failpoints import failpoint
 from sqlalchemy import Connection, update
 
 from .changes import (

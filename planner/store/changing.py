@@ -6,7 +6,7 @@ from dataclasses import fields
 from itertools import islice
 
 from ramify.planner.errors import RunError
-from ramify.planner.failpoints import failpoint
+from ramify.planner.runtime.failpoints import failpoint
 from ramify.tasks.task import Task
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ramify.planner.errors import StoreError
-from ramify.planner.failpoints import failpoint
+from ramify.planner.runtime.failpoints import failpoint
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from .database import Database

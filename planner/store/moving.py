@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ramify.planner.errors import RunError, StoreError, UsageError
-from ramify.planner.models.address import shown_address
+from ramify.planner.runtime.address import shown_address
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 

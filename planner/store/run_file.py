@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Self
 
 from ramify.planner.errors import ExportError, UsageError
-from ramify.planner.output_files import open_private
+from ramify.planner.runtime.output_files import open_private
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import read_json
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from ramify.planner.errors import LeaseError, PlannerError, StoreError
-from ramify.planner.failpoints import failpoint
+from ramify.planner.runtime.failpoints import failpoint
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from ramify.planner.export.report.tables import defused
 from ramify.planner.export.report.words import visible
-from ramify.planner.output_files import format_named_by, write_text
+from ramify.planner.runtime.output_files import format_named_by, write_text
 from ramify.tasks.json_text import json_text
 
 if TYPE_CHECKING:

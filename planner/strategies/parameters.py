@@ -18,10 +18,10 @@ from typing import Any
 from pydantic import ValidationError
 from ramify.planner.agent import Agent, Asking
 from ramify.planner.errors import UsageError
-from ramify.planner.models.address import has_secrets, shown_address
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.plan import PlanLimits
+from ramify.planner.runtime.address import has_secrets, shown_address
 from ramify.tasks import Task, TaskConfig
 
 AGENT = ("model", "base_url", "prompts", "role_name")

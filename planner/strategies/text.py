@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ramify.planner.export.report.markdown import escaped, fenced
-from ramify.planner.terminal import one_printable_line, printable
+from ramify.planner.runtime.terminal import one_printable_line, printable
 
 from .comparison import HEAD
 from .differences import Part

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ramify.planner.border import border, error_text
 from ramify.planner.errors import (
     LeaseError,
     LimitError,
@@ -19,8 +18,9 @@ from ramify.planner.errors import (
     WaitingError,
 )
 from ramify.planner.events import EventType, ToolUse
+from ramify.planner.runtime.border import border, error_text
+from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store.records import StepKey
-from ramify.planner.terminal import one_printable_line
 from ramify.planner.workers.context import WorkContext
 from ramify.planner.workers.functions import NOTHING
 from ramify.planner.workers.steps import unknown_end

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pydantic import BaseModel, PydanticInvalidForJsonSchema, ValidationError
 from ramify.planner.errors import ToolError, UsageError
-from ramify.planner.several import several
+from ramify.planner.runtime.several import several
 from ramify.planner.workers.signatures import read_signature
 
 from .docstrings import read_docstring

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ramify.planner.errors import ToolError, UsageError
-from ramify.planner.terminal import one_printable_line
+from ramify.planner.runtime.terminal import one_printable_line
 
 from .server_settings import ServerSettings
 

@@ -7,7 +7,7 @@ from typing import Any, overload
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 from ramify.planner.errors import UsageError, WorkFailedError
-from ramify.planner.several import several
+from ramify.planner.runtime.several import several
 from ramify.tasks import Task
 from ramify.tasks.documents import validation_text
 from ramify.tasks.json_data import NotJsonError, as_json

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 
 from ramify.planner.errors import NotAllowedError, UsageError
-from ramify.planner.redaction import Redactor
-from ramify.planner.several import several
+from ramify.planner.runtime.redaction import Redactor
+from ramify.planner.runtime.several import several
 from ramify.tasks import Task
 
 SECRET = "secret"  # noqa: S105 - the name of a kind of permission

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Awaitable
 from typing import Any
 
-from ramify.planner.border import border
 from ramify.planner.errors import CommandError, UsageError
 from ramify.planner.processes import CommandLimits, run_command
+from ramify.planner.runtime.border import border
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text

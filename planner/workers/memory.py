@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import UsageError
-from ramify.planner.redaction import Redactor
+from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import MemoryCleared, MemorySet
 from ramify.planner.store.records import PERMANENT
 from ramify.tasks.fields import MemoryScope

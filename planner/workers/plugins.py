@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from ramify.planner.border import border, error_text
 from ramify.planner.errors import UsageError
+from ramify.planner.runtime.border import border, error_text
 
 from .functions import FunctionWorker
 from .protocol import Worker

@@ -8,7 +8,7 @@ from typing import Any
 from ramify.planner.checks.commands import PERMISSION
 from ramify.planner.checks.predicates import Predicate, predicates_of
 from ramify.planner.errors import UsageError
-from ramify.planner.several import several
+from ramify.planner.runtime.several import several
 from ramify.prompts import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.config import NO_CONFIG

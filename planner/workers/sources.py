@@ -13,9 +13,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ramify.planner.border import border, error_text
 from ramify.planner.checks.predicates import Predicate
 from ramify.planner.errors import UsageError
+from ramify.planner.runtime.border import border, error_text
 
 from .protocol import Worker
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import RunError, UsageError, WaitingError
-from ramify.planner.redaction import Redactor
+from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import StepsForgotten, StepTaken
 from ramify.planner.store.records import StepKey, StepRecord
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json

@@ -14,8 +14,8 @@ from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any
 
-from ramify.planner.border import border, name_and_words
 from ramify.planner.errors import OutsideError
+from ramify.planner.runtime.border import border, name_and_words
 
 
 class _Job:

@@ -16,8 +16,8 @@ from ramify.planner.losses import losses_of, losses_text
 from ramify.planner.making import maker_of, makers_of
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.run_data import status_of
+from ramify.planner.runtime.version import version
 from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
-from ramify.planner.version import version
 from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted

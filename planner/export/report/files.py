@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from ramify.planner.errors import UsageError
-from ramify.planner.output_files import format_named_by, utf8, write_bytes
+from ramify.planner.runtime.output_files import format_named_by, utf8, write_bytes
 
 from .content import Report
 from .csv_file import to_csv

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from ramify.planner.models.address import shown_address
-from ramify.planner.models.secrets import hide_keys
+from ramify.planner.runtime.address import shown_address
+from ramify.planner.runtime.secrets import hide_keys
 
 _UNSEEN = re.compile(
     "\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb\ufffe\uffff]"

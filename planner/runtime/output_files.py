@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from .errors import ExportError, UsageError
+from ramify.planner.errors import ExportError, UsageError
 
 F = TypeVar("F")
 

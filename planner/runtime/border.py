@@ -14,9 +14,8 @@ import threading
 from functools import partial
 from types import TracebackType
 
+from ramify.planner.errors import OutsideError
 from ramify.prompts.errors import RamifyError
-
-from .errors import OutsideError
 
 _STOPS = (StopIteration, StopAsyncIteration)
 

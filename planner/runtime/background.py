@@ -13,8 +13,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ramify.planner.errors import OutsideError, RunError, UsageError
+
 from .border import name_and_words
-from .errors import OutsideError, RunError, UsageError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
