@@ -14,7 +14,7 @@ from .models.protocol import Model, ModelReply, ModelRequest, Sampling
 from .models.registry import OWN_MODELS, open_model, prices_of
 from .runtime.background import run_sync
 from .runtime.several import several
-from .settings import GIVEN, Settings, load_settings
+from .settings.settings import GIVEN, Settings, load_settings
 
 if TYPE_CHECKING:
     from .tools.functions import ToolsGiven

@@ -17,8 +17,8 @@ from .errors import UsageError
 from .models.protocol import Model
 from .models.registry import OWN_MODELS
 from .run_settings import AgentSettings
-from .settings import PYPROJECT_TABLE
-from .toml_places import placed
+from .settings.settings import PYPROJECT_TABLE
+from .settings.toml_places import placed
 from .tools.protocol import Tool, ToolSource, near_hint
 from .tools.servers import configured_server
 from .tools.sources import MCP

@@ -21,7 +21,7 @@ from .keywords import SolveKeywords, check_agent_alone, check_keywords
 from .models.protocol import Model
 from .plan import PlanLimits
 from .runtime.several import several
-from .settings import Settings, load_settings
+from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven
 from .workers.registry import ChecksGiven, WorkersGiven
 
@@ -69,7 +69,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
         record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
         base_url: the address of an OpenAI-compatible server.
 
-    Every other setting of `ramify.planner.settings.Settings` can be given too.
+    Every other setting of `ramify.planner.settings.settings.Settings` can be given too.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.

@@ -32,7 +32,7 @@ from .run_settings import MOST_JOBS, AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .runtime.several import several
 from .session import Session
-from .settings import Tracing, load_settings, store_place
+from .settings.settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
 from .store.records import RUNNING_PHASE
 from .tools.sources import load_tools

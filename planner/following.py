@@ -12,7 +12,7 @@ from typing import Self
 
 from .events import Event
 from .run_data import status_of
-from .settings import store_place
+from .settings.settings import store_place
 from .store import RunNews, RunRecord, RunStatus, Store, TaskNews
 
 POLL_S = 0.5

@@ -20,7 +20,7 @@ from .recording import Recording
 from .run import Ending
 from .runtime.background import background_loop, run_sync, start_on_background_loop
 from .session import Session
-from .settings import Tracing, load_settings
+from .settings.settings import Tracing, load_settings
 from .shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from .errors import UsageError
-from .settings import hint_at
+from .settings.settings import hint_at
 
 if TYPE_CHECKING:
     from ramify.prompts import Examples
@@ -27,7 +27,7 @@ OF_THE_AGENT = ("model", "base_url", "prompts", "system", "language", "examples"
 
 
 class RunKeywords(TypedDict, total=False):
-    """What every run can be given; see `solve`, and `ramify.planner.settings.Settings` for the settings."""
+    """What every run can be given; see `solve`, and `ramify.planner.settings.settings.Settings` for the settings."""
 
     model: "str | Model | None"
     agent: "Agent | None"

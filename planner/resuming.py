@@ -23,7 +23,7 @@ from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .runtime.several import several
 from .session import Session
-from .settings import Tracing, load_settings
+from .settings.settings import Tracing, load_settings
 from .store import RunRecord, Store
 from .tools.functions import ToolsGiven, names_of
 from .tools.sources import load_tools

@@ -13,7 +13,7 @@ from .models.protocol import Sampling
 from .plan import PlanLimits
 from .run import OnError
 from .runtime.address import is_hidden, shown_address
-from .settings import load_settings
+from .settings.settings import load_settings
 from .work import DEFAULTS
 
 if TYPE_CHECKING:

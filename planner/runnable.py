@@ -8,7 +8,7 @@ from ramify.tasks.graph import check_can_end, check_tree
 from .agent import Agent
 from .errors import UsageError
 from .run_settings import RunSettings
-from .settings import load_settings
+from .settings.settings import load_settings
 from .tools.protocol import permissions_of
 from .workers import Worker, Workers
 from .workers.grants import Grants

@@ -14,7 +14,7 @@ from ramify.planner.event_lines import EventFile
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.registry import open_model
 from ramify.planner.runtime.background import run_sync
-from ramify.planner.settings import load_settings
+from ramify.planner.settings.settings import load_settings
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ramify.planner.settings import SETTINGS
+from ramify.planner.settings.settings import SETTINGS
 
 from .ramify_command import Ramify
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ramify.planner.settings import load_settings
+from ramify.planner.settings.settings import load_settings
 from ramify.planner.workers.plugins import installed_plugins, plugin_workers
 from ramify.planner.workers.registry import BUILT_IN, Workers
 

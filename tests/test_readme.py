@@ -10,7 +10,7 @@ import pytest
 import ramify.planner
 import ramify.planner.cli.exits
 from ramify.planner.retry import rules_table
-from ramify.planner.settings import SETTINGS
+from ramify.planner.settings.settings import SETTINGS
 from ramify.tasks import Task, TaskManager
 from ramify.tasks.states import state_diagram
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ramify.planner.agent import Agent, model_and_server
 from ramify.planner.errors import NoModelError, UsageError
-from ramify.planner.settings import SETTINGS, Settings, load_settings, store_place, unknown_variables
+from ramify.planner.settings.settings import SETTINGS, Settings, load_settings, store_place, unknown_variables
 from ramify.planner.store import DEFAULT_STORE
 
 from .documented import rows_of

@@ -5,8 +5,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from ramify.planner.settings.place import read_place
 from ramify.planner.store.faults import explain, is_lost
-from ramify.planner.store.place import read_place
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 FILE = read_place("runs.db")

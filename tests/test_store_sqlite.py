@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from ramify.planner.errors import PlannerError, StoreError
+from ramify.planner.settings.place import read_place
 from ramify.planner.store import EventHappened, RunWriter, Store, TaskChanged, WriterEvents
 from ramify.planner.store.database import Database
 from ramify.planner.store.migrations import prepare
-from ramify.planner.store.place import read_place
 from ramify.tasks import TaskState
 from sqlalchemy import event as sqlalchemy_event
 
@@ -449,7 +449,7 @@ import sys
 from sqlalchemy import text
 from ramify.planner.store.database import Database
 from ramify.planner.store.migrations import Migration, prepare
-from ramify.planner.store.place import read_place
+from ramify.planner.settings.place import read_place
 def add_colour(connection):
     connection.execute(text("ALTER TABLE ramify_runs ADD COLUMN colour TEXT"))
     connection.execute(text("UPDATE ramify_runs SET colour = 'red'"))

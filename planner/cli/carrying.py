@@ -27,9 +27,9 @@ from ramify.planner.handle import Run
 from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display
 from ramify.planner.run_settings import RunSettings
 from ramify.planner.runtime.terminal import one_printable_line
-from ramify.planner.settings import load_settings
+from ramify.planner.settings.place import read_place
+from ramify.planner.settings.settings import load_settings
 from ramify.planner.store import RunRecord
-from ramify.planner.store.place import read_place
 from ramify.planner.tracing import export_as_environment_says
 from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState

@@ -23,7 +23,7 @@ def list_workers(given: Mapping[str, Any]) -> int:
 
     Example: ramify workers list
     """
-    from ramify.planner.settings import load_settings
+    from ramify.planner.settings.settings import load_settings
     from ramify.planner.workers.plugins import installed_plugins
     from ramify.planner.workers.registry import BUILT_IN, Workers
 
@@ -91,8 +91,8 @@ def enable_worker(
 
     Example: ramify workers enable weather --allow network --set city=Oslo
     """
-    from ramify.planner.settings import WorkerSettings, load_settings
-    from ramify.planner.settings_file import change_settings
+    from ramify.planner.settings.settings import WorkerSettings, load_settings
+    from ramify.planner.settings.settings_file import change_settings
     from ramify.planner.workers.grants import Grants
 
     from .output import tell
@@ -119,8 +119,8 @@ def disable_worker(*, name: Name, user: ForUser = False) -> int:
 
     Example: ramify workers disable subprocess
     """
-    from ramify.planner.settings import load_settings
-    from ramify.planner.settings_file import change_settings
+    from ramify.planner.settings.settings import load_settings
+    from ramify.planner.settings.settings_file import change_settings
     from ramify.planner.workers.plugins import plugin_named
     from ramify.planner.workers.registry import BUILT_IN
 
@@ -135,7 +135,7 @@ def disable_worker(*, name: Name, user: ForUser = False) -> int:
 
 def _described(name: str) -> dict[str, Any]:
     """Return what is known of a worker here; of a plugin that is not enabled, only what its package says."""
-    from ramify.planner.settings import WorkerSettings, load_settings
+    from ramify.planner.settings.settings import WorkerSettings, load_settings
     from ramify.planner.workers.plugins import plugin_named
     from ramify.planner.workers.registry import BUILT_IN
 

@@ -58,7 +58,7 @@ def run_ids(context: typer.Context, incomplete: str) -> Iterator[tuple[str, str]
 def prompt_names(context: typer.Context, incomplete: str) -> Iterator[str]:
     """Yield the names of the templates in use that begin with `incomplete`."""
     with suppress(Exception):
-        from ramify.planner.settings import load_settings
+        from ramify.planner.settings.settings import load_settings
         from ramify.prompts import PromptLibrary
 
         library = PromptLibrary(load_settings(prompts=context.params.get("prompts")).prompts)

@@ -9,7 +9,7 @@ import typer
 from .options import takes
 
 if TYPE_CHECKING:
-    from ramify.planner.settings import Layer
+    from ramify.planner.settings.settings import Layer
 
 APP = typer.Typer(help="Show settings, and where they come from.", no_args_is_help=True, rich_markup_mode=None)
 _NOT_SET = "-"
@@ -30,7 +30,7 @@ def show_config(
 
     Example: ramify config show --sources
     """
-    from ramify.planner.settings import SETTINGS, load_settings, settings_layers
+    from ramify.planner.settings.settings import SETTINGS, load_settings, settings_layers
 
     from .output import print_json, print_table
 
@@ -56,7 +56,7 @@ def show_places(given: Mapping[str, Any]) -> int:
 
     Example: ramify config path
     """
-    from ramify.planner.settings import settings_layers
+    from ramify.planner.settings.settings import settings_layers
 
     from .output import print_json, print_table
 
@@ -97,7 +97,7 @@ def shown(name: str, value: Any) -> Any:
     'https://***@models.example/v1'
     """
     from ramify.planner.runtime.address import shown_address
-    from ramify.planner.store.place import read_place
+    from ramify.planner.settings.place import read_place
 
     if name == "store" and value is not None:
         return str(read_place(value))

@@ -91,7 +91,7 @@ def copy_prompt(
 
 
 def _library(given: Mapping[str, Any]) -> "PromptLibrary":
-    from ramify.planner.settings import load_settings
+    from ramify.planner.settings.settings import load_settings
     from ramify.prompts import PromptLibrary
 
     return PromptLibrary(load_settings(prompts=given["prompts"]).prompts)

@@ -141,7 +141,7 @@ def run(
     Example: ramify run plan.yaml --jobs 4
     """
     from ramify.planner.api import executor_of, with_config
-    from ramify.planner.settings import load_settings
+    from ramify.planner.settings.settings import load_settings
     from ramify.tasks.plans import load_plan
 
     from .carrying import carry

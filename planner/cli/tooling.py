@@ -23,7 +23,7 @@ def list_tools(given: Mapping[str, Any]) -> int:
     Examples: ramify tools list --tools my_tools.py; ramify tools list --tools mcp:files --allow mcp:files
     """
     from ramify.planner.runtime.background import run_sync
-    from ramify.planner.settings import load_settings
+    from ramify.planner.settings.settings import load_settings
     from ramify.planner.tools.sources import listed_tools, load_tools
     from ramify.planner.workers.grants import Grants
 

@@ -46,7 +46,7 @@ def sweep(
     from ramify.planner.attachments import read_materials
     from ramify.planner.errors import UsageError
     from ramify.planner.runtime.output_files import check_new, format_named_by
-    from ramify.planner.settings import load_settings
+    from ramify.planner.settings.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
     from ramify.planner.strategies.files import SUFFIXES
     from ramify.tasks.plans import load_plan

@@ -14,7 +14,7 @@ from ramify.planner.handle import Run
 from ramify.planner.keywords import EvolveKeywords, check_agent_alone, check_keywords
 from ramify.planner.models.protocol import Model
 from ramify.planner.runtime.several import several
-from ramify.planner.settings import load_settings
+from ramify.planner.settings.settings import load_settings
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 
@@ -98,7 +98,7 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[
         on_event: called with every event.
         record: a file that the calls are written to at the end.
 
-    Every setting of `ramify.planner.settings.Settings` that is not about planning can be given too, such as `jobs` and
+    Every setting of `ramify.planner.settings.settings.Settings` that is not about planning can be given too, such as `jobs` and
     `store`.
 
     Raises:

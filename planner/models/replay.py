@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from ramify.planner.errors import NoModelError, RunError, StoreError, UsageError
-from ramify.planner.settings import store_place
+from ramify.planner.settings.settings import store_place
 from ramify.planner.store import CallKey, CallRecord, Store
 from ramify.planner.store.run_file import damaged, read_head, read_lines
 from ramify.planner.store.run_parts import call_of

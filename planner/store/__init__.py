@@ -1,5 +1,7 @@
 """Durable storage of runs: one store, one writer a run, group commits; nothing heavy is loaded before one is opened."""
 
+from ramify.planner.settings.place import DEFAULT_STORE
+
 from .changes import (
     CallMade,
     Change,
@@ -14,7 +16,6 @@ from .changes import (
     TaskEdited,
 )
 from .holder import Holder
-from .place import DEFAULT_STORE
 from .reader import STALE_AFTER_S, StoreReader
 from .records import (
     CallKey,

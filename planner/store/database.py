@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 from ramify.planner.errors import StoreError
+from ramify.planner.settings.place import Place, make_file, opening_of
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, extract, func, literal_column
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from .faults import explain, require_driver
-from .place import Place, make_file, opening_of
 from .statements import Statements
 from .tables import METADATA
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ramify.planner.errors import StoreError
-
-from .place import Place
+from ramify.planner.settings.place import Place
 
 _SQLITE: Final[Mapping[str, str]] = {
     "SQLITE_NOTADB": "the file is not a Ramify store, or it is damaged; check the path, or restore a copy",

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ramify.planner.errors import StoreError
+from ramify.planner.settings.place import DEFAULT_STORE, Place
 from ramify.tasks import Task
 
-from .place import DEFAULT_STORE, Place
 from .records import PERMANENT
 
 _LONGEST_NAME = 120

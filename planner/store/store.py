@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ramify.planner.errors import LeaseError
+from ramify.planner.settings.place import DEFAULT_STORE, read_place
 from ramify.tasks.task import Task
 
 from .holder import Holder
-from .place import DEFAULT_STORE, read_place
 from .reader import STALE_AFTER_S, StoreReader
 from .records import NewRun, RunRecord, RunStatus
 from .writer import RunWriter, WriterEvents

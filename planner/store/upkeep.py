@@ -6,10 +6,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.settings.place import opening_of
 from sqlalchemy import text
 
 from .database import Database
-from .place import opening_of
 from .tables import METADATA
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ramify.planner.errors import ToolError, UsageError
 from ramify.planner.runtime.terminal import one_printable_line
-
-from .server_settings import ServerSettings
+from ramify.planner.settings.tool_servers import ServerSettings
 
 if TYPE_CHECKING:
     from mcp import ClientSession

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import ToolError, UsageError
+from ramify.planner.settings.tool_servers import ServerSettings
 from ramify.planner.workers.grants import SECRET, Grants
 
 from .protocol import OpenTools, Tool, ToolSource, check_name, near_hint
-from .server_settings import ServerSettings
 
 if TYPE_CHECKING:
     from ramify.planner.workers.context import WorkContext
@@ -151,7 +151,7 @@ def configured_server(name: str) -> McpServer:
     Raises:
         UsageError: if they describe none of that name.
     """
-    from ramify.planner.settings import load_settings
+    from ramify.planner.settings.settings import load_settings
 
     servers = load_settings().mcp
     if name not in servers:

@@ -16,7 +16,7 @@ from ramify.planner.models.embeddings import EmbeddingModel, Vector, embedding_r
 from ramify.planner.models.hashing import NAME as HASHING
 from ramify.planner.models.hashing import HashingEmbeddings
 from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
-from ramify.planner.settings import load_settings
+from ramify.planner.settings.settings import load_settings
 from ramify.tasks import Task
 from ramify.tasks.json_text import json_text
 

@@ -17,7 +17,7 @@ from .functions import FunctionWorker
 from .protocol import Worker
 
 if TYPE_CHECKING:
-    from ramify.planner.settings import WorkerSettings
+    from ramify.planner.settings.settings import WorkerSettings
 
 GROUP = "ramify.workers"
 

@@ -21,12 +21,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from ramify.planner.errors import UsageError
 from ramify.prompts import Examples
 from ramify.tasks.config import MOST_AHEAD, SLOWEST_RATE
 
-from .errors import UsageError
-from .store.place import DEFAULT_STORE
-from .tools.server_settings import ServerSettings
+from .place import DEFAULT_STORE
+from .tool_servers import ServerSettings
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings

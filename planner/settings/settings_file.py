@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
-from .runtime.output_files import unwritable, write_text
+from ramify.planner.errors import UsageError
+from ramify.planner.runtime.output_files import unwritable, write_text
+
 from .settings import settings_file
 
 
