@@ -14,7 +14,7 @@ from .calls import Caller
 from .cut_replies import ROOM_FOR_REPLY, Cut, ask_for_less, cut_again, cut_of
 from .errors import ModelError
 from .models.protocol import ModelReply, ModelRequest, keeps_schemas
-from .retry import FailureKind, shrinks
+from .models.retry import FailureKind, shrinks
 from .store.records import CallRecord
 from .windows import Make
 

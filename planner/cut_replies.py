@@ -10,7 +10,7 @@ from ramify.prompts import Message
 
 from .errors import ModelError
 from .models.protocol import ModelRequest
-from .retry import RULES, FailureKind
+from .models.retry import RULES, FailureKind
 
 ROOM_FOR_REPLY = 1 / 3
 """How much of a window that was full the reply may have in the other try."""

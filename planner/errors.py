@@ -39,7 +39,7 @@ class ModelError(PlannerError):
     """Raised when a model call failed.
 
     Attributes:
-        kind: the class of the failure, from the table in `ramify.planner.retry`.
+        kind: the class of the failure, from the table in `ramify.planner.models.retry`.
         status_code: the HTTP status, if there was one.
         retry_after_s: how long the server asked to wait, in seconds, if it did.
         model: the model's name.

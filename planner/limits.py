@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from .errors import ModelError, UsageError
-from .retry import FailureKind
+from .models.retry import FailureKind
 from .runtime.clock import Clock, LoopClock, Timer
 
 _TOLERANCE_S = 0.05

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .errors import LimitError, ModelError
-from .retry import FailureKind, delay_s, waits_for_all
+from .models.retry import FailureKind, delay_s, waits_for_all
 
 T = TypeVar("T")
 

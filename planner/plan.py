@@ -13,7 +13,7 @@ from ramify.tasks.splitting import MODEL, split_of
 from .asking import Asker
 from .errors import ModelError, WorkFailedError
 from .models.protocol import ModelReply
-from .retry import FailureKind, stops_run
+from .models.retry import FailureKind, stops_run
 from .runtime.border import error_text
 from .workers.teams import JOINT
 

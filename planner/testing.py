@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 
 from .errors import ModelError, NoModelError
 from .models.protocol import Model, ModelReply, ModelRequest
-from .retry import RULES, FailureKind
+from .models.retry import RULES, FailureKind
 from .runtime.clock import Clock, LoopClock, Timer, sleep
 
 Scripted = str | ModelReply | Exception

@@ -35,9 +35,9 @@ from .errors import (
 )
 from .events import EventType
 from .middleware import Middleware, change_inputs, change_outcome
+from .models.retry import delay_s, may_retry, stops_run
 from .plan import Planner, Whole
 from .policy import Failure, Policy, Recovery, Verb
-from .retry import delay_s, may_retry, stops_run
 from .runtime.border import border, error_text, name_and_words
 from .runtime.held_loop import HOLDS_NO_LOOP
 from .tries import EarlierTries, Tries, TryKind

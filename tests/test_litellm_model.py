@@ -1,4 +1,4 @@
-"""Real HTTP through litellm, against the local server; the faults are the table of `ramify.planner.retry`."""
+"""Real HTTP through litellm, against the local server; the faults are the table of `ramify.planner.models.retry`."""
 
 import asyncio
 import subprocess

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import ramify.planner
 import ramify.planner.cli.exits
-from ramify.planner.retry import rules_table
+from ramify.planner.models.retry import rules_table
 from ramify.planner.settings.settings import SETTINGS
 from ramify.tasks import Task, TaskManager
 from ramify.tasks.states import state_diagram

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner.errors import ModelError
-from ramify.planner.retry import (
+from ramify.planner.models.retry import (
     RULES,
     Decision,
     Failure,

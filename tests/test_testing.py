@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import pytest
 from ramify.planner.errors import ModelError, NoModelError
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
-from ramify.planner.retry import FailureKind
+from ramify.planner.models.retry import FailureKind
 from ramify.planner.runtime.clock import sleep
 from ramify.planner.testing import FakeClock, FaultyModel, ScriptedModel
 

@@ -11,8 +11,8 @@ from ramify.planner.errors import ModelError
 from ramify.planner.events import Event
 from ramify.planner.losses import losses_text
 from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.retry import classify
 from ramify.planner.models.window_words import read_sizes
-from ramify.planner.retry import classify
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Material, Task

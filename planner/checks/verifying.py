@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ramify.planner.asking import Asker
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelReply
-from ramify.planner.retry import FailureKind, delay_s, may_retry
+from ramify.planner.models.retry import FailureKind, delay_s, may_retry
 from ramify.prompts import VerifyVariables
 from ramify.tasks import ReplyError, Task, TaskConfig, TruncatedReplyError
 from ramify.tasks.checks import Check

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from ramify.planner.errors import ModelError
-from ramify.planner.retry import RULES, FailureKind
 from ramify.planner.runtime.border import border
 
 from .protocol import Model, ModelReply, ModelRequest
+from .retry import RULES, FailureKind
 
 
 class LateError(TimeoutError):

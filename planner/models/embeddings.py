@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ramify.planner.errors import ModelError
-from ramify.planner.retry import RULES, FailureKind
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text, read_json
 
 from .protocol import ModelReply, ModelRequest
+from .retry import RULES, FailureKind
 
 PURPOSE = "embed"
 

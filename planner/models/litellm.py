@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from types import ModuleType
 from typing import Any
 
-from ramify.planner.retry import Failure
 from ramify.planner.runtime.address import shown_address
 from ramify.planner.runtime.background import on_background_loop, stream_on_background_loop
 from ramify.tasks import Usage
@@ -15,6 +14,7 @@ from ramify.tasks import Usage
 from .deadline import LateError, late, until
 from .litellm_server import Server, Timeouts, load_litellm, loaded_litellm, token_prices, wire_name
 from .protocol import ModelReply, ModelRequest
+from .retry import Failure
 from .said import Said
 from .server_facts import ServerFacts
 

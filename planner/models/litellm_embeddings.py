@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import Any
 
-from ramify.planner.retry import Failure, FailureKind
 from ramify.planner.runtime.background import on_background_loop
 from ramify.tasks.counting import counted
 
@@ -12,6 +11,7 @@ from .deadline import late, until
 from .embeddings import EmbeddingModel, is_vectors, texts_of_request, vectors_text
 from .litellm_server import Server, Timeouts, loaded_litellm
 from .protocol import ModelReply, ModelRequest
+from .retry import Failure, FailureKind
 
 
 class LiteLLMEmbeddings(EmbeddingModel):

@@ -18,13 +18,13 @@ from types import ModuleType
 from typing import Any
 
 from ramify.planner.errors import ModelError
-from ramify.planner.retry import Failure, classify
 from ramify.planner.runtime.address import Address, shown_address
 from ramify.planner.runtime.background import before_close
 from ramify.planner.runtime.secrets import hide_keys
 from ramify.tasks import Usage
 
 from .protocol import ModelRequest
+from .retry import Failure, classify
 from .server_facts import NOTHING_KNOWN, NotReadyError, ServerFacts, ask_facts
 from .unanswered import usage_of, used_without_reply
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from ramify.planner.retry import FailureKind
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import read_json
 
 from .protocol import FinishReason, ToolCall
+from .retry import FailureKind
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",

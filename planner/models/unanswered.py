@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ramify.planner.errors import ModelError
-from ramify.planner.retry import Failure, FailureKind, classify
 from ramify.tasks import Usage
 from ramify.tasks.config import NO_USAGE
+
+from .retry import Failure, FailureKind, classify
 
 UNKNOWN = Usage(calls=1, calls_without_cost=1)
 """What a request has used of which nothing came back: one call, and nobody knows what it has cost."""

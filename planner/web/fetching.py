@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import FetchError
-from ramify.planner.retry import read_retry_after
+from ramify.planner.models.retry import read_retry_after
 
 from .body import Unpacker, decode, is_html, is_text, kind_of
 from .policy import WebPolicy, host_and_port

@@ -12,8 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from .errors import ModelError
-from .models.window_words import UNKNOWN_SIZES, Sizes, read_sizes
+from ramify.planner.errors import ModelError
+
+from .window_words import UNKNOWN_SIZES, Sizes, read_sizes
 
 
 class FailureKind(StrEnum):
