@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from contenders import HERE
 from ours import Composer, flat_tree
 from ramify.planner import Executor, Store
-from ramify.planner.events import Event, EventType
+from ramify.planner.events.events import Event, EventType
 from ramify.planner.executor import open_store
 from ramify.planner.store import NewRun
 from ramify.planner.store.batch import Batch

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .budget import RunLimits
     from .checks import predicate
     from .estimating import Estimate, estimate
-    from .event_lines import EventFile
+    from .events.lines import EventFile
     from .evolution import Evolution, aevolve, evolve
     from .executor import Executor
     from .following import FollowedRun
@@ -36,7 +36,7 @@ else:
         {
             "Agent": "agent",
             "Asking": "agent",
-            "EventFile": "event_lines",
+            "EventFile": "events.lines",
             "Estimate": "estimating",
             "Evolution": "evolution",
             "Executor": "executor",

@@ -14,7 +14,7 @@ from .agents import AgentsGiven, read_agents
 from .attachments import read_materials
 from .budget import RunLimits
 from .errors import RunError, UsageError
-from .events import Subscriber
+from .events.events import Subscriber
 from .executor import Executor
 from .handle import Run
 from .keywords import SolveKeywords, check_agent_alone, check_keywords

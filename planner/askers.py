@@ -7,9 +7,9 @@ from .agent import Agent
 from .asking import Asker
 from .budget import Budget
 from .calls import Cache, Caller
+from .events.recorder import Recorder
 from .limits import RateLimiter
 from .outage import OutageGate
-from .recorder import Recorder
 from .store.records import CallRecord
 
 

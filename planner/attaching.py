@@ -9,9 +9,9 @@ from ramify.tasks.replies import Plan
 from ramify.tasks.running import put, take_in
 
 from .budget import Budget
-from .events import EventType
+from .events.events import EventType
+from .events.recorder import Recorder
 from .plan import Whole
-from .recorder import Recorder
 from .store.changes import TaskAdded
 
 

@@ -19,15 +19,15 @@ from ramify.tasks.running import spend
 
 from .budget import Budget
 from .errors import ModelError, PlannerError
-from .events import EventType
-from .failed_calls import Begun, failed_call
+from .events.events import EventType
+from .events.failed_calls import Begun, failed_call
+from .events.losses import Loss
+from .events.recorder import Recorder
 from .limits import RateLimiter
-from .losses import Loss
 from .models.deadline import complete_in_time
 from .models.protocol import Model, ModelReply, ModelRequest, facts_of
 from .models.unanswered import used_without_reply
 from .outage import OutageGate
-from .recorder import Recorder
 from .runtime.failpoints import failpoint
 from .runtime.redaction import Redactor
 from .store.changes import CallMade, TaskChanged

@@ -14,7 +14,7 @@ from ramify.tasks import Task, TaskState
 from ramify.tasks.edits import Difference, carry_over, give_result, open_failed, redo
 
 from .errors import UsageError
-from .events import EventType
+from .events.events import EventType
 from .runtime.failpoints import failpoint
 from .store import RunWriter, Store
 from .store.changes import Change, EventHappened, RunChanged, StepsForgotten, TaskAdded, TaskChanged, TaskEdited

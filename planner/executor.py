@@ -18,7 +18,7 @@ from .agents import AgentsGiven, agents_of, described
 from .budget import RunLimits
 from .editing import PlanEdit
 from .errors import UsageError
-from .events import Subscriber
+from .events.events import Subscriber
 from .handle import Progress, Run, progress_of
 from .keywords import check_keywords
 from .middleware import check_middleware

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Self
 
-from .events import Event
+from .events.events import Event
 from .run_data import status_of
 from .settings.settings import store_place
 from .store import RunNews, RunRecord, RunStatus, Store, TaskNews

@@ -12,8 +12,8 @@ from ramify.tasks.states import FINISHED
 
 from .budget import raising_options, total_usage
 from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
-from .event_stream import EventStream
-from .events import Event, EventBus, EventType, Subscriber, Wanted
+from .events.events import Event, EventBus, EventType, Subscriber, Wanted
+from .events.stream import EventStream
 from .making import who_made
 from .notebook import shown_in_cell
 from .recording import Recording

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .agents import AgentsGiven
     from .budget import RunLimits
-    from .events import Subscriber
+    from .events.events import Subscriber
     from .models.protocol import Model
     from .tools.functions import ToolsGiven
     from .workers.registry import ChecksGiven, WorkersGiven

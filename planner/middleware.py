@@ -14,8 +14,8 @@ from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
 
 from .errors import UsageError
-from .events import EventType
-from .recorder import Recorder
+from .events.events import EventType
+from .events.recorder import Recorder
 from .runtime.border import border
 from .runtime.several import several
 from .workers import Outcome

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from .events import Event
+from .events.events import Event
 
 if TYPE_CHECKING:
     from .handle import Run

@@ -15,7 +15,7 @@ from .agents import AgentsGiven, agents_of
 from .budget import RunLimits
 from .editing import PlanEdit, edit_run
 from .errors import NoModelError, UsageError
-from .events import Subscriber
+from .events.events import Subscriber
 from .middleware import check_middleware
 from .models.protocol import Model
 from .plan import PlanLimits

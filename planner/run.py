@@ -19,12 +19,12 @@ from ramify.tasks.replies import Plan
 
 from .attaching import Attaching
 from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
-from .events import EventType
+from .events.events import EventType
+from .events.recorder import Recorder
 from .levels import Levels
 from .models.retry import stops_run
 from .plan import Whole
 from .policy import Failure, Policy, Recovery, Verb, whole
-from .recorder import Recorder
 from .runtime.border import error_text, origin_of
 from .runtime.failpoints import failpoint
 from .runtime.together import together

@@ -16,8 +16,9 @@ from .askers import Askers
 from .attaching import Attaching
 from .budget import Budget, Configs, total_usage
 from .errors import LimitError, PlannerError
-from .events import EventBus, EventType
-from .failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
+from .events.events import EventBus, EventType
+from .events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
+from .events.recorder import Recorder
 from .holding import hold_tree
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
@@ -25,7 +26,6 @@ from .plan import Planner
 from .policies import policy_of
 from .policy import Policy
 from .preparing import prepare_run, unpriced
-from .recorder import Recorder
 from .run import Ending, RunLoop
 from .run_settings import RunSettings
 from .runtime.border import error_text

@@ -11,8 +11,8 @@ from ramify.tasks.documents import tree_to_data
 from ramify.tasks.json_text import json_text
 from ramify.tasks.notebook import folded_text
 
-from .events import EventType
-from .losses import Loss, losses_of
+from .events.events import EventType
+from .events.losses import Loss, losses_of
 from .runtime.output_files import write_text
 from .store.records import RunStatus
 

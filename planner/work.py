@@ -33,14 +33,14 @@ from .errors import (
     WaitingError,
     WorkFailedError,
 )
-from .events import EventType
+from .events.events import EventType
+from .events.tries import EarlierTries, Tries, TryKind
 from .middleware import Middleware, change_inputs, change_outcome
 from .models.retry import delay_s, may_retry, stops_run
 from .plan import Planner, Whole
 from .policy import Failure, Policy, Recovery, Verb
 from .runtime.border import border, error_text, name_and_words
 from .runtime.held_loop import HOLDS_NO_LOOP
-from .tries import EarlierTries, Tries, TryKind
 from .workers import Outcome, WorkContext
 from .workers.services import RunServices
 

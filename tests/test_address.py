@@ -10,7 +10,7 @@ import pytest
 from ramify.planner import Executor, Strategy
 from ramify.planner.api import solve
 from ramify.planner.errors import ModelError, NoModelError, UsageError
-from ramify.planner.event_lines import EventFile
+from ramify.planner.events.lines import EventFile
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.registry import open_model
 from ramify.planner.runtime.background import run_sync

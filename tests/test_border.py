@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ramify.planner import Agent, Executor, Outcome, PlanLimits, Run, WorkContext, Worker
 from ramify.planner.errors import OutsideError, UsageError
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.runtime.background import background_loop, run_sync
 from ramify.planner.runtime.border import border, error_text

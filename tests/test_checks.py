@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from ramify.planner import Executor, Outcome, Run, WorkContext, Worker, predicate, solve, worker
 from ramify.planner.errors import NotAllowedError, UsageError
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ramify.planner import Executor, PlanLimits, RunLimits, Strategy
 from ramify.planner.errors import ModelError
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.store import Store

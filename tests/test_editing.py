@@ -11,8 +11,8 @@ import pytest
 from ramify.planner import Executor, PlanLimits, Run, RunLimits
 from ramify.planner.editing import PlanEdit, edit_run, plan_history
 from ramify.planner.errors import LeaseError, UsageError
-from ramify.planner.event_forms import EVENT_FORMS
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
+from ramify.planner.events.forms import EVENT_FORMS
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.store.changes import RunChanged, TaskChanged

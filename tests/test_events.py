@@ -11,9 +11,9 @@ import pytest
 from ramify.planner import Executor, PlanLimits, RunLimits, Store, solve
 from ramify.planner.api import start
 from ramify.planner.errors import UsageError
-from ramify.planner.event_forms import EVENT_FORMS
-from ramify.planner.event_stream import BUFFER, EventStream
-from ramify.planner.events import Event, EventBus, EventType
+from ramify.planner.events.events import Event, EventBus, EventType
+from ramify.planner.events.forms import EVENT_FORMS
+from ramify.planner.events.stream import BUFFER, EventStream
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import Task, TaskConfig
 

@@ -20,7 +20,7 @@ from .patience import HANG_S, Gate
 from .test_graph import plan
 
 if TYPE_CHECKING:
-    from ramify.planner.events import Event
+    from ramify.planner.events.events import Event
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
 ANSWERED = {"execute": "<result>done</result>", "compose": "<result>together</result>", "decompose": "<atomic/>"}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor
 from ramify.planner.errors import UsageError
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
 from ramify.planner.export import (
     ThemeName,
     Timeline,

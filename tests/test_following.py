@@ -24,7 +24,7 @@ from .ramify_command import COMMAND, Ramify
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ramify.planner.events import Event
+    from ramify.planner.events.events import Event
 
 SPLIT = "<task>first</task><task needs='1'>second</task>"
 REPLIES = {"decompose 0": SPLIT, "decompose": "<atomic/>", "execute": "<result>done</result>", "compose": "both done"}

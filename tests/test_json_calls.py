@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ramify.planner import Agent, Executor, Run
 from ramify.planner.agent import Asking
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
 from ramify.tasks.json_calls import calls_written_as_json

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor, Run
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.levels import Levels
 from ramify.planner.policy import Direct, Failure, Recovery, Verb, whole
 from ramify.planner.testing import FaultyModel, ScriptedModel

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ramify.planner import Agent, EventFile, Executor, PlanLimits
-from ramify.planner.events import Event, EventType
+from ramify.planner.events.events import Event, EventType
 from ramify.planner.progress import open_display
 from ramify.planner.progress.displays import fitting_kind
 from ramify.planner.progress.ledger import Ledger

@@ -30,7 +30,7 @@ from .made_up_goals import answer, solution_of
 from .patience import HANG_S
 
 if TYPE_CHECKING:
-    from ramify.planner.events import Event
+    from ramify.planner.events.events import Event
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
 

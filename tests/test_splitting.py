@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Executor, PlanLimits, Run
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.replies import Plan, PlannedTask, parse_plan

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from ramify.planner import Executor, PlanLimits
 from ramify.planner.errors import ModelError
-from ramify.planner.events import Event, EventType
+from ramify.planner.events.events import Event, EventType
+from ramify.planner.events.tries import Tries, tries_before
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.planner.tries import Tries, tries_before
 from ramify.tasks import Check, Task, TaskConfig
 
 KILLED = """

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ramify.planner import Executor, Run, solve
 from ramify.planner.errors import ModelError
-from ramify.planner.events import Event
-from ramify.planner.losses import losses_text
+from ramify.planner.events.events import Event
+from ramify.planner.events.losses import losses_text
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.models.retry import classify
 from ramify.planner.models.window_words import read_sizes

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import CheckFailedError
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.workers.protocol import Outcome
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import KINDS, Check

@@ -41,8 +41,8 @@ def show(
     Examples: ramify show --last; ramify show r12 0.3 --messages; ramify show --last --state failed --depth 3
     """
     from ramify.planner.editing import plan_history
-    from ramify.planner.events import EventType
-    from ramify.planner.losses import losses_of
+    from ramify.planner.events.events import EventType
+    from ramify.planner.events.losses import losses_of
     from ramify.planner.making import who_made
     from ramify.planner.run_data import call_data, event_data, run_data, step_data
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from ramify.planner.budget import raising_options, total_usage
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
-from ramify.planner.event_lines import EventFile
-from ramify.planner.events import Event, EventType, Subscriber
+from ramify.planner.events.events import Event, EventType, Subscriber
+from ramify.planner.events.lines import EventFile
 from ramify.planner.export.labels import format_duration
 from ramify.planner.handle import Run
 from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display

@@ -6,7 +6,7 @@ Of a conversation that goes on over several calls, each message is shown once.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.progress.plain import failure_words

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ramify.planner.events.losses import Loss, losses_text
 from ramify.planner.export.labels import format_duration
-from ramify.planner.losses import Loss, losses_text
 from ramify.planner.run_data import status_of
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store import EventRecord, RunRecord

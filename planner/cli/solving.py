@@ -221,7 +221,7 @@ COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume
 
 def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
     """Print the answer of a run, or why there is none, and return its exit code."""
-    from ramify.planner.losses import losses_text
+    from ramify.planner.events.losses import losses_text
 
     from .carrying import tell_ending
     from .exits import DONE

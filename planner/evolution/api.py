@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from ramify.planner.agent import Agent
 from ramify.planner.api import agent_of, executor_of, with_config
 from ramify.planner.budget import RunLimits
-from ramify.planner.events import Subscriber
+from ramify.planner.events.events import Subscriber
 from ramify.planner.executor import Executor
 from ramify.planner.handle import Run
 from ramify.planner.keywords import EvolveKeywords, check_agent_alone, check_keywords

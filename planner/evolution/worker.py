@@ -8,7 +8,7 @@ calls go on from those that the task had when it was first worked on, whatever a
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import WorkFailedError
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import StepKey
 from ramify.planner.workers import Outcome, WorkContext, Worker

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ramify.planner.events import Event, EventType
+from ramify.planner.events.events import Event, EventType
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal, Protocol, TextIO
 
-from ramify.planner.event_lines import event_line, notice_line
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
+from ramify.planner.events.lines import event_line, notice_line
 from ramify.planner.following import FollowedRun
 from ramify.planner.handle import Run
 from ramify.planner.runtime.terminal import printable

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ramify.planner.events import Event, EventType
-from ramify.planner.failed_calls import usage_of_failed
+from ramify.planner.events.events import Event, EventType
+from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.tasks import Task, TaskState, TreeError, Usage
 from ramify.tasks.config import NO_USAGE
 

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from ramify.planner.events import Event
+from ramify.planner.events.events import Event
 from ramify.planner.runtime.terminal import while_somebody_writes
 
 from .ledger import Ledger

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ramify.planner.events import Event, EventType
+from ramify.planner.events.events import Event, EventType
 from ramify.planner.export.labels import format_duration
 from ramify.planner.runtime.terminal import one_printable_line
 

@@ -8,7 +8,7 @@ Writing a batch twice does what writing it once does.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, assert_never
 
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.runtime.failpoints import failpoint
 from sqlalchemy import Connection, update
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ramify.planner.agent import Agent
 from ramify.planner.editing import PlanEdit, edit_run
 from ramify.planner.errors import RunError
-from ramify.planner.events import Event, EventType
+from ramify.planner.events.events import Event, EventType
 from ramify.planner.handle import Run
 from ramify.planner.run_settings import AgentSettings, RunSettings
 from ramify.planner.runnable import check_runnable

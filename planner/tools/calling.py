@@ -17,7 +17,7 @@ from ramify.planner.errors import (
     ToolError,
     WaitingError,
 )
-from ramify.planner.events import EventType, ToolUse
+from ramify.planner.events.events import EventType, ToolUse
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store.records import StepKey

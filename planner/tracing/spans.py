@@ -25,7 +25,7 @@ from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from ramify.planner.errors import ModelError
-from ramify.planner.events import Event, EventBus, EventType, ToolUse
+from ramify.planner.events.events import Event, EventBus, EventType, ToolUse
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
 from ramify.prompts import Message, ToolOutcome
 from ramify.tasks import Task

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue
 from ramify.planner.errors import UsageError
-from ramify.planner.event_stream import EventStream
-from ramify.planner.events import EventType, Wanted
+from ramify.planner.events.events import EventType, Wanted
+from ramify.planner.events.stream import EventStream
 from ramify.planner.store.files import folder_of
 from ramify.planner.store.records import StepKey
 from ramify.tasks import Task, TaskConfig

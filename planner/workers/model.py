@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ramify.planner.composing import compose
 from ramify.planner.errors import UsageError, WorkFailedError
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import Model, ModelReply
 from ramify.planner.tools.protocol import permissions_of
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult

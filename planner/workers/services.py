@@ -15,8 +15,8 @@ from ramify.planner.asking import Asker
 from ramify.planner.attaching import Attaching
 from ramify.planner.budget import Budget, Configs
 from ramify.planner.errors import LimitError, PlannerError, UsageError
-from ramify.planner.events import Event, EventType
-from ramify.planner.recorder import Recorder
+from ramify.planner.events.events import Event, EventType
+from ramify.planner.events.recorder import Recorder
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.store.records import StepKey
 from ramify.planner.tools.box import ToolBox

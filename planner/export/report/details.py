@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ramify.planner.events import EventType
+from ramify.planner.events.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.making import maker_of
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord

@@ -14,7 +14,7 @@ from ramify.tasks import Task
 from .events import Event, EventType
 
 if TYPE_CHECKING:
-    from .store import RunWriter, Store
+    from ramify.planner.store import RunWriter, Store
 
 _PAGE = 5_000
 

@@ -15,7 +15,7 @@ from ramify.tasks.config import NO_USAGE
 from .events import Event, EventType
 
 if TYPE_CHECKING:
-    from .store.reader import StoreReader
+    from ramify.planner.store.reader import StoreReader
 
 LOST = "the process that made it was ended before a reply came"
 _GIVEN_UP = "given up while it was under way"

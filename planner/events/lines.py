@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from ramify.planner.errors import UsageError
+from ramify.planner.runtime.output_files import open_private
 from ramify.tasks.json_text import json_text
 
-from .errors import UsageError
 from .events import Event
-from .runtime.output_files import open_private
 
 EVENTS_VERSION = 1
 

@@ -14,14 +14,13 @@ from enum import StrEnum
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import UsageError
-from .runtime.border import border
-from .store.records import EventRecord
+from ramify.planner.errors import UsageError
+from ramify.planner.runtime.border import border
+from ramify.planner.store.records import EventRecord
 
 if TYPE_CHECKING:
+    from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
     from ramify.prompts import ToolOutcome
-
-    from .models.protocol import Model, ModelReply, ModelRequest
 
 _log = logging.getLogger("ramify.events")
 

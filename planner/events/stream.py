@@ -14,7 +14,8 @@ from enum import Enum, auto
 from functools import partial
 from typing import Self
 
-from .errors import UsageError
+from ramify.planner.errors import UsageError
+
 from .events import Event, EventBus, EventType, Wanted, event_types
 
 BUFFER = 1_000

@@ -12,18 +12,18 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.errors import PlannerError
+from ramify.planner.runtime.redaction import Redactor
+from ramify.planner.store.changes import EventHappened, RunChanged, TaskChanged
+from ramify.planner.store.records import RUNNING_PHASE
 from ramify.tasks import Task, TaskState, running
 
-from .errors import PlannerError
 from .events import Event, EventBus, EventType
-from .runtime.redaction import Redactor
-from .store.changes import EventHappened, RunChanged, TaskChanged
-from .store.records import RUNNING_PHASE
 
 if TYPE_CHECKING:
-    from .store import Change, RunWriter
-    from .store.changes import TaskAdded
-    from .workers import Outcome
+    from ramify.planner.store import Change, RunWriter
+    from ramify.planner.store.changes import TaskAdded
+    from ramify.planner.workers import Outcome
 
 _log = logging.getLogger("ramify.run")
 
