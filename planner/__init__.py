@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ramify.prompts.lazy import on_demand
 
 if TYPE_CHECKING:
-    from .agent import Agent, Asking
     from .api import asolve, decompose, solve
-    from .budget import RunLimits
+    from .asking.agent import Agent, Asking
+    from .asking.budget import RunLimits
     from .checks import predicate
     from .estimating import Estimate, estimate
     from .events.lines import EventFile
@@ -34,8 +34,8 @@ else:
     __getattr__, __dir__ = on_demand(
         __name__,
         {
-            "Agent": "agent",
-            "Asking": "agent",
+            "Agent": "asking.agent",
+            "Asking": "asking.agent",
             "EventFile": "events.lines",
             "Estimate": "estimating",
             "Evolution": "evolution",
@@ -46,7 +46,7 @@ else:
             "PlanLimits": "plan",
             "Planner": "plan",
             "Run": "handle",
-            "RunLimits": "budget",
+            "RunLimits": "asking.budget",
             "Sampling": "models.protocol",
             "Store": "store",
             "Tool": "tools",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from ramify.tasks.documents import validation_text
 
-from .agent import Agent
+from .asking.agent import Agent
 from .errors import UsageError
 from .models.protocol import Model
 from .models.registry import OWN_MODELS

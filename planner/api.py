@@ -9,10 +9,10 @@ from ramify.tasks import Check, Material, Task, TaskConfig
 from ramify.tasks.checks import read_check
 from ramify.tasks.documents import validation_text
 
-from .agent import Agent, Asking, model_and_server
 from .agents import AgentsGiven, read_agents
-from .attachments import read_materials
-from .budget import RunLimits
+from .asking.agent import Agent, Asking, model_and_server
+from .asking.attachments import read_materials
+from .asking.budget import RunLimits
 from .errors import RunError, UsageError
 from .events.events import Subscriber
 from .executor import Executor

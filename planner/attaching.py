@@ -8,7 +8,7 @@ from ramify.tasks.decomposition import tasks_of_plan
 from ramify.tasks.replies import Plan
 from ramify.tasks.running import put, take_in
 
-from .budget import Budget
+from .asking.budget import Budget
 from .events.events import EventType
 from .events.recorder import Recorder
 from .plan import Whole

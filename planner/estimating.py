@@ -24,11 +24,11 @@ from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.graph import critical_path, waves
 from ramify.tasks.states import FINISHED
 
-from .agent import Agent
-from .budget import Configs
-from .composing import batches
+from .asking.agent import Agent
+from .asking.budget import Configs
+from .asking.composing import batches
+from .asking.voting import SAMPLES_A_LEAD
 from .models.protocol import Model
-from .voting import SAMPLES_A_LEAD
 from .work import DEFAULTS
 from .workers.registry import is_for_model
 

@@ -13,9 +13,9 @@ from ramify.tasks.fields import keep_data
 from ramify.tasks.plans import load_plan
 from ramify.tasks.running import put
 
-from .agent import Agent
 from .agents import AgentsGiven, agents_of, described
-from .budget import RunLimits
+from .asking.agent import Agent
+from .asking.budget import RunLimits
 from .editing import PlanEdit
 from .errors import UsageError
 from .events.events import Subscriber

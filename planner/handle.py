@@ -10,7 +10,7 @@ from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.states import FINISHED
 
-from .budget import raising_options, total_usage
+from .asking.budget import raising_options, total_usage
 from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream

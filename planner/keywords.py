@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ramify.prompts import Examples
     from ramify.tasks import Check, Material
 
-    from .agent import Agent
     from .agents import AgentsGiven
-    from .budget import RunLimits
+    from .asking.agent import Agent
+    from .asking.budget import RunLimits
     from .events.events import Subscriber
     from .models.protocol import Model
     from .tools.functions import ToolsGiven

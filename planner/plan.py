@@ -10,7 +10,7 @@ from ramify.tasks.decomposition import decompose_variables
 from ramify.tasks.replies import Plan, is_restatement, parse_plan
 from ramify.tasks.splitting import MODEL, split_of
 
-from .asking import Asker
+from .asking.asker import Asker
 from .errors import ModelError, WorkFailedError
 from .models.protocol import ModelReply
 from .models.retry import FailureKind, stops_run

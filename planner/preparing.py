@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from ramify.tasks import Task, TaskState
 
-from .agent import Agent
+from .asking.agent import Agent
 from .errors import PlannerError
 from .models.protocol import Model, prepare
 from .workers.registry import Workers, is_for_model

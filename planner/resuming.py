@@ -10,9 +10,9 @@ from ramify.tasks import Task
 from ramify.tasks.documents import validation_text
 from ramify.tasks.edits import Difference
 
-from .agent import Agent, model_and_server
 from .agents import AgentsGiven, agents_of
-from .budget import RunLimits
+from .asking.agent import Agent, model_and_server
+from .asking.budget import RunLimits
 from .editing import PlanEdit, edit_run
 from .errors import NoModelError, UsageError
 from .events.events import Subscriber

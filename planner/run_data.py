@@ -8,7 +8,7 @@ from typing import Any
 from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
 
-from .budget import total_usage
+from .asking.budget import total_usage
 from .store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
 from .store.pruning import status_now
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer
 from ramify.prompts import Examples, PromptLibrary
 from ramify.tasks import TaskConfig
 
-from .agent import Agent, Asking
-from .budget import RunLimits
+from .asking.agent import Agent, Asking
+from .asking.budget import RunLimits
 from .models.protocol import Sampling
 from .plan import PlanLimits
 from .run import OnError

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from ramify.tasks import Task
 from ramify.tasks.graph import check_can_end, check_tree
 
-from .agent import Agent
+from .asking.agent import Agent
 from .errors import UsageError
 from .run_settings import RunSettings
 from .settings.settings import load_settings

@@ -11,10 +11,10 @@ from ramify.tasks import Task, TaskConfig, TaskState, running
 from ramify.tasks.config import NO_USAGE
 from ramify.tasks.running import Hold
 
-from .agent import Agent
-from .askers import Askers
+from .asking.agent import Agent
+from .asking.askers import Askers
+from .asking.budget import Budget, Configs, total_usage
 from .attaching import Attaching
-from .budget import Budget, Configs, total_usage
 from .errors import LimitError, PlannerError
 from .events.events import EventBus, EventType
 from .events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls

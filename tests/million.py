@@ -31,10 +31,10 @@ from functools import partial
 from pathlib import Path
 
 from ramify.planner import Executor, Outcome, WorkContext, Worker
+from ramify.planner.asking.voting import Ballot, poll
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.planner.voting import Ballot, poll
 from ramify.prompts import Message
 from ramify.tasks import Task
 

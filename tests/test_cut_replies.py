@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Agent, Executor, PlanLimits, Run
-from ramify.planner.agent import Asking
+from ramify.planner.asking.agent import Asking
 from ramify.planner.errors import ModelError
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ramify.planner import Agent, Executor, Run
-from ramify.planner.agent import Asking
+from ramify.planner.asking.agent import Asking
 from ramify.planner.events.events import Event
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task

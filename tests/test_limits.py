@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ramify.planner.asking.rates import RateLimiter
 from ramify.planner.errors import ModelError, UsageError
-from ramify.planner.limits import RateLimiter
 from ramify.planner.runtime.clock import Timer, sleep
 from ramify.planner.testing import FakeClock, settle
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from ramify.planner.asking.outage import OutageGate
 from ramify.planner.errors import LimitError, ModelError
-from ramify.planner.outage import OutageGate
 
 from .patience import HANG_S
 

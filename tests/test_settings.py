@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ramify.planner.agent import Agent, model_and_server
+from ramify.planner.asking.agent import Agent, model_and_server
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.settings.settings import SETTINGS, Settings, load_settings, store_place, unknown_variables
 from ramify.planner.store import DEFAULT_STORE

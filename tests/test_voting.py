@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor, estimate, worker
+from ramify.planner.asking.voting import Ballot, key_of_answer, poll, still_needed
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
-from ramify.planner.voting import Ballot, key_of_answer, poll, still_needed
 from ramify.tasks import Check, Task, TaskConfig
 
 from .ramify_command import Ramify

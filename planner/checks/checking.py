@@ -23,7 +23,7 @@ from .findings import Finding
 from .verifying import judge_by_model
 
 if TYPE_CHECKING:
-    from ramify.planner.agent import Agent
+    from ramify.planner.asking.agent import Agent
     from ramify.planner.workers.services import RunServices
 
 

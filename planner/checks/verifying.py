@@ -6,7 +6,7 @@ It sees what was asked for, what counts and what came of it, and neither who ans
 import asyncio
 from collections.abc import Sequence
 
-from ramify.planner.asking import Asker
+from ramify.planner.asking.asker import Asker
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, delay_s, may_retry

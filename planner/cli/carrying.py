@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ramify.planner.budget import raising_options, total_usage
+from ramify.planner.asking.budget import raising_options, total_usage
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.events.events import Event, EventType, Subscriber
 from ramify.planner.events.lines import EventFile

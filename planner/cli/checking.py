@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ramify.planner.attachments import read_text
+from ramify.planner.asking.attachments import read_text
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store import EventRecord

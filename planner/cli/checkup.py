@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ramify.planner.agent import model_and_server
+from ramify.planner.asking.agent import model_and_server
 from ramify.planner.errors import NoModelError, StoreError, UsageError
 from ramify.planner.models.local_servers import probe_local_servers
 from ramify.planner.models.registry import list_models, open_model

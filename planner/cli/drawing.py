@@ -121,7 +121,7 @@ def timeline(
 
     Example: ramify timeline --last -o timeline.svg
     """
-    from ramify.planner.budget import total_usage
+    from ramify.planner.asking.budget import total_usage
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
     from ramify.planner.making import who_made
     from ramify.planner.run_data import record_data
@@ -177,7 +177,7 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
     Raises:
         UsageError: if it is not said which is meant.
     """
-    from ramify.planner.budget import total_usage
+    from ramify.planner.asking.budget import total_usage
     from ramify.planner.making import who_made
     from ramify.planner.run_data import record_data
     from ramify.tasks.plans import load_plan

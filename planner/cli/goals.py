@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ramify.planner.attachments import decode
+from ramify.planner.asking.attachments import decode
 from ramify.planner.errors import UsageError
 from ramify.tasks.plans import ENDINGS
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ramify.planner.agent import Agent
+from ramify.planner.asking.agent import Agent
 from ramify.planner.estimating import estimate
 from ramify.tasks import Task
 from ramify.tasks.documents import tree_to_data

@@ -24,7 +24,7 @@ from .options import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from ramify.planner.agent import Agent
+    from ramify.planner.asking.agent import Agent
     from ramify.planner.handle import Run
     from ramify.tasks.plans import Form
 

@@ -43,7 +43,7 @@ def sweep(
     Example: ramify sweep "Name three rivers" -p model=gpt-5-mini,gpt-5 -p language=English,Norwegian
     """
     from ramify.planner.api import executor_of, make_root, plan_limits
-    from ramify.planner.attachments import read_materials
+    from ramify.planner.asking.attachments import read_materials
     from ramify.planner.errors import UsageError
     from ramify.planner.runtime.output_files import check_new, format_named_by
     from ramify.planner.settings.settings import load_settings

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
 
-from ramify.planner.agent import Agent
 from ramify.planner.api import agent_of, executor_of, with_config
-from ramify.planner.budget import RunLimits
+from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.budget import RunLimits
 from ramify.planner.events.events import Subscriber
 from ramify.planner.executor import Executor
 from ramify.planner.handle import Run

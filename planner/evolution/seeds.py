@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ramify.planner.attachments import read_text
+from ramify.planner.asking.attachments import read_text
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
 from ramify.tasks.json_text import read_json

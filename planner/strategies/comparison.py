@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
-from ramify.planner.budget import total_usage
+from ramify.planner.asking.budget import total_usage
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.making import who_made

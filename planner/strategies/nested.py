@@ -5,7 +5,7 @@ Its id is that of the run outside with a number behind it, `r1234.2`, so the sam
 
 from collections.abc import Callable
 
-from ramify.planner.agent import Agent
+from ramify.planner.asking.agent import Agent
 from ramify.planner.editing import PlanEdit, edit_run
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import Event, EventType

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
-from ramify.planner.agent import Agent, Asking
+from ramify.planner.asking.agent import Agent, Asking
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from ramify.planner.agent import Agent
+from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
 from ramify.planner.handle import Run

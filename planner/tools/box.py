@@ -8,7 +8,7 @@ from .naming import by_name
 from .protocol import OpenTools, Tool, ToolSource
 
 if TYPE_CHECKING:
-    from ramify.planner.agent import Agent
+    from ramify.planner.asking.agent import Agent
     from ramify.planner.workers.grants import Grants
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ramify.planner.asking import refuse_delimiters
+from ramify.planner.asking.asker import refuse_delimiters
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store.records import StepKey
@@ -32,7 +32,7 @@ from .refusals import refusal_of
 from .transitions import End, Kind, When
 
 if TYPE_CHECKING:
-    from ramify.planner.asking import Asker
+    from ramify.planner.asking.asker import Asker
 
 MOST_TURNS = 20
 """How many replies a conversation may take, unless the task says otherwise with `max_turns`."""

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from ramify.planner.agent import Agent
-from ramify.planner.asking import Asker
+from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.asker import Asker
 from ramify.planner.errors import NoModelError, WorkFailedError
 from ramify.planner.models.embeddings import EmbeddingModel, Vector, embedding_request, read_vectors
 from ramify.planner.models.hashing import NAME as HASHING

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ramify.planner.composing import compose
+from ramify.planner.asking.composing import compose
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import Model, ModelReply
@@ -21,8 +21,8 @@ from .protocol import Outcome, Worker
 from .voting import voted_answer
 
 if TYPE_CHECKING:
-    from ramify.planner.agent import Agent
-    from ramify.planner.asking import Asker
+    from ramify.planner.asking.agent import Agent
+    from ramify.planner.asking.asker import Asker
 
 
 class ModelWorker(Worker):
@@ -89,7 +89,7 @@ class HumanWorker(ModelWorker):
     """Has a person do a task: the prompt is shown in the terminal, and the answer read there."""
 
     def __init__(self) -> None:
-        from ramify.planner.agent import Agent
+        from ramify.planner.asking.agent import Agent
 
         super().__init__(Agent("human"), about="a person, who reads the task in the terminal and writes the answer")
 

@@ -11,9 +11,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ramify.planner.asking import Asker
+from ramify.planner.asking.asker import Asker
+from ramify.planner.asking.budget import Budget, Configs
 from ramify.planner.attaching import Attaching
-from ramify.planner.budget import Budget, Configs
 from ramify.planner.errors import LimitError, PlannerError, UsageError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.recorder import Recorder
@@ -34,7 +34,7 @@ from .steps import StepLog
 from .threads import Threads
 
 if TYPE_CHECKING:
-    from ramify.planner.agent import Agent
+    from ramify.planner.asking.agent import Agent
     from ramify.planner.run_settings import RunSettings
     from ramify.planner.store import Store
     from ramify.planner.tools.protocol import OpenTools

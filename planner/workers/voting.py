@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
+from ramify.planner.asking.voting import SAMPLES_A_LEAD, Ballot, key_of_answer, poll
 from ramify.planner.errors import ModelError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.retry import FailureKind, may_retry
-from ramify.planner.voting import SAMPLES_A_LEAD, Ballot, key_of_answer, poll
 from ramify.tasks import ReplyError, TruncatedReplyError
 from ramify.tasks.replies import Answer
 

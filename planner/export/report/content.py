@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ramify.planner.budget import total_usage
+from ramify.planner.asking.budget import total_usage
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text

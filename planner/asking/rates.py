@@ -9,9 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Self
 
-from .errors import ModelError, UsageError
-from .models.retry import FailureKind
-from .runtime.clock import Clock, LoopClock, Timer
+from ramify.planner.errors import ModelError, UsageError
+from ramify.planner.models.retry import FailureKind
+from ramify.planner.runtime.clock import Clock, LoopClock, Timer
 
 _TOLERANCE_S = 0.05
 _FIRST_PAUSE_S = 1.0

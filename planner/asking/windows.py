@@ -7,8 +7,8 @@ for the rest of the run. Where a server tells no numbers, a prompt loses a quart
 
 from collections.abc import Callable
 
-from .errors import ModelError
-from .models.protocol import ModelRequest
+from ramify.planner.errors import ModelError
+from ramify.planner.models.protocol import ModelRequest
 
 SMALLEST_BUDGET = 200
 """Characters of data below which a prompt is not cut further: that would be to answer without them."""

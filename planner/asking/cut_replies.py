@@ -6,11 +6,10 @@ context was full, the prompt shows less too.
 
 from dataclasses import dataclass, replace
 
+from ramify.planner.errors import ModelError
+from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.retry import RULES, FailureKind
 from ramify.prompts import Message
-
-from .errors import ModelError
-from .models.protocol import ModelRequest
-from .models.retry import RULES, FailureKind
 
 ROOM_FOR_REPLY = 1 / 3
 """How much of a window that was full the reply may have in the other try."""

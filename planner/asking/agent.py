@@ -6,19 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.models.deadline import complete_in_time
+from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling
+from ramify.planner.models.registry import OWN_MODELS, open_model, prices_of
+from ramify.planner.runtime.background import run_sync
+from ramify.planner.runtime.several import several
+from ramify.planner.settings.settings import GIVEN, Settings, load_settings
 from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, RenderedPrompt
 from ramify.tasks import TruncatedReplyError
 
-from .models.deadline import complete_in_time
-from .models.protocol import Model, ModelReply, ModelRequest, Sampling
-from .models.registry import OWN_MODELS, open_model, prices_of
-from .runtime.background import run_sync
-from .runtime.several import several
-from .settings.settings import GIVEN, Settings, load_settings
-
 if TYPE_CHECKING:
-    from .tools.functions import ToolsGiven
-    from .tools.protocol import Tool, ToolSource
+    from ramify.planner.tools.functions import ToolsGiven
+    from ramify.planner.tools.protocol import Tool, ToolSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +145,7 @@ class Agent:
         Raises:
             UsageError: if something of it is no tool, or two have one name.
         """
-        from .tools.functions import as_tools
+        from ramify.planner.tools.functions import as_tools
 
         return as_tools(self._given_tools)
 
@@ -172,7 +171,7 @@ class Agent:
 
     def with_tools(self, tools: "ToolsGiven") -> "Agent":
         """Return an agent that has `tools` too, unless it has some of the same names."""
-        from .tools.functions import names_of
+        from ramify.planner.tools.functions import names_of
 
         own = names_of(self.tools)
         more = [each for each in tools if own.isdisjoint(names_of([each]))]

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.store.records import CallRecord
+
 from .agent import Agent
-from .asking import Asker
+from .asker import Asker
 from .budget import Budget
-from .calls import Cache, Caller
-from .events.recorder import Recorder
-from .limits import RateLimiter
+from .caller import Cache, Caller
 from .outage import OutageGate
-from .store.records import CallRecord
+from .rates import RateLimiter
 
 
 class Askers:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from .errors import LimitError, ModelError
-from .models.retry import FailureKind, delay_s, waits_for_all
+from ramify.planner.errors import LimitError, ModelError
+from ramify.planner.models.retry import FailureKind, delay_s, waits_for_all
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
 from pydantic import BaseModel, ConfigDict, Field
+from ramify.planner.errors import LimitError
 from ramify.tasks import Task, TaskConfig, Usage
 from ramify.tasks.config import NO_CONFIG, NO_USAGE
 
-from .errors import LimitError
-from .limits import RateLimiter
+from .rates import RateLimiter
 
 
 class RunLimits(BaseModel):

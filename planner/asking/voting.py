@@ -13,11 +13,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ramify.planner.errors import WorkFailedError
+from ramify.planner.runtime.together import together
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text, read_json
-
-from .errors import WorkFailedError
-from .runtime.together import together
 
 T = TypeVar("T")
 

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from ramify.planner.errors import ModelError
+from ramify.planner.models.protocol import ModelReply, ModelRequest, keeps_schemas
+from ramify.planner.models.retry import FailureKind, shrinks
+from ramify.planner.store.records import CallRecord
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.answers import without_thoughts
 
 from .agent import Agent
-from .calls import Caller
+from .caller import Caller
 from .cut_replies import ROOM_FOR_REPLY, Cut, ask_for_less, cut_again, cut_of
-from .errors import ModelError
-from .models.protocol import ModelReply, ModelRequest, keeps_schemas
-from .models.retry import FailureKind, shrinks
-from .store.records import CallRecord
 from .windows import Make
 
 T = TypeVar("T")

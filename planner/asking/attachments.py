@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ramify.planner.errors import UsageError
+from ramify.planner.runtime.several import several
 from ramify.tasks import Material
-
-from .errors import UsageError
-from .runtime.several import several
 
 FILE_LIMIT = 20_000_000
 """The most bytes of one attached file."""

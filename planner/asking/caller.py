@@ -12,26 +12,26 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
+from ramify.planner.errors import ModelError, PlannerError
+from ramify.planner.events.events import EventType
+from ramify.planner.events.failed_calls import Begun, failed_call
+from ramify.planner.events.losses import Loss
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.models.deadline import complete_in_time
+from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, facts_of
+from ramify.planner.models.unanswered import used_without_reply
+from ramify.planner.runtime.failpoints import failpoint
+from ramify.planner.runtime.redaction import Redactor
+from ramify.planner.store.changes import CallMade, TaskChanged
+from ramify.planner.store.records import CallKey, CallRecord
 from ramify.prompts import DEFAULT_BUDGET
 from ramify.tasks import Task, Usage
 from ramify.tasks.config import NO_USAGE
 from ramify.tasks.running import spend
 
 from .budget import Budget
-from .errors import ModelError, PlannerError
-from .events.events import EventType
-from .events.failed_calls import Begun, failed_call
-from .events.losses import Loss
-from .events.recorder import Recorder
-from .limits import RateLimiter
-from .models.deadline import complete_in_time
-from .models.protocol import Model, ModelReply, ModelRequest, facts_of
-from .models.unanswered import used_without_reply
 from .outage import OutageGate
-from .runtime.failpoints import failpoint
-from .runtime.redaction import Redactor
-from .store.changes import CallMade, TaskChanged
-from .store.records import CallKey, CallRecord
+from .rates import RateLimiter
 from .windows import Window
 
 Slot = tuple[str, str, int, int, int]
