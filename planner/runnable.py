@@ -10,8 +10,8 @@ from .errors import UsageError
 from .run_settings import RunSettings
 from .settings.settings import load_settings
 from .tools.protocol import permissions_of
+from .work.grants import Grants
 from .workers import Worker, Workers
-from .workers.grants import Grants
 from .workers.model import ModelWorker
 from .workers.plugins import plugin_workers
 from .workers.registry import ChecksGiven, WorkersGiven, is_for_model

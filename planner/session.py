@@ -34,12 +34,12 @@ from .store import Store, WriterEvents
 from .store.changes import RunChanged
 from .store.records import RUNNING_PHASE, CallRecord, NewRun
 from .work import Work
+from .work.grants import Grants
+from .work.memory import RunMemory
+from .work.pages import PageCount
+from .work.steps import StepLog
 from .workers import Workers
-from .workers.grants import Grants
-from .workers.memory import RunMemory
-from .workers.pages import PageCount
 from .workers.services import RunServices
-from .workers.steps import StepLog
 
 
 @dataclass(frozen=True, slots=True)

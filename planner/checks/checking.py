@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import CheckFailedError
 from ramify.planner.events.events import EventType
-from ramify.planner.workers.protocol import Outcome
+from ramify.planner.work.protocol import Outcome
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import KINDS, Check
 from ramify.tasks.json_answers import read_json_answer

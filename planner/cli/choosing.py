@@ -93,7 +93,7 @@ def enable_worker(
     """
     from ramify.planner.settings.settings import WorkerSettings, load_settings
     from ramify.planner.settings.settings_file import change_settings
-    from ramify.planner.workers.grants import Grants
+    from ramify.planner.work.grants import Grants
 
     from .output import tell
 

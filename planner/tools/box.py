@@ -9,7 +9,7 @@ from .protocol import OpenTools, Tool, ToolSource
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
-    from ramify.planner.workers.grants import Grants
+    from ramify.planner.work.grants import Grants
 
 
 class ToolBox:

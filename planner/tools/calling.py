@@ -21,9 +21,9 @@ from ramify.planner.events.events import EventType, ToolUse
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store.records import StepKey
-from ramify.planner.workers.context import WorkContext
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.steps import unknown_end
 from ramify.planner.workers.functions import NOTHING
-from ramify.planner.workers.steps import unknown_end
 from ramify.prompts import ToolOutcome
 from ramify.prompts.blocks import cut
 from ramify.prompts.whole_text import whole_text

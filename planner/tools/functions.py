@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, overload
 from pydantic import BaseModel, PydanticInvalidForJsonSchema, ValidationError
 from ramify.planner.errors import ToolError, UsageError
 from ramify.planner.runtime.several import several
-from ramify.planner.workers.signatures import read_signature
+from ramify.planner.work.signatures import read_signature
 
 from .docstrings import read_docstring
 from .protocol import NO_PARAMETERS, Tool, ToolSource, check_name, near_hint
 
 if TYPE_CHECKING:
-    from ramify.planner.workers.context import WorkContext
+    from ramify.planner.work.context import WorkContext
 
 Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
 

@@ -13,7 +13,7 @@ from ramify.planner.asking.asker import refuse_delimiters
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store.records import StepKey
-from ramify.planner.workers.context import WorkContext
+from ramify.planner.work.context import WorkContext
 from ramify.planner.workers.model import not_too_long
 from ramify.prompts import DEFAULT_BUDGET, ToolOutcome
 from ramify.tasks import ReplyError

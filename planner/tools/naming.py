@@ -13,7 +13,7 @@ from ramify.planner.errors import UsageError
 from .protocol import NAME, Tool
 
 if TYPE_CHECKING:
-    from ramify.planner.workers.context import WorkContext
+    from ramify.planner.work.context import WorkContext
 
 
 class NamedTool(Tool):

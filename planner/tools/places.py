@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ramify.planner.errors import WaitingError
 from ramify.planner.store.records import StepRecord
-from ramify.planner.workers.context import WorkContext
+from ramify.planner.work.context import WorkContext
 
 GIVEN_UP = "given up"
 """The step that says that a conversation is not gone on with, and why."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ramify.planner.errors import UsageError
 
 if TYPE_CHECKING:
-    from ramify.planner.workers.context import WorkContext
-    from ramify.planner.workers.grants import Grants
+    from ramify.planner.work.context import WorkContext
+    from ramify.planner.work.grants import Grants
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a tool may be called; model APIs take no other names."""

@@ -5,7 +5,7 @@ that that it was refused.
 """
 
 from ramify.planner.store.records import StepKey
-from ramify.planner.workers.context import WorkContext
+from ramify.planner.work.context import WorkContext
 
 
 async def refusal_of(context: WorkContext, key: StepKey) -> str | None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import ToolError, UsageError
 from ramify.planner.settings.tool_servers import ServerSettings
-from ramify.planner.workers.grants import SECRET, Grants
+from ramify.planner.work.grants import SECRET, Grants
 
 from .protocol import OpenTools, Tool, ToolSource, check_name, near_hint
 
 if TYPE_CHECKING:
-    from ramify.planner.workers.context import WorkContext
+    from ramify.planner.work.context import WorkContext
 
     from .mcp_connection import Connections, Listed
 

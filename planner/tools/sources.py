@@ -5,7 +5,7 @@ The names are stored with a run, so that resuming it finds the same tools; nothi
 
 from collections.abc import Iterable
 
-from ramify.planner.workers.grants import Grants
+from ramify.planner.work.grants import Grants
 from ramify.planner.workers.sources import defined_in
 
 from .box import ToolBox

@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ramify.planner.errors import CommandError, WorkFailedError
 from ramify.planner.processes import CommandLimits, Finished, Sandbox, run_command
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.grants import SECRET
+from ramify.planner.work.inputs import read_inputs
+from ramify.planner.work.protocol import Outcome
 from ramify.tasks import Task
 from ramify.tasks.decomposition import input_data
 from ramify.tasks.json_text import json_text
 
-from .context import WorkContext
-from .grants import SECRET
-from .inputs import read_inputs
 from .lists import ListWorker
-from .protocol import Outcome
 
 SUBPROCESS, SHELL = "subprocess", "shell"
 """The permissions to run commands, and to have them read by a shell."""

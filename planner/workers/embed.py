@@ -17,13 +17,13 @@ from ramify.planner.models.hashing import NAME as HASHING
 from ramify.planner.models.hashing import HashingEmbeddings
 from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
 from ramify.planner.settings.settings import load_settings
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.inputs import read_inputs
+from ramify.planner.work.protocol import Outcome
 from ramify.tasks import Task
 from ramify.tasks.json_text import json_text
 
-from .context import WorkContext
-from .inputs import read_inputs
 from .lists import ListWorker
-from .protocol import Outcome
 from .texts import text_given
 
 BATCH = 64

@@ -8,15 +8,14 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.runtime.several import several
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.inputs import read_inputs
+from ramify.planner.work.protocol import Outcome, Worker
+from ramify.planner.work.signatures import gives_nothing, read_signature
 from ramify.tasks import Task
 from ramify.tasks.documents import validation_text
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
-
-from .context import WorkContext
-from .inputs import read_inputs
-from .protocol import Outcome, Worker
-from .signatures import gives_nothing, read_signature
 
 NOTHING = "(done; it gave nothing)"
 """The text of an outcome that is none, where that is meant."""

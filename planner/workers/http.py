@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ramify.planner.errors import FetchError, WorkFailedError
 from ramify.planner.web import Fetcher, FetchLimits, WebPolicy
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.inputs import read_inputs
+from ramify.planner.work.pages import FETCH
+from ramify.planner.work.protocol import Outcome
 from ramify.tasks import Task
 
-from .context import WorkContext
-from .inputs import read_inputs
 from .lists import ListWorker
-from .pages import FETCH
-from .protocol import Outcome
 
 NETWORK = "network"
 """The permission to reach public addresses; `network:HOST:PORT` names a private host that may be reached too."""

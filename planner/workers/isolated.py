@@ -15,15 +15,15 @@ from typing import Any
 from ramify.planner.errors import CommandError, UsageError
 from ramify.planner.processes import CommandLimits, run_command
 from ramify.planner.runtime.border import border
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.inputs import read_inputs
+from ramify.planner.work.protocol import Outcome
+from ramify.planner.work.signatures import INPUT, REST, read_signature
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
 
-from .context import WorkContext
 from .functions import Function, FunctionWorker
-from .inputs import read_inputs
-from .protocol import Outcome
-from .signatures import INPUT, REST, read_signature
 from .sources import imported
 
 _INSIDE = "RAMIFY_ISOLATED"

@@ -6,11 +6,10 @@ So the same type does one thing or a list of things: `type: rewrite` with a text
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.protocol import Outcome, Worker
 from ramify.tasks import Task, TaskState
 from ramify.tasks.json_text import json_text
-
-from .context import WorkContext
-from .protocol import Outcome, Worker
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

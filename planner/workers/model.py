@@ -9,6 +9,8 @@ from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import Model, ModelReply
 from ramify.planner.tools.protocol import permissions_of
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.checks import schema_of
@@ -16,8 +18,6 @@ from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.json_answers import read_json_answer
 from ramify.tasks.replies import Answer, parse_answer
 
-from .context import WorkContext
-from .protocol import Outcome, Worker
 from .voting import voted_answer
 
 if TYPE_CHECKING:

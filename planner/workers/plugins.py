@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.border import border, error_text
+from ramify.planner.work.protocol import Worker
 
 from .functions import FunctionWorker
-from .protocol import Worker
 
 if TYPE_CHECKING:
     from ramify.planner.settings.settings import WorkerSettings

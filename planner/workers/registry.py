@@ -9,14 +9,14 @@ from ramify.planner.checks.commands import PERMISSION
 from ramify.planner.checks.predicates import Predicate, predicates_of
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.several import several
+from ramify.planner.work.grants import Grants
+from ramify.planner.work.protocol import Worker
 from ramify.prompts import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.config import NO_CONFIG
 
 from .functions import FunctionWorker
-from .grants import Grants
 from .model import ModelWorker
-from .protocol import Worker
 from .teams import JOINT, TeamWorker
 
 MODEL = "model"

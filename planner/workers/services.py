@@ -20,6 +20,10 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.store.records import StepKey
 from ramify.planner.tools.box import ToolBox
+from ramify.planner.work.grants import Grants
+from ramify.planner.work.memory import RunMemory
+from ramify.planner.work.pages import PageCount
+from ramify.planner.work.steps import StepLog
 from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
 from ramify.tasks.decomposition import next_child_number
 from ramify.tasks.fields import keep_data
@@ -27,10 +31,6 @@ from ramify.tasks.graph import finished_above, never_met
 from ramify.tasks.states import FINISHED
 from ramify.tasks.tree import index_of
 
-from .grants import Grants
-from .memory import RunMemory
-from .pages import PageCount
-from .steps import StepLog
 from .threads import Threads
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from ramify.planner.store import Store
     from ramify.planner.tools.protocol import OpenTools
     from ramify.planner.web.robots import SiteRules
+    from ramify.planner.work.protocol import Worker
 
-    from .protocol import Worker
     from .registry import Workers
 
 _log = logging.getLogger("ramify.run")

@@ -16,8 +16,7 @@ from typing import Any
 from ramify.planner.checks.predicates import Predicate
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.border import border, error_text
-
-from .protocol import Worker
+from ramify.planner.work.protocol import Worker
 
 
 def load_workers(sources: Iterable[str]) -> tuple[dict[str, Worker], dict[str, Predicate]]:

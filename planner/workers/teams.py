@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ramify.planner.errors import UsageError, WorkFailedError
+from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts import TaskResult
 from ramify.tasks import Task
 
 from .model import ModelWorker, join_by_model
-from .protocol import Outcome, Worker
 
 if TYPE_CHECKING:
     from ramify.planner.models.protocol import Model
-
-    from .context import WorkContext
+    from ramify.planner.work.context import WorkContext
 
 JOINT = "+"
 """What stands between the names of agents that work on one task together."""

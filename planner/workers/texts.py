@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelRequest, Sampling
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.inputs import read_inputs
+from ramify.planner.work.protocol import Outcome
 from ramify.prompts import Message, PromptError
 from ramify.tasks import Task
 
-from .context import WorkContext
-from .inputs import read_inputs
 from .lists import ListWorker
-from .protocol import Outcome
 
 PARAMS = ("temperature", "top_p", "max_output_tokens", "seed", "stop", "reasoning_effort")
 

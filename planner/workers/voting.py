@@ -6,10 +6,9 @@ from ramify.planner.asking.voting import SAMPLES_A_LEAD, Ballot, key_of_answer, 
 from ramify.planner.errors import ModelError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.retry import FailureKind, may_retry
+from ramify.planner.work.context import WorkContext
 from ramify.tasks import ReplyError, TruncatedReplyError
 from ramify.tasks.replies import Answer
-
-from .context import WorkContext
 
 
 async def voted_answer(context: WorkContext, ask: Callable[[int], Awaitable[Answer]]) -> Answer:

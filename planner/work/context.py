@@ -25,10 +25,10 @@ from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from .memory import TaskMemory
 
 if TYPE_CHECKING:
+    from ramify.planner.workers.services import RunServices
     from ramify.prompts import TaskResult
 
     from .protocol import Outcome
-    from .services import RunServices
 
 T = TypeVar("T")
 
@@ -226,7 +226,7 @@ class WorkContext:
 
     async def compose(self) -> "Outcome":
         """Have the run's model answer the task from the results of its subtasks."""
-        from .model import compose_by_model
+        from ramify.planner.workers.model import compose_by_model
 
         return await compose_by_model(self)
 
