@@ -9,7 +9,6 @@ from ramify.tasks import Check, Material, Task, TaskConfig
 from ramify.tasks.checks import read_check
 from ramify.tasks.documents import validation_text
 
-from .agents import AgentsGiven, read_agents
 from .asking.agent import Agent, Asking, model_and_server
 from .asking.attachments import read_materials
 from .asking.budget import RunLimits
@@ -23,6 +22,7 @@ from .plan import PlanLimits
 from .runtime.several import several
 from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven
+from .workers.agents import AgentsGiven, read_agents
 from .workers.registry import ChecksGiven, WorkersGiven
 
 GOAL_LIMIT = 1_000_000

@@ -13,7 +13,6 @@ from ramify.tasks.fields import keep_data
 from ramify.tasks.plans import load_plan
 from ramify.tasks.running import put
 
-from .agents import AgentsGiven, agents_of, described
 from .asking.agent import Agent
 from .asking.budget import RunLimits
 from .editing import PlanEdit
@@ -37,6 +36,7 @@ from .store import NewRun, RunRecord, Store
 from .store.records import RUNNING_PHASE
 from .tools.sources import load_tools
 from .workers import Workers
+from .workers.agents import AgentsGiven, agents_of, described
 from .workers.registry import ChecksGiven, WorkersGiven
 
 

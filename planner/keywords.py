@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ramify.prompts import Examples
     from ramify.tasks import Check, Material
 
-    from .agents import AgentsGiven
     from .asking.agent import Agent
     from .asking.budget import RunLimits
     from .events.events import Subscriber
     from .models.protocol import Model
     from .tools.functions import ToolsGiven
+    from .workers.agents import AgentsGiven
     from .workers.registry import ChecksGiven, WorkersGiven
 
 OF_THE_AGENT = ("model", "base_url", "prompts", "system", "language", "examples", "timeout_s", "native_tools")

@@ -10,7 +10,6 @@ from ramify.tasks import Task
 from ramify.tasks.documents import validation_text
 from ramify.tasks.edits import Difference
 
-from .agents import AgentsGiven, agents_of
 from .asking.agent import Agent, model_and_server
 from .asking.budget import RunLimits
 from .editing import PlanEdit, edit_run
@@ -27,6 +26,7 @@ from .settings.settings import Tracing, load_settings
 from .store import RunRecord, Store
 from .tools.functions import ToolsGiven, names_of
 from .tools.sources import load_tools
+from .workers.agents import AgentsGiven, agents_of
 from .workers.registry import ChecksGiven, WorkersGiven
 
 

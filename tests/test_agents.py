@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from ramify.planner import Agent, Executor, RunLimits, solve, worker
-from ramify.planner.agents import agents_file, read_agents
 from ramify.planner.errors import ModelError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
+from ramify.planner.workers.agents import agents_file, read_agents
 from ramify.tasks import Task, TaskConfig
 
 from .openai_server import Answer, OpenAIServer

@@ -14,9 +14,9 @@ from ramify.planner.errors import LimitError, NotAllowedError, UsageError
 from ramify.planner.models.protocol import ModelReply, ModelRequest, ToolCall
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
-from ramify.planner.tools.calling import OUTCOME_LIMIT
-from ramify.planner.tools.loop import MOST_REPAIRS
+from ramify.planner.workers.conversation import MOST_REPAIRS
 from ramify.planner.workers.model import ModelWorker
+from ramify.planner.workers.tool_calls import OUTCOME_LIMIT
 from ramify.tasks import Material, Task, TaskConfig
 
 from .openai_server import Answer, Chat, OpenAIServer

@@ -265,7 +265,7 @@ def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that are settings."""
     settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
     if settings.get("agents") is not None:
-        from ramify.planner.agents import agents_file, read_agents
+        from ramify.planner.workers.agents import agents_file, read_agents
 
         path = settings["agents"]
         settings["agents"] = agents_file(path)
@@ -277,7 +277,7 @@ def keywords_given(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that are settings, as `solve` takes them."""
     keywords = settings_given(given)
     if keywords.get("agents") is not None:
-        from ramify.planner.agents import read_agents
+        from ramify.planner.workers.agents import read_agents
 
         keywords["agents"] = read_agents(keywords["agents"], source=str(given["agents"]))
     return keywords

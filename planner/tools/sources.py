@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from ramify.planner.work.grants import Grants
 from ramify.planner.workers.sources import defined_in
+from ramify.planner.workers.tool_box import ToolBox
 
-from .box import ToolBox
 from .naming import by_name
 from .protocol import Tool, ToolSource
 from .servers import configured_server

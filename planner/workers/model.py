@@ -111,7 +111,7 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
         UsageError: if the task asks for a vote.
         NotAllowedError: if a tool needs a permission that is not granted.
     """
-    from ramify.planner.tools.loop import ToolLoop
+    from .conversation import ToolLoop
 
     if context.config.vote_ahead is not None:
         raise UsageError(

@@ -19,7 +19,6 @@ from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.store.records import StepKey
-from ramify.planner.tools.box import ToolBox
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
@@ -32,6 +31,7 @@ from ramify.tasks.states import FINISHED
 from ramify.tasks.tree import index_of
 
 from .threads import Threads
+from .tool_box import ToolBox
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from ramify.planner.asking.agent import Agent
+from ramify.planner.errors import UsageError
+from ramify.planner.models.protocol import Model
+from ramify.planner.models.registry import OWN_MODELS
+from ramify.planner.run_settings import AgentSettings
+from ramify.planner.settings.settings import PYPROJECT_TABLE
+from ramify.planner.settings.toml_places import placed
+from ramify.planner.tools.protocol import Tool, ToolSource, near_hint
+from ramify.planner.tools.servers import configured_server
+from ramify.planner.tools.sources import MCP
 from ramify.tasks.documents import validation_text
 
-from .asking.agent import Agent
-from .errors import UsageError
-from .models.protocol import Model
-from .models.registry import OWN_MODELS
-from .run_settings import AgentSettings
-from .settings.settings import PYPROJECT_TABLE
-from .settings.toml_places import placed
-from .tools.protocol import Tool, ToolSource, near_hint
-from .tools.servers import configured_server
-from .tools.sources import MCP
-from .workers.registry import BUILT_IN
+from .registry import BUILT_IN
 
 if TYPE_CHECKING:
-    from .tools.functions import ToolsGiven
+    from ramify.planner.tools.functions import ToolsGiven
 
 AgentsGiven = Mapping[str, Agent | Model | str | AgentSettings]
 """What users give as agents, by name: agents, models, names of models, and descriptions."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .naming import by_name
-from .protocol import OpenTools, Tool, ToolSource
+from ramify.planner.tools.naming import by_name
+from ramify.planner.tools.protocol import OpenTools, Tool, ToolSource
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent

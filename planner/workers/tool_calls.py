@@ -21,6 +21,9 @@ from ramify.planner.events.events import EventType, ToolUse
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store.records import StepKey
+from ramify.planner.tools.arguments import read_arguments
+from ramify.planner.tools.contents import Call
+from ramify.planner.tools.protocol import Tool, near_hint
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.steps import unknown_end
 from ramify.planner.workers.functions import NOTHING
@@ -29,10 +32,6 @@ from ramify.prompts.blocks import cut
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
-
-from .arguments import read_arguments
-from .contents import Call
-from .protocol import Tool, near_hint
 
 OUTCOME_LIMIT = 20_000
 """The most characters of one outcome that are kept; of a longer one, head and tail."""

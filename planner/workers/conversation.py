@@ -13,6 +13,9 @@ from ramify.planner.asking.asker import refuse_delimiters
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store.records import StepKey
+from ramify.planner.tools.contents import Call, Content, Conversation, Script
+from ramify.planner.tools.protocol import Tool
+from ramify.planner.tools.transitions import End, Kind, When
 from ramify.planner.work.context import WorkContext
 from ramify.planner.workers.model import not_too_long
 from ramify.prompts import DEFAULT_BUDGET, ToolOutcome
@@ -24,12 +27,9 @@ from ramify.tasks.json_answers import read_json_answer
 from ramify.tasks.json_calls import calls_written_as_json
 from ramify.tasks.tool_calls import MOST_CALLS, WrittenCall, parse_tool_reply
 
-from .calling import ReadyCall, make_call, read_call
-from .contents import Call, Content, Conversation, Script
-from .places import GIVEN_UP, member_of, place_in
-from .protocol import Tool
 from .refusals import refusal_of
-from .transitions import End, Kind, When
+from .tool_calls import ReadyCall, make_call, read_call
+from .tool_places import GIVEN_UP, member_of, place_in
 
 if TYPE_CHECKING:
     from ramify.planner.asking.asker import Asker
