@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .asking.agent import Agent, Asking
     from .asking.budget import RunLimits
     from .checks import predicate
-    from .estimating import Estimate, estimate
     from .events.lines import EventFile
     from .evolution import Evolution, aevolve, evolve
     from .executor import Executor
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from .handle import Run
     from .middleware import Middleware
     from .models.protocol import Sampling
-    from .plan import PlanLimits, Planner
+    from .planning.estimating import Estimate, estimate
+    from .planning.split import PlanLimits, Planner
     from .store import Store
     from .strategies import Comparison, Strategy, compare
     from .tools import Tool, ToolError, mcp_tools, tool
@@ -37,14 +37,14 @@ else:
             "Agent": "asking.agent",
             "Asking": "asking.agent",
             "EventFile": "events.lines",
-            "Estimate": "estimating",
+            "Estimate": "planning.estimating",
             "Evolution": "evolution",
             "Executor": "executor",
             "FollowedRun": "following",
             "Middleware": "middleware",
             "Outcome": "workers",
-            "PlanLimits": "plan",
-            "Planner": "plan",
+            "PlanLimits": "planning.split",
+            "Planner": "planning.split",
             "Run": "handle",
             "RunLimits": "asking.budget",
             "Sampling": "models.protocol",
@@ -61,7 +61,7 @@ else:
             "decompose": "api",
             "evolve": "evolution",
             "instrument": "tracing",
-            "estimate": "estimating",
+            "estimate": "planning.estimating",
             "predicate": "checks",
             "solve": "api",
             "task_for_each": "workers.lists",

@@ -18,7 +18,7 @@ from .executor import Executor
 from .handle import Run
 from .keywords import SolveKeywords, check_agent_alone, check_keywords
 from .models.protocol import Model
-from .plan import PlanLimits
+from .planning.split import PlanLimits
 from .runtime.several import several
 from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven

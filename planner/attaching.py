@@ -11,7 +11,7 @@ from ramify.tasks.running import put, take_in
 from .asking.budget import Budget
 from .events.events import EventType
 from .events.recorder import Recorder
-from .plan import Whole
+from .planning.split import Whole
 from .store.changes import TaskAdded
 
 

@@ -22,8 +22,8 @@ from .handle import Progress, Run, progress_of
 from .keywords import check_keywords
 from .middleware import check_middleware
 from .models.protocol import Model
-from .plan import PlanLimits
-from .policy import Policy
+from .planning.policy import Policy
+from .planning.split import PlanLimits
 from .recording import Recording
 from .resuming import ResumeOptions, session_of
 from .run import OnError

@@ -17,7 +17,7 @@ from .errors import NoModelError, UsageError
 from .events.events import Subscriber
 from .middleware import check_middleware
 from .models.protocol import Model
-from .plan import PlanLimits
+from .planning.split import PlanLimits
 from .run_settings import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .runtime.several import several

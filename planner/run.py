@@ -21,10 +21,10 @@ from .attaching import Attaching
 from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
 from .events.events import EventType
 from .events.recorder import Recorder
-from .levels import Levels
 from .models.retry import stops_run
-from .plan import Whole
-from .policy import Failure, Policy, Recovery, Verb, whole
+from .planning.levels import Levels
+from .planning.policy import Failure, Policy, Recovery, Verb, whole
+from .planning.split import Whole
 from .runtime.border import error_text, origin_of
 from .runtime.failpoints import failpoint
 from .runtime.together import together

@@ -10,7 +10,7 @@ from ramify.tasks import TaskConfig
 from .asking.agent import Agent, Asking
 from .asking.budget import RunLimits
 from .models.protocol import Sampling
-from .plan import PlanLimits
+from .planning.split import PlanLimits
 from .run import OnError
 from .runtime.address import is_hidden, shown_address
 from .settings.settings import load_settings

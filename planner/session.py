@@ -22,9 +22,9 @@ from .events.recorder import Recorder
 from .holding import hold_tree
 from .models.protocol import ModelReply
 from .models.unanswered import UNKNOWN
-from .plan import Planner
-from .policies import policy_of
-from .policy import Policy
+from .planning.policies import policy_of
+from .planning.policy import Policy
+from .planning.split import Planner
 from .preparing import prepare_run, unpriced
 from .run import Ending, RunLoop
 from .run_settings import RunSettings

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor, Run
 from ramify.planner.events.events import EventType
-from ramify.planner.levels import Levels
-from ramify.planner.policy import Direct, Failure, Recovery, Verb, whole
+from ramify.planner.planning.levels import Levels
+from ramify.planner.planning.policy import Direct, Failure, Recovery, Verb, whole
+from ramify.planner.planning.upfront import Upfront
 from ramify.planner.testing import FaultyModel, ScriptedModel
-from ramify.planner.upfront import Upfront
 from ramify.tasks import Task, TaskConfig, TaskState
 
 PLAN = '<task id="a">first half</task><task id="b" needs="a">second half</task>'

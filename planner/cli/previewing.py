@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ramify.planner.asking.agent import Agent
-from ramify.planner.estimating import estimate
+from ramify.planner.planning.estimating import estimate
 from ramify.tasks import Task
 from ramify.tasks.documents import tree_to_data
 from ramify.tasks.graph import waves

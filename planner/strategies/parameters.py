@@ -20,7 +20,7 @@ from ramify.planner.asking.agent import Agent, Asking
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS
-from ramify.planner.plan import PlanLimits
+from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import has_secrets, shown_address
 from ramify.tasks import Task, TaskConfig
 

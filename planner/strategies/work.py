@@ -6,7 +6,7 @@ from typing import Any
 from ramify.planner.errors import LimitError, UsageError, WaitingError, WorkFailedError
 from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
-from ramify.planner.plan import PlanLimits
+from ramify.planner.planning.split import PlanLimits
 from ramify.planner.run_settings import RunSettings
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState

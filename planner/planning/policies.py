@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from .plan import PlanLimits
 from .policy import Direct, Policy
+from .split import PlanLimits
 from .upfront import Upfront
 
 POLICIES: dict[str, Callable[[PlanLimits], Policy]] = {

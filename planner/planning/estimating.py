@@ -17,20 +17,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.budget import Configs
+from ramify.planner.asking.composing import batches
+from ramify.planner.asking.voting import SAMPLES_A_LEAD
+from ramify.planner.models.protocol import Model
+from ramify.planner.work import DEFAULTS
+from ramify.planner.workers.registry import is_for_model
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import compose_variables, execute_variables
 from ramify.tasks.graph import critical_path, waves
 from ramify.tasks.states import FINISHED
-
-from .asking.agent import Agent
-from .asking.budget import Configs
-from .asking.composing import batches
-from .asking.voting import SAMPLES_A_LEAD
-from .models.protocol import Model
-from .work import DEFAULTS
-from .workers.registry import is_for_model
 
 ANSWER_TOKENS = (50, 1_000)
 """How long an answer is taken to be, in tokens: from a fact to two pages."""

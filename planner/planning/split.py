@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from ramify.planner.asking.asker import Asker
+from ramify.planner.errors import ModelError, WorkFailedError
+from ramify.planner.models.protocol import ModelReply
+from ramify.planner.models.retry import FailureKind, stops_run
+from ramify.planner.runtime.border import error_text
+from ramify.planner.workers.teams import JOINT
 from ramify.prompts import DecomposeVariables, WorkerCard
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.decomposition import decompose_variables
 from ramify.tasks.replies import Plan, is_restatement, parse_plan
 from ramify.tasks.splitting import MODEL, split_of
-
-from .asking.asker import Asker
-from .errors import ModelError, WorkFailedError
-from .models.protocol import ModelReply
-from .models.retry import FailureKind, stops_run
-from .runtime.border import error_text
-from .workers.teams import JOINT
 
 
 class PlanLimits(BaseModel):
