@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .executor import Executor
     from .following import FollowedRun
     from .handle import Run
-    from .middleware import Middleware
     from .models.protocol import Sampling
     from .planning.estimating import Estimate, estimate
     from .planning.split import PlanLimits, Planner
+    from .running.middleware import Middleware
     from .store import Store
     from .strategies import Comparison, Strategy, compare
     from .tools import Tool, ToolError, mcp_tools, tool
@@ -41,7 +41,7 @@ else:
             "Evolution": "evolution",
             "Executor": "executor",
             "FollowedRun": "following",
-            "Middleware": "middleware",
+            "Middleware": "running.middleware",
             "Outcome": "workers",
             "PlanLimits": "planning.split",
             "Planner": "planning.split",

@@ -16,9 +16,9 @@ from .errors import RunError, UsageError
 from .events.events import Subscriber
 from .executor import Executor
 from .handle import Run
-from .keywords import SolveKeywords, check_agent_alone, check_keywords
 from .models.protocol import Model
 from .planning.split import PlanLimits
+from .running.keywords import SolveKeywords, check_agent_alone, check_keywords
 from .runtime.several import several
 from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven

@@ -15,22 +15,22 @@ from ramify.tasks.running import put
 
 from .asking.agent import Agent
 from .asking.budget import RunLimits
-from .editing import PlanEdit
 from .errors import UsageError
 from .events.events import Subscriber
 from .handle import Progress, Run, progress_of
-from .keywords import check_keywords
-from .middleware import check_middleware
 from .models.protocol import Model
 from .planning.policy import Policy
 from .planning.split import PlanLimits
-from .recording import Recording
-from .resuming import ResumeOptions, session_of
-from .run import OnError
-from .run_settings import MOST_JOBS, AgentSettings, RunSettings
-from .runnable import check_runnable, check_tools, grants_of, workers_of
+from .running.editing import PlanEdit
+from .running.keywords import check_keywords
+from .running.loop import OnError
+from .running.middleware import check_middleware
+from .running.options import MOST_JOBS, AgentSettings, RunSettings
+from .running.recording import Recording
+from .running.resuming import ResumeOptions, session_of
+from .running.runnable import check_runnable, check_tools, grants_of, workers_of
+from .running.session import Session
 from .runtime.several import several
-from .session import Session
 from .settings.settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
 from .store.records import RUNNING_PHASE

@@ -16,10 +16,10 @@ from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .making import who_made
 from .notebook import shown_in_cell
-from .recording import Recording
-from .run import Ending
+from .running.loop import Ending
+from .running.recording import Recording
+from .running.session import Session
 from .runtime.background import background_loop, run_sync, start_on_background_loop
-from .session import Session
 from .settings.settings import Tracing, load_settings
 from .shown_run import ShownRun
 from .store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Executor, asolve, solve
-from ramify.planner.editing import plan_history
+from ramify.planner.running.editing import plan_history
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task

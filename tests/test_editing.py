@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from ramify.planner import Executor, PlanLimits, Run, RunLimits
-from ramify.planner.editing import PlanEdit, edit_run, plan_history
 from ramify.planner.errors import LeaseError, UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.forms import EVENT_FORMS
 from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.running.editing import PlanEdit, edit_run, plan_history
 from ramify.planner.store import Store
 from ramify.planner.store.changes import RunChanged, TaskChanged
 from ramify.planner.testing import ScriptedModel

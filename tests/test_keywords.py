@@ -10,7 +10,7 @@ from ramify.planner import Agent, Executor, Strategy, asolve, decompose, evolve,
 from ramify.planner.api import prepare, start
 from ramify.planner.errors import UsageError
 from ramify.planner.evolution.api import aevolve, prepare_evolution
-from ramify.planner.keywords import EvolveKeywords, RunKeywords, SolveKeywords
+from ramify.planner.running.keywords import EvolveKeywords, RunKeywords, SolveKeywords
 from ramify.planner.settings.settings import SETTINGS
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Material, Task

@@ -19,7 +19,7 @@ from ramify.planner.models.nearest import LINE_LENGTH, difference, nearest
 from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling
 from ramify.planner.models.registry import open_model
 from ramify.planner.models.replay import ReplayModel
-from ramify.planner.recording import Recording
+from ramify.planner.running.recording import Recording
 from ramify.planner.store import CallKey, CallRecord, Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.prompts import DEFAULT_BUDGET, Message

@@ -40,11 +40,11 @@ def show(
 
     Examples: ramify show --last; ramify show r12 0.3 --messages; ramify show --last --state failed --depth 3
     """
-    from ramify.planner.editing import plan_history
     from ramify.planner.events.events import EventType
     from ramify.planner.events.losses import losses_of
     from ramify.planner.making import who_made
     from ramify.planner.run_data import call_data, event_data, run_data, step_data
+    from ramify.planner.running.editing import plan_history
 
     from .checking import checked_events, checked_text
     from .conversation import conversation_text, failures

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ramify.planner.editing import PlanEdit
 from ramify.planner.errors import UsageError
+from ramify.planner.running.editing import PlanEdit
 from ramify.tasks.plans import load_plan
 
 

@@ -186,7 +186,7 @@ def resume(
     Example: ramify resume --last --retry-failed
     """
     from ramify.planner.executor import Executor
-    from ramify.planner.run_settings import RunSettings
+    from ramify.planner.running.options import RunSettings
 
     from .carrying import carry
     from .finding import opened_run

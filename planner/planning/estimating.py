@@ -22,7 +22,7 @@ from ramify.planner.asking.budget import Configs
 from ramify.planner.asking.composing import batches
 from ramify.planner.asking.voting import SAMPLES_A_LEAD
 from ramify.planner.models.protocol import Model
-from ramify.planner.work import DEFAULTS
+from ramify.planner.running.attempts import DEFAULTS
 from ramify.planner.workers.registry import is_for_model
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
 from ramify.tasks import Task, TaskConfig, TaskState

@@ -6,13 +6,13 @@ Its id is that of the run outside with a number behind it, `r1234.2`, so the sam
 from collections.abc import Callable
 
 from ramify.planner.asking.agent import Agent
-from ramify.planner.editing import PlanEdit, edit_run
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.handle import Run
-from ramify.planner.run_settings import AgentSettings, RunSettings
-from ramify.planner.runnable import check_runnable
-from ramify.planner.session import Outer, Session
+from ramify.planner.running.editing import PlanEdit, edit_run
+from ramify.planner.running.options import AgentSettings, RunSettings
+from ramify.planner.running.runnable import check_runnable
+from ramify.planner.running.session import Outer, Session
 from ramify.planner.store import NewRun, Store
 from ramify.planner.workers import WorkContext
 from ramify.tasks import Task

@@ -10,7 +10,7 @@ from ramify.planner.executor import Executor
 from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
-from ramify.planner.resuming import ResumeOptions
+from ramify.planner.running.resuming import ResumeOptions
 from ramify.planner.workers.registry import WorkersGiven
 from ramify.tasks import Task
 from ramify.tasks.counting import counted

@@ -7,7 +7,7 @@ from ramify.planner.errors import LimitError, UsageError, WaitingError, WorkFail
 from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
-from ramify.planner.run_settings import RunSettings
+from ramify.planner.running.options import RunSettings
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState
 from ramify.tasks.documents import tree_from_data

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.planner.asking.asker import Asker
 from ramify.planner.asking.budget import Budget, Configs
-from ramify.planner.attaching import Attaching
 from ramify.planner.errors import LimitError, PlannerError, UsageError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.recorder import Recorder
+from ramify.planner.running.attaching import Attaching
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.store.records import StepKey
 from ramify.planner.work.grants import Grants
@@ -35,7 +35,7 @@ from .tool_box import ToolBox
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
-    from ramify.planner.run_settings import RunSettings
+    from ramify.planner.running.options import RunSettings
     from ramify.planner.store import Store
     from ramify.planner.tools.protocol import OpenTools
     from ramify.planner.web.robots import SiteRules

@@ -13,24 +13,33 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
 
+from ramify.planner.errors import (
+    LeaseError,
+    LimitError,
+    ModelError,
+    NoModelError,
+    OutsideError,
+    RunError,
+    StoreError,
+    WaitingError,
+)
+from ramify.planner.events.events import EventType
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.models.retry import stops_run
+from ramify.planner.planning.levels import Levels
+from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb, whole
+from ramify.planner.planning.split import Whole
+from ramify.planner.runtime.border import error_text, origin_of
+from ramify.planner.runtime.failpoints import failpoint
+from ramify.planner.runtime.together import together
+from ramify.planner.store.records import RunStatus
+from ramify.planner.workers import Outcome
 from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.tasks import Scheduler, Task, TaskState
 from ramify.tasks.replies import Plan
 
 from .attaching import Attaching
-from .errors import LeaseError, LimitError, ModelError, NoModelError, OutsideError, RunError, StoreError, WaitingError
-from .events.events import EventType
-from .events.recorder import Recorder
-from .models.retry import stops_run
-from .planning.levels import Levels
-from .planning.policy import Failure, Policy, Recovery, Verb, whole
-from .planning.split import Whole
-from .runtime.border import error_text, origin_of
-from .runtime.failpoints import failpoint
-from .runtime.together import together
-from .store.records import RunStatus
-from .work import Work
-from .workers import Outcome
+from .attempts import Work
 
 _log = logging.getLogger("ramify.run")
 

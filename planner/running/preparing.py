@@ -6,12 +6,11 @@ run, holds any of it.
 
 from collections.abc import Iterable, Mapping
 
+from ramify.planner.asking.agent import Agent
+from ramify.planner.errors import PlannerError
+from ramify.planner.models.protocol import Model, prepare
+from ramify.planner.workers.registry import Workers, is_for_model
 from ramify.tasks import Task, TaskState
-
-from .asking.agent import Agent
-from .errors import PlannerError
-from .models.protocol import Model, prepare
-from .workers.registry import Workers, is_for_model
 
 
 async def prepare_run(

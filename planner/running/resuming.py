@@ -6,28 +6,28 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from pydantic import ValidationError
+from ramify.planner.asking.agent import Agent, model_and_server
+from ramify.planner.asking.budget import RunLimits
+from ramify.planner.errors import NoModelError, UsageError
+from ramify.planner.events.events import Subscriber
+from ramify.planner.models.protocol import Model
+from ramify.planner.planning.split import PlanLimits
+from ramify.planner.runtime.several import several
+from ramify.planner.settings.settings import Tracing, load_settings
+from ramify.planner.store import RunRecord, Store
+from ramify.planner.tools.functions import ToolsGiven, names_of
+from ramify.planner.tools.sources import load_tools
+from ramify.planner.workers.agents import AgentsGiven, agents_of
+from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
 from ramify.tasks import Task
 from ramify.tasks.documents import validation_text
 from ramify.tasks.edits import Difference
 
-from .asking.agent import Agent, model_and_server
-from .asking.budget import RunLimits
 from .editing import PlanEdit, edit_run
-from .errors import NoModelError, UsageError
-from .events.events import Subscriber
 from .middleware import check_middleware
-from .models.protocol import Model
-from .planning.split import PlanLimits
-from .run_settings import AgentSettings, RunSettings
+from .options import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
-from .runtime.several import several
 from .session import Session
-from .settings.settings import Tracing, load_settings
-from .store import RunRecord, Store
-from .tools.functions import ToolsGiven, names_of
-from .tools.sources import load_tools
-from .workers.agents import AgentsGiven, agents_of
-from .workers.registry import ChecksGiven, WorkersGiven
 
 
 class ResumeOptions(TypedDict, total=False):
@@ -100,7 +100,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     _refuse_without_tools(settings, found, agent)
 
     def check(root: Task, differences: Sequence[Difference] = ()) -> None:
-        from .strategies.edited import check_edited
+        from ramify.planner.strategies.edited import check_edited
 
         check_edited(opened, found.id, root, differences)
         check_runnable(root, workers, grants)

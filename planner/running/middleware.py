@@ -8,17 +8,16 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+from ramify.planner.errors import UsageError
+from ramify.planner.events.events import EventType
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.runtime.border import border
+from ramify.planner.runtime.several import several
+from ramify.planner.workers import Outcome
 from ramify.tasks import Task
 from ramify.tasks.decomposition import input_data
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
-
-from .errors import UsageError
-from .events.events import EventType
-from .events.recorder import Recorder
-from .runtime.border import border
-from .runtime.several import several
-from .workers import Outcome
 
 
 @runtime_checkable

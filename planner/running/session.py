@@ -7,39 +7,39 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.askers import Askers
+from ramify.planner.asking.budget import Budget, Configs, total_usage
+from ramify.planner.errors import LimitError, PlannerError
+from ramify.planner.events.events import EventBus, EventType
+from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.models.protocol import ModelReply
+from ramify.planner.models.unanswered import UNKNOWN
+from ramify.planner.planning.policies import policy_of
+from ramify.planner.planning.policy import Policy
+from ramify.planner.planning.split import Planner
+from ramify.planner.runtime.border import error_text
+from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
+from ramify.planner.store import Store, WriterEvents
+from ramify.planner.store.changes import RunChanged
+from ramify.planner.store.records import RUNNING_PHASE, CallRecord, NewRun
+from ramify.planner.work.grants import Grants
+from ramify.planner.work.memory import RunMemory
+from ramify.planner.work.pages import PageCount
+from ramify.planner.work.steps import StepLog
+from ramify.planner.workers import Workers
+from ramify.planner.workers.services import RunServices
 from ramify.tasks import Task, TaskConfig, TaskState, running
 from ramify.tasks.config import NO_USAGE
 from ramify.tasks.running import Hold
 
-from .asking.agent import Agent
-from .asking.askers import Askers
-from .asking.budget import Budget, Configs, total_usage
 from .attaching import Attaching
-from .errors import LimitError, PlannerError
-from .events.events import EventBus, EventType
-from .events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
-from .events.recorder import Recorder
+from .attempts import Work
 from .holding import hold_tree
-from .models.protocol import ModelReply
-from .models.unanswered import UNKNOWN
-from .planning.policies import policy_of
-from .planning.policy import Policy
-from .planning.split import Planner
+from .loop import Ending, RunLoop
+from .options import RunSettings
 from .preparing import prepare_run, unpriced
-from .run import Ending, RunLoop
-from .run_settings import RunSettings
-from .runtime.border import error_text
-from .runtime.held_loop import HOLDS_NO_LOOP, Held, watched
-from .store import Store, WriterEvents
-from .store.changes import RunChanged
-from .store.records import RUNNING_PHASE, CallRecord, NewRun
-from .work import Work
-from .work.grants import Grants
-from .work.memory import RunMemory
-from .work.pages import PageCount
-from .work.steps import StepLog
-from .workers import Workers
-from .workers.services import RunServices
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 
+from ramify.planner.asking.agent import Agent
+from ramify.planner.errors import UsageError
+from ramify.planner.settings.settings import load_settings
+from ramify.planner.tools.protocol import permissions_of
+from ramify.planner.work.grants import Grants
+from ramify.planner.workers import Worker, Workers
+from ramify.planner.workers.model import ModelWorker
+from ramify.planner.workers.plugins import plugin_workers
+from ramify.planner.workers.registry import ChecksGiven, WorkersGiven, is_for_model
+from ramify.planner.workers.sources import load_workers
 from ramify.tasks import Task
 from ramify.tasks.graph import check_can_end, check_tree
 
-from .asking.agent import Agent
-from .errors import UsageError
-from .run_settings import RunSettings
-from .settings.settings import load_settings
-from .tools.protocol import permissions_of
-from .work.grants import Grants
-from .workers import Worker, Workers
-from .workers.model import ModelWorker
-from .workers.plugins import plugin_workers
-from .workers.registry import ChecksGiven, WorkersGiven, is_for_model
-from .workers.sources import load_workers
+from .options import RunSettings
 
 
 def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:

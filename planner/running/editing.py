@@ -10,16 +10,23 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from ramify.planner.errors import UsageError
+from ramify.planner.events.events import EventType
+from ramify.planner.runtime.failpoints import failpoint
+from ramify.planner.store import RunWriter, Store
+from ramify.planner.store.changes import (
+    Change,
+    EventHappened,
+    RunChanged,
+    StepsForgotten,
+    TaskAdded,
+    TaskChanged,
+    TaskEdited,
+)
+from ramify.planner.store.records import RUNNING_PHASE, EventRecord
+from ramify.planner.store.rows import PROGRESS_COLUMNS, rows_of_tree
 from ramify.tasks import Task, TaskState
 from ramify.tasks.edits import Difference, carry_over, give_result, open_failed, redo
-
-from .errors import UsageError
-from .events.events import EventType
-from .runtime.failpoints import failpoint
-from .store import RunWriter, Store
-from .store.changes import Change, EventHappened, RunChanged, StepsForgotten, TaskAdded, TaskChanged, TaskEdited
-from .store.records import RUNNING_PHASE, EventRecord
-from .store.rows import PROGRESS_COLUMNS, rows_of_tree
 
 HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED)
 """The events that tell how a plan became what it is."""

@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ExportError, UsageError
-from .store import Store
-from .store.run_file import read_head
+from ramify.planner.errors import ExportError, UsageError
+from ramify.planner.store import Store
+from ramify.planner.store.run_file import read_head
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from ramify.planner.asking.agent import Agent, Asking
+from ramify.planner.asking.budget import RunLimits
+from ramify.planner.models.protocol import Sampling
+from ramify.planner.planning.split import PlanLimits
+from ramify.planner.runtime.address import is_hidden, shown_address
+from ramify.planner.settings.settings import load_settings
 from ramify.prompts import Examples, PromptLibrary
 from ramify.tasks import TaskConfig
 
-from .asking.agent import Agent, Asking
-from .asking.budget import RunLimits
-from .models.protocol import Sampling
-from .planning.split import PlanLimits
-from .run import OnError
-from .runtime.address import is_hidden, shown_address
-from .settings.settings import load_settings
-from .work import DEFAULTS
+from .attempts import DEFAULTS
+from .loop import OnError
 
 if TYPE_CHECKING:
-    from .tools.functions import ToolsGiven
+    from ramify.planner.tools.functions import ToolsGiven
 
 
 MOST_JOBS = 10_000

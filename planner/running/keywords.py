@@ -7,20 +7,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from .errors import UsageError
-from .settings.settings import hint_at
+from ramify.planner.errors import UsageError
+from ramify.planner.settings.settings import hint_at
 
 if TYPE_CHECKING:
+    from ramify.planner.asking.agent import Agent
+    from ramify.planner.asking.budget import RunLimits
+    from ramify.planner.events.events import Subscriber
+    from ramify.planner.models.protocol import Model
+    from ramify.planner.tools.functions import ToolsGiven
+    from ramify.planner.workers.agents import AgentsGiven
+    from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
     from ramify.prompts import Examples
     from ramify.tasks import Check, Material
-
-    from .asking.agent import Agent
-    from .asking.budget import RunLimits
-    from .events.events import Subscriber
-    from .models.protocol import Model
-    from .tools.functions import ToolsGiven
-    from .workers.agents import AgentsGiven
-    from .workers.registry import ChecksGiven, WorkersGiven
 
 OF_THE_AGENT = ("model", "base_url", "prompts", "system", "language", "examples", "timeout_s", "native_tools")
 """Keywords that an agent of one's own has its own of."""

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
+from ramify.planner.asking.budget import Budget
+from ramify.planner.events.events import EventType
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.planning.split import Whole
+from ramify.planner.store.changes import TaskAdded
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import tasks_of_plan
 from ramify.tasks.replies import Plan
 from ramify.tasks.running import put, take_in
-
-from .asking.budget import Budget
-from .events.events import EventType
-from .events.recorder import Recorder
-from .planning.split import Whole
-from .store.changes import TaskAdded
 
 
 class Attaching:
