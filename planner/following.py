@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from .events.events import Event
-from .run_data import status_of
+from .export.run_data import status_of
 from .settings.settings import store_place
 from .store import RunNews, RunRecord, RunStatus, Store, TaskNews
 

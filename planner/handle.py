@@ -14,7 +14,7 @@ from .asking.budget import raising_options, total_usage
 from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
-from .making import who_made
+from .export.making import who_made
 from .notebook import shown_in_cell
 from .running.loop import Ending
 from .running.recording import Recording

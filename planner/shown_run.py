@@ -90,7 +90,7 @@ class ShownRun(ABC):
         Raises:
             ExportError: if pandas is not installed.
         """
-        from .dataframe import tasks_frame
+        from .export.dataframe import tasks_frame
 
         return tasks_frame(self.task)
 

@@ -27,7 +27,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "networkx": "tasks/graph.py",
     "IPython": "planner/notebook.py",
     "typst": "planner/export/paint.py",
-    "pandas": "planner/dataframe.py",
+    "pandas": "planner/export/dataframe.py",
     "jinja2": "prompts/jinja",
     "yaml": "tasks/plan_yaml.py",
     "pydantic_settings": "planner/settings/settings.py",

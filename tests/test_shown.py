@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Executor, solve
-from ramify.planner.dataframe import tasks_frame
+from ramify.planner.export.dataframe import tasks_frame
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskManager, TaskState, Usage
 from ramify.tasks.notebook import MOST_TASKS, folded_text, tree_html
@@ -128,7 +128,7 @@ def test_a_run_gives_its_table(tmp_path: Path) -> None:
 def test_without_pandas_the_error_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['pandas'] = None\n"
-        "from ramify.planner.dataframe import tasks_frame\n"
+        "from ramify.planner.export.dataframe import tasks_frame\n"
         "from ramify.tasks import Task\n"
         "from ramify.planner.errors import ExportError\n"
         "try: tasks_frame(Task(content='one'))\n"

@@ -42,8 +42,8 @@ def show(
     """
     from ramify.planner.events.events import EventType
     from ramify.planner.events.losses import losses_of
-    from ramify.planner.making import who_made
-    from ramify.planner.run_data import call_data, event_data, run_data, step_data
+    from ramify.planner.export.making import who_made
+    from ramify.planner.export.run_data import call_data, event_data, run_data, step_data
     from ramify.planner.running.editing import plan_history
 
     from .checking import checked_events, checked_text

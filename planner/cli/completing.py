@@ -45,7 +45,7 @@ def run_ids(context: typer.Context, incomplete: str) -> Iterator[tuple[str, str]
     """
     with suppress(Exception):
         from ramify.planner.executor import open_store
-        from ramify.planner.run_data import status_of
+        from ramify.planner.export.run_data import status_of
 
         from .records import started
 

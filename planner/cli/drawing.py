@@ -123,8 +123,8 @@ def timeline(
     """
     from ramify.planner.asking.budget import total_usage
     from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
-    from ramify.planner.making import who_made
-    from ramify.planner.run_data import record_data
+    from ramify.planner.export.making import who_made
+    from ramify.planner.export.run_data import record_data
     from ramify.planner.runtime.output_files import check_new
 
     from .finding import opened_run
@@ -178,8 +178,8 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
         UsageError: if it is not said which is meant.
     """
     from ramify.planner.asking.budget import total_usage
-    from ramify.planner.making import who_made
-    from ramify.planner.run_data import record_data
+    from ramify.planner.export.making import who_made
+    from ramify.planner.export.run_data import record_data
     from ramify.tasks.plans import load_plan
 
     from .finding import opened_run

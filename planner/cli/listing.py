@@ -69,7 +69,7 @@ def runs(
 
 def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_json: bool) -> int:
     """Show the runs that are `wanted`, `limit` at the most."""
-    from ramify.planner.run_data import record_data, status_of
+    from ramify.planner.export.run_data import record_data, status_of
 
     from .output import print_json, print_table, tell
     from .records import started

@@ -6,7 +6,7 @@ from typing import Any
 
 from ramify.planner.events.losses import Loss, losses_text
 from ramify.planner.export.labels import format_duration
-from ramify.planner.run_data import status_of
+from ramify.planner.export.run_data import status_of
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.store import EventRecord, RunRecord
 from ramify.tasks import Task

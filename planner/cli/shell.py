@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from ramify.planner.errors import UsageError
-from ramify.planner.making import who_made
+from ramify.planner.export.making import who_made
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import RamifyError, Task
 

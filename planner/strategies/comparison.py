@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from ramify.planner.asking.budget import total_usage
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.labels import format_cost, format_duration
-from ramify.planner.making import who_made
+from ramify.planner.export.making import who_made
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
@@ -99,7 +99,7 @@ class Comparison:
         Raises:
             ExportError: if pandas is not installed.
         """
-        from ramify.planner.dataframe import variants_frame
+        from ramify.planner.export.dataframe import variants_frame
 
         return variants_frame(self)
 

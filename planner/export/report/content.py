@@ -11,11 +11,11 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
 from ramify.planner.export.labels import format_duration
+from ramify.planner.export.making import maker_of, makers_of
+from ramify.planner.export.run_data import status_of
 from ramify.planner.export.spans import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
-from ramify.planner.making import maker_of, makers_of
 from ramify.planner.models.protocol import ModelReply
-from ramify.planner.run_data import status_of
 from ramify.planner.runtime.version import version
 from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
 from ramify.planner.workers.registry import is_for_model

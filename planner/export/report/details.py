@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ramify.planner.events.events import EventType
 from ramify.planner.export.labels import format_cost, format_duration
-from ramify.planner.making import maker_of
+from ramify.planner.export.making import maker_of
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted

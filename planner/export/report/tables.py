@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from ramify.planner.dataframe import task_values
+from ramify.planner.export.dataframe import task_values
 
 from .content import Report
 from .words import visible

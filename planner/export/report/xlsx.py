@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import ExportError
-from ramify.planner.making import maker_of
-from ramify.planner.run_data import iso_time
+from ramify.planner.export.making import maker_of
+from ramify.planner.export.run_data import iso_time
 
 from .content import Report, usage_of
 from .tables import COLUMNS, Cell, task_rows

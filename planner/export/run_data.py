@@ -5,12 +5,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from ramify.planner.asking.budget import total_usage
+from ramify.planner.store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
+from ramify.planner.store.pruning import status_now
 from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
-
-from .asking.budget import total_usage
-from .store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
-from .store.pruning import status_now
 
 
 def status_of(record: RunRecord) -> RunStatus:

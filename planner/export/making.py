@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task
 
-from .workers.registry import is_for_model
-
 if TYPE_CHECKING:
-    from .store import Store
-    from .store.records import RunRecord
+    from ramify.planner.store import Store
+    from ramify.planner.store.records import RunRecord
 
 _CARRY_RUNS = frozenset({"strategy", "variation"})
 """Workers that carry runs of their own, which say who made them."""
@@ -38,7 +37,7 @@ def makers_of(models: Iterable[str], record: "RunRecord", root: Task) -> str:
 
 def maker_of(model: str, record: "RunRecord") -> str:
     """Return who a model is, for people to read."""
-    from .models.rules.model import RulesModel
+    from ramify.planner.models.rules.model import RulesModel
 
     if model == record.model and record.made_by:
         return record.made_by

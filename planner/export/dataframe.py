@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.errors import ExportError
 from ramify.tasks import Task, TaskState
-
-from .errors import ExportError
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
-
-    from .strategies import Comparison
+    from ramify.planner.strategies import Comparison
 
 _TYPES = {
     "parent": "string",
@@ -60,7 +58,7 @@ def variants_frame(comparison: "Comparison") -> "pd.DataFrame":
     Raises:
         ExportError: if pandas is not installed.
     """
-    from .strategies.files import row_values
+    from ramify.planner.strategies.files import row_values
 
     frame = _pandas().DataFrame(row_values(comparison))
     return frame.set_index("variant") if len(frame) else frame
