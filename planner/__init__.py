@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from .events.lines import EventFile
     from .evolution import Evolution, aevolve, evolve
     from .executor import Executor
-    from .following import FollowedRun
     from .handle import Run
     from .models.protocol import Sampling
     from .planning.estimating import Estimate, estimate
     from .planning.split import PlanLimits, Planner
     from .running.middleware import Middleware
+    from .show.following import FollowedRun
     from .store import Store
     from .strategies import Comparison, Strategy, compare
     from .tools import Tool, ToolError, mcp_tools, tool
@@ -40,7 +40,7 @@ else:
             "Estimate": "planning.estimating",
             "Evolution": "evolution",
             "Executor": "executor",
-            "FollowedRun": "following",
+            "FollowedRun": "show.following",
             "Middleware": "running.middleware",
             "Outcome": "workers",
             "PlanLimits": "planning.split",

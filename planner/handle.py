@@ -21,7 +21,7 @@ from .running.recording import Recording
 from .running.session import Session
 from .runtime.background import background_loop, run_sync, start_on_background_loop
 from .settings.settings import Tracing, load_settings
-from .shown_run import ShownRun
+from .show.shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .options import Last, RunId, takes
 
 if TYPE_CHECKING:
-    from ramify.planner.following import FollowedRun
+    from ramify.planner.show.following import FollowedRun
 
 
 @takes("store", "display", "events", "quiet")
@@ -17,8 +17,8 @@ def watch(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
 
     Example: ramify watch --last
     """
-    from ramify.planner.following import FollowedRun
     from ramify.planner.progress import follow_on_display
+    from ramify.planner.show.following import FollowedRun
 
     from .carrying import display_kind, events_written
     from .finding import wanted_run

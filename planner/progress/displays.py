@@ -8,9 +8,9 @@ from typing import Literal, Protocol, TextIO
 
 from ramify.planner.events.events import Event
 from ramify.planner.events.lines import event_line, notice_line
-from ramify.planner.following import FollowedRun
 from ramify.planner.handle import Run
 from ramify.planner.runtime.terminal import printable
+from ramify.planner.show.following import FollowedRun
 
 from .ledger import Ledger
 from .live import LiveTree

@@ -6,22 +6,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ramify.planner.events.events import EventType
+from ramify.planner.events.losses import Loss, losses_of
+from ramify.planner.runtime.output_files import write_text
+from ramify.planner.store.records import RunStatus
 from ramify.tasks import Task, Usage
 from ramify.tasks.documents import tree_to_data
 from ramify.tasks.json_text import json_text
 from ramify.tasks.notebook import folded_text
 
-from .events.events import EventType
-from .events.losses import Loss, losses_of
-from .runtime.output_files import write_text
-from .store.records import RunStatus
-
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
-
-    from .export import GraphView, LayoutName, ThemeName, Timeline
-    from .export.report import ReportFormat
-    from .store import Store
+    from ramify.planner.export import GraphView, LayoutName, ThemeName, Timeline
+    from ramify.planner.export.report import ReportFormat
+    from ramify.planner.store import Store
 
 _DISPLAYED_BOXES = 60
 """Boxes of the picture in a notebook: what can be read there without scrolling far."""
@@ -90,31 +88,31 @@ class ShownRun(ABC):
         Raises:
             ExportError: if pandas is not installed.
         """
-        from .export.dataframe import tasks_frame
+        from ramify.planner.export.dataframe import tasks_frame
 
         return tasks_frame(self.task)
 
     def to_dot(self, **asked: Any) -> str:
         """Return the graph in the DOT language; the keywords are those of `save`."""
-        from .export import to_dot
+        from ramify.planner.export import to_dot
 
         return to_dot(self._view(**asked))
 
     def to_mermaid(self, **asked: Any) -> str:
         """Return the graph as Mermaid text; the keywords are those of `save`."""
-        from .export import to_mermaid
+        from ramify.planner.export import to_mermaid
 
         return to_mermaid(self._view(**asked))
 
     def to_graphml(self, **asked: Any) -> str:
         """Return the whole graph as GraphML, for other programs; the keywords are those of `save`."""
-        from .export import to_graphml
+        from ramify.planner.export import to_graphml
 
         return to_graphml(self._view(max_nodes=None, **asked))
 
     def to_svg(self, **asked: Any) -> str:
         """Return a picture of the graph, drawn without other programs; the keywords are those of `save`."""
-        from .export import to_svg
+        from ramify.planner.export import to_svg
 
         return to_svg(self._view(**asked))
 
@@ -139,7 +137,7 @@ class ShownRun(ABC):
             UsageError: if the ending names no format, or the format has no layout.
             ExportError: if the picture cannot be made here, or the file cannot be written.
         """
-        from .export import save
+        from ramify.planner.export import save
 
         path = Path(path)
         if path.suffix.lower() == ".json":
@@ -156,7 +154,7 @@ class ShownRun(ABC):
         Raises:
             StoreError: if the store cannot be read.
         """
-        from .export import timeline_of
+        from ramify.planner.export import timeline_of
 
         until = time.time() if self.status == "running" else None
         with self._store_now() as store:
@@ -175,7 +173,7 @@ class ShownRun(ABC):
             UsageError: if the ending names no format.
             ExportError: if the picture cannot be made here, or the file cannot be written.
         """
-        from .export import save_timeline
+        from ramify.planner.export import save_timeline
 
         path = Path(path)
         save_timeline(self.timeline(), path, theme=theme, max_bars=max_bars)
@@ -192,21 +190,21 @@ class ShownRun(ABC):
             ExportError: if the file cannot be written, or needs a package that is not installed.
             StoreError: if the store cannot be read.
         """
-        from .export.report import report_of, save_report
+        from ramify.planner.export.report import report_of, save_report
 
         with self._store_now() as store:
             stored = store.read_run(self.id)
         return save_report(report_of(stored), path, form=form)
 
     def _view(self, *, critical_path: bool | Literal["time", "steps"] = False, **asked: Any) -> "GraphView":
-        from .export import ViewOptions, critical_path_of, graph_view
+        from ramify.planner.export import ViewOptions, critical_path_of, graph_view
 
         by = critical_path if isinstance(critical_path, str) else None
         marked = critical_path_of(self.task, by=by) if critical_path else ()
         return graph_view(self.task, made_by=self.made_by, options=ViewOptions(critical_path=marked, **asked))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from .export.shapes import within_cell
+        from ramify.planner.export.shapes import within_cell
 
         return {
             "text/plain": f"{self!r}\n{folded_text(self.task)}",

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Self
 
-from .events.events import Event
-from .export.run_data import status_of
-from .settings.settings import store_place
-from .store import RunNews, RunRecord, RunStatus, Store, TaskNews
+from ramify.planner.events.events import Event
+from ramify.planner.export.run_data import status_of
+from ramify.planner.settings.settings import store_place
+from ramify.planner.store import RunNews, RunRecord, RunStatus, Store, TaskNews
 
 POLL_S = 0.5
 """How long to wait before the store is looked at again, in seconds."""
