@@ -15,7 +15,7 @@ from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
-from .notebook import shown_in_cell
+from .progress.notebook import shown_in_cell
 from .running.loop import Ending
 from .running.recording import Recording
 from .running.session import Session

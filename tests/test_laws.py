@@ -25,7 +25,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "rich": "planner/progress/",
     "openpyxl": "planner/export/report/xlsx.py",
     "networkx": "tasks/graph.py",
-    "IPython": "planner/notebook.py",
+    "IPython": "planner/progress/notebook.py",
     "typst": "planner/export/paint.py",
     "pandas": "planner/export/dataframe.py",
     "jinja2": "prompts/jinja",

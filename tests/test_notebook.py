@@ -9,8 +9,8 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from ramify.planner.notebook import bundle
 from ramify.planner.progress.lines import Line
+from ramify.planner.progress.notebook import bundle
 from ramify.prompts.tracebacks import from_own_code, short_traceback
 
 from .patience import HANG_S

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from .events.events import Event
+from ramify.planner.events.events import Event
 
 if TYPE_CHECKING:
-    from .handle import Run
-    from .progress.lines import Line
+    from ramify.planner.handle import Run
+
+    from .lines import Line
 
 _log = logging.getLogger("ramify.notebook")
 
@@ -69,7 +70,7 @@ class LiveCell:
     """Paints one run into the output of a cell."""
 
     def __init__(self, run: "Run") -> None:
-        from .progress.ledger import Ledger
+        from .ledger import Ledger
 
         self._ledger = Ledger(run.task, spent=run.usage)
         self._run_id, self._made_by = run.id, run.made_by
@@ -106,7 +107,7 @@ class LiveCell:
                 self._paint(is_over=False)
 
     def _paint(self, *, is_over: bool) -> None:
-        from .progress.tree import lines_of
+        from .tree import lines_of
 
         with self._lock:
             is_done = is_over and self._ledger.phase == "done"
