@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from .events.lines import EventFile
     from .evolution import Evolution, aevolve, evolve
     from .executor import Executor
-    from .handle import Run
     from .models.protocol import Sampling
     from .planning.estimating import Estimate, estimate
     from .planning.split import PlanLimits, Planner
+    from .run import Run
     from .running.middleware import Middleware
     from .show.following import FollowedRun
     from .store import Store
@@ -45,7 +45,7 @@ else:
             "Outcome": "workers",
             "PlanLimits": "planning.split",
             "Planner": "planning.split",
-            "Run": "handle",
+            "Run": "run",
             "RunLimits": "asking.budget",
             "Sampling": "models.protocol",
             "Store": "store",

@@ -15,9 +15,9 @@ from .asking.budget import RunLimits
 from .errors import RunError, UsageError
 from .events.events import Subscriber
 from .executor import Executor
-from .handle import Run
 from .models.protocol import Model
 from .planning.split import PlanLimits
+from .run import Run
 from .running.keywords import SolveKeywords, check_agent_alone, check_keywords
 from .runtime.several import several
 from .settings.settings import Settings, load_settings

@@ -17,10 +17,10 @@ from .asking.agent import Agent
 from .asking.budget import RunLimits
 from .errors import UsageError
 from .events.events import Subscriber
-from .handle import Progress, Run, progress_of
 from .models.protocol import Model
 from .planning.policy import Policy
 from .planning.split import PlanLimits
+from .run import Progress, Run, progress_of
 from .running.editing import PlanEdit
 from .running.keywords import check_keywords
 from .running.loop import OnError

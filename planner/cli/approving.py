@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
-from ramify.planner.handle import Run
+from ramify.planner.run import Run
 from ramify.planner.runtime.output_files import write_text
 from ramify.tasks import DocumentError, Task, TreeError
 from ramify.tasks.counting import counted

@@ -23,8 +23,8 @@ from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.events.events import Event, EventType, Subscriber
 from ramify.planner.events.lines import EventFile
 from ramify.planner.export.labels import format_duration
-from ramify.planner.handle import Run
 from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display
+from ramify.planner.run import Run
 from ramify.planner.running.options import RunSettings
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.settings.place import read_place

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ramify.planner.errors import LimitError, ModelError, NoModelError, WaitingError
-from ramify.planner.handle import Run
+from ramify.planner.run import Run
 from ramify.planner.store import RunStatus
 from ramify.tasks import RamifyError
 

@@ -25,7 +25,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
-    from ramify.planner.handle import Run
+    from ramify.planner.run import Run
     from ramify.tasks.plans import Form
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]

@@ -10,8 +10,8 @@ from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.budget import RunLimits
 from ramify.planner.events.events import Subscriber
 from ramify.planner.executor import Executor
-from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
+from ramify.planner.run import Run
 from ramify.planner.running.keywords import EvolveKeywords, check_agent_alone, check_keywords
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.settings import load_settings

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TextIO
 
 from ramify.planner.events.events import Event
 from ramify.planner.events.lines import event_line, notice_line
-from ramify.planner.handle import Run
+from ramify.planner.run import Run
 from ramify.planner.runtime.terminal import printable
 from ramify.planner.show.following import FollowedRun
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ramify.planner.events.events import Event
 
 if TYPE_CHECKING:
-    from ramify.planner.handle import Run
+    from ramify.planner.run import Run
 
     from .lines import Line
 

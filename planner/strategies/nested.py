@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import Event, EventType
-from ramify.planner.handle import Run
+from ramify.planner.run import Run
 from ramify.planner.running.editing import PlanEdit, edit_run
 from ramify.planner.running.options import AgentSettings, RunSettings
 from ramify.planner.running.runnable import check_runnable

@@ -7,9 +7,9 @@ from typing import Any, Unpack
 from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
-from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
+from ramify.planner.run import Run
 from ramify.planner.running.resuming import ResumeOptions
 from ramify.planner.workers.registry import WorkersGiven
 from ramify.tasks import Task

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ramify.planner.errors import LimitError, UsageError, WaitingError, WorkFailedError
-from ramify.planner.handle import Run
 from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
+from ramify.planner.run import Run
 from ramify.planner.running.options import RunSettings
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState

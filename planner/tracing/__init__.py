@@ -7,7 +7,7 @@ from ramify.planner.errors import UsageError
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
-    from ramify.planner.handle import Run
+    from ramify.planner.run import Run
 
 
 def instrument(run: "Run", *, provider: "TracerProvider | None" = None, content: bool = False) -> Callable[[], None]:
