@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from ramify.prompts import PromptLibrary
 from ramify.tasks import Check, Material, Task, TaskConfig
 from ramify.tasks.checks import read_check
-from ramify.tasks.documents import validation_text
+from ramify.tasks.tree.documents import validation_text
 
 from .asking.agent import Agent, Asking, model_and_server
 from .asking.attachments import read_materials

@@ -8,10 +8,10 @@ from typing import Any, Unpack
 from uuid import uuid4
 
 from ramify.tasks import Task
-from ramify.tasks.config import NO_USAGE
-from ramify.tasks.fields import keep_data
 from ramify.tasks.plans import load_plan
-from ramify.tasks.running import put
+from ramify.tasks.tree.config import NO_USAGE
+from ramify.tasks.tree.fields import keep_data
+from ramify.tasks.tree.running import put
 
 from .asking.agent import Agent
 from .asking.budget import RunLimits

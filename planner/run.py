@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
-from ramify.tasks.states import FINISHED
+from ramify.tasks.tree.states import FINISHED
 
 from .asking.budget import raising_options, total_usage
 from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError

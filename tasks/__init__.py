@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ramify.prompts.errors import RamifyError
 
     from .checks import Check
-    from .config import TaskConfig, Usage
     from .errors import (
         CycleError,
         DependencyError,
@@ -24,13 +23,14 @@ if TYPE_CHECKING:
         TreeError,
         TruncatedReplyError,
     )
-    from .manager import TaskManager
     from .plan_nodes import PlanFinding
     from .plans import lint_plan, lint_plan_text, load_plan, read_plan, revise_plan, save_plan, write_plan
-    from .schedule import Scheduler
-    from .states import TaskState
-    from .task import Task
     from .task_prompt import parse_response
+    from .tree.config import TaskConfig, Usage
+    from .tree.manager import TaskManager
+    from .tree.schedule import Scheduler
+    from .tree.states import TaskState
+    from .tree.task import Task
 else:
     __getattr__, __dir__ = on_demand(
         __name__,
@@ -40,20 +40,20 @@ else:
             "DependencyError": "errors",
             "DocumentError": "errors",
             "HeldError": "errors",
-            "Material": "fields",
+            "Material": "tree.fields",
             "RamifyError": "errors",
             "PlanFinding": "plan_nodes",
             "ReplyError": "errors",
-            "Scheduler": "schedule",
-            "Task": "task",
-            "TaskConfig": "config",
+            "Scheduler": "tree.schedule",
+            "Task": "tree.task",
+            "TaskConfig": "tree.config",
             "TaskError": "errors",
-            "TaskManager": "manager",
-            "TaskState": "states",
+            "TaskManager": "tree.manager",
+            "TaskState": "tree.states",
             "TransitionError": "errors",
             "TreeError": "errors",
             "TruncatedReplyError": "errors",
-            "Usage": "config",
+            "Usage": "tree.config",
             "lint_plan": "plans",
             "lint_plan_text": "plans",
             "load_plan": "plans",

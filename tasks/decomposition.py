@@ -30,13 +30,13 @@ from .errors import ReplyError
 from .json_text import json_text
 from .replies import Plan, parse_answer, parse_evolved, parse_plan
 from .splitting import split_of
-from .states import TaskState
-from .tree import index_of, walk_up
+from .tree.rules import index_of, walk_up
+from .tree.states import TaskState
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from .task import Task
+    from .tree.task import Task
 
 SIBLINGS_SHOWN = 24
 TITLE_LENGTH = 120

@@ -12,7 +12,7 @@ class TaskError(RamifyError):
 
 
 class TransitionError(TaskError):
-    """Raised for a state move that the table in `ramify.tasks.states` does not allow; nothing was changed.
+    """Raised for a state move that the table in `ramify.tasks.tree.states` does not allow; nothing was changed.
 
     Attributes:
         task_id: the task.

@@ -6,9 +6,9 @@ from itertools import pairwise
 from .errors import DocumentError
 from .json_text import json_text
 from .outline_reader import BRACE_KEYS, HEADING, ITEM
-from .states import TaskState
-from .task import Task
-from .tree import walk
+from .tree.rules import walk
+from .tree.states import TaskState
+from .tree.task import Task
 
 LOST = ("result", "output", "error", "inputs", "config", "checks", "metadata", "attachments")
 """What an outline has no place for."""

@@ -13,7 +13,7 @@ from .plan_data import entry_of, fields_of
 from .plan_nodes import Node
 from .plan_patch import Patch
 from .plan_rows import PlanRow, made_id
-from .task import Task
+from .tree.task import Task
 
 _LINKED = ("state", "result")  # a result alone means DONE, so what is said of one depends on the other
 

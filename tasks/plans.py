@@ -13,12 +13,8 @@ from pydantic import ValidationError
 from ramify.prompts import Material
 
 from .checks import CHECK_KEYS
-from .collecting import collector_at_rest
-from .config import TaskConfig
 from .counting import counted
-from .documents import assemble, tree_from_data
 from .errors import CycleError, DocumentError, TaskError
-from .graph import check_can_end, check_tree, never_met, root_is_deleted, unmet_for_ever
 from .outline_reader import read_markdown
 from .outline_writer import write_markdown
 from .plan_data import data_of
@@ -27,9 +23,13 @@ from .plan_nodes import PlanFinding, shown
 from .plan_rewrite import rewrite
 from .plan_rows import PlanRow, near_miss, rows_of
 from .plan_yaml import read_yaml, write_yaml
-from .states import TaskState
-from .task import Task
-from .tree import index_of, is_below, walk
+from .tree.collecting import collector_at_rest
+from .tree.config import TaskConfig
+from .tree.documents import assemble, tree_from_data
+from .tree.graph import check_can_end, check_tree, never_met, root_is_deleted, unmet_for_ever
+from .tree.rules import index_of, is_below, walk
+from .tree.states import TaskState
+from .tree.task import Task
 
 Form = Literal["yaml", "json", "markdown"]
 

@@ -4,7 +4,7 @@ from ramify.prompts import TASK_COMPOSE_PROMPT, TASK_DECOMPOSE_PROMPT, TASK_EVOL
 
 from .decomposition import tasks_of_plan
 from .replies import parse_plan
-from .task import Task
+from .tree.task import Task
 
 __all__ = ["TASK_COMPOSE_PROMPT", "TASK_DECOMPOSE_PROMPT", "TASK_EVOLVE_PROMPT", "parse_response"]
 

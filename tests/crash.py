@@ -23,7 +23,7 @@ from ramify.planner.errors import RunError, StoreError
 from ramify.planner.runtime.failpoints import POINTS
 from ramify.planner.store import Store
 from ramify.tasks import Task, TaskState
-from ramify.tasks.states import FINISHED, TRANSITIONS
+from ramify.tasks.tree.states import FINISHED, TRANSITIONS
 
 from .crash_program import JOBS
 from .made_up_goals import solution_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from ramify.tasks import DocumentError, Task
-from ramify.tasks.collecting import collector_at_rest
+from ramify.tasks.tree.collecting import collector_at_rest
 
 
 @pytest.fixture(autouse=True)

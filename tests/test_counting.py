@@ -17,7 +17,7 @@ from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
-from ramify.tasks.config import NO_USAGE
+from ramify.tasks.tree.config import NO_USAGE
 
 BILLED = Usage(calls=1, input_tokens=30, output_tokens=4500, cost_usd=0.25)
 ANSWER = "<result>done</result>"

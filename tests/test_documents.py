@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import Check, DocumentError, Material, Task, TaskConfig, TaskState, Usage
-from ramify.tasks.documents import task_to_data, tree_from_json, tree_to_data, tree_to_json
+from ramify.tasks.tree.documents import task_to_data, tree_from_json, tree_to_data, tree_to_json
 
 from .test_graph import trees
 

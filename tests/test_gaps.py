@@ -9,7 +9,7 @@ from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.workers import Outcome
 from ramify.tasks import Check, Task, TaskConfig
-from ramify.tasks.edits import give_result
+from ramify.tasks.tree.edits import give_result
 
 from .ramify_command import ramify_process
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import CycleError, DependencyError, Task, TaskError, TaskManager
-from ramify.tasks.graph import check_tree, critical_path, to_networkx, topological_order, waves
+from ramify.tasks.tree.graph import check_tree, critical_path, to_networkx, topological_order, waves
 
 from .effort import growth
 

@@ -24,7 +24,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "graphviz": "planner/export/",
     "rich": "planner/progress/",
     "openpyxl": "planner/export/report/xlsx.py",
-    "networkx": "tasks/graph.py",
+    "networkx": "tasks/tree/graph.py",
     "IPython": "planner/progress/notebook.py",
     "typst": "planner/export/paint.py",
     "pandas": "planner/export/dataframe.py",

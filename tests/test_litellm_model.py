@@ -18,7 +18,7 @@ from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.runtime.background import background_loop, close_background_loop, run_sync
 from ramify.planner.runtime.secrets import hide_keys
 from ramify.tasks import Check, Task, Usage
-from ramify.tasks.config import NO_USAGE
+from ramify.tasks.tree.config import NO_USAGE
 
 from .openai_server import Answer, Chat, Fault, FaultKind, OpenAIServer
 from .patience import HANG_S

@@ -12,7 +12,7 @@ import ramify.planner.cli.exits
 from ramify.planner.models.retry import rules_table
 from ramify.planner.settings.settings import SETTINGS
 from ramify.tasks import Task, TaskManager
-from ramify.tasks.states import state_diagram
+from ramify.tasks.tree.states import state_diagram
 
 from .documented import ROOT, Reader, is_as_shown, rows_of, steps_of
 from .openai_server import Chat, OpenAIServer

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import CycleError, Scheduler, Task, TaskError, TaskState
-from ramify.tasks.schedule import is_ready
-from ramify.tasks.states import FINISHED
+from ramify.tasks.tree.schedule import is_ready
+from ramify.tasks.tree.states import FINISHED
 
 from .test_graph import plan, trees
 

@@ -12,7 +12,7 @@ from ramify.planner import Executor, solve
 from ramify.planner.export.dataframe import tasks_frame
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskManager, TaskState, Usage
-from ramify.tasks.notebook import MOST_TASKS, folded_text, tree_html
+from ramify.tasks.tree.notebook import MOST_TASKS, folded_text, tree_html
 
 from .test_export_svg import HOSTILE, chain, contrast, family, flat, random_tree
 

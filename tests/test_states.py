@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 from ramify.tasks import Task, TaskError, TaskState, TransitionError
-from ramify.tasks.states import TRANSITIONS, read_state, state_diagram
+from ramify.tasks.tree.states import TRANSITIONS, read_state, state_diagram
 
 LEGAL = {
     ("OPEN", "RUNNING"), ("OPEN", "DONE"), ("OPEN", "FAILED"), ("OPEN", "DELETED"),

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from pydantic import BaseModel, ConfigDict, Field
 from ramify.planner.errors import LimitError
 from ramify.tasks import Task, TaskConfig, Usage
-from ramify.tasks.config import NO_CONFIG, NO_USAGE
+from ramify.tasks.tree.config import NO_CONFIG, NO_USAGE
 
 from .rates import RateLimiter
 

@@ -26,8 +26,8 @@ from ramify.planner.store.changes import CallMade, TaskChanged
 from ramify.planner.store.records import CallKey, CallRecord
 from ramify.prompts import DEFAULT_BUDGET
 from ramify.tasks import Task, Usage
-from ramify.tasks.config import NO_USAGE
-from ramify.tasks.running import spend
+from ramify.tasks.tree.config import NO_USAGE
+from ramify.tasks.tree.running import spend
 
 from .budget import Budget
 from .outage import OutageGate

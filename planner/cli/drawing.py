@@ -155,7 +155,7 @@ COMMANDS = {"graph": graph, "timeline": timeline}
 def _states(form: GraphFormat) -> bytes:
     """Return the state diagram; raise `UsageError` for a format in which there is none."""
     from ramify.planner.errors import UsageError
-    from ramify.tasks.states import state_diagram
+    from ramify.tasks.tree.states import state_diagram
 
     if form not in {"dot", "mermaid"}:
         raise UsageError(f"the states are drawn as dot or mermaid, not as {form}; dot -T{form} makes that of dot")
@@ -197,7 +197,7 @@ def _drawn(
 ) -> tuple[bytes, str]:
     """Return the file, and what a person should know about how it was made."""
     from ramify.planner.export import graph_view, render
-    from ramify.tasks.documents import tree_to_data
+    from ramify.tasks.tree.documents import tree_to_data
 
     from .output import JSON_VERSION
 

@@ -6,8 +6,8 @@ from typing import Any
 from ramify.planner.asking.agent import Agent
 from ramify.planner.planning.estimating import estimate
 from ramify.tasks import Task
-from ramify.tasks.documents import tree_to_data
-from ramify.tasks.graph import waves
+from ramify.tasks.tree.documents import tree_to_data
+from ramify.tasks.tree.graph import waves
 
 from .output import print_json, print_text
 

@@ -12,7 +12,7 @@ from ramify.planner.store import EventRecord, RunRecord
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text
-from ramify.tasks.text import tree_text
+from ramify.tasks.tree.text import tree_text
 
 
 def started(record: RunRecord) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ramify.prompts.errors import RamifyError
 from ramify.tasks import Usage
-from ramify.tasks.config import NO_USAGE
+from ramify.tasks.tree.config import NO_USAGE
 
 from .events import Event, EventType
 

@@ -16,7 +16,8 @@ from ramify.planner.errors import PlannerError
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import EventHappened, RunChanged, TaskChanged
 from ramify.planner.store.records import RUNNING_PHASE
-from ramify.tasks import Task, TaskState, running
+from ramify.tasks import Task, TaskState
+from ramify.tasks.tree import running
 
 from .events import Event, EventBus, EventType
 

@@ -9,7 +9,7 @@ from ramify.planner.asking.budget import total_usage
 from ramify.planner.store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
 from ramify.planner.store.pruning import status_now
 from ramify.tasks import Task, Usage
-from ramify.tasks.documents import tree_to_data
+from ramify.tasks.tree.documents import tree_to_data
 
 
 def status_of(record: RunRecord) -> RunStatus:

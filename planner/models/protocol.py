@@ -10,8 +10,8 @@ from ramify.planner.runtime.border import border
 from ramify.prompts import Message, PromptVariables
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Usage
-from ramify.tasks.config import NO_USAGE
 from ramify.tasks.json_text import json_text
+from ramify.tasks.tree.config import NO_USAGE
 
 from .server_facts import NOTHING_KNOWN, ServerFacts
 

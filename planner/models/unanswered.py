@@ -9,7 +9,7 @@ from typing import Any
 
 from ramify.planner.errors import ModelError
 from ramify.tasks import Usage
-from ramify.tasks.config import NO_USAGE
+from ramify.tasks.tree.config import NO_USAGE
 
 from .retry import Failure, FailureKind, classify
 

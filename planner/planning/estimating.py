@@ -28,8 +28,8 @@ from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_non
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import compose_variables, execute_variables
-from ramify.tasks.graph import critical_path, waves
-from ramify.tasks.states import FINISHED
+from ramify.tasks.tree.graph import critical_path, waves
+from ramify.tasks.tree.states import FINISHED
 
 ANSWER_TOKENS = (50, 1_000)
 """How long an answer is taken to be, in tokens: from a fact to two pages."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.tasks import Task, TaskState, TreeError, Usage
-from ramify.tasks.config import NO_USAGE
+from ramify.tasks.tree.config import NO_USAGE
 
 from .doing import doing_words
 from .estimate import Durations, Left, seconds_left

@@ -11,7 +11,7 @@ from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.decomposition import tasks_of_plan
 from ramify.tasks.replies import Plan
-from ramify.tasks.running import put, take_in
+from ramify.tasks.tree.running import put, take_in
 
 
 class Attaching:

@@ -1,6 +1,6 @@
 """Changing the plan of a stored run: a change is written whole or not at all, by whoever holds the run, as an event.
 
-What the run goes on with afterwards stands in `ramify.tasks.edits`: results that nothing has changed for are kept, all
+What the run goes on with afterwards stands in `ramify.tasks.tree.edits`: results that nothing has changed for are kept, all
 others are made again, in attempts with new numbers.
 """
 
@@ -26,7 +26,7 @@ from ramify.planner.store.changes import (
 from ramify.planner.store.records import RUNNING_PHASE, EventRecord
 from ramify.planner.store.rows import PROGRESS_COLUMNS, rows_of_tree
 from ramify.tasks import Task, TaskState
-from ramify.tasks.edits import Difference, carry_over, give_result, open_failed, redo
+from ramify.tasks.tree.edits import Difference, carry_over, give_result, open_failed, redo
 
 HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED)
 """The events that tell how a plan became what it is."""

@@ -20,8 +20,8 @@ from ramify.planner.tools.sources import load_tools
 from ramify.planner.workers.agents import AgentsGiven, agents_of
 from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
 from ramify.tasks import Task
-from ramify.tasks.documents import validation_text
-from ramify.tasks.edits import Difference
+from ramify.tasks.tree.documents import validation_text
+from ramify.tasks.tree.edits import Difference
 
 from .editing import PlanEdit, edit_run
 from .middleware import check_middleware

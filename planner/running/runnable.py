@@ -13,7 +13,7 @@ from ramify.planner.workers.plugins import plugin_workers
 from ramify.planner.workers.registry import ChecksGiven, WorkersGiven, is_for_model
 from ramify.planner.workers.sources import load_workers
 from ramify.tasks import Task
-from ramify.tasks.graph import check_can_end, check_tree
+from ramify.tasks.tree.graph import check_can_end, check_tree
 
 from .options import RunSettings
 

@@ -30,9 +30,10 @@ from ramify.planner.work.pages import PageCount
 from ramify.planner.work.steps import StepLog
 from ramify.planner.workers import Workers
 from ramify.planner.workers.services import RunServices
-from ramify.tasks import Task, TaskConfig, TaskState, running
-from ramify.tasks.config import NO_USAGE
-from ramify.tasks.running import Hold
+from ramify.tasks import Task, TaskConfig, TaskState
+from ramify.tasks.tree import running
+from ramify.tasks.tree.config import NO_USAGE
+from ramify.tasks.tree.running import Hold
 
 from .attaching import Attaching
 from .attempts import Work

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from ramify.planner.errors import UsageError
 from ramify.prompts import Examples
-from ramify.tasks.config import MOST_AHEAD, SLOWEST_RATE
+from ramify.tasks.tree.config import MOST_AHEAD, SLOWEST_RATE
 
 from .place import DEFAULT_STORE
 from .tool_servers import ServerSettings

@@ -11,9 +11,9 @@ from ramify.planner.events.losses import Loss, losses_of
 from ramify.planner.runtime.output_files import write_text
 from ramify.planner.store.records import RunStatus
 from ramify.tasks import Task, Usage
-from ramify.tasks.documents import tree_to_data
 from ramify.tasks.json_text import json_text
-from ramify.tasks.notebook import folded_text
+from ramify.tasks.tree.documents import tree_to_data
+from ramify.tasks.tree.notebook import folded_text
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypedDict, Unpack
 
-from ramify.tasks.config import Usage
-from ramify.tasks.task import Task
+from ramify.tasks.tree.config import Usage
+from ramify.tasks.tree.task import Task
 
 from .fields import column_of, encode_field
 from .records import CallRecord, EventRecord, RunStatus, StepRecord

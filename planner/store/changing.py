@@ -7,7 +7,7 @@ from itertools import islice
 
 from ramify.planner.errors import RunError
 from ramify.planner.runtime.failpoints import failpoint
-from ramify.tasks.task import Task
+from ramify.tasks.tree.task import Task
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 

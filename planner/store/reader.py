@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ramify.planner.errors import RunError
-from ramify.tasks.config import Usage
-from ramify.tasks.task import Task
+from ramify.tasks.tree.config import Usage
+from ramify.tasks.tree.task import Task
 
 from .records import CallKey, CallRecord, EventRecord, RunNews, RunRecord, RunStatus, StepRecord, StoredRun
 

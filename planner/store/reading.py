@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ramify.planner.errors import RunError
-from ramify.tasks.task import Task
+from ramify.tasks.tree.task import Task
 from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from ramify.tasks.config import NO_USAGE, Usage
-from ramify.tasks.task import Task
+from ramify.tasks.tree.config import NO_USAGE, Usage
+from ramify.tasks.tree.task import Task
 
 from .holder import Holder
 

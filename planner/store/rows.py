@@ -10,11 +10,11 @@ from typing import Any
 
 from ramify.planner.errors import StoreError
 from ramify.prompts import Material
-from ramify.tasks.collecting import collector_at_rest
-from ramify.tasks.config import NO_CONFIG, NO_USAGE, Usage
-from ramify.tasks.documents import assemble
-from ramify.tasks.states import TaskState
-from ramify.tasks.task import Task
+from ramify.tasks.tree.collecting import collector_at_rest
+from ramify.tasks.tree.config import NO_CONFIG, NO_USAGE, Usage
+from ramify.tasks.tree.documents import assemble
+from ramify.tasks.tree.states import TaskState
+from ramify.tasks.tree.task import Task
 
 from .texts import decode_text, dump_json, encode_text, load_json
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ramify.tasks.config import NO_USAGE, Usage
+from ramify.tasks.tree.config import NO_USAGE, Usage
 from sqlalchemy import Connection, func, select
 
 from .rows import load_usage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ramify.planner.errors import LeaseError
 from ramify.planner.settings.place import DEFAULT_STORE, read_place
-from ramify.tasks.task import Task
+from ramify.tasks.tree.task import Task
 
 from .holder import Holder
 from .reader import STALE_AFTER_S, StoreReader

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ramify.planner.errors import UsageError
 from ramify.planner.store import Store
 from ramify.tasks import Task
-from ramify.tasks.edits import Difference
+from ramify.tasks.tree.edits import Difference
 
 from .comparison import inner_runs
 from .work import STRATEGY, VARIATION

@@ -14,7 +14,7 @@ from ramify.planner.running.resuming import ResumeOptions
 from ramify.planner.workers.registry import WorkersGiven
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
-from ramify.tasks.documents import tree_to_data
+from ramify.tasks.tree.documents import tree_to_data
 
 from .comparison import Comparison, compare
 from .grid import variations

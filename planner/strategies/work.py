@@ -10,8 +10,8 @@ from ramify.planner.run import Run
 from ramify.planner.running.options import RunSettings
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState
-from ramify.tasks.documents import tree_from_data
-from ramify.tasks.running import put
+from ramify.tasks.tree.documents import tree_from_data
+from ramify.tasks.tree.running import put
 
 from .comparison import compare_tree, inner_id, inner_runs
 from .nested import run_inside

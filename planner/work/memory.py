@@ -12,8 +12,8 @@ from ramify.planner.errors import UsageError
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import MemoryCleared, MemorySet
 from ramify.planner.store.records import PERMANENT
-from ramify.tasks.fields import MemoryScope
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
+from ramify.tasks.tree.fields import MemoryScope
 
 if TYPE_CHECKING:
     from ramify.planner.store import RunWriter, Store

@@ -20,7 +20,7 @@ from ramify.planner.settings.toml_places import placed
 from ramify.planner.tools.protocol import Tool, ToolSource, near_hint
 from ramify.planner.tools.servers import configured_server
 from ramify.planner.tools.sources import MCP
-from ramify.tasks.documents import validation_text
+from ramify.tasks.tree.documents import validation_text
 
 from .registry import BUILT_IN
 

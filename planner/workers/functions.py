@@ -13,9 +13,9 @@ from ramify.planner.work.inputs import read_inputs
 from ramify.planner.work.protocol import Outcome, Worker
 from ramify.planner.work.signatures import gives_nothing, read_signature
 from ramify.tasks import Task
-from ramify.tasks.documents import validation_text
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
+from ramify.tasks.tree.documents import validation_text
 
 NOTHING = "(done; it gave nothing)"
 """The text of an outcome that is none, where that is meant."""

@@ -13,7 +13,7 @@ from ramify.planner.work.grants import Grants
 from ramify.planner.work.protocol import Worker
 from ramify.prompts import WorkerCard
 from ramify.tasks import Task
-from ramify.tasks.config import NO_CONFIG
+from ramify.tasks.tree.config import NO_CONFIG
 
 from .functions import FunctionWorker
 from .model import ModelWorker

@@ -25,10 +25,10 @@ from ramify.planner.work.pages import PageCount
 from ramify.planner.work.steps import StepLog
 from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
 from ramify.tasks.decomposition import next_child_number
-from ramify.tasks.fields import keep_data
-from ramify.tasks.graph import finished_above, never_met
-from ramify.tasks.states import FINISHED
-from ramify.tasks.tree import index_of
+from ramify.tasks.tree.fields import keep_data
+from ramify.tasks.tree.graph import finished_above, never_met
+from ramify.tasks.tree.rules import index_of
+from ramify.tasks.tree.states import FINISHED
 
 from .threads import Threads
 from .tool_box import ToolBox

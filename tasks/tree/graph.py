@@ -8,9 +8,10 @@ a group of tasks lies in these two sentences; everything in this file follows fr
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .errors import CycleError, DependencyError, TreeError
+from ramify.tasks.errors import CycleError, DependencyError, TreeError
+
+from .rules import index_of, walk, walk_up
 from .states import FINISHED, TaskState
-from .tree import index_of, walk, walk_up
 from .waiting import Event, before
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ramify.prompts import Prompt
+from ramify.tasks.agents import AnyAgent
+from ramify.tasks.decomposition import ask_evolve
+from ramify.tasks.errors import DependencyError, TreeError
 
-from .agents import AnyAgent
-from .decomposition import ask_evolve
-from .errors import DependencyError, TreeError
 from .graph import critical_path, to_networkx, topological_order, waves
 from .notebook import ShownAsTree
+from .rules import walk_up
 from .task import Task
-from .tree import walk_up
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -152,7 +152,7 @@ class TaskManager(ShownAsTree):
         return ask_evolve(task, agent, template=template, task_parser=task_parser)
 
     def to_networkx(self) -> "nx.DiGraph[str]":
-        """Return the dependency graph of the root's tree; see `ramify.tasks.graph.to_networkx`."""
+        """Return the dependency graph of the root's tree; see `ramify.tasks.tree.graph.to_networkx`."""
         return to_networkx(self._top)
 
     def waves(self) -> list[list[Task]]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
-from .errors import TaskError, TransitionError
+from ramify.tasks.errors import TaskError, TransitionError
 
 
 class TaskState(StrEnum):

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .checks import Check
-from .decomposition import title
-from .errors import TreeError
+from ramify.tasks.checks import Check
+from ramify.tasks.decomposition import title
+from ramify.tasks.errors import TreeError
+
+from .rules import index_of, waiters_of, walk
 from .states import TaskState
 from .task import Task
-from .tree import index_of, waiters_of, walk
 
 SAID = (
     "content", "type", "dependencies", "name", "description", "priority", "inputs", "config", "checks", "metadata",

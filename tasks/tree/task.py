@@ -11,22 +11,22 @@ from pydantic import JsonValue, model_serializer, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import CoreConfig, SchemaValidator
 from ramify.prompts import Prompt
+from ramify.tasks.agents import AnyAgent
+from ramify.tasks.decomposition import ask_compose, ask_decompose
+from ramify.tasks.errors import TaskError, TreeError
 
 from . import running
-from .agents import AnyAgent
 from .config import Usage
-from .decomposition import ask_compose, ask_decompose
-from .errors import TaskError, TreeError
 from .fields import TaskFields, check_id
 from .notebook import ShownAsTree
+from .rules import add_dependency, index_of, rename, walk, walk_up
 from .running import Way, refuse_if_held
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
 from .text import results_text, tree_text
-from .tree import add_dependency, index_of, rename, walk, walk_up
 
 if TYPE_CHECKING:
-    from .tree import TreeIndex
+    from .rules import TreeIndex
 
 
 _TOLD_BY_RUNS = frozenset(
@@ -297,7 +297,7 @@ class Task(ShownAsTree, TaskFields):
         """
         task = index_of(self).by_id.get(id)
         if task is None:
-            from .plan_rows import near_miss
+            from ramify.tasks.plan_rows import near_miss
 
             tree = index_of(self)
             hint = near_miss(id, tree.by_id)

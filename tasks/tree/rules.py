@@ -6,7 +6,8 @@ so that n tasks put together in any order cost O(n log n) in all.
 
 from typing import TYPE_CHECKING
 
-from .errors import CycleError, DependencyError, HeldError, TreeError
+from ramify.tasks.errors import CycleError, DependencyError, HeldError, TreeError
+
 from .waiting import Waiters
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from weakref import ref
 
-from .errors import HeldError
+from ramify.tasks.errors import HeldError
+
 from .fields import now
+from .rules import index_of
 from .states import TaskState, check_move
-from .tree import index_of
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -7,11 +7,11 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 from ramify.prompts import Material
 from ramify.prompts.whole_text import Text, whole_text
+from ramify.tasks.checks import Check
+from ramify.tasks.errors import TaskError
+from ramify.tasks.json_data import NotJsonError, as_json
 
-from .checks import Check
 from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
-from .errors import TaskError
-from .json_data import NotJsonError, as_json
 from .states import TaskState, read_state
 
 MemoryScope = Literal["run", "permanent"]

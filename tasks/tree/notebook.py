@@ -7,7 +7,8 @@ linear in the tree.
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from .counting import counted
+from ramify.tasks.counting import counted
+
 from .states import TaskState
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from .counting import counted
+from ramify.tasks.counting import counted
 
 MOST_AHEAD = 1_000
 """The most for `vote_ahead`: so many questions may be put at the same time."""

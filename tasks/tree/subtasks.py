@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, MutableSequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
-from .counting import counted
+from ramify.tasks.counting import counted
+
+from .rules import attach, detach
 from .running import refuse_if_held
-from .tree import attach, detach
 
 if TYPE_CHECKING:
     from .task import Task
@@ -119,7 +120,7 @@ class Subtasks(MutableSequence["Task"]):
         self.take(values)
 
     def take(self, values: "Iterable[Task]") -> None:
-        """Do what `extend` does, as a run does it; see `ramify.tasks.running`."""
+        """Do what `extend` does, as a run does it; see `ramify.tasks.tree.running`."""
         tasks = list(values)
         attach(self._owner, tasks)
         for task in tasks:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from ramify.tasks.errors import DocumentError, TaskError
+from ramify.tasks.json_text import json_text, read_json
 
 from .collecting import collector_at_rest
 from .config import NO_CONFIG, NO_USAGE
-from .errors import DocumentError, TaskError
 from .graph import check_tree
-from .json_text import json_text, read_json
+from .rules import index_of, walk
 from .task import Task
-from .tree import index_of, walk
 
 FORMAT = 1
 """The version of the document's shape; it grows when a reader of today could not read it."""

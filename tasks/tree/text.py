@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .counting import counted
+from ramify.tasks.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -8,10 +8,11 @@ and a logarithm for the heap that picks the next one.
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from .errors import TaskError
+from ramify.tasks.errors import TaskError
+
 from .graph import longest_remaining, never_met, unfinished
+from .rules import index_of
 from .states import FINISHED, TaskState
-from .tree import index_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
