@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ramify.planner import Executor, WorkContext, worker
-from ramify.tasks.plans import load_plan
+from ramify.tasks.plans.plans import load_plan
 
 LEVELS = [1.2, 1.4, 2.6, 1.3, 2.9]
 LOG = Path("readings.log")

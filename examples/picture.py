@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from ramify.planner import Executor
-from ramify.tasks.plans import load_plan
+from ramify.tasks.plans.plans import load_plan
 
 run = Executor("rules").run(load_plan(Path(__file__).with_name("sums.yaml")))
 Path(sys.argv[1]).write_text(run.to_svg(), encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from uuid import uuid4
 
 from ramify.tasks import Task
-from ramify.tasks.plans import load_plan
+from ramify.tasks.plans.plans import load_plan
 from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.running import put

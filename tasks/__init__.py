@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         TreeError,
         TruncatedReplyError,
     )
-    from .plan_nodes import PlanFinding
-    from .plans import lint_plan, lint_plan_text, load_plan, read_plan, revise_plan, save_plan, write_plan
+    from .plans.nodes import PlanFinding
+    from .plans.plans import lint_plan, lint_plan_text, load_plan, read_plan, revise_plan, save_plan, write_plan
     from .task_prompt import parse_response
     from .tree.config import TaskConfig, Usage
     from .tree.manager import TaskManager
@@ -42,7 +42,7 @@ else:
             "HeldError": "errors",
             "Material": "tree.fields",
             "RamifyError": "errors",
-            "PlanFinding": "plan_nodes",
+            "PlanFinding": "plans.nodes",
             "ReplyError": "errors",
             "Scheduler": "tree.schedule",
             "Task": "tree.task",
@@ -54,13 +54,13 @@ else:
             "TreeError": "errors",
             "TruncatedReplyError": "errors",
             "Usage": "tree.config",
-            "lint_plan": "plans",
-            "lint_plan_text": "plans",
-            "load_plan": "plans",
-            "read_plan": "plans",
-            "revise_plan": "plans",
-            "save_plan": "plans",
-            "write_plan": "plans",
+            "lint_plan": "plans.plans",
+            "lint_plan_text": "plans.plans",
+            "load_plan": "plans.plans",
+            "read_plan": "plans.plans",
+            "revise_plan": "plans.plans",
+            "save_plan": "plans.plans",
+            "write_plan": "plans.plans",
             "parse_response": "task_prompt",
         },
     )

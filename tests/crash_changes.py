@@ -21,7 +21,7 @@ from typing import Any
 
 from ramify.planner.store import Store
 from ramify.tasks import Task
-from ramify.tasks.plans import write_plan
+from ramify.tasks.plans.plans import write_plan
 
 from .crash import ROOT, check_moves
 from .crash_changes_program import standing, tree_of

@@ -23,7 +23,7 @@ from ramify.planner.cli import main as ramify
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
-from ramify.tasks.plans import read_plan
+from ramify.tasks.plans.plans import read_plan
 
 from .crash_program import JOBS, LATENCY_S, Log
 from .made_up_goals import answer, last_goal, parts_of, solution_of

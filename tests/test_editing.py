@@ -18,7 +18,7 @@ from ramify.planner.store import Store
 from ramify.planner.store.changes import RunChanged, TaskChanged
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskState, TreeError
-from ramify.tasks.plans import read_plan, write_plan
+from ramify.tasks.plans.plans import read_plan, write_plan
 
 from .ramify_command import ramify_process
 

@@ -9,7 +9,7 @@ from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
-from ramify.tasks.plans import read_plan
+from ramify.tasks.plans.plans import read_plan
 
 from .ramify_command import Ramify
 

@@ -29,7 +29,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "typst": "planner/export/paint.py",
     "pandas": "planner/export/dataframe.py",
     "jinja2": "prompts/jinja",
-    "yaml": "tasks/plan_yaml.py",
+    "yaml": "tasks/plans/yaml_text.py",
     "pydantic_settings": "planner/settings/settings.py",
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
     "tomlkit": "planner/settings/settings_file.py",

@@ -10,7 +10,7 @@ from typing import Any
 from ramify.planner import Executor, Store, WorkContext, worker
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
-from ramify.tasks.plans import load_plan
+from ramify.tasks.plans.plans import load_plan
 
 from .documented import ROOT
 from .ramify_command import Ramify, ramify_process, start_ramify

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ramify.tasks import DocumentError, Task, TaskState
-from ramify.tasks.plans import lint_plan_text, read_plan
+from ramify.tasks.plans.plans import lint_plan_text, read_plan
 
 
 def found(text: str, **how: Any) -> list[str]:

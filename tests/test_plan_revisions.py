@@ -20,7 +20,7 @@ from ramify.tasks import (
     save_plan,
     write_plan,
 )
-from ramify.tasks.plans import Form
+from ramify.tasks.plans.plans import Form
 
 YAML = """\
 # my plan

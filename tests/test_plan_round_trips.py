@@ -8,8 +8,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ramify.tasks import Check, Material, Task, TaskConfig
-from ramify.tasks.plan_yaml import resolve, write_yaml
-from ramify.tasks.plans import Form, read_plan, write_plan
+from ramify.tasks.plans.plans import Form, read_plan, write_plan
+from ramify.tasks.plans.yaml_text import resolve, write_yaml
 
 PLAN_FIELDS = (
     "id", "content", "type", "name", "description", "priority", "inputs", "config", "checks", "metadata",

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 from ramify.tasks import Check, CycleError, DocumentError, Material, Task, TaskConfig, TaskState
-from ramify.tasks.plans import Form, lint_plan_text, load_plan, read_plan, write_plan
+from ramify.tasks.plans.plans import Form, lint_plan_text, load_plan, read_plan, write_plan
 
 FORMS: tuple[Form, ...] = get_args(Form)
 

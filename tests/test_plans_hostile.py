@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ramify.tasks import DocumentError, Task
-from ramify.tasks.plan_nodes import MAX_ALIASED
-from ramify.tasks.plans import Form, lint_plan_text, read_plan, write_plan
+from ramify.tasks.plans.nodes import MAX_ALIASED
+from ramify.tasks.plans.plans import Form, lint_plan_text, read_plan, write_plan
 
 from .effort import is_near_linear
 

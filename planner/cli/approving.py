@@ -21,7 +21,7 @@ from ramify.planner.run import Run
 from ramify.planner.runtime.output_files import write_text
 from ramify.tasks import DocumentError, Task, TreeError
 from ramify.tasks.counting import counted
-from ramify.tasks.plans import load_plan, plan_text, write_plan
+from ramify.tasks.plans.plans import load_plan, plan_text, write_plan
 
 from .carrying import resume_command
 from .output import tell, tell_error

@@ -180,7 +180,7 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
     from ramify.planner.asking.budget import total_usage
     from ramify.planner.export.making import who_made
     from ramify.planner.export.run_data import record_data
-    from ramify.tasks.plans import load_plan
+    from ramify.tasks.plans.plans import load_plan
 
     from .finding import opened_run
     from .goals import is_plan_file

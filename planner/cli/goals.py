@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ramify.planner.asking.attachments import decode
 from ramify.planner.errors import UsageError
-from ramify.tasks.plans import ENDINGS
+from ramify.tasks.plans.plans import ENDINGS
 
 MOST_BYTES = 20_000_000
 """Read from standard input; more is refused."""

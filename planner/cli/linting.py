@@ -21,7 +21,7 @@ def lint(
     Example: ramify lint plan.yaml
     """
     from ramify.tasks.counting import counted
-    from ramify.tasks.plans import lint_plan
+    from ramify.tasks.plans.plans import lint_plan
 
     from .exits import DONE, USAGE
     from .output import print_json, print_text, tell

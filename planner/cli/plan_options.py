@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ramify.planner.errors import UsageError
 from ramify.planner.running.editing import PlanEdit
-from ramify.tasks.plans import load_plan
+from ramify.tasks.plans.plans import load_plan
 
 
 def edit_of(plan: Path | None, *, contents: Iterable[str], results: Iterable[str], again: str | None) -> PlanEdit:

@@ -26,7 +26,7 @@ from .options import (
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
     from ramify.planner.run import Run
-    from ramify.tasks.plans import Form
+    from ramify.tasks.plans.plans import Form
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
@@ -105,7 +105,7 @@ def decompose(
     """
     from ramify.planner.api import prepare
     from ramify.planner.runtime.output_files import check_new, write_text
-    from ramify.tasks.plans import write_plan
+    from ramify.tasks.plans.plans import write_plan
 
     from .carrying import carry, tell_ending
     from .exits import DONE
@@ -142,7 +142,7 @@ def run(
     """
     from ramify.planner.api import executor_of, with_config
     from ramify.planner.settings.settings import load_settings
-    from ramify.tasks.plans import load_plan
+    from ramify.tasks.plans.plans import load_plan
 
     from .carrying import carry
 
@@ -254,7 +254,7 @@ def _preview(run: "Run", agent: "Agent", given: Mapping[str, Any]) -> int:
 def _plan_form(output: Path | None) -> "Form":
     """Return how a plan is written to a file; `UsageError` if its ending names no form."""
     from ramify.planner.runtime.output_files import format_named_by
-    from ramify.tasks.plans import ENDINGS
+    from ramify.tasks.plans.plans import ENDINGS
 
     if output is None or not output.suffix:
         return "yaml"

@@ -49,7 +49,7 @@ def sweep(
     from ramify.planner.settings.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
     from ramify.planner.strategies.files import SUFFIXES
-    from ramify.tasks.plans import load_plan
+    from ramify.tasks.plans.plans import load_plan
 
     from .carrying import carry, tell_ending
     from .exits import DONE

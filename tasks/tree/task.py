@@ -297,7 +297,7 @@ class Task(ShownAsTree, TaskFields):
         """
         task = index_of(self).by_id.get(id)
         if task is None:
-            from ramify.tasks.plan_rows import near_miss
+            from ramify.tasks.plans.rows import near_miss
 
             tree = index_of(self)
             hint = near_miss(id, tree.by_id)

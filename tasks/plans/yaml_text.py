@@ -11,8 +11,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from .errors import DocumentError
-from .plan_nodes import Node, NodeBuilder, PlanFinding, empty_list, empty_mapping, scalar, shown
+from ramify.tasks.errors import DocumentError
+
+from .nodes import Node, NodeBuilder, PlanFinding, empty_list, empty_mapping, scalar, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .json_text import json_text
-from .plan_nodes import Node
-from .plan_yaml import word, write_yaml
+from ramify.tasks.json_text import json_text
+
+from .nodes import Node
+from .yaml_text import word, write_yaml
 
 Entries = Mapping[str, tuple[Node, Node]]
 Span = tuple[int, int]

@@ -9,11 +9,12 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from .plan_data import entry_of, fields_of
-from .plan_nodes import Node
-from .plan_patch import Patch
-from .plan_rows import PlanRow, made_id
-from .tree.task import Task
+from ramify.tasks.tree.task import Task
+
+from .data import entry_of, fields_of
+from .nodes import Node
+from .patch import Patch
+from .rows import PlanRow, made_id
 
 _LINKED = ("state", "result")  # a result alone means DONE, so what is said of one depends on the other
 

@@ -17,10 +17,11 @@ import re
 import sys
 from dataclasses import dataclass
 
-from .errors import DocumentError
-from .json_text import read_json
-from .plan_nodes import Node, PlanFinding, empty_list, empty_mapping, scalar, shown
-from .plan_rows import made_id, near_miss
+from ramify.tasks.errors import DocumentError
+from ramify.tasks.json_text import read_json
+
+from .nodes import Node, PlanFinding, empty_list, empty_mapping, scalar, shown
+from .rows import made_id, near_miss
 
 BRACE_KEYS = ("needs", "type", "name", "description", "priority", "memory_scope", "state")
 """What the braces of an item can say beside its id."""

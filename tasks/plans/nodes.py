@@ -6,7 +6,7 @@ Values are put together from the bottom up, on a stack of their own, so that no 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .errors import DocumentError
+from ramify.tasks.errors import DocumentError
 
 MAX_LEVELS = 500
 """How deep a plan's values may be nested; the readers give up below, whatever the text."""

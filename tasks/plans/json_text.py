@@ -6,9 +6,10 @@ from bisect import bisect_right
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
-from .errors import DocumentError
-from .json_text import json_text
-from .plan_nodes import Node, NodeBuilder, PlanFinding, empty_list, empty_mapping, scalar
+from ramify.tasks.errors import DocumentError
+from ramify.tasks.json_text import json_text
+
+from .nodes import Node, NodeBuilder, PlanFinding, empty_list, empty_mapping, scalar
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SIMPLE_TEXT = re.compile(r'"([^"\\\x00-\x1f\ud800-\udfff]*)"')

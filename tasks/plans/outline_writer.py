@@ -3,12 +3,13 @@
 import re
 from itertools import pairwise
 
-from .errors import DocumentError
-from .json_text import json_text
+from ramify.tasks.errors import DocumentError
+from ramify.tasks.json_text import json_text
+from ramify.tasks.tree.rules import walk
+from ramify.tasks.tree.states import TaskState
+from ramify.tasks.tree.task import Task
+
 from .outline_reader import BRACE_KEYS, HEADING, ITEM
-from .tree.rules import walk
-from .tree.states import TaskState
-from .tree.task import Task
 
 LOST = ("result", "output", "error", "inputs", "config", "checks", "metadata", "attachments")
 """What an outline has no place for."""

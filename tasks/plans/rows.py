@@ -22,7 +22,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from .plan_nodes import Node, PlanFinding, shown
+from .nodes import Node, PlanFinding, shown
 
 TEXT_KEYS = ("type", "name", "description", "memory_scope", "state", "result", "error")
 """Keys whose value is text, however it is written: `result: 42` is the text 42."""

@@ -11,25 +11,25 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 from ramify.prompts import Material
+from ramify.tasks.checks import CHECK_KEYS
+from ramify.tasks.counting import counted
+from ramify.tasks.errors import CycleError, DocumentError, TaskError
+from ramify.tasks.tree.collecting import collector_at_rest
+from ramify.tasks.tree.config import TaskConfig
+from ramify.tasks.tree.documents import assemble, tree_from_data
+from ramify.tasks.tree.graph import check_can_end, check_tree, never_met, root_is_deleted, unmet_for_ever
+from ramify.tasks.tree.rules import index_of, is_below, walk
+from ramify.tasks.tree.states import TaskState
+from ramify.tasks.tree.task import Task
 
-from .checks import CHECK_KEYS
-from .counting import counted
-from .errors import CycleError, DocumentError, TaskError
+from .data import data_of
+from .json_text import read_json, write_json
+from .nodes import PlanFinding, shown
 from .outline_reader import read_markdown
 from .outline_writer import write_markdown
-from .plan_data import data_of
-from .plan_json import read_json, write_json
-from .plan_nodes import PlanFinding, shown
-from .plan_rewrite import rewrite
-from .plan_rows import PlanRow, near_miss, rows_of
-from .plan_yaml import read_yaml, write_yaml
-from .tree.collecting import collector_at_rest
-from .tree.config import TaskConfig
-from .tree.documents import assemble, tree_from_data
-from .tree.graph import check_can_end, check_tree, never_met, root_is_deleted, unmet_for_ever
-from .tree.rules import index_of, is_below, walk
-from .tree.states import TaskState
-from .tree.task import Task
+from .rewrite import rewrite
+from .rows import PlanRow, near_miss, rows_of
+from .yaml_text import read_yaml, write_yaml
 
 Form = Literal["yaml", "json", "markdown"]
 

@@ -5,10 +5,10 @@ What is here and what `plan_rows` reads are the same keys.
 
 from typing import Any
 
-from .tree.config import NO_CONFIG
-from .tree.rules import walk
-from .tree.states import TaskState
-from .tree.task import Task
+from ramify.tasks.tree.config import NO_CONFIG
+from ramify.tasks.tree.rules import walk
+from ramify.tasks.tree.states import TaskState
+from ramify.tasks.tree.task import Task
 
 DEEPEST_NESTED = 20
 """The levels of tasks that are written one inside of the other; deeper ones name their parent, to stay linear."""
