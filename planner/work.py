@@ -15,7 +15,7 @@ from ramify.prompts import PromptError
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import ReplyError, Task, TaskConfig, TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
-from ramify.tasks.replies import Plan
+from ramify.tasks.replies.grammar import Plan
 
 from .checks import Checker
 from .errors import (

@@ -28,8 +28,8 @@ from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .checks import form_of_answer
 from .errors import ReplyError
 from .json_text import json_text
-from .replies import Plan, parse_answer, parse_evolved, parse_plan
-from .splitting import split_of
+from .replies.grammar import Plan, parse_answer, parse_evolved, parse_plan
+from .replies.splitting import split_of
 from .tree.rules import index_of, walk_up
 from .tree.states import TaskState
 

@@ -3,7 +3,7 @@
 from ramify.prompts import TASK_COMPOSE_PROMPT, TASK_DECOMPOSE_PROMPT, TASK_EVOLVE_PROMPT
 
 from .decomposition import tasks_of_plan
-from .replies import parse_plan
+from .replies.grammar import parse_plan
 from .tree.task import Task
 
 __all__ = ["TASK_COMPOSE_PROMPT", "TASK_DECOMPOSE_PROMPT", "TASK_EVOLVE_PROMPT", "parse_response"]
@@ -13,7 +13,7 @@ def parse_response(response: str, task_id: str | None = None) -> list[Task]:
     """Return the tasks that a model's reply holds, with the ids `"<task_id>.<i>"` from 1; blank items are skipped.
 
     Args:
-        response: the reply, in any form that `ramify.tasks.replies` reads.
+        response: the reply, in any form that `ramify.tasks.replies.grammar` reads.
         task_id: the id of the task that was split; `"0"` unless given.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import pytest
 from ramify.tasks import ReplyError, TruncatedReplyError
-from ramify.tasks.replies import parse_answer
+from ramify.tasks.replies.grammar import parse_answer
 
 
 @pytest.mark.parametrize(

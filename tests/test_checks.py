@@ -18,10 +18,10 @@ from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Check, ReplyError, Task, TaskConfig
 from ramify.tasks.checks import form_of_answer, read_check
-from ramify.tasks.json_answers import read_json_answer
 from ramify.tasks.json_schemas import misfits
 from ramify.tasks.patterns import is_found
-from ramify.tasks.verdicts import Verdict, parse_verdict
+from ramify.tasks.replies.json_answers import read_json_answer
+from ramify.tasks.replies.verdicts import Verdict, parse_verdict
 
 from .ramify_command import Ramify
 from .test_events import faults_of

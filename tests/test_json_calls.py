@@ -10,7 +10,7 @@ from ramify.planner.asking.agent import Asking
 from ramify.planner.events.events import Event
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
-from ramify.tasks.json_calls import calls_written_as_json
+from ramify.tasks.replies.json_calls import calls_written_as_json
 
 from .openai_server import Answer, Chat, OpenAIServer
 

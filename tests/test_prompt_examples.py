@@ -6,9 +6,9 @@ import pytest
 from ramify.planner.tools.arguments import read_arguments
 from ramify.prompts import PromptLibrary
 from ramify.prompts.library import VARIABLES
-from ramify.tasks.replies import REASONS, parse_answer, parse_evolved, parse_plan
-from ramify.tasks.tool_calls import parse_tool_reply
-from ramify.tasks.verdicts import VALUES, Verdict, parse_verdict
+from ramify.tasks.replies.grammar import REASONS, parse_answer, parse_evolved, parse_plan
+from ramify.tasks.replies.tool_calls import parse_tool_reply
+from ramify.tasks.replies.verdicts import VALUES, Verdict, parse_verdict
 
 LIBRARY = PromptLibrary()
 

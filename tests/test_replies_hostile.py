@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import ReplyError
-from ramify.tasks.replies import (
+from ramify.tasks.replies.grammar import (
     Answer,
     Plan,
     PlannedTask,

@@ -2,7 +2,7 @@
 
 import pytest
 from ramify.tasks import ReplyError, TruncatedReplyError
-from ramify.tasks.replies import parse_plan
+from ramify.tasks.replies.grammar import parse_plan
 
 
 def contents(reply: str) -> list[str]:

@@ -22,7 +22,7 @@ from ramify.prompts import (
     PromptVariables,
     TaskResult,
 )
-from ramify.tasks.replies import Answer, Failure, Plan, parse_answer, parse_plan
+from ramify.tasks.replies.grammar import Answer, Failure, Plan, parse_answer, parse_plan
 
 
 def _request(variables: PromptVariables | None, purpose: str = "step") -> ModelRequest:

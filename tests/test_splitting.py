@@ -8,8 +8,8 @@ from ramify.planner import Executor, PlanLimits, Run
 from ramify.planner.events.events import EventType
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
-from ramify.tasks.replies import Plan, PlannedTask, parse_plan
-from ramify.tasks.splitting import split_of
+from ramify.tasks.replies.grammar import Plan, PlannedTask, parse_plan
+from ramify.tasks.replies.splitting import split_of
 
 GOAL = "Compare Oslo and Rome."
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import ReplyError, TruncatedReplyError
-from ramify.tasks.tool_calls import MOST_CALLS, ToolReply, parse_tool_reply
+from ramify.tasks.replies.tool_calls import MOST_CALLS, ToolReply, parse_tool_reply
 
 PIECES = [
     '<call tool="a">', "<call>", "<call/>", '<call tool="a"/>', "</call>", "<call", '{"x": 1}', '{"x": "</call>"}',

@@ -22,9 +22,9 @@ from ramify.planner.store.texts import dump_json, load_json
 from ramify.planner.testing import ScriptedModel
 from ramify.prompts import Material
 from ramify.tasks import Check, Task, TaskConfig, TaskState
-from ramify.tasks.json_answers import read_json_answer
 from ramify.tasks.json_data import DEEPEST, NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text, read_json
+from ramify.tasks.replies.json_answers import read_json_answer
 
 from .ramify_command import ramify_process
 

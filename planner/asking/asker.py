@@ -11,7 +11,7 @@ from ramify.planner.models.retry import FailureKind, shrinks
 from ramify.planner.store.records import CallRecord
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
-from ramify.tasks.answers import without_thoughts
+from ramify.tasks.replies.answers import without_thoughts
 
 from .agent import Agent
 from .caller import Caller

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
-from ramify.tasks.replies import Answer
+from ramify.tasks.replies.grammar import Answer
 
 Ask = Callable[[ComposeVariables], Awaitable[Answer]]
 

@@ -14,9 +14,9 @@ from ramify.planner.events.events import EventType
 from ramify.planner.work.protocol import Outcome
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import KINDS, Check
-from ramify.tasks.json_answers import read_json_answer
 from ramify.tasks.json_schemas import misfits
 from ramify.tasks.patterns import is_found
+from ramify.tasks.replies.json_answers import read_json_answer
 
 from .commands import judge_by_command
 from .findings import Finding

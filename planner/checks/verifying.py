@@ -14,7 +14,7 @@ from ramify.prompts import VerifyVariables
 from ramify.tasks import ReplyError, Task, TaskConfig, TruncatedReplyError
 from ramify.tasks.checks import Check
 from ramify.tasks.decomposition import materials_of, needed_results, result_of
-from ramify.tasks.verdicts import Verdict, parse_verdict
+from ramify.tasks.replies.verdicts import Verdict, parse_verdict
 
 from .findings import Finding
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ramify.tasks.replies import plain_words
+from ramify.tasks.replies.grammar import plain_words
 
 from .near_copies import THRESHOLD, Match, NearCopies, pieces_of
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
 
-from ramify.tasks.replies import plain_words
+from ramify.tasks.replies.grammar import plain_words
 
 THRESHOLD = 0.8
 """How alike near copies are, from 0 to 1."""

@@ -14,7 +14,7 @@ from ramify.planner.asking.attachments import read_text
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
 from ramify.tasks.json_text import read_json
-from ramify.tasks.replies import plain_words
+from ramify.tasks.replies.grammar import plain_words
 
 FIELD = "content"
 """What holds the task, in JSON lines and tables, unless somebody says otherwise."""

@@ -16,7 +16,7 @@ from ramify.prompts import EvolveVariables, make_nonce, texts_of
 from ramify.prompts.variables import EvolveMethod
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.counting import counted
-from ramify.tasks.replies import parse_evolved
+from ramify.tasks.replies.grammar import parse_evolved
 
 from .collection import Collection, lineage_of
 from .json_lines import line_of

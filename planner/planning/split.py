@@ -13,8 +13,8 @@ from ramify.planner.workers.teams import JOINT
 from ramify.prompts import DecomposeVariables, WorkerCard
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.decomposition import decompose_variables
-from ramify.tasks.replies import Plan, is_restatement, parse_plan
-from ramify.tasks.splitting import MODEL, split_of
+from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
+from ramify.tasks.replies.splitting import MODEL, split_of
 
 
 class PlanLimits(BaseModel):

@@ -36,7 +36,7 @@ from ramify.planner.store.records import RunStatus
 from ramify.planner.workers import Outcome
 from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.tasks import Scheduler, Task, TaskState
-from ramify.tasks.replies import Plan
+from ramify.tasks.replies.grammar import Plan
 
 from .attaching import Attaching
 from .attempts import Work

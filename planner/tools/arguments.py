@@ -10,8 +10,8 @@ from typing import Any, Never
 from ramify.planner.errors import ToolError
 from ramify.tasks import ReplyError
 from ramify.tasks.json_data import NotJsonError, as_json
-from ramify.tasks.json_lists import MOST_LEVELS, read_value
 from ramify.tasks.json_text import json_text, read_json
+from ramify.tasks.replies.json_lists import MOST_LEVELS, read_value
 
 LONGEST = 1_000_000
 """The most characters of one call's arguments."""

@@ -20,8 +20,8 @@ from ramify.prompts import (
     texts_of,
 )
 from ramify.prompts.blocks import cut, share
-from ramify.tasks.answers import Answer
 from ramify.tasks.json_text import json_text
+from ramify.tasks.replies.answers import Answer
 
 from .arguments import is_blank, is_json_object
 from .protocol import Tool

@@ -20,12 +20,12 @@ from ramify.planner.work.context import WorkContext
 from ramify.planner.workers.model import not_too_long
 from ramify.prompts import DEFAULT_BUDGET, ToolOutcome
 from ramify.tasks import ReplyError
-from ramify.tasks.answers import Answer, parse_answer, without_thoughts
 from ramify.tasks.checks import schema_of
 from ramify.tasks.decomposition import execute_variables
-from ramify.tasks.json_answers import read_json_answer
-from ramify.tasks.json_calls import calls_written_as_json
-from ramify.tasks.tool_calls import MOST_CALLS, WrittenCall, parse_tool_reply
+from ramify.tasks.replies.answers import Answer, parse_answer, without_thoughts
+from ramify.tasks.replies.json_answers import read_json_answer
+from ramify.tasks.replies.json_calls import calls_written_as_json
+from ramify.tasks.replies.tool_calls import MOST_CALLS, WrittenCall, parse_tool_reply
 
 from .refusals import refusal_of
 from .tool_calls import ReadyCall, make_call, read_call

@@ -15,8 +15,8 @@ from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.checks import schema_of
 from ramify.tasks.decomposition import compose_variables, execute_variables
-from ramify.tasks.json_answers import read_json_answer
-from ramify.tasks.replies import Answer, parse_answer
+from ramify.tasks.replies.grammar import Answer, parse_answer
+from ramify.tasks.replies.json_answers import read_json_answer
 
 from .voting import voted_answer
 

@@ -8,7 +8,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.models.retry import FailureKind, may_retry
 from ramify.planner.work.context import WorkContext
 from ramify.tasks import ReplyError, TruncatedReplyError
-from ramify.tasks.replies import Answer
+from ramify.tasks.replies.grammar import Answer
 
 
 async def voted_answer(context: WorkContext, ask: Callable[[int], Awaitable[Answer]]) -> Answer:

@@ -1,4 +1,4 @@
-"""The words of the reply contract, as the grammar in `ramify.tasks.replies` reads them back."""
+"""The words of the reply contract, as the grammar in `ramify.tasks.replies.grammar` reads them back."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr

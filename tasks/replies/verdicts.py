@@ -6,8 +6,9 @@ Only the tags count. A fail without an issue is no verdict, since nobody could a
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from ramify.tasks.errors import ReplyError
+
 from .elements import ElementReader, close_reader
-from .errors import ReplyError
 from .scanner import words_of
 
 VerdictValue = Literal["pass", "fail", "unsure"]

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, TypedDict
 
-from .counting import counted
+from ramify.tasks.counting import counted
+
 from .nothing import says_nothing
 
 OnBlank = Literal["refuse", "skip"]

@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from .json_text import json_text
+from ramify.tasks.json_text import json_text
+
 from .tool_calls import WrittenCall
 
 _FENCE = re.compile(r"```[\w-]{0,20}[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)

@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from .errors import ReplyError
-from .json_data import as_json
+from ramify.tasks.errors import ReplyError
+from ramify.tasks.json_data import as_json
+from ramify.tasks.json_text import read_json
+
 from .json_lists import MOST_LEVELS
-from .json_text import read_json
 
 _FENCED = re.compile(r"```[\w-]*\n(.*)\n[ \t]*```", re.DOTALL)
 _CLOSES = {"{": "}", "[": "]"}

@@ -13,7 +13,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from .errors import ReplyError, TruncatedReplyError
+from ramify.tasks.errors import ReplyError, TruncatedReplyError
+
 from .planned import has_words, shown
 from .scanner import Scanner, Tag, Token
 

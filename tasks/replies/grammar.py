@@ -1,8 +1,8 @@
 """The reply grammar: from a model's words to a plan, an answer or a task; nothing is guessed, or dropped unsaid.
 
 A plan is `<task id="a" needs="b c" type="t">content</task>` elements, or `<atomic/>`, or `<failed reason="...">`; which
-elements count is the rule of `ramify.tasks.elements`. Where there are none, a JSON list or a numbered or bulleted list
-is read (`ramify.tasks.lists`). What the tasks must keep is the rule of `ramify.tasks.planned`. An answer is `<result>`,
+elements count is the rule of `ramify.tasks.replies.elements`. Where there are none, a JSON list or a numbered or bulleted list
+is read (`ramify.tasks.replies.lists`). What the tasks must keep is the rule of `ramify.tasks.replies.planned`. An answer is `<result>`,
 opaque up to the last closing tag, or plain text. Phrases are never judged, only tags.
 
 A reply that was cut raises `TruncatedReplyError`; one that breaks its contract raises `ReplyError`, whose `complaint`
@@ -13,10 +13,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Unpack
 
+from ramify.tasks.counting import counted
+from ramify.tasks.errors import ReplyError
+
 from .answers import REASONS, Answer, Failure, joined_failure, parse_answer, read_failure
-from .counting import counted
 from .elements import Element, ElementReader, close_reader
-from .errors import ReplyError
 from .lists import read_list
 from .planned import PlanBuilder, PlannedTask, PlanRules, has_words, item_of
 from .scanner import words_of

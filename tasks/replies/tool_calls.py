@@ -8,9 +8,10 @@ evaluated here: the arguments are given as they were written.
 import json
 from dataclasses import dataclass
 
+from ramify.tasks.errors import ReplyError
+
 from .answers import Answer, after_thoughts, outermost, parse_answer
 from .elements import refuse_begun_tag, refuse_cut
-from .errors import ReplyError
 from .scanner import Scanner, Tag, unescape
 
 MOST_CALLS = 16

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .errors import DocumentError, ReplyError
+from ramify.tasks.errors import DocumentError, ReplyError
+from ramify.tasks.plans.yaml_text import read_yaml
+
 from .json_lists import ALL_FIELDS, as_field
 from .planned import NEED_FIELDS
-from .plans.yaml_text import read_yaml
 
 _LONGEST = 200_000
 _BEGIN = re.compile(r"-[ \t]+[\"']?([A-Za-z][\w -]{0,30}?)[\"']?[ \t]*:(?=\s|$)")

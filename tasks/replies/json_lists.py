@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from .errors import ReplyError, TruncatedReplyError
+from ramify.tasks.errors import ReplyError, TruncatedReplyError
+
 from .planned import KEY_FIELDS, NEED_FIELDS, TYPE_FIELDS, Item, Listing, has_words, shown
 
 MOST_LEVELS = 64

@@ -8,8 +8,8 @@ over, and is kept.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from .grammar import Plan, plain_words
 from .planned import PlannedTask, shown
-from .replies import Plan, plain_words
 
 MODEL = "model"
 """The type of tasks that the model does, as those without a type are."""

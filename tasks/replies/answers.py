@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from ramify.prompts.blocks import EMPTY
+from ramify.tasks.errors import ReplyError
 
 from .elements import FENCE, LATE_THOUGHTS, ElementReader, body_of, refuse_begun_tag, refuse_cut, unclosed, without_end
-from .errors import ReplyError
 from .nothing import says_nothing
 from .planned import has_words
 from .scanner import Scanner, Tag, words_of
