@@ -2,7 +2,7 @@
 
 from ramify.prompts import TASK_COMPOSE_PROMPT, TASK_DECOMPOSE_PROMPT, TASK_EVOLVE_PROMPT
 
-from .decomposition import tasks_of_plan
+from .prompt_variables import tasks_of_plan
 from .replies.grammar import parse_plan
 from .tree.task import Task
 

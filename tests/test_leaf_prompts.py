@@ -4,7 +4,7 @@ import pytest
 from ramify.planner import Agent
 from ramify.prompts import WorkerCard
 from ramify.tasks import Task
-from ramify.tasks.decomposition import GOAL_LENGTH, compose_variables, decompose_variables, execute_variables
+from ramify.tasks.prompt_variables import GOAL_LENGTH, compose_variables, decompose_variables, execute_variables
 
 pytestmark = pytest.mark.fault("3.13")
 

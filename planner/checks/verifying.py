@@ -13,7 +13,7 @@ from ramify.planner.models.retry import FailureKind, delay_s, may_retry
 from ramify.prompts import VerifyVariables
 from ramify.tasks import ReplyError, Task, TaskConfig, TruncatedReplyError
 from ramify.tasks.checks import Check
-from ramify.tasks.decomposition import materials_of, needed_results, result_of
+from ramify.tasks.prompt_variables import materials_of, needed_results, result_of
 from ramify.tasks.replies.verdicts import Verdict, parse_verdict
 
 from .findings import Finding

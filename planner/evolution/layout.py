@@ -13,7 +13,7 @@ from ramify.planner.errors import UsageError
 from ramify.prompts.variables import EvolveMethod
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
-from ramify.tasks.decomposition import title
+from ramify.tasks.prompt_variables import title
 
 from .seeds import Seed
 

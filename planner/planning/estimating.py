@@ -27,7 +27,7 @@ from ramify.planner.workers.registry import is_for_model
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.counting import counted
-from ramify.tasks.decomposition import compose_variables, execute_variables
+from ramify.tasks.prompt_variables import compose_variables, execute_variables
 from ramify.tasks.tree.graph import critical_path, waves
 from ramify.tasks.tree.states import FINISHED
 

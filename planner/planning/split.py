@@ -12,7 +12,7 @@ from ramify.planner.runtime.border import error_text
 from ramify.planner.workers.teams import JOINT
 from ramify.prompts import DecomposeVariables, WorkerCard
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
-from ramify.tasks.decomposition import decompose_variables
+from ramify.tasks.prompt_variables import decompose_variables
 from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 

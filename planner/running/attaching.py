@@ -9,7 +9,7 @@ from ramify.planner.planning.split import Whole
 from ramify.planner.store.changes import TaskAdded
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
-from ramify.tasks.decomposition import tasks_of_plan
+from ramify.tasks.prompt_variables import tasks_of_plan
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.tree.running import put, take_in
 

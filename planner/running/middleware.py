@@ -15,9 +15,9 @@ from ramify.planner.runtime.border import border
 from ramify.planner.runtime.several import several
 from ramify.planner.workers import Outcome
 from ramify.tasks import Task
-from ramify.tasks.decomposition import input_data
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
+from ramify.tasks.prompt_variables import input_data
 
 
 @runtime_checkable

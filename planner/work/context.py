@@ -19,8 +19,8 @@ from ramify.planner.events.stream import EventStream
 from ramify.planner.store.files import folder_of
 from ramify.planner.store.records import StepKey
 from ramify.tasks import Task, TaskConfig
-from ramify.tasks.decomposition import input_data, needed_results
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
+from ramify.tasks.prompt_variables import input_data, needed_results
 
 from .memory import TaskMemory
 

@@ -12,8 +12,8 @@ from ramify.planner.work.grants import SECRET
 from ramify.planner.work.inputs import read_inputs
 from ramify.planner.work.protocol import Outcome
 from ramify.tasks import Task
-from ramify.tasks.decomposition import input_data
 from ramify.tasks.json_text import json_text
+from ramify.tasks.prompt_variables import input_data
 
 from .lists import ListWorker
 

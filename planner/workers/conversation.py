@@ -21,7 +21,7 @@ from ramify.planner.workers.model import not_too_long
 from ramify.prompts import DEFAULT_BUDGET, ToolOutcome
 from ramify.tasks import ReplyError
 from ramify.tasks.checks import schema_of
-from ramify.tasks.decomposition import execute_variables
+from ramify.tasks.prompt_variables import execute_variables
 from ramify.tasks.replies.answers import Answer, parse_answer, without_thoughts
 from ramify.tasks.replies.json_answers import read_json_answer
 from ramify.tasks.replies.json_calls import calls_written_as_json

@@ -14,7 +14,7 @@ from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
 from ramify.tasks import ReplyError, Task, TruncatedReplyError
 from ramify.tasks.checks import schema_of
-from ramify.tasks.decomposition import compose_variables, execute_variables
+from ramify.tasks.prompt_variables import compose_variables, execute_variables
 from ramify.tasks.replies.grammar import Answer, parse_answer
 from ramify.tasks.replies.json_answers import read_json_answer
 

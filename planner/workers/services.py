@@ -24,7 +24,7 @@ from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
 from ramify.planner.work.steps import StepLog
 from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
-from ramify.tasks.decomposition import next_child_number
+from ramify.tasks.prompt_variables import next_child_number
 from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.graph import finished_above, never_met
 from ramify.tasks.tree.rules import index_of

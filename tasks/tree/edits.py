@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ramify.tasks.checks import Check
-from ramify.tasks.decomposition import title
 from ramify.tasks.errors import TreeError
+from ramify.tasks.prompt_variables import title
 
 from .rules import index_of, waiters_of, walk
 from .states import TaskState

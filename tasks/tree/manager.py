@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ramify.prompts import Prompt
 from ramify.tasks.agents import AnyAgent
-from ramify.tasks.decomposition import ask_evolve
 from ramify.tasks.errors import DependencyError, TreeError
+from ramify.tasks.prompt_variables import ask_evolve
 
 from .graph import critical_path, to_networkx, topological_order, waves
 from .notebook import ShownAsTree

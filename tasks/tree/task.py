@@ -12,8 +12,8 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import CoreConfig, SchemaValidator
 from ramify.prompts import Prompt
 from ramify.tasks.agents import AnyAgent
-from ramify.tasks.decomposition import ask_compose, ask_decompose
 from ramify.tasks.errors import TaskError, TreeError
+from ramify.tasks.prompt_variables import ask_compose, ask_decompose
 
 from . import running
 from .config import Usage
