@@ -98,8 +98,8 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[
         on_event: called with every event.
         record: a file that the calls are written to at the end.
 
-    Every setting of `ramify.planner.settings.settings.Settings` that is not about planning can be given too, such as `jobs` and
-    `store`.
+    Every setting of `ramify.planner.settings.settings.Settings` that is not about planning can be given too, such as
+    `jobs` and `store`.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.

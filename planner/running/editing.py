@@ -1,7 +1,7 @@
 """Changing the plan of a stored run: a change is written whole or not at all, by whoever holds the run, as an event.
 
-What the run goes on with afterwards stands in `ramify.tasks.tree.edits`: results that nothing has changed for are kept, all
-others are made again, in attempts with new numbers.
+What the run goes on with afterwards stands in `ramify.tasks.tree.edits`: results that nothing has changed for are kept,
+all others are made again, in attempts with new numbers.
 """
 
 import time

@@ -1,8 +1,8 @@
 """The reply grammar: from a model's words to a plan, an answer or a task; nothing is guessed, or dropped unsaid.
 
 A plan is `<task id="a" needs="b c" type="t">content</task>` elements, or `<atomic/>`, or `<failed reason="...">`; which
-elements count is the rule of `ramify.tasks.replies.elements`. Where there are none, a JSON list or a numbered or bulleted list
-is read (`ramify.tasks.replies.lists`). What the tasks must keep is the rule of `ramify.tasks.replies.planned`. An answer is `<result>`,
+elements count is the rule of `.elements`. Where there are none, a JSON list or a numbered or bulleted list
+is read (`.lists`). What the tasks must keep is the rule of `.planned`. An answer is `<result>`,
 opaque up to the last closing tag, or plain text. Phrases are never judged, only tags.
 
 A reply that was cut raises `TruncatedReplyError`; one that breaks its contract raises `ReplyError`, whose `complaint`

@@ -2,7 +2,7 @@
 
 - The first item decides about its list: items with the same kind of marker that stand no deeper are tasks, and
   everything else below an item, nested lists included, belongs to it.
-- A list of mappings in YAML is read as one (`ramify.tasks.replies.yaml_lists`). A line "needs: 1, 2" in others names items.
+- A list of mappings in YAML is read as one (`.yaml_lists`). A line "needs: 1, 2" in others names items.
 - What follows an item belongs to it up to the next one. After the last item a blank line and a line that is not
   indented end the list, unless the item before had paragraphs of that kind too: then so may the last, as many.
 """
