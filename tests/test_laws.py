@@ -16,6 +16,32 @@ from .patience import HANG_S
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
+ROOMS = (
+    "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "tools",
+    "asking", "checks", "workers", "planning", "running", "tracing", "export", "show", "progress", "run",
+    "executor", "strategies", "api", "evolution", "testing", "cli",
+)  # fmt: skip
+"""The rooms of `planner/`, from the ground up: each may import those before it, lazily and for typing as well."""
+STILL_UP = {
+    ("checks.checking", "workers.services"),
+    ("events.recorder", "workers"),
+    ("export.dataframe", "strategies"),
+    ("export.dataframe", "strategies.files"),
+    ("planning.estimating", "running.attempts"),
+    ("progress.displays", "run"),
+    ("progress.notebook", "run"),
+    ("running.resuming", "strategies.edited"),
+    ("store.batch", "events.events"),
+    ("tools.sources", "workers.sources"),
+    ("tools.sources", "workers.tool_box"),
+    ("tracing", "run"),
+    ("work.context", "workers.model"),
+    ("work.context", "workers.services"),
+    ("workers.agents", "running.options"),
+    ("workers.services", "running.attaching"),
+    ("workers.services", "running.options"),
+}
+"""The arrows that still go up: (from, to). None is added; one that is gone is taken out here."""
 HEAVY: dict[str, str | tuple[str, ...]] = {
     "litellm": "planner/models/litellm",
     "sqlmodel": "planner/store/",
@@ -87,6 +113,37 @@ def test_imports_run_one_way(path: Path) -> None:
         assert parts[0] not in FOLDERS or level, f"{module} is imported under its bare name"
         if parts[0] == "ramify":
             assert parts[1] in allowed, f"{folder} must not know {module}"
+
+
+def arrows(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (from, to) for what a file of `planner/` imports of it, whenever and whatever for, without the prefix."""
+    names = path.relative_to(ROOT / "planner").with_suffix("").parts
+    here = ".".join(names[:-1] if names[-1] == "__init__" else names)
+    inside = names[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        prefix = "ramify.planner."
+        if node.level:
+            module = ".".join([*inside[: len(inside) - node.level + 1], *(node.module or "").split(".")]).strip(".")
+        elif (node.module or "").startswith(prefix):
+            module = str(node.module).removeprefix(prefix)
+        else:
+            continue
+        yield here, module
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "planner").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_doors_of_the_rooms_open_one_way(path: Path) -> None:
+    for here, there in arrows(path):
+        room, other = here.split(".")[0], there.split(".")[0]
+        if room and other in ROOMS and (here, there) not in STILL_UP:
+            assert ROOMS.index(other) <= ROOMS.index(room), f"{here} must not know {there}"
+
+
+def test_no_arrow_is_said_to_go_up_that_is_gone() -> None:
+    there = {arrow for path in sorted((ROOT / "planner").rglob("*.py")) for arrow in arrows(path)}
+    assert not STILL_UP - there
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

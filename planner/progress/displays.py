@@ -4,17 +4,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from ramify.planner.events.events import Event
 from ramify.planner.events.lines import event_line, notice_line
-from ramify.planner.run import Run
 from ramify.planner.runtime.terminal import printable
 from ramify.planner.show.following import FollowedRun
 
 from .ledger import Ledger
 from .live import LiveTree
 from .plain import PlainLines
+
+if TYPE_CHECKING:
+    from ramify.planner.run import Run
 
 DisplayKind = Literal["tree", "plain", "json", "none"]
 
@@ -95,7 +97,7 @@ def fitting_kind(stream: TextIO, *, made_by: str) -> DisplayKind:
 
 
 @contextmanager
-def open_display(run: Run, kind: DisplayKind | None = None, *, stream: TextIO | None = None) -> Iterator[Display]:
+def open_display(run: "Run", kind: DisplayKind | None = None, *, stream: TextIO | None = None) -> Iterator[Display]:
     """Show `run`, which has not started yet, on `stream` as long as the context is open.
 
     Args:
