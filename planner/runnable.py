@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from ramify.tasks import Task
-from ramify.tasks.graph import check_can_end, check_tree
+from ramify.tasks.graph import check_can_end
 
 from .agent import Agent
 from .errors import UsageError
@@ -20,7 +20,6 @@ from .workers.sources import load_workers
 
 def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     """Raise if the tree of `root` could not be run by `workers` with what `grants` allow them."""
-    check_tree(root)
     check_can_end(root)
     workers.check_tree(root, grants)
     _refuse_secrets(root, grants)
