@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from ramify.tasks import Task
 from ramify.tasks.plans.plans import load_plan
-from ramify.tasks.tree.config import NO_USAGE
+from ramify.tasks.tree.config import NO_USAGE, Usage
 from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.running import put
 
@@ -273,8 +273,11 @@ class Executor:
         """
         task = _root_of(task)
         workers = self.check(task)
+        used = {}  # by another run, and not by this one
         for each in task.walk():
             keep_data(each)
+            if each.usage is not NO_USAGE:
+                used[each] = each.usage
         changes = {
             "agent": AgentSettings.of(self._agent),
             "stops_when_planned": plan_only,
@@ -296,7 +299,7 @@ class Executor:
             policy=policy,
         )
         try:
-            with _nothing_used(task):
+            with _without(used):
                 store.create_run(new, task)
         except BaseException:
             session.hold.release()
@@ -315,9 +318,8 @@ def _root_of(given: Any) -> Task:
 
 
 @contextmanager
-def _nothing_used(root: Task) -> Iterator[None]:
-    """Let nothing be used by the tree, as what another run has used is not this one's; unless something is raised."""
-    used = {task: task.usage for task in root.walk() if task.usage is not NO_USAGE}
+def _without(used: Mapping[Task, Usage]) -> Iterator[None]:
+    """Let nothing be used by the tasks that have `used` something, unless something is raised."""
     for task in used:
         put(task, usage=NO_USAGE)
     try:

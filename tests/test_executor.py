@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -559,9 +560,13 @@ def test_results_that_are_too_much_for_one_prompt_are_composed_in_batches(store:
 
 
 def test_a_cut_plan_is_asked_for_again(store: Path) -> None:
-    model = ScriptedModel(lambda request: next(plans) if request.purpose == "decompose" else ANSWERED[request.purpose])
+
+    def reply(request: ModelRequest) -> str | ModelReply:
+        return next(plans) if request.purpose == "decompose" else ANSWERED[request.purpose]
+
+    model = ScriptedModel(reply)
     cut = ModelReply(text="<task>look</task><task>le", model="scripted", finish_reason="length")
-    plans = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
+    plans: Iterator[str | ModelReply] = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
     executor = Executor(model, store=store, plan=PlanLimits())
     run = executor.run(no_delays(Task(content="x", id="0")))
     assert [task.content for task in run.task.subtasks] == ["look", "leap"]

@@ -163,6 +163,14 @@ def test_tasks_know_no_loop_no_store_and_no_terminal() -> None:
         assert not tops & {"asyncio", "sqlite3", "litellm", "rich", "typer"}, path.name
 
 
+@pytest.mark.fault("2.9")
+def test_tasks_are_moved_in_few_places() -> None:
+    moving = re.compile(r"\brunning\.(move|finish)\(|\.(move|reset|set_state|update_result)\(")
+    files = [path for path in sources() if path.relative_to(ROOT).parts[0] != "prompts"]
+    found = {str(path.relative_to(ROOT)) for path in files if moving.search(path.read_text(encoding="utf-8"))}
+    assert found == {"planner/recorder.py", "tasks/edits.py", "tasks/task.py"}
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_says_first_which_rule_it_owns(path: Path) -> None:
     doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

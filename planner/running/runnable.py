@@ -13,14 +13,13 @@ from ramify.planner.workers.plugins import plugin_workers
 from ramify.planner.workers.registry import ChecksGiven, WorkersGiven, is_for_model
 from ramify.planner.workers.sources import load_workers
 from ramify.tasks import Task
-from ramify.tasks.tree.graph import check_can_end, check_tree
+from ramify.tasks.tree.graph import check_can_end
 
 from .options import RunSettings
 
 
 def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     """Raise if the tree of `root` could not be run by `workers` with what `grants` allow them."""
-    check_tree(root)
     check_can_end(root)
     workers.check_tree(root, grants)
     _refuse_secrets(root, grants)

@@ -45,6 +45,11 @@ def check_tree(root: "Task") -> None:
         DependencyError: if one is unknown, or is the task's own ancestor or descendant.
         CycleError: if tasks wait for each other.
     """
+    _checked_dependents(root)
+
+
+def _checked_dependents(root: "Task") -> "list[Task]":
+    """Check every dependency as `check_tree` does, and return the tasks that have some."""
     dependent = [task for task in walk(root) if task.dependencies]
     by_id = index_of(root).by_id
     for task in dependent:
@@ -53,18 +58,21 @@ def check_tree(root: "Task") -> None:
                 _unknown(task, dependency)
     if dependent:
         topological_order([root])
+    return dependent
 
 
 def check_can_end(root: "Task") -> None:
-    """Check that a tree, whose dependencies are sound, has something to run, and nothing that waits for ever.
+    """Check that the dependencies of a tree are sound, it has something to run, and nothing in it waits for ever.
 
     Raises:
         TreeError: if the root is DELETED.
-        DependencyError: if a task needs one that will never run.
+        DependencyError: if a task needs one that will never run, or as `check_tree`.
+        CycleError: if tasks wait for each other.
     """
+    has_needs = bool(_checked_dependents(root))
     if root.state is TaskState.DELETED:
         raise TreeError(root_is_deleted(root), task_id=root.id)
-    for task, needed in unmet_for_ever(root):
+    for task, needed in unmet_for_ever(root) if has_needs else ():
         raise DependencyError(never_met(task, needed), task_id=task.id, dependency=needed.id)
 
 
@@ -74,9 +82,10 @@ def unmet_for_ever(root: "Task") -> "Iterator[tuple[Task, Task]]":
     The dependencies of the tree are sound.
     """
     live = list(unfinished(root))
-    dependent = [task for task in live if task.dependencies]
-    members = set(live) if dependent else set()
-    for task in dependent:
+    members = set(live)
+    for task in live:
+        if not task.dependencies:
+            continue
         by_id = index_of(root).by_id
         for needed in (by_id[dependency] for dependency in task.dependencies):
             if needed not in members and needed.state not in FINISHED:
