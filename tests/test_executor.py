@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,8 @@ from .patience import HANG_S, Gate
 from .test_graph import plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ramify.planner.events.events import Event
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
@@ -566,7 +567,7 @@ def test_a_cut_plan_is_asked_for_again(store: Path) -> None:
 
     model = ScriptedModel(reply)
     cut = ModelReply(text="<task>look</task><task>le", model="scripted", finish_reason="length")
-    plans: Iterator[str | ModelReply] = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
+    plans: "Iterator[str | ModelReply]" = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
     executor = Executor(model, store=store, plan=PlanLimits())
     run = executor.run(no_delays(Task(content="x", id="0")))
     assert [task.content for task in run.task.subtasks] == ["look", "leap"]
