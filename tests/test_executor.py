@@ -567,7 +567,7 @@ def test_a_cut_plan_is_asked_for_again(store: Path) -> None:
 
     model = ScriptedModel(reply)
     cut = ModelReply(text="<task>look</task><task>le", model="scripted", finish_reason="length")
-    plans: "Iterator[str | ModelReply]" = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
+    plans: Iterator[str | ModelReply] = iter([cut, "<task>look</task><task>leap</task>", "<atomic/>", "<atomic/>"])
     executor = Executor(model, store=store, plan=PlanLimits())
     run = executor.run(no_delays(Task(content="x", id="0")))
     assert [task.content for task in run.task.subtasks] == ["look", "leap"]
