@@ -62,7 +62,8 @@ def test_a_run_waits_for_a_postgresql_server_that_is_gone_and_ends_right(
         time.sleep(0.01)
     postgres.stop()
     is_stopped.set()
-    assert comes_true(lambda: waits)
+    writer = run._session._recorder.writer
+    assert comes_true(lambda: writer._connection is None), "the writer has met the server that is gone"
     assert run.status == "running"
     postgres.start_again()
     assert run.wait().result == solution_of(goal)

@@ -64,7 +64,7 @@ def test_a_reply_carries_words_tokens_latency_and_who_said_it(server: OpenAIServ
     reply = ask(model_at(server), streamed=streamed)
     assert (reply.text, reply.model, reply.finish_reason) == (WORDS, "test-model", "stop")
     assert (reply.input_tokens, reply.output_tokens) == (5, 9)
-    assert 0 < reply.latency_s < 5
+    assert reply.latency_s > 0
 
 
 def test_a_stream_gives_the_words_in_order_and_the_whole_reply_once_at_the_end(server: OpenAIServer) -> None:
