@@ -128,7 +128,8 @@ class Run(ShownRun):
         """
         if self.task.state is not TaskState.DONE:
             why = f": {self.error}" if self.error else ""
-            command = " ".join(["ramify resume", self.id, *self.raising_options])
+            again = ["--retry-failed"] if self.status == "failed" else self.raising_options
+            command = " ".join(["ramify resume", self.id, *again])
             raise RunError(f"run {self.id} has no result, it is {self.status}{why}; `{command}` goes on with it")
         return self.task.result
 

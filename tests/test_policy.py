@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor, Run
+from ramify.planner.errors import RunError
 from ramify.planner.events.events import EventType
 from ramify.planner.planning.levels import Levels
 from ramify.planner.planning.policy import Direct, Failure, Recovery, Verb, whole
@@ -62,6 +63,8 @@ def test_a_task_that_fails_and_stays_whole_has_failed_for_its_own_reason(tmp_pat
     run, model = run_of(tmp_path, {**REPLIES, "decompose 0": "<atomic/>"}, TryFirst())
     assert run.status == "failed"
     assert "too much at once" in str(run.error)
+    with pytest.raises(RunError, match=f"ramify resume {run.id} --retry-failed"):
+        _ = run.result
     assert asked(model) == ["execute 0", "decompose 0"]
 
 
