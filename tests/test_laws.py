@@ -168,7 +168,7 @@ def test_tasks_are_moved_in_few_places() -> None:
     moving = re.compile(r"\brunning\.(move|finish)\(|\.(move|reset|set_state|update_result)\(")
     files = [path for path in sources() if path.relative_to(ROOT).parts[0] != "prompts"]
     found = {str(path.relative_to(ROOT)) for path in files if moving.search(path.read_text(encoding="utf-8"))}
-    assert found == {"planner/recorder.py", "tasks/edits.py", "tasks/task.py"}
+    assert found == {"planner/events/recorder.py", "tasks/tree/edits.py", "tasks/tree/task.py"}
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
