@@ -61,7 +61,7 @@ class Policy(Protocol):
 
 def whole(task: Task) -> Verb:
     """Return what is done with a task that is not to be split."""
-    return Verb.COMPOSE if task.subtasks else Verb.EXECUTE
+    return Verb.EXECUTE if task.is_leaf else Verb.COMPOSE
 
 
 def retry_or_fail(failure: Failure) -> Recovery:

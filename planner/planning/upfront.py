@@ -19,5 +19,5 @@ class Upfront(Direct):
 
     def next(self, task: Task) -> Verb:
         """Split an open task without subtasks and without a worker of its own, if there may be a level below it."""
-        is_fresh = not task.subtasks and task.type is None and task.state is TaskState.OPEN
+        is_fresh = task.is_leaf and task.type is None and task.state is TaskState.OPEN
         return Verb.SPLIT if is_fresh and task.get_depth() < self._max_depth else whole(task)
