@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -15,11 +15,11 @@ from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
-from .progress.notebook import shown_in_cell
 from .running.loop import Ending
 from .running.recording import Recording
 from .running.session import Session
 from .runtime.background import background_loop, run_sync, start_on_background_loop
+from .runtime.kernel import has_kernel
 from .settings.settings import Tracing, load_settings
 from .show.shown_run import ShownRun
 from .store import Store
@@ -217,7 +217,7 @@ class Run(ShownRun):
         """Run to the end on this event loop."""
         try:
             self._trace()
-            with shown_in_cell(self, is_inside=bool(self._session.settings.inside)):
+            with self._shown_in_cell():
                 self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:
             self._ending = Ending("interrupted")
@@ -233,6 +233,14 @@ class Run(ShownRun):
                 self._session.store.close()
                 self._session.bus.close()
         return self
+
+    def _shown_in_cell(self) -> AbstractContextManager[None]:
+        """Return the context in which a notebook's cell shows the run; a run inside another is shown by that one."""
+        if self._session.settings.inside or not has_kernel():
+            return nullcontext()
+        from .progress.notebook import shown_in_cell
+
+        return shown_in_cell(self)
 
     def start(self) -> Self:
         """Run in the background; `wait`, or await the run, for its end."""

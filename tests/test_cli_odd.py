@@ -51,9 +51,9 @@ def test_words_that_cannot_be_printed_are_missed_in_one_line(words: str) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("solve", "-j", "9" * 30, "1+1"), "'--jobs' / '-j': Input should be less than or equal to 10000"),
+        (("solve", "-j", "9" * 30, "1+1"), "'--jobs' / '-j': it should be less than or equal to 10000"),
         (("solve", "--vote-ahead", "99999999", "1+1"), "less than or equal to 1000"),
-        (("runs", "-n", "9" * 30), "'--limit' / '-n': Input should be less than or equal to 1000000"),
+        (("runs", "-n", "9" * 30), "'--limit' / '-n': it should be less than or equal to 1000000"),
         (
             ("solve", "--dry-run", "--approve", "plan", "1+1"),
             "--dry-run executes nothing, so there is nothing to approve",

@@ -51,7 +51,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "rich": "planner/progress/",
     "openpyxl": "planner/export/report/xlsx.py",
     "networkx": "tasks/tree/graph.py",
-    "IPython": "planner/progress/notebook.py",
+    "IPython": ("planner/runtime/kernel.py", "planner/progress/notebook.py"),
     "typst": "planner/export/paint.py",
     "pandas": "planner/export/dataframe.py",
     "jinja2": "prompts/jinja",

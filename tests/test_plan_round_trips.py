@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from ramify.tasks import Check, Material, Task, TaskConfig
+from ramify.tasks import Check, Material, Task, TaskConfig, TaskState
 from ramify.tasks.plans.plans import Form, read_plan, write_plan
 from ramify.tasks.plans.yaml_text import resolve, write_yaml
 
@@ -140,6 +140,8 @@ def trees(draw: st.DrawFn, *, with_more: bool) -> Task:
         task = Task(**fields, id=task_id)
         if made:
             draw(st.sampled_from(made)).add_subtask(task)
+        else:
+            assume(task.state is not TaskState.DELETED)
         made.append(task)
     leaves = [task for task in made[0].walk() if not task.subtasks]
     for before, after in pairwise(leaves):

@@ -5,7 +5,6 @@ Nothing happens outside of an IPython kernel. A run that ends within a moment is
 
 import contextvars
 import logging
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -36,26 +35,9 @@ _LINE = "white-space:pre;overflow:hidden;text-overflow:ellipsis"
 _BAR = "display:block;width:24em;margin:2px 0 4px 0"
 
 
-def has_kernel() -> bool:
-    """Return whether this is a notebook's kernel, which shows more than text."""
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None) is not None
-
-
 @contextmanager
-def shown_in_cell(run: "Run", *, is_inside: bool = False) -> Iterator[None]:
-    """Show `run`, which is about to start, in the cell that started it, as long as the context is open.
-
-    Args:
-        run: the run.
-        is_inside: whether it is part of another run, which is shown instead.
-    """
-    if is_inside or not has_kernel():
-        yield
-        return
+def shown_in_cell(run: "Run") -> Iterator[None]:
+    """Show `run`, which is about to start, in the cell that started it, as long as the context is open."""
     cell = LiveCell(run)
     forget = run.on(cell.take)
     cell.start()

@@ -93,14 +93,19 @@ class _Blotting(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.secrets: set[str] = set()
+        self.secrets: tuple[str, ...] = ()
+        """Longer ones first: a short one may be the beginning of a long one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record through, without secrets."""
-        said = record.getMessage()
+        """Let the record through, without secrets.
+
+        A record that holds none is left as it is: other filters, such as OpenAI's for headers, look at its arguments.
+        """
+        said = told = record.getMessage()
         for secret in self.secrets:
-            said = said.replace(secret, HIDDEN)
-        record.msg, record.args = said, ()
+            told = told.replace(f"={secret}", f"={HIDDEN}")
+        if told != said:
+            record.msg, record.args = told, ()
         return True
 
 
@@ -109,7 +114,7 @@ _blotting = _Blotting()
 
 def _keep_out_of_logs(values: Iterable[str]) -> None:
     secrets = {form for value in values if value for form in (value, quote(value), quote_plus(value))}
-    if secrets - _blotting.secrets:
-        _blotting.secrets |= secrets
+    if not secrets <= {*_blotting.secrets}:
+        _blotting.secrets = tuple(sorted(secrets.union(_blotting.secrets), key=len, reverse=True))
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_blotting)
