@@ -9,7 +9,6 @@ before a crash counts too.
 import asyncio
 import random
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 
 from ramify.planner.checks import Checker
 from ramify.planner.errors import (
@@ -52,7 +51,6 @@ MOST_VERIFYING_ROUNDS = 2
 
 _LONGEST_ANSWER = 4_000
 _LONGEST_WAIT_S = 60.0
-_UNLIMITED: AbstractAsyncContextManager[None] = nullcontext()
 
 
 class Work:
@@ -98,14 +96,11 @@ class Work:
         while True:
             clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
             try:
-                async with clock or _UNLIMITED:
-                    if tries is not None and verb is Verb.SPLIT:
-                        attempt = task.attempts + 1 + tries.plannings
-                        outcome: Outcome | Plan | Whole = await self._planner.split(
-                            task, self._services.asker, attempt=attempt
-                        )
-                    else:
-                        outcome = await self._attempt(task)
+                if clock is None:
+                    outcome = await self._attempt(task, verb, tries)
+                else:
+                    async with clock:
+                        outcome = await self._attempt(task, verb, tries)
             except (LimitError, NoModelError, WaitingError, StoreError, LeaseError):
                 raise
             except Exception as error:
@@ -154,7 +149,10 @@ class Work:
         if wait_s:
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, task: Task) -> Outcome:
+    async def _attempt(self, task: Task, verb: Verb, tries: Tries | None) -> Outcome | Plan | Whole:
+        if verb is Verb.SPLIT and tries is not None:
+            attempt = task.attempts + 1 + tries.plannings
+            return await self._planner.split(task, self._services.asker, attempt=attempt)
         worker = self._services.workers.of(task)
         inputs = None
         if self._middleware:

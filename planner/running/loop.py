@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Literal, cast
@@ -96,7 +96,7 @@ class RunLoop:
         self._recorder = recorder
         self._jobs = jobs
         self._on_error = on_error
-        self._slots: AbstractAsyncContextManager[object] = slots or nullcontext()
+        self._slots = slots
         self._scheduler = Scheduler(root)
         self._policy = policy
         self._attaching = attaching
@@ -252,8 +252,11 @@ class RunLoop:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:
-            async with self._slots:
+            if self._slots is None:
                 outcome = await self._work.perform(task, verb)
+            else:
+                async with self._slots:
+                    outcome = await self._work.perform(task, verb)
             if job.cancelling():  # by its own worker, which has ended before it heard of it
                 await asyncio.sleep(0)
         except asyncio.CancelledError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 from ramify.tasks.tree.config import Usage
 from ramify.tasks.tree.task import Task
@@ -56,8 +56,7 @@ class TaskAdded:
         return cls(row_of(task, position_of(task)))
 
 
-@dataclass(frozen=True, slots=True)
-class TaskChanged:
+class TaskChanged(NamedTuple):
     """A task has come further: its state, result, output, error, attempts, usage or times have changed."""
 
     task_id: str
@@ -120,8 +119,7 @@ class CallMade:
         return cls(row, texts)
 
 
-@dataclass(frozen=True, slots=True)
-class EventHappened:
+class EventHappened(NamedTuple):
     """Something has happened."""
 
     row: Row

@@ -31,7 +31,7 @@ def encode_text(text: str) -> str:
     >>> encode_text("a\x00b")
     '\x1b"a\\u0000b"'
     """
-    if text[:1] == _ESCAPED or "\x00" in text or not is_unicode(text):
+    if text[:1] == _ESCAPED or "\x00" in text or not (text.isascii() or is_unicode(text)):
         return _ESCAPED + _write_ascii(text)
     return text
 
