@@ -32,7 +32,6 @@ STILL_UP = {
     ("progress.notebook", "run"),
     ("running.resuming", "strategies.edited"),
     ("store.batch", "events.events"),
-    ("tools.sources", "workers.sources"),
     ("tools.sources", "workers.tool_box"),
     ("tracing", "run"),
     ("work.context", "workers.model"),

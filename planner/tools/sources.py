@@ -6,7 +6,7 @@ The names are stored with a run, so that resuming it finds the same tools; nothi
 from collections.abc import Iterable
 
 from ramify.planner.work.grants import Grants
-from ramify.planner.workers.sources import defined_in
+from ramify.planner.work.sources import defined_in
 from ramify.planner.workers.tool_box import ToolBox
 
 from .naming import by_name

@@ -19,12 +19,12 @@ from ramify.planner.work.context import WorkContext
 from ramify.planner.work.inputs import read_inputs
 from ramify.planner.work.protocol import Outcome
 from ramify.planner.work.signatures import INPUT, REST, read_signature
+from ramify.planner.work.sources import imported
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
 
 from .functions import Function, FunctionWorker
-from .sources import imported
 
 _INSIDE = "RAMIFY_ISOLATED"
 _NOT_IMPORTABLE = ("__main__", "ramify_workers_")
