@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 from uuid import uuid4
@@ -20,7 +21,7 @@ from .events.events import Subscriber
 from .models.protocol import Model
 from .planning.policy import Policy
 from .planning.split import PlanLimits
-from .run import Progress, Run, progress_of
+from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
 from .running.keywords import check_keywords
 from .running.loop import OnError
@@ -30,6 +31,7 @@ from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
 from .running.runnable import check_runnable, check_tools, grants_of, workers_of
 from .running.session import Session
+from .runtime.kernel import has_kernel
 from .runtime.several import several
 from .settings.settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
@@ -200,7 +202,7 @@ class Executor:
             is_new=False,
             on_event=options.get("on_event"),
             recording=recording,
-            tracing=options.get("tracing"),
+            followers=followers(options.get("tracing")),
         )
 
     def go_on(self, run_id: str, plan: Task) -> Run:
@@ -305,7 +307,35 @@ class Executor:
             session.hold.release()
             store.close()
             raise
-        return Run(session, is_new=True, on_event=self._on_event, recording=recording, tracing=self._tracing)
+        return Run(
+            session, is_new=True, on_event=self._on_event, recording=recording, followers=followers(self._tracing)
+        )
+
+
+def followers(tracing: Tracing | None = None, *, is_inside: bool = False) -> list[Follower]:
+    """Return what follows a run from outside: spans, if they are wanted, and the cell of a notebook.
+
+    Args:
+        tracing: whether spans are made; as the settings say unless given.
+        is_inside: whether the run is part of another one, which is shown instead.
+    """
+    found: list[Follower] = [partial(_traced, wanted=tracing)]
+    if not is_inside and has_kernel():
+        from .progress.notebook import shown_in_cell
+
+        found.append(shown_in_cell)
+    return found
+
+
+@contextmanager
+def _traced(run: Run, wanted: Tracing | None) -> Iterator[None]:
+    """Have spans made of a run if they are wanted, and nobody has asked for them already."""
+    wanted = wanted or load_settings().tracing
+    if wanted.is_on and not run.bus.has_call_watchers:
+        from .tracing import instrument
+
+        instrument(run, content=wanted.content)
+    yield
 
 
 def _root_of(given: Any) -> Task:

@@ -1,8 +1,8 @@
 """A run in the hands of its user: where it stands, what came of it, and the ways to see it."""
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -19,8 +19,6 @@ from .running.loop import Ending
 from .running.recording import Recording
 from .running.session import Session
 from .runtime.background import background_loop, run_sync, start_on_background_loop
-from .runtime.kernel import has_kernel
-from .settings.settings import Tracing, load_settings
 from .show.shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
@@ -63,6 +61,10 @@ def progress_of(root: Task, status: RunStatus, error: str | None) -> Progress:
     return Progress(status, done, len(tasks), "; ".join(running[:3]), error, root.result)
 
 
+Follower = Callable[["Run"], AbstractContextManager[None]]
+"""Follows a run from outside as long as the context that it returns is open: a display, or what makes spans of it."""
+
+
 class Run(ShownRun):
     """One run of a task tree; made by `solve` and `Executor`.
 
@@ -78,14 +80,14 @@ class Run(ShownRun):
         is_new: bool,
         on_event: Subscriber | None = None,
         recording: Recording | None = None,
-        tracing: Tracing | None = None,
+        followers: "Sequence[Follower]" = (),
     ) -> None:
         self.id = session.record.id
         self.task = session.root
         self._session = session
         self._is_new = is_new
         self._recording = recording
-        self._tracing = tracing
+        self._followers = tuple(followers)
         self._ending: Ending | None = None
         self._made_by: str | None = None
         self._future: Future[Ending] | None = None
@@ -216,8 +218,9 @@ class Run(ShownRun):
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
         try:
-            self._trace()
-            with self._shown_in_cell():
+            with ExitStack() as following:
+                for follow in self._followers:
+                    following.enter_context(follow(self))
                 self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:
             self._ending = Ending("interrupted")
@@ -233,14 +236,6 @@ class Run(ShownRun):
                 self._session.store.close()
                 self._session.bus.close()
         return self
-
-    def _shown_in_cell(self) -> AbstractContextManager[None]:
-        """Return the context in which a notebook's cell shows the run; a run inside another is shown by that one."""
-        if self._session.settings.inside or not has_kernel():
-            return nullcontext()
-        from .progress.notebook import shown_in_cell
-
-        return shown_in_cell(self)
 
     def start(self) -> Self:
         """Run in the background; `wait`, or await the run, for its end."""
@@ -270,14 +265,6 @@ class Run(ShownRun):
     def cancel(self) -> None:
         """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
         self.stop(cancel=True, status="cancelled")
-
-    def _trace(self) -> None:
-        """Have spans made of it if the settings say so, and nobody has asked for them already."""
-        wanted = self._tracing or load_settings().tracing
-        if wanted.is_on and not self.bus.has_call_watchers:
-            from .tracing import instrument
-
-            instrument(self, content=wanted.content)
 
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with self._store_now() as store:

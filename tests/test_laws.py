@@ -18,22 +18,14 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
 ROOMS = (
     "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "tools",
-    "asking", "checks", "workers", "planning", "running", "tracing", "export", "show", "progress", "run",
+    "asking", "checks", "workers", "planning", "running", "export", "show", "run", "tracing", "progress",
     "executor", "strategies", "api", "evolution", "testing", "cli",
 )  # fmt: skip
 """The rooms of `planner/`, from the ground up: each may import those before it, lazily and for typing as well."""
 STILL_UP = {
     ("checks.checking", "workers.services"),
-    ("events.recorder", "workers"),
     ("export.dataframe", "strategies"),
     ("export.dataframe", "strategies.files"),
-    ("planning.estimating", "running.attempts"),
-    ("progress.displays", "run"),
-    ("progress.notebook", "run"),
-    ("running.resuming", "strategies.edited"),
-    ("store.batch", "events.events"),
-    ("tools.sources", "workers.tool_box"),
-    ("tracing", "run"),
     ("work.context", "workers.model"),
     ("work.context", "workers.services"),
     ("workers.agents", "running.options"),

@@ -183,6 +183,10 @@ class Budget:
             account.spent += unknown
 
 
+DEFAULTS = TaskConfig(max_retries=2, retry_delay_seconds=1.0, max_check_rounds=2)
+"""The limits of a task for which nobody says anything."""
+
+
 class Configs:
     """The limits that hold for each task: its own, over those of the tasks above it.
 

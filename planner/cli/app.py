@@ -33,9 +33,6 @@ from . import (
 )
 from .streams import flush_stderr, forget, is_nowhere, open_closed_streams
 
-COMPLETION_VARIABLE = "_RAMIFY_COMPLETE"
-"""What shells ask for completions with; the way to complete is loaded only then, as it takes time."""
-
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -64,7 +61,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="ramify",
         rich_markup_mode=None,
-        add_completion=COMPLETION_VARIABLE in os.environ,
+        add_completion=completing.COMPLETION_VARIABLE in os.environ,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings=_HELP,

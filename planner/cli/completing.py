@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
+COMPLETION_VARIABLE = "_RAMIFY_COMPLETE"
+"""What shells ask for completions with; the way to complete is loaded only then, as it takes time."""
+
 MOST_RUNS = 200
 _PLAIN = re.compile(r"[\w.-]+")
 
@@ -24,17 +27,9 @@ def completion(
 
     Example: ramify completion bash >> ~/.bashrc
     """
-    import os
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    from .app import COMPLETION_VARIABLE, build_app
-
-    os.environ[COMPLETION_VARIABLE] = f"source_{shell}"
-    try:
-        build_app()([], prog_name="ramify")
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    finally:
-        del os.environ[COMPLETION_VARIABLE]
+    typer.echo(get_completion_script(prog_name="ramify", complete_var=COMPLETION_VARIABLE, shell=shell))
     return 0
 
 

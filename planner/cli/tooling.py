@@ -24,8 +24,9 @@ def list_tools(given: Mapping[str, Any]) -> int:
     """
     from ramify.planner.runtime.background import run_sync
     from ramify.planner.settings.settings import load_settings
-    from ramify.planner.tools.sources import listed_tools, load_tools
+    from ramify.planner.tools.sources import load_tools
     from ramify.planner.work.grants import Grants
+    from ramify.planner.workers.tool_box import listed_tools
 
     from .output import print_json, print_table, tell
 

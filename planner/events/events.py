@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.border import border
-from ramify.planner.store.records import EventRecord
+from ramify.planner.store.records import PLAN_EDITED, EventRecord
 
 if TYPE_CHECKING:
     from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
@@ -34,7 +34,7 @@ class EventType(StrEnum):
     PLAN_ATTACHED = "plan_attached"
     PLAN_ATOMIC = "plan_atomic"
     PLANNED = "planned"
-    PLAN_EDITED = "plan_edited"
+    PLAN_EDITED = PLAN_EDITED
     PLAN_APPROVED = "plan_approved"
     TASK_STARTED = "task_started"
     TASK_PROGRESS = "task_progress"

@@ -22,9 +22,9 @@ from ramify.tasks.tree import running
 from .events import Event, EventBus, EventType
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from ramify.planner.store import Change, RunWriter
     from ramify.planner.store.changes import TaskAdded
-    from ramify.planner.workers import Outcome
 
 _log = logging.getLogger("ramify.run")
 
@@ -120,10 +120,12 @@ class Recorder:
         """Write that the plan is complete; awaited, it is on disk. Raises as `commit`."""
         return self.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
 
-    def finish(self, task: Task, outcome: "Outcome") -> Coroutine[Any, Any, None]:
+    def finish(
+        self, task: Task, text: str, output: "JsonValue" = None, gaps: tuple[str, ...] = ()
+    ) -> Coroutine[Any, Any, None]:
         """Let `task` be DONE, without secrets in what came of it; awaited, it is on disk. Raises as `commit`."""
-        text = self.redactor.text
-        running.finish(task, text(outcome.text), self.redactor.data(outcome.output), tuple(map(text, outcome.gaps)))
+        redact = self.redactor.text
+        running.finish(task, redact(text), self.redactor.data(output), tuple(map(redact, gaps)) if gaps else ())
         return self.commit_changed(EventType.TASK_DONE, task)
 
     def fail(self, task: Task, *, error: str, **told: Any) -> Coroutine[Any, Any, None]:

@@ -18,11 +18,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ramify.planner.asking.agent import Agent
-from ramify.planner.asking.budget import Configs
+from ramify.planner.asking.budget import DEFAULTS, Configs
 from ramify.planner.asking.composing import batches
 from ramify.planner.asking.voting import SAMPLES_A_LEAD
 from ramify.planner.models.protocol import Model
-from ramify.planner.running.attempts import DEFAULTS
 from ramify.planner.workers.registry import is_for_model
 from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
 from ramify.tasks import Task, TaskConfig, TaskState

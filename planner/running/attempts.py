@@ -43,9 +43,6 @@ from ramify.tasks.replies.grammar import Plan
 
 from .middleware import Middleware, change_inputs, change_outcome
 
-DEFAULTS = TaskConfig(max_retries=2, retry_delay_seconds=1.0, max_check_rounds=2)
-"""The limits of a task for which nobody says anything."""
-
 MOST_VERIFYING_ROUNDS = 2
 """How often an answer is sent back at most that a model found fault with; more rounds make answers worse."""
 

@@ -188,7 +188,7 @@ class RunLoop:
         if outcome is None:
             self._recorder.release(task, why="the run is stopping")
         elif isinstance(outcome, Outcome):
-            await self._recorder.finish(task, outcome)
+            await self._recorder.finish(task, outcome.text, outcome.output, outcome.gaps)
             failpoint("after-done-commit")
             self._scheduler.finished(task)
             if self._idle:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 from ramify.planner.asking.agent import Agent, Asking
-from ramify.planner.asking.budget import RunLimits
+from ramify.planner.asking.budget import DEFAULTS, RunLimits
 from ramify.planner.models.protocol import Sampling
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import is_hidden, shown_address
@@ -13,7 +13,6 @@ from ramify.planner.settings.settings import load_settings
 from ramify.prompts import Examples, PromptLibrary
 from ramify.tasks import TaskConfig
 
-from .attempts import DEFAULTS
 from .loop import OnError
 
 if TYPE_CHECKING:

@@ -100,11 +100,12 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     _refuse_without_tools(settings, found, agent)
 
     def check(root: Task, differences: Sequence[Difference] = ()) -> None:
-        from ramify.planner.strategies.edited import check_edited
-
-        check_edited(opened, found.id, root, differences)
         check_runnable(root, workers, grants)
         check_tools(root, agent, grants)
+        for difference in differences:
+            if difference.kind == "changed":
+                task = root.find(difference.task_id)
+                workers.of(task).check_edit(task, difference, store=opened, run_id=found.id)
 
     edit = options.get("edit") or PlanEdit()
     if options.get("retry_failed"):

@@ -8,7 +8,6 @@ Writing a batch twice does what writing it once does.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, assert_never
 
-from ramify.planner.events.events import EventType
 from ramify.planner.runtime.failpoints import failpoint
 from sqlalchemy import Connection, update
 
@@ -27,6 +26,7 @@ from .changes import (
 )
 from .keeping import Kept, write_kept
 from .lease import Lease
+from .records import PLAN_EDITED
 from .statements import Statements
 from .tables import RUNS
 
@@ -60,7 +60,7 @@ class Batch:
     @property
     def is_edit(self) -> bool:
         """Whether it changes the plan, or opens tasks again; that changes what is said of the run too."""
-        return bool(self._run_changes) and any(event[3] == EventType.PLAN_EDITED for event in self._events)
+        return bool(self._run_changes) and any(event[3] == PLAN_EDITED for event in self._events)
 
     @property
     def is_running(self) -> bool:

@@ -19,6 +19,9 @@ RunStatus = Literal["running", "done", "failed", "stopped", "interrupted", "canc
 RUNNING_PHASE = "running"
 """The phase of a run whose plan is complete."""
 
+PLAN_EDITED = "plan_edited"
+"""The type of the event that tells that somebody has changed a plan, or has had tasks done again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:

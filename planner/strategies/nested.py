@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import Event, EventType
+from ramify.planner.executor import followers, new_record
 from ramify.planner.run import Run
 from ramify.planner.running.editing import PlanEdit, edit_run
 from ramify.planner.running.options import AgentSettings, RunSettings
@@ -55,7 +56,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
         grants=services.grants,
         outer=Outer(services.budget, context.task, services.inner_slots),
     )
-    run = Run(session, is_new=is_new)
+    run = Run(session, is_new=is_new, followers=followers(is_inside=True))
     run.on(_teller(context, run), EventType.TASK_DONE, EventType.PLANNED)
     return await run.drive()
 
@@ -69,8 +70,6 @@ def _found(store: Store, run_id: str) -> NewRun | None:
 
 
 def _stored(store: Store, run_id: str, task: Task, agent: Agent, settings: RunSettings) -> NewRun:
-    from ramify.planner.executor import new_record
-
     settings = settings.model_copy(update={"agent": AgentSettings.of(agent)})
     new = new_record(task, agent, settings, run_id=run_id)
     store.create_run(new, task)

@@ -8,9 +8,11 @@ from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.run import Run
 from ramify.planner.running.options import RunSettings
+from ramify.planner.store import Store
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.documents import tree_from_data
+from ramify.tasks.tree.edits import Difference
 from ramify.tasks.tree.running import put
 
 from .comparison import compare_tree, inner_id, inner_runs
@@ -32,6 +34,18 @@ class VariationWorker(Worker):
 
     def __init__(self, models: Mapping[str, Model] | None = None) -> None:
         self._models = dict(models or {})
+
+    def check_edit(self, task: Task, difference: Difference, *, store: Store, run_id: str) -> None:
+        """Refuse to change its content alone, which is only what it is called, and its result, which is its run's."""
+        option = "--set-result" if "result" in difference.fields else "--set" if _is_renamed(difference) else None
+        if option is None:
+            return
+        inner = inner_runs(store, run_id, task)
+        way = "it has none yet; begin another sweep instead"
+        if inner:
+            changing = f"ramify resume {inner[-1].id} {option} 0=TEXT"
+            way = f"change that one: {changing}; ramify compare {run_id} shows it then"
+        raise UsageError(f"task {task.id} is a variation, which is done and answered by a run of its own; {way}")
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Run the variation, or go on with its run.
@@ -71,6 +85,14 @@ class StrategyWorker(Worker):
 
     about = "compares what the variations of one task gave"
 
+    def check_edit(self, task: Task, difference: Difference, **_: Any) -> None:
+        """Refuse to change its content alone: what its variations do stands in the input `task`."""
+        if _is_renamed(difference):
+            raise UsageError(
+                f"task {task.id} is a strategy, and what its variations do was fixed when it was begun; begin another"
+                " one with the new goal: ramify sweep GOAL -p KEY=A,B"
+            )
+
     async def perform(self, task: Task, _: WorkContext) -> Outcome:
         """Refuse a strategy that varies nothing."""
         raise WorkFailedError(f"task {task.id} is a strategy without variations", task_id=task.id)
@@ -79,6 +101,10 @@ class StrategyWorker(Worker):
         """Return the variations as a table in Markdown, and as data."""
         comparison = compare_tree(context.services.store, task, context.run_id)
         return Outcome(comparison.to_markdown(), comparison.to_data())
+
+
+def _is_renamed(difference: Difference) -> bool:
+    return "content" in difference.fields and "inputs" not in difference.fields
 
 
 def _next_id(context: WorkContext, task: Task) -> str:

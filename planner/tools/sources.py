@@ -5,11 +5,8 @@ The names are stored with a run, so that resuming it finds the same tools; nothi
 
 from collections.abc import Iterable
 
-from ramify.planner.work.grants import Grants
 from ramify.planner.work.sources import defined_in
-from ramify.planner.workers.tool_box import ToolBox
 
-from .naming import by_name
 from .protocol import Tool, ToolSource
 from .servers import configured_server
 
@@ -31,29 +28,3 @@ def load_tools(sources: Iterable[str]) -> tuple[Tool | ToolSource, ...]:
         kind, _, name = source.partition(":")
         found |= {name: configured_server(name)} if kind == MCP else defined_in(source, (Tool, ToolSource), "tool")
     return tuple(found.values())
-
-
-async def listed_tools(
-    tools: Iterable[Tool | ToolSource], grants: Grants
-) -> tuple[list[Tool | ToolSource], list[ToolSource]]:
-    """Return `tools` with those of sources that may be opened in the sources' places; and the other sources.
-
-    Raises:
-        UsageError: if a source cannot be opened, a secret of one is not there, or there is no name for a tool.
-    """
-    box = ToolBox()
-    unopened: list[ToolSource] = []
-    found: list[tuple[str | None, Tool]] = []
-    try:
-        for each in tools:
-            if isinstance(each, Tool):
-                found.append((None, each))
-            elif each.permissions <= set(grants.allow):
-                grants.check_secrets(each.permissions, f"the server of tools {each.name}")
-                found += [(each.name, tool) for tool in await box.tools_in(each, grants)]
-            else:
-                unopened.append(each)
-    finally:
-        for opened in box.used:
-            await opened.aclose()
-    return [*by_name(found).values(), *unopened], unopened

@@ -9,7 +9,9 @@ from pydantic import JsonValue
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from ramify.planner.models.protocol import Model
+    from ramify.planner.store import Store
     from ramify.tasks import Task
+    from ramify.tasks.tree.edits import Difference
 
     from .context import WorkContext
 
@@ -52,6 +54,19 @@ class Worker(ABC):
     def models(self) -> "tuple[Model, ...]":
         """The models that it asks, besides the run's own."""
         return ()
+
+    def check_edit(self, task: "Task", difference: "Difference", *, store: "Store", run_id: str) -> None:
+        """Refuse an edit of `task` that would change nothing, with the way to what was meant; none is, by default.
+
+        Args:
+            task: the task, as it is to be.
+            difference: what is different in it.
+            store: where its run is.
+            run_id: the id of its run.
+
+        Raises:
+            UsageError: if such a thing is to be changed.
+        """
 
     async def prepare(self, task: "Task") -> None:
         """Load what tasks such as `task` need; awaited before the first of them starts, so that none pays for it."""

@@ -1,7 +1,7 @@
 """The tools of one run, by agent: sources are opened when an agent first needs them, and closed when the run ends."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ramify.planner.tools.naming import by_name
@@ -55,3 +55,29 @@ class ToolBox:
         if given not in self._open:
             self._open[given] = await given.open(grants)
         return tuple(self._open[given].tools)
+
+
+async def listed_tools(
+    tools: Iterable[Tool | ToolSource], grants: "Grants"
+) -> tuple[list[Tool | ToolSource], list[ToolSource]]:
+    """Return `tools` with those of sources that may be opened in the sources' places; and the other sources.
+
+    Raises:
+        UsageError: if a source cannot be opened, a secret of one is not there, or there is no name for a tool.
+    """
+    box = ToolBox()
+    unopened: list[ToolSource] = []
+    found: list[tuple[str | None, Tool]] = []
+    try:
+        for each in tools:
+            if isinstance(each, Tool):
+                found.append((None, each))
+            elif each.permissions <= set(grants.allow):
+                grants.check_secrets(each.permissions, f"the server of tools {each.name}")
+                found += [(each.name, tool) for tool in await box.tools_in(each, grants)]
+            else:
+                unopened.append(each)
+    finally:
+        for opened in box.used:
+            await opened.aclose()
+    return [*by_name(found).values(), *unopened], unopened
