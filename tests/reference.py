@@ -1,6 +1,6 @@
-"""The pages of the documentation that are made from the code: every command, and every public name of the packages.
+"""The pages of the documentation that are made from the code: commands, public names, and the table of settings.
 
-python -m tests.reference        writes docs/commands.md and docs/reference.md anew; `make docs` does it
+python -m tests.reference        writes docs/commands.md, docs/reference.md and docs/settings.md; `make docs` does it
 """
 
 import enum
@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 from ramify.planner.cli.app import build_app
+from ramify.planner.settings.options import OPTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PACKAGES = ("ramify.tasks", "ramify.prompts", "ramify.planner")
@@ -65,7 +66,23 @@ def reference_page() -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
-PAGES = {"commands.md": commands_page, "reference.md": reference_page}
+def settings_page() -> str:
+    """Return the page of settings, with the rows of its last table from the table of options."""
+    written, head, _ = (DOCS / "settings.md").read_text(encoding="utf-8").partition("| setting | default | means |\n")
+    rows = [
+        f"| `{name}` | {_shown_default(option.default)} | {option.about} |\n" for name, _, option in OPTIONS.values()
+    ]
+    return f"{written}{head}|---|---|---|\n{''.join(rows)}"
+
+
+def _shown_default(default: Any) -> str:
+    shown = (
+        str(default).lower() if isinstance(default, bool) else f"{default:g}" if isinstance(default, float) else default
+    )
+    return "" if default in (None, (), {}) else f"`{shown}`"
+
+
+PAGES = {"commands.md": commands_page, "reference.md": reference_page, "settings.md": settings_page}
 
 
 def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

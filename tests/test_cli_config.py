@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from ramify.planner.settings.settings import SETTINGS
+from ramify.planner.settings.options import OPTIONS
 
 from .ramify_command import Ramify
 
 
 def test_every_setting_is_shown_with_its_value(ramify: Ramify) -> None:
     lines = ramify("config", "show").out.splitlines()
-    assert [line.split()[0] for line in lines] == ["setting", *SETTINGS]
+    assert [line.split()[0] for line in lines] == ["setting", *OPTIONS]
     assert "jobs                 8" in lines
 
 

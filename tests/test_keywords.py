@@ -11,7 +11,7 @@ from ramify.planner.api import prepare, start
 from ramify.planner.errors import UsageError
 from ramify.planner.evolution.api import aevolve, prepare_evolution
 from ramify.planner.running.keywords import EvolveKeywords, RunKeywords, SolveKeywords
-from ramify.planner.settings.settings import SETTINGS
+from ramify.planner.settings.options import OPTIONS
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Material, Task
 
@@ -31,7 +31,7 @@ def test_names_that_are_known_are_those_that_are_taken() -> None:
             name for name, each in inspect.signature(function).parameters.items() if each.kind.name == "KEYWORD_ONLY"
         }
         planning = set() if known is SolveKeywords else {"max_depth", "max_children", "max_tasks"}
-        assert set(known.__annotations__) == (named - {"n"}) | (set(SETTINGS) - own - planning)
+        assert set(known.__annotations__) == (named - {"n"}) | (set(OPTIONS) - own - planning)
     assert set(RunKeywords.__annotations__) <= set(SolveKeywords.__annotations__)
 
 

@@ -47,7 +47,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "pandas": "planner/export/dataframe.py",
     "jinja2": "prompts/jinja",
     "yaml": "tasks/plans/yaml_text.py",
-    "pydantic_settings": "planner/settings/settings.py",
+    "dotenv": ("planner/settings/layers.py", "planner/cli/checkup.py"),
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
     "tomlkit": "planner/settings/settings_file.py",
     "mcp": "planner/tools/mcp_connection.py",

@@ -10,7 +10,7 @@ import pytest
 import ramify.planner
 import ramify.planner.cli.exits
 from ramify.planner.models.retry import rules_table
-from ramify.planner.settings.settings import SETTINGS
+from ramify.planner.settings.options import OPTIONS
 from ramify.tasks import Task, TaskManager
 from ramify.tasks.tree.states import state_diagram
 
@@ -112,7 +112,7 @@ def test_the_exit_codes_are_those_of_the_command_line() -> None:
 
 def test_every_setting_is_explained() -> None:
     explained = {name for row in rows_of(text_of("docs/settings.md")) for name in re.findall(r"`(\w+)`", row[0])}
-    assert explained == set(SETTINGS)
+    assert explained == set(OPTIONS)
 
 
 def test_every_command_is_listed() -> None:

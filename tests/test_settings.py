@@ -1,18 +1,15 @@
 """Where settings come from, and which of several places is believed."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ramify.planner.asking.agent import Agent, model_and_server
 from ramify.planner.errors import NoModelError, UsageError
-from ramify.planner.settings.settings import SETTINGS, Settings, load_settings, store_place, unknown_variables
+from ramify.planner.settings.layers import unknown_variables
+from ramify.planner.settings.settings import load_settings, store_place
 from ramify.planner.store import DEFAULT_STORE
-
-from .documented import rows_of
-from .test_readme import text_of
 
 Place = Callable[[int], dict[str, int]]
 """Says in one place that jobs is a number; returns what is given in the call."""
@@ -191,24 +188,3 @@ def test_a_server_that_is_set_for_good_is_not_asked_for_built_in_models(
 ) -> None:
     monkeypatch.setenv("RAMIFY_BASE_URL", "http://set/v1")
     assert model_and_server(load_settings(model=model, base_url=given_url)) == (model, server)
-
-
-def test_every_setting_is_described() -> None:
-    assert [name for name in SETTINGS if f"        {name}: " not in (Settings.__doc__ or "")] == []
-
-
-def test_the_table_of_settings_says_what_the_code_says() -> None:
-    described = re.findall(r"^        (\w+): (.*(?:\n            .*)*)", Settings.__doc__ or "", re.MULTILINE)
-    means = {name: " ".join(words.split()) for name, words in described}
-    rows = {row[0].strip("`"): row[1:] for row in rows_of(text_of("docs/settings.md")) if row[0].startswith("`")}
-    assert rows == {name: [default_of(name), means[name]] for name in SETTINGS}
-
-
-def default_of(name: str) -> str:
-    """Return how the table shows the default of a setting."""
-    default = Settings.model_fields[name].default
-    if isinstance(default, bool):
-        default = str(default).lower()
-    if isinstance(default, float):
-        default = f"{default:g}"
-    return "" if default in (None, (), {}) else f"`{default}`"

@@ -11,7 +11,8 @@ from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Samp
 from ramify.planner.models.registry import OWN_MODELS, open_model, prices_of
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.runtime.several import several
-from ramify.planner.settings.settings import GIVEN, Settings, load_settings
+from ramify.planner.settings.layers import GIVEN
+from ramify.planner.settings.settings import Settings, load_settings
 from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, RenderedPrompt
 from ramify.tasks import TruncatedReplyError
 

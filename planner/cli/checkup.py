@@ -17,8 +17,9 @@ from ramify.planner.models.registry import list_models, open_model
 from ramify.planner.runtime.address import shown_address
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.runtime.version import version
+from ramify.planner.settings.layers import unknown_variables
 from ramify.planner.settings.place import read_place
-from ramify.planner.settings.settings import load_settings, store_place, unknown_variables
+from ramify.planner.settings.settings import load_settings, store_place
 from ramify.planner.store import Store
 from ramify.tasks import RamifyError
 

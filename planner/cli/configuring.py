@@ -9,7 +9,7 @@ import typer
 from .options import takes
 
 if TYPE_CHECKING:
-    from ramify.planner.settings.settings import Layer
+    from ramify.planner.settings.layers import Layer
 
 APP = typer.Typer(help="Show settings, and where they come from.", no_args_is_help=True, rich_markup_mode=None)
 _NOT_SET = "-"
@@ -30,13 +30,15 @@ def show_config(
 
     Example: ramify config show --sources
     """
-    from ramify.planner.settings.settings import SETTINGS, load_settings, settings_layers
+    from ramify.planner.settings.layers import settings_layers
+    from ramify.planner.settings.options import OPTIONS
+    from ramify.planner.settings.settings import load_settings
 
     from .output import print_json, print_table
 
     settings = load_settings()
     layers = list(settings_layers())
-    rows = [_row(name, getattr(settings, name), settings.sources[name], layers) for name in SETTINGS]
+    rows = [_row(name, getattr(settings, name), settings.sources[name], layers) for name in OPTIONS]
     if given["as_json"]:
         print_json({"settings": rows})
     elif sources:
@@ -56,7 +58,7 @@ def show_places(given: Mapping[str, Any]) -> int:
 
     Example: ramify config path
     """
-    from ramify.planner.settings.settings import settings_layers
+    from ramify.planner.settings.layers import settings_layers
 
     from .output import print_json, print_table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ramify.planner.errors import UsageError
-from ramify.planner.settings.settings import hint_at
+from ramify.planner.settings.layers import hint_at
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent

@@ -7,7 +7,7 @@ from typing import Any
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.output_files import unwritable, write_text
 
-from .settings import settings_file
+from .layers import settings_file
 
 
 def change_settings(table: Sequence[str], values: Mapping[str, Any], *, for_user: bool = False) -> Path:

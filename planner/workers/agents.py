@@ -15,7 +15,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model
 from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.running.options import AgentSettings
-from ramify.planner.settings.settings import PYPROJECT_TABLE
+from ramify.planner.settings.layers import PYPROJECT_TABLE
 from ramify.planner.settings.toml_places import placed
 from ramify.planner.tools.protocol import Tool, ToolSource, near_hint
 from ramify.planner.tools.servers import configured_server

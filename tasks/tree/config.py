@@ -6,11 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from ramify.tasks.counting import counted
 
-MOST_AHEAD = 1_000
-"""The most for `vote_ahead`: so many questions may be put at the same time."""
-
-SLOWEST_RATE = 1e-5
-"""The lowest rate that can be set, in starts a second: a little less than one a day."""
+from .bounds import MOST_AHEAD, SLOWEST_RATE
 
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]

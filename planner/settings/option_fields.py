@@ -1,0 +1,37 @@
+"""The table of options as pydantic reads it: the fields of a model, with the types and bounds that values must have."""
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Annotated, Any, Optional, Union, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from .options import Entry, Words
+
+
+def model_of(entries: Mapping[str, Entry]) -> type[BaseModel]:
+    """Return a frozen model whose fields are options, by the names in `entries`; classes are made of it."""
+    fields: dict[str, Any] = {name: _field(entry) for name, entry in entries.items()}
+    config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
+    return create_model("Options", __config__=config, **fields)
+
+
+def _field(entry: Entry) -> tuple[Any, Any]:
+    """Return the type of an option, with its bounds, and its default."""
+    option = entry.option
+    kind = option.kind or Union[tuple(each for each in get_args(entry.type) if each is not NoneType)]  # noqa: UP007
+    bounds: dict[str, Any] = {"ge": option.at_least, "gt": option.above, "le": option.at_most}
+    if kind is float:
+        kind = Annotated[kind, Field(**bounds, allow_inf_nan=False)]
+    elif kind is int:
+        kind = Annotated[kind, Field(**bounds)]
+    elif kind is Words:
+        kind = Annotated[kind, BeforeValidator(_listed)]
+    if option.default is None:
+        kind = Optional[kind]  # noqa: UP045 - a kind may be text
+    return kind, Field(option.default, repr=not option.is_secret, validate_default=option.default == {})
+
+
+def _listed(value: Any) -> Any:
+    """Return the words of a text that separates them by commas."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value

@@ -1,0 +1,265 @@
+"""The options of a run: each is one field here, and every shape that it has elsewhere is read off that.
+
+A field is a keyword of the Python API, typed. Its `Option` makes it a setting too (in the environment and in settings
+files), a flag of the commands, a part of what is stored with a run, and a row of docs/settings.md. The class that it
+stands in says who takes it:
+
+    class          solve  evolve  Executor  resume
+    LimitOptions     x      x        x        x      what the whole run may take
+    RunOptions       x      x        x        x      how it runs from here on
+    StartOptions     x      x        x               how it runs from its start to its end
+    AgainOptions     x      x                 x      what its agent or its root says, and a resume can say instead
+    AskingOptions    x      x                        what its agent or its root says
+    FileOptions      x      x       (x)      (x)     where more of it is; the executor has other names for them
+    PlaceOptions     x      x                        where and how things are kept
+    SizeOptions      x                        x      how far its goal is split
+    PlanOptions      x                               likewise
+    ModelOptions                                     settings, whose keywords take more, or another thing
+    TableOptions                                     likewise
+
+To add an option, add a field. Knows no pydantic and no typer, so that help is quick.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+
+from ramify.tasks.tree.bounds import MOST_AHEAD, SLOWEST_RATE
+
+Names = str | Iterable[str]
+Words = tuple[str, ...]
+Part = Literal["run", "limits", "plan", "task", "asking", ""]
+Group = Literal["running", "limits", "planning", "asking", "voting", "agents", "store", "working", "reusing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What there is to know of an option besides its name and its type; at most one of `at_least` and `above` is given.
+
+    Attributes:
+        about: what it means.
+        default: what holds unless somebody says otherwise.
+        part: what of a run it is a part of: its settings, where it is stored under its name; its limits; those of its
+            plan; the config of its root; its agent; or nothing.
+        stored: the name that it is stored and resumed under, if that is another.
+        kind: its type as a setting, where that is not the keyword's; a text names one that settings know.
+        flag: the words of its flag, such as "--jobs/-j"; its name unless given, and "" if it has none.
+        group: the flags that it stands among.
+        metavar: how help shows its value.
+        help: what help says, if not what the docs say.
+        at_least: the lowest value.
+        above: what a value has to be greater than.
+        at_most: the highest value.
+        is_secret: whether it is left out where settings are shown.
+    """
+
+    about: str
+    default: Any = None
+    part: Part = "run"
+    stored: str = ""
+    kind: Any = None
+    flag: str | None = None
+    group: Group = "running"
+    metavar: str | None = None
+    help: str = ""
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    is_secret: bool = False
+
+
+def _limit(about: str, metavar: str = "N", **more: Any) -> Option:
+    return Option(about=about, part="limits", group="limits", metavar=metavar, **more)
+
+
+def _plan(about: str, **more: Any) -> Option:
+    return Option(about=about, part="plan", group="planning", metavar="N", **more)
+
+
+def _asking(about: str, metavar: str | None = None, *, part: Part = "asking", **more: Any) -> Option:
+    return Option(about=about, part=part, group="asking", metavar=metavar, **more)
+
+
+def _setting(about: str, **more: Any) -> Option:
+    return Option(about=about, part="", **{"flag": "", **more})
+
+
+# fmt: off
+class ModelOptions(TypedDict, total=False):
+    """Who answers; a keyword of this name takes a model of one's own as well."""
+
+    model: Annotated[str | None, _setting(
+        "the model's name, as `ramify models` lists them.", group="asking", flag="--model/-m", metavar="NAME",
+        help="The model; `ramify models` lists some.")]
+
+
+class LimitOptions(TypedDict, total=False):
+    """What a whole run may take: see `RunLimits`."""
+
+    max_calls: Annotated[int | None, _limit("model calls of the run.", at_least=1)]
+    max_tokens: Annotated[int | None, _limit("input and output tokens of the run.", at_least=1)]
+    max_cost_usd: Annotated[float | None, _limit("known cost of the run, in US dollars.", "USD", above=0)]
+    max_seconds: Annotated[float | None, _limit("how long the run may take, in seconds.", "SECONDS", above=0)]
+    max_wait_seconds: Annotated[float | None, _limit(
+        "how long to wait for a model that is out of reach, in seconds.", "SECONDS", at_least=0)]
+
+
+class RunOptions(LimitOptions, total=False):
+    """How a run goes on from here."""
+
+    jobs: Annotated[int | None, Option(
+        about="tasks that run at the same time.", default=8, at_least=1, at_most=10_000, group="asking",
+        flag="--jobs/-j", metavar="N")]
+    cache: Annotated[bool | None, Option(
+        about="whether an answer to the same request in any run of the store is taken instead of a new call.",
+        help="Take answers to the same requests from the store's runs.", default=False, group="reusing",
+        flag="--cache")]
+    allow: Annotated[Names | None, Option(
+        about="what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.",
+        help="Let workers do this: network, secret:NAME, ...; repeatable.", default=(), kind=Words, group="working",
+        metavar="NAME")]
+
+
+class StartOptions(TypedDict, total=False):
+    """How a run goes from its start to its end."""
+
+    on_error: Annotated[Literal["continue", "stop"] | None, Option(
+        about='whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").',
+        help="What happens to other tasks when one has failed.", default="continue")]
+
+
+class AgainOptions(TypedDict, total=False):
+    """What the agent of a run or its root says, and who resumes it can say instead."""
+
+    base_url: Annotated[str | None, _asking(
+        "the address of an OpenAI-compatible server.", "URL",
+        help="The address of an OpenAI-compatible server, ending in /v1.")]
+    max_turns: Annotated[int | None, _asking(
+        "replies in one conversation of a model with its tools.", "N", part="task", at_least=2,
+        help="Replies in one conversation with tools.")]
+
+
+class AskingOptions(TypedDict, total=False):
+    """What an agent says of how it asks, and the root of its tasks."""
+
+    prompts: Annotated[str | Path | None, _asking(
+        "a folder of prompt templates over the built-in ones.", "DIR", kind=Path)]
+    language: Annotated[str | None, _asking("the language of the answers.", "NAME")]
+    system: Annotated[str | None, _asking("a system prompt of your own, put before Ramify's.", "TEXT")]
+    examples: Annotated[Literal["none", "few", "many"] | None, _asking(
+        "how many examples prompts show: none for reasoning models, few, or many for weak ones.", default="few",
+        help="Examples in prompts: none for reasoning models, many for weak ones.")]
+    timeout_s: Annotated[float | None, _asking(
+        "the longest to wait for one reply, in seconds.", "SECONDS", default=600.0, above=0)]
+    requests_per_second: Annotated[float | None, _asking(
+        "model calls of a run that are started in a second.", "NUMBER", part="task", at_least=SLOWEST_RATE,
+        help="Model calls started in a second.")]
+    native_tools: Annotated[bool | None, _asking(
+        "whether the model calls tools by itself; what is known of it unless this is set.",
+        flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]
+    vote_ahead: Annotated[int | None, Option(
+        about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
+        metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]
+
+
+class FileOptions(TypedDict, total=False):
+    """Python files that define more; see `SourceOptions`."""
+
+    worker_files: Annotated[Names | None, Option(
+        about="Python files and modules that define workers; comma-separated in the environment.",
+        help="A Python file or module with workers; repeatable.", default=(), stored="worker_sources", kind=Words,
+        group="working", flag="--workers", metavar="FILE")]
+    tool_files: Annotated[Names | None, Option(
+        about="Python files and modules that define tools, and servers as mcp:NAME; comma-separated likewise.",
+        help="A Python file or module with tools, or mcp:NAME; repeatable.", default=(), stored="tool_sources",
+        kind=Words, group="working", flag="--tools", metavar="FILE")]
+
+
+class SourceOptions(TypedDict, total=False):
+    """What `Executor` and its `resume` call the files of `FileOptions`; so they are stored too."""
+
+    worker_sources: Names | None
+    tool_sources: Names | None
+
+
+class PlaceOptions(TypedDict, total=False):
+    """Where and how things are kept, and what is told of a run."""
+
+    store: Annotated[str | Path | None, _setting(
+        "a file, or the URL of a database.", kind=str, is_secret=True, flag=None, group="store", metavar="PLACE",
+        help="A file or database URL; else .ramify/ramify.db.")]
+    synchronous: Annotated[Literal["FULL", "NORMAL", "OFF"] | None, _setting(
+        "how sure SQLite makes that a commit survives a power cut; see `Store.open`.", default="FULL")]
+    embedding_model: Annotated[str | None, _setting(
+        "the model of `embed` tasks; `hashing` is built in, and no language model.")]
+    otel: Annotated[bool | None, _setting(
+        "whether OpenTelemetry spans are made of runs; see docs/events.md.", default=False)]
+    otel_content: Annotated[bool | None, _setting(
+        "whether the words of tasks, prompts and replies go into the spans.", default=False)]
+    mcp: Annotated[Mapping[str, Any] | None, _setting(
+        "servers of tools, by name: see docs/tools.md; in settings files only.", default={},
+        kind="dict[str, ServerSettings]")]
+
+
+class SizeOptions(TypedDict, total=False):
+    """How many tasks there may be; who resumes a run can say it anew."""
+
+    max_tasks: Annotated[int | None, _plan(
+        "the most tasks of a tree that is planned.", at_least=1, help="The most tasks of the tree.")]
+
+
+class PlanOptions(TypedDict, total=False):
+    """How a goal is split."""
+
+    max_depth: Annotated[int | None, _plan(
+        "the deepest level of a tree that is planned; the root's is 1.", at_least=1,
+        help="The deepest level of the tree; the root's is 1.")]
+    max_children: Annotated[int | None, _plan("the most subtasks of one task.", at_least=2)]
+
+
+class TableOptions(TypedDict, total=False):
+    """Settings that are tables of settings files; keywords of these names take what they describe."""
+
+    agents: Annotated[Path | None, _setting(
+        "the agents that tasks can be given to, by name: see docs/agents.md; in settings files only.", default={},
+        kind="dict[str, dict[str, Any]]", group="agents", flag=None, metavar="FILE",
+        help="A TOML file with agents that tasks are given to.")]
+    workers: Annotated[Mapping[str, Any] | None, _setting(
+        "how single workers are set up, by name: see `ramify workers`; in settings files only.", default={},
+        kind="dict[str, WorkerSettings]")]
+
+
+# fmt: on
+
+
+class SharedOptions(AgainOptions, AskingOptions, RunOptions, StartOptions, FileOptions, PlaceOptions, total=False):
+    """What every run can be given."""
+
+
+class ResumeOptions(RunOptions, AgainOptions, SizeOptions, SourceOptions, total=False):
+    """What a run can be resumed with instead of what it had."""
+
+
+class StartedOptions(RunOptions, StartOptions, SourceOptions, total=False):
+    """What an executor is made with."""
+
+
+class Entry(NamedTuple):
+    """An option with its name and its type as a keyword."""
+
+    name: str
+    type: Any
+    option: Option
+
+
+def _table(*classes: type) -> dict[str, Entry]:
+    found = {}
+    for each in classes:
+        for name, hint in each.__annotations__.items():
+            found[name] = Entry(name, hint.__origin__, hint.__metadata__[0])
+    return found
+
+
+OPTIONS = _table(ModelOptions, SharedOptions, PlanOptions, SizeOptions, TableOptions)
+"""Every option, by its name."""
