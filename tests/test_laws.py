@@ -16,10 +16,12 @@ from .patience import HANG_S
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
+FRONT = "planner/front/"  # is installed as `ramify` itself
 ROOMS = (
     "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "tools",
     "asking", "checks", "workers", "planning", "running", "export", "show", "run", "tracing", "progress",
     "executor", "strategies", "api", "evolution", "testing", "cli",
+    "front",
 )  # fmt: skip
 """The rooms of `planner/`, from the ground up: each may import those before it, lazily and for typing as well."""
 STILL_UP = {
@@ -217,13 +219,13 @@ def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=HANG_S)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert held == {f"ramify/{name}" for name in tracked}
+    assert held == {f"ramify/{name.removeprefix(FRONT)}" for name in tracked}
 
 
 def test_every_package_is_listed() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     there = {f"ramify.{'.'.join(path.parent.relative_to(ROOT).parts)}" for path in sources()}
-    assert set(listed) == there
+    assert set(listed) == (there - {"ramify.planner.front"}) | {"ramify"}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -242,6 +244,29 @@ def test_a_users_own_modules_break_nothing(tmp_path: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (found.stdout, found.stderr) == ("fine\n", "")
+
+
+def test_what_most_programs_need_stands_under_one_name() -> None:
+    import ramify
+    import ramify.planner
+    import ramify.prompts
+    import ramify.tasks
+
+    packages = (ramify.planner, ramify.tasks, ramify.prompts)
+    for name in ramify.__all__:
+        assert any(getattr(ramify, name) is getattr(package, name, None) for package in packages), name
+    code = "import sys, ramify; print(*[name for name in sys.modules if name.startswith('ramify.')])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["ramify.prompts", "ramify.prompts.lazy"]
+
+
+def test_there_are_at_most_60_public_names() -> None:
+    import ramify.planner
+    import ramify.prompts
+    import ramify.tasks
+
+    names = {*ramify.planner.__all__, *ramify.tasks.__all__, *ramify.prompts.__all__}
+    assert len(names) <= 60
 
 
 def test_importing_loads_nothing_heavy() -> None:
