@@ -40,7 +40,8 @@ from ramify.planner.store.changes import Change, EventHappened, TaskChanged
 from ramify.planner.store.holder import Holder
 from ramify.planner.store.lease import take
 from ramify.planner.workers import FunctionWorker, WorkContext
-from ramify.tasks import Scheduler, Task, TaskState
+from ramify.tasks import Task, TaskState
+from ramify.tasks.tree.schedule import Scheduler
 
 JOBS: Final = 100
 Changes = tuple[Change, ...]

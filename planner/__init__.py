@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from .asking.agent import Agent, Asking
     from .asking.budget import RunLimits
     from .checks import predicate
-    from .events.lines import EventFile
     from .evolution import Evolution, aevolve, evolve
     from .executor import Executor
-    from .models.protocol import Sampling
-    from .planning.estimating import Estimate, estimate
-    from .planning.split import PlanLimits, Planner
+    from .planning.estimating import estimate
+    from .planning.split import PlanLimits
     from .run import Run
     from .running.middleware import Middleware
     from .show.following import FollowedRun
     from .store import Store
-    from .strategies import Comparison, Strategy, compare
+    from .strategies import Strategy, compare
     from .tools import Tool, ToolError, mcp_tools, tool
     from .tracing import instrument
     from .workers import Outcome, WorkContext, Worker, worker
@@ -36,22 +34,17 @@ else:
         {
             "Agent": "asking.agent",
             "Asking": "asking.agent",
-            "EventFile": "events.lines",
-            "Estimate": "planning.estimating",
             "Evolution": "evolution",
             "Executor": "executor",
             "FollowedRun": "show.following",
             "Middleware": "running.middleware",
             "Outcome": "workers",
             "PlanLimits": "planning.split",
-            "Planner": "planning.split",
             "Run": "run",
             "RunLimits": "asking.budget",
-            "Sampling": "models.protocol",
             "Store": "store",
             "Tool": "tools",
             "ToolError": "tools",
-            "Comparison": "strategies",
             "Strategy": "strategies",
             "compare": "strategies",
             "WorkContext": "workers",
@@ -74,19 +67,14 @@ else:
 __all__ = [
     "Agent",
     "Asking",
-    "Comparison",
-    "Estimate",
-    "EventFile",
     "Evolution",
     "Executor",
     "FollowedRun",
     "Middleware",
     "Outcome",
     "PlanLimits",
-    "Planner",
     "Run",
     "RunLimits",
-    "Sampling",
     "Store",
     "Strategy",
     "Tool",

@@ -21,14 +21,11 @@ if TYPE_CHECKING:
         TaskError,
         TransitionError,
         TreeError,
-        TruncatedReplyError,
     )
-    from .plans.nodes import PlanFinding
-    from .plans.plans import lint_plan, lint_plan_text, load_plan, read_plan, revise_plan, save_plan, write_plan
+    from .plans.plans import lint_plan, load_plan, read_plan, save_plan, write_plan
     from .task_prompt import parse_response
     from .tree.config import TaskConfig, Usage
     from .tree.manager import TaskManager
-    from .tree.schedule import Scheduler
     from .tree.states import TaskState
     from .tree.task import Task
 else:
@@ -42,9 +39,7 @@ else:
             "HeldError": "errors",
             "Material": "tree.fields",
             "RamifyError": "errors",
-            "PlanFinding": "plans.nodes",
             "ReplyError": "errors",
-            "Scheduler": "tree.schedule",
             "Task": "tree.task",
             "TaskConfig": "tree.config",
             "TaskError": "errors",
@@ -52,13 +47,10 @@ else:
             "TaskState": "tree.states",
             "TransitionError": "errors",
             "TreeError": "errors",
-            "TruncatedReplyError": "errors",
             "Usage": "tree.config",
             "lint_plan": "plans.plans",
-            "lint_plan_text": "plans.plans",
             "load_plan": "plans.plans",
             "read_plan": "plans.plans",
-            "revise_plan": "plans.plans",
             "save_plan": "plans.plans",
             "write_plan": "plans.plans",
             "parse_response": "task_prompt",
@@ -72,10 +64,8 @@ __all__ = [
     "DocumentError",
     "HeldError",
     "Material",
-    "PlanFinding",
     "RamifyError",
     "ReplyError",
-    "Scheduler",
     "Task",
     "TaskConfig",
     "TaskError",
@@ -83,14 +73,11 @@ __all__ = [
     "TaskState",
     "TransitionError",
     "TreeError",
-    "TruncatedReplyError",
     "Usage",
     "lint_plan",
-    "lint_plan_text",
     "load_plan",
     "parse_response",
     "read_plan",
-    "revise_plan",
     "save_plan",
     "write_plan",
 ]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from ramify.prompts import PromptVariables, RenderedPrompt
+from ramify.prompts.rendered import RenderedPrompt
+from ramify.prompts.variables import PromptVariables
 
 from .errors import TaskError
 

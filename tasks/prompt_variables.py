@@ -11,18 +11,14 @@ from ramify.prompts import (
     TASK_EVOLVE_PROMPT,
     ComposeVariables,
     DecomposeVariables,
-    EvolveVariables,
     ExecuteVariables,
     Material,
     Prompt,
-    PromptVariables,
-    RenderedPrompt,
-    TaskResult,
-    fill,
-    make_nonce,
-    texts_of,
 )
-from ramify.prompts.blocks import cut
+from ramify.prompts.blocks import cut, make_nonce, texts_of
+from ramify.prompts.placeholders import fill
+from ramify.prompts.rendered import RenderedPrompt
+from ramify.prompts.variables import EvolveVariables, PromptVariables, TaskResult
 
 from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .checks import form_of_answer

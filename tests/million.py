@@ -35,7 +35,7 @@ from ramify.planner.asking.voting import Ballot, poll
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.prompts import Message
+from ramify.prompts.rendered import Message
 from ramify.tasks import Task
 
 PEGS = "ABC"

@@ -1,7 +1,8 @@
 """Answers: what is the result, what are gaps, when has it failed; phrases are never judged."""
 
 import pytest
-from ramify.tasks import ReplyError, TruncatedReplyError
+from ramify.tasks import ReplyError
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.grammar import parse_answer
 
 

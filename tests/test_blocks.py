@@ -5,8 +5,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.prompts import DecomposeVariables, Material, TaskResult, cut, fill, make_nonce, texts_of
-from ramify.prompts.blocks import EMPTY, render_data, share
+from ramify.prompts import DecomposeVariables, Material
+from ramify.prompts.blocks import EMPTY, cut, make_nonce, render_data, share, texts_of
+from ramify.prompts.placeholders import fill
+from ramify.prompts.variables import TaskResult
 
 
 def test_nonce_follows_from_seed_and_parts() -> None:

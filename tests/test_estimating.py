@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from ramify.planner import Agent, Asking, Executor, Sampling, estimate
-from ramify.planner.models.protocol import ModelRequest
+from ramify.planner import Agent, Asking, Executor, estimate
+from ramify.planner.models.protocol import ModelRequest, Sampling
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task

@@ -19,7 +19,7 @@ from ramify.planner.evolution.json_lines import add_line, line_of, write_whole
 from ramify.planner.export import graph_view, to_dot, to_svg
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.testing import FaultyModel, ScriptedModel
-from ramify.prompts import EvolveVariables
+from ramify.prompts.variables import EvolveVariables
 from ramify.tasks import TaskState
 
 from .openai_server import Chat, OpenAIServer

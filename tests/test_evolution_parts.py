@@ -13,7 +13,8 @@ from ramify.planner.evolution.checks import check_evolved
 from ramify.planner.evolution.layout import METHODS, Wanted, evolution_tree
 from ramify.planner.evolution.near_copies import MOST_COMPARED, THRESHOLD, NearCopies, likeness, pieces_of
 from ramify.planner.evolution.seeds import MOST_CHARACTERS, Seed, read_seeds
-from ramify.prompts import EvolveVariables, PromptLibrary
+from ramify.prompts import PromptLibrary
+from ramify.prompts.variables import EvolveVariables
 from ramify.tasks import Task
 
 SPIDERS = "How many legs do seven spiders have together?"

@@ -257,7 +257,7 @@ def test_what_most_programs_need_stands_under_one_name() -> None:
         assert any(getattr(ramify, name) is getattr(package, name, None) for package in packages), name
     code = "import sys, ramify; print(*[name for name in sys.modules if name.startswith('ramify.')])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["ramify.prompts", "ramify.prompts.lazy"]
+    assert set(found.stdout.split()) == {"ramify.prompts", "ramify.prompts.lazy"}
 
 
 def test_there_are_at_most_60_public_names() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from ramify.planner import Agent
-from ramify.prompts import WorkerCard
+from ramify.prompts.variables import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.prompt_variables import GOAL_LENGTH, compose_variables, decompose_variables, execute_variables
 

@@ -16,11 +16,10 @@ from ramify.tasks import (
     TreeError,
     load_plan,
     read_plan,
-    revise_plan,
     save_plan,
     write_plan,
 )
-from ramify.tasks.plans.plans import Form
+from ramify.tasks.plans.plans import Form, revise_plan
 
 YAML = """\
 # my plan

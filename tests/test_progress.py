@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Agent, EventFile, Executor, PlanLimits
+from ramify.planner import Agent, Executor, PlanLimits
 from ramify.planner.events.events import Event, EventType
+from ramify.planner.events.lines import EventFile
 from ramify.planner.progress import open_display
 from ramify.planner.progress.displays import fitting_kind
 from ramify.planner.progress.ledger import Ledger

@@ -9,13 +9,12 @@ from ramify.prompts import (
     TASK_DECOMPOSE_PROMPT,
     TASK_EVOLVE_PROMPT,
     DecomposeVariables,
-    EvolveVariables,
     ExecuteVariables,
     Prompt,
     PromptError,
     PromptLibrary,
-    WorkerCard,
 )
+from ramify.prompts.variables import EvolveVariables, WorkerCard
 
 NONCE = "5eed0123"
 TASK = ExecuteVariables(task_id="0", task="Name the capital of Peru.")

@@ -11,24 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.prompts import (
-    ComposeVariables,
-    DecomposeVariables,
+from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables, Material, PromptError, PromptLibrary
+from ramify.prompts.blocks import make_nonce, texts_of
+from ramify.prompts.rendered import RenderedPrompt
+from ramify.prompts.variables import (
     EvolveVariables,
-    ExecuteVariables,
-    Material,
-    PromptError,
-    PromptLibrary,
     PromptVariables,
-    RenderedPrompt,
     RepairVariables,
     TaskResult,
     ToolCard,
     ToolsVariables,
     VerifyVariables,
     WorkerCard,
-    make_nonce,
-    texts_of,
 )
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"

@@ -22,7 +22,8 @@ from ramify.planner.models.replay import ReplayModel
 from ramify.planner.running.recording import Recording
 from ramify.planner.store import CallKey, CallRecord, Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
-from ramify.prompts import DEFAULT_BUDGET, Message
+from ramify.prompts.blocks import DEFAULT_BUDGET
+from ramify.prompts.rendered import Message
 from ramify.tasks import Task, TaskState
 
 from .effort import growth, is_near_linear

@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.tasks import ReplyError, TruncatedReplyError
+from ramify.tasks import ReplyError
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.grammar import PlannedTask, PlanRules, PlanStream, is_restatement, parse_evolved, parse_plan
 
 Shape = list[tuple[str, str, tuple[str, ...], str | None]]

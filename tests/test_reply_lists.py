@@ -1,7 +1,8 @@
 """Plans without tags: JSON, numbered and bulleted lists."""
 
 import pytest
-from ramify.tasks import ReplyError, TruncatedReplyError
+from ramify.tasks import ReplyError
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.grammar import parse_plan
 
 

@@ -11,7 +11,8 @@ from ramify.planner.models.rules.markup import Heading, read_markup
 from ramify.planner.models.rules.summaries import best_sentences, default_count
 from ramify.planner.models.rules.summarizing import do_job, join_summaries, split_job
 from ramify.planner.models.rules.summary_jobs import SummaryJob, file_content, read_job
-from ramify.prompts import Material, TaskResult
+from ramify.prompts import Material
+from ramify.prompts.variables import TaskResult
 
 README = """\
 # Kettle

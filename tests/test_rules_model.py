@@ -13,15 +13,8 @@ from ramify.planner.errors import NoModelError
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
 from ramify.planner.models.rules import RulesModel
 from ramify.planner.models.rules.numbers import value_text
-from ramify.prompts import (
-    ComposeVariables,
-    DecomposeVariables,
-    EvolveVariables,
-    ExecuteVariables,
-    Material,
-    PromptVariables,
-    TaskResult,
-)
+from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables, Material
+from ramify.prompts.variables import EvolveVariables, PromptVariables, TaskResult
 from ramify.tasks.replies.grammar import Answer, Failure, Plan, parse_answer, parse_plan
 
 

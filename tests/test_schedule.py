@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.tasks import CycleError, Scheduler, Task, TaskError, TaskState
-from ramify.tasks.tree.schedule import is_ready
+from ramify.tasks import CycleError, Task, TaskError, TaskState
+from ramify.tasks.tree.schedule import Scheduler, is_ready
 from ramify.tasks.tree.states import FINISHED
 
 from .test_graph import plan, trees

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Agent, Asking, Executor, Run, RunLimits, Sampling
+from ramify.planner import Agent, Asking, Executor, Run, RunLimits
 from ramify.planner.errors import NoModelError
 from ramify.planner.models.hashing import hashed
+from ramify.planner.models.protocol import Sampling
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.workers.lists import task_for_each

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.tasks import ReplyError, TruncatedReplyError
+from ramify.tasks import ReplyError
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.tool_calls import MOST_CALLS, ToolReply, parse_tool_reply
 
 PIECES = [

@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from ramify.planner import Agent, Asking, Executor, PlanLimits, RunLimits, Sampling, instrument
+from ramify.planner import Agent, Asking, Executor, PlanLimits, RunLimits, instrument
 from ramify.planner.errors import UsageError
 from ramify.planner.models.litellm import LiteLLMModel
-from ramify.planner.models.protocol import ModelReply, ModelRequest, ToolCall
+from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling, ToolCall
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.planner.tracing import missing_packages
 from ramify.planner.tracing.exporters import exporters

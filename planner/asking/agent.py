@@ -13,8 +13,10 @@ from ramify.planner.runtime.background import run_sync
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.layers import GIVEN
 from ramify.planner.settings.settings import Settings, load_settings
-from ramify.prompts import Examples, Message, PromptLibrary, PromptVariables, RenderedPrompt
-from ramify.tasks import TruncatedReplyError
+from ramify.prompts import PromptLibrary
+from ramify.prompts.rendered import Message, RenderedPrompt
+from ramify.prompts.variables import Examples, PromptVariables
+from ramify.tasks.errors import TruncatedReplyError
 
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven

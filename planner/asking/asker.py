@@ -9,8 +9,10 @@ from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelReply, ModelRequest, keeps_schemas
 from ramify.planner.models.retry import FailureKind, shrinks
 from ramify.planner.store.records import CallRecord
-from ramify.prompts import DEFAULT_BUDGET, PromptVariables, RepairVariables, make_nonce, texts_of
-from ramify.tasks import ReplyError, Task, TruncatedReplyError
+from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
+from ramify.prompts.variables import PromptVariables, RepairVariables
+from ramify.tasks import ReplyError, Task
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.answers import without_thoughts
 
 from .agent import Agent

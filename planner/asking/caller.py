@@ -24,7 +24,7 @@ from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import CallMade, TaskChanged
 from ramify.planner.store.records import CallKey, CallRecord
-from ramify.prompts import DEFAULT_BUDGET
+from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks import Task, Usage
 from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.running import spend

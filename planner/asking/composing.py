@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
+from ramify.prompts import ComposeVariables
+from ramify.prompts.blocks import DEFAULT_BUDGET
+from ramify.prompts.variables import TaskResult
 from ramify.tasks.replies.grammar import Answer
 
 Ask = Callable[[ComposeVariables], Awaitable[Answer]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.models.retry import RULES, FailureKind
-from ramify.prompts import Message
+from ramify.prompts.rendered import Message
 
 ROOM_FOR_REPLY = 1 / 3
 """How much of a window that was full the reply may have in the other try."""

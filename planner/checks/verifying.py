@@ -10,9 +10,10 @@ from ramify.planner.asking.asker import Asker
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, delay_s, may_retry
-from ramify.prompts import VerifyVariables
-from ramify.tasks import ReplyError, Task, TaskConfig, TruncatedReplyError
+from ramify.prompts.variables import VerifyVariables
+from ramify.tasks import ReplyError, Task, TaskConfig
 from ramify.tasks.checks import Check
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import materials_of, needed_results, result_of
 from ramify.tasks.replies.verdicts import Verdict, parse_verdict
 

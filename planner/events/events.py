@@ -20,7 +20,7 @@ from ramify.planner.store.records import PLAN_EDITED, EventRecord
 
 if TYPE_CHECKING:
     from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
-    from ramify.prompts import ToolOutcome
+    from ramify.prompts.variables import ToolOutcome
 
 _log = logging.getLogger("ramify.events")
 

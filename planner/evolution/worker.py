@@ -12,8 +12,8 @@ from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import StepKey
 from ramify.planner.workers import Outcome, WorkContext, Worker
-from ramify.prompts import EvolveVariables, make_nonce, texts_of
-from ramify.prompts.variables import EvolveMethod
+from ramify.prompts.blocks import make_nonce, texts_of
+from ramify.prompts.variables import EvolveMethod, EvolveVariables
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.counting import counted
 from ramify.tasks.replies.grammar import parse_evolved

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from ramify.planner.runtime.border import border
-from ramify.prompts import Message, PromptVariables
+from ramify.prompts.rendered import Message
+from ramify.prompts.variables import PromptVariables
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text

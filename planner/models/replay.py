@@ -20,7 +20,7 @@ from ramify.planner.store import CallKey, CallRecord, Store
 from ramify.planner.store.run_file import damaged, read_head, read_lines
 from ramify.planner.store.run_parts import call_of
 from ramify.planner.store.texts import join_texts
-from ramify.prompts import DEFAULT_BUDGET
+from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks.counting import counted
 
 from .nearest import difference, nearest

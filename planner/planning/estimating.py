@@ -23,7 +23,8 @@ from ramify.planner.asking.composing import batches
 from ramify.planner.asking.voting import SAMPLES_A_LEAD
 from ramify.planner.models.protocol import Model
 from ramify.planner.workers.registry import is_for_model
-from ramify.prompts import DEFAULT_BUDGET, PromptVariables, TaskResult, make_nonce, texts_of
+from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
+from ramify.prompts.variables import PromptVariables, TaskResult
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.prompt_variables import compose_variables, execute_variables

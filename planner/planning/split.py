@@ -10,8 +10,10 @@ from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, stops_run
 from ramify.planner.runtime.border import error_text
 from ramify.planner.workers.teams import JOINT
-from ramify.prompts import DecomposeVariables, WorkerCard
-from ramify.tasks import ReplyError, Task, TruncatedReplyError
+from ramify.prompts import DecomposeVariables
+from ramify.prompts.variables import WorkerCard
+from ramify.tasks import ReplyError, Task
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import decompose_variables
 from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven
     from ramify.planner.workers.agents import AgentsGiven
     from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
-    from ramify.prompts import Examples
+    from ramify.prompts.variables import Examples
     from ramify.tasks import Check, Material
 
 OF_THE_AGENT = ("model", "base_url", "prompts", "system", "language", "examples", "timeout_s", "native_tools")

@@ -35,8 +35,9 @@ from ramify.planner.runtime.together import together
 from ramify.planner.store.records import RunStatus
 from ramify.planner.workers import Outcome
 from ramify.prompts.tracebacks import from_own_code, raised_at
-from ramify.tasks import Scheduler, Task, TaskState
+from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.grammar import Plan
+from ramify.tasks.tree.schedule import Scheduler
 
 from .attaching import Attaching
 from .attempts import Work

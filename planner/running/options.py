@@ -10,7 +10,8 @@ from ramify.planner.models.protocol import Sampling
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import is_hidden, shown_address
 from ramify.planner.settings.settings import load_settings
-from ramify.prompts import Examples, PromptLibrary
+from ramify.prompts import PromptLibrary
+from ramify.prompts.variables import Examples
 from ramify.tasks import TaskConfig
 
 from .loop import OnError

@@ -9,17 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ramify.planner.models.protocol import ModelRequest
-from ramify.prompts import (
-    ExecuteVariables,
-    Message,
-    Prompt,
-    PromptLibrary,
-    ToolCard,
-    ToolOutcome,
-    ToolsVariables,
-    texts_of,
-)
-from ramify.prompts.blocks import cut, share
+from ramify.prompts import ExecuteVariables, Prompt, PromptLibrary
+from ramify.prompts.blocks import cut, share, texts_of
+from ramify.prompts.rendered import Message
+from ramify.prompts.variables import ToolCard, ToolOutcome, ToolsVariables
 from ramify.tasks.json_text import json_text
 from ramify.tasks.replies.answers import Answer
 

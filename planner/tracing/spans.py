@@ -27,7 +27,8 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from ramify.planner.errors import ModelError
 from ramify.planner.events.events import Event, EventBus, EventType, ToolUse
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
-from ramify.prompts import Message, ToolOutcome
+from ramify.prompts.rendered import Message
+from ramify.prompts.variables import ToolOutcome
 from ramify.tasks import Task
 from ramify.tasks.json_text import json_text, read_json
 

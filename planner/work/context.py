@@ -26,7 +26,7 @@ from .memory import TaskMemory
 
 if TYPE_CHECKING:
     from ramify.planner.workers.services import RunServices
-    from ramify.prompts import TaskResult
+    from ramify.prompts.variables import TaskResult
 
     from .protocol import Outcome
 

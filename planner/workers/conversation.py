@@ -18,7 +18,8 @@ from ramify.planner.tools.protocol import Tool
 from ramify.planner.tools.transitions import End, Kind, When
 from ramify.planner.work.context import WorkContext
 from ramify.planner.workers.model import not_too_long
-from ramify.prompts import DEFAULT_BUDGET, ToolOutcome
+from ramify.prompts.blocks import DEFAULT_BUDGET
+from ramify.prompts.variables import ToolOutcome
 from ramify.tasks import ReplyError
 from ramify.tasks.checks import schema_of
 from ramify.tasks.prompt_variables import execute_variables

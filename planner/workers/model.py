@@ -11,9 +11,12 @@ from ramify.planner.models.protocol import Model, ModelReply
 from ramify.planner.tools.protocol import permissions_of
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.protocol import Outcome, Worker
-from ramify.prompts import DEFAULT_BUDGET, ComposeVariables, TaskResult
-from ramify.tasks import ReplyError, Task, TruncatedReplyError
+from ramify.prompts import ComposeVariables
+from ramify.prompts.blocks import DEFAULT_BUDGET
+from ramify.prompts.variables import TaskResult
+from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import schema_of
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import compose_variables, execute_variables
 from ramify.tasks.replies.grammar import Answer, parse_answer
 from ramify.tasks.replies.json_answers import read_json_answer

@@ -11,7 +11,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.protocol import Worker
-from ramify.prompts import WorkerCard
+from ramify.prompts.variables import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.tree.config import NO_CONFIG
 

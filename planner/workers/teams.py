@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.work.protocol import Outcome, Worker
-from ramify.prompts import TaskResult
+from ramify.prompts.variables import TaskResult
 from ramify.tasks import Task
 
 from .model import ModelWorker, join_by_model

@@ -12,7 +12,8 @@ from ramify.planner.models.protocol import ModelRequest, Sampling
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.inputs import read_inputs
 from ramify.planner.work.protocol import Outcome
-from ramify.prompts import Message, PromptError
+from ramify.prompts import PromptError
+from ramify.prompts.rendered import Message
 from ramify.tasks import Task
 
 from .lists import ListWorker

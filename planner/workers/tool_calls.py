@@ -27,8 +27,8 @@ from ramify.planner.tools.protocol import Tool, near_hint
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.steps import unknown_end
 from ramify.planner.workers.functions import NOTHING
-from ramify.prompts import ToolOutcome
 from ramify.prompts.blocks import cut
+from ramify.prompts.variables import ToolOutcome
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text

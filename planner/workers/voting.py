@@ -7,7 +7,8 @@ from ramify.planner.errors import ModelError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.retry import FailureKind, may_retry
 from ramify.planner.work.context import WorkContext
-from ramify.tasks import ReplyError, TruncatedReplyError
+from ramify.tasks import ReplyError
+from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.grammar import Answer
 
 

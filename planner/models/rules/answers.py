@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ramify.planner.errors import NoModelError
-from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables, Material, TaskResult
+from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables, Material
+from ramify.prompts.variables import TaskResult
 
 from .arithmetic import recompose, subexpressions, value_of
 from .errors import ExpressionError, MaterialError, OutlineError

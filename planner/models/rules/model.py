@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 from ramify.planner.errors import NoModelError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
-from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables, PromptVariables
+from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables
+from ramify.prompts.variables import PromptVariables
 
 from .answers import compose, execute, plan
 from .errors import RulesError

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ramify.prompts import Material, TaskResult
+from ramify.prompts import Material
+from ramify.prompts.variables import TaskResult
 
 from .documents import LONG, Document, Section, read_document, sections_of, silent_headings
 from .errors import MaterialError
