@@ -12,8 +12,8 @@ from ramify.planner.errors import ModelError
 from ramify.planner.models.embeddings import EmbeddingModel, embedding_request, read_vectors
 from ramify.planner.models.hashing import HashingEmbeddings, hashed
 from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
-from ramify.planner.models.litellm_server import Timeouts
 from ramify.planner.models.protocol import Model, ModelReply
+from ramify.planner.models.server import Timeouts
 from ramify.planner.runtime.background import run_sync
 
 from .openai_server import Chat, Fault, OpenAIServer

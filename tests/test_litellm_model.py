@@ -12,8 +12,8 @@ import pytest
 from ramify.planner import Agent, Executor
 from ramify.planner.errors import ModelError
 from ramify.planner.models.litellm import LiteLLMModel
-from ramify.planner.models.litellm_server import Timeouts, key_to_send
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
+from ramify.planner.models.server import Timeouts, key_to_send
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.runtime.background import background_loop, close_background_loop, run_sync
 from ramify.planner.runtime.secrets import hide_keys

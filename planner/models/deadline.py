@@ -6,13 +6,15 @@ person has all the time that it takes.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from ramify.planner.errors import ModelError
 from ramify.planner.runtime.border import border
 
 from .protocol import Model, ModelReply, ModelRequest
 from .retry import RULES, FailureKind
+from .server import Timeouts
 
 
 class LateError(TimeoutError):
@@ -34,6 +36,37 @@ async def until(when_s: float, error: LateError) -> AsyncGenerator[None]:
         if clock.expired():
             raise error from None
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class StreamClock:
+    """The time limits of one streamed reply, which is asked for now.
+
+    Attributes:
+        timeouts: how long to wait for its pieces.
+        timeout_s: how long to wait for the whole of it.
+        end_s: when the whole of it has to be there, a time of the running loop.
+    """
+
+    timeouts: Timeouts
+    timeout_s: float
+    end_s: float
+
+    @classmethod
+    def started(cls, timeouts: Timeouts, timeout_s: float) -> "StreamClock":
+        """Return the limits of a reply that is asked for now."""
+        return cls(timeouts, timeout_s, asyncio.get_running_loop().time() + timeout_s)
+
+    def next_piece(self, *, has_begun: bool) -> AbstractAsyncContextManager[None]:
+        """Have the next piece be waited for inside, and end with an error that names the limit."""
+        if has_begun:
+            words, pause_s = "no more words within stall_s", self.timeouts.stall_s
+        else:
+            words, pause_s = "no word within first_word_s", self.timeouts.first_word_s
+        due_s = asyncio.get_running_loop().time() + pause_s
+        if self.end_s <= due_s:
+            return until(self.end_s, late(self.timeout_s))
+        return until(due_s, LateError(f"{words} = {pause_s:g} s"))
 
 
 async def complete_in_time(model: Model, request: ModelRequest) -> ModelReply:

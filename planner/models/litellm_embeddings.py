@@ -9,9 +9,10 @@ from ramify.tasks.counting import counted
 
 from .deadline import late, until
 from .embeddings import EmbeddingModel, is_vectors, texts_of_request, vectors_text
-from .litellm_server import Server, Timeouts, loaded_litellm
+from .litellm_server import LiteLLMServer, loaded_litellm
 from .protocol import ModelReply, ModelRequest
 from .retry import Failure, FailureKind
+from .server import Timeouts
 
 
 class LiteLLMEmbeddings(EmbeddingModel):
@@ -29,7 +30,7 @@ class LiteLLMEmbeddings(EmbeddingModel):
         dimensions: int | None = None,
     ) -> None:
         super().__init__(name, dimensions=dimensions)
-        self._server = Server(model=name, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts())
+        self._server = LiteLLMServer(model=name, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts())
 
     def __repr__(self) -> str:
         return f"LiteLLMEmbeddings({str(self._server)!r})"

@@ -10,8 +10,9 @@ from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.runtime.address import is_hidden, shown_address
 
 from .litellm import LiteLLMModel
-from .litellm_server import Timeouts, known_names, missing_keys, token_prices
+from .litellm_server import known_names, missing_keys, token_prices
 from .protocol import Model
+from .server import Timeouts
 
 WAYS = """\
   - a model behind an API: --model NAME or RAMIFY_MODEL=NAME (gpt-5-mini, anthropic/..., gemini/...), with its key set

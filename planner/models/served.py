@@ -1,0 +1,125 @@
+"""A language model behind a server: what is the same whether litellm asks it or we do ourselves.
+
+A subclass says how one request is made, whole and streamed, and what was used; see `litellm` and `direct`.
+"""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Generic, TypeVar
+
+from ramify.planner.runtime.address import shown_address
+from ramify.planner.runtime.background import on_background_loop, stream_on_background_loop
+from ramify.tasks import Usage
+
+from .protocol import ModelReply, ModelRequest
+from .retry import Failure
+from .said import Said
+from .server import Server
+from .server_facts import ServerFacts
+
+ServerT = TypeVar("ServerT", bound=Server)
+
+
+class ServedModel(ABC, Generic[ServerT]):
+    """A language model behind a server.
+
+    Attributes:
+        name: the name, as it was given.
+        maker: the same; who the words come from.
+        is_language_model: True.
+        keeps_deadline: True; the time of a request runs from when it is sent.
+    """
+
+    is_language_model = True
+    keeps_deadline = True
+
+    def __init__(self, server: ServerT) -> None:
+        self.name = self.maker = server.model
+        self._facts: ServerFacts | None = None
+        self._server = server
+
+    def __repr__(self) -> str:
+        base_url = self._server.base_url
+        place = f", base_url={shown_address(base_url)!r}" if base_url else ""
+        return f"{type(self).__name__}({self.name!r}{place})"
+
+    @property
+    def has_address(self) -> bool:
+        """Whether it is asked at an address that was given, where a server speaks OpenAI's API."""
+        return self._server.base_url is not None
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer `request` in one piece.
+
+        Raises:
+            ModelError: if the call failed, or what came is no reply: blank, HTML, cut, or stopped by a filter.
+        """
+        return await on_background_loop(self._complete(request))
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
+        """Answer `request` piece by piece, the whole reply last.
+
+        Raises:
+            ModelError: as `complete`, also after some pieces: then these are not a reply, nor part of one.
+        """
+        return stream_on_background_loop(lambda: self._stream(request))
+
+    async def facts(self) -> ServerFacts:
+        """Return what the server at `base_url` says of the model; it is asked once.
+
+        Raises:
+            ModelError: if the server cannot be reached, or is not ready.
+        """
+        if self._facts is None:
+            self._facts = await asyncio.to_thread(self._server.facts)
+        return self._facts
+
+    async def aclose(self) -> None:
+        """Do nothing: connections are shared by all models and closed with the background loop."""
+
+    @abstractmethod
+    async def _complete(self, request: ModelRequest) -> ModelReply: ...
+
+    @abstractmethod
+    def _stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]: ...
+
+    @abstractmethod
+    def _priced(self, reported: Any) -> Usage:
+        """Return what a call has used by what the server said."""
+
+    def _used(self, said: Said) -> Usage | None:
+        """Return what a call has used; None if the server said nothing."""
+        return None if said.usage is None else self._priced(said.usage)
+
+    def _reply(self, said: Said, request: ModelRequest, *, started: float) -> ModelReply:
+        used = self._used(said)
+        if (fault := said.fault(max_output_tokens=request.sampling.max_output_tokens)) is not None:
+            kind, detail = fault
+            raise self._server.error(Failure(kind), detail, usage=used)
+        return ModelReply(
+            text=said.text,
+            model=self.name,
+            finish_reason=said.finish_reason,
+            tool_calls=said.calls(),
+            input_tokens=0 if used is None else used.input_tokens,
+            output_tokens=0 if used is None else used.output_tokens,
+            cost_usd=None if used is None or used.calls_without_cost else used.cost_usd,
+            latency_s=time.perf_counter() - started,
+        )
+
+
+def wire_arguments(request: ModelRequest) -> dict[str, Any]:
+    """Return what of a request stands in the body of a chat call, in OpenAI's words; what is not set is left out."""
+    sampling = request.sampling.given()
+    arguments: dict[str, Any] = {"messages": [dict(message) for message in request.messages]}
+    if "max_output_tokens" in sampling:
+        arguments["max_tokens"] = sampling.pop("max_output_tokens")
+    arguments |= sampling
+    if request.tools:
+        arguments["tools"] = [dict(tool) for tool in request.tools]
+    if request.schema is not None:
+        form = {"name": request.purpose or "reply", "schema": dict(request.schema)}
+        arguments["response_format"] = {"type": "json_schema", "json_schema": form}
+    return arguments
