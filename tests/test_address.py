@@ -20,7 +20,7 @@ from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
 
 from .openai_server import Chat, OpenAIServer
-from .test_litellm_model import REQUEST
+from .test_transports import REQUEST
 
 PASSWORD, TOKEN = "hunter22pw", "t0ken-of-mine"
 

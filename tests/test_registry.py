@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner.errors import NoModelError, UsageError
+from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.litellm_server import missing_keys
 from ramify.planner.models.local_servers import LOCAL_PORTS, probe_local_servers
@@ -81,8 +82,13 @@ def test_providers_without_a_key_of_their_own_need_none(name: str) -> None:
     assert isinstance(open_model(name), LiteLLMModel)
 
 
-@pytest.mark.parametrize("name", ["anything", "rules", "rule", "openai/x"])
-def test_at_a_base_url_any_name_may_be_known(name: str) -> None:
+@pytest.mark.parametrize("name", ["anything", "rules", "rule", "openai/x", "gpt-5-mini", "Qwen/Qwen3-8B", "tencent/x"])
+def test_at_a_base_url_any_name_may_be_known_and_litellm_is_not_asked(name: str) -> None:
+    assert isinstance(open_model(name, base_url="http://127.0.0.1:1/v1"), DirectModel)
+
+
+@pytest.mark.parametrize("name", ["ollama/x", "anthropic/x", "hosted_vllm/x", "azure/x", "gemini/x"])
+def test_at_a_base_url_a_name_of_another_provider_goes_through_litellm(name: str) -> None:
     assert isinstance(open_model(name, base_url="http://127.0.0.1:1/v1"), LiteLLMModel)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.runtime.address import is_hidden, shown_address
 
+from .direct import DirectModel
 from .litellm import LiteLLMModel
 from .litellm_server import known_names, missing_keys, token_prices
+from .prices import is_provider, prices_listed
 from .protocol import Model
 from .server import Timeouts
 
@@ -92,9 +94,21 @@ def open_model(
             f"{name} is asked at {base_url}, whose password is never stored: give the whole address again, with"
             " --base-url or RAMIFY_BASE_URL"
         )
+    if is_direct(name, base_url):
+        return DirectModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
     if api_key is None and base_url is None:
         _check(name)
     return LiteLLMModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
+
+
+def is_direct(name: str, base_url: str | None) -> bool:
+    """Return whether a model is asked directly, without litellm: one at a `base_url` that is of no other provider's.
+
+    >>> is_direct("Qwen/Qwen3-8B", "http://127.0.0.1:8000/v1"), is_direct("ollama/qwen3", "http://127.0.0.1:11434")
+    (True, False)
+    """
+    prefix, slash, _ = name.partition("/")
+    return base_url is not None and not (slash and prefix != "openai" and is_provider(prefix))
 
 
 def prices_of(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:
@@ -104,7 +118,7 @@ def prices_of(name: str, *, base_url: str | None = None) -> tuple[float, float] 
     """
     if name.partition(":")[0] in OWN_MODELS and base_url is None:
         return 0.0, 0.0
-    return token_prices(name, base_url=base_url)
+    return prices_listed(name) if is_direct(name, base_url) else token_prices(name, base_url=base_url)
 
 
 def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:

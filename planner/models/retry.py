@@ -120,7 +120,7 @@ RULES: Mapping[FailureKind, Rule] = MappingProxyType(
             _STOP,
             "the server has no such model or address",
             "check --model and --base-url, then resume",
-            codes="404",
+            codes="404, or a redirect",
             is_shared=True,
         ),
         FailureKind.BAD_REQUEST: Rule(
@@ -130,7 +130,7 @@ RULES: Mapping[FailureKind, Rule] = MappingProxyType(
             _FAIL,
             "the server cannot do this with its model",
             "use another model or server; where tools are called, try without --native-tools",
-            codes="501, or 500 with words that say so",
+            codes="501, or 400 and 500 with words that say so",
         ),
         FailureKind.QUOTA_EXHAUSTED: Rule(
             _STOP,
@@ -174,6 +174,7 @@ class Failure:
 
 
 _BY_STATUS = {
+    **dict.fromkeys((301, 302, 303, 307, 308), FailureKind.NOT_FOUND),
     400: FailureKind.BAD_REQUEST, 401: FailureKind.BAD_KEY, 402: FailureKind.QUOTA_EXHAUSTED,
     403: FailureKind.BAD_KEY, 404: FailureKind.NOT_FOUND, 408: FailureKind.TIMEOUT, 409: FailureKind.OVERLOADED,
     413: FailureKind.CONTEXT_EXCEEDED, 422: FailureKind.BAD_REQUEST, 425: FailureKind.OVERLOADED,
@@ -193,10 +194,12 @@ _BY_CODE = {
     "model_not_found": FailureKind.NOT_FOUND,
 }
 
-# The words of error bodies that say more than their status, which has to be one of those: llama.cpp's, vLLM's, TGI's.
+# The words of error bodies that say more than their status, which has to be one of those: llama.cpp's, vLLM's, TGI's,
+# Ollama's.
 _BY_WORDS = (
     ({503}, re.compile(r"\b(?:loading|warming up)\b", re.IGNORECASE), FailureKind.LOADING),
     ({500}, re.compile(r"does not match the expected [\w-]{1,40} format"), FailureKind.UNSUPPORTED),
+    ({400}, re.compile(r"does not support (?:tools|chat)|requires --enable-auto-tool-choice"), FailureKind.UNSUPPORTED),
 )
 _MOST_READ = 2_000
 
@@ -209,10 +212,18 @@ _BY_CLASS = {
     ),
     **dict.fromkeys(
         ("ConnectError", "ConnectTimeout", "ReadError", "WriteError", "RemoteProtocolError", "ClientConnectorError",
-         "ClientOSError", "ClientPayloadError", "ServerDisconnectedError", "ConnectionError", "ConnectionRefusedError",
+         "ClientOSError", "ClientConnectorDNSError", "ClientConnectorSSLError", "ClientConnectorCertificateError",
+         "ClientProxyConnectionError", "ClientHttpProxyError", "ClientConnectionResetError", "ClientConnectionError",
+         "ClientPayloadError", "ServerDisconnectedError", "ConnectionError", "ConnectionRefusedError",
          "ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError", "gaierror"), FailureKind.UNREACHABLE,
     ),
-    **dict.fromkeys(("JSONDecodeError", "UnicodeDecodeError", "DecodingError"), FailureKind.MALFORMED),
+    **dict.fromkeys(
+        ("JSONDecodeError", "UnicodeDecodeError", "DecodingError", "ClientResponseError", "NotAReplyError",
+         "TooLongError"), FailureKind.MALFORMED,
+    ),
+    **dict.fromkeys(
+        ("InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError"), FailureKind.NOT_FOUND,
+    ),
 }  # fmt: skip
 
 _KINDS = {kind.value: kind for kind in FailureKind}
@@ -420,7 +431,7 @@ def _codes(error: BaseException) -> Iterator[str]:
     for source in (inner, body):
         if isinstance(source, dict):
             yield from (str(source[name]) for name in ("code", "type") if source.get(name))
-    yield str(getattr(error, "code", ""))
+    yield str(vars(error).get("code", ""))  # a property of that name is something else, as aiohttp's
 
 
 def _asked_delay(chain: list[BaseException]) -> float | None:

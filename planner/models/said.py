@@ -3,12 +3,13 @@
 Blank, cut and filtered replies are failures of their own kinds, never replies.
 """
 
+import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from ramify.tasks.counting import counted
-from ramify.tasks.json_text import read_json
+from ramify.tasks.json_text import json_text, read_json
 
 from .protocol import FinishReason, ToolCall
 from .retry import FailureKind
@@ -21,6 +22,7 @@ _FINISH: dict[str, FinishReason] = {
     "content_filter": "content_filter",
 }
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks")
+_THOUGHT_ALOUD = re.compile(r"\s*<(think|thinking)>.*?</\1>", re.DOTALL)
 _BROKEN_OFF = frozenset({"error", "ERROR", "network_error", "abort", "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"})
 
 
@@ -62,29 +64,32 @@ class Said:
             said._has_choices = False
             return said
         said._take(choice.message)
-        said._finish = choice.finish_reason
-        said._native_finish = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
+        said._finish = choice.finish_reason or "stop"  # a body that is whole was not cut
+        native = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
+        said._native_finish = native or choice.finish_reason
+        said._leave_thoughts_out()
         return said
 
     @classmethod
-    def of_text(cls, text: str | None) -> "Said | None":
+    def of_text(cls, text: str | bytes | None) -> "Said | None":
         """Read a whole response as the server wrote it, in JSON, whatever its form; None if it is none."""
         try:
-            response = read_json(text or "", object_hook=lambda data: _Loose(**data), parse_constant=_unknown)
-            return cls.of(response) if isinstance(response, _Loose) and "choices" in vars(response) else None
-        except (ValueError, TypeError, AttributeError, RecursionError):
+            response = loose(text or "")
+            return cls.of(response) if response is not None and "choices" in vars(response) else None
+        except (TypeError, AttributeError):
             return None
 
     def add(self, chunk: Any) -> str:
-        """Take one chunk of a stream, and return its words."""
+        """Take one chunk of a stream, and return its words; of a server that does not stream, it is the whole reply."""
         self.usage = getattr(chunk, "usage", None) or self.usage
         if not chunk.choices:
             return ""
-        self._finish = chunk.choices[0].finish_reason or self._finish
-        return self._take(chunk.choices[0].delta)
+        choice = chunk.choices[0]
+        self._finish = self._native_finish = choice.finish_reason or self._finish
+        return self._take(choice.delta or getattr(choice, "message", None))
 
     def end(self, native_finish: str | None) -> None:
-        """Take the finish reason that the server sent, in its own words; without one, the stream was cut."""
+        """Take the finish reason that the server sent, where chunks may have one that it did not send."""
         self._native_finish = native_finish
         if native_finish is None:
             self._finish = None
@@ -93,15 +98,22 @@ class Said:
         words = _words_of(getattr(message, "content", None))
         self._pieces.append(words)
         self._has_thought = self._has_thought or any(getattr(message, name, None) for name in _THOUGHTS)
-        self._refusals.append(str((getattr(message, "provider_specific_fields", None) or {}).get("refusal") or ""))
+        noted = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
+        self._refusals.append(str(noted or getattr(message, "refusal", None) or ""))
         for position, call in enumerate(getattr(message, "tool_calls", None) or ()):
             index = getattr(call, "index", None)
             parts = self._calls.setdefault(position if index is None else index, _Call())
             parts.id = parts.id or call.id or ""
             parts.name = parts.name or call.function.name or ""
-            parts.arguments.append(call.function.arguments or "")
+            parts.arguments.append(_arguments_of(call.function.arguments))
         self.has_begun = bool(self.has_begun or words or self._calls or self._has_thought)
         return words
+
+    def _leave_thoughts_out(self) -> None:
+        """Keep of a whole text what stands behind the thoughts that it begins with; servers do so, or do not."""
+        if (found := _THOUGHT_ALOUD.match(self.text)) is not None:
+            self._pieces = [self.text[found.end() :]]
+            self._has_thought = True
 
     @property
     def text(self) -> str:
@@ -145,6 +157,20 @@ class Said:
     def _used_up(self, max_output_tokens: int | None) -> str:
         limit = "the room for its reply" if max_output_tokens is None else f"max_output_tokens = {max_output_tokens}"
         return f"{limit} was used up {'by thoughts, ' if self._has_thought else ''}before the first word"
+
+
+def _arguments_of(value: Any) -> str:
+    """Return the arguments of a call as JSON text; some servers send the object itself."""
+    return value or "" if isinstance(value, str) or value is None else json_text(value, default=vars)
+
+
+def loose(text: str | bytes) -> "_Loose | None":
+    """Return the JSON object that a text is, with its parts as attributes; None if it is none."""
+    try:
+        value = read_json(text, object_hook=lambda data: _Loose(**data), parse_constant=_unknown)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return value if isinstance(value, _Loose) else None
 
 
 def _words_of(content: Any) -> str:

@@ -86,7 +86,10 @@ class Server:
         return str(error)
 
     def _secrets(self) -> tuple[str, ...]:
-        return () if self.base_url is None else Address.of(self.base_url).secrets
+        try:
+            return () if self.base_url is None else Address.of(self.base_url).secrets
+        except ValueError:  # no address, which is what the error is about
+            return ()
 
     def error(self, failure: Failure, detail: str, *, usage: Usage | None = None) -> ModelError:
         """Return the error for a failure, with a detail from which keys are blotted out."""

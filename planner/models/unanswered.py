@@ -27,7 +27,7 @@ _BROKEN = frozenset({"ClientOSError", "ServerDisconnectedError", "ClientPayloadE
 _DEEPEST = 20
 _NEVER_CONNECTED = frozenset(
     {"ConnectError", "ConnectTimeout", "ConnectionTimeoutError", "ClientConnectorError", "ClientConnectorDNSError",
-     "ClientConnectorCertificateError", "ClientConnectorSSLError", "ClientProxyConnectionError",
+     "ClientConnectorCertificateError", "ClientConnectorSSLError", "ClientProxyConnectionError", "ClientHttpProxyError",
      "ConnectionRefusedError", "gaierror", "PoolTimeout"}
 )  # fmt: skip
 
@@ -54,15 +54,27 @@ def _was_worked_on(error: BaseException, failure: Failure) -> bool:
 
 def usage_of(reported: Any, cost_usd: float | None) -> Usage:
     """Return what a call has used by the `usage` of an OpenAI-like response; of one without, nobody knows the cost."""
-    input_tokens = int(getattr(reported, "prompt_tokens", 0) or 0)
-    output_tokens = int(getattr(reported, "completion_tokens", 0) or 0)
     return Usage(
         calls=1,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        input_tokens=_count(reported, "prompt_tokens"),
+        output_tokens=_count(reported, "completion_tokens"),
         cost_usd=cost_usd or 0.0,
         calls_without_cost=int(cost_usd is None),
     )
+
+
+def cached_tokens_of(reported: Any) -> int:
+    """Return how many of a prompt's tokens the server had read before; they are among `prompt_tokens`.
+
+    OpenAI, vLLM and llama.cpp say so in `prompt_tokens_details`, DeepSeek in a field of its own.
+    """
+    cached = _count(getattr(reported, "prompt_tokens_details", None), "cached_tokens")
+    return min(cached or _count(reported, "prompt_cache_hit_tokens"), _count(reported, "prompt_tokens"))
+
+
+def _count(reported: Any, name: str) -> int:
+    value = getattr(reported, name, None)
+    return int(value) if isinstance(value, int | float) and value > 0 else 0
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""Real HTTP through litellm, against the local server; the faults are the table of `ramify.planner.models.retry`."""
+"""Real HTTP against the local server, through litellm and without it: the same outcomes, by the table of failures."""
 
 import asyncio
 import subprocess
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ramify.planner import Agent, Executor
 from ramify.planner.errors import ModelError
+from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling, ToolCall
 from ramify.planner.models.server import Timeouts, key_to_send
@@ -32,14 +33,23 @@ REQUEST = ModelRequest(
 QUICK = Timeouts(connect_s=2, first_word_s=0.3, stall_s=0.3, whole_s=0.6)
 
 
+Way = type[LiteLLMModel] | type[DirectModel]
+
+
+@pytest.fixture(params=[LiteLLMModel, DirectModel])
+def way(request: pytest.FixtureRequest) -> Way:
+    found: Way = request.param
+    return found
+
+
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
     with OpenAIServer(lambda _: WORDS) as running:
         yield running
 
 
-def model_at(server: OpenAIServer, **options: Any) -> LiteLLMModel:
-    return LiteLLMModel("test-model", base_url=server.base_url, **options)
+def model_at(way: Way, server: OpenAIServer, **options: Any) -> LiteLLMModel | DirectModel:
+    return way("test-model", base_url=server.base_url, **options)
 
 
 def complete(model: Model, request: ModelRequest = REQUEST) -> ModelReply:
@@ -60,56 +70,58 @@ def ask(model: Model, *, streamed: bool = False, timeout_s: float | None = None)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_reply_carries_words_tokens_latency_and_who_said_it(server: OpenAIServer, *, streamed: bool) -> None:
-    reply = ask(model_at(server), streamed=streamed)
+def test_a_reply_carries_words_tokens_latency_and_who_said_it(
+    way: Way, server: OpenAIServer, *, streamed: bool
+) -> None:
+    reply = ask(model_at(way, server), streamed=streamed)
     assert (reply.text, reply.model, reply.finish_reason) == (WORDS, "test-model", "stop")
     assert (reply.input_tokens, reply.output_tokens) == (5, 9)
     assert reply.latency_s > 0
 
 
-def test_a_stream_gives_the_words_in_order_and_the_whole_reply_once_at_the_end(server: OpenAIServer) -> None:
-    *pieces, reply = run_sync(pieces_of(model_at(server)))
+def test_a_stream_gives_the_words_in_order_and_the_whole_reply_once_at_the_end(way: Way, server: OpenAIServer) -> None:
+    *pieces, reply = run_sync(pieces_of(model_at(way, server)))
     assert len(pieces) > 2
     assert "".join(str(piece) for piece in pieces) == WORDS
     assert isinstance(reply, ModelReply)
     assert reply.text == WORDS
 
 
-def test_the_model_keeps_the_protocol() -> None:
-    model = LiteLLMModel("gpt-5-mini")
+def test_the_model_keeps_the_protocol(way: Way) -> None:
+    model = way("gpt-5-mini")
     assert isinstance(model, Model)
     assert (model.name, model.maker, model.is_language_model) == ("gpt-5-mini", "gpt-5-mini", True)
 
 
 @pytest.mark.parametrize("name", ["test-model", "openai/test-model"])
-def test_a_local_server_needs_no_key_and_no_provider_in_the_name(server: OpenAIServer, name: str) -> None:
-    complete(LiteLLMModel(name, base_url=server.base_url))
+def test_a_local_server_needs_no_key_and_no_provider_in_the_name(way: Way, server: OpenAIServer, name: str) -> None:
+    complete(way(name, base_url=server.base_url))
     assert server.chats[0].body["model"] == "test-model"
     assert server.chats[0].headers["authorization"] == "Bearer no-key"
 
 
-def test_a_name_with_a_slash_reaches_a_local_server_whole(server: OpenAIServer) -> None:
-    complete(LiteLLMModel("Qwen/Qwen3-8B", base_url=server.base_url))
+def test_a_name_with_a_slash_reaches_a_local_server_whole(way: Way, server: OpenAIServer) -> None:
+    complete(way("Qwen/Qwen3-8B", base_url=server.base_url))
     assert server.chats[0].body["model"] == "Qwen/Qwen3-8B"
 
 
-def test_what_is_not_set_is_not_sent(server: OpenAIServer) -> None:
-    complete(model_at(server))
+def test_what_is_not_set_is_not_sent(way: Way, server: OpenAIServer) -> None:
+    complete(model_at(way, server))
     assert set(server.chats[0].body) == {"model", "messages"}
 
 
-def test_sampling_settings_are_sent_as_they_are_set(server: OpenAIServer) -> None:
+def test_sampling_settings_are_sent_as_they_are_set(way: Way, server: OpenAIServer) -> None:
     sampling = Sampling(temperature=0.5, top_p=0.9, max_output_tokens=50, seed=7, stop=("END",), reasoning_effort="low")
-    complete(model_at(server), replace(REQUEST, sampling=sampling))
+    complete(model_at(way, server), replace(REQUEST, sampling=sampling))
     sent = {name: value for name, value in server.chats[0].body.items() if name not in {"model", "messages"}}
     assert sent == {
         "temperature": 0.5, "top_p": 0.9, "max_tokens": 50, "seed": 7, "stop": ["END"], "reasoning_effort": "low",
     }  # fmt: skip
 
 
-def test_a_schema_is_sent_as_the_format_of_the_reply(server: OpenAIServer) -> None:
+def test_a_schema_is_sent_as_the_format_of_the_reply(way: Way, server: OpenAIServer) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    complete(model_at(server), replace(REQUEST, schema=schema))
+    complete(model_at(way, server), replace(REQUEST, schema=schema))
     form = server.chats[0].body["response_format"]
     assert (form["type"], form["json_schema"]["schema"]) == ("json_schema", schema)
 
@@ -125,12 +137,12 @@ def test_only_models_that_keep_to_a_schema_are_sent_one(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_calls_of_tools_arrive_whole(*, streamed: bool) -> None:
+def test_calls_of_tools_arrive_whole(way: Way, *, streamed: bool) -> None:
     tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
     answer = Answer(tool_calls=(("look", {"at": "the sky"}), ("wait", {})))
     with OpenAIServer(lambda _: answer) as server:
         request = replace(REQUEST, tools=(tool,))
-        model = model_at(server)
+        model = model_at(way, server)
         reply = run_sync(pieces_of(model, request))[-1] if streamed else complete(model, request)
         assert server.chats[0].body["tools"] == [tool]
     assert isinstance(reply, ModelReply)
@@ -142,17 +154,17 @@ def test_calls_of_tools_arrive_whole(*, streamed: bool) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_reply_that_the_length_limit_cut_says_so(*, streamed: bool) -> None:
+def test_a_reply_that_the_length_limit_cut_says_so(way: Way, *, streamed: bool) -> None:
     with OpenAIServer(lambda _: Answer("The answer is", finish_reason="length")) as server:
-        assert ask(model_at(server), streamed=streamed).finish_reason == "length"
+        assert ask(model_at(way, server), streamed=streamed).finish_reason == "length"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_the_cost_is_known_for_models_with_a_price_and_said_to_be_unknown_for_others(
-    server: OpenAIServer, *, streamed: bool
+    way: Way, server: OpenAIServer, *, streamed: bool
 ) -> None:
-    assert ask(model_at(server), streamed=streamed).cost_usd is None
-    priced = ask(LiteLLMModel("gpt-5-mini", base_url=server.base_url), streamed=streamed)
+    assert ask(model_at(way, server), streamed=streamed).cost_usd is None
+    priced = ask(way("gpt-5-mini", base_url=server.base_url), streamed=streamed)
     assert priced.cost_usd == pytest.approx(5 * 0.25e-6 + 9 * 2e-6)
 
 
@@ -187,14 +199,14 @@ CASES += [
 
 @pytest.mark.parametrize(("fault", "kind", "status", "streamed"), CASES)
 def test_every_fault_is_an_error_of_its_kind_after_exactly_one_request(
-    server: OpenAIServer, fault: FaultKind, kind: str, status: int | None, *, streamed: bool
+    way: Way, server: OpenAIServer, fault: FaultKind, kind: str, status: int | None, *, streamed: bool
 ) -> None:
     server.fail_next(Fault(fault, seconds=5))
     with pytest.raises(ModelError) as caught:
-        ask(model_at(server, timeouts=QUICK), streamed=streamed)
+        ask(model_at(way, server, timeouts=QUICK), streamed=streamed)
     assert (caught.value.kind, caught.value.status_code, caught.value.model) == (kind, status, "test-model")
     assert len(server.chats) == 1
-    assert ask(model_at(server), streamed=streamed).text == WORDS
+    assert ask(model_at(way, server), streamed=streamed).text == WORDS
 
 
 @pytest.mark.fault("2.6")
@@ -212,37 +224,39 @@ def test_every_fault_is_an_error_of_its_kind_after_exactly_one_request(
         ("bad_request", NO_USAGE),
     ],
 )
-def test_an_error_says_what_the_call_has_used(server: OpenAIServer, fault: FaultKind, used: Usage) -> None:
+def test_an_error_says_what_the_call_has_used(way: Way, server: OpenAIServer, fault: FaultKind, used: Usage) -> None:
     server.fail_next(Fault(fault, seconds=5))
     with pytest.raises(ModelError) as caught:
-        ask(model_at(server, timeouts=QUICK))
+        ask(model_at(way, server, timeouts=QUICK))
     assert caught.value.usage == used
 
 
 @pytest.mark.fault("2.6")
-def test_a_call_that_never_reached_a_server_has_used_nothing(server: OpenAIServer) -> None:
+def test_a_call_that_never_reached_a_server_has_used_nothing(way: Way, server: OpenAIServer) -> None:
     server.refuse()
     with pytest.raises(ModelError) as caught:
-        ask(model_at(server))
+        ask(model_at(way, server))
     assert caught.value.usage == NO_USAGE
 
 
 @pytest.mark.fault("3.1")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_late_reply_is_told_with_the_name_of_the_limit_and_the_way_out(
-    server: OpenAIServer, *, streamed: bool
+    way: Way, server: OpenAIServer, *, streamed: bool
 ) -> None:
     server.fail_next(Fault("slow"))
     with pytest.raises(
         ModelError, match=r"no reply within timeout_s = 0\.2 \(--timeout-s\); allow more time"
     ) as caught:
-        ask(model_at(server), streamed=streamed, timeout_s=0.2)
+        ask(model_at(way, server), streamed=streamed, timeout_s=0.2)
     assert caught.value.kind == "timeout"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_server_that_is_down_is_unreachable_until_it_is_back(server: OpenAIServer, *, streamed: bool) -> None:
-    model = model_at(server)
+def test_a_server_that_is_down_is_unreachable_until_it_is_back(
+    way: Way, server: OpenAIServer, *, streamed: bool
+) -> None:
+    model = model_at(way, server)
     server.refuse()
     with pytest.raises(ModelError) as caught:
         ask(model, streamed=streamed)
@@ -252,9 +266,9 @@ def test_a_server_that_is_down_is_unreachable_until_it_is_back(server: OpenAISer
     assert ask(model, streamed=streamed).text == WORDS
 
 
-def test_a_host_that_does_not_exist_is_unreachable() -> None:
+def test_a_host_that_does_not_exist_is_unreachable(way: Way) -> None:
     with pytest.raises(ModelError) as caught:
-        complete(LiteLLMModel("m", base_url="http://no-such-host.invalid/v1"))
+        complete(way("m", base_url="http://no-such-host.invalid/v1"))
     assert caught.value.kind == "unreachable"
 
 
@@ -269,27 +283,27 @@ def test_a_host_that_does_not_exist_is_unreachable() -> None:
     ],
 )
 def test_what_the_server_asks_to_wait_is_reported_and_not_waited_for(
-    server: OpenAIServer, fault: Fault, seconds: float | None, *, streamed: bool
+    way: Way, server: OpenAIServer, fault: Fault, seconds: float | None, *, streamed: bool
 ) -> None:
     server.fail_next(fault)
     with pytest.raises(ModelError) as caught:
-        ask(model_at(server), streamed=streamed)
+        ask(model_at(way, server), streamed=streamed)
     assert caught.value.retry_after_s == seconds
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_filter_that_stops_a_reply_half_way_leaves_no_reply(*, streamed: bool) -> None:
+def test_a_filter_that_stops_a_reply_half_way_leaves_no_reply(way: Way, *, streamed: bool) -> None:
     answer = Answer("The answer", finish_reason="content_filter")
     with OpenAIServer(lambda _: answer) as server, pytest.raises(ModelError) as caught:
-        ask(model_at(server), streamed=streamed)
+        ask(model_at(way, server), streamed=streamed)
     assert caught.value.kind == "content_filtered"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(("finish", "kind"), [("length", "cut_off"), ("stop", "empty")])
-def test_blank_words_are_no_reply(finish: str, kind: str, *, streamed: bool) -> None:
+def test_blank_words_are_no_reply(way: Way, finish: str, kind: str, *, streamed: bool) -> None:
     with OpenAIServer(lambda _: Answer(" \n", finish_reason=finish)) as server, pytest.raises(ModelError) as caught:
-        ask(model_at(server), streamed=streamed)
+        ask(model_at(way, server), streamed=streamed)
     assert caught.value.kind == kind
 
 
@@ -306,9 +320,9 @@ PARTS: list[Any] = [{"type": "text", "text": "The answer "}, {"type": "text", "t
         [{"type": "image_url", "image_url": {"url": "data:,"}}, *PARTS],
     ],
 )
-def test_a_content_in_parts_is_the_words_of_its_texts(content: list[Any]) -> None:
+def test_a_content_in_parts_is_the_words_of_its_texts(way: Way, content: list[Any]) -> None:
     with OpenAIServer(lambda _: Answer("x", message={"content": content})) as server:
-        reply = complete(model_at(server))
+        reply = complete(model_at(way, server))
     assert (reply.text, reply.input_tokens, reply.output_tokens) == ("The answer is 42.", 5, 1)
 
 
@@ -325,37 +339,37 @@ def test_a_content_in_parts_is_the_words_of_its_texts(content: list[Any]) -> Non
         (Answer(message={"tool_calls": 7}), "malformed", "not a reply"),
     ],
 )
-def test_a_reply_without_words_is_told_as_what_it_is(answer: Answer, kind: str, words: str) -> None:
+def test_a_reply_without_words_is_told_as_what_it_is(way: Way, answer: Answer, kind: str, words: str) -> None:
     with OpenAIServer(lambda _: answer) as server, pytest.raises(ModelError, match=words) as caught:
-        complete(model_at(server))
+        complete(model_at(way, server))
     assert caught.value.kind == kind
     assert ("--base-url" in str(caught.value)) is (kind == "malformed")
     assert "Traceback" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("streamed", "kind"), [(False, "truncated"), (True, "malformed")])
-def test_a_reply_that_its_server_broke_off_is_no_reply(kind: str, *, streamed: bool) -> None:
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_reply_that_its_server_broke_off_is_no_reply(way: Way, *, streamed: bool) -> None:
     answer = Answer("The answer is", finish_reason="error")
     with OpenAIServer(lambda _: answer) as server, pytest.raises(ModelError) as caught:
-        ask(model_at(server), streamed=streamed)
-    assert caught.value.kind == kind
+        ask(model_at(way, server), streamed=streamed)
+    assert caught.value.kind == ("malformed" if streamed and way is LiteLLMModel else "truncated")
 
 
-def test_the_timeout_of_a_request_goes_before_the_models() -> None:
+def test_the_timeout_of_a_request_goes_before_the_models(way: Way) -> None:
     with OpenAIServer(lambda _: WORDS, latency_s=3600) as server:
         with pytest.raises(ModelError) as caught:
-            complete(model_at(server), replace(REQUEST, timeout_s=0.3))
+            complete(model_at(way, server), replace(REQUEST, timeout_s=0.3))
         assert caught.value.kind == "timeout"
 
 
-def test_a_key_is_sent_and_never_shown() -> None:
+def test_a_key_is_sent_and_never_shown(way: Way) -> None:
     key = "hush-very-secret-1234"
     with OpenAIServer(lambda _: WORDS, api_key=key) as server:
-        assert complete(model_at(server, api_key=key)).text == WORDS
+        assert complete(model_at(way, server, api_key=key)).text == WORDS
         server.fail_next(Fault("bad_key", message=f"Incorrect API key provided: {key}, not sk-abcdefgh12345678"))
         with pytest.raises(ModelError) as caught:
-            complete(model_at(server, api_key=key))
-        assert key not in repr(model_at(server, api_key=key))
+            complete(model_at(way, server, api_key=key))
+        assert key not in repr(model_at(way, server, api_key=key))
     shown = f"{caught.value!r} {caught.value}"
     assert key not in shown
     assert "sk-abcdefgh12345678" not in shown
@@ -402,15 +416,15 @@ def test_whatever_looks_like_a_key_is_blotted_out(text: str, shown: str) -> None
     assert hide_keys(text, known=["open-sesame", None, "", "short"]) == shown
 
 
-def test_errors_are_short_and_say_what_to_do(server: OpenAIServer) -> None:
+def test_errors_are_short_and_say_what_to_do(way: Way, server: OpenAIServer) -> None:
     server.fail_next(Fault("server_error", message="x" * 100_000))
     with pytest.raises(ModelError) as caught:
-        complete(model_at(server))
+        complete(model_at(way, server))
     assert len(str(caught.value)) < 1000
     assert str(caught.value).endswith("try again later")
 
 
-def test_a_cancelled_call_ends_at_the_server_too() -> None:
+def test_a_cancelled_call_ends_at_the_server_too(way: Way) -> None:
     async def scene(server: OpenAIServer, model: Model) -> None:
         call = asyncio.ensure_future(model.complete(REQUEST))
         await asyncio.to_thread(server.wait_for, lambda it: it.in_flight == 1)
@@ -419,15 +433,15 @@ def test_a_cancelled_call_ends_at_the_server_too() -> None:
             await call
 
     with OpenAIServer(lambda _: WORDS, latency_s=3600) as server:
-        run_sync(scene(server, model_at(server)))
+        run_sync(scene(server, model_at(way, server)))
         assert server.wait_for(lambda it: it.clients_gone == 1)
-        asyncio.run(scene(server, model_at(server)))
+        asyncio.run(scene(server, model_at(way, server)))
         assert server.wait_for(lambda it: it.clients_gone == 2)
 
 
-def test_a_stream_that_is_left_early_ends_at_the_server_too(server: OpenAIServer) -> None:
+def test_a_stream_that_is_left_early_ends_at_the_server_too(way: Way, server: OpenAIServer) -> None:
     async def first_piece() -> str | ModelReply:
-        stream = model_at(server).stream(REQUEST)
+        stream = model_at(way, server).stream(REQUEST)
         piece = await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
         return piece
@@ -439,10 +453,10 @@ def test_a_stream_that_is_left_early_ends_at_the_server_too(server: OpenAIServer
     assert server.wait_for(lambda it: it.clients_gone == 2)
 
 
-def test_callers_on_other_loops_are_bridged_to_the_one_loop_that_calls_run_on(server: OpenAIServer) -> None:
+def test_callers_on_other_loops_are_bridged_to_the_one_loop_that_calls_run_on(way: Way, server: OpenAIServer) -> None:
     async def from_here() -> tuple[str, list[str | ModelReply]]:
         assert asyncio.get_running_loop() is not background_loop()
-        return (await model_at(server).complete(REQUEST)).text, await pieces_of(model_at(server))
+        return (await model_at(way, server).complete(REQUEST)).text, await pieces_of(model_at(way, server))
 
     for _ in range(2):  # each time a loop of its own, over the same connections
         text, pieces = asyncio.run(from_here())
@@ -450,13 +464,13 @@ def test_callers_on_other_loops_are_bridged_to_the_one_loop_that_calls_run_on(se
         assert isinstance(pieces[-1], ModelReply)
 
 
-def test_calls_work_again_after_the_loop_was_closed(server: OpenAIServer) -> None:
-    complete(model_at(server))
+def test_calls_work_again_after_the_loop_was_closed(way: Way, server: OpenAIServer) -> None:
+    complete(model_at(way, server))
     close_background_loop()
-    assert complete(model_at(server)).text == WORDS
+    assert complete(model_at(way, server)).text == WORDS
 
 
-def test_many_calls_share_the_loop() -> None:
+def test_many_calls_share_the_loop(way: Way) -> None:
     async def crowd(model: Model) -> list[ModelReply]:
         return list(await asyncio.gather(*(model.complete(REQUEST) for _ in range(40))))
 
@@ -466,13 +480,13 @@ def test_many_calls_share_the_loop() -> None:
         return WORDS
 
     with OpenAIServer(when_many_are_there) as busy:
-        replies = run_sync(crowd(model_at(busy)))
+        replies = run_sync(crowd(model_at(way, busy)))
         assert [reply.text for reply in replies] == [WORDS] * 40
 
 
-def test_requests_are_as_the_user_wrote_them(server: OpenAIServer) -> None:
+def test_requests_are_as_the_user_wrote_them(way: Way, server: OpenAIServer) -> None:
     words = 'Grüße, 世界 \U0001f600 "quoted" <task id="x"> {braces} \\ \x0b'
-    complete(model_at(server), replace(REQUEST, messages=({"role": "user", "content": words},)))
+    complete(model_at(way, server), replace(REQUEST, messages=({"role": "user", "content": words},)))
     assert server.chats[0].user == words
 
 
@@ -480,22 +494,32 @@ PROGRAM = """
 import os, sys
 os.environ.pop("LITELLM_MODE", None); os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
 from ramify.planner.runtime.background import run_sync
-from ramify.planner.models.litellm import LiteLLMModel
+from ramify.planner.models.{module} import {name}
 from ramify.planner.models.protocol import ModelRequest
-assert "litellm" not in sys.modules
-request = ModelRequest(purpose="execute", task_id="0", messages=({"role": "user", "content": "hello"},))
-model = LiteLLMModel("test-model", base_url=sys.argv[1])
+def loaded(): return [name for name in ("litellm", "openai", "httpx", "aiohttp") if name in sys.modules]
+assert not loaded()
+request = ModelRequest(purpose="execute", task_id="0", messages=({{"role": "user", "content": "hello"}},))
+model = {name}("test-model", base_url=sys.argv[1])
 async def stream(): return [piece async for piece in model.stream(request)]
 print(run_sync(model.complete(request)).text)
 print(run_sync(stream())[-1].text)
-print(os.environ["LITELLM_MODE"], os.environ["LITELLM_LOCAL_MODEL_COST_MAP"])
+print(os.environ.get("LITELLM_MODE"), *loaded())
 """
 
 
-def test_a_process_ends_clean_and_silent_with_its_environment_respected(server: OpenAIServer) -> None:
+@pytest.mark.parametrize(
+    ("module", "name", "loaded"),
+    [
+        ("litellm", "LiteLLMModel", "PRODUCTION litellm openai httpx aiohttp"),
+        ("direct", "DirectModel", "None aiohttp"),
+    ],
+)
+def test_a_process_ends_clean_and_silent_and_has_loaded_what_it_needs(
+    server: OpenAIServer, module: str, name: str, loaded: str
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "default", "-c", PROGRAM, server.base_url],
+        [sys.executable, "-W", "default", "-c", PROGRAM.format(module=module, name=name), server.base_url],
         capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stdout.splitlines()) == (0, [WORDS, WORDS, "PRODUCTION true"])
+    assert (done.returncode, done.stdout.splitlines()) == (0, [WORDS, WORDS, loaded])
     assert done.stderr == ""

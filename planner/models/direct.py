@@ -1,0 +1,218 @@
+"""Language models of servers that speak OpenAI's chat API, asked by ourselves: what is sent, and how answers are read.
+
+Every server has its own way to say what is wrong: in the body of an error status (OpenAI, vLLM, llama.cpp, Ollama), in
+the middle of a stream, or in the body of a success (gateways). All of them become a `StatusError`, and are told apart
+where litellm's are, in `retry`.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from ramify.planner.runtime.address import Address
+from ramify.tasks import Usage
+from ramify.tasks.json_text import json_text
+
+from .connections import Endpoint, StatusError, ask, ask_for_lines, drained, load_aiohttp
+from .deadline import StreamClock, late, until
+from .prices import cost_listed, listed, prices_listed
+from .protocol import ModelReply, ModelRequest
+from .said import Said, loose
+from .served import ServedModel, wire_arguments
+from .server import Server, Timeouts, key_to_send
+from .unanswered import cached_tokens_of, usage_of
+
+OPENAI = "https://api.openai.com/v1"
+"""Where OpenAI's own models are asked, unless `OPENAI_BASE_URL` says otherwise."""
+
+_DONE = b"[DONE]"
+_ERRORS = range(400, 600)
+_LONGEST_QUOTE = 120
+
+
+class NotAReplyError(Exception):
+    """Raised when what a server sends is neither a reply nor an error of a chat API."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(f"what came begins with: {text[:_LONGEST_QUOTE].decode('utf-8', 'replace')}")
+
+
+class DirectServer(Server):
+    """Where a model is asked, and how it is called there."""
+
+    __slots__ = ()
+
+    @property
+    def known_as(self) -> str:
+        """The name that the server knows the model by."""
+        return self.model.removeprefix("openai/")
+
+    def endpoint(self, path: str) -> Endpoint:
+        """Return where requests go: the address, with all that proves who asks."""
+        given = self.base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or OPENAI
+        address = Address.of(given)
+        key = key_to_send(self.api_key, self.base_url) or os.environ.get("OPENAI_API_KEY", "")
+        return Endpoint.of(
+            f"{address.url.rstrip('/')}/{path}",
+            query=address.query,
+            headers={"Authorization": f"Bearer {key.strip()}"} | dict(address.headers),
+            connect_s=self.timeouts.connect_s,
+        )
+
+    def words_of(self, error: Exception) -> str:
+        """Return what is worth quoting of an exception; aiohttp's own words may hold the whole address."""
+        return str(getattr(error, "message", error)) if hasattr(error, "request_info") else str(error)
+
+
+class DirectModel(ServedModel[DirectServer]):
+    """A language model of a server that speaks OpenAI's chat API.
+
+    Args:
+        name: the name that the server knows; `openai/` before it is left out.
+        base_url: the server's address, for example `http://127.0.0.1:8080/v1`; OpenAI's own if None.
+        api_key: the key; None takes `OPENAI_API_KEY`, which is not sent over plain HTTP to a `base_url`.
+        timeouts: how long to wait.
+    """
+
+    def __init__(
+        self, name: str, *, base_url: str | None = None, api_key: str | None = None, timeouts: Timeouts | None = None
+    ) -> None:
+        super().__init__(DirectServer(model=name, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts()))
+        self._endpoint: Endpoint | None = None
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether it is known to call tools by itself."""
+        return bool(listed(self.name).get("supports_function_calling"))
+
+    @property
+    def has_price(self) -> bool:
+        """Whether litellm's list has its prices."""
+        return prices_listed(self.name) is not None
+
+    async def prepare(self) -> None:
+        """Load aiohttp."""
+        await load_aiohttp()
+
+    async def keeps_schemas(self) -> bool:
+        """Return whether litellm's list says that OpenAI holds replies of this model to a JSON schema."""
+        return bool(listed(self.name).get("supports_response_schema"))
+
+    async def _complete(self, request: ModelRequest) -> ModelReply:
+        await load_aiohttp()
+        started = time.perf_counter()
+        timeout_s = self._server.timeout_s(request)
+        try:
+            async with until(asyncio.get_running_loop().time() + timeout_s, late(timeout_s)):
+                text = await ask(self._chat(), self._body(request))
+            said = _said_whole(text)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with a call is told as a failure of the model
+            raise self._server.failed(error) from None
+        return self._reply(said, request, started=started)
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
+        await load_aiohttp()
+        started = time.perf_counter()
+        said = Said()
+        clock = StreamClock.started(self._server.timeouts, self._server.timeout_s(request))
+        try:
+            lines = ask_for_lines(self._chat(), self._body(request, stream=True))
+            async with aclosing(lines), aclosing(_events(lines)) as events:
+                while True:
+                    async with clock.next_piece(has_begun=said.has_begun):
+                        event = await anext(events, _DONE)
+                    if event == _DONE:
+                        break
+                    if piece := _add(said, event):
+                        yield piece
+                await drained(lines)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise self._server.failed(error, usage=self._used(said)) from None
+        yield self._reply(said, request, started=started)
+
+    def _chat(self) -> Endpoint:
+        if self._endpoint is None:
+            self._endpoint = self._server.endpoint("chat/completions")
+        return self._endpoint
+
+    def _body(self, request: ModelRequest, *, stream: bool = False) -> bytes:
+        body = {"model": self._server.known_as, **wire_arguments(request)}
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        if "max_tokens" in body and listed(self.name).get("supports_reasoning"):
+            body["max_completion_tokens"] = body.pop("max_tokens")  # OpenAI's reasoning models know no other
+        return json_text(body).encode("utf-8", "replace")
+
+    def _priced(self, reported: Any) -> Usage:
+        used = usage_of(reported, None)
+        if not used.input_tokens:  # without tokens, nobody knows the cost
+            return used
+        cost_usd = cost_listed(
+            self.name,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cached_tokens=cached_tokens_of(reported),
+        )
+        return usage_of(reported, cost_usd)
+
+
+async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield what the events of a stream hold; one that holds none is a whole body, and stands for one event.
+
+    Comments, with which gateways show that they live, are no events. Older llama.cpp says `error:` before its errors.
+    Source: HTML, 9.2.6, Interpreting an event stream.
+    """
+    others: list[bytes] = []
+    has_events = False
+    async for line in lines:
+        name, _, value = line.partition(b":")
+        if name in {b"data", b"error"}:
+            has_events = True
+            yield value.strip()
+        elif not has_events:
+            others.append(line)
+    if not has_events and (whole := b"\n".join(others).strip()):
+        yield whole
+
+
+def _add(said: Said, event: bytes) -> str:
+    """Take one event of a stream, and return its words.
+
+    Raises:
+        StatusError: if it tells an error.
+        NotAReplyError: if it is none of a chat.
+    """
+    if not event:
+        return ""
+    chunk = loose(event)
+    if chunk is None:
+        raise NotAReplyError(event)
+    if chunk.error or chunk.object == "error":
+        raise _wrong(event)
+    try:
+        return said.add(chunk)
+    except (TypeError, AttributeError):
+        raise NotAReplyError(event) from None
+
+
+def _said_whole(text: bytes) -> Said:
+    said = Said.of_text(text)
+    if said is None:
+        raise _wrong(text)
+    return said
+
+
+def _wrong(text: bytes) -> Exception:
+    """Return what is wrong where no error status was sent: an error all the same, or nothing that can be read."""
+    words = text.decode("utf-8", "replace")
+    error = StatusError(500, words)
+    told = (error.body or {}).get("error")
+    if error.body is None or (not told and error.body.get("object") != "error"):
+        return NotAReplyError(text)
+    code = (told if isinstance(told, dict) else error.body).get("code")
+    if isinstance(code, int) and code in _ERRORS:
+        error.status_code = code
+    return error
