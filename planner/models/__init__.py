@@ -1,1 +1,1 @@
-"""What answers prompts: language models through litellm, and models without a language model."""
+"""What answers prompts: language models, asked directly or through litellm, and models without a language model."""
