@@ -26,13 +26,11 @@ from .errors import ReplyError
 from .json_text import json_text
 from .replies.grammar import Plan, parse_answer, parse_evolved, parse_plan
 from .replies.splitting import split_of
-from .tree.rules import index_of, walk_up
+from .tree.node import Node, T, index_of, walk_up
 from .tree.states import TaskState
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
-
-    from .tree.task import Task
 
 SIBLINGS_SHOWN = 24
 TITLE_LENGTH = 120
@@ -40,7 +38,7 @@ GOAL_LENGTH = 4_000
 """Characters of the run's goal that a leaf is shown; of a longer one, head, tail, and how much is left out."""
 
 
-def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
+def decompose_variables(task: Node, **more: Any) -> DecomposeVariables:
     """Return what the `decompose` template is given for `task`; `more` sets limits, workers and the like."""
     return DecomposeVariables(
         task_id=task.id,
@@ -55,9 +53,9 @@ def decompose_variables(task: "Task", **more: Any) -> DecomposeVariables:
 
 
 def execute_variables(
-    task: "Task",
+    task: Node,
     *,
-    root: "Task",
+    root: Node,
     inputs: "Mapping[str, JsonValue] | None" = None,
     seen: Sequence[TaskResult] = (),
     **more: Any,
@@ -84,7 +82,7 @@ def execute_variables(
     )
 
 
-def compose_variables(task: "Task", **more: Any) -> ComposeVariables:
+def compose_variables(task: Node, **more: Any) -> ComposeVariables:
     """Return what the `compose` template is given for `task`: the goal, and every child with its state and result.
 
     Children that are DELETED are no part of the answer.
@@ -100,24 +98,24 @@ def compose_variables(task: "Task", **more: Any) -> ComposeVariables:
     )
 
 
-def result_of(task: "Task") -> TaskResult:
+def result_of(task: Node) -> TaskResult:
     """Return `task` as a prompt shows it."""
     return TaskResult(id=task.id, content=task.content, state=task.state.value, result=task.result)
 
 
-def needed_results(task: "Task") -> tuple[TaskResult, ...]:
+def needed_results(task: Node) -> tuple[TaskResult, ...]:
     """Return the results that `task` builds on: those that it and the tasks above it depend on, its own first."""
     by_id = index_of(task).by_id
     ids = [dependency for each in (task, *walk_up(task)) for dependency in each.dependencies]
     return tuple(result_of(by_id[task_id]) for task_id in dict.fromkeys(ids))
 
 
-def materials_of(task: "Task") -> tuple[Material, ...]:
+def materials_of(task: Node) -> tuple[Material, ...]:
     """Return the documents that `task` may read: its own and those of the tasks above it."""
     return tuple(material for each in (task, *walk_up(task)) for material in each.attachments)
 
 
-def inputs_of(task: "Task") -> dict[str, str]:
+def inputs_of(task: Node) -> dict[str, str]:
     """Return the arguments of `task` as JSON text, as prompts show them."""
     return _as_json(input_data(task))
 
@@ -126,7 +124,7 @@ def _as_json(inputs: "Mapping[str, JsonValue]") -> dict[str, str]:
     return {key: json_text(value) for key, value in inputs.items()}
 
 
-def input_data(task: "Task") -> "dict[str, JsonValue]":
+def input_data(task: Node) -> "dict[str, JsonValue]":
     """Return the arguments of `task` as JSON data: its own, and those that its parent routes to it by name."""
     routed = {}
     if task.name and task.parent is not None:
@@ -145,7 +143,7 @@ def title(content: str) -> str:
     return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 3]}..."
 
 
-def tasks_of_plan(parent: "Task", plan: Plan, *, first: int = 1) -> "list[Task]":
+def tasks_of_plan(parent: T, plan: Plan, *, first: int = 1) -> list[T]:
     """Make the tasks of a plan for `parent`, with the ids `"<parent>.<i>"` from `first`; they are not attached yet.
 
     Needs of the plan become dependencies; what the plan says of other tasks of the tree stays as it is.
@@ -162,7 +160,7 @@ def tasks_of_plan(parent: "Task", plan: Plan, *, first: int = 1) -> "list[Task]"
     ]
 
 
-def next_child_number(task: "Task") -> int:
+def next_child_number(task: Node) -> int:
     """Return the first i from 1 for which `"<id>.<i>"` and all after it are free in the tree."""
     prefix = f"{task.id}."
     taken = (child.id.removeprefix(prefix) for child in task.subtasks if child.id.startswith(prefix))
@@ -170,13 +168,13 @@ def next_child_number(task: "Task") -> int:
 
 
 def ask_decompose(
-    task: "Task",
+    task: T,
     agent: AnyAgent,
     *,
     template: Prompt | str | None = None,
     prompt: str | None = None,
-    task_parser: "Callable[[str, str], list[Task]] | None" = None,
-) -> "list[Task]":
+    task_parser: Callable[[str, str], list[T]] | None = None,
+) -> list[T]:
     """Have `agent` split `task`, and return the new tasks unattached; see `Task.decompose`."""
     chosen = prompt if prompt is not None else _prompt(task, agent, template or TASK_DECOMPOSE_PROMPT)
     reply = ask(agent, chosen)
@@ -192,7 +190,7 @@ def ask_decompose(
 
 
 def ask_compose(
-    task: "Task",
+    task: Node,
     agent: AnyAgent,
     *,
     template: Prompt | str | None = None,
@@ -211,12 +209,12 @@ def ask_compose(
 
 
 def ask_evolve(
-    task: "Task",
+    task: T,
     agent: AnyAgent,
     *,
     template: Prompt | str | None = None,
-    task_parser: "Callable[[str, str], list[Task]] | None" = None,
-) -> "Task":
+    task_parser: Callable[[str, str], list[T]] | None = None,
+) -> T:
     """Have `agent` make a variant of `task`; see `TaskManager.evolve`."""
     reply = ask(agent, _prompt(task, agent, template or TASK_EVOLVE_PROMPT))
     if task_parser is None:
@@ -224,11 +222,11 @@ def ask_evolve(
     tasks = task_parser(reply, task.id)
     if not tasks:
         raise ReplyError(f"no task was made of {task.id}", reply=reply)
-    tasks[0].set_id(f"{task.id}.0")
+    tasks[0].id = f"{task.id}.0"
     return tasks[0]
 
 
-def _prompt(task: "Task", agent: AnyAgent, template: Prompt | str) -> RenderedPrompt | str:
+def _prompt(task: Node, agent: AnyAgent, template: Prompt | str) -> RenderedPrompt | str:
     if isinstance(template, str):
         other_results = "\n".join(f"Task {child.id}: {child.content}\n{child.result}" for child in task.subtasks)
         values = {"content": task.content, "role_name": role_of(agent), "other_results": other_results}
@@ -241,7 +239,7 @@ def _prompt(task: "Task", agent: AnyAgent, template: Prompt | str) -> RenderedPr
     return template.render(variables, nonce=nonce)
 
 
-def _variables(task: "Task", name: str, manner: Mapping[str, Any]) -> PromptVariables:
+def _variables(task: Node, name: str, manner: Mapping[str, Any]) -> PromptVariables:
     if name == "compose":
         return compose_variables(task, **manner)
     if name == "evolve":
@@ -249,10 +247,10 @@ def _variables(task: "Task", name: str, manner: Mapping[str, Any]) -> PromptVari
     return decompose_variables(task, **manner)
 
 
-def _siblings_near(task: "Task") -> "Iterator[Task]":
+def _siblings_near(task: T) -> Iterator[T]:
     if task.parent is None:
         return iter(())
-    family: Sequence[Task] = task.parent.subtasks
+    family: Sequence[T] = task.parent.subtasks
     place = family.index(task)
     first = max(0, place - SIBLINGS_SHOWN // 2)
     near = family[first : first + SIBLINGS_SHOWN + 1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import Check, DocumentError, Material, Task, TaskConfig, TaskState, Usage
-from ramify.tasks.tree.documents import task_to_data, tree_from_json, tree_to_data, tree_to_json
+from ramify.tasks.tree.documents import task_to_data, tree_to_data, tree_to_json
 
 from .test_graph import trees
 
@@ -50,7 +50,7 @@ def test_the_parent_is_named_and_never_nested() -> None:
 
 @given(trees())
 def test_any_tree_goes_through(root: Task) -> None:
-    again = tree_from_json(tree_to_json(root))
+    again = Task.from_json(tree_to_json(root))
     assert tree_to_data(again) == tree_to_data(root)
 
 
@@ -98,4 +98,4 @@ def rows(*tasks: dict[str, Any]) -> str:
 )
 def test_what_is_no_tree_is_refused_with_the_reason(text: str, words: str) -> None:
     with pytest.raises(DocumentError, match=words):
-        tree_from_json(text)
+        Task.from_json(text)

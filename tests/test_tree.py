@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import CycleError, DependencyError, Task, TaskError, TreeError
-from ramify.tasks.tree.rules import index_of
+from ramify.tasks.tree.node import index_of
 
 
 def tree(*ids: str) -> Task:

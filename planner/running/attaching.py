@@ -11,7 +11,7 @@ from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.prompt_variables import tasks_of_plan
 from ramify.tasks.replies.grammar import Plan
-from ramify.tasks.tree.running import put, take_in
+from ramify.tasks.tree.running import put
 
 
 class Attaching:
@@ -47,7 +47,7 @@ class Attaching:
             TreeError, DependencyError, CycleError: if they cannot be attached; nothing was changed.
         """
         new = [each for top in tasks for each in top.walk()]
-        take_in(parent, tasks)
+        parent.subtasks.take(tasks)
         for each in new:
             if origin is not None:
                 put(each, origin=origin)

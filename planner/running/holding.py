@@ -4,7 +4,7 @@ A change that somebody makes by hand would be in memory alone, and gone after a 
 """
 
 from ramify.tasks import Task
-from ramify.tasks.tree.running import Hold
+from ramify.tasks.tree.node import Hold
 
 
 def hold_tree(root: Task, run_id: str) -> Hold:

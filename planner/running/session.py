@@ -33,7 +33,7 @@ from ramify.planner.workers.services import RunServices
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.tree import running
 from ramify.tasks.tree.config import NO_USAGE
-from ramify.tasks.tree.running import Hold
+from ramify.tasks.tree.node import Hold
 
 from .attaching import Attaching
 from .attempts import Work

@@ -61,7 +61,7 @@ class VariationWorker(Worker):
 
         def make() -> tuple[Task, Any, RunSettings]:
             services = context.services
-            root: Task = tree_from_data(strategy.inputs["task"])
+            root = tree_from_data(strategy.inputs["task"], Task)
             plan = strategy.inputs.get("plan")
             limits = None if plan is None else PlanLimits.model_validate(plan)
             varied = vary(root, services.asker.agent, limits, task.inputs, models=self._models)

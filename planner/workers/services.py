@@ -27,7 +27,7 @@ from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
 from ramify.tasks.prompt_variables import next_child_number
 from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.graph import finished_above, never_met
-from ramify.tasks.tree.rules import index_of
+from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.states import FINISHED
 
 from .threads import Threads

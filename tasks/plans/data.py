@@ -6,7 +6,7 @@ What is here and what `plan_rows` reads are the same keys.
 from typing import Any
 
 from ramify.tasks.tree.config import NO_CONFIG
-from ramify.tasks.tree.rules import walk
+from ramify.tasks.tree.node import walk
 from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from ramify.tasks.errors import DocumentError
 from ramify.tasks.json_text import json_text
-from ramify.tasks.tree.rules import walk
+from ramify.tasks.tree.node import walk
 from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
 

@@ -18,7 +18,7 @@ from ramify.tasks.tree.collecting import collector_at_rest
 from ramify.tasks.tree.config import TaskConfig
 from ramify.tasks.tree.documents import assemble, tree_from_data
 from ramify.tasks.tree.graph import check_can_end, check_tree, never_met, root_is_deleted, unmet_for_ever
-from ramify.tasks.tree.rules import index_of, is_below, walk
+from ramify.tasks.tree.node import index_of, is_below, walk
 from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
 
@@ -247,7 +247,7 @@ def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, li
         text.encode()
         root, findings = _READERS[form or form_of(source)](text, source=source)
         if root.entries is not None and "format" in root.entries:
-            return (None, findings) if findings else (tree_from_data(root.value, source=source), [])
+            return (None, findings) if findings else (tree_from_data(root.value, Task, source=source), [])
     except DocumentError as error:
         return None, [_finding_of(error, source)]
     except UnicodeEncodeError as error:

@@ -10,9 +10,9 @@ from ramify.tasks.json_text import json_text, read_json
 
 from .collecting import collector_at_rest
 from .config import NO_CONFIG, NO_USAGE
+from .fields import TaskFields
 from .graph import check_tree
-from .rules import index_of, walk
-from .task import Task
+from .node import Node, T, index_of, walk
 
 FORMAT = 1
 """The version of the document's shape; it grows when a reader of today could not read it."""
@@ -23,7 +23,7 @@ _COPIED = ("dependencies", "inputs", "metadata")
 _TIMES = ("created_at", "updated_at", "started_at", "completed_at")
 
 
-def task_to_data(task: Task) -> dict[str, Any]:
+def task_to_data(task: TaskFields) -> dict[str, Any]:
     """Return one task's own fields as JSON data; fields with their default value are left out."""
     values = task.__dict__
     data = {name: values[name] for name in _PLAIN if values[name] != _DEFAULTS.get(name)}
@@ -46,7 +46,7 @@ def task_to_data(task: Task) -> dict[str, Any]:
     return data
 
 
-def tree_to_data(root: Task, *, next_tasks: bool = False, kept: Collection[Task] | None = None) -> dict[str, Any]:
+def tree_to_data(root: Node, *, next_tasks: bool = False, kept: Collection[Node] | None = None) -> dict[str, Any]:
     """Return a tree as JSON data: `{"format": 1, "tasks": [...]}`, parents before children, siblings in order.
 
     Args:
@@ -68,14 +68,14 @@ def tree_to_data(root: Task, *, next_tasks: bool = False, kept: Collection[Task]
     return {"format": FORMAT, "tasks": tasks}
 
 
-def tree_to_json(root: Task, *, indent: int | None = None) -> str:
+def tree_to_json(root: Node, *, indent: int | None = None) -> str:
     """Return a tree as a JSON document."""
     return json_text(tree_to_data(root), indent=indent)
 
 
 @collector_at_rest()
-def tree_from_json(text: str, *, source: str = "JSON document") -> Task:
-    """Return the tree that a JSON document holds.
+def tree_from_json(text: str, kind: type[T], *, source: str = "JSON document") -> T:
+    """Return the tree that a JSON document holds, of tasks of the class `kind`.
 
     Raises:
         DocumentError: if the text is no JSON, or does not hold one whole tree.
@@ -88,12 +88,12 @@ def tree_from_json(text: str, *, source: str = "JSON document") -> Task:
         raise DocumentError(f"not JSON: {error}", source=source) from None
     except RecursionError:
         raise DocumentError("not a task document: values are nested too deeply", source=source) from None
-    return tree_from_data(data, source=source)
+    return tree_from_data(data, kind, source=source)
 
 
 @collector_at_rest()
-def tree_from_data(data: Any, *, source: str = "task document") -> Task:
-    """Return the tree that JSON data of `tree_to_data` describes.
+def tree_from_data(data: Any, kind: type[T], *, source: str = "task document") -> T:
+    """Return the tree that JSON data of `tree_to_data` describes, of tasks of the class `kind`.
 
     Raises:
         DocumentError: if it does not hold one whole tree; the task and the reason are named.
@@ -107,11 +107,11 @@ def tree_from_data(data: Any, *, source: str = "task document") -> Task:
     rows = [(dict(row), number) for number, row in enumerate(data["tasks"], 1) if isinstance(row, Mapping)]
     if len(rows) < len(data["tasks"]):
         raise DocumentError("every entry of `tasks` has to be an object", source=source)
-    built = [(_read_task(row, number, source), row.get("parent")) for row, number in rows]
+    built = [(_read_task(row, kind, number, source), row.get("parent")) for row, number in rows]
     return assemble(built, lambda message: DocumentError(message, source=source))
 
 
-def assemble(rows: list[tuple[Task, str | None]], error: Callable[[str], Exception]) -> Task:
+def assemble(rows: list[tuple[T, str | None]], error: Callable[[str], Exception]) -> T:
     """Build one tree of tasks and their parents' ids; the first row is the root, siblings come in order.
 
     Dependencies are checked once for the whole tree, so the rows may name each other in any order.
@@ -140,8 +140,8 @@ def assemble(rows: list[tuple[Task, str | None]], error: Callable[[str], Excepti
     return root
 
 
-def _by_id(rows: list[tuple[Task, str | None]], error: Callable[[str], Exception]) -> dict[str, Task]:
-    by_id: dict[str, Task] = {}
+def _by_id(rows: list[tuple[T, str | None]], error: Callable[[str], Exception]) -> dict[str, T]:
+    by_id: dict[str, T] = {}
     for task, _ in rows:
         if task.id in by_id:
             raise error(f"task {task.id} stands in it twice")
@@ -150,13 +150,13 @@ def _by_id(rows: list[tuple[Task, str | None]], error: Callable[[str], Exception
 
 
 def _families(
-    rows: list[tuple[Task, str | None]], by_id: Mapping[str, Task], error: Callable[[str], Exception]
-) -> dict[str, list[Task]]:
+    rows: list[tuple[T, str | None]], by_id: Mapping[str, T], error: Callable[[str], Exception]
+) -> dict[str, list[T]]:
     """Return the children of each parent, in order."""
     root, above = rows[0]
     if above is not None:
         raise error(f"the first task, {root.id}, has a parent; the root comes first")
-    families: dict[str, list[Task]] = {}
+    families: dict[str, list[T]] = {}
     for task, parent in rows[1:]:
         if parent is None or parent not in by_id:
             raise error(f"task {task.id} names the parent {parent!r}, which is not in it")
@@ -164,7 +164,7 @@ def _families(
     return families
 
 
-def _read_task(row: dict[str, Any], number: int, source: str) -> Task:
+def _read_task(row: dict[str, Any], kind: type[T], number: int, source: str) -> T:
     fields = {name: value for name, value in row.items() if name not in {"parent", "next_tasks"}}
     if "subtasks" in row or not isinstance(row.get("parent"), str | None):
         label = row.get("id", f"number {number}")
@@ -172,7 +172,7 @@ def _read_task(row: dict[str, Any], number: int, source: str) -> Task:
             f"task {label}: its place is said by `parent`, the id of a task, and nothing else", source=source
         )
     try:
-        return Task(**fields)
+        return kind(**fields)
     except (ValidationError, TypeError) as error:
         raise DocumentError(
             f"task {row.get('id', f'number {number}')}: {validation_text(error)}", source=source

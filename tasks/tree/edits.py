@@ -13,7 +13,8 @@ from ramify.tasks.checks import Check
 from ramify.tasks.errors import TreeError
 from ramify.tasks.prompt_variables import title
 
-from .rules import index_of, waiters_of, walk
+from .node import index_of, walk
+from .rules import waiters_of
 from .states import TaskState
 from .task import Task
 

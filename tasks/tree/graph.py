@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 from ramify.tasks.errors import CycleError, DependencyError, TreeError
 
-from .rules import index_of, walk, walk_up
+from .node import Node, T, index_of, walk, walk_up
 from .states import FINISHED, TaskState
 from .waiting import Event, before
 
 if TYPE_CHECKING:
     import networkx as nx
 
-    from .task import Task
 
-
-def topological_order(tasks: "Iterable[Task]") -> "list[Task]":
+def topological_order(tasks: Iterable[T]) -> list[T]:
     """Return `tasks` and all below them, subtasks before parents and dependencies before dependents.
 
     The order is stable: what nothing forces to move stays in tree order.
@@ -38,7 +36,7 @@ def topological_order(tasks: "Iterable[Task]") -> "list[Task]":
     return [task for task, is_end in event_order(tops) if is_end and task in wanted]
 
 
-def check_tree(root: "Task") -> None:
+def check_tree(root: Node) -> None:
     """Check every dependency of a tree, also those that were written into the lists by hand.
 
     Raises:
@@ -48,7 +46,7 @@ def check_tree(root: "Task") -> None:
     _checked_dependents(root)
 
 
-def _checked_dependents(root: "Task") -> "list[Task]":
+def _checked_dependents(root: T) -> list[T]:
     """Check every dependency as `check_tree` does, and return the tasks that have some."""
     dependent = [task for task in walk(root) if task.dependencies]
     by_id = index_of(root).by_id
@@ -61,7 +59,7 @@ def _checked_dependents(root: "Task") -> "list[Task]":
     return dependent
 
 
-def check_can_end(root: "Task") -> None:
+def check_can_end(root: Node) -> None:
     """Check that the dependencies of a tree are sound, it has something to run, and nothing in it waits for ever.
 
     Raises:
@@ -76,7 +74,7 @@ def check_can_end(root: "Task") -> None:
         raise DependencyError(never_met(task, needed), task_id=task.id, dependency=needed.id)
 
 
-def unmet_for_ever(root: "Task") -> "Iterator[tuple[Task, Task]]":
+def unmet_for_ever(root: T) -> Iterator[tuple[T, T]]:
     """Yield (task, needed) where `task` still has to run, and `needed` never will, as it stands below what is finished.
 
     The dependencies of the tree are sound.
@@ -92,7 +90,7 @@ def unmet_for_ever(root: "Task") -> "Iterator[tuple[Task, Task]]":
                 yield task, needed
 
 
-def unfinished(top: "Task") -> "Iterator[Task]":
+def unfinished(top: T) -> Iterator[T]:
     """Yield the tasks at and below `top` that still have to run; below a finished task nothing has to."""
     stack = [top]
     while stack:
@@ -102,12 +100,12 @@ def unfinished(top: "Task") -> "Iterator[Task]":
             stack.extend(reversed(task._subtasks or ()))
 
 
-def finished_above(task: "Task") -> "Task | None":
+def finished_above(task: T) -> T | None:
     """Return the nearest task above `task` that is finished, so that nothing below it runs; None if none is."""
     return next((above for above in walk_up(task) if above.state in FINISHED), None)
 
 
-def never_met(task: "Task", needed: "Task") -> str:
+def never_met(task: Node, needed: Node) -> str:
     """Return the words for a need that nothing will ever meet."""
     above = finished_above(needed)
     why = "" if above is None else f": task {above.id} above it is {above.state.value}"
@@ -117,23 +115,23 @@ def never_met(task: "Task", needed: "Task") -> str:
     )
 
 
-def root_is_deleted(root: "Task") -> str:
+def root_is_deleted(root: Node) -> str:
     """Return the words for a tree of which nothing is to be done."""
     return f"task {root.id} is the goal and is DELETED, so nothing is done; set its state to OPEN"
 
 
-def event_order(tops: "Sequence[Task]") -> list[Event]:
+def event_order(tops: Sequence[T]) -> list[Event[T]]:
     """Return the events of `tops`, and of all that must happen before them, in an order in which they can happen.
 
     Raises:
         CycleError: if tasks wait for each other.
         DependencyError: if one depends on a task that is not in its tree.
     """
-    order: list[Event] = []
-    begun: dict[Event, bool] = {}  # False: on the stack; True: in the order
-    stack: list[tuple[Event, Iterator[Event]]] = []
+    order: list[Event[T]] = []
+    begun: dict[Event[T], bool] = {}  # False: on the stack; True: in the order
+    stack: list[tuple[Event[T], Iterator[Event[T]]]] = []
     for top in tops:
-        following: Event | None = (top, True)
+        following: Event[T] | None = (top, True)
         while following is not None:
             done = begun.get(following)
             if done is None:
@@ -152,13 +150,13 @@ def event_order(tops: "Sequence[Task]") -> list[Event]:
     return order
 
 
-def waves(root: "Task") -> "list[list[Task]]":
+def waves(root: T) -> list[list[T]]:
     """Return the tasks of a tree by the step in which they could run, if every task took one step.
 
     These are the topological generations: `waves(root)[0]` needs nothing, the last wave holds the root.
     """
-    steps: dict[Event, int] = {}
-    found: dict[int, list[Task]] = {}
+    steps: dict[Event[T], int] = {}
+    found: dict[int, list[T]] = {}
     for event in event_order([root]):
         task, is_end = event
         steps[event] = max((steps[earlier] for earlier in _before(event)), default=0) + is_end
@@ -167,23 +165,23 @@ def waves(root: "Task") -> "list[list[Task]]":
     return [found[step] for step in sorted(found)]
 
 
-def critical_path(root: "Task", duration_s: "Callable[[Task], float]" = lambda _: 1.0) -> "list[Task]":
+def critical_path(root: T, duration_s: Callable[[T], float] = lambda _: 1.0) -> list[T]:
     """Return the chain of tasks that decides how long the tree takes, first to last; the last is the root.
 
     Args:
         root: the tree.
         duration_s: how long a task itself takes, in seconds; all take the same unless given.
     """
-    reached: dict[Event, tuple[float, Event | None]] = {}
+    reached: dict[Event[T], tuple[float, Event[T] | None]] = {}
     for event in event_order([root]):
         at = 0.0
-        cause: Event | None = None
+        cause: Event[T] | None = None
         for earlier in before(event):
             if cause is None or reached[earlier][0] > at:
                 at, cause = reached[earlier][0], earlier
         reached[event] = (at + duration_s(event[0]) if event[1] else at, cause)
     path = []
-    current: Event | None = (root, True)
+    current: Event[T] | None = (root, True)
     while current is not None:
         if current[1]:
             path.append(current[0])
@@ -191,7 +189,7 @@ def critical_path(root: "Task", duration_s: "Callable[[Task], float]" = lambda _
     return path[::-1]
 
 
-def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") -> "dict[Task, int]":
+def longest_remaining(tops: Sequence[T], known: Callable[[T], int]) -> dict[T, int]:
     """Return for every task in `tops` and below how many tasks, one after the other, have to run from it to the root.
 
     Args:
@@ -203,7 +201,7 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
         CycleError: if tasks wait for each other.
     """
     inside = [task for top in tops for task in walk(top)]
-    ends: dict[Task, int] = {}
+    ends: dict[T, int] = {}
     if not any(task.dependencies for task in inside):
         for task in inside:
             parent = task._parent
@@ -215,8 +213,8 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
         return ends
     order = event_order(tops)
     members = set(inside)
-    starts: dict[Task, int] = {}
-    dependents: dict[Task, list[Task]] = {}
+    starts: dict[T, int] = {}
+    dependents: dict[T, list[T]] = {}
     by_id = index_of(tops[0]).by_id
     for task in inside:
         for dependency in task.dependencies:
@@ -233,7 +231,7 @@ def longest_remaining(tops: "Sequence[Task]", known: "Callable[[Task], int]") ->
     return ends
 
 
-def to_networkx(root: "Task") -> "nx.DiGraph[str]":
+def to_networkx(root: Node) -> "nx.DiGraph[str]":
     """Return the graph of a tree for networkx: an edge (u, v) says that u ends before v ends.
 
     Edges carry `kind`: "subtask" from a child to its parent, "dependency" from a task to one that depends on it.
@@ -252,7 +250,7 @@ def to_networkx(root: "Task") -> "nx.DiGraph[str]":
     return graph
 
 
-def _before(event: Event) -> Iterator[Event]:
+def _before(event: Event[T]) -> Iterator[Event[T]]:
     task, is_end = event
     if task.dependencies and not is_end:
         by_id = index_of(task).by_id
@@ -262,7 +260,7 @@ def _before(event: Event) -> Iterator[Event]:
     return before(event)
 
 
-def _unknown(task: "Task", dependency: str) -> None:
+def _unknown(task: Node, dependency: str) -> None:
     raise DependencyError(
         f"task {task.id} depends on task {dependency}, which is not in its tree",
         task_id=task.id,
@@ -270,7 +268,7 @@ def _unknown(task: "Task", dependency: str) -> None:
     )
 
 
-def _cycle(stack: list[tuple[Event, Iterator[Event]]], again: Event) -> CycleError:
+def _cycle(stack: list[tuple[Event[T], Iterator[Event[T]]]], again: Event[T]) -> CycleError:
     events = [event for event, _ in stack]
     path: list[str] = []
     for task, _ in events[events.index(again) :]:
@@ -281,11 +279,11 @@ def _cycle(stack: list[tuple[Event, Iterator[Event]]], again: Event) -> CycleErr
     return CycleError([*path, path[0]])
 
 
-def _post_order(tops: "Sequence[Task]") -> "list[Task]":
-    order: list[Task] = []
-    seen: set[Task] = set()
+def _post_order(tops: Sequence[T]) -> list[T]:
+    order: list[T] = []
+    seen: set[T] = set()
     for top in tops:
-        stack: list[tuple[Task, bool]] = [(top, False)]
+        stack: list[tuple[T, bool]] = [(top, False)]
         while stack:
             task, is_end = stack.pop()
             if is_end:

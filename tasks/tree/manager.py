@@ -10,8 +10,8 @@ from ramify.tasks.errors import DependencyError, TreeError
 from ramify.tasks.prompt_variables import ask_evolve
 
 from .graph import critical_path, to_networkx, topological_order, waves
+from .node import walk_up
 from .notebook import ShownAsTree
-from .rules import walk_up
 from .task import Task
 
 if TYPE_CHECKING:

@@ -5,16 +5,13 @@ linear in the tree.
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ramify.tasks.counting import counted
 
+from .node import Node, walk
 from .states import TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from .task import Task
 
 MOST_TASKS = 200
 DEEPEST_LEVEL = 40
@@ -41,7 +38,7 @@ class ShownAsTree:
 
     __slots__ = ()
 
-    def _shown_top(self) -> "Task":
+    def _shown_top(self) -> Node:
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -49,7 +46,7 @@ class ShownAsTree:
         return {"text/plain": folded_text(top), "text/html": tree_html(top)}
 
 
-def folded_text(top: "Task", *, most: int = MOST_TASKS) -> str:
+def folded_text(top: Node, *, most: int = MOST_TASKS) -> str:
     """Return the tree of `top` as text, a line a task, no more than `most`; lines count what is left out."""
     lines = []
     for level, task, left_out in _walk(top, _shown(top, most)):
@@ -60,7 +57,7 @@ def folded_text(top: "Task", *, most: int = MOST_TASKS) -> str:
     return "\n".join(lines)
 
 
-def tree_html(top: "Task", *, most: int = MOST_TASKS) -> str:
+def tree_html(top: Node, *, most: int = MOST_TASKS) -> str:
     """Return the tree of `top` as HTML without scripts: tasks with subtasks or a result can be folded.
 
     What a task, a file or a model says is escaped.
@@ -82,9 +79,9 @@ def tree_html(top: "Task", *, most: int = MOST_TASKS) -> str:
     return "".join([*parts, "</div>"])
 
 
-def _shown(top: "Task", most: int) -> "set[Task]":
+def _shown(top: Node, most: int) -> set[Node]:
     """Return the tasks to show: level by level, no more than `most`."""
-    shown: set[Task] = set()
+    shown: set[Node] = set()
     level, depth = [top], 1
     while level and len(shown) < most and depth <= DEEPEST_LEVEL:
         level = level[: most - len(shown)]
@@ -94,9 +91,9 @@ def _shown(top: "Task", most: int) -> "set[Task]":
     return shown
 
 
-def _walk(top: "Task", shown: "set[Task]") -> "Iterator[tuple[int, Task | None, list[Task]]]":
+def _walk(top: Node, shown: set[Node]) -> Iterator[tuple[int, Node | None, list[Node]]]:
     """Yield `(level, task, [])` for what is shown, and `(level, None, tasks)` where tasks are left out."""
-    stack: list[tuple[int, Task | None, list[Task]]] = [(0, top, [])]
+    stack: list[tuple[int, Node | None, list[Node]]] = [(0, top, [])]
     while stack:
         level, task, left_out = stack.pop()
         yield level, task, left_out
@@ -109,14 +106,14 @@ def _walk(top: "Task", shown: "set[Task]") -> "Iterator[tuple[int, Task | None, 
         stack.extend((level + 1, child, []) for child in reversed(children))
 
 
-def _left_out_words(tops: "Iterable[Task]") -> str:
-    counts = Counter(task.state for top in tops for task in top.walk())
+def _left_out_words(tops: Iterable[Node]) -> str:
+    counts = Counter(task.state for top in tops for task in walk(top))
     total = sum(counts.values())
     states = ", ".join(f"{counts[state]:,} {state.value.lower()}" for state in TaskState if counts[state])
     return f"{counted(total, 'more task')}: {states}"
 
 
-def _head(task: "Task") -> str:
+def _head(task: Node) -> str:
     from html import escape
 
     state = f'<span style="color:{_STYLES[task.state]};font-size:11px;font-weight:600">{task.state.value}</span>'
@@ -126,7 +123,7 @@ def _head(task: "Task") -> str:
     )
 
 
-def _leaf(task: "Task") -> str:
+def _leaf(task: Node) -> str:
     from html import escape
 
     said = task.error if task.state is TaskState.FAILED else task.result

@@ -1,88 +1,21 @@
 """The rules of a tree: each id once, each task in one place, no dependency that can never be met.
 
-All tasks of a tree share one `TreeIndex`. When two trees become one, the smaller index is poured into the larger,
-so that n tasks put together in any order cost O(n log n) in all.
+When two trees become one, the smaller index is poured into the larger, so that n tasks put together in any order cost
+O(n log n) in all.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Sequence
 
 from ramify.tasks.errors import CycleError, DependencyError, HeldError, TreeError
 
+from .node import Node, T, TreeIndex, index_of, is_below, walk, walk_up
 from .waiting import Waiters
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from weakref import ref
-
-    from .running import Hold
-    from .task import Task
-
 
 _set = object.__setattr__
 """Sets what `Task.__setattr__` would set too, in a fifth of the time: trees are made of very many tasks."""
 
 
-class TreeIndex:
-    """What one tree knows of its tasks.
-
-    Attributes:
-        root: the task at the top.
-        by_id: every task of the tree.
-        dependents: for an id, the tasks that were seen to depend on it.
-        strays: tasks below the root that depend on what is not in the tree, as the root was taken out of another one.
-        hold: the right of a run to change the tree, as long as there is one; None if nobody has it.
-    """
-
-    __slots__ = ("by_id", "dependents", "hold", "root", "strays")
-
-    def __init__(self, root: "Task") -> None:
-        self.root = root
-        self.by_id: dict[str, Task] = {root.id: root}
-        self.dependents: dict[str, dict[Task, None]] = {}
-        self.strays: list[Task] = []
-        self.hold: ref[Hold] | None = None
-
-    @property
-    def holder(self) -> "Hold | None":
-        """Who alone may change the tree; None if everybody may."""
-        return None if self.hold is None else self.hold()
-
-    def dependents_of(self, task: "Task") -> "list[Task]":
-        """Return the tasks of this tree that depend on `task` now."""
-        return [other for other in self.dependents.get(task.id, ()) if task.id in other.dependencies]
-
-    def note_dependencies(self, task: "Task") -> None:
-        """Remember that `task` is held up by what it depends on."""
-        for dependency in task.dependencies:
-            self.dependents.setdefault(dependency, {})[task] = None
-
-
-def index_of(task: "Task") -> TreeIndex:
-    """Return the index that `task` shares with its tree, making one for a task that stands alone."""
-    if task._tree is None:
-        task._tree = TreeIndex(task)
-    return task._tree
-
-
-def walk(task: "Task") -> "Iterator[Task]":
-    """Yield `task` and everything below it, parents before children, in order."""
-    stack = [task]
-    while stack:
-        task = stack.pop()
-        yield task
-        if task._subtasks:
-            stack.extend(reversed(task._subtasks))
-
-
-def walk_up(task: "Task") -> "Iterator[Task]":
-    """Yield the ancestors of `task`, its parent first."""
-    above = task._parent
-    while above is not None:
-        yield above
-        above = above._parent
-
-
-def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
+def attach(parent: T, tasks: Sequence[T]) -> None:
     """Make `tasks` belong to the tree of `parent`; the caller puts them into its list.
 
     Raises:
@@ -93,8 +26,8 @@ def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
     if len(tasks) == 1 and tasks[0]._tree is None and not tasks[0].dependencies:
         _link(parent, tasks[0])
         return
-    linked: list[Task] = []
-    dependent: list[tuple[Task, Task]] = []
+    linked: list[T] = []
+    dependent: list[tuple[T, T]] = []
     for task in tasks:
         if task.dependencies:
             dependent.append((task, task))
@@ -115,7 +48,7 @@ def attach(parent: "Task", tasks: "Sequence[Task]") -> None:
         tree.note_dependencies(task)
 
 
-def detach(task: "Task") -> None:
+def detach(task: Node) -> None:
     """Make `task` and everything below it a tree of its own; the caller takes it out of its parent's list.
 
     Raises:
@@ -133,7 +66,7 @@ def detach(task: "Task") -> None:
     _unlink(task)
 
 
-def add_dependency(task: "Task", dependency: str) -> None:
+def add_dependency(task: Node, dependency: str) -> None:
     """Let `task` wait for the task with id `dependency`.
 
     Raises:
@@ -149,7 +82,7 @@ def add_dependency(task: "Task", dependency: str) -> None:
     tree.dependents.setdefault(dependency, {})[task] = None
 
 
-def rename(task: "Task", new_id: str) -> None:
+def rename(task: Node, new_id: str) -> None:
     """Give `task` another id; dependencies on the old one follow.
 
     Raises:
@@ -170,19 +103,14 @@ def rename(task: "Task", new_id: str) -> None:
     tree.by_id[new_id] = task
 
 
-def is_below(task: "Task", top: "Task") -> bool:
-    """Return whether `task` is `top` or stands below it."""
-    return task is top or any(above is top for above in walk_up(task))
-
-
-def waiters_of(tasks: "Iterable[Task]") -> "dict[Task, Task | None]":
+def waiters_of(tasks: Iterable[T]) -> dict[T, T | None]:
     """Return every task that cannot be finished before one of `tasks` is, each with the one that it waits for.
 
     A parent waits for its subtasks; a dependent, and all that is below it, waits for what it depends on.
     """
-    waits_for: dict[Task, Task | None] = dict.fromkeys(tasks)
+    waits_for: dict[T, T | None] = dict.fromkeys(tasks)
     queue = list(waits_for)
-    held: set[Task] = set()  # those that cannot even start; of the others in `waits_for` only the end has to wait
+    held: set[T] = set()  # those that cannot even start; of the others in `waits_for` only the end has to wait
     tree = index_of(queue[0])
     for current in queue:
         above = current._parent
@@ -202,7 +130,7 @@ def waiters_of(tasks: "Iterable[Task]") -> "dict[Task, Task | None]":
     return waits_for
 
 
-def _link(parent: "Task", task: "Task") -> None:
+def _link(parent: T, task: T) -> None:
     if task._parent is not None:
         raise TreeError(
             f"task {task.id} is already a subtask of task {task._parent.id}; remove it there first", task_id=task.id
@@ -223,7 +151,7 @@ def _link(parent: "Task", task: "Task") -> None:
     _set(task, "_parent", parent)
 
 
-def _merge(host: TreeIndex, guest: TreeIndex) -> None:
+def _merge(host: TreeIndex[T], guest: TreeIndex[T]) -> None:
     large, small = (host, guest) if len(host.by_id) >= len(guest.by_id) else (guest, host)
     for task_id in small.by_id:
         if task_id in large.by_id:
@@ -238,11 +166,11 @@ def _merge(host: TreeIndex, guest: TreeIndex) -> None:
     large.strays = host.strays
 
 
-def _taken(host: TreeIndex, task_id: str) -> str:
+def _taken(host: TreeIndex[T], task_id: str) -> str:
     return f"id {task_id} is taken by another task of this tree ({host.root.id}); ids are used once"
 
 
-def _unlink(task: "Task") -> None:
+def _unlink(task: Node) -> None:
     tree = index_of(task)
     task._parent = None
     if not task._subtasks:
@@ -262,7 +190,7 @@ def _unlink(task: "Task") -> None:
     own.strays = [each for each in inside[1:] if any(needed not in own.by_id for needed in each.dependencies)]
 
 
-def _forget_dependents(tree: TreeIndex, tasks: "Iterable[Task]") -> None:
+def _forget_dependents(tree: TreeIndex[T], tasks: Iterable[T]) -> None:
     for task in tasks:
         for dependency in task.dependencies:
             others = tree.dependents.get(dependency, {})
@@ -271,7 +199,7 @@ def _forget_dependents(tree: TreeIndex, tasks: "Iterable[Task]") -> None:
                 tree.dependents.pop(dependency, None)
 
 
-def _check_new_dependencies(parent: "Task", dependent: "Sequence[tuple[Task, Task]]") -> None:
+def _check_new_dependencies(parent: T, dependent: Sequence[tuple[T, T]]) -> None:
     """Check tasks, each with the one that was added: itself, or the one that it stands below."""
     waiters = Waiters((parent, True))
     for _, task in dependent:
@@ -282,7 +210,7 @@ def _check_new_dependencies(parent: "Task", dependent: "Sequence[tuple[Task, Tas
     _check_siblings(dependent)
 
 
-def _needed(task: "Task", dependency: str) -> "Task":
+def _needed(task: T, dependency: str) -> T:
     """Return what `task` is to depend on.
 
     Raises:
@@ -305,7 +233,7 @@ def _needed(task: "Task", dependency: str) -> "Task":
     return needed
 
 
-def _check_wait(task: "Task", needed: "Task", waiters: Waiters) -> None:
+def _check_wait(task: T, needed: T, waiters: Waiters[T]) -> None:
     """Make sure that `needed` does not wait for `task`, on which `waiters` wait.
 
     What is above both cannot be on the way: its start waits for nothing below it, and nothing below it for its end.
@@ -319,13 +247,13 @@ def _check_wait(task: "Task", needed: "Task", waiters: Waiters) -> None:
         raise CycleError([task.id, *waiting, *([] if waiting[-1] == task.id else [task.id])])
 
 
-def _check_siblings(dependent: "Sequence[tuple[Task, Task]]") -> None:
+def _check_siblings(dependent: Sequence[tuple[T, T]]) -> None:
     """Raise `CycleError` if tasks that are added together wait for each other."""
-    needs: dict[Task, list[Task]] = {top: [] for top, _ in dependent}
+    needs: dict[T, list[T]] = {top: [] for top, _ in dependent}
     for top, task in dependent:
         found = (_top_within(task, dependency, needs) for dependency in task.dependencies)
         needs[top] += [needed for needed in found if needed is not None and needed is not top]
-    open_path: dict[Task, bool] = {}
+    open_path: dict[T, bool] = {}
     for first, needed_by_first in needs.items():
         stack = [] if first in open_path else [(first, iter(needed_by_first))]
         open_path.setdefault(first, True)
@@ -343,8 +271,8 @@ def _check_siblings(dependent: "Sequence[tuple[Task, Task]]") -> None:
                 raise CycleError([*path[path.index(following.id) :], following.id])
 
 
-def _top_within(task: "Task", dependency: str, group: "Collection[Task]") -> "Task | None":
-    needed: Task | None = index_of(task).by_id[dependency]
+def _top_within(task: T, dependency: str, group: Collection[T]) -> T | None:
+    needed: T | None = index_of(task).by_id[dependency]
     while needed is not None and needed not in group:
         needed = needed._parent
     return needed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ramify.tasks.errors import TaskError
 
 from .graph import longest_remaining, never_met, unfinished
-from .rules import index_of
+from .node import index_of
 from .states import FINISHED, TaskState
 
 if TYPE_CHECKING:

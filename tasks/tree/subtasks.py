@@ -1,18 +1,15 @@
 """The list of a task's subtasks: a sequence that keeps parent, order and tree in step whichever way it is changed."""
 
 from collections.abc import Iterable, Iterator, MutableSequence
-from typing import TYPE_CHECKING, SupportsIndex, overload
+from typing import SupportsIndex, overload
 
 from ramify.tasks.counting import counted
 
+from .node import T, refuse_if_held
 from .rules import attach, detach
-from .running import refuse_if_held
-
-if TYPE_CHECKING:
-    from .task import Task
 
 
-class Subtasks(MutableSequence["Task"]):
+class Subtasks(MutableSequence[T]):
     """The subtasks of one task, in order.
 
     Everything that a list can do works, and obeys the rules of the tree. Taking tasks away leaves gaps that are closed
@@ -21,20 +18,20 @@ class Subtasks(MutableSequence["Task"]):
 
     __slots__ = ("_first", "_holes", "_items", "_owner", "_places")
 
-    def __init__(self, owner: "Task") -> None:
+    def __init__(self, owner: T) -> None:
         self._owner = owner
-        self._items: list[Task | None] = []
-        self._places: dict[Task, int] = {}
+        self._items: list[T | None] = []
+        self._places: dict[T, int] = {}
         self._first = 0
         self._holes = False
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __iter__(self) -> "Iterator[Task]":
+    def __iter__(self) -> Iterator[T]:
         return iter(self[:])
 
-    def __reversed__(self) -> "Iterator[Task]":
+    def __reversed__(self) -> Iterator[T]:
         return reversed(self[:])
 
     def __contains__(self, task: object) -> bool:
@@ -49,10 +46,10 @@ class Subtasks(MutableSequence["Task"]):
         return repr(self[:])
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> "Task": ...
+    def __getitem__(self, index: SupportsIndex) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> "list[Task]": ...
-    def __getitem__(self, index: "SupportsIndex | slice") -> "Task | list[Task]":
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> T | list[T]:
         if isinstance(index, slice):
             if self._holes or self._first:
                 self._close_gaps()
@@ -64,7 +61,7 @@ class Subtasks(MutableSequence["Task"]):
             self._close_gaps()
         return self._items[place + self._first if place >= 0 else place]  # type: ignore[return-value]
 
-    def index(self, value: "Task", start: int = 0, stop: int | None = None) -> int:
+    def index(self, value: T, start: int = 0, stop: int | None = None) -> int:
         """Return the position of the task `value`."""
         if value not in self._places:
             raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
@@ -76,10 +73,10 @@ class Subtasks(MutableSequence["Task"]):
         return place
 
     @overload
-    def __setitem__(self, index: SupportsIndex, value: "Task") -> None: ...
+    def __setitem__(self, index: SupportsIndex, value: T) -> None: ...
     @overload
-    def __setitem__(self, index: slice, value: "Iterable[Task]") -> None: ...
-    def __setitem__(self, index: "SupportsIndex | slice", value: "Task | Iterable[Task]") -> None:
+    def __setitem__(self, index: slice, value: Iterable[T]) -> None: ...
+    def __setitem__(self, index: SupportsIndex | slice, value: T | Iterable[T]) -> None:
         tasks = self[:]
         tasks[index] = value  # type: ignore[index, assignment]
         self.replace(tasks)
@@ -88,14 +85,14 @@ class Subtasks(MutableSequence["Task"]):
     def __delitem__(self, index: SupportsIndex) -> None: ...
     @overload
     def __delitem__(self, index: slice) -> None: ...
-    def __delitem__(self, index: "SupportsIndex | slice") -> None:
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
         if not isinstance(index, slice):
             self.remove(self[index])
             return
         gone = set(self[index])
         self.replace([task for task in self if task not in gone])
 
-    def insert(self, index: SupportsIndex, value: "Task") -> None:
+    def insert(self, index: SupportsIndex, value: T) -> None:
         """Put the task `value` before position `index`."""
         place = index.__index__()
         if place >= len(self):
@@ -107,27 +104,27 @@ class Subtasks(MutableSequence["Task"]):
         tasks.insert(place, value)
         self._fill(tasks)
 
-    def append(self, value: "Task") -> None:
+    def append(self, value: T) -> None:
         """Put the task `value` at the end."""
         refuse_if_held(self._owner, "adding a task", "tasks")
         attach(self._owner, [value])
         self._places[value] = len(self._items)
         self._items.append(value)
 
-    def extend(self, values: "Iterable[Task]") -> None:
+    def extend(self, values: Iterable[T]) -> None:
         """Put several tasks at the end; they may depend on each other in any order."""
         refuse_if_held(self._owner, "adding tasks", "tasks")
         self.take(values)
 
-    def take(self, values: "Iterable[Task]") -> None:
-        """Do what `extend` does, as a run does it; see `ramify.tasks.tree.running`."""
+    def take(self, values: Iterable[T]) -> None:
+        """Do what `extend` does, as a run does it that holds the tree."""
         tasks = list(values)
         attach(self._owner, tasks)
         for task in tasks:
             self._places[task] = len(self._items)
             self._items.append(task)
 
-    def remove(self, value: "Task") -> None:
+    def remove(self, value: T) -> None:
         """Take the task `value` out; it becomes the root of its own tree."""
         if value not in self._places:
             raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
@@ -139,14 +136,14 @@ class Subtasks(MutableSequence["Task"]):
         """Take all subtasks out."""
         self.replace([])
 
-    def replace(self, tasks: "list[Task]") -> None:
+    def replace(self, tasks: list[T]) -> None:
         """Let exactly `tasks` be the subtasks, in that order; nothing is changed if that is not allowed."""
         refuse_if_held(self._owner, "replacing its subtasks", "words")
         before = self[:]
         kept = set(before) & set(tasks)
         if len(set(tasks)) < len(tasks):
             raise ValueError(f"a task stands twice in the new subtasks of task {self._owner.id}")
-        gone: list[Task] = []
+        gone: list[T] = []
         try:
             for task in reversed(before):
                 if task not in kept:
@@ -158,7 +155,7 @@ class Subtasks(MutableSequence["Task"]):
             raise
         self._fill(tasks)
 
-    def _drop(self, task: "Task") -> None:
+    def _drop(self, task: T) -> None:
         place = self._places.pop(task)
         self._items[place] = None
         while self._items and self._items[-1] is None:
@@ -172,7 +169,7 @@ class Subtasks(MutableSequence["Task"]):
     def _close_gaps(self) -> None:
         self._fill([task for task in self._items if task is not None])
 
-    def _fill(self, tasks: "list[Task]") -> None:
+    def _fill(self, tasks: list[T]) -> None:
         self._items = list(tasks)
         self._places = {task: place for place, task in enumerate(tasks)}
         self._first = 0

@@ -7,7 +7,7 @@ operation is iterative: a chain of 100,000 tasks works like any other tree.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import JsonValue, model_serializer, model_validator
+from pydantic import ConfigDict, JsonValue, model_serializer, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import CoreConfig, SchemaValidator
 from ramify.prompts import Prompt
@@ -18,16 +18,12 @@ from ramify.tasks.prompt_variables import ask_compose, ask_decompose
 from . import running
 from .config import Usage
 from .fields import TaskFields, check_id
+from .node import Node, Way, index_of, refuse_if_held, stand_alone, walk, walk_up
 from .notebook import ShownAsTree
-from .rules import add_dependency, index_of, rename, walk, walk_up
-from .running import Way, refuse_if_held
+from .rules import add_dependency, rename
 from .states import TaskState, check_move, read_state
 from .subtasks import Subtasks
 from .text import results_text, tree_text
-
-if TYPE_CHECKING:
-    from .rules import TreeIndex
-
 
 _TOLD_BY_RUNS = frozenset(
     {"result", "output", "gaps", "error", "attempts", "usage", "started_at", "completed_at", "updated_at"}
@@ -39,7 +35,7 @@ _read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(t
 """Fills a `Task` without asking whether its fields are a document, which its own validator has to do for each one."""
 
 
-class Task(ShownAsTree, TaskFields):
+class Task(ShownAsTree, Node):
     """One piece of work, and the tree below it; equal and hashable by identity.
 
     A task without subtasks is a leaf and is executed; one with subtasks is answered from their results. Change it
@@ -56,12 +52,12 @@ class Task(ShownAsTree, TaskFields):
       [OPEN] Task 0.1: Describe Oslo
     """
 
-    __slots__ = ("_parent", "_subtasks", "_tree")
+    __slots__ = ()
+
+    model_config = ConfigDict(defer_build=False)
 
     if TYPE_CHECKING:
-        _parent: "Task | None"
-        _subtasks: Subtasks | None
-        _tree: TreeIndex | None
+        _subtasks: "Subtasks[Task] | None"
 
     def __init__(self, content: str | None = None, *, subtasks: "Iterable[Task]" = (), **fields: Any) -> None:
         if content is None:
@@ -70,15 +66,11 @@ class Task(ShownAsTree, TaskFields):
             fields["content"] = content
         if type(self) is Task:
             _read_fields(fields, self_instance=self)
-            _stand_alone(self)
+            stand_alone(self)
         else:
             super().__init__(**fields)
         if subtasks:
             self.subtasks.extend(subtasks)
-
-    def model_post_init(self, _context: Any, /) -> None:
-        """Stand alone at first."""
-        _stand_alone(self)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -86,7 +78,7 @@ class Task(ShownAsTree, TaskFields):
         if type(data) is dict and "tasks" in data:
             from .documents import tree_from_data
 
-            return tree_from_data(data)  # type: ignore[return-value]
+            return tree_from_data(data, Task)  # type: ignore[return-value]
         return handler(data)
 
     @model_serializer(mode="plain")
@@ -127,7 +119,7 @@ class Task(ShownAsTree, TaskFields):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         from .documents import tree_from_data, tree_to_data
 
-        return tree_from_data(tree_to_data(self))  # type: ignore[return-value]
+        return tree_from_data(tree_to_data(self), Task)  # type: ignore[return-value]
 
     def __copy__(self) -> Self:
         return self.__deepcopy__()
@@ -136,12 +128,7 @@ class Task(ShownAsTree, TaskFields):
         return Task.from_json, (self.to_json(),)
 
     @property
-    def parent(self) -> "Task | None":
-        """The task that this one is a subtask of."""
-        return self._parent
-
-    @property
-    def subtasks(self) -> Subtasks:
+    def subtasks(self) -> "Subtasks[Task]":
         """The subtasks, in order: a list that keeps the rules of the tree."""
         if self._subtasks is None:
             self._subtasks = Subtasks(self)
@@ -150,15 +137,6 @@ class Task(ShownAsTree, TaskFields):
     @subtasks.setter
     def subtasks(self, tasks: "Iterable[Task]") -> None:
         self.subtasks.replace(list(tasks))
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether there are no subtasks to answer it from: none at all, or only deleted ones."""
-        return not self._subtasks or all(task.state is TaskState.DELETED for task in self._subtasks)
-
-    @property
-    def _subtask_count(self) -> int:
-        return len(self._subtasks) if self._subtasks is not None else 0
 
     @classmethod
     def from_message(cls, message: Any) -> Self:
@@ -397,13 +375,7 @@ class Task(ShownAsTree, TaskFields):
         """
         from .documents import tree_from_json
 
-        return tree_from_json(text)
-
-
-def _stand_alone(task: Task) -> None:
-    _set(task, "_parent", None)
-    _set(task, "_subtasks", None)
-    _set(task, "_tree", None)
+        return tree_from_json(text, Task)
 
 
 def _not_deleted(top: Task) -> list[Task]:

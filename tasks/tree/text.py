@@ -1,20 +1,17 @@
 """A tree as text: a line a task, two spaces a level, in time linear in the tree whatever its depth."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
 from ramify.tasks.counting import counted
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from .task import Task
+from .node import Node
 
 INDENT = "  "
 DEEPEST_INDENT = 100
 """Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
 
 
-def tree_text(top: "Task", indent: str, *, state: bool, kept: "Collection[Task] | None" = None) -> str:
+def tree_text(top: Node, indent: str, *, state: bool, kept: Collection[Node] | None = None) -> str:
     """Return what is to be done in the tree of `top`, with each task's state if `state` is asked for.
 
     Args:
@@ -31,7 +28,7 @@ def tree_text(top: "Task", indent: str, *, state: bool, kept: "Collection[Task] 
     )
 
 
-def results_text(top: "Task", indent: str) -> str:
+def results_text(top: Node, indent: str) -> str:
     """Return the results of the tree of `top`."""
     return "".join(
         f"{margin}Task {task.id} result: {_hung(task.result, margin)}\n" for margin, task in _indented(top, indent)
@@ -42,9 +39,9 @@ def _more(count: int | None) -> str:
     return f" (+{counted(count, 'task')} below)" if count else ""
 
 
-def _left_out(top: "Task", kept: "Collection[Task]") -> "dict[Task, int]":
+def _left_out(top: Node, kept: Collection[Node]) -> dict[Node, int]:
     """Return how many tasks are left out below each that is kept, counted where the last that is kept above them is."""
-    found: dict[Task, int] = {}
+    found: dict[Node, int] = {}
     stack = [(top, top)]
     while stack:
         task, above = stack.pop()
@@ -56,7 +53,7 @@ def _left_out(top: "Task", kept: "Collection[Task]") -> "dict[Task, int]":
     return found
 
 
-def _indented(top: "Task", indent: str, kept: "Collection[Task] | None" = None) -> "Iterator[tuple[str, Task]]":
+def _indented(top: Node, indent: str, kept: Collection[Node] | None = None) -> Iterator[tuple[str, Node]]:
     stack = [(0, top)]
     while stack:
         level, task = stack.pop()

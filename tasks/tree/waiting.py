@@ -5,16 +5,15 @@ its end decides. So a chain is tied in any order in near linear time, from eithe
 """
 
 from collections.abc import Callable, Container, Iterator
-from typing import TYPE_CHECKING
+from typing import Generic
 
-if TYPE_CHECKING:
-    from .task import Task
+from .node import T
 
-Event = tuple["Task", bool]
+Event = tuple[T, bool]
 """A task, and whether it is its end (True) or its start (False); see `tasks.graph` for what waits for what."""
 
 
-class Waiters:
+class Waiters(Generic[T]):
     """Everything that has to wait for an event, found no further than it is asked for.
 
     Args:
@@ -22,11 +21,11 @@ class Waiters:
         never: events that are known not to lead to any that is asked about.
     """
 
-    def __init__(self, event: Event, never: Container[Event] = ()) -> None:
-        self._reached: dict[Event, Event | None] = {event: None}
+    def __init__(self, event: Event[T], never: Container[Event[T]] = ()) -> None:
+        self._reached: dict[Event[T], Event[T] | None] = {event: None}
         self._more = _spread(event, after, self._reached, never)
 
-    def path_from(self, event: Event, never: Container[Event] = ()) -> list[Event] | None:
+    def path_from(self, event: Event[T], never: Container[Event[T]] = ()) -> list[Event[T]] | None:
         """Return the events from `event` back to the one that it has to wait for; None if it need not wait.
 
         Args:
@@ -36,9 +35,9 @@ class Waiters:
         Source: bidirectional search, Pohl 1971; what it costs over many edges: Bender, Fineman, Gilbert and Tarjan
         2015, doi:10.1145/2756553.
         """
-        reached: dict[Event, Event | None] = {event: None}
+        reached: dict[Event[T], Event[T] | None] = {event: None}
         more = _spread(event, before, reached, never)
-        following: Event | None = event
+        following: Event[T] | None = event
         while following is not None:
             if following in self._reached:
                 return [*_back(following, reached)[::-1], *_back(following, self._reached)[1:]]
@@ -49,7 +48,7 @@ class Waiters:
         return None
 
 
-def before(event: Event) -> Iterator[Event]:
+def before(event: Event[T]) -> Iterator[Event[T]]:
     """Yield what an event waits for; a dependency that is not in the tree is left out."""
     task, is_end = event
     if is_end:
@@ -66,7 +65,7 @@ def before(event: Event) -> Iterator[Event]:
                 yield by_id[dependency], True
 
 
-def after(event: Event) -> Iterator[Event]:
+def after(event: Event[T]) -> Iterator[Event[T]]:
     """Yield what waits for an event: the opposite of `before`."""
     task, is_end = event
     if not is_end:
@@ -83,11 +82,11 @@ def after(event: Event) -> Iterator[Event]:
 
 
 def _spread(
-    first: Event,
-    next_to: Callable[[Event], Iterator[Event]],
-    reached: dict[Event, Event | None],
-    never: Container[Event],
-) -> Iterator[Event]:
+    first: Event[T],
+    next_to: Callable[[Event[T]], Iterator[Event[T]]],
+    reached: dict[Event[T], Event[T] | None],
+    never: Container[Event[T]],
+) -> Iterator[Event[T]]:
     """Yield every event that can be reached, one an edge, and note in `reached` from where."""
     queue = [first]
     for event in queue:
@@ -98,9 +97,9 @@ def _spread(
             yield other
 
 
-def _back(event: Event, reached: dict[Event, Event | None]) -> list[Event]:
+def _back(event: Event[T], reached: dict[Event[T], Event[T] | None]) -> list[Event[T]]:
     path = []
-    current: Event | None = event
+    current: Event[T] | None = event
     while current is not None:
         path.append(current)
         current = reached[current]
