@@ -84,11 +84,30 @@ class WorkFailedError(PlannerError):
         self.reason = reason
 
 
+class WorkerLostError(PlannerError):
+    """Raised when what worked on a task is gone before it said what came of it; another attempt may end better.
+
+    Attributes:
+        task_id: the task.
+    """
+
+    def __init__(self, message: str, *, task_id: str) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+
+
 class OutsideError(PlannerError):
     """Raised for what other people's code raised and no code of ours could carry: SystemExit, StopIteration, ...
 
     What it was is the cause of this error.
+
+    Attributes:
+        where: where in the user's own code it was raised, if that was in another process.
     """
+
+    def __init__(self, message: str, *, where: str | None = None) -> None:
+        super().__init__(message)
+        self.where = where
 
 
 class ToolError(PlannerError):

@@ -17,6 +17,7 @@
         +-- NoModelError           no model, key or recording that could do the work
         +-- ModelError             a model call that failed
         +-- WorkFailedError        a worker or model said that it could not do the task
+        +-- WorkerLostError        what worked on a task is gone before it said what came of it
         +-- OutsideError           a worker, tool or hook raised SystemExit, StopIteration, ...
         +-- ToolError              a tool that cannot be called, or has failed; the model is told
         +-- FollowUpError          something that cannot follow in a conversation with tools

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Executor, Run, WorkContext, worker
+from ramify.planner import Executor, Run, worker
 from ramify.planner.errors import UsageError
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.workers.functions import FunctionWorker
@@ -38,14 +38,14 @@ def test_what_goes_wrong_there_fails_the_task_alone(tmp_path: Path) -> None:
 
 
 def test_a_function_that_cannot_be_isolated_is_refused() -> None:
-    with pytest.raises(UsageError, match="takes context: it can take inputs alone"):
-        worker(isolated=True)(_with_context)
-    with pytest.raises(UsageError, match="has to stand at the top of a module"):
+    with pytest.raises(UsageError, match="takes task: a task cannot be sent there"):
+        worker(isolated=True)(_with_task)
+    with pytest.raises(UsageError, match="has to be a function at the top of a module"):
         worker(isolated=True)(lambda *, a: a)
 
 
-def _with_context(context: WorkContext) -> str:
-    return context.run_id
+def _with_task(task: Task) -> str:
+    return task.id
 
 
 def test_a_script_that_runs_as_it_is_imported_does_not_run_for_ever(tmp_path: Path) -> None:

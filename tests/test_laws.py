@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("prompts", "tasks", "planner")  # each may import those to its left
 FRONT = "planner/front/"  # is installed as `ramify` itself
 ROOMS = (
-    "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "tools",
+    "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "engines", "tools",
     "asking", "checks", "workers", "planning", "running", "export", "show", "run", "tracing", "progress",
     "executor", "strategies", "api", "evolution", "testing", "cli",
     "front",

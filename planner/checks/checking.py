@@ -86,7 +86,7 @@ class Checker:
             return await asyncio.to_thread(_search, check.matches, outcome.text)
         if check.predicate is not None:
             known = services.workers.predicate(check.predicate, task)
-            return await known.judge(partial(services.call, task), outcome.text, outcome.output, task)
+            return await known.judge(partial(services.engines.call, task), outcome.text, outcome.output, task)
         if check.command is not None:
             return await judge_by_command(check, outcome.text, max_memory_mb=config.max_memory_mb)
         asker = services.asker_of(self._judge_agent(check.model)) if check.model else services.asker

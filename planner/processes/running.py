@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,9 @@ from ramify.planner.runtime.together import together
 from . import supervisor
 
 T = TypeVar("T")
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, bytes]]
+"""What talks with a command over its standard output and input, and returns what stands for its output."""
 
 _PIECE = 65_536
 _KILL_AFTER_S = 10.0
@@ -81,6 +84,7 @@ async def run_command(
     cwd: str | Path,
     env: Mapping[str, str],
     stdin: bytes = b"",
+    talk: Talk | None = None,
     limits: CommandLimits | None = None,
 ) -> Finished:
     """Run a command, wait for its end, and return what came of it.
@@ -90,6 +94,7 @@ async def run_command(
         cwd: the folder that it is run in.
         env: all of its environment.
         stdin: what it reads from standard input.
+        talk: talks with it, instead of `stdin`.
         limits: what it may take.
 
     Raises:
@@ -102,12 +107,9 @@ async def run_command(
     order = {"command": list(command), "cwd": str(cwd), "env": dict(env), "max_memory_mb": limits.max_memory_mb}
     began = time.monotonic()
     async with _Supervised(order) as running:
-        stdout, stderr, _ = await together(
-            [
-                _read(running.stdout, limits.max_output_bytes, command),
-                _read_end(running.stderr, limits.max_error_bytes),
-                _write(running.stdin, stdin),
-            ]
+        speak = talk or _talk_of(stdin, limits.max_output_bytes, command)
+        stdout, stderr = await together(
+            [speak(running.stdout, running.stdin), _read_end(running.stderr, limits.max_error_bytes)]
         )
         became = await running.outcome()
     if "error" in became:
@@ -206,6 +208,16 @@ def _there(stream: T | None) -> T:
     if stream is None:
         raise UsageError("the command has no pipes")
     return stream
+
+
+def _talk_of(words: bytes, most_bytes: int, command: Sequence[str]) -> Talk:
+    """Return what writes `words` to a command, and reads what it writes meanwhile."""
+
+    async def talk(stdout: asyncio.StreamReader, stdin: asyncio.StreamWriter) -> bytes:
+        said, _ = await together([_read(stdout, most_bytes, command), _write(stdin, words)])
+        return said
+
+    return talk
 
 
 async def _read(stream: asyncio.StreamReader, most_bytes: int, command: Sequence[str]) -> bytes:

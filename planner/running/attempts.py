@@ -171,7 +171,7 @@ class Work:
     def _tell_if_late(self, task: Task, clock: asyncio.Timeout | None) -> None:
         """Say of a task that is done that its time was over, as nothing can end what never gives the loop back."""
         ends_at = None if clock is None else clock.when()
-        late_s = 0.0 if ends_at is None else self._services.loop.time() - ends_at
+        late_s = 0.0 if ends_at is None else asyncio.get_running_loop().time() - ends_at
         if late_s > 0:
             self._services.recorder.put(
                 EventType.WARNING,
@@ -187,12 +187,12 @@ class Work:
             TimeoutError: if it takes as long again; then it is not called once more.
         """
         services, within_s = self._services, config.max_duration_seconds or _LONGEST_WAIT_S
-        if await services.calls_ended(task, 0):
+        if await services.engines.ended(task, 0):
             return
         services.recorder.put(
             EventType.TASK_PROGRESS, task, fraction=None, doing="waiting for the attempt before, which runs on"
         )
-        if not await services.calls_ended(task, within_s):
+        if not await services.engines.ended(task, within_s):
             self._services.recorder.attempted(task)
             raise TimeoutError(
                 f"{error_text(error)}; its function still runs {within_s:g} s later, and is not called again beside"
@@ -212,9 +212,9 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
     if outcome.output is None:
         if not text.strip():
             raise WorkFailedError(f"the answer of {who} is empty", task_id=task.id)
-        return outcome if text is outcome.text else Outcome(text)
+        return outcome if text is outcome.text else Outcome(text, gaps=outcome.gaps)
     try:
-        return Outcome(text, as_json(outcome.output, "result"))
+        return Outcome(text, as_json(outcome.output, "result"), outcome.gaps)
     except NotJsonError as error:
         raise UsageError(f"{who} gave for task {task.id} what cannot be kept: {error}") from None
 

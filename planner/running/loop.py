@@ -332,5 +332,5 @@ def failure_data(task: Task, error: Exception, redact: Callable[[str], str]) -> 
         return told
     own = format_exception(type(origin), origin, from_own_code(origin.__traceback__))
     _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
-    where = raised_at(origin)
+    where = getattr(error, "where", None) or raised_at(origin)
     return told if where is None else {**told, "where": where}

@@ -10,6 +10,7 @@ from typing import Any
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.askers import Askers
 from ramify.planner.asking.budget import Budget, Configs, total_usage
+from ramify.planner.engines.run_engines import RunEngines
 from ramify.planner.errors import LimitError, PlannerError
 from ramify.planner.events.events import EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
@@ -207,6 +208,7 @@ class Session:
             inner_slots=asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
             closes_workers=self.outer is None,
             attaching=attaching,
+            engines=RunEngines(self.record.id, self.settings.jobs),
         )
         policy = self.policy or policy_of(plan)
         planner = Planner(plan, workers=self.workers.cards)

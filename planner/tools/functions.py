@@ -79,7 +79,9 @@ class FunctionTool(Tool):
     async def call(self, arguments: dict[str, Any], context: "WorkContext") -> Any:
         """Call the function with `arguments`."""
         positional, named = self._signature.arguments(context.task, context, self._checked(arguments))
-        return self._signature.written(await context.services.call(context.task, self.function, *positional, **named))
+        return self._signature.written(
+            await context.services.engines.call(context.task, self.function, *positional, **named)
+        )
 
     def _checked(self, arguments: dict[str, Any]) -> BaseModel | None:
         known = list(self.parameters["properties"])

@@ -3,10 +3,7 @@
 The methods that are not coroutines may be called from the thread that a plain function runs in, as well as on the loop.
 """
 
-import asyncio
-import concurrent.futures
 import threading
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
@@ -23,6 +20,7 @@ from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.prompt_variables import input_data, needed_results
 
 from .memory import TaskMemory
+from .telling import Telling
 
 if TYPE_CHECKING:
     from ramify.planner.workers.services import RunServices
@@ -35,11 +33,8 @@ T = TypeVar("T")
 SAMPLES_A_MEMBER = 10_000
 """Numbers of answers that are kept apart for each of several who work on one task."""
 
-PROGRESS_EVERY_S = 0.1
-"""How often a task's progress is told at the most; the end is always told."""
 
-
-class WorkContext:
+class WorkContext(Telling):
     """The context of one attempt at one task.
 
     Attributes:
@@ -50,17 +45,17 @@ class WorkContext:
     """
 
     __slots__ = (
-        "_counts", "_inputs", "_is_cancelled", "_results", "_told_at", "first_sample", "seen", "services", "task"
+        "_counts", "_inputs", "_is_cancelled", "_results", "first_sample", "seen", "services", "task"
     )  # fmt: skip
 
     def __init__(self, task: Task, services: "RunServices", inputs: dict[str, Any] | None = None) -> None:
         self.task = task
+        self._told_at = 0.0
         self.services = services
         self._inputs = inputs
         self._is_cancelled: threading.Event | None = None
         self._counts: Counter[str] | None = None
         self._results: dict[str, JsonValue] | None = None
-        self._told_at = 0.0
         self.seen: tuple[TaskResult, ...] = ()
         self.first_sample = 0
 
@@ -135,32 +130,6 @@ class WorkContext:
             self._is_cancelled = threading.Event()
         return self._is_cancelled
 
-    def progress(self, fraction: float | None = None, doing: str = "") -> None:
-        """Say how far the task is, from 0 to 1 or None if nobody knows, and what it does now."""
-        now = time.monotonic()
-        is_end = fraction is not None and fraction >= 1
-        if now - self._told_at < PROGRESS_EVERY_S and not is_end:
-            return
-        self._told_at = now
-        share = None if fraction is None else round(min(1.0, max(0.0, fraction)), 4)
-        self._tell(EventType.TASK_PROGRESS, fraction=share, doing=doing)
-
-    def emit(self, name: str, **data: JsonValue) -> None:
-        """Publish an event of the worker's own, which is stored with the run; `data` is JSON data.
-
-        Raises:
-            UsageError: if it is not.
-        """
-        self._tell(EventType.EMITTED, name=name, data=data)
-
-    def alert(self, message: str, **data: JsonValue) -> None:
-        """Raise an alert, for whoever watches the run; `data` is JSON data.
-
-        Raises:
-            UsageError: if it is not.
-        """
-        self._tell(EventType.ALERT, message=message, data=data)
-
     def events(self, *types: EventType | str, where: Wanted | None = None) -> EventStream:
         """Return the run's events as they happen, for a task that watches others; see `Run.events`.
 
@@ -219,7 +188,7 @@ class WorkContext:
         """
         key = self._key(name)
         output = await self.services.steps.take(
-            key, lambda: self.services.call(self.task, function), given=given, may_repeat=may_repeat
+            key, lambda: self.services.engines.call(self.task, function), given=given, may_repeat=may_repeat
         )
         self._tell(EventType.STEP_DONE, step=key.key)
         return output
@@ -232,22 +201,11 @@ class WorkContext:
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what comes of `coroutine`, for plain functions: `context.wait(context.step(...))`."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.services.loop).result()
+        return self.services.engines.here.wait(coroutine)
 
     def on_loop(self, function: Callable[[], T]) -> T:
         """Return what `function` returns when it is called on the run's loop, from whatever thread this is."""
-        if threading.get_ident() == self.services.loop_thread:
-            return function()
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def call() -> None:
-            try:
-                done.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that asked
-                done.set_exception(error)
-
-        self.services.loop.call_soon_threadsafe(call)
-        return done.result()
+        return self.services.engines.here.on_loop(function)
 
     def _tell(self, kind: EventType, **data: Any) -> None:
         try:

@@ -6,7 +6,7 @@ kept for the run is gone when the run is done; a run that can be resumed keeps i
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.redaction import Redactor
@@ -95,10 +95,23 @@ class RunMemory:
         return self._run
 
 
+class Remembers(Protocol):
+    """What keeps values by key and scope: the memory of a run, or what asks for it from elsewhere."""
+
+    def get(self, key: str, default: Any, scope: MemoryScope) -> Any:
+        """Return the value that is kept under `key`, or `default`."""
+
+    def all(self, scope: MemoryScope) -> dict[str, Any]:
+        """Return a copy of all that is kept in a scope."""
+
+    def set(self, key: str, value: Any, scope: MemoryScope) -> None:
+        """Keep `value` under `key`; None forgets it."""
+
+
 class TaskMemory:
     """The memory as one task sees it; without `scope`, the task's own `memory_scope` is meant."""
 
-    def __init__(self, memory: RunMemory, scope: MemoryScope) -> None:
+    def __init__(self, memory: Remembers, scope: MemoryScope) -> None:
         self._memory = memory
         self.scope = scope
 

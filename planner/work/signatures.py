@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
+from ramify.tasks.json_data import NotJsonError
 
 from .context import WorkContext
 from .protocol import Outcome
@@ -49,8 +50,8 @@ class Signature:
         """Whether the function is called with the task and nothing else."""
         return len(self.roles) == 1 and self.roles[0][1] == TASK and self.roles[0][0].kind in _POSITIONAL
 
-    def arguments(self, task: Task, context: WorkContext, inputs: BaseModel | None) -> tuple[list[Any], dict[str, Any]]:
-        """Return what the function is called with, by position and by name."""
+    def arguments(self, task: Task | None, context: Any, inputs: BaseModel | None) -> tuple[list[Any], dict[str, Any]]:
+        """Return what the function is called with, by position and by name; elsewhere there is no task."""
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for parameter, role in self.roles:
@@ -75,6 +76,11 @@ class Signature:
         checked = self.returns.validate_python(value)
         _refuse_lost_keys(checked)
         return self.returns.dump_python(checked, mode="json")
+
+    def refused(self, error: NotJsonError, *, worker: str, task_id: str) -> UsageError:
+        """Return how to refuse a value that cannot be kept."""
+        hint = "" if self.returns else ", or declare the return type, which pydantic then writes as JSON"
+        return UsageError(f"the worker {worker!r} returned for task {task_id} what cannot be kept: {error}{hint}")
 
 
 def read_signature(

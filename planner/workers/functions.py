@@ -2,10 +2,15 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, overload
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
+from ramify.planner.engines import Home
+from ramify.planner.engines.hearing import Hearing
+from ramify.planner.engines.sending import check_sendable, order_for, place_of
+from ramify.planner.engines.table import EngineGiven, engine_class
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.context import WorkContext
@@ -24,7 +29,7 @@ Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
 
 
 class FunctionWorker(Worker):
-    """Does tasks with a Python function: an async one runs on the loop, another one in a thread.
+    """Does tasks with a Python function: an async one runs on the loop, another one in a thread, or as `engine` says.
 
     A parameter that is annotated `Task`, or is called `task` and has no annotation, is given the task; one that is
     annotated `WorkContext` or called `context` the context. Every other parameter is an input: it is taken from the
@@ -38,10 +43,14 @@ class FunctionWorker(Worker):
         about: what it does; the first line of its docstring unless given.
         permissions: what has to be granted before it is started.
         keeps: limits of `TaskConfig` that it keeps by itself.
+        engine: where the function is called: "here", in this process; "process", in one of its own, in which
+            `max_memory_mb` is kept; or an engine of an installed package, or of your own. Elsewhere it can be given
+            inputs and a context, and stands at the top of its module, which is imported again there: a script has to
+            keep what it runs below `if __name__ == "__main__":`.
 
     Raises:
         UsageError: if the function has a parameter that cannot be filled by name, yields its values, or returns nothing
-            and does not declare that.
+            and does not declare that; or if there is no such engine, or the function cannot be called there.
     """
 
     def __init__(
@@ -52,16 +61,22 @@ class FunctionWorker(Worker):
         about: str | None = None,
         permissions: Iterable[str] = (),
         keeps: Iterable[str] = (),
+        engine: EngineGiven = "here",
     ) -> None:
         self.function = function
         self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         lines = (about or inspect.getdoc(function) or f"the Python function {self.name}").strip().splitlines()
         self.about = lines[0]
         self.permissions = frozenset(several(permissions))
-        self.keeps = frozenset(several(keeps))
+        self.engine = engine
+        where = engine_class(engine)
+        self.keeps = frozenset(several(keeps)) | where.keeps
         _check_gives(function, self.name)
         self._signature = read_signature(function, f"the worker {self.name!r}")
         self.inputs = self._signature.inputs
+        self._place = place_of(function)
+        if where.is_far:
+            check_sendable(function, self._signature, self.name)
         self._is_plain = inspect.iscoroutinefunction(function) and self._signature.takes_the_task
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -73,21 +88,27 @@ class FunctionWorker(Worker):
 
         Raises:
             WorkFailedError: if an input is missing or wrong, or what it returns cannot be used.
+            WorkerLostError: if what called it is gone.
         """
         if self._is_plain:
             return self._outcome(await self.function(task), task)
         model = self._signature.inputs
         inputs = None if model is None else read_inputs(model, context.inputs, task, worker=self.name)
         positional, named = self._signature.arguments(task, context, inputs)
+        engines, hearing = context.services.engines, Hearing(context)
+        engine = engines.of(self.engine)
+        order = order_for(self._place, self.name, context)
         try:
-            value = await context.services.call(task, self.function, *positional, **named)
-        except BaseException:
+            value = await engines.do(task, engine, order, Home(hearing, partial(self.function, *positional, **named)))
+        except BaseException as error:
             context.cancelled.set()
+            if hearing.fatal is not None and isinstance(error, Exception):
+                raise hearing.fatal from error
             raise
-        return self._outcome(value, task)
+        return self._outcome(value, task, is_written=engine.is_far)
 
-    def _outcome(self, value: Any, task: Task) -> Outcome:
-        if self._signature.returns is not None:
+    def _outcome(self, value: Any, task: Task, *, is_written: bool = False) -> Outcome:
+        if self._signature.returns is not None and not is_written:
             value = self._written(value, task)
         if isinstance(value, Outcome):
             return value
@@ -124,10 +145,7 @@ class FunctionWorker(Worker):
         try:
             kept = as_json(value, "result")
         except NotJsonError as error:
-            hint = "" if self._signature.returns else ", or declare the return type, which pydantic then writes as JSON"
-            raise UsageError(
-                f"the worker {self.name!r} returned for task {task.id} what cannot be kept: {error}{hint}"
-            ) from None
+            raise self._signature.refused(error, worker=self.name, task_id=task.id) from None
         return Outcome(kept if isinstance(kept, str) else json_text(kept), kept)
 
 
@@ -151,6 +169,7 @@ def worker(
     about: str | None = None,
     permissions: Iterable[str] = (),
     keeps: Iterable[str] = (),
+    engine: EngineGiven = "here",
     isolated: bool = False,
 ) -> Callable[[Function], FunctionWorker]: ...
 
@@ -160,8 +179,8 @@ def worker(function: Function | None = None, /, *, isolated: bool = False, **opt
 
     Args:
         function: the function; see `FunctionWorker` for what its parameters are given.
-        isolated: whether it is called in a process of its own, in which `max_memory_mb` is kept; see `IsolatedWorker`.
-        **options: `name`, `about`, `permissions` and `keeps`, as for `FunctionWorker`.
+        isolated: whether it is called in a process of its own; short for `engine="process"`.
+        **options: `name`, `about`, `permissions`, `keeps` and `engine`, as for `FunctionWorker`.
 
     >>> @worker(about="doubles a number")
     ... def double(n: int) -> int:
@@ -169,9 +188,6 @@ def worker(function: Function | None = None, /, *, isolated: bool = False, **opt
     >>> double.name, double.about, double(4)
     ('double', 'doubles a number', 8)
     """
-    kind = FunctionWorker
     if isolated:
-        from .isolated import IsolatedWorker
-
-        kind = IsolatedWorker
-    return kind(function, **options) if function is not None else lambda function: kind(function, **options)
+        options = {"engine": "process"} | options
+    return FunctionWorker(function, **options) if function is not None else partial(FunctionWorker, **options)

@@ -1,18 +1,17 @@
 """What the workers of one run share: its tree, its pen, its limits, its memory, and who can be asked."""
 
 import asyncio
-import inspect
 import logging
-import threading
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ramify.planner.asking.asker import Asker
 from ramify.planner.asking.budget import Budget, Configs
+from ramify.planner.engines.run_engines import RunEngines
 from ramify.planner.errors import LimitError, PlannerError, UsageError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.recorder import Recorder
@@ -30,11 +29,11 @@ from ramify.tasks.tree.graph import finished_above, never_met
 from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.states import FINISHED
 
-from .threads import Threads
 from .tool_box import ToolBox
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
+    from ramify.planner.engines import Engine
     from ramify.planner.running.options import RunSettings
     from ramify.planner.store import Store
     from ramify.planner.tools.protocol import OpenTools
@@ -70,7 +69,7 @@ class RunServices:
         inner_slots: places for the tasks of runs that are part of this one.
         closes_workers: whether workers are closed when the run ends.
         attaching: puts new tasks into the tree.
-        loop: the run's loop.
+        engines: where functions are called.
     """
 
     run_id: str
@@ -90,11 +89,9 @@ class RunServices:
     settings: "RunSettings"
     inner_slots: asyncio.Semaphore
     attaching: Attaching
+    engines: RunEngines
     toolbox: ToolBox = field(default_factory=ToolBox)
     closes_workers: bool = True
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    loop_thread: int = field(default_factory=threading.get_ident)
-    _threads: Threads | None = None
     _others: "dict[Hashable, Agent]" = field(default_factory=dict)
 
     @cached_property
@@ -120,27 +117,6 @@ class RunServices:
         if key not in self._others:
             self._others[key] = make()
         return self.asker_of(self._others[key])
-
-    async def call(self, task: Task, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
-        """Return what `function` gives for `task`: an async one runs on the loop, another one in a thread of the run's.
-
-        Both see the context variables of whoever started the run. What the function raises comes as an ordinary
-        exception.
-        """
-        if inspect.iscoroutinefunction(function):
-            with border:
-                return await function(*arguments, **named)
-        if self._threads is None:
-            self._threads = Threads(f"ramify {self.run_id}", self.settings.jobs, self.loop)
-        value = await self._threads.call(task, partial(function, *arguments, **named))
-        if not inspect.isawaitable(value):
-            return value
-        with border:
-            return await value
-
-    async def calls_ended(self, task: Task, within_s: float) -> bool:
-        """Wait for functions that were called for `task` and given up; return whether they end within that time."""
-        return self._threads is None or await self._threads.ended(task, within_s)
 
     def stored_events(self, after: int, limit: int) -> list[Event]:
         """Return the run's events after a number, no more than `limit`; not for the thread that carries the run on."""
@@ -170,9 +146,7 @@ class RunServices:
 
     async def aclose(self) -> None:
         """Let go of threads, tools and workers; one that cannot be closed is told of, and keeps no other open."""
-        if self._threads is not None:
-            self._threads.close()
-        used: tuple[OpenTools | Worker, ...] = self.toolbox.used
+        used: tuple[OpenTools | Engine | Worker, ...] = (*self.engines.used, *self.toolbox.used)
         for each in (*used, *self.workers.used) if self.closes_workers else used:
             try:
                 with border:

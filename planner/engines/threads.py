@@ -1,14 +1,13 @@
 """Plain functions of other people, each called in a thread: as many at a time as there are jobs, in the task's context.
 
 The threads are daemons: a function that does not end holds up neither the end of a run nor that of the process. One
-that nobody waits for any more, as its time is over, takes nobody's place; who wants to call it again for the same owner
-can wait for its end.
+that nobody waits for any more, as its time is over, takes nobody's place; who wants to call it again can wait for its
+end.
 """
 
 import asyncio
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from queue import SimpleQueue
@@ -18,17 +17,16 @@ from ramify.planner.errors import OutsideError
 from ramify.planner.runtime.border import border, name_and_words
 
 
-class _Job:
+class Job:
     """One call; whoever takes its `turn` first, a thread or who gives it up, decides whether it is made."""
 
-    __slots__ = ("answer", "context", "error", "function", "owner", "turn", "value")
+    __slots__ = ("answer", "context", "ended", "error", "function", "is_over", "turn", "value")
 
-    def __init__(
-        self, owner: Hashable, function: Callable[[], Any], answer: "asyncio.Future[None]", context: Context
-    ) -> None:
-        self.owner = owner
+    def __init__(self, function: Callable[[], Any], answer: "asyncio.Future[None]", context: Context) -> None:
         self.function = function
         self.answer = answer
+        self.ended: asyncio.Future[None] | None = None
+        self.is_over = False
         self.context = context
         self.turn = threading.Lock()
         self.value: Any = None
@@ -57,52 +55,46 @@ class Threads:
         self._name = name
         self._most = most
         self._loop = loop
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = 0
         self._busy = 0
-        self._left: defaultdict[Hashable, dict[_Job, asyncio.Future[None]]] = defaultdict(dict)
 
-    async def call(self, owner: Hashable, function: Callable[[], Any]) -> Any:
-        """Return what `function` gives, or raise what it raises, as an ordinary exception; `owner` is who wants it."""
-        job = _Job(owner, function, self._loop.create_future(), copy_context())
+    def begin(self, function: Callable[[], Any]) -> Job:
+        """Have `function` called in a thread as soon as one is free."""
+        job = Job(function, self._loop.create_future(), copy_context())
         self._busy += 1
         if self._busy > self._threads and self._threads < self._most:
             self._threads += 1
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
         self._queue.put(job)
-        try:
-            await job.answer
-        except asyncio.CancelledError:
-            self._give_up(job)
-            raise
+        return job
+
+    async def result(self, job: Job) -> Any:
+        """Return what a call gives, or raise what it raises, as an ordinary exception."""
+        await job.answer
         if job.error is None:
             return job.value
+        error, job.error = job.error, None
         try:
-            raise job.error
+            raise error
         finally:
-            del job  # which the error's frames hold
+            del error  # which its own frames hold
 
-    async def ended(self, owner: Hashable, within_s: float) -> bool:
-        """Wait for the calls of `owner` that were given up; return whether they have ended within so many seconds."""
-        left = self._left.get(owner)
-        if not left:
-            return True
-        _, going_on = await asyncio.wait(list(left.values()), timeout=within_s)
-        return not going_on
+    def give_up(self, job: Job) -> "asyncio.Future[None] | None":
+        """Wait no longer for a call; return what is done when it has ended, or None if it has, or was never begun."""
+        if job.is_over:
+            return None
+        if job.turn.acquire(blocking=False):  # nobody has begun, and nobody will
+            self._busy -= 1
+            return None
+        self._most += 1
+        job.ended = self._loop.create_future()
+        return job.ended
 
     def close(self) -> None:
         """Let the threads end, each after the call that it makes."""
         for _ in range(self._threads):
             self._queue.put(None)
-
-    def _give_up(self, job: _Job) -> None:
-        if job.answer.done() and not job.answer.cancelled():
-            return  # it has ended in the same moment
-        if job.turn.acquire(blocking=False):  # nobody has begun, and nobody will
-            self._busy -= 1
-            return
-        self._most += 1
-        self._left[job.owner][job] = self._loop.create_future()
 
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
@@ -113,16 +105,14 @@ class Threads:
                 self._loop.call_soon_threadsafe(self._end, job)
             del job
 
-    def _end(self, job: _Job) -> None:
+    def _end(self, job: Job) -> None:
         self._busy -= 1
-        if not job.answer.done():
+        job.is_over = True
+        if job.ended is not None:
+            self._most -= 1
+            job.ended.set_result(None)
+        elif not job.answer.done():
             job.answer.set_result(None)
-            return
-        self._most -= 1
-        left = self._left[job.owner]
-        left.pop(job).set_result(None)
-        if not left:
-            del self._left[job.owner]
 
 
 def _nothing() -> None:

@@ -1,0 +1,209 @@
+"""The far end of an engine: what calls the function of an order where it is, and what its context is there.
+
+Everything that goes between here and the run is plain data; the near end is `hearing`.
+"""
+
+import asyncio
+import functools
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import JsonValue
+from ramify.planner.errors import OutsideError, UsageError, WorkFailedError
+from ramify.planner.events.events import EventType
+from ramify.planner.runtime.border import border, error_text, origin_of
+from ramify.planner.work.context import WorkContext
+from ramify.planner.work.memory import TaskMemory
+from ramify.planner.work.protocol import Outcome, Worker
+from ramify.planner.work.signatures import read_signature
+from ramify.planner.work.sources import imported
+from ramify.planner.work.telling import Telling
+from ramify.prompts.tracebacks import from_own_code, raised_at
+from ramify.tasks.json_data import NotJsonError, as_json, copy_json
+from ramify.tasks.tree.fields import MemoryScope
+
+from .protocol import Message, Order
+
+Ask = Callable[[Message], Message]
+"""What sends a message to the run, and returns its answer; any thread may call it."""
+
+_FAILED, _USAGE, _OUTSIDE = "failed", "usage", "outside"
+
+
+def perform(order: Message, ask: Ask, is_cancelled: Callable[[], bool] = lambda: False) -> Message:
+    """Call the function that an order names, and return what came of it, for `value_of`; nothing is raised.
+
+    Args:
+        order: an `Order`, as data.
+        ask: sends a message to the run, and returns its answer.
+        is_cancelled: whether the run wants the function to stop.
+    """
+    try:
+        with border:
+            return _called(Order.from_data(order), ask, is_cancelled)
+    except Exception as error:  # noqa: BLE001 - it crosses as data
+        return {"error": packed(error)}
+
+
+def value_of(said: Message) -> Any:
+    """Return what was given, which `perform` or the run has put into `said`, or raise what was raised."""
+    if "error" in said:
+        raise unpacked(said["error"])
+    if "outcome" not in said:
+        return said["value"]
+    outcome = said["outcome"]
+    return Outcome(outcome["text"], outcome["output"], tuple(outcome["gaps"]))
+
+
+def packed(error: Exception) -> Message:
+    """Return an error as plain data."""
+    if isinstance(error, WorkFailedError):
+        return {"kind": _FAILED, "text": str(error), "task_id": error.task_id, "reason": error.reason}
+    if isinstance(error, UsageError):
+        return {"kind": _USAGE, "text": str(error)}
+    origin = origin_of(error) or error
+    trace = traceback.format_exception(type(origin), origin, from_own_code(origin.__traceback__))
+    return {"kind": _OUTSIDE, "text": error_text(error), "where": raised_at(origin), "trace": "".join(trace)}
+
+
+def unpacked(data: Message) -> Exception:
+    """Return the error that `packed` has made data of; one that is not ours comes as an `OutsideError`."""
+    if data["kind"] == _FAILED:
+        return WorkFailedError(data["text"], task_id=data["task_id"], reason=data["reason"])
+    if data["kind"] == _USAGE:
+        return UsageError(data["text"])
+    error = OutsideError(data["text"], where=data["where"])
+    error.add_note(data["trace"])
+    return error
+
+
+class _Line:
+    """What asks the run, in plain data."""
+
+    def __init__(self, order: Order, ask: Ask) -> None:
+        self._order = order
+        self._ask = ask
+
+    def ask(self, what: str, /, **more: Any) -> Any:
+        """Send a message to the run, and return what it answers.
+
+        Raises:
+            UsageError: if it holds what JSON cannot, or the run refuses it.
+        """
+        try:
+            message = {"ask": what, **{name: as_json(value, name) for name, value in more.items()}}
+        except NotJsonError as error:
+            raise UsageError(f"task {self._order.task_id} tells what cannot be kept: {error}") from None
+        return value_of(self._ask(message))
+
+
+class FarContext(Telling):
+    """What a function is given as its context that works elsewhere: what can be asked for and said in plain data.
+
+    Attributes:
+        run_id: the run's id.
+        attempt: which attempt at the task this is, from 1.
+        inputs: the task's arguments as JSON data.
+        config: the limits that hold for the task.
+        memory: what is remembered between tasks.
+    """
+
+    def __init__(self, order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> None:
+        self._told_at = 0.0
+        self._order = order
+        self._line = _Line(order, ask)
+        self._is_cancelled = is_cancelled
+        self.run_id = order.run_id
+        self.attempt = order.attempt
+        self.inputs: dict[str, Any] = copy_json(order.inputs)
+        self.config = order.limits
+        self.memory = TaskMemory(_FarMemory(self._line), order.memory_scope)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run wants the task to stop; a plain function that takes long looks here now and then."""
+        return self._is_cancelled()
+
+    @functools.cached_property
+    def results(self) -> dict[str, JsonValue]:
+        """What the tasks that this one depends on have given, by id: the structured answer where there is one."""
+        found: dict[str, JsonValue] = self._line.ask("results")
+        return found
+
+    @property
+    def storage(self) -> Path:
+        """A folder of the task's own, made when it is first asked for; it is where the run is."""
+        return Path(self._line.ask("storage"))
+
+    def secret(self, name: str) -> str:
+        """Return the value of a secret that the run grants; it is blotted out of everything that is written.
+
+        Raises:
+            UsageError: if it is not granted.
+        """
+        return str(self._line.ask("secret", name=name))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(WorkContext, name):
+            raise AttributeError(f"a context has no {name}")
+        there = ", ".join(each for each in dir(self) if not each.startswith("_"))
+        raise UsageError(
+            f"the worker {self._order.worker!r} takes context.{name}, which is only there where the run is; take it"
+            f" out, or leave the worker to the engine 'here'; elsewhere there are: {there}"
+        )
+
+    def _tell(self, kind: EventType, **data: Any) -> None:
+        self._line.ask(kind.value, **data)
+
+
+class _FarMemory:
+    """The memory of a run, from afar."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+
+    def get(self, key: str, default: Any, scope: MemoryScope) -> Any:
+        found = self._line.ask("recall", key=key, scope=scope)
+        return default if found is None else found
+
+    def all(self, scope: MemoryScope) -> dict[str, Any]:
+        found: dict[str, Any] = self._line.ask("recall_all", scope=scope)
+        return found
+
+    def set(self, key: str, value: Any, scope: MemoryScope) -> None:
+        self._line.ask("remember", key=key, value=value, scope=scope)
+
+
+def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message:
+    """Return what the function gives, written as its signature says, as JSON data."""
+    found: Any = _module(order.source)
+    for name in order.name.split("."):
+        found = getattr(found, name)
+    function = getattr(found, "function") if isinstance(found, Worker) else found  # noqa: B009 - any kind of worker
+    signature = read_signature(function, f"the worker {order.worker!r}")
+    inputs = None if signature.inputs is None else signature.inputs.model_validate(order.inputs)
+    positional, named = signature.arguments(None, FarContext(order, ask, is_cancelled), inputs)
+    value = function(*positional, **named)
+    if isinstance(value, Awaitable):
+        value = asyncio.run(_awaited(value))
+    try:
+        value = signature.written(value)
+        if not isinstance(value, Outcome):
+            return {"value": as_json(value, "result")}
+        output = as_json(value.output, "output")
+    except NotJsonError as error:
+        raise signature.refused(error, worker=order.worker, task_id=order.task_id) from None
+    return {"outcome": {"text": value.text, "output": output, "gaps": list(value.gaps)}}
+
+
+@functools.cache
+def _module(source: str) -> ModuleType:
+    return imported(source)
+
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    with border:
+        return await value

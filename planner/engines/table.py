@@ -1,0 +1,59 @@
+"""Which engines there are, by name: those that come with Ramify, and those of other packages.
+
+A package names its engines in its entry points, in the group `ramify.engines`: the name, and where the class is.
+"""
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from ramify.planner.errors import UsageError
+from ramify.planner.runtime.border import border, error_text
+
+from .protocol import Engine
+
+GROUP = "ramify.engines"
+
+BUILT_IN: Mapping[str, str] = {"here": "here:Here", "process": "process:Process"}
+"""The engines that come with Ramify: name -> the module in this package, and the class."""
+
+EngineGiven = str | type[Engine]
+"""What users give as an engine: its name, or a class of their own."""
+
+
+def engine_class(given: EngineGiven) -> type[Engine]:
+    """Return the class of the engine of that name; one that was given as a class is that class.
+
+    Raises:
+        UsageError: if there is none of that name, or it cannot be imported.
+    """
+    if not isinstance(given, str):
+        return given
+    if given in BUILT_IN:
+        module, _, attribute = BUILT_IN[given].partition(":")
+        found: type[Engine] = getattr(import_module(f".{module}", __package__), attribute)
+        return found
+    return _installed(given)
+
+
+def _installed(name: str) -> type[Engine]:
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        known = sorted({*BUILT_IN, *points})
+        near = get_close_matches(name, known, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UsageError(f"there is no engine {name!r}{hint}; there are: {', '.join(known)}")
+    point = points[name]
+    try:
+        with border:
+            found = point.load()
+    except Exception as error:
+        raise UsageError(
+            f"the engine {name!r} ({point.value}) cannot be imported: {error_text(error)}; install what it needs, or"
+            " take another engine"
+        ) from error
+    if not (inspect.isclass(found) and issubclass(found, Engine)):
+        raise UsageError(f"{point.value}, which is said to be the engine {name!r}, is no class of engines")
+    return found
