@@ -53,7 +53,7 @@ STILL_ROUND = tuple(
             asking.agent asking.asker checks checks.checking checks.verifying planning.split running.attaching
             running.attempts running.loop running.middleware running.options tools.contents tools.functions
             tools.naming tools.protocol work.context work.protocol work.signatures workers workers.conversation
-            workers.functions workers.isolated workers.model workers.plugins workers.refusals workers.registry
+            engines.far engines.hearing engines.sending workers.functions workers.model workers.plugins workers.refusals workers.registry
             workers.services workers.teams workers.tool_box workers.tool_calls workers.tool_places workers.voting
         """,
     )
