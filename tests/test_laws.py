@@ -28,8 +28,6 @@ ROOMS = (
 """The rooms of `planner/`, from the ground up: each may import those before it, lazily and for typing as well."""
 STILL_UP = {
     ("checks.checking", "workers.services"),
-    ("export.dataframe", "strategies"),
-    ("export.dataframe", "strategies.files"),
     ("work.context", "workers.model"),
     ("work.context", "workers.services"),
     ("workers.agents", "running.options"),

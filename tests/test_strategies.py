@@ -20,7 +20,7 @@ from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.running.editing import PlanEdit
 from ramify.planner.store import Store
 from ramify.planner.strategies import variations
-from ramify.planner.strategies.differences import compared
+from ramify.planner.export.comparison.differences import compared
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 

@@ -45,10 +45,10 @@ def sweep(
     from ramify.planner.api import executor_of, make_root, plan_limits
     from ramify.planner.asking.attachments import read_materials
     from ramify.planner.errors import UsageError
+    from ramify.planner.export.comparison.files import SUFFIXES
     from ramify.planner.runtime.output_files import check_new, format_named_by
     from ramify.planner.settings.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
-    from ramify.planner.strategies.files import SUFFIXES
     from ramify.tasks.plans.plans import load_plan
 
     from .carrying import carry, tell_ending
@@ -103,9 +103,9 @@ def compare_runs(
     """
     from ramify.planner.errors import UsageError
     from ramify.planner.executor import open_store
+    from ramify.planner.export.comparison.files import format_of
     from ramify.planner.runtime.output_files import check_new
     from ramify.planner.strategies import compare
-    from ramify.planner.strategies.files import format_of
 
     if not runs and not last:
         raise UsageError("say which runs: their ids, or --last for the newest; `ramify runs` lists them")
@@ -152,7 +152,7 @@ def _json(text: str) -> Any:
 
 
 def _deliver(comparison: "Comparison", form: Any, output: Path | None, *, as_json: bool) -> None:
-    from ramify.planner.strategies.files import render
+    from ramify.planner.export.comparison.files import render
 
     from .output import deliver, print_json
 

@@ -7,7 +7,6 @@ from ramify.tasks import Task, TaskState
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
-    from ramify.planner.strategies import Comparison
 
 _TYPES = {
     "parent": "string",
@@ -52,15 +51,13 @@ def tasks_frame(root: Task) -> "pd.DataFrame":
     return frame
 
 
-def variants_frame(comparison: "Comparison") -> "pd.DataFrame":
-    """Return a table with a row a variant, indexed by their names.
+def variants_frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Return a table of `rows`, one a variant, indexed by their names.
 
     Raises:
         ExportError: if pandas is not installed.
     """
-    from ramify.planner.strategies.files import row_values
-
-    frame = _pandas().DataFrame(row_values(comparison))
+    frame = _pandas().DataFrame(rows)
     return frame.set_index("variant") if len(frame) else frame
 
 

@@ -1,6 +1,8 @@
 """Variations of one task over parameters: the grid, the task that is a strategy, its workers, and the comparison."""
 
-from .comparison import Comparison, Variant, compare
+from ramify.planner.export.comparison import Comparison, Variant
+
+from .comparing import compare
 from .grid import Variation, variations
 from .strategy import Strategy, StrategyRun
 

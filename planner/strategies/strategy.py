@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
+from ramify.planner.export.comparison import Comparison
 from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.run import Run
@@ -16,7 +17,7 @@ from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.tree.documents import tree_to_data
 
-from .comparison import Comparison, compare
+from .comparing import compare
 from .grid import variations
 from .parameters import check_parameters, vary
 from .work import STRATEGY, VARIATION, VariationWorker

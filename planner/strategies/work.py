@@ -15,7 +15,7 @@ from ramify.tasks.tree.documents import tree_from_data
 from ramify.tasks.tree.edits import Difference
 from ramify.tasks.tree.running import put
 
-from .comparison import compare_tree, inner_id, inner_runs
+from .comparing import compare_tree, inner_id, inner_runs
 from .nested import run_inside
 from .parameters import vary
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from ramify.planner.export.report.tables import defused
 from ramify.planner.export.report.words import visible
@@ -13,7 +13,7 @@ from ramify.planner.runtime.output_files import format_named_by, write_text
 from ramify.tasks.json_text import json_text
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
+    from .content import Comparison
 
 ComparisonFormat = Literal["txt", "md", "html", "csv", "json", "svg"]
 COMPARISON_FORMATS: Final[tuple[ComparisonFormat, ...]] = get_args(ComparisonFormat)
@@ -45,33 +45,8 @@ def save(comparison: "Comparison", path: Path, *, form: ComparisonFormat | None 
     return path
 
 
-def row_values(comparison: "Comparison") -> list[dict[str, Any]]:
-    """Return a row a variant: a column a parameter, then the figures and the answer."""
-    names = list(dict.fromkeys(name for each in comparison.variants for name in each.parameters))
-    return [
-        {
-            "variant": each.name,
-            **{name: _flat(each.parameters.get(name)) for name in names},
-            "run": each.run,
-            "status": each.status,
-            "made_by": each.made_by,
-            "calls": each.usage.calls,
-            "tokens": each.usage.tokens,
-            "cost_usd": None if each.usage.calls_without_cost else each.usage.cost_usd,
-            "seconds": each.seconds,
-            "answer": each.answer,
-            "error": each.error,
-        }
-        for each in comparison.variants
-    ]
-
-
-def _flat(value: Any) -> Any:
-    return json_text(value) if isinstance(value, dict | list) else value
-
-
 def _csv(comparison: "Comparison") -> str:
-    rows = row_values(comparison)
+    rows = comparison.rows()
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from ramify.planner.export.report.markdown import escaped, fenced
 from ramify.planner.runtime.terminal import one_printable_line, printable
 
-from .comparison import HEAD
+from .content import HEAD
 from .differences import Part
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
+    from .content import Comparison
 
 _LONGEST_CELL = 48
 _NUMBERS = range(3, 7)

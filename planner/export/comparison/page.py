@@ -9,11 +9,11 @@ from ramify.planner.export.report.markup import Markup, element, together
 from ramify.planner.export.report.words import visible_line
 
 from .chart import to_svg
-from .comparison import HEAD
+from .content import HEAD
 from .differences import Part
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, Variant
+    from .content import Comparison, Variant
 
 _STYLE = """\
 .ramify-comparison { font: 15px/1.5 system-ui, sans-serif; color-scheme: light dark; }

@@ -9,7 +9,7 @@ from ramify.planner.export.shapes import Drawing, Rectangle, Shape, Words, svg_o
 from ramify.tasks.counting import counted
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, Variant
+    from .content import Comparison, Variant
 
 MOST_BARS = 60
 _ROW, _BAR, _TOP, _EDGE = 26.0, 14.0, 56.0, 16.0

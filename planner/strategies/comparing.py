@@ -1,0 +1,105 @@
+"""Stored runs, and the variations of a strategy, side by side: what is read of each from the store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+from ramify.planner.asking.budget import total_usage
+from ramify.planner.errors import RunError, UsageError
+from ramify.planner.export.comparison import Comparison, Variant
+from ramify.planner.export.making import who_made
+from ramify.planner.store import RunRecord, Store
+from ramify.tasks import Task, TaskState
+from ramify.tasks.counting import counted
+
+
+def compare(*runs: str, store: str | Path | None = None) -> Comparison:
+    """Return stored runs side by side; of a single run that is a strategy, its variations.
+
+    Args:
+        *runs: ids of runs, or the unique beginnings of ids.
+        store: where they are stored; as for the executor.
+
+    Raises:
+        RunError: if there is no such run.
+        UsageError: if there is nothing to compare.
+    """
+    from ramify.planner.executor import open_store
+
+    with open_store(store, create=False) as opened:
+        return compare_runs(opened, runs)
+
+
+def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
+    """Return the runs `wanted` of `store` side by side; see `compare`."""
+    records = [store.find_run(each) for each in wanted]
+    if len(records) == 1:
+        root = store.load_tree(records[0].id)
+        strategies = [task for task in root.walk() if task.type == "strategy"]
+        if not strategies:
+            raise UsageError(f"run {records[0].id} is one run, and no strategy; name another run to compare it with")
+        return compare_tree(store, strategies[0], records[0].id)
+    if not records:
+        raise UsageError("say which runs are to be compared; `ramify runs` lists them")
+    goals = "\n".join(dict.fromkeys(each.goal for each in records))
+    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records), goals)
+
+
+def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
+    """Return the variations below the task `strategy` of the run `run_id` side by side."""
+    variants = tuple(_variant_of_task(store, task, run_id) for task in strategy.subtasks)
+    return Comparison(strategy.name or strategy.content, variants, strategy.content)
+
+
+def _variant_of_task(store: Store, task: Task, run_id: str) -> Variant:
+    name = task.name or task.id
+    runs = inner_runs(store, run_id, task)
+    if not runs:
+        return Variant(name=name, parameters=dict(task.inputs), status=task.state.value.lower(), error=task.error or "")
+    return _variant(store, runs[-1], name=name, parameters=dict(task.inputs))
+
+
+def inner_id(run_id: str, task: Task, turn: int = 1) -> str:
+    """Return the id of the run that does the variation `task` of the run `run_id` for the `turn`-th time.
+
+    >>> inner_id("r1", Task(content="x", id="0.2")), inner_id("r1", Task(content="x", id="0.2"), 3)
+    ('r1.2', 'r1.2-3')
+    """
+    place = task.id.rpartition(".")[2] if task.id.count(".") <= 1 else task.id
+    return f"{run_id}.{place}" if turn == 1 else f"{run_id}.{place}-{turn}"
+
+
+def inner_runs(store: Store, run_id: str, task: Task) -> list[RunRecord]:
+    """Return the runs that were made for the variation `task` of the run `run_id`, the last one last."""
+    found: list[RunRecord] = []
+    while True:
+        wanted = inner_id(run_id, task, len(found) + 1)
+        try:
+            record = store.find_run(wanted)
+        except RunError:
+            return found
+        if record.id != wanted:
+            return found
+        found.append(record)
+
+
+def _variant_of_run(store: Store, record: RunRecord) -> Variant:
+    return _variant(store, record, name=f"{record.id} {record.made_by or ''}".strip(), parameters={})
+
+
+def _variant(store: Store, record: RunRecord, *, name: str, parameters: dict[str, JsonValue]) -> Variant:
+    root = store.load_tree(record.id)
+    is_done = root.state is TaskState.DONE
+    ended = root.completed_at.timestamp() if root.completed_at is not None else record.finished_at
+    return Variant(
+        name=name,
+        run=record.id,
+        status=record.status,
+        parameters=parameters,
+        answer=root.result if is_done else "",
+        output=root.output,
+        error="" if is_done else (record.error or root.error or ""),
+        made_by=who_made(store, record, root),
+        usage=total_usage(root),
+        seconds=None if ended is None else max(0.0, ended - record.created_at),
+    )
