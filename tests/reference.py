@@ -1,6 +1,6 @@
-"""The pages of the documentation that are made from the code: commands, public names, and the table of settings.
+"""The pages of the documentation that are made from the code: commands, public names, and the tables of settings and formats.
 
-python -m tests.reference        writes docs/commands.md, docs/reference.md and docs/settings.md; `make docs` does it
+python -m tests.reference        writes the pages in `PAGES` anew; `make docs` does it
 """
 
 import enum
@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 from ramify.planner.cli.app import build_app
+from ramify.planner.export.formats import Subject, formats_of
 from ramify.planner.settings.options import OPTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -82,7 +83,48 @@ def _shown_default(default: Any) -> str:
     return "" if default in (None, (), {}) else f"`{shown}`"
 
 
-PAGES = {"commands.md": commands_page, "reference.md": reference_page, "settings.md": settings_page}
+def formats_page() -> str:
+    """Return the page of all file formats, from their table."""
+    lines = [
+        "# Every file format",
+        "",
+        "Made from the table in `planner/export/formats.py` by `make docs`. The ending of a file says its format,",
+        "unless `-f` or `form=` does; of each kind, the first is what commands print when nothing is said.",
+        "",
+        "```console",
+        '$ ramify solve -q --model rules "1 + 2"',
+        "3",
+        "$ ramify report --last -o sum.html",
+        "```",
+    ]
+    for of, calls in _FORMATS_ARE_FOR.items():
+        lines += [
+            "",
+            f"## {of.capitalize()}",
+            "",
+            f"{calls}.",
+            "",
+            "| format | endings | is | media type |",
+            "|---|---|---|---|",
+        ]
+        for each in formats_of(of).values():
+            endings = " ".join(f"`{ending}`" for ending in each.endings)
+            lines.append(f"| {each.name} | {endings} | {each.about} | {each.media_type} |")
+    return "\n".join(lines) + "\n"
+
+
+_FORMATS_ARE_FOR: dict[Subject, str] = {
+    "graph": "`ramify graph`, `run.save(path)`, and as a text `run.graph(form)`: [graphs](graphs.md)",
+    "timeline": "`ramify timeline`, `run.save_timeline(path)`: [timelines](graphs.md#the-timeline)",
+    "report": "`ramify report`, `run.report(path)`: [reports](reports.md)",
+    "comparison": "`ramify compare`, `ramify sweep`, `comparison.save(path)`: [strategies](strategies.md)",
+}
+PAGES = {
+    "commands.md": commands_page,
+    "formats.md": formats_page,
+    "reference.md": reference_page,
+    "settings.md": settings_page,
+}
 
 
 def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -121,7 +163,7 @@ def _option(option: Any, context: Any) -> str:
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
     if option.is_flag:
         return names
-    value = option.metavar or str(option.display_type(context)).strip("<>").replace(" range", "")
+    value = str(option.metavar or option.display_type(context)).strip("<>").replace(" range", "")
     return f"{names} {value.replace('|', chr(92) + '|')}"
 
 

@@ -6,6 +6,8 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+from ramify.planner.export.formats import format_of
+from ramify.planner.export.report import Report
 from ramify.planner.store import CallKey, CallRecord, EventRecord, RunRecord, StepKey, StepRecord, StoredRun
 from ramify.tasks import Task, TaskState, Usage
 
@@ -161,3 +163,7 @@ def _events(tasks: list[Task]) -> Iterator[EventRecord]:
         elif task.state is TaskState.FAILED:
             yield event(number + 0.9, "task_failed", task, error=task.error)
     yield event(len(tasks), "run_finished", status="done")
+
+
+def render_report(report: Report, form: str) -> bytes:
+    return format_of("report", form=form).write(report).data

@@ -16,7 +16,9 @@ from ramify.planner import Executor, RunLimits, Store, aevolve, evolve
 from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.evolution import Evolution
 from ramify.planner.evolution.json_lines import add_line, line_of, write_whole
-from ramify.planner.export import graph_view, to_dot, to_svg
+from ramify.planner.export.dot import to_dot
+from ramify.planner.export.snapshot import graph_view
+from ramify.planner.export.svg import to_svg
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.prompts.variables import EvolveVariables

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner import Executor
-from ramify.planner.export import ViewOptions, critical_path_of, graph_view, to_graphml
+from ramify.planner.export.critical import critical_path_of
+from ramify.planner.export.graphml import to_graphml
+from ramify.planner.export.snapshot import graph_view
+from ramify.planner.export.view import ViewOptions
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
 

@@ -6,8 +6,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.planner.export import GraphView, ViewOptions, graph_view, render, to_mermaid
-from ramify.planner.export.mermaid import MOST_CHARACTERS, MOST_EDGES
+from ramify.planner.export.mermaid import MOST_CHARACTERS, MOST_EDGES, to_mermaid
+from ramify.planner.export.render import render
+from ramify.planner.export.snapshot import graph_view
+from ramify.planner.export.view import GraphView, ViewOptions
 from ramify.tasks import Task
 
 LINE = re.compile(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner.errors import UsageError
-from ramify.planner.export import Direction, GraphView, ViewOptions, fold, graph_view, labels, to_svg
+from ramify.planner.export import fold, labels
 from ramify.planner.export import view as views
 from ramify.planner.export.columns import Breaking, usual_breaking
 from ramify.planner.export.fold import subtree_ends, within_limit
@@ -23,6 +23,9 @@ from ramify.planner.export.layout import Layout
 from ramify.planner.export.legend import legend
 from ramify.planner.export.look import GLYPHS, THEMES, Theme
 from ramify.planner.export.routes import LEVEL_GAP, dependency_arrows, tree_lines
+from ramify.planner.export.snapshot import graph_view
+from ramify.planner.export.svg import to_svg
+from ramify.planner.export.view import Direction, GraphView, ViewOptions
 from ramify.tasks import Task, TaskState, Usage
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -15,21 +15,12 @@ from hypothesis import strategies as st
 from ramify.planner import Executor
 from ramify.planner.errors import UsageError
 from ramify.planner.events.events import Event
-from ramify.planner.export import (
-    ThemeName,
-    Timeline,
-    lanes,
-    save_timeline,
-    shapes,
-    spans,
-    time_axis,
-    timeline_of,
-    to_timeline_svg,
-)
+from ramify.planner.export import lanes, shapes, spans, time_axis
 from ramify.planner.export.lanes import MOST_LANES, lanes_of
-from ramify.planner.export.look import THEMES
-from ramify.planner.export.spans import Span, TimedTask, concurrency, timeline_data
+from ramify.planner.export.look import THEMES, ThemeName
+from ramify.planner.export.spans import Span, TimedTask, Timeline, concurrency, timeline_data, timeline_of
 from ramify.planner.export.time_axis import TimeAxis, mark_words
+from ramify.planner.export.timeline import to_timeline_svg
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskState
 
@@ -267,7 +258,7 @@ def test_a_failed_attempt_is_told_without_colour(theme: ThemeName) -> None:
 
 @pytest.mark.parametrize(("name", "magic"), [("t.png", b"\x89PNG"), ("t.pdf", b"%PDF"), ("t.svg", b"<svg")])
 def test_suffix_of_the_file_says_the_format(tmp_path: Path, name: str, magic: bytes) -> None:
-    save_timeline(big(500), tmp_path / name)
+    big(500).save(tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(magic)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
-from ramify.planner.export import graph_view, to_mermaid
+from ramify.planner.export.mermaid import to_mermaid
+from ramify.planner.export.snapshot import graph_view
 from ramify.tasks import Task
 
 from .readers import chromium, mermaid_script, needs_chromium, needs_npm

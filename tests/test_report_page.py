@@ -11,12 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Dialog, Page
 from pypdf import PdfReader
-from ramify.planner.export.report import render_report, report_of
+from ramify.planner.export.report import report_of
 from ramify.planner.store import StoredRun
 
 from .patience import HANG_S
 from .readers import chromium, needs_chromium
-from .report_samples import INJECTIONS, SYSTEM, hostile_run, sample_run
+from .report_samples import INJECTIONS, SYSTEM, hostile_run, render_report, sample_run
 
 pytestmark = needs_chromium
 

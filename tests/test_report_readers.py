@@ -11,12 +11,12 @@ import duckdb
 import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
 import pytest
-from ramify.planner.export.report import render_report, report_of
+from ramify.planner.export.report import report_of
 from ramify.planner.export.report.markdown import escaped
 from ramify.planner.store import StoredRun
 from ramify.tasks import Task
 
-from .report_samples import hostile_run, sample_run
+from .report_samples import hostile_run, render_report, sample_run
 
 Read = Callable[[Path], list[dict[str, object]]]
 READERS: dict[str, Read] = {

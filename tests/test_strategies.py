@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from ramify.planner import Agent, Executor, Outcome, PlanLimits, RunLimits, Strategy, compare, solve, worker
 from ramify.planner.cli.varying import read_grid
 from ramify.planner.errors import RunError, UsageError
+from ramify.planner.export.comparison.differences import compared
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.running.editing import PlanEdit
 from ramify.planner.store import Store
 from ramify.planner.strategies import variations
-from ramify.planner.export.comparison.differences import compared
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 

@@ -2,25 +2,23 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from ramify.tasks.json_text import json_text
+from ramify.planner.export.formats import Format, Written, format_of
 
 from .completing import run_ids
-from .options import Force, Last, Output, RunId, refuse_others, takes
+from .options import Force, Last, Output, RunId, format_option, refuse_others, takes
 
 if TYPE_CHECKING:
-    from ramify.planner.export import LayoutName, ViewOptions
+    from ramify.planner.export.render import LayoutName
+    from ramify.planner.export.view import ViewOptions
     from ramify.tasks import Task
 
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
-GraphFormat = Literal["dot", "svg", "png", "pdf", "mermaid", "graphml", "json"]
-_BINARY = frozenset({"png", "pdf"})
 _OF_STATES = frozenset({"states", "form", "output", "force", "store"})
 _OF_TIMES = frozenset({"run_id", "last", "store", "as_json"})
-_OF_JSON = frozenset({"source", "last", "form", "output", "force", "store", "lineage"})
+_OF_DATA = frozenset({"source", "last", "form", "output", "force", "store", "lineage"})
 
 
 @takes("store")
@@ -32,9 +30,7 @@ def graph(
         str | None, typer.Argument(metavar="RUN|PLAN", help="A run's id, or a plan file.", autocompletion=run_ids)
     ] = None,
     last: Last = False,
-    form: Annotated[
-        GraphFormat | None, typer.Option("--format", "-f", help="The format; that of -o's ending, or dot.")
-    ] = None,
+    form: Annotated[str | None, format_option("graph")] = None,
     output: Output = None,
     force: Force = False,
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Levels to show.")] = None,
@@ -66,19 +62,20 @@ def graph(
 
     Example: ramify graph --last -o tree.svg
     """
-    from ramify.planner.export import MOST_NODES, ViewOptions, critical_path_of
+    from ramify.planner.export.critical import critical_path_of
+    from ramify.planner.export.view import MOST_NODES, ViewOptions
     from ramify.planner.runtime.output_files import check_new
 
     from .output import deliver, tell
 
     check_new(output, force=force)
-    wanted = form or _form_of(output)
+    wanted = format_of("graph", output, form)
     if states:
         refuse_others(context, "--states draws the moves that every task can make, and no run", kept=_OF_STATES)
-        deliver(_states(wanted), wanted, output)
+        deliver(_states(wanted.name), wanted.name, output)
         return 0
-    if wanted == "json":
-        refuse_others(context, "JSON gives the whole tree", kept=_OF_JSON)
+    if wanted.takes_data:
+        refuse_others(context, f"{wanted.name.upper()} gives the whole tree", kept=_OF_DATA)
     root, data = _tree_of(source, last=last, store=given["store"])
     if lineage:
         from ramify.planner.evolution.lineage import lineage_tree
@@ -89,11 +86,11 @@ def graph(
         theme=theme,
         max_depth=depth,
         focus=focus,
-        max_nodes=most or (None if wanted == "graphml" else MOST_NODES),
+        max_nodes=most or (MOST_NODES if wanted.folds else None),
         critical_path=critical_path_of(root, by=path_by) if critical_path or path_by else (),
     )
     content, note = _drawn(root, data, wanted, options, layout)
-    deliver(content, wanted, output, is_text=wanted not in _BINARY)
+    deliver(content, wanted.name, output, is_text=wanted.is_text)
     if note:
         tell(note)
     return 0
@@ -108,10 +105,7 @@ def timeline(
     last: Last = False,
     output: Output = None,
     force: Force = False,
-    form: Annotated[
-        Literal["svg", "png", "pdf"] | None,
-        typer.Option("--format", "-f", help="The format; that of -o's ending, or svg."),
-    ] = None,
+    form: Annotated[str | None, format_option("timeline")] = None,
     theme: Theme = "light",
     most: Annotated[
         int, typer.Option("--max-bars", min=1, metavar="N", help="Tasks with rows; the others are packed below.")
@@ -122,15 +116,16 @@ def timeline(
     Example: ramify timeline --last -o timeline.svg
     """
     from ramify.planner.asking.budget import total_usage
-    from ramify.planner.export import render_timeline, timeline_data, timeline_format_of, timeline_of
     from ramify.planner.export.making import who_made
     from ramify.planner.export.run_data import record_data
+    from ramify.planner.export.spans import timeline_data, timeline_of
     from ramify.planner.runtime.output_files import check_new
 
     from .finding import opened_run
     from .output import deliver, print_json
 
     check_new(output, force=force)
+    wanted = format_of("timeline", output, form)
     if given["as_json"]:
         refuse_others(context, "--json prints the times, and draws nothing", kept=_OF_TIMES)
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
@@ -143,16 +138,14 @@ def timeline(
     if given["as_json"]:
         print_json({**data, "timeline": timeline_data(found)})
     else:
-        wanted = form or ("svg" if output is None else timeline_format_of(output))
-        content = render_timeline(found, wanted, theme=theme, max_bars=most)
-        deliver(content, wanted, output, is_text=wanted == "svg")
+        deliver(wanted.write(found, theme=theme, max_bars=most).data, wanted.name, output, is_text=wanted.is_text)
     return 0
 
 
 COMMANDS = {"graph": graph, "timeline": timeline}
 
 
-def _states(form: GraphFormat) -> bytes:
+def _states(form: str) -> bytes:
     """Return the state diagram; raise `UsageError` for a format in which there is none."""
     from ramify.planner.errors import UsageError
     from ramify.tasks.tree.states import state_diagram
@@ -160,15 +153,6 @@ def _states(form: GraphFormat) -> bytes:
     if form not in {"dot", "mermaid"}:
         raise UsageError(f"the states are drawn as dot or mermaid, not as {form}; dot -T{form} makes that of dot")
     return state_diagram("dot" if form == "dot" else "mermaid").encode()
-
-
-def _form_of(output: Path | None) -> GraphFormat:
-    from ramify.planner.export.render import SUFFIXES
-    from ramify.planner.runtime.output_files import format_named_by
-
-    if output is None:
-        return "dot"
-    return format_named_by(output, {**SUFFIXES, ".json": "json"}, what="graph")
 
 
 def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Task", dict[str, Any]]:
@@ -193,16 +177,15 @@ def _tree_of(source: str | None, *, last: bool, store: str | None) -> tuple["Tas
 
 
 def _drawn(
-    root: "Task", data: Mapping[str, Any], form: GraphFormat, options: "ViewOptions", layout: "LayoutName"
-) -> tuple[bytes, str]:
+    root: "Task", data: Mapping[str, Any], form: Format, options: "ViewOptions", layout: "LayoutName"
+) -> Written:
     """Return the file, and what a person should know about how it was made."""
-    from ramify.planner.export import graph_view, render
+    from ramify.planner.export.render import render
+    from ramify.planner.export.snapshot import graph_view
     from ramify.tasks.tree.documents import tree_to_data
 
     from .output import JSON_VERSION
 
-    if form == "json":
-        document = {"version": JSON_VERSION, **data, **tree_to_data(root, next_tasks=True)}
-        return f"{json_text(document, indent=2)}\n".encode(), ""
-    picture = render(graph_view(root, made_by=data["made_by"], options=options), form, layout=layout)
-    return picture.data, picture.note
+    if form.takes_data:
+        return form.write({"version": JSON_VERSION, **data, **tree_to_data(root, next_tasks=True)})
+    return render(graph_view(root, made_by=data["made_by"], options=options), form.name, layout=layout)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from ramify.planner.export.formats import Subject, formats_of
 
 from .completing import run_ids
 
@@ -25,6 +26,14 @@ def _writable(path: Path | None) -> Path | None:
 def output_option(about: str) -> Any:
     """Return the option `-o`, a file that is to be written, with what its help says."""
     return typer.Option("--output", "-o", metavar="FILE", callback=_writable, help=about)
+
+
+def format_option(of: Subject, *spelled: str) -> Any:
+    """Return the option `-f`, or as it is spelled, whose choices are the formats of a subject."""
+    names = list(formats_of(of))
+    about = f"The format; that of -o's ending, or {names[0]}."
+    words = spelled or ("--format", "-f")
+    return typer.Option(*words, metavar=f"<{'|'.join(names)}>", autocompletion=lambda: names, help=about)
 
 
 OPTIONS: dict[str, Any] = {

@@ -1,11 +1,11 @@
 """`report`: everything about a run in one file, to read, to print or to count with."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import typer
+from ramify.planner.export.formats import format_of
 
-from .options import Force, Last, Output, RunId, takes
+from .options import Force, Last, Output, RunId, format_option, takes
 
 
 @takes("store")
@@ -16,10 +16,7 @@ def report(
     last: Last = False,
     output: Output = None,
     force: Force = False,
-    form: Annotated[
-        Literal["html", "md", "csv", "json", "xlsx"] | None,
-        typer.Option("--format", "-f", help="The format; that of -o's ending, or md."),
-    ] = None,
+    form: Annotated[str | None, format_option("report")] = None,
 ) -> int:
     """Write a report of a run, which may still go on.
 
@@ -27,17 +24,17 @@ def report(
 
     Example: ramify report --last -o run.html
     """
-    from ramify.planner.export.report import render_report, report_format_of, report_of
+    from ramify.planner.export.report import report_of
     from ramify.planner.runtime.output_files import check_new
 
     from .finding import opened_run
     from .output import deliver
 
     check_new(output, force=force)
-    wanted = form or ("md" if output is None else report_format_of(output))
+    wanted = format_of("report", output, form)
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         stored = store.read_run(record.id)
-    deliver(render_report(report_of(stored), wanted), wanted, output, is_text=wanted != "xlsx")
+    deliver(wanted.write(report_of(stored)).data, wanted.name, output, is_text=wanted.is_text)
     return 0
 
 

@@ -137,10 +137,11 @@ def _find(session: Session, word: str) -> None:
 
 def _graph(session: Session, _: str) -> None:
     """The graph, as Mermaid text."""
-    from ramify.planner.export import graph_view, render
+    from ramify.planner.export.mermaid import to_mermaid
+    from ramify.planner.export.snapshot import graph_view
 
     view = graph_view(session.root, made_by=session.made_by())
-    print_text(render(view, "mermaid").data.decode())
+    print_text(to_mermaid(view))
 
 
 def _resume(session: Session, _: str) -> None:

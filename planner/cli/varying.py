@@ -2,23 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from ramify.planner.export.formats import Format, endings_of, format_of
 from ramify.tasks.json_text import read_json
 
 from .completing import run_ids
-from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Force, Last, output_option, takes
+from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Force, Last, format_option, output_option, takes
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
     from ramify.planner.strategies import Comparison
 
-Output = Annotated[Path | None, output_option("Where it goes: .txt, .md, .html, .csv, .json or .svg.")]
-Form = Annotated[
-    Literal["txt", "md", "html", "csv", "json", "svg"] | None,
-    typer.Option("--format", "-f", help="The format; that of -o's ending, or txt."),
-]
+Output = Annotated[Path | None, output_option(f"Where it goes: {', '.join(endings_of('comparison'))}.")]
+Form = Annotated[str | None, format_option("comparison")]
 
 
 @takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, "as_json")
@@ -35,6 +33,7 @@ def sweep(
     in_series: Annotated[bool, typer.Option("--series", help="One variation after the other.")] = False,
     output: Output = None,
     force: Force = False,
+    form: Annotated[str | None, format_option("comparison", "--format")] = None,
 ) -> int:
     """Do a goal in every variant, and compare.
 
@@ -45,8 +44,7 @@ def sweep(
     from ramify.planner.api import executor_of, make_root, plan_limits
     from ramify.planner.asking.attachments import read_materials
     from ramify.planner.errors import UsageError
-    from ramify.planner.export.comparison.files import SUFFIXES
-    from ramify.planner.runtime.output_files import check_new, format_named_by
+    from ramify.planner.runtime.output_files import check_new
     from ramify.planner.settings.settings import load_settings
     from ramify.planner.strategies import Strategy, compare
     from ramify.tasks.plans.plans import load_plan
@@ -56,7 +54,7 @@ def sweep(
     from .goals import is_plan_file, read_goal
 
     check_new(output, force=force)
-    form = "txt" if output is None else format_named_by(output, SUFFIXES, what="comparison", otherwise="")
+    wanted = format_of("comparison", output, form)
     grid = read_grid(parameters or ())
     settings = load_settings(**settings_given(given))
     if settings.model is None and grid.get("model"):
@@ -76,7 +74,7 @@ def sweep(
     run = executor_of(settings, record=given["record"]).new_run(strategy.task)
     code = carry(run, given)
     comparison = compare(run.id, store=given["store"])
-    _deliver(comparison, form, output, as_json=given["as_json"])
+    _deliver(comparison, wanted, output, as_json=given["as_json"])
     if code != DONE:
         tell_ending(run, code, given["store"])
     return code
@@ -103,7 +101,6 @@ def compare_runs(
     """
     from ramify.planner.errors import UsageError
     from ramify.planner.executor import open_store
-    from ramify.planner.export.comparison.files import format_of
     from ramify.planner.runtime.output_files import check_new
     from ramify.planner.strategies import compare
 
@@ -112,7 +109,7 @@ def compare_runs(
     if given["as_json"] and form is not None and output is None:
         raise UsageError("give either --json or --format, not both; with -o FILE, the format is that of the file")
     check_new(output, force=force)
-    wanted = form or ("txt" if output is None else format_of(output))
+    wanted = format_of("comparison", output, form)
     ids = list(runs or ())
     if last:
         with open_store(given["store"], create=False) as store:
@@ -151,12 +148,10 @@ def _json(text: str) -> Any:
         return text
 
 
-def _deliver(comparison: "Comparison", form: Any, output: Path | None, *, as_json: bool) -> None:
-    from ramify.planner.export.comparison.files import render
-
+def _deliver(comparison: "Comparison", form: Format, output: Path | None, *, as_json: bool) -> None:
     from .output import deliver, print_json
 
     if output is not None or not as_json:
-        deliver(render(comparison, form).encode(), form, output)
+        deliver(form.write(comparison).data, form.name, output, is_text=form.is_text)
     if as_json:
         print_json(comparison.to_data())

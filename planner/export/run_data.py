@@ -1,6 +1,6 @@
 """Stored runs and their calls as JSON data: one shape for the commands' `--json`, for exports and for reports."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,13 @@ from ramify.planner.asking.budget import total_usage
 from ramify.planner.store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
 from ramify.planner.store.pruning import status_now
 from ramify.tasks import Task, Usage
+from ramify.tasks.json_text import json_text
 from ramify.tasks.tree.documents import tree_to_data
+
+
+def to_json(data: Mapping[str, Any]) -> str:
+    """Write the data of a run as a JSON document."""
+    return json_text(data, indent=2) + "\n"
 
 
 def status_of(record: RunRecord) -> RunStatus:

@@ -8,13 +8,16 @@ last event before the run was resumed.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ramify.planner.events.events import Event, EventType
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 
+from .formats import format_of, save_as
 from .labels import format_duration, one_line
+from .shapes import within_cell
 
 SpanKind = Literal["done", "failed", "released", "running", "wait", "plan"]
 """How an attempt ended, or the wait before the next one, or a call made while nothing was attempted: planning."""
@@ -89,11 +92,23 @@ class Timeline:
         return concurrency(span for task in self.tasks for span in task.spans if span.kind != "wait")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from .shapes import within_cell
-        from .timeline import to_timeline_svg
-
+        svg = format_of("timeline", form="svg")
         words = f"<Timeline: {counted(len(self.tasks), 'task')} in {format_duration(self.active_s())}>"
-        return {"text/plain": words, "image/svg+xml": within_cell(to_timeline_svg(self))}
+        return {"text/plain": words, svg.media_type: within_cell(svg.text(self))}
+
+    def save(self, path: str | Path, *, form: str | None = None, **asked: Any) -> Path:
+        """Write the timeline to a file; its ending says as what, unless `form` does: see docs/formats.md.
+
+        Args:
+            path: the file; one that is there is written over.
+            form: the format.
+            **asked: `theme` and `max_bars`, as for `to_timeline_svg`.
+
+        Raises:
+            UsageError: if there is no such format, or the ending names none.
+            ExportError: if the picture cannot be made here, or the file cannot be written.
+        """
+        return save_as("timeline", self, path, form=form, **asked)
 
     def most_at_once(self) -> int:
         """Return the most tasks that were worked on at the same time."""

@@ -99,6 +99,13 @@ def holds_something(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
+def did_you_mean(word: str, meanings: Mapping[str, str]) -> str:
+    """Return the end of an error about `word`: what is meant by the spelling that comes nearest; empty if none does."""
+    from difflib import get_close_matches
+
+    return "".join(f"; did you mean {meanings[each]}?" for each in get_close_matches(word, meanings, 1))
+
+
 def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwise: str = ", or say the format") -> F:
     """Return the format that the ending of `path` names.
 
@@ -109,9 +116,10 @@ def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwis
         otherwise: what else can be done, for the error.
 
     Raises:
-        UsageError: if it names none.
+        UsageError: if it names none; the message says which comes near.
     """
     found = formats.get(path.suffix.lower())
     if found is None:
-        raise UsageError(f"{path} names no {what} format; end it in one of {', '.join(formats)}{otherwise}")
+        hint = did_you_mean(path.suffix.lower(), {ending: ending for ending in formats})
+        raise UsageError(f"{path} names no {what} format; end it in one of {', '.join(formats)}{otherwise}{hint}")
     return found

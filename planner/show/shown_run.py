@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ramify.planner.events.events import EventType
 from ramify.planner.events.losses import Loss, losses_of
-from ramify.planner.runtime.output_files import write_text
+from ramify.planner.runtime.output_files import write_bytes
 from ramify.planner.store.records import RunStatus
 from ramify.tasks import Task, Usage
-from ramify.tasks.json_text import json_text
 from ramify.tasks.tree.documents import tree_to_data
 from ramify.tasks.tree.notebook import folded_text
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
-    from ramify.planner.export import GraphView, LayoutName, ThemeName, Timeline
-    from ramify.planner.export.report import ReportFormat
+    from ramify.planner.export.formats import Format
+    from ramify.planner.export.render import LayoutName
+    from ramify.planner.export.spans import Timeline
+    from ramify.planner.export.view import GraphView
     from ramify.planner.store import Store
 
 _DISPLAYED_BOXES = 60
@@ -92,35 +93,41 @@ class ShownRun(ABC):
 
         return tasks_frame(self.task)
 
+    def graph(self, form: str = "dot", **asked: Any) -> str:
+        """Return the graph as a text in the format `form`: dot, mermaid, svg or any other of docs/formats.md.
+
+        The keywords are those of `save`.
+
+        Raises:
+            UsageError: if there is no such format, or it is no text.
+        """
+        from ramify.planner.export.formats import format_of
+
+        found = format_of("graph", form=form)
+        return found.text(self._drawn_in(found, asked))
+
     def to_dot(self, **asked: Any) -> str:
         """Return the graph in the DOT language; the keywords are those of `save`."""
-        from ramify.planner.export import to_dot
-
-        return to_dot(self._view(**asked))
+        return self.graph("dot", **asked)
 
     def to_mermaid(self, **asked: Any) -> str:
         """Return the graph as Mermaid text; the keywords are those of `save`."""
-        from ramify.planner.export import to_mermaid
-
-        return to_mermaid(self._view(**asked))
+        return self.graph("mermaid", **asked)
 
     def to_graphml(self, **asked: Any) -> str:
         """Return the whole graph as GraphML, for other programs; the keywords are those of `save`."""
-        from ramify.planner.export import to_graphml
-
-        return to_graphml(self._view(max_nodes=None, **asked))
+        return self.graph("graphml", **asked)
 
     def to_svg(self, **asked: Any) -> str:
         """Return a picture of the graph, drawn without other programs; the keywords are those of `save`."""
-        from ramify.planner.export import to_svg
+        return self.graph("svg", **asked)
 
-        return to_svg(self._view(**asked))
-
-    def save(self, path: str | Path, *, layout: "LayoutName" = "ramify", **asked: Any) -> Path:
-        """Write the graph to a file; its ending says as what: .dot, .svg, .png, .pdf, .mmd, .graphml or .json.
+    def save(self, path: str | Path, *, form: str | None = None, layout: "LayoutName" = "ramify", **asked: Any) -> Path:
+        """Write the graph to a file; its ending says as what, unless `form` does: see docs/formats.md.
 
         Args:
             path: the file; one that is there is written over.
+            form: the format.
             layout: who places the boxes of .svg, .png and .pdf: "ramify", or "dot" for that program of Graphviz.
             **asked: any of the following keywords.
 
@@ -137,15 +144,13 @@ class ShownRun(ABC):
             UsageError: if the ending names no format, or the format has no layout.
             ExportError: if the picture cannot be made here, or the file cannot be written.
         """
-        from ramify.planner.export import save
+        from ramify.planner.export.formats import format_of
+        from ramify.planner.export.render import render
 
         path = Path(path)
-        if path.suffix.lower() == ".json":
-            write_text(path, json_text(self.to_data(), indent=2))
-            return path
-        if path.suffix.lower() == ".graphml":
-            asked = {"max_nodes": None, **asked}
-        save(self._view(**asked), path, layout=layout)
+        found = format_of("graph", path, form)
+        drawn = self._drawn_in(found, asked)
+        write_bytes(path, (found.write(drawn) if found.takes_data else render(drawn, found.name, layout=layout)).data)
         return path
 
     def timeline(self) -> "Timeline":
@@ -154,50 +159,58 @@ class ShownRun(ABC):
         Raises:
             StoreError: if the store cannot be read.
         """
-        from ramify.planner.export import timeline_of
+        from ramify.planner.export.spans import timeline_of
 
         until = time.time() if self.status == "running" else None
         with self._store_now() as store:
             events = store.events(self.id)
         return timeline_of(self.task, events, made_by=self.made_by, until=until)
 
-    def save_timeline(self, path: str | Path, *, theme: "ThemeName" = "light", max_bars: int | None = 100) -> Path:
-        """Write the timeline to a file; its ending says as what: .svg, .png or .pdf.
+    def save_timeline(self, path: str | Path, *, form: str | None = None, **asked: Any) -> Path:
+        """Write the timeline to a file; its ending says as what, unless `form` does: see docs/formats.md.
 
         Args:
             path: the file; one that is there is written over.
+            form: the format.
+            **asked: any of the following keywords.
+
+        Keyword Args:
             theme: "light", "dark", or "print" for black and white.
-            max_bars: the most tasks with a row of their own; None gives one to each.
+            max_bars: the most tasks with a row of their own, 100 unless given; None gives one to each.
 
         Raises:
-            UsageError: if the ending names no format.
+            UsageError: if there is no such format, or the ending names none.
             ExportError: if the picture cannot be made here, or the file cannot be written.
         """
-        from ramify.planner.export import save_timeline
+        return self.timeline().save(path, form=form, **asked)
 
-        path = Path(path)
-        save_timeline(self.timeline(), path, theme=theme, max_bars=max_bars)
-        return path
-
-    def report(self, path: str | Path, *, form: "ReportFormat | None" = None) -> Path:
+    def report(self, path: str | Path, *, form: str | None = None) -> Path:
         """Write everything about the run, as far as it has come, to a file; its ending says as what.
 
-        The endings are .html, .md, .csv, .json and .xlsx, unless `form` says another format. A file that is there is
-        written over.
+        The endings are those of docs/formats.md, unless `form` says another format. A file that is there is written
+        over.
 
         Raises:
-            UsageError: if the ending names no format.
+            UsageError: if there is no such format, or the ending names none.
             ExportError: if the file cannot be written, or needs a package that is not installed.
             StoreError: if the store cannot be read.
         """
-        from ramify.planner.export.report import report_of, save_report
+        from ramify.planner.export.report import report_of
 
         with self._store_now() as store:
             stored = store.read_run(self.id)
-        return save_report(report_of(stored), path, form=form)
+        return report_of(stored).save(path, form=form)
+
+    def _drawn_in(self, form: "Format", asked: dict[str, Any]) -> Any:
+        """Return what a writer of the format is given."""
+        if form.takes_data:
+            return self.to_data()
+        return self._view(**asked if form.folds else {"max_nodes": None, **asked})
 
     def _view(self, *, critical_path: bool | Literal["time", "steps"] = False, **asked: Any) -> "GraphView":
-        from ramify.planner.export import ViewOptions, critical_path_of, graph_view
+        from ramify.planner.export.critical import critical_path_of
+        from ramify.planner.export.snapshot import graph_view
+        from ramify.planner.export.view import ViewOptions
 
         by = critical_path if isinstance(critical_path, str) else None
         marked = critical_path_of(self.task, by=by) if critical_path else ()

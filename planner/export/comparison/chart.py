@@ -1,15 +1,14 @@
 """A chart of what variants took: a row a variant, a column of bars each for time, tokens and cost."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ramify.planner.export.labels import format_cost, format_duration, shorten
 from ramify.planner.export.look import THEMES, Theme, ThemeName
 from ramify.planner.export.shapes import Drawing, Rectangle, Shape, Words, svg_of
 from ramify.tasks.counting import counted
 
-if TYPE_CHECKING:
-    from .content import Comparison, Variant
+from .content import Comparison, Variant
 
 MOST_BARS = 60
 _ROW, _BAR, _TOP, _EDGE = 26.0, 14.0, 56.0, 16.0
@@ -21,11 +20,11 @@ class _Measure(NamedTuple):
     """One column of bars: what it is called, its value, None if unknown, and the value as a text."""
 
     title: str
-    value: "Callable[[Variant], float | None]"
-    text: "Callable[[Variant], str]"
+    value: Callable[[Variant], float | None]
+    text: Callable[[Variant], str]
 
 
-def _cost(variant: "Variant") -> float | None:
+def _cost(variant: Variant) -> float | None:
     return None if variant.usage.calls_without_cost else variant.usage.cost_usd
 
 
@@ -36,7 +35,7 @@ _MEASURES = (
 )
 
 
-def to_svg(comparison: "Comparison", *, theme: ThemeName = "light") -> str:
+def to_svg(comparison: Comparison, *, theme: ThemeName = "light") -> str:
     """Return the chart; above `MOST_BARS` variants the first ones are drawn, and it is said how many are not."""
     look = THEMES[theme]
     shown = comparison.variants[:MOST_BARS]
@@ -63,13 +62,13 @@ def to_svg(comparison: "Comparison", *, theme: ThemeName = "light") -> str:
     )
 
 
-def _names(variants: "tuple[Variant, ...]", look: Theme) -> Iterator[Shape]:
+def _names(variants: tuple[Variant, ...], look: Theme) -> Iterator[Shape]:
     for row, variant in enumerate(variants):
         text = shorten(variant.name, width_em=_NAME_EM)
         yield Words(x=_EDGE, y=_TOP + row * _ROW + _BAR - 2, text=text, fill=look.text)
 
 
-def _bars(variants: "tuple[Variant, ...]", measure: _Measure, left: float, look: Theme) -> Iterator[Shape]:
+def _bars(variants: tuple[Variant, ...], measure: _Measure, left: float, look: Theme) -> Iterator[Shape]:
     yield Words(x=left, y=44, text=measure.title, fill=look.muted)
     values = [measure.value(each) for each in variants]
     largest = max((value for value in values if value), default=0.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
+from ramify.planner.export.formats import format_of, save_as
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text
@@ -14,8 +15,6 @@ from .differences import Part, compared
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
-
-    from .files import ComparisonFormat
 
 COMPARISON_VERSION = 1
 """The version of a comparison as data; it grows when a reader of today could not read it."""
@@ -121,40 +120,30 @@ class Comparison:
 
     def to_text(self, *, width: int = 100) -> str:
         """Return the comparison for a terminal: the figures, then the answers side by side, `width` columns wide."""
-        from .text import to_text
-
-        return to_text(self, width=width)
+        return format_of("comparison", form="txt").text(self, width=width)
 
     def to_markdown(self) -> str:
         """Return the comparison as Markdown."""
-        from .text import to_markdown
-
-        return to_markdown(self)
+        return format_of("comparison", form="md").text(self)
 
     def to_html(self) -> str:
         """Return the comparison as one HTML page that needs no network."""
-        from .page import to_html
-
-        return to_html(self)
+        return format_of("comparison", form="html").text(self)
 
     def to_svg(self) -> str:
         """Return a chart of the time, tokens and cost of each variant."""
-        from .chart import to_svg
+        return format_of("comparison", form="svg").text(self)
 
-        return to_svg(self)
-
-    def save(self, path: str | Path, *, form: "ComparisonFormat | None" = None) -> Path:
-        """Write the comparison to a file; its ending says as what: .html, .md, .csv, .json, .svg or .txt.
+    def save(self, path: str | Path, *, form: str | None = None) -> Path:
+        """Write the comparison to a file; its ending says as what, unless `form` does: see docs/formats.md.
 
         A file that is there is written over.
 
         Raises:
-            UsageError: if the ending names no format.
+            UsageError: if there is no such format, or the ending names none.
             ExportError: if the file cannot be written.
         """
-        from .files import save
-
-        return save(self, Path(path), form=form)
+        return save_as("comparison", self, path, form=form)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from .page import to_fragment

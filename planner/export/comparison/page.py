@@ -3,17 +3,13 @@
 import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ramify.planner.export.report.markup import Markup, element, together
 from ramify.planner.export.report.words import visible_line
 
 from .chart import to_svg
-from .content import HEAD
+from .content import HEAD, Comparison, Variant
 from .differences import Part
-
-if TYPE_CHECKING:
-    from .content import Comparison, Variant
 
 _STYLE = """\
 .ramify-comparison { font: 15px/1.5 system-ui, sans-serif; color-scheme: light dark; }
@@ -37,7 +33,7 @@ _NUMBERS = range(3, 7)
 _MOST_TITLE = 120
 
 
-def to_html(comparison: "Comparison") -> str:
+def to_html(comparison: Comparison) -> str:
     """Return `comparison` as one page that needs no network."""
     style = f":root {{ color-scheme: light dark; }}\n{_BODY}{_STYLE}"
     policy = (
@@ -53,12 +49,12 @@ def to_html(comparison: "Comparison") -> str:
     return f'<!DOCTYPE html>\n<html lang="en">{page}</html>\n'
 
 
-def to_fragment(comparison: "Comparison") -> str:
+def to_fragment(comparison: Comparison) -> str:
     """Return `comparison` as a piece of HTML that brings its own style, for a notebook's cell."""
     return together(Markup(f"<style>{_STYLE}</style>"), _body(comparison))
 
 
-def _body(comparison: "Comparison") -> Markup:
+def _body(comparison: Comparison) -> Markup:
     answers = zip(comparison.variants, comparison.differences(), strict=True)
     return element(
         "main",
@@ -76,7 +72,7 @@ def _body(comparison: "Comparison") -> Markup:
     )  # fmt: skip
 
 
-def _table(comparison: "Comparison") -> Markup:
+def _table(comparison: Comparison) -> Markup:
     looks = ["number" if place in _NUMBERS else "" for place in range(len(HEAD))]
     head = (element("th", name, scope="col", class_=look) for name, look in zip(HEAD, looks, strict=True))
     rows = (
@@ -87,12 +83,12 @@ def _table(comparison: "Comparison") -> Markup:
     return element("div", table, class_="wide", tabindex="0", role="region", aria_label="Figures")
 
 
-def _chart(comparison: "Comparison") -> Markup:
+def _chart(comparison: Comparison) -> Markup:
     address = f"data:image/svg+xml;base64,{b64encode(to_svg(comparison).encode()).decode()}"
     return Markup(f'<img src="{address}" alt="Time, tokens and cost of each variant, as in the table">')
 
 
-def _answer(variant: "Variant", parts: Sequence[Part]) -> Markup:
+def _answer(variant: Variant, parts: Sequence[Part]) -> Markup:
     title = element("h2", variant.name)
     if not variant.answer:
         return element("section", title, element("p", variant.error or variant.status, class_="none"))

@@ -1,22 +1,18 @@
 """A comparison as text for terminals and as Markdown: figures in a table, answers with what differs marked."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ramify.planner.export.report.markdown import escaped, fenced
 from ramify.planner.runtime.terminal import one_printable_line, printable
 
-from .content import HEAD
+from .content import HEAD, Comparison
 from .differences import Part
-
-if TYPE_CHECKING:
-    from .content import Comparison
 
 _LONGEST_CELL = 48
 _NUMBERS = range(3, 7)
 
 
-def to_text(comparison: "Comparison", *, width: int) -> str:
+def to_text(comparison: Comparison, *, width: int = 100) -> str:
     """Return `comparison` for a terminal; words that the first answer does not have stand between `{+` and `+}`."""
     rows = [tuple(_cut(cell) for cell in each.cells()) for each in comparison.variants]
     table = _columns([HEAD, *rows])
@@ -27,7 +23,7 @@ def to_text(comparison: "Comparison", *, width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_markdown(comparison: "Comparison") -> str:
+def to_markdown(comparison: Comparison) -> str:
     """Return `comparison` as Markdown; the answers stand in it word for word."""
     lines = [f"# {escaped(comparison.title)}", "", f"Goal: {escaped(comparison.goal)}", ""]
     lines += [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]

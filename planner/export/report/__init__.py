@@ -6,14 +6,5 @@
 """
 
 from .content import Report, report_of
-from .files import REPORT_FORMATS, ReportFormat, render_report, report_format_of, save_report
 
-__all__ = [
-    "REPORT_FORMATS",
-    "Report",
-    "ReportFormat",
-    "render_report",
-    "report_format_of",
-    "report_of",
-    "save_report",
-]
+__all__ = ["Report", "report_of"]

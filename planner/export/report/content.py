@@ -4,12 +4,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from ramify.planner.asking.budget import total_usage
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
+from ramify.planner.export.formats import save_as
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.making import maker_of, makers_of
 from ramify.planner.export.run_data import status_of
@@ -164,6 +166,15 @@ class Report:
         for each in self.tasks:
             counts[each.task.state] += 1
         return counts
+
+    def save(self, path: str | Path, *, form: str | None = None) -> Path:
+        """Write the report to a file; its ending says as what, unless `form` does: see docs/formats.md.
+
+        Raises:
+            UsageError: if there is no such format, or the ending names none.
+            ExportError: if the file cannot be written, or needs a package that is not installed.
+        """
+        return save_as("report", self, path, form=form)
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what stands at the top of a report, as names and words."""
