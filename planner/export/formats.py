@@ -104,6 +104,10 @@ FORMATS = (
         "a text that GitHub and others show as a diagram",
     ),
     Format(
+        "graph", "d2", (".d2",), "d2:to_d2", "text/plain",
+        "a text for the program `d2`, which lays it out",
+    ),
+    Format(
         "graph", "graphml", (".graphml",), "graphml:to_graphml", "application/xml",
         "every task, for networkx, Gephi or yEd", folds=False,
     ),
