@@ -1,4 +1,4 @@
-"""The pages of the documentation that are made from the code: commands, public names, and the tables of settings and formats.
+"""The pages of the documentation that are made from the code: commands, names, and the tables of settings and formats.
 
 python -m tests.reference        writes the pages in `PAGES` anew; `make docs` does it
 """

@@ -39,15 +39,6 @@ STILL_ROUND = tuple(
     {f"planner.{name}" for name in names.split()}
     for names in (
         """
-            export.lanes export.spans export.timeline
-        """,
-        """
-            executor export.dataframe export.report export.report.csv_file export.report.files export.report.tables
-            export.report.xlsx progress.notebook run show.shown_run strategies strategies.chart
-            strategies.comparison strategies.files strategies.nested strategies.page strategies.strategy
-            strategies.text strategies.work tracing
-        """,
-        """
             asking.agent asking.asker checks checks.checking checks.verifying planning.split running.attaching
             running.attempts running.loop running.middleware running.options tools.contents tools.functions
             tools.naming tools.protocol work.context work.protocol work.signatures workers workers.conversation

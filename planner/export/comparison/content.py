@@ -146,9 +146,9 @@ class Comparison:
         return save_as("comparison", self, path, form=form)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from .page import to_fragment
-
-        return {"text/plain": self.to_text(), "text/html": to_fragment(self), "text/markdown": self.to_markdown()}
+        html = format_of("comparison", form="html")
+        in_cell = html.text(self, in_cell=True)
+        return {"text/plain": self.to_text(), html.media_type: in_cell, "text/markdown": self.to_markdown()}
 
 
 def _flat(value: JsonValue) -> JsonValue:

@@ -33,8 +33,10 @@ _NUMBERS = range(3, 7)
 _MOST_TITLE = 120
 
 
-def to_html(comparison: Comparison) -> str:
-    """Return `comparison` as one page that needs no network."""
+def to_html(comparison: Comparison, *, in_cell: bool = False) -> str:
+    """Return `comparison` as one page that needs no network, or as what stands in a notebook's cell."""
+    if in_cell:
+        return together(Markup(f"<style>{_STYLE}</style>"), _body(comparison))
     style = f":root {{ color-scheme: light dark; }}\n{_BODY}{_STYLE}"
     policy = (
         f"default-src 'none'; style-src 'sha256-{_hash(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -47,11 +49,6 @@ def to_html(comparison: Comparison) -> str:
     )
     page = together(element("head", head), element("body", _body(comparison)))
     return f'<!DOCTYPE html>\n<html lang="en">{page}</html>\n'
-
-
-def to_fragment(comparison: Comparison) -> str:
-    """Return `comparison` as a piece of HTML that brings its own style, for a notebook's cell."""
-    return together(Markup(f"<style>{_STYLE}</style>"), _body(comparison))
 
 
 def _body(comparison: Comparison) -> Markup:
