@@ -42,8 +42,9 @@ STILL_ROUND = tuple(
             asking.agent asking.asker checks checks.checking checks.verifying planning.split running.attaching
             running.attempts running.loop running.middleware running.options tools.contents tools.functions
             tools.naming tools.protocol work.context work.protocol work.signatures workers workers.conversation
-            engines.far engines.hearing engines.sending workers.functions workers.model workers.plugins workers.refusals workers.registry
-            workers.services workers.teams workers.tool_box workers.tool_calls workers.tool_places workers.voting
+            engines.far engines.hearing engines.sending workers.functions workers.model workers.plugins
+            workers.refusals workers.registry workers.services workers.teams workers.tool_box workers.tool_calls
+            workers.tool_places workers.voting
         """,
     )
 )
