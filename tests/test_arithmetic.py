@@ -171,6 +171,11 @@ def test_part_with_changed_words_keeps_its_place() -> None:
     assert recompose("(1 + 2*3) - (4 - 5)", [("1 + 2*4", Fraction(9)), ("4 - 5", Fraction(-1))]) == 10
 
 
+def test_parts_of_something_else_are_refused_by_name() -> None:
+    with pytest.raises(ExpressionError, match=r"10 \+ 20: they are of 1\+1, 2\*3, and its parts are 10, 20$"):
+        recompose("10 + 20", [("1+1", Fraction(2)), ("2*3", Fraction(6))])
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
 def test_parts_that_do_not_make_up_the_expression_are_refused(count: int) -> None:
     with pytest.raises(ExpressionError, match="do not make up the expression"):

@@ -21,6 +21,8 @@ _CHAINS: Mapping[str, frozenset[str]] = MappingProxyType(
     {**dict.fromkeys("+-", frozenset("+-")), **dict.fromkeys("*/", frozenset("*/"))}
 )
 
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Operand:
@@ -100,8 +102,9 @@ def recompose(text: str, parts: Sequence[tuple[str, Fraction]]) -> Fraction:
 
     Args:
         text: the expression.
-        parts: the parts, as `subexpressions` gave them, each with its value. A part is found by its words; where one
-            part stands for each operand, their words may have been changed since, and the order counts.
+        parts: the parts, as `subexpressions` gave them, each with its value. A part is found by its words. Where one
+            part stands for each operand, the words of some may have been changed since: these keep their places, as
+            long as another one stands with its words in its own.
 
     Raises:
         ExpressionError: if the parts do not make up the expression, or the value is not exact.
@@ -110,11 +113,13 @@ def recompose(text: str, parts: Sequence[tuple[str, Fraction]]) -> Fraction:
     operands = _operands(expression, len(expression.nodes) - 1)
     count = len(parts)
     if not 2 <= count <= len(operands):  # noqa: PLR2004 - a chain has two ends
-        raise _unfit(text, count)
-    values = _matched(_contents(expression, operands, count), parts)
+        raise _unfit(text, parts)
+    expected = _contents(expression, operands, count)
+    values = _matched(expected, parts)
     if values is None:
-        if count != len(operands):
-            raise _unfit(text, count)
+        words = [content for content, _ in parts]
+        if count != len(operands) or not any(_bare(a) == _bare(b) for a, b in zip(expected, words, strict=True)):
+            raise _unfit(text, parts, expected)
         values = [value for _, value in parts]
     return evaluate(expression, _given(expression, operands, values))
 
@@ -129,10 +134,15 @@ def _given(expression: Expression, operands: Sequence[Operand], values: Sequence
     return {_chain(expression, len(expression.nodes) - 1): total}
 
 
-def _unfit(text: str, count: int) -> ExpressionError:
-    return ExpressionError(
-        f"the results of {counted(count, 'subtask')} do not make up the expression {cut(text)}", reason="ambiguous"
-    )
+def _unfit(text: str, parts: Sequence[tuple[str, Fraction]], expected: Sequence[str] = ()) -> ExpressionError:
+    message = f"the results of {counted(len(parts), 'subtask')} do not make up the expression {cut(text)}"
+    if expected:
+        message += f": they are of {_some([content for content, _ in parts])}, and its parts are {_some(expected)}"
+    return ExpressionError(message, reason="ambiguous")
+
+
+def _some(contents: Sequence[str]) -> str:
+    return ", ".join([*(cut(each, 40) for each in contents[:_MOST_NAMED]), *["..."] * (len(contents) > _MOST_NAMED)])
 
 
 def _matched(expected: Sequence[str], parts: Sequence[tuple[str, Fraction]]) -> list[Fraction] | None:
