@@ -67,13 +67,15 @@ class FailedCalls(NamedTuple):
     Attributes:
         used: what those have used of which is written down how they ended, by task.
         lost: those that the run's last process had under way when it was killed.
+        was_killed: whether it was.
     """
 
     used: Mapping[str, Usage]
     lost: Sequence[Begun]
+    was_killed: bool
 
 
-NO_FAILED_CALLS = FailedCalls({}, ())
+NO_FAILED_CALLS = FailedCalls({}, (), was_killed=False)
 
 
 def read_failed_calls(store: "StoreReader", run_id: str) -> FailedCalls:
@@ -88,8 +90,8 @@ def read_failed_calls(store: "StoreReader", run_id: str) -> FailedCalls:
         used[task_id] = used.get(task_id, NO_USAGE) + usage_of_failed(event.data)
     ends = store.events_of(run_id, _ENDS_OF_PROCESSES)
     if not ends or ends[-1].type == EventType.RUN_FINISHED:
-        return FailedCalls(used, ())
-    return FailedCalls(used, _under_way(store.events_of(run_id, _CALLS, after=ends[-1].seq)))
+        return FailedCalls(used, (), was_killed=not ends)
+    return FailedCalls(used, _under_way(store.events_of(run_id, _CALLS, after=ends[-1].seq)), was_killed=True)
 
 
 def _under_way(events: Iterable[Event]) -> list[Begun]:

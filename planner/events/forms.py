@@ -69,7 +69,11 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             {"where": str},
             error=str,
         ),
-        EventType.TASK_RELEASED: _form("a task is open again, as its work was broken off", why=str),
+        EventType.TASK_RELEASED: _form(
+            "a task is open again, as its work was broken off; `lost` if its process ended meanwhile",
+            {"lost": bool},
+            why=str,
+        ),
         EventType.CALL_STARTED: _form("a model is asked, now that limits let it be", purpose=str, model=str),
         EventType.TASK_ADDED: _form("a worker has added a task, with all below it", by=str, tasks=int),
         EventType.TASK_CHANGED: _form(

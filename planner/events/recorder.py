@@ -101,10 +101,10 @@ class Recorder:
         running.move(task, TaskState.RUNNING)
         self.changed(EventType.TASK_STARTED, task, attempt=task.attempts + 1, doing=doing)
 
-    def release(self, task: Task, *, why: str) -> None:
+    def release(self, task: Task, *, why: str, **told: Any) -> None:
         """Let `task` be OPEN again, as its work was broken off."""
         running.move(task, TaskState.OPEN)
-        self.changed(EventType.TASK_RELEASED, task, why=why)
+        self.changed(EventType.TASK_RELEASED, task, why=why, **told)
 
     def split(self, task: Task, added: "Sequence[TaskAdded]") -> Coroutine[Any, Any, None]:
         """Write the subtasks that `task` was split into, for which it is OPEN again; awaited, it is on disk."""

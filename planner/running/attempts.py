@@ -59,6 +59,8 @@ class Work:
         planner: splits tasks.
         policy: says whether a task is tried again that may be.
         is_resumed: whether another process may have carried the run on before.
+        is_wary: whether that process was killed; then it is on disk that a task runs before other people's code may end
+            this one.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Work:
         planner: Planner,
         policy: Policy,
         is_resumed: bool,
+        is_wary: bool = False,
     ) -> None:
         self._services = services
+        self._is_wary = is_wary
         self._middleware = tuple(middleware)
         self._planner = planner
         self._policy = policy
@@ -154,6 +158,8 @@ class Work:
         inputs = None
         if self._middleware:
             inputs = await change_inputs(self._middleware, task, self._services.recorder)
+        if self._is_wary and self._services.workers.may_end_process(task):
+            await self._services.recorder.writer.written()
         context = WorkContext(task, self._services, inputs)
         try:
             with border:

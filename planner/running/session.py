@@ -40,6 +40,7 @@ from .attaching import Attaching
 from .attempts import Work
 from .holding import hold_tree
 from .loop import Ending, RunLoop
+from .lost import settle_lost
 from .options import RunSettings
 from .preparing import prepare_run, unpriced
 
@@ -93,6 +94,7 @@ class Session:
     _loop: RunLoop | None = None
     _early: Ending | None = None
     _timer: asyncio.TimerHandle | None = None
+    _is_wary: bool = False
 
     def __post_init__(self) -> None:
         self.hold = hold_tree(self.root, self.record.id)
@@ -150,7 +152,9 @@ class Session:
         failed = await asyncio.to_thread(read_failed_calls, self.store, self.record.id) if resumed else NO_FAILED_CALLS
         recorder.put(EventType.RUN_STARTED, None, self._begun(resumed=resumed), resumed=resumed)
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
-        to_do = self._release_interrupted()
+        self._is_wary = failed.was_killed
+        await settle_lost(self.root, self.store, recorder, self.workers)
+        to_do = self._open_ones()
         self._count_usage(recorded, failed)
         is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
         models = await prepare_run(self.root, to_do, self.agent, self.workers, is_planned=is_planned)
@@ -212,7 +216,7 @@ class Session:
         )
         policy = self.policy or policy_of(plan)
         planner = Planner(plan, workers=self.workers.cards)
-        work = Work(services, self.middleware, planner=planner, policy=policy, is_resumed=resumed)
+        work = Work(services, self.middleware, planner=planner, policy=policy, is_resumed=resumed, is_wary=self._is_wary)
         self._loop = RunLoop(
             self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
             stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
@@ -228,12 +232,10 @@ class Session:
             await services.aclose()
         return ending
 
-    def _release_interrupted(self) -> dict[str | None, Task]:
-        """Open the tasks that ran when their process ended; return an open one of each type."""
+    def _open_ones(self) -> dict[str | None, Task]:
+        """Return an open task of each type."""
         to_do: dict[str | None, Task] = {}
         for task in self.root.walk():
-            if task.state is TaskState.RUNNING:
-                self._recorder.release(task, why="its run was interrupted")
             if task.state is TaskState.OPEN:
                 to_do.setdefault(task.type, task)
         return to_do

@@ -180,6 +180,13 @@ class Workers(Mapping[str, Worker]):
             if task.config is not NO_CONFIG:
                 self._check_limits(task)
 
+    def may_end_process(self, task: Task) -> bool:
+        """Return whether the leaf `task` is done by other people's code in this process."""
+        from .isolated import IsolatedWorker
+
+        who = self.given.get(task.type or MODEL) if task.is_leaf else None
+        return who is not None and not isinstance(who, ModelWorker | IsolatedWorker)
+
     @property
     def used(self) -> tuple[Worker, ...]:
         """The workers that may have been used, and have to be closed."""
