@@ -104,7 +104,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
         flush_stderr()
         # typer makes an exit with code 1 of a pipe whose reader has gone
         if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-            forget("stdout")
+            forget(sys.stdout)
             return 0
         if is_debugging and not isinstance(error, KeyboardInterrupt | SystemExit):
             raise
@@ -167,7 +167,7 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
         return _explain_usage(error, words, USAGE)
     code = code_of_error(error)
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
-        forget("stdout")
+        forget(sys.stdout)
         tell_error(f"standard output cannot be written: {error.strerror}")
         return USAGE
     if isinstance(error, FileNotFoundError) and is_nowhere():

@@ -35,6 +35,7 @@ from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 
+from .apart import lines_said_by, no_input
 from .exits import DONE, FAILED, INTERRUPTED, LIMIT, NO_MODEL, USAGE, code_of_run
 from .output import tell, tell_error
 from .streams import flush_stderr
@@ -66,6 +67,8 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
             events_written(run.id, given["events"]) as write,
             open_display(run, kind) as display,
             _signals_stop(run, display, given["store"]),
+            lines_said_by(display.notice if kind == "json" else None),
+            no_input(),
         ):
             run.on(write)
             run.start().wait()

@@ -157,6 +157,8 @@ SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
 WORKING = ("allow", "worker_files", "tool_files")
 REUSING = ("record", "cache")
+_FOREIGN = frozenset({"worker_files", "tool_files"})
+"""A command that takes one of these runs other people's code, whose words are no answer of its own."""
 
 Command = Callable[..., int]
 
@@ -188,7 +190,12 @@ def takes(*names: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         def decorated(**values: Any) -> int:
             given = {name: values.pop(name) for name in names}
-            return command(**values, given=given)
+            if not _FOREIGN.intersection(names):
+                return command(**values, given=given)
+            from .apart import prints_apart
+
+            with prints_apart():
+                return command(**values, given=given)
 
         own = [each for each in signature(command).parameters.values() if each.name != "given"]
         shared = [

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ramify.tasks.json_text import json_text
 
+from .apart import answering, is_terminal
 from .streams import forget
 
 JSON_VERSION = 1
@@ -19,7 +20,7 @@ JSON_VERSION = 1
 
 def print_text(text: str) -> None:
     """Print a result, with a line break at its end."""
-    _write(_for_terminal(text) if sys.stdout.isatty() else text)
+    _write(_for_terminal(text) if is_terminal() else text)
 
 
 def print_json(data: dict[str, Any]) -> None:
@@ -29,10 +30,10 @@ def print_json(data: dict[str, Any]) -> None:
 
 def print_bytes(data: bytes) -> None:
     """Print a result that is no text."""
-    with _writing():
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    with _writing() as out:
+        out.flush()
+        out.buffer.write(data)
+        out.buffer.flush()
 
 
 def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = True) -> None:
@@ -49,7 +50,7 @@ def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = T
         write_bytes(output, content)
     elif is_text:
         print_text(content.decode())
-    elif sys.stdout.isatty():
+    elif is_terminal():
         raise UsageError(f"{form} is no text, and standard output is a terminal; write it to a file with -o FILE")
     else:
         print_bytes(content)
@@ -70,7 +71,7 @@ def tell(text: str) -> None:
         sys.stderr.write(f"{_for_terminal(text)}\n")
         sys.stderr.flush()
     except OSError:  # there is nowhere to tell that
-        forget("stderr")
+        forget(sys.stderr)
 
 
 def tell_error(message: str) -> None:
@@ -79,23 +80,24 @@ def tell_error(message: str) -> None:
 
 
 def _write(text: str) -> None:
-    with _writing():
-        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-        sys.stdout.flush()
+    with _writing() as out:
+        out.write(text if text.endswith("\n") else f"{text}\n")
+        out.flush()
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
-    """Turn a full disk into an error with words; a reader that has gone is not one."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        from ramify.planner.errors import ExportError
+def _writing() -> Iterator[TextIO]:
+    """Give standard output, and turn a full disk into an error with words; a reader that has gone is not one."""
+    with answering() as out:
+        try:
+            yield out
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            from ramify.planner.errors import ExportError
 
-        forget("stdout")
-        raise ExportError(f"standard output cannot be written: {error.strerror or error}") from error
+            forget(out)
+            raise ExportError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def _for_terminal(text: str) -> str:

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 _MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
@@ -24,18 +25,24 @@ def flush_stderr() -> None:
     try:
         sys.stderr.flush()
     except OSError:
-        forget("stderr")
+        forget(sys.stderr)
 
 
-def forget(name: str) -> None:
+def forget(stream: TextIO) -> None:
     """Send what is still to be written to a stream to nowhere, so that nothing complains about it at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, getattr(sys, name).fileno())
+        os.dup2(nowhere, stream.fileno())
     except (OSError, ValueError):  # a stream without a file
-        setattr(sys, name, io.StringIO())
+        _set_aside(stream)
     with suppress(OSError):
         os.close(nowhere)
+
+
+def _set_aside(stream: TextIO) -> None:
+    for name in _MODES:
+        if getattr(sys, name) is stream:
+            setattr(sys, name, io.StringIO())
 
 
 def is_nowhere() -> bool:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ramify.planner.errors import WaitingError
 from ramify.planner.runtime.terminal import printable, terminal_taken
@@ -95,7 +95,7 @@ class HumanModel:
 
     def _open_stream(self, task_id: str) -> StreamReplies:
         if self._stream is None:
-            source = self._source or sys.stdin
+            source: Any = self._source or getattr(sys.stdin, "behind", sys.stdin)
             if self._source is None and (source is None or source.closed or not source.isatty()):
                 raise WaitingError(
                     f"task {task_id} waits for a person, and there is no terminal to ask at; resume the run {_WAYS}",

@@ -216,7 +216,9 @@ class Session:
         )
         policy = self.policy or policy_of(plan)
         planner = Planner(plan, workers=self.workers.cards)
-        work = Work(services, self.middleware, planner=planner, policy=policy, is_resumed=resumed, is_wary=self._is_wary)
+        work = Work(
+            services, self.middleware, planner=planner, policy=policy, is_resumed=resumed, is_wary=self._is_wary
+        )
         self._loop = RunLoop(
             self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
             stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
