@@ -57,11 +57,13 @@ class NotJsonError(ValueError):
     Attributes:
         place: where in the value it stands, such as `result["rows"][3]`.
         why: what stands there, and what to do.
+        is_of_a_kind: whether values of its type never are JSON data, though there may be a way to write them.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, is_of_a_kind: bool = False) -> None:
         super().__init__(why)
         self.why = why
+        self.is_of_a_kind = is_of_a_kind
         self.place = ""
         self._path: list[str | int] = []
 
@@ -191,14 +193,14 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 
 def _key(key: Any) -> str:
     if not isinstance(key, str):
-        _refuse(f"the key {key!r} ({_name_of(type(key))}); keys are text")
+        raise NotJsonError(f"the key {key!r} ({_name_of(type(key))}); keys are text", is_of_a_kind=True)
     return whole_text(str.__str__(key))
 
 
 def _refuse_kind(value: Any) -> Never:
     kind = type(value)
     hint = next((hint for names, hint in _HINTS if kind.__name__ in names), "; give text, numbers, lists or dicts")
-    _refuse(f"{_name_of(kind)}, which JSON cannot hold{hint}")
+    raise NotJsonError(f"{_name_of(kind)}, which JSON cannot hold{hint}", is_of_a_kind=True)
 
 
 def _refuse_depth() -> Never:

@@ -265,7 +265,7 @@ def test_agents_in_files_name_their_tools(shop: Path, ramify: Ramify) -> None:
         ('["price"]', (), "the tool 'price', which is not there; there are: none. Tools come from --tools FILE"),
         ('["price"]', ("--tools", "shop.py"), "task 0 (type buyer) needs the permission network, which is not granted"),
         ('["mcp:shop"]', (), "the settings describe no server of tools 'shop'"),
-        ('"price"', (), "the agent 'buyer' (from team.toml:2) cannot be used: tools: Input should be a valid tuple"),
+        ('"price"', (), "the agent 'buyer' (from team.toml:2) cannot be used: tools: it should be a valid tuple"),
     ],
 )
 def test_tools_of_agents_that_cannot_be_are_refused_before_anything_starts(

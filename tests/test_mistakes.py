@@ -32,7 +32,7 @@ CHECKED = "goal: g\nchecks:\n  - {predicate: is_even}\n"
 BESIDE = "has a function of that name without"
 SUCH_AS = "from ramify.planner above one of its functions, such as"
 PREDICATE = "@predicate; put @predicate"
-AT_LEAST_1 = "should be greater than or equal to 1"
+AT_LEAST_1 = "should be at least 1"
 AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
 
 
@@ -86,8 +86,12 @@ AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
             "the setting mcp.shop.command (from ramify.toml:1) cannot be used: field required",
         ),
         (
+            {}, "solve g --jobs two",
+            "Invalid value for '--jobs' / '-j': it is 'two', and should be a whole number (see `ramify solve --help`)",
+        ),
+        (
             {}, "solve g --jobs 0",
-            "Invalid value for '--jobs' / '-j': it should be greater than or equal to 1 (see `ramify solve --help`)",
+            "Invalid value for '--jobs' / '-j': it is '0', and should be at least 1 (see `ramify solve --help`)",
         ),
         (
             {"p/exceute.j2": "{# version: 1 #}\nx\n"}, "solve g --prompts p",

@@ -66,7 +66,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
     ("goal: g\nconfig: {max_retrys: 1}", ["2:10: task 0: config.max_retrys: unknown key; did you mean max_retries?"]),
     (
         "goal: g\nconfig:\n  max_calls: 0",
-        ["3:14: task 0: config.max_calls: Input should be greater than or equal to 1"],
+        ["3:14: task 0: config.max_calls: it is 0, and should be at least 1"],
     ),
     ("goal: g\nchecks: [{mathces: a}]", ["2:11: task 0: checks.0.mathces: unknown key; did you mean matches?"]),
     ("goal: g\ncheck: [{matches: a}]", ["2:1: task 0: unknown key check; did you mean checks?"]),
@@ -99,7 +99,7 @@ FINDINGS: list[tuple[str, list[str]]] = [
             )
         ],
     ),
-    ("goal: g\nattachments: [{name: a}]", ["2:15: task 0: attachments.0.text: Field required"]),
+    ("goal: g\nattachments: [{name: a}]", ["2:15: task 0: attachments.0.text: field required"]),
     (
         "goal: g\nstate: READY",
         ["2:8: task 0: state: 'READY' is not a task state; the states are OPEN, RUNNING, DONE, FAILED, DELETED"],

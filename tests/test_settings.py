@@ -100,10 +100,10 @@ def test_places_are_believed_setting_by_setting() -> None:
         (
             "ramify.toml",
             "jobs = 0",
-            r"the setting jobs \(from ramify\.toml:1\) cannot be used: it is 0, and should be greater than",
+            r"the setting jobs \(from ramify\.toml:1\) cannot be used: it is 0, and should be at least 1",
         ),
         ("pyproject.toml", "[tool]\nramify = 1", r"pyproject\.toml: tool\.ramify has to be a table"),
-        (".env", "RAMIFY_JOBS=many", r"the setting jobs \(from RAMIFY_JOBS in \.env\) cannot be used: .*integer"),
+        (".env", "RAMIFY_JOBS=many", r"the setting jobs \(from RAMIFY_JOBS in \.env\) cannot be used: .*whole number"),
         (
             "ramify.toml",
             "on_error = 'ignore'",

@@ -165,7 +165,7 @@ def test_what_is_said_about_native_calls_wins_over_what_the_model_says(store: Pa
     [
         (("ad", {}), "there is no tool 'ad'; did you mean 'add'?"),
         (("add", {"a": 1, "c": 2}), "there is no argument 'c'"),
-        (("add", {"a": "one", "b": 2}), "a: Input should be a valid integer"),
+        (("add", {"a": "one", "b": 2}), "a: it is 'one', and should be a whole number"),
         (("add", '{"a": 1, "b": 2'), "no end"),
         (("add", "[1, 2]"), "one JSON object"),
         (("fail", {}), "it rains"),
@@ -257,7 +257,7 @@ def test_more_turns_let_a_conversation_go_on_where_it_was(store: Path, say: Say)
     assert len(model.requests) == 3
     done = Executor.resume(store, run.id, agent=agent, retry_failed=True, max_turns=6)
     assert (done.status, done.result, len(model.requests)) == ("done", "5", 5)
-    with pytest.raises(UsageError, match="max_turns: Input should be greater than or equal to 2"):
+    with pytest.raises(UsageError, match="max_turns: it is 1, and should be at least 2"):
         Executor.resume(store, run.id, agent=agent, max_turns=1)
 
 

@@ -168,8 +168,46 @@ def test_a_declared_return_type_is_written_by_pydantic_and_nothing_of_it_is_lost
     made = {each.__name__: did(tmp_path, worker(name="w")(each)) for each in (dates, twice, wrong, infinite)}
     assert made["dates"].output == {"1": ["2026-01-02"]}
     assert "does not fit its return type: it has keys that are the same as text: 1, '1'" in str(made["twice"].error)
-    assert "does not fit its return type: a: Input should be a valid integer" in str(made["wrong"].error)
+    assert "does not fit its return type: a: it is 'x', and should be a whole number" in str(made["wrong"].error)
     assert 'what cannot be kept: result["a"][1]: inf' in str(made["infinite"].error)
+
+
+@pytest.mark.fault("4.2")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("def w() -> int: return 'text'", "what does not fit its return type: it is str, and int is declared"),
+        ("async def w() -> int: return '5'", "it is str, and int is declared"),
+        ("def w() -> int: return 2.5", "it is float, and int is declared"),
+        ("def w() -> float: return 'text'", "it is str, and float is declared"),
+        ("def w() -> bool: return 1", "it is int, and bool is declared"),
+        ("def w() -> str: return {'a': 1}", "it is dict, and str is declared"),
+        ("def w() -> list: return {'a': 1}", "it is dict, and list is declared"),
+        ("def w() -> None: return 'text'", "it is str, and None is declared"),
+        ("def w() -> int | None: return 'text'", "it is 'text', and should be a whole number"),
+        ("def w() -> float: return float('nan')", "result: nan, which is no number in JSON; give None instead"),
+        ("def w(task): return float('nan')", "result: nan, which is no number in JSON; give None instead"),
+        ("def w(task): return {1}", "; make it a list, or declare the return type, which pydantic then writes as JSON"),
+    ],
+)
+def test_what_is_declared_is_checked_and_what_is_wrong_is_said(tmp_path: Path, words: str, said: str) -> None:
+    assert str(did(tmp_path, untyped(words)).error).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        ("def w() -> float: return 2", 2),
+        ("def w() -> int: return __import__('numpy').int64(2)", 2),
+        ("def w() -> float: return __import__('numpy').float32(2)", 2.0),
+        ("def w() -> bool: return __import__('numpy').bool_(1)", True),
+        ("def w() -> dict: return {'a': (1,)}", {"a": [1]}),
+    ],
+)
+def test_what_type_checkers_and_numpy_take_for_the_declared_type_is_taken(
+    tmp_path: Path, words: str, output: object
+) -> None:
+    assert did(tmp_path, untyped(words)).output == output
 
 
 @pytest.mark.fault("4.1")

@@ -184,9 +184,14 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
 
 def _explain_usage(error: BaseException, words: Sequence[str], code: int) -> int:
     """Explain what typer found wrong with the words of a command; it also shows the help of a bare command so."""
+    from ramify.tasks.misfits import misfit
+
     from .output import tell, tell_error
 
-    message = str(error.format_message()).replace("Value error, ", "").replace(": Input should", ": it should")  # type: ignore[attr-defined]
+    message = str(error.format_message())  # type: ignore[attr-defined]
+    if hasattr(error.__cause__, "errors"):  # of pydantic
+        problem = error.__cause__.errors(include_url=False)[0]
+        message = message.replace(problem["msg"], misfit(problem))
     if message.startswith("Usage:"):
         tell(message)
     else:

@@ -196,6 +196,8 @@ def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message
         output = as_json(value.output, "output")
     except NotJsonError as error:
         raise signature.refused(error, worker=order.worker, task_id=order.task_id) from None
+    except ValueError as error:
+        raise signature.misfit(error, worker=order.worker, task_id=order.task_id) from None
     return {"outcome": {"text": value.text, "output": output, "gaps": list(value.gaps)}}
 
 

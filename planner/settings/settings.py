@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from ramify.planner.errors import UsageError
+from ramify.tasks.misfits import misfit
 
 from .layers import Layer, hint_at, settings_layers
 from .option_fields import model_of
@@ -26,8 +27,6 @@ from .place import DEFAULT_STORE
 from .tool_servers import ServerSettings
 
 SERVER_KEYS = tuple(ServerSettings.model_fields)
-_NO_SECRET = ("greater_than", "greater_than_equal", "less_than_equal", "int_parsing", "float_parsing", "literal_error")
-"""What can be wrong with a text that is meant as a number or a word of few; other texts are not repeated."""
 
 
 class Tracing(NamedTuple):
@@ -109,7 +108,7 @@ def load_settings(**given: Any) -> Settings:
 
 def _unusable(error: ValidationError, layers: "Iterable[Layer]") -> UsageError:
     """Return what is wrong with a setting, where it stands, and what it may be; a key that is none says most."""
-    problems = error.errors(include_url=False, include_context=False)
+    problems = error.errors(include_url=False)
     problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     name, *below = map(str, problem["loc"])
     place = next(layer.place_of(name, *below) for layer in layers if name in layer.values)
@@ -117,10 +116,7 @@ def _unusable(error: ValidationError, layers: "Iterable[Layer]") -> UsageError:
     if problem["type"] == "extra_forbidden":
         hint = hint_at(below[-1], SERVER_KEYS, f"those of {name}")
         return UsageError(f"{what} (from {place}) is not a setting; {hint}")
-    given = problem["input"]
-    said = f"it is {given!r}, and " if isinstance(given, int | float) or problem["type"] in _NO_SECRET else ""
-    why = problem["msg"].removeprefix("Value error, ").replace("Input should", "should" if said else "it should")
-    return UsageError(f"the setting {what} (from {place}) cannot be used: {said}{_lower_first(why)}")
+    return UsageError(f"the setting {what} (from {place}) cannot be used: {misfit(problem)}")
 
 
 def store_place(given: str | Path | None) -> str | Path:
@@ -130,8 +126,3 @@ def store_place(given: str | Path | None) -> str | Path:
         UsageError: as `load_settings`.
     """
     return given if given is not None else load_settings().store or DEFAULT_STORE
-
-
-def _lower_first(text: str) -> str:
-    text = text.removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]

@@ -23,6 +23,7 @@ from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import has_secrets, shown_address
 from ramify.tasks import Task, TaskConfig
+from ramify.tasks.misfits import misfit
 
 AGENT = ("model", "base_url", "prompts", "role_name")
 ASKING = ("system", "language", "examples", "timeout_s")
@@ -101,8 +102,8 @@ def vary(
         if limits:
             plan = PlanLimits(**{**(plan or PlanLimits()).model_dump(), **limits})
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise UsageError(f"{'.'.join(map(str, problem['loc']))} cannot be varied so: {problem['msg']}") from None
+        problem = error.errors(include_url=False)[0]
+        raise UsageError(f"{'.'.join(map(str, problem['loc']))} cannot be varied so: {misfit(problem)}") from None
     return Varied(task, _varied_agent(agent, parameters, models or {}), plan)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, PydanticInvalidForJsonSchema, ValidationError
 from ramify.planner.errors import ToolError, UsageError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.signatures import read_signature
+from ramify.tasks.misfits import misfit
 
 from .docstrings import read_docstring
 from .protocol import NO_PARAMETERS, Tool, ToolSource, check_name, near_hint
@@ -90,8 +91,9 @@ class FunctionTool(Tool):
         try:
             inputs = None if self._inputs is None else self._inputs.model_validate(arguments)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False, include_input=False)
-            problems += [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found]
+            problems += [
+                f"{'.'.join(map(str, each['loc']))}: {misfit(each)}" for each in error.errors(include_url=False)
+            ]
         if problems:
             more = f"; and {len(problems) - _MOST_PROBLEMS} more" if len(problems) > _MOST_PROBLEMS else ""
             raise ToolError(

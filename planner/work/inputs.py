@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ramify.planner.errors import WorkFailedError
 from ramify.tasks import Task
+from ramify.tasks.misfits import misfit
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -26,7 +27,7 @@ def read_inputs(model: type[M], inputs: dict[str, Any], task: Task, *, worker: s
     try:
         return model.model_validate(inputs)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        problems = error.errors(include_url=False)
     # a misspelled name is unknown and missing at once, and the unknown one says what to do
     problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in problem["loc"])
@@ -38,7 +39,7 @@ def read_inputs(model: type[M], inputs: dict[str, Any], task: Task, *, worker: s
             task_id=task.id,
             reason="missing_input",
         )
-    why = problem["msg"]
+    why = misfit(problem)
     if problem["type"] == "extra_forbidden" and is_whole:
         why = f"it takes no such input; {_near(where, model.model_fields)}"
     named = f"the input {where}" if where else "an input"

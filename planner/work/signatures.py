@@ -6,6 +6,7 @@ A parameter that is annotated `Task`, or called `task` without an annotation, is
 
 import dis
 import inspect
+import numbers
 import types
 import warnings
 from collections.abc import Callable, Collection, Mapping
@@ -13,18 +14,30 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
-from ramify.planner.errors import UsageError
+from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError
+from ramify.tasks.tree.documents import validation_text
 
 from .context import WorkContext
 from .protocol import Outcome
 
 TASK, CONTEXT, INPUT, REST = "task", "context", "input", "rest"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_PLAIN: Mapping[type, tuple[type, ...]] = {
+    str: (str,),
+    int: (numbers.Integral,),
+    float: (numbers.Real,),
+    bool: (bool,),
+    dict: (dict,),
+    list: (list,),
+    type(None): (),
+    Outcome: (),
+}
+"""Return types that need no pydantic, and what values of them are; None and outcomes go without saying."""
 _SEEN_BY_TYPE_CHECKERS: Mapping[str, Any] = {"Task": Task, "WorkContext": WorkContext}
 """What annotations may name that was imported for type checkers alone."""
 
@@ -36,13 +49,15 @@ class Signature:
     Attributes:
         roles: each parameter, and whether it is given the task, the context, an input, or all other inputs.
         inputs: what the inputs have to be; None if there are none.
-        returns: checks and writes the value; None if it needs no check.
+        returns: checks and writes the value; None if it needs no pydantic for that.
+        plain: the plain class that the value has to be of; None if none is declared.
         may_give_nothing: whether it is declared that the value may be None.
     """
 
     roles: tuple[tuple[inspect.Parameter, str], ...]
     inputs: type[BaseModel] | None
     returns: TypeAdapter[Any] | None
+    plain: type | None = None
     may_give_nothing: bool = False
 
     @property
@@ -65,13 +80,23 @@ class Signature:
                 named[parameter.name] = value
         return positional, named
 
+    @property
+    def declares(self) -> bool:
+        """Whether it is declared what the value is."""
+        return self.plain is not None or self.returns is not None
+
     def written(self, value: Any) -> Any:
         """Return a value of the function's as pydantic writes the declared type; as it is if none is declared.
 
         Raises:
             ValueError: if it is not what is declared, or two keys would be written alike.
         """
-        if self.returns is None or value is None:
+        if value is None or isinstance(value, Outcome):
+            return value
+        if self.plain is not None and not _is_of(self.plain, value):
+            declared = "None" if self.plain is type(None) else self.plain.__name__
+            raise ValueError(f"it is {type(value).__name__}, and {declared} is declared")
+        if self.returns is None:
             return value
         checked = self.returns.validate_python(value)
         _refuse_lost_keys(checked)
@@ -79,8 +104,17 @@ class Signature:
 
     def refused(self, error: NotJsonError, *, worker: str, task_id: str) -> UsageError:
         """Return how to refuse a value that cannot be kept."""
-        hint = "" if self.returns else ", or declare the return type, which pydantic then writes as JSON"
+        may_be_written = error.is_of_a_kind and not self.declares
+        hint = ", or declare the return type, which pydantic then writes as JSON" if may_be_written else ""
         return UsageError(f"the worker {worker!r} returned for task {task_id} what cannot be kept: {error}{hint}")
+
+    def misfit(self, error: ValueError, *, worker: str, task_id: str) -> WorkFailedError:
+        """Return how to refuse a value that is not what is declared."""
+        why = validation_text(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        return WorkFailedError(
+            f"the worker {worker!r} returned for task {task_id} what does not fit its return type: {why}",
+            task_id=task_id,
+        )
 
 
 def read_signature(
@@ -118,7 +152,7 @@ def read_signature(
             raise UsageError(f"{who} takes {parameter.name}: names of inputs do not begin with _; rename it")
     extra = _extra_of({role for _, role in roles}) if takes_task else None
     returned = signature.return_annotation
-    return Signature(roles, _model_of(inputs, who, about or {}, extra), _adapter(returned), _may_be_none(returned))
+    return Signature(roles, _model_of(inputs, who, about or {}, extra), *_checks_of(returned), _may_be_none(returned))
 
 
 def gives_nothing(function: Callable[..., Any]) -> bool:
@@ -217,15 +251,22 @@ def _role_of(parameter: inspect.Parameter, *, is_only: bool, takes_task: bool) -
     return TASK if annotation is parameter.empty and (parameter.name == TASK or is_unused) else INPUT
 
 
-def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
-    """Return what checks and writes values of a return type; None for types that need no check."""
-    plain = {inspect.Signature.empty, None, Any, str, Outcome}
-    if annotation in plain or annotation in {int, float, bool, dict, list}:
-        return None
+def _checks_of(annotation: Any) -> tuple[TypeAdapter[Any] | None, type | None]:
+    """Return what checks and writes values of a return type, and the plain class that they have to be of."""
+    if annotation is None or (isinstance(annotation, type) and annotation in _PLAIN):
+        return None, type(None) if annotation is None else annotation
+    if annotation is inspect.Signature.empty or annotation is Any:
+        return None, None
     try:
-        return TypeAdapter(annotation)
+        return TypeAdapter(annotation), None
     except PydanticSchemaGenerationError:
-        return None
+        return None, None
+
+
+def _is_of(plain: type, value: Any) -> bool:
+    """Return whether `value` is of a plain class, as type checkers have it; numbers of numpy are numbers."""
+    known = _PLAIN[plain]
+    return isinstance(value, known) or (plain is bool and type(value).__name__ in {"bool", "bool_"})
 
 
 def _may_be_none(annotation: Any) -> bool:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, overload
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 from ramify.planner.engines import Home
 from ramify.planner.engines.hearing import Hearing
 from ramify.planner.engines.sending import check_sendable, order_for, place_of
@@ -108,7 +107,7 @@ class FunctionWorker(Worker):
         return self._outcome(value, task, is_written=engine.is_far)
 
     def _outcome(self, value: Any, task: Task, *, is_written: bool = False) -> Outcome:
-        if self._signature.returns is not None and not is_written:
+        if self._signature.declares and not is_written:
             value = self._written(value, task)
         if isinstance(value, Outcome):
             return value
@@ -124,12 +123,8 @@ class FunctionWorker(Worker):
     def _written(self, value: Any, task: Task) -> Any:
         try:
             return self._signature.written(value)
-        except (ValueError, PydanticSerializationError) as error:
-            why = validation_text(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
-            raise WorkFailedError(
-                f"the worker {self.name!r} returned for task {task.id} what does not fit its return type: {why}",
-                task_id=task.id,
-            ) from None
+        except ValueError as error:
+            raise self._signature.misfit(error, worker=self.name, task_id=task.id) from None
 
     def _nothing(self, value: str | None, task: Task) -> Outcome:
         if value is None and self._signature.may_give_nothing:

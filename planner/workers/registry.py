@@ -7,6 +7,7 @@ from typing import Any
 
 from ramify.planner.checks.commands import PERMISSION
 from ramify.planner.checks.predicates import Predicate, predicates_of
+from ramify.planner.engines.table import engine_class
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.grants import Grants
@@ -182,10 +183,10 @@ class Workers(Mapping[str, Worker]):
 
     def may_end_process(self, task: Task) -> bool:
         """Return whether the leaf `task` is done by other people's code in this process."""
-        from .isolated import IsolatedWorker
-
         who = self.given.get(task.type or MODEL) if task.is_leaf else None
-        return who is not None and not isinstance(who, ModelWorker | IsolatedWorker)
+        if who is None or isinstance(who, ModelWorker):
+            return False
+        return not (isinstance(who, FunctionWorker) and engine_class(who.engine).is_far)
 
     @property
     def used(self) -> tuple[Worker, ...]:

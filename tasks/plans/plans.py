@@ -14,6 +14,7 @@ from ramify.prompts import Material
 from ramify.tasks.checks import CHECK_KEYS
 from ramify.tasks.counting import counted
 from ramify.tasks.errors import CycleError, DocumentError, TaskError
+from ramify.tasks.misfits import misfit
 from ramify.tasks.tree.collecting import collector_at_rest
 from ramify.tasks.tree.config import TaskConfig
 from ramify.tasks.tree.documents import assemble, tree_from_data
@@ -294,7 +295,7 @@ def _task_of(row: PlanRow, findings: list[PlanFinding]) -> Task:
     try:
         return Task(**{"content": row.content_key, **row.fields}, id=row.id)
     except ValidationError as error:
-        findings += [_invalid(row, dict(problem)) for problem in error.errors(include_url=False, include_context=False)]
+        findings += [_invalid(row, dict(problem)) for problem in error.errors(include_url=False)]
         return Task(content=row.content_key, id=row.id)
 
 
@@ -304,7 +305,7 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
     if problem["type"] != "extra_forbidden":
         place = row.node.at(path)
         kind = _KINDS.get(problem["type"])
-        message = f"has to be {kind}, not {place.kind}" if kind else problem["msg"].removeprefix("Value error, ")
+        message = f"has to be {kind}, not {place.kind}" if kind else misfit(problem)
         return place.finding(f"task {shown(row.id)}: {words}: {message}")
     holder, key = row.node.at(path[:-1]), str(path[-1])
     known = _KNOWN_KEYS.get(str(path[0]), tuple(Material.model_fields))

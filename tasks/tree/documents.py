@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from ramify.tasks.errors import DocumentError, TaskError
 from ramify.tasks.json_text import json_text, read_json
+from ramify.tasks.misfits import misfit
 
 from .collecting import collector_at_rest
 from .config import NO_CONFIG, NO_USAGE
@@ -188,7 +189,7 @@ def validation_text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     parts = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+    for problem in error.errors(include_url=False):
         place = ".".join(str(part) for part in problem["loc"])
-        parts.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}" if place else problem["msg"])
+        parts.append(f"{place}: {misfit(problem)}" if place else misfit(problem))
     return "; ".join(parts)
