@@ -189,8 +189,9 @@ def _explain_usage(error: BaseException, words: Sequence[str], code: int) -> int
     from .output import tell, tell_error
 
     message = str(error.format_message())  # type: ignore[attr-defined]
-    if hasattr(error.__cause__, "errors"):  # of pydantic
-        problem = error.__cause__.errors(include_url=False)[0]
+    found = getattr(error.__cause__, "errors", None)  # of pydantic
+    if found is not None:
+        problem = found(include_url=False)[0]
         message = message.replace(problem["msg"], misfit(problem))
     if message.startswith("Usage:"):
         tell(message)
