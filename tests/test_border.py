@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import sys
 import threading
 import time
@@ -286,8 +287,7 @@ def test_a_goal_fails_that_a_model_raises_for_as_it_is_planned(store: Path, exce
     assert stored(store, run) == {"0": (TaskState.FAILED, words)}
 
 
-# In the main thread a KeyboardInterrupt is the user's Ctrl-C.
-@pytest.mark.parametrize("name", [name for name in EXCEPTIONS if name != "KeyboardInterrupt"])
+@pytest.mark.parametrize("name", EXCEPTIONS)
 def test_a_file_of_workers_that_raises_as_it_is_imported_is_refused(tmp_path: Path, name: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(f"import sys\nraise sys.modules[{__name__!r}].EXCEPTIONS[{name!r}][0]()\n")
@@ -374,6 +374,11 @@ def test_a_coroutine_can_be_closed_at_the_border() -> None:
 
 def test_ctrl_c_goes_over_the_border_in_the_main_thread() -> None:
     with pytest.raises(KeyboardInterrupt), border:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_keyboard_interrupt_of_foreign_code_is_no_ctrl_c() -> None:
+    with pytest.raises(OutsideError, match="KeyboardInterrupt"), border:
         raise KeyboardInterrupt
 
 

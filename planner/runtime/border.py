@@ -9,6 +9,7 @@ coroutine that it runs in, and Ctrl-C, which Python raises in the main thread.
 """
 
 import asyncio
+import dis
 import signal
 import threading
 from functools import partial
@@ -17,6 +18,8 @@ from types import TracebackType
 from ramify.planner.errors import OutsideError
 from ramify.prompts.errors import RamifyError
 
+_RAISE = dis.opmap["RAISE_VARARGS"]
+"""What a frame stands at that has a `raise` of its own; signals come elsewhere."""
 _STOPS = (StopIteration, StopAsyncIteration)
 
 
@@ -87,11 +90,11 @@ def _goes_through(error: BaseException, trace: TracebackType | None) -> bool:
 
 def _is_ctrl_c(trace: TracebackType | None) -> bool:
     """Return whether a signal handler may have raised it: Python's own leaves no trace, another one is its end."""
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:
-        return True
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        return trace is None or trace.tb_frame.f_code.co_code[trace.tb_lasti] != _RAISE
     function = handler.func if isinstance(handler, partial) else handler
     return trace is not None and trace.tb_frame.f_code is getattr(function, "__code__", None)
 
