@@ -522,6 +522,16 @@ def test_whoever_holds_the_loop_is_named_with_the_line(store: Path, caplog: pyte
     assert re.match(r"task 0\.1 held the event loop for \d+ s \(test_border\.py, line \d+, in \w+\)", said[0])
 
 
+def test_the_first_of_several_exceptions_is_named_and_the_others_are_counted(store: Path) -> None:
+    async def bad() -> str:
+        inner = ExceptionGroup("pages", [ValueError("no such page"), KeyError("b")])
+        raise ExceptionGroup("all", [inner, OSError("gone")])
+
+    run = ran(store, tree(type="bad"), workers={"bad": bad, "good": fine})
+    words = "ExceptionGroup: all (2 sub-exceptions): ValueError: no such page; and 2 more"
+    assert stored(store, run)["0.1"] == (TaskState.FAILED, words)
+
+
 @pytest.mark.fault("4.3")
 def test_where_a_worker_has_raised_is_told_with_its_failure(store: Path) -> None:
     def looks_up() -> str:
@@ -530,7 +540,10 @@ def test_where_a_worker_has_raised_is_told_with_its_failure(store: Path) -> None
     def leaves() -> str:
         return sys.exit("no such file")
 
-    for bad, line in ((looks_up, "looks_up"), (leaves, "leaves")):
+    async def ends() -> str:
+        return next(iter(()))
+
+    for bad, line in ((looks_up, "looks_up"), (leaves, "leaves"), (ends, "ends")):
         run = ran(store, tree(type="bad"), workers={"bad": bad, "good": fine})
         failed = [event.data for event in events_of(store, run, "task_failed") if event.task_id == "0.1"]
         assert re.fullmatch(rf"test_border\.py, line \d+, in {line}", failed[0]["where"])

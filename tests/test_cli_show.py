@@ -1,6 +1,7 @@
 """`show --messages` and `show --interactive`: what was said and done for tasks, and a look around in a run."""
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,27 @@ def test_in_a_terminal_the_shell_asks_for_lines(solved: Ramify, home: Path) -> N
     assert "3" in lines
     assert solved("show", "--last").code == 0
     assert (home / ".ramify").exists()
+
+
+def test_no_words_of_a_task_steer_a_terminal_behind_a_pipe(ramify: Ramify, home: Path) -> None:
+    task = {"task": "look\x1b[31m", "state": "DONE", "result": "red\x1b[2J\x00\x9b1m"}
+    (home / "plan.json").write_text(json.dumps({"goal": "all\x1b]0;title\x07", "tasks": [task]}), encoding="utf-8")
+    assert "red\x1b[2J" in ramify("run", "plan.json", "--model", "rules").out, "an answer is exact in a pipe"
+    shown = [ramify("show", "--last", *words).out for words in ((), ("0.1",), ("0.1", "--messages"), ("--history",))]
+    assert "red[2J" in shown[1]
+    assert not [letter for text in shown for letter in text if unicodedata.category(letter) == "Cc" and letter != "\n"]
+    assert "\\u001b[2J" in ramify("show", "--last", "--json").out
+
+
+def test_very_long_words_of_an_exception_are_cut_but_where_they_are_asked_for(ramify: Ramify, home: Path) -> None:
+    (home / "mine.py").write_text(
+        "from ramify.planner import worker\n\n@worker\ndef long(task):\n    raise ValueError('x' * 100_000)\n",
+        encoding="utf-8",
+    )
+    plan = {"goal": "all", "tasks": [{"task": "a", "type": "long", "config": {"max_retries": 0}}]}
+    (home / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    said = ramify("run", "plan.json", "--model", "rules", "--workers", "mine.py", "--display", "plain")
+    assert said.err.count(" more characters; `ramify show RUN ID` of the task has all)") == 3
+    assert len(said.err) < 10_000
+    assert len(ramify("show", "--last").out) < 5_000
+    assert len(ramify("show", "--last", "0.1").out) > 100_000

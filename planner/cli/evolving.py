@@ -50,7 +50,7 @@ def evolve(
     from ramify.tasks.counting import counted
 
     from .carrying import carry, tell_ending
-    from .output import print_json, print_text, tell
+    from .output import print_exact, print_json, tell
 
     settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
     executor, root = prepare_evolution(
@@ -63,7 +63,7 @@ def evolve(
     if output is not None:
         tell(f"{output} holds {len(made.records):,} of {counted(n, 'new task')}")
     elif made.records and not given["as_json"]:
-        print_text("\n".join(map(line_of, made.records)))
+        print_exact("\n".join(map(line_of, made.records)))
     if given["as_json"]:
         print_json(made.to_data())
     tell_ending(run, code, given["store"])

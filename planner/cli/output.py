@@ -1,6 +1,6 @@
 """How commands speak: results on standard output, everything else on standard error.
 
-In a pipe, standard output is the exact text; in a terminal, words that others wrote cannot steer it.
+In a pipe, an answer, a file or JSON is the exact text; all other words that others wrote cannot steer a terminal.
 """
 
 import sys
@@ -19,13 +19,18 @@ JSON_VERSION = 1
 
 
 def print_text(text: str) -> None:
-    """Print a result, with a line break at its end."""
+    """Print words for people, with a line break at their end; wherever they go, they steer no terminal."""
+    _write(_for_terminal(text))
+
+
+def print_exact(text: str) -> None:
+    """Print a result, with a line break at its end; in a pipe, it is the exact text."""
     _write(_for_terminal(text) if is_terminal() else text)
 
 
 def print_json(data: dict[str, Any]) -> None:
     """Print a result as JSON, with its version."""
-    print_text(json_text({"version": JSON_VERSION, **data}, indent=2, default=str))
+    print_exact(json_text({"version": JSON_VERSION, **data}, indent=2, default=str))
 
 
 def print_bytes(data: bytes) -> None:
@@ -49,7 +54,7 @@ def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = T
     if output is not None:
         write_bytes(output, content)
     elif is_text:
-        print_text(content.decode())
+        print_exact(content.decode())
     elif is_terminal():
         raise UsageError(f"{form} is no text, and standard output is a terminal; write it to a file with -o FILE")
     else:
@@ -75,8 +80,8 @@ def tell(text: str) -> None:
 
 
 def tell_error(message: str) -> None:
-    """Say what went wrong."""
-    tell(f"ramify: error: {message}")
+    """Say what went wrong, without the rest of very long words."""
+    tell(f"ramify: error: {cut_words(message)}")
 
 
 def _write(text: str) -> None:
@@ -98,6 +103,13 @@ def _writing() -> Iterator[TextIO]:
 
             forget(out)
             raise ExportError(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+def cut_words(text: str) -> str:
+    """Return `text` without the rest of very long words."""
+    from ramify.planner.runtime.terminal import cut_for_display
+
+    return cut_for_display(text)
 
 
 def _for_terminal(text: str) -> str:

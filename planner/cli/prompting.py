@@ -62,9 +62,9 @@ def show_prompt(given: Mapping[str, Any], *, name: Name) -> int:
 
     Example: ramify prompts show decompose
     """
-    from .output import print_text
+    from .output import print_exact
 
-    print_text(_library(given).get(name).source)
+    print_exact(_library(given).get(name).source)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ramify.planner.events.losses import Loss, losses_text
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import status_of
-from ramify.planner.runtime.terminal import one_printable_line
+from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 from ramify.planner.store import EventRecord, RunRecord
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
@@ -38,7 +38,7 @@ def run_text(
         ("made by", made_by),
         ("used", usage_text(root)),
         ("warning", losses_text(losses)),
-        ("error", record.error or ""),
+        ("error", cut_for_display(record.error or "")),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return f"{head}\n\n{task_tree_text(root, kept).rstrip()}\n"

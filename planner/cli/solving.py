@@ -110,7 +110,7 @@ def decompose(
     from .carrying import carry, tell_ending
     from .exits import DONE
     from .goals import read_goal
-    from .output import print_text, tell
+    from .output import print_exact, tell
 
     form = _plan_form(output)
     check_new(output, force=force)
@@ -122,7 +122,7 @@ def decompose(
         return code
     plan = write_plan(run.task, form)
     if output is None:
-        print_text(plan)
+        print_exact(plan)
         tell(f"`ramify resume {run.id}` runs this plan as it is; saved with -o FILE, it can be edited")
     else:
         write_text(output, plan)
@@ -225,12 +225,12 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
 
     from .carrying import tell_ending
     from .exits import DONE
-    from .output import print_json, print_text, tell
+    from .output import print_exact, print_json, tell
 
     if given["as_json"]:
         print_json({"result": run.task.result if code == DONE else None, **run.to_data()})
     elif code == DONE:
-        print_text(run.task.result)
+        print_exact(run.task.result)
         for gap in run.task.gaps:
             tell(f"not covered: {gap}")
     if words := losses_text(run.losses):

@@ -62,9 +62,9 @@ def show_transitions(
     """
     from ramify.planner.tools.transitions import transition_diagram
 
-    from .output import print_text
+    from .output import print_exact
 
-    print_text(transition_diagram(form).rstrip("\n"))
+    print_exact(transition_diagram(form).rstrip("\n"))
     return 0
 
 

@@ -43,12 +43,12 @@ def _end(run: "FollowedRun", store: str | None) -> int:
     """Print the answer, or say why there is none and how to go on; return the exit code of the run."""
     from .carrying import command_to_go_on
     from .exits import DONE, code_of_status
-    from .output import print_text, tell, tell_error
+    from .output import print_exact, tell, tell_error
 
     record = run.record
     code = code_of_status(run.status)
     if code == DONE:
-        print_text(run.root.result)
+        print_exact(run.root.result)
         return code
     holder = record.holder or "the process that held it"
     why = f"{holder} has ended without a word" if record.status == "running" else record.error

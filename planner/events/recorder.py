@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import PlannerError
+from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import EventHappened, RunChanged, TaskChanged
 from ramify.planner.store.records import RUNNING_PHASE
@@ -140,7 +141,7 @@ class Recorder:
 
     def try_again(self, task: Task, error: Exception, *, attempt: int, delay_s: float, counts_as: str) -> None:
         """Tell that attempt number `attempt` at `task` has failed with `error`, and that another one follows."""
-        told = {"attempt": attempt, "error": str(error), "delay_s": round(delay_s, 3), "counts_as": counts_as}
+        told = {"attempt": attempt, "error": error_text(error), "delay_s": round(delay_s, 3), "counts_as": counts_as}
         self.changed(EventType.TASK_RETRYING, task, **told)
 
     def attempted(self, task: Task, told: str | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.export.labels import format_duration
-from ramify.planner.runtime.terminal import one_printable_line
+from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 
 _MOST_IDS = 8
 _SAID_AGAIN_S = 60.0
@@ -41,7 +41,7 @@ class PlainLines:
             took = "" if started is None else f" ({format_duration(max(0.0, event.at - started))})"
             head, colon, tail = said.partition(":")
             said = f"{head}{took}{colon}{tail}"
-        return one_printable_line(f"{event.task_id or ''} {said}")
+        return one_printable_line(f"{event.task_id or ''} {cut_for_display(said)}")
 
     def _has_been_said(self, event: Event) -> bool:
         """Return whether the run still waits for what was said lately: it looks every second or two."""

@@ -143,7 +143,9 @@ class Work:
         if verb is Verb.SPLIT:
             attempt = task.attempts + 1 + tries.plannings
         else:
-            recorder.attempted(task, told=_put_back(error) if isinstance(error, CheckFailedError) else str(error))
+            recorder.attempted(
+                task, told=_put_back(error) if isinstance(error, CheckFailedError) else error_text(error)
+            )
             attempt = task.attempts
         recorder.try_again(task, error, attempt=attempt, delay_s=wait_s, counts_as=kind.value)
         tries.count(kind)

@@ -62,9 +62,26 @@ def name_and_words(error: BaseException) -> str:
 
     >>> name_and_words(SystemExit(1)), name_and_words(KeyError())
     ('SystemExit: 1', 'KeyError')
+    >>> name_and_words(ExceptionGroup("pages", [ValueError("no such page"), KeyError("b")]))
+    'ExceptionGroup: pages (2 sub-exceptions): ValueError: no such page; and 1 more'
     """
     words, name = words_of(error), type(error).__name__
-    return f"{name}: {words}" if words.strip() else name
+    said = f"{name}: {words}" if words.strip() else name
+    return f"{said}: {_first_of(error)}" if isinstance(error, BaseExceptionGroup) else said
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> str:
+    """Return the first exception that is no group, and how many more there are."""
+    leaves, first = 0, ""
+    waiting: list[BaseException] = [group]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseExceptionGroup):
+            waiting.extend(reversed(each.exceptions))
+            continue
+        first = first or name_and_words(each)
+        leaves += 1
+    return f"{first}; and {leaves - 1} more" if leaves > 1 else first
 
 
 def error_text(error: BaseException) -> str:
@@ -75,7 +92,8 @@ def error_text(error: BaseException) -> str:
 def origin_of(error: BaseException) -> BaseException | None:
     """Return what other people's code raised, if `error` is that or stands for it; None if it is an error of ours."""
     if isinstance(error, OutsideError):
-        return error.__cause__ or error
+        cause = error.__cause__ or error
+        return cause.__cause__ if _stands_for_stop(cause) else cause
     return None if isinstance(error, RamifyError) else error
 
 
@@ -110,11 +128,16 @@ def _is_cancelled() -> bool:
 
 def _named(error: BaseException) -> Exception:
     """Return `error` if it is an ordinary exception that says something, else one of ours that names its class."""
-    if isinstance(error, RuntimeError) and isinstance(error.__cause__, _STOPS):
-        error = error.__cause__  # as Python has coroutines and generators raise what would end them
+    if _stands_for_stop(error) and error.__cause__ is not None:
+        error = error.__cause__
     elif isinstance(error, Exception) and not isinstance(error, StopIteration) and _has_words(error):
         return error
     return OutsideError(name_and_words(error))
+
+
+def _stands_for_stop(error: BaseException) -> bool:
+    """Return whether Python has put `error` in the place of what would end a coroutine or generator."""
+    return isinstance(error, RuntimeError) and isinstance(error.__cause__, _STOPS)
 
 
 def _has_words(error: BaseException) -> bool:

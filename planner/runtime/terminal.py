@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+LONGEST_SHOWN = 2_000
+"""How many characters of words are shown, such as of an exception, where nobody has asked for all of them."""
 _KEPT = frozenset("\n\t\u200c\u200d")
 
 
@@ -20,6 +22,18 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(letter for letter in text if letter in _KEPT or not _steers(letter))
+
+
+def cut_for_display(text: str) -> str:
+    """Return `text`, or the beginning of a very long one and how much is left out; the store has all of it.
+
+    >>> cut_for_display("x" * 5_000)[1_999:]
+    'x ... (3,000 more characters; `ramify show RUN ID` of the task has all)'
+    """
+    left = len(text) - LONGEST_SHOWN
+    if left <= LONGEST_SHOWN // 10:
+        return text
+    return f"{text[:LONGEST_SHOWN]} ... ({left:,} more characters; `ramify show RUN ID` of the task has all)"
 
 
 def one_printable_line(text: str) -> str:
