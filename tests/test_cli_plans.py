@@ -139,3 +139,18 @@ def test_what_cannot_be_edited_is_said_in_a_line(ramify: Ramify, home: Path) -> 
     ]:
         said = ramify("resume", run_id, *words)
         assert (said.code, said.err) == (2, f"ramify: error: {message}\n")
+
+
+def test_lint_knows_who_does_what_if_it_is_told_the_workers(ramify: Ramify, home: Path) -> None:
+    (home / "mine.py").write_text(
+        "from ramify.planner import worker\n\n@worker\ndef count(task):\n    return 1\n", encoding="utf-8"
+    )
+    (home / "plan.yaml").write_text("goal: all\ntasks:\n  - {task: a, type: coun}\n", encoding="utf-8")
+    assert ramify("lint", "plan.yaml").code == 0
+    said = ramify("lint", "plan.yaml", "--workers", "mine.py")
+    assert said.code == 2
+    assert said.out.startswith(
+        "plan.yaml:3:21: task 0.1 is for a worker 'coun', which is not there (did you mean 'count'?)"
+    )
+    (home / "plan.yaml").write_text("goal: all\ntasks:\n  - {task: a, type: count}\n", encoding="utf-8")
+    assert ramify("lint", "plan.yaml", "--workers", "mine.py").code == 0

@@ -181,3 +181,10 @@ def test_very_long_words_of_an_exception_are_cut_but_where_they_are_asked_for(ra
     assert len(said.err) < 10_000
     assert len(ramify("show", "--last").out) < 5_000
     assert len(ramify("show", "--last", "0.1").out) > 100_000
+
+
+@pytest.mark.parametrize(("states", "said"), [(("failed",), "no task here is failed\n"), (("failed", "done"), "")])
+def test_it_is_said_if_no_task_is_in_the_state_asked_for(ramify: Ramify, states: tuple[str, ...], said: str) -> None:
+    ramify("solve", "-q", "--model", "rules", "1+1")
+    options = [word for state in states for word in ("--state", state)]
+    assert ramify("show", "--last", *options).err == said

@@ -51,7 +51,7 @@ def show(
     from .finding import opened_run
     from .output import print_json, print_text
     from .records import history_text, run_text, task_text, task_tree_text
-    from .selecting import selected
+    from .selecting import selected, tell_if_none
 
     is_history = history and not given["as_json"]
     if interactive:
@@ -94,10 +94,11 @@ def show(
         print_text(run_text(record, root, losses, made_by=made_by, kept=kept))
     else:
         print_text(task_text(task) if kept is None else task_tree_text(task, kept).rstrip())
-    if checked:
-        print_text(f"\nchecks:\n{checked_text(checked)}")
-    if messages:
-        print_text(conversation_text(calls, steps, failed) or "\nnothing was asked")
+    tell_if_none(kept, states or ())
+    asked = (conversation_text(calls, steps, failed) or "\nnothing was asked") if messages else ""
+    for more in (f"\nchecks:\n{checked_text(checked)}" if checked else "", asked):
+        if more:
+            print_text(more)
     return 0
 
 

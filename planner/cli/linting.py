@@ -1,14 +1,18 @@
 """`lint`: what is wrong with plan files, and where, before anything is run."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import takes
 
+if TYPE_CHECKING:
+    from ramify.tasks import Task
+    from ramify.tasks.plans.plans import Judge
 
-@takes("as_json")
+
+@takes("worker_files", "as_json")
 def lint(
     given: Mapping[str, Any],
     *,
@@ -16,6 +20,7 @@ def lint(
 ) -> int:
     """Check plan files, and print what is wrong.
 
+    With --workers, it is checked too that somebody does each type of task, and has each function that a check calls.
     Each mistake is a line FILE:LINE:COLUMN; exits with 2 if there is one.
 
     Example: ramify lint plan.yaml
@@ -26,7 +31,8 @@ def lint(
     from .exits import DONE, USAGE
     from .output import print_json, print_text, tell
 
-    findings = [(plan, finding) for plan in plans for finding in lint_plan(plan)]
+    judge = judge_of(given["worker_files"]) if given["worker_files"] else None
+    findings = [(plan, finding) for plan in plans for finding in lint_plan(plan, judge=judge)]
     if given["as_json"]:
         print_json({"findings": [{"plan": plan, **finding._asdict()} for plan, finding in findings]})
     elif findings:
@@ -37,6 +43,34 @@ def lint(
         return USAGE
     tell(f"nothing is wrong with {counted(len(plans), 'plan')}")
     return DONE
+
+
+def judge_of(files: Sequence[str]) -> "Judge":
+    """Return what says why nobody can do a task, with the workers in `files` and those of the settings.
+
+    Raises:
+        UsageError: if a file cannot be imported, or defines none.
+    """
+    from ramify.planner.errors import UsageError
+    from ramify.planner.running.options import RunSettings
+    from ramify.planner.running.runnable import workers_of
+    from ramify.planner.settings.settings import load_settings
+
+    workers = workers_of(RunSettings(worker_sources=tuple(files)), None, None, {})
+    agents = load_settings().agents or {}
+
+    def judge(task: "Task") -> str | None:
+        try:
+            for check in task.checks:
+                if check.predicate is not None:
+                    workers.predicate(check.predicate, task)
+            if task.type is not None and task.type not in agents:
+                workers.of(task)
+        except UsageError as error:
+            return str(error)
+        return None
+
+    return judge
 
 
 COMMANDS = {"lint": lint}

@@ -1,9 +1,11 @@
 """Which tasks of a tree `show` shows: those of some levels, and those that stand in some states."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task, TaskState
+
+from .output import tell
 
 
 def selected(top: Task, *, depth: int | None, states: Sequence[str]) -> Collection[Task] | None:
@@ -28,6 +30,13 @@ def selected(top: Task, *, depth: int | None, states: Sequence[str]) -> Collecti
                 kept.add(above)
                 above = above.parent
     return kept
+
+
+def tell_if_none(kept: Iterable[Task] | None, states: Sequence[str]) -> None:
+    """Say it if none of the tasks that were selected is in one of the states that were asked for."""
+    wanted = {_state_of(word) for word in states}
+    if wanted and not any(task.state in wanted for task in kept or ()):
+        tell(f"no task here is {' or '.join(word.strip().lower() for word in states)}")
 
 
 def _down_to(top: Task, depth: int | None) -> Iterator[Task]:

@@ -4,7 +4,7 @@ The keys of a plan stand in `plan_rows`, what an outline looks like in `outline_
 `Task.to_json` is read as well. This file owns what makes a plan a whole tree, and how files become text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -33,6 +33,8 @@ from .rows import PlanRow, near_miss, rows_of
 from .yaml_text import read_yaml, write_yaml
 
 Form = Literal["yaml", "json", "markdown"]
+Judge = Callable[[Task], str | None]
+"""Says why nobody can do a task; None if somebody can."""
 
 MAX_BYTES = 50_000_000
 """The largest plan file that is read, in bytes."""
@@ -127,24 +129,28 @@ def read_plan(text: str, *, source: str, form: Form | None = None) -> Task:
     return task
 
 
-def lint_plan(path: Path | str) -> list[PlanFinding]:
+def lint_plan(path: Path | str, *, judge: Judge | None = None) -> list[PlanFinding]:
     """Return everything that is wrong with a plan file, in the order of its places; nothing if it can be run.
 
-    A file that is not there, cannot be read, or is not in its form at all makes a single finding.
+    A file that is not there, cannot be read, or is not in its form at all makes a single finding. If nothing else is
+    wrong, `judge` says of each task why nobody can do it, or None.
     """
     try:
         text = plan_text(path)
     except DocumentError as error:
         return [_finding_of(error, str(path))]
-    return lint_plan_text(text, source=str(path))
+    return lint_plan_text(text, source=str(path), judge=judge)
 
 
-def lint_plan_text(text: str, *, source: str = "plan", form: Form | None = None) -> list[PlanFinding]:
+def lint_plan_text(
+    text: str, *, source: str = "plan", form: Form | None = None, judge: Judge | None = None
+) -> list[PlanFinding]:
     """Return everything that is wrong with a plan, in the order of its places; nothing if it can be run.
 
-    Text that is not in its form at all makes a single finding, as nothing behind it can be understood.
+    Text that is not in its form at all makes a single finding, as nothing behind it can be understood. What `judge`
+    does is said at `lint_plan`.
     """
-    task, findings = _examine(text, source, form)
+    task, findings = _examine(text, source, form, judge)
     try:
         if task is not None:  # a document of a tree is one that was run, and is read whatever became of it
             check_can_end(task)
@@ -239,7 +245,9 @@ def form_of(source: str) -> Form:
 
 
 @collector_at_rest()
-def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, list[PlanFinding]]:
+def _examine(
+    text: str, source: str, form: Form | None, judge: Judge | None = None
+) -> tuple[Task | None, list[PlanFinding]]:
     """Return the tree of a plan, or else what is wrong with it."""
     text = text.removeprefix("\ufeff")
     if not text.strip():
@@ -258,6 +266,10 @@ def _examine(text: str, source: str, form: Form | None) -> tuple[Task | None, li
     rows, wrong = rows_of(root)
     task, invalid = _grow(rows)
     findings = sorted([*findings, *wrong, *invalid], key=lambda finding: finding[:2])
+    if task is not None and judge is not None and not findings:
+        findings = [
+            row.node.at(("type",)).finding(why) for row in rows if (why := judge(task.find(row.id))) is not None
+        ]
     return (None, findings) if findings else (task, [])
 
 
