@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, overload
 
-from pydantic import ValidationError
 from ramify.planner.engines import Home
 from ramify.planner.engines.hearing import Hearing
 from ramify.planner.engines.sending import check_sendable, order_for, place_of
@@ -19,7 +18,6 @@ from ramify.planner.work.signatures import gives_nothing, read_signature
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
-from ramify.tasks.tree.documents import validation_text
 
 NOTHING = "(done; it gave nothing)"
 """The text of an outcome that is none, where that is meant."""
