@@ -1,6 +1,6 @@
 """The short way: `solve`, `asolve` and `decompose`, from a goal to an answer or a plan."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -11,19 +11,16 @@ from ramify.tasks.tree.documents import validation_text
 
 from .asking.agent import Agent, Asking, model_and_server
 from .asking.attachments import read_materials
-from .asking.budget import RunLimits
 from .errors import RunError, UsageError
-from .events.events import Subscriber
 from .executor import Executor
 from .models.protocol import Model
 from .planning.split import PlanLimits
 from .run import Run
-from .running.keywords import SolveKeywords, check_agent_alone, check_keywords
+from .running.keywords import LiveKeywords, SolveKeywords, check_agent_alone, check_keywords
 from .runtime.several import several
 from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven
-from .workers.agents import AgentsGiven, read_agents
-from .workers.registry import ChecksGiven, WorkersGiven
+from .workers.agents import read_agents
 
 GOAL_LIMIT = 1_000_000
 """The most characters of a goal; longer texts are attached as files."""
@@ -42,7 +39,8 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
         goal: what is to be done.
         approve: is given the root of the complete plan, may change it, and returns whether it may be run; if not, the
             run is returned "waiting", with its plan as it was.
-        **how: any of the following keywords.
+        **how: any of the following keywords, and every option of a run, such as `jobs`, `store`, `max_depth` and
+            `allow`; docs/settings.md has them all.
 
     Keyword Args:
         model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
@@ -50,26 +48,16 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
         files: documents to attach: paths of text files; one alone is one.
         materials: documents to attach, as `Material`.
         inputs: arguments, as JSON data by name.
-        jobs: tasks that run at the same time; 8 unless given.
-        store: where the run is stored.
-        max_depth: the deepest level of the tree; the root's is 1.
-        max_children: the most subtasks of one task.
-        max_tasks: the most tasks.
-        limits: what the whole run may take.
-        on_error: "continue" or "stop".
+        limits: what the whole run may take; single limits that are given besides stand in it.
         workers: who does the tasks of a `type`; the planner gives tasks to them.
         agents: agents that tasks can be given to, by name; the planner is told of them.
         check: what the answer has to pass: `Check`s, or texts such as "matches=^[0-9]+$".
         checks: functions that checks call, by name.
-        allow: what workers may do, by name, such as "network"; `worker_files` are Python files with more of them.
-        tools: what the model may have called while it does a task; `tool_files` are Python files with more of them.
+        tools: what the model may have called while it does a task.
         secrets: values of secrets, by name.
         middleware: what may change the inputs and outcomes of tasks, in order.
         on_event: called with every event.
         record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
-        base_url: the address of an OpenAI-compatible server.
-
-    Every other setting of `ramify.planner.settings.settings.Settings` can be given too.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.
@@ -128,70 +116,41 @@ def prepare(
     files: str | Path | Iterable[str | Path] = (),
     materials: Material | Iterable[Material] = (),
     inputs: dict[str, Any] | None = None,
-    limits: RunLimits | None = None,
-    on_event: Subscriber | None = None,
-    record: str | Path | None = None,
-    workers: WorkersGiven | None = None,
     check: Check | str | Iterable[Check | str] = (),
-    agents: AgentsGiven | None = None,
-    checks: ChecksGiven | None = None,
     tools: ToolsGiven = (),
-    secrets: Mapping[str, str] | None = None,
-    middleware: Sequence[Any] = (),
     **given: Any,
 ) -> tuple[Executor, Task]:
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
     check_keywords(given, SolveKeywords.__annotations__)
-    if agent is not None:
-        check_agent_alone({**given, "model": model})
-    own_model = None if model is None or isinstance(model, str) else model
-    settings = load_settings(model=None if own_model else model, **given)
+    settings, answering, live = settled(model, agent, given)
     root = make_root(goal, [*several(materials, Material), *read_materials(files)], inputs)
     root.checks = read_checks(check)
-    answering = agent or agent_of(settings, own_model)
-    executor = executor_of(
-        settings, agent=answering.with_tools(tools) if tools else answering, plan=plan_limits(settings), limits=limits,
-        on_event=on_event, record=record, workers=workers, agents=agents, checks=checks, secrets=secrets,
-        middleware=middleware,
-    )  # fmt: skip
+    answering = answering.with_tools(tools) if tools else answering
+    executor = executor_of(settings, agent=answering, plan=plan_limits(settings), **live)
     return executor, with_config(root, settings)
 
 
+def settled(
+    model: str | Model | None, agent: Agent | None, given: Mapping[str, Any]
+) -> tuple[Settings, Agent, LiveKeywords]:
+    """Return the settings that hold, the agent that answers, and what of `given` is no setting."""
+    if agent is not None:
+        check_agent_alone({**given, "model": model})
+    own_model = None if model is None or isinstance(model, str) else model
+    live: Any = {name: value for name, value in given.items() if name in LiveKeywords.__annotations__}
+    options = {name: value for name, value in given.items() if name not in live}
+    settings = load_settings(model=None if own_model else model, **options)
+    return settings, agent or agent_of(settings, own_model), live
+
+
 def executor_of(
-    settings: Settings,
-    *,
-    agent: Agent | None = None,
-    plan: PlanLimits | None = None,
-    limits: RunLimits | None = None,
-    on_event: Subscriber | None = None,
-    record: str | Path | None = None,
-    workers: WorkersGiven | None = None,
-    agents: AgentsGiven | None = None,
-    checks: ChecksGiven | None = None,
-    secrets: Mapping[str, str] | None = None,
-    middleware: Sequence[Any] = (),
+    settings: Settings, *, agent: Agent | None = None, plan: PlanLimits | None = None, **live: Unpack[LiveKeywords]
 ) -> Executor:
     """Return the executor that `settings` ask for; what is given besides is taken instead."""
-    return Executor(
-        agent or agent_of(settings),
-        jobs=settings.jobs,
-        store=settings.store,
-        plan=plan,
-        limits=limits or run_limits(settings),
-        on_error=settings.on_error,
-        workers=workers,
-        agents={**read_agents(settings.agents, source=settings.sources["agents"]), **(agents or {})},
-        checks=checks,
-        worker_sources=settings.worker_files,
-        tool_sources=settings.tool_files,
-        allow=settings.allow,
-        secrets=secrets,
-        middleware=middleware,
-        on_event=on_event,
-        cache=settings.cache,
-        record=record,
-        tracing=settings.tracing,
-    )
+    how: dict[str, Any] = {**live, **settings.part("run")}
+    how |= settings.part("limits", given_only=live.get("limits") is not None)
+    how["agents"] = {**read_agents(settings.agents, source=settings.sources["agents"]), **(live.get("agents") or {})}
+    return Executor(agent or agent_of(settings), store=settings.store, plan=plan, tracing=settings.tracing, **how)
 
 
 def agent_of(settings: Settings, model: Model | None = None) -> Agent:
@@ -210,12 +169,7 @@ def agent_of(settings: Settings, model: Model | None = None) -> Agent:
 
 def plan_limits(settings: Settings) -> PlanLimits:
     """Return how far goals are split, as `settings` say."""
-    return PlanLimits(**settings.given("max_depth", "max_children", "max_tasks"))
-
-
-def run_limits(settings: Settings) -> RunLimits:
-    """Return what a run may take, as `settings` say."""
-    return RunLimits(**settings.given(*RunLimits.model_fields))
+    return PlanLimits(**settings.part("plan"))
 
 
 def read_checks(given: Check | str | Iterable[Check | str]) -> tuple[Check, ...]:
@@ -235,7 +189,7 @@ def read_checks(given: Check | str | Iterable[Check | str]) -> tuple[Check, ...]
 
 def with_config(root: Task, settings: Settings) -> Task:
     """Return `root` with what `settings` say of all its tasks, unless it says otherwise itself."""
-    said = settings.given("requests_per_second", "vote_ahead", "max_turns")
+    said = settings.part("task")
     if said:
         root.config = root.config.over(TaskConfig(**said))
     return root

@@ -1,11 +1,11 @@
 """The executor: runs task trees durably, in the foreground or as a handle, and carries stored runs on."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 from uuid import uuid4
 
 from ramify.tasks import Task
@@ -17,29 +17,24 @@ from ramify.tasks.tree.running import put
 from .asking.agent import Agent
 from .asking.budget import RunLimits
 from .errors import UsageError
-from .events.events import Subscriber
 from .models.protocol import Model
 from .planning.policy import Policy
-from .planning.split import PlanLimits
 from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
-from .running.keywords import check_keywords
-from .running.loop import OnError
+from .running.keywords import ExecutorKeywords, Given, check_keywords
 from .running.middleware import check_middleware
-from .running.options import MOST_JOBS, AgentSettings, RunSettings
+from .running.options import AgentSettings, RunSettings
 from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
 from .running.runnable import check_runnable, check_tools, grants_of, workers_of
 from .running.session import Session
 from .runtime.kernel import has_kernel
-from .runtime.several import several
 from .settings.settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
 from .store.records import RUNNING_PHASE
 from .tools.sources import load_tools
 from .workers import Workers
-from .workers.agents import AgentsGiven, agents_of, described
-from .workers.registry import ChecksGiven, WorkersGiven
+from .workers.agents import agents_of, described
 
 
 class Executor:
@@ -47,22 +42,21 @@ class Executor:
 
     Args:
         agent: who does the tasks: an agent, a model's name, or a model of your own.
-        jobs: tasks that run at the same time.
+        **how: any of the following keywords, and the options of a run that it takes: `jobs`, `allow`, `max_calls`, ...
+
+    Keyword Args:
         store: a file, or the URL of a database; `.ramify/ramify.db` unless `RAMIFY_STORE` or a settings file says
             otherwise.
         plan: how the goal is split before it is run; None runs the tree as it is.
-        limits: what the whole run may take.
-        on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
+        limits: what the whole run may take; single limits that are given besides stand in it.
         workers: who does the tasks of a `type`: functions or `Worker`s by type, or in a row, where they go by name.
         agents: agents that tasks can be given to, by name: a task's `type` is a name, or several as `writer+critic`.
         checks: functions that checks of tasks call, by name; each says whether an answer is good.
         worker_sources: Python files and modules that define more of them; a resumed run finds these again.
         tool_sources: Python files and modules that define tools for the agent, and servers as `mcp:NAME`; as above.
-        allow: what workers may do, by name, such as "network" or "secret:NAME"; nothing unless given.
         secrets: values of secrets, by name; ones that are allowed and not in here are read from the environment.
         middleware: what may change the inputs and outcomes of tasks, in order; see `ramify.planner.Middleware`.
         on_event: called with every event, on the run's loop.
-        cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         record: a file that each run's calls are written to when it ends, for `replay:FILE`.
         tracing: whether OpenTelemetry spans are made of its runs; as the settings say unless given.
 
@@ -70,51 +64,20 @@ class Executor:
         UsageError: if an argument cannot be used.
     """
 
-    def __init__(
-        self,
-        agent: Agent | Model | str | None = None,
-        *,
-        jobs: int = 8,
-        store: str | Path | None = None,
-        plan: PlanLimits | None = None,
-        limits: RunLimits | None = None,
-        on_error: OnError = "continue",
-        workers: WorkersGiven | None = None,
-        agents: AgentsGiven | None = None,
-        checks: ChecksGiven | None = None,
-        worker_sources: Iterable[str] = (),
-        tool_sources: Iterable[str] = (),
-        allow: Iterable[str] = (),
-        secrets: Mapping[str, str] | None = None,
-        middleware: Sequence[Any] = (),
-        on_event: Subscriber | None = None,
-        cache: bool = False,
-        record: str | Path | None = None,
-        tracing: Tracing | None = None,
-    ) -> None:
-        if not 1 <= jobs <= MOST_JOBS:
-            raise UsageError(
-                f"jobs is how many tasks run at the same time, from 1 to {MOST_JOBS:,}; it cannot be {jobs:,}"
-            )
-        self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=store)
-        tool_sources = tuple(map(str, several(tool_sources)))
-        if tool_sources:
-            self._agent = self._agent.with_tools(load_tools(tool_sources))
-        self._store = store
-        self._record = None if record is None else Path(record)
-        self._grants = grants_of(allow, secrets)
-        self._secrets = secrets
-        self._settings = RunSettings(
-            jobs=jobs, plan=plan, limits=limits or RunLimits(), on_error=on_error, cache=cache,
-            allow=self._grants.allow, worker_sources=tuple(map(str, several(worker_sources))),
-            tool_sources=tool_sources, agents=described(agents or {}),
-        )  # fmt: skip
-        self._given = workers
-        self._checks = checks
-        self._agents = agents or {}
-        self._middleware = check_middleware(middleware)
-        self._on_event = on_event
-        self._tracing = tracing
+    def __init__(self, agent: Agent | Model | str | None = None, **how: Unpack[ExecutorKeywords]) -> None:
+        check_keywords(how, ExecutorKeywords.__annotations__)
+        self._store = how.get("store")
+        self._tracing = how.get("tracing")
+        self._given = cast("Given", {name: value for name, value in how.items() if name in Given.__annotations__})
+        self._agents = how.get("agents") or {}
+        settings = RunSettings(plan=how.get("plan"), agents=described(self._agents))
+        settings = settings.changed(how, limits=how.get("limits") or RunLimits())
+        self._grants = grants_of(settings.allow, how.get("secrets"))
+        self._settings: RunSettings = settings.model_copy(update={"allow": self._grants.allow})
+        self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=self._store)
+        if settings.tool_sources:
+            self._agent = self._agent.with_tools(load_tools(settings.tool_sources))
+        self._middleware = check_middleware(how.get("middleware", ()))
 
     @property
     def agent(self) -> Agent:
@@ -189,10 +152,9 @@ class Executor:
         """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
         check_keywords(options, ResumeOptions.__annotations__)
         opened = open_store(store, create=False)
-        record = options.get("record")
         try:
             found = find(opened, run_id)
-            recording = None if record is None else Recording(Path(record), found.id)
+            recording = Recording.at(options.get("record"), found.id)
             session = session_of(opened, found, options, store=store)
         except BaseException:
             opened.close()
@@ -217,19 +179,9 @@ class Executor:
             TreeError: if the plan is of another task.
             UsageError: if the plan cannot be run.
         """
+        edit = PlanEdit(plan=plan, approves=True)
         return self.reopen(
-            self._store,
-            run_id,
-            agent=self._agent,
-            workers=self._given,
-            agents=self._agents,
-            checks=self._checks,
-            secrets=self._secrets,
-            middleware=self._middleware,
-            edit=PlanEdit(plan=plan, approves=True),
-            on_event=self._on_event,
-            record=self._record,
-            tracing=self._tracing,
+            self._store, run_id, edit=edit, agent=self._agent, tracing=self._tracing, **cast("Any", self._given)
         )
 
     @classmethod
@@ -258,9 +210,8 @@ class Executor:
         """
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
-        workers = workers_of(
-            self._settings, self._given, self._checks, agents_of(self._settings.agents, self._agents, self._agent)
-        )
+        agents = agents_of(self._settings.agents, self._agents, self._agent)
+        workers = workers_of(self._settings, self._given.get("workers"), self._given.get("checks"), agents)
         check_runnable(task, workers, self._grants)
         check_tools(task, self._agent, self._grants)
         return workers
@@ -287,7 +238,7 @@ class Executor:
         }
         settings = self._settings.model_copy(update=changes)
         new = new_record(task, self._agent, settings)
-        recording = None if self._record is None else Recording(self._record, new.id)
+        recording = Recording.at(self._given.get("record"), new.id)
         store = open_store(self._store)
         session = Session(
             store=store,
@@ -307,9 +258,8 @@ class Executor:
             session.hold.release()
             store.close()
             raise
-        return Run(
-            session, is_new=True, on_event=self._on_event, recording=recording, followers=followers(self._tracing)
-        )
+        on_event = self._given.get("on_event")
+        return Run(session, is_new=True, on_event=on_event, recording=recording, followers=followers(self._tracing))
 
 
 def followers(tracing: Tracing | None = None, *, is_inside: bool = False) -> list[Follower]:

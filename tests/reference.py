@@ -10,7 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin
 
 import typer
 from ramify.planner.cli.app import build_app
@@ -171,7 +171,7 @@ def _name(name: str, value: Any) -> Iterator[str]:
     if inspect.isclass(value):
         yield from _class(name, value)
     elif callable(value) and not _is_data(value):
-        yield from ("", f"### `{name}{_signature(value)}`", "", *_doc(value))
+        yield from ("", f"### `{name}{_signature(value)}`", "", *_doc(value), *_options(value))
     else:
         yield from ("", f"### `{name}`", "", f"{_kind_of(value)}.")
 
@@ -185,7 +185,7 @@ def _kind_of(value: Any) -> str:
 
 
 def _class(name: str, kind: type) -> Iterator[str]:
-    yield from ("", f"### `class {name}`", "", *_doc(kind))
+    yield from ("", f"### `class {name}`", "", *_doc(kind), *_options(vars(kind).get("__init__", kind)), *_fields(kind))
     if issubclass(kind, enum.Enum):
         yield from ("", ", ".join(f"`{each.name}`" for each in kind))
     members = [
@@ -200,6 +200,22 @@ def _class(name: str, kind: type) -> Iterator[str]:
             shown = member if isinstance(value, property) else f"{member}{_signature(function, bound=True)}"
             first = (inspect.getdoc(function) or "").split("\n\n")[0]
             yield f"| `{shown.replace('|', chr(92) + '|')}` | {_words(first).replace('|', chr(92) + '|')} |"
+
+
+def _options(function: Any) -> Iterator[str]:
+    """Yield the options that a function takes by keyword, besides what its docstring describes."""
+    hints: list[Any] = [*inspect.get_annotations(function).values()]
+    taken = [name for hint in hints if get_origin(hint) is Unpack for name in get_args(hint)[0].__annotations__]
+    known = {entry.stored_as for entry in OPTIONS.values()} | {*OPTIONS} - {"model", "agents", "workers"}
+    if names := [f"`{name}`" for name in taken if name in known]:
+        yield from ("", f"*Options*, as in [settings](settings.md#every-setting): {', '.join(names)}.")
+
+
+def _fields(kind: Any) -> Iterator[str]:
+    """Yield the options that are fields of a model."""
+    fields = getattr(kind, "model_fields", {}).items()
+    if described := [f"- {name}: {field.description}" for name, field in fields if field.description]:
+        yield from ("", "*Options*:", "", *described)
 
 
 def _is_ours(kind: type, member: str) -> bool:

@@ -10,8 +10,8 @@ from ramify.planner import Agent, Executor, Strategy, asolve, decompose, evolve,
 from ramify.planner.api import prepare, start
 from ramify.planner.errors import UsageError
 from ramify.planner.evolution.api import aevolve, prepare_evolution
-from ramify.planner.running.keywords import EvolveKeywords, RunKeywords, SolveKeywords
-from ramify.planner.settings.options import OPTIONS
+from ramify.planner.running.keywords import EvolveKeywords, Given, Limited, RunKeywords, SolveKeywords, Watched
+from ramify.planner.settings.options import OPTIONS, PlanOptions, SharedOptions
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Material, Task
 
@@ -25,14 +25,18 @@ def store(home: Path) -> Path:
 
 @pytest.mark.fault("4.4")
 def test_names_that_are_known_are_those_that_are_taken() -> None:
-    own = {"workers", "agents"}  # settings of these names are another thing
+    live = {*Limited.__annotations__, *Watched.__annotations__}
     for known, function in ((SolveKeywords, prepare), (EvolveKeywords, prepare_evolution)):
         named = {
             name for name, each in inspect.signature(function).parameters.items() if each.kind.name == "KEYWORD_ONLY"
         }
-        planning = set() if known is SolveKeywords else {"max_depth", "max_children", "max_tasks"}
-        assert set(known.__annotations__) == (named - {"n"}) | (set(OPTIONS) - own - planning)
+        more = {*Given.__annotations__, *PlanOptions.__annotations__} if known is SolveKeywords else set()
+        assert set(known.__annotations__) == (named - {"n"}) | live | more | set(SharedOptions.__annotations__)
     assert set(RunKeywords.__annotations__) <= set(SolveKeywords.__annotations__)
+
+
+def test_every_option_is_a_keyword() -> None:
+    assert set(OPTIONS) <= set(SolveKeywords.__annotations__)
 
 
 @pytest.mark.fault("4.4")
@@ -48,6 +52,7 @@ def test_names_that_are_known_are_those_that_are_taken() -> None:
         (evolve, "x", {"generation": 1}, "there is no keyword generation; did you mean generations?"),
         (evolve, "x", {"max_depth": 1}, "there is no keyword max_depth; "),
         (aevolve, "x", {"trys": 1}, "there is no keyword trys; did you mean tries?"),
+        (Executor, "s", {"agnts": {}}, "there is no keyword agnts; did you mean agents?"),
         (Executor.resume, "s", {"retry_faild": True}, "there is no keyword retry_faild; did you mean retry_failed?"),
         (Executor.resume, "s", {"set_results": {}}, "there is no keyword set_results; did you mean set_result?"),
         (Executor.reopen, "s", {"job": 1}, "there is no keyword job; did you mean jobs?"),

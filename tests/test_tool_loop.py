@@ -257,7 +257,7 @@ def test_more_turns_let_a_conversation_go_on_where_it_was(store: Path, say: Say)
     assert len(model.requests) == 3
     done = Executor.resume(store, run.id, agent=agent, retry_failed=True, max_turns=6)
     assert (done.status, done.result, len(model.requests)) == ("done", "5", 5)
-    with pytest.raises(UsageError, match="max_turns: it is 1, and should be at least 2"):
+    with pytest.raises(UsageError, match="max_turns cannot be used: it is 1, and should be at least 2"):
         Executor.resume(store, run.id, agent=agent, max_turns=1)
 
 

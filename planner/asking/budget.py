@@ -2,33 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Unpack
 
-from pydantic import BaseModel, ConfigDict, Field
 from ramify.planner.errors import LimitError
+from ramify.planner.settings.option_fields import model_of
+from ramify.planner.settings.options import LimitOptions, options_of
 from ramify.tasks import Task, TaskConfig, Usage
 from ramify.tasks.tree.config import NO_CONFIG, NO_USAGE
 
 from .rates import RateLimiter
 
 
-class RunLimits(BaseModel):
-    """The limits of a whole run; None is no limit. Reaching one leaves a run that can be resumed.
+class RunLimits(model_of(options_of("limits"))):  # type: ignore[misc] # its fields are the options
+    """The limits of a whole run; None is no limit. Reaching one leaves a run that can be resumed."""
 
-    Attributes:
-        max_seconds: how long the run may take, from when it is started or resumed.
-        max_calls: model calls that were sent, also those whose reply was refused or never came.
-        max_tokens: input and output tokens.
-        max_cost_usd: known cost in US dollars.
-        max_wait_seconds: how long to wait for a model that cannot be reached or refuses, without a break.
-    """
+    if TYPE_CHECKING:
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_seconds: float | None = Field(default=None, gt=0)
-    max_calls: int | None = Field(default=None, ge=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_cost_usd: float | None = Field(default=None, gt=0)
-    max_wait_seconds: float = Field(default=600.0, ge=0)
+        def __init__(self, **limits: Unpack[LimitOptions]) -> None: ...
 
 
 def raised_limits(limits: RunLimits, spent: Usage) -> dict[str, float]:

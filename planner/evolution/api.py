@@ -5,16 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
 
-from ramify.planner.api import agent_of, executor_of, with_config
+from ramify.planner.api import executor_of, settled, with_config
 from ramify.planner.asking.agent import Agent
-from ramify.planner.asking.budget import RunLimits
-from ramify.planner.events.events import Subscriber
 from ramify.planner.executor import Executor
 from ramify.planner.models.protocol import Model
 from ramify.planner.run import Run
-from ramify.planner.running.keywords import EvolveKeywords, check_agent_alone, check_keywords
+from ramify.planner.running.keywords import EvolveKeywords, check_keywords
 from ramify.planner.runtime.several import several
-from ramify.planner.settings.settings import load_settings
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 
@@ -83,7 +80,8 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[
     Args:
         seeds: a task as text, as `Task` or as data with a `field`; a file, as `Path`; or several of these.
         n: how many new tasks.
-        **how: any of the following keywords.
+        **how: any of the following keywords, and every option of a run that is not about planning, such as `jobs` and
+            `store`; docs/settings.md has them all.
 
     Keyword Args:
         methods: how the new tasks differ, in rotation: some of constraint, deepen, concretise, reasoning, breadth.
@@ -97,9 +95,6 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[
         limits: what the whole run may take.
         on_event: called with every event.
         record: a file that the calls are written to at the end.
-
-    Every setting of `ramify.planner.settings.settings.Settings` that is not about planning can be given too, such as
-    `jobs` and `store`.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.
@@ -127,17 +122,11 @@ def prepare_evolution(
     overwrite: bool = False,
     model: str | Model | None = None,
     agent: Agent | None = None,
-    limits: RunLimits | None = None,
-    on_event: Subscriber | None = None,
-    record: str | Path | None = None,
     **given: Any,
 ) -> tuple[Executor, Task]:
     """Return the executor and the tree for a run that makes new tasks; see `evolve`."""
     check_keywords(given, EvolveKeywords.__annotations__)
-    if agent is not None:
-        check_agent_alone({**given, "model": model})
-    own_model = None if model is None or isinstance(model, str) else model
-    settings = load_settings(model=None if own_model else model, **given)
+    settings, answering, live = settled(model, agent, given)
     file = None if output is None else Path(output).absolute()
     root = evolution_tree(
         read_seeds(seeds, field=field),
@@ -147,9 +136,7 @@ def prepare_evolution(
         tries=tries,
         output=None if file is None else str(file),
     )
-    executor = executor_of(
-        settings, agent=agent or agent_of(settings, own_model), limits=limits, on_event=on_event, record=record
-    )
+    executor = executor_of(settings, agent=answering, **live)
     if file is not None:
         claim(file, overwrite=overwrite)
     return executor, with_config(root, settings)

@@ -1,14 +1,15 @@
 """Splitting one task: what is asked, and what the reply means for the task; nothing is attached here."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from pydantic import BaseModel, ConfigDict, Field
 from ramify.planner.asking.asker import Asker
 from ramify.planner.errors import ModelError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, stops_run
 from ramify.planner.runtime.border import error_text
+from ramify.planner.settings.option_fields import model_of
+from ramify.planner.settings.options import PlanOptions, options_of
 from ramify.planner.workers.teams import JOINT
 from ramify.prompts import DecomposeVariables
 from ramify.prompts.variables import WorkerCard
@@ -19,22 +20,18 @@ from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 
 
-class PlanLimits(BaseModel):
+class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fields are options
     """How a goal is split.
 
     Attributes:
         policy: when tasks are split; `upfront`: before anything runs.
-        max_depth: the deepest level that a task may stand on; the root's is 1, so 1 splits nothing.
-        max_children: the most subtasks of one task.
-        max_tasks: the most tasks of the whole tree, the root included.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     policy: Literal["upfront"] = "upfront"
-    max_depth: int = Field(default=3, ge=1)
-    max_children: int = Field(default=8, ge=2)
-    max_tasks: int = Field(default=200, ge=1)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **limits: Unpack[PlanOptions]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,79 +5,78 @@ Editors complete the names and type checkers know them; a name that is none of t
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ramify.planner.errors import UsageError
 from ramify.planner.settings.layers import hint_at
+from ramify.planner.settings.options import PlanOptions, SharedOptions, StartedOptions, options_of
+from ramify.planner.settings.settings import Tracing
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
     from ramify.planner.asking.budget import RunLimits
     from ramify.planner.events.events import Subscriber
     from ramify.planner.models.protocol import Model
+    from ramify.planner.planning.split import PlanLimits
     from ramify.planner.tools.functions import ToolsGiven
     from ramify.planner.workers.agents import AgentsGiven
     from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
-    from ramify.prompts.variables import Examples
     from ramify.tasks import Check, Material
 
-OF_THE_AGENT = ("model", "base_url", "prompts", "system", "language", "examples", "timeout_s", "native_tools")
+OF_THE_AGENT = ("model", *options_of("asking"))
 """Keywords that an agent of one's own has its own of."""
 
 
-class RunKeywords(TypedDict, total=False):
-    """What every run can be given; see `solve`, and `ramify.planner.settings.settings.Settings` for the settings."""
+class Limited(TypedDict, total=False):
+    """What a whole run may take; single limits that are given besides stand in it."""
+
+    limits: "RunLimits | None"
+
+
+class Watched(TypedDict, total=False):
+    """Who is told of a run."""
+
+    on_event: "Subscriber | None"
+    record: str | Path | None
+
+
+class Given(Watched, total=False):
+    """What a run is given besides options: live things, which have to be given again when it is resumed."""
+
+    workers: "WorkersGiven | None"
+    agents: "AgentsGiven | None"
+    checks: "ChecksGiven | None"
+    secrets: Mapping[str, str] | None
+    middleware: Sequence[Any]
+
+
+class LiveKeywords(Limited, Given, total=False):
+    """What can be given that is no option."""
+
+
+class RunKeywords(SharedOptions, Limited, Watched, total=False):
+    """What every run can be given; see `solve`, and docs/settings.md for the options."""
 
     model: "str | Model | None"
     agent: "Agent | None"
-    limits: "RunLimits | None"
-    on_event: "Subscriber | None"
-    record: str | Path | None
-    base_url: str | None
-    store: str | Path | None
-    embedding_model: str | None
-    prompts: str | Path | None
-    jobs: int | None
-    on_error: Literal["continue", "stop"] | None
-    language: str | None
-    system: str | None
-    examples: "Examples | None"
-    timeout_s: float | None
-    max_calls: int | None
-    max_tokens: int | None
-    max_cost_usd: float | None
-    max_seconds: float | None
-    max_wait_seconds: float | None
-    requests_per_second: float | None
-    vote_ahead: int | None
-    cache: bool | None
-    otel: bool | None
-    otel_content: bool | None
-    allow: str | Iterable[str] | None
-    worker_files: str | Iterable[str] | None
-    tool_files: str | Iterable[str] | None
-    native_tools: bool | None
-    max_turns: int | None
-    mcp: Mapping[str, Any] | None
-    synchronous: Literal["FULL", "NORMAL", "OFF"] | None
 
 
-class SolveKeywords(RunKeywords, total=False):
+class SolveKeywords(RunKeywords, Given, PlanOptions, total=False):
     """What `solve`, `asolve`, `start` and `decompose` can be given; see `solve`."""
 
     files: str | Path | Iterable[str | Path]
     materials: "Material | Iterable[Material]"
     inputs: dict[str, Any] | None
-    max_depth: int | None
-    max_children: int | None
-    max_tasks: int | None
-    workers: "WorkersGiven | None"
-    agents: "AgentsGiven | None"
     check: "Check | str | Iterable[Check | str]"
-    checks: "ChecksGiven | None"
     tools: "ToolsGiven"
-    secrets: Mapping[str, str] | None
-    middleware: Sequence[Any]
+
+
+class ExecutorKeywords(StartedOptions, LiveKeywords, total=False):
+    """What an executor can be made with; see `Executor`."""
+
+    store: str | Path | None
+    plan: "PlanLimits | None"
+    tracing: Tracing | None
 
 
 class EvolveKeywords(RunKeywords, total=False):

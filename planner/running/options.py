@@ -1,27 +1,25 @@
 """What a run was started with and is resumed with; it is stored with the run, so no key ever goes in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 from ramify.planner.asking.agent import Agent, Asking
 from ramify.planner.asking.budget import DEFAULTS, RunLimits
+from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Sampling
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import is_hidden, shown_address
+from ramify.planner.settings.option_fields import model_of, why_unusable
+from ramify.planner.settings.options import STORED, options_of
 from ramify.planner.settings.settings import load_settings
 from ramify.prompts import PromptLibrary
 from ramify.prompts.variables import Examples
 from ramify.tasks import TaskConfig
 
-from .loop import OnError
-
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven
-
-
-MOST_JOBS = 10_000
-"""The most tasks that run at the same time; each takes memory even when it only waits."""
 
 
 class AgentSettings(BaseModel):
@@ -91,7 +89,7 @@ class AgentSettings(BaseModel):
         )
 
 
-class RunSettings(BaseModel):
+class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that are stored are fields too
     """How a run runs.
 
     Attributes:
@@ -99,38 +97,45 @@ class RunSettings(BaseModel):
         agents: the agents that tasks can be given to, by name.
         plan: how the goal is split before anything runs; None if the tree is run as it is given.
         stops_when_planned: whether the run ends once its plan is complete, until it is resumed.
-        jobs: tasks that run at the same time.
-        on_error: whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").
         limits: what the whole run may take.
         defaults: the limits of tasks that say nothing.
-        max_turns: replies in one conversation with tools, whatever tasks say; None leaves it to them.
-        cache: whether an answer to the same request in any run of the store is taken instead of a new call.
         name: what the run is called; empty unless it is a variation or a strategy.
         inside: the id of the run that it is part of; empty if it stands alone.
-        allow: what workers may do, by name.
-        worker_sources: Python files and modules that define workers.
-        tool_sources: Python files and modules that define tools, and servers of tools.
         tools: the names of the agent's tools, and of servers of tools.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: AgentSettings | None = None
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
     plan: PlanLimits | None = None
     stops_when_planned: bool = False
-    jobs: int = Field(default=8, ge=1, le=MOST_JOBS)
-    on_error: OnError = "continue"
     limits: RunLimits = RunLimits()
     defaults: TaskConfig = DEFAULTS
-    max_turns: int | None = Field(default=None, ge=2)
-    cache: bool = False
     name: str = ""
     inside: str = ""
-    allow: tuple[str, ...] = ()
-    worker_sources: tuple[str, ...] = ()
-    tool_sources: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+
+    @property
+    def instead(self) -> TaskConfig:
+        """What holds for tasks whatever they say."""
+        return TaskConfig(**{name: getattr(self, name) for name in options_of("task") if name in STORED})
+
+    def changed(self, options: Mapping[str, Any], **changes: Any) -> "RunSettings":
+        """Return settings with other `options`, by the names that they are stored under, and with other `changes`.
+
+        Raises:
+            UsageError: if a value cannot be used; its name comes first.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        stored = {name: value for name, value in given.items() if name in STORED}
+        try:
+            for part, kind in (("limits", RunLimits), ("plan", PlanLimits)):
+                said = {name: value for name, value in given.items() if name in kind.model_fields}
+                if said:
+                    changes[part] = kind.model_validate({**dict(changes.get(part, getattr(self, part))), **said})
+            changed: RunSettings = RunSettings.model_validate({**dict(self), **changes, **stored})
+        except ValidationError as error:
+            raise UsageError(why_unusable(error)) from None
+        return changed
 
 
 def whole_address(stored: str | None) -> str | None:

@@ -39,6 +39,11 @@ class Recording:
                 f"{self.path} is there already, and is no recording of this run; choose another name for it"
             )
 
+    @classmethod
+    def at(cls, path: str | Path | None, run_id: str) -> "Recording | None":
+        """Return the recording of a run at `path`; None if no path is given."""
+        return None if path is None else cls(Path(path), run_id)
+
     def write(self, store: Store) -> None:
         """Write the calls that the run has made so far; a file that is there is replaced once all are written.
 

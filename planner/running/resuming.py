@@ -1,83 +1,50 @@
 """How a stored run is made ready to go on: as it was, but for what is given and what is edited."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict
 
-from pydantic import ValidationError
 from ramify.planner.asking.agent import Agent, model_and_server
-from ramify.planner.asking.budget import RunLimits
 from ramify.planner.errors import NoModelError, UsageError
-from ramify.planner.events.events import Subscriber
 from ramify.planner.models.protocol import Model
-from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.several import several
+from ramify.planner.settings.options import ResumedOptions
 from ramify.planner.settings.settings import Tracing, load_settings
 from ramify.planner.store import RunRecord, Store
 from ramify.planner.tools.functions import ToolsGiven, names_of
 from ramify.planner.tools.sources import load_tools
-from ramify.planner.workers.agents import AgentsGiven, agents_of
-from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
+from ramify.planner.workers.agents import agents_of
 from ramify.tasks import Task
-from ramify.tasks.tree.documents import validation_text
 from ramify.tasks.tree.edits import Difference
 
 from .editing import PlanEdit, edit_run
+from .keywords import LiveKeywords
 from .middleware import check_middleware
 from .options import AgentSettings, RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 
 
-class ResumeOptions(TypedDict, total=False):
+class ResumeOptions(ResumedOptions, LiveKeywords, total=False):
     """With what a stored run is carried on; what is not given is as it was, as the last one who carried it on had it.
+
+    `allow` grants permissions besides those that were granted, `worker_sources` and `tool_sources` stand instead of
+    those that were, and so does every other option: see docs/settings.md. Workers, tools, checks and agents of one's
+    own have to be given again, unless the run knows the files that they come from; secrets, unless they are in the
+    environment; and middleware.
 
     Attributes:
         agent: who goes on with it. A model of your own has to be given again.
-        base_url: the address at which its model is asked.
-        workers: workers of your own; they have to be given again, unless the run knows where they come from.
-        agents: agents that are to be others, by name; ones with models of your own have to be given again.
-        checks: functions that checks call, by name; they have to be given again, unless the run knows where they come
-            from.
-        worker_sources: Python files and modules that define workers, instead of those that did.
-        tools: tools for its agent besides those that it has; they have to be given again, as workers have.
-        tool_sources: Python files, modules and servers that define tools, instead of those that did.
-        allow: permissions that are granted besides those that were.
-        secrets: values of secrets, by name; they have to be given again, unless they are in the environment.
-        middleware: what may change the inputs and outcomes of tasks; it has to be given again.
+        tools: tools for its agent besides those that it has.
         retry_failed: whether tasks that have failed are done again.
         edit: how its plan is changed before it goes on.
-        jobs: tasks that run at the same time.
-        limits: what the run may take.
-        max_tasks: the most tasks of the tree, where the run's goal was planned by Ramify.
-        max_turns: replies in one conversation with tools, whatever its tasks say.
-        on_event: called with every event, on the run's loop.
-        cache: whether answers of other runs are taken.
-        record: a file that all calls of the run are written to when it ends, for `replay:FILE`.
         tracing: whether OpenTelemetry spans are made of it; as the settings say unless given.
     """
 
     agent: Agent | Model | str | None
-    base_url: str | None
-    workers: WorkersGiven | None
-    agents: AgentsGiven | None
-    checks: ChecksGiven | None
-    worker_sources: Iterable[str] | None
     tools: ToolsGiven
-    tool_sources: Iterable[str] | None
-    allow: Iterable[str]
-    secrets: Mapping[str, str] | None
-    middleware: Sequence[Any]
     retry_failed: bool
     edit: PlanEdit | None
-    jobs: int | None
-    limits: RunLimits | None
-    max_tasks: int | None
-    max_turns: int | None
-    on_event: Subscriber | None
-    cache: bool | None
-    record: str | Path | None
     tracing: Tracing | None
 
 
@@ -129,30 +96,19 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
 
 
 def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
-    settings = RunSettings.model_validate(found.settings)
-    sources, tool_sources = options.get("worker_sources"), options.get("tool_sources")
-    changes = {
-        "agent": _answered_by(settings.agent or AgentSettings(), options.get("agent"), options.get("base_url")),
-        "jobs": options.get("jobs"),
-        "limits": options.get("limits"),
-        "plan": _plan_limits(found, settings.plan, options.get("max_tasks")),
-        "max_turns": options.get("max_turns"),
-        "cache": options.get("cache"),
-        "worker_sources": tuple(map(str, several(sources))) if sources else None,
-        "tool_sources": tuple(map(str, several(tool_sources))) if tool_sources else None,
-        "allow": tuple(dict.fromkeys([*settings.allow, *several(options.get("allow", ()))])),
-    }
-    changed = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
-    try:
-        return RunSettings.model_validate(changed.model_dump())
-    except ValidationError as error:
-        raise UsageError(f"run {found.id} cannot go on so: {validation_text(error)}") from None
-
-
-def _plan_limits(found: RunRecord, stored: PlanLimits | None, max_tasks: int | None) -> PlanLimits | None:
-    if max_tasks is not None and stored is None:
+    settings: RunSettings = RunSettings.model_validate(found.settings)
+    if options.get("max_tasks") is not None and settings.plan is None:
         raise UsageError(f"run {found.id} runs a plan that was given, however many tasks it has; leave out max_tasks")
-    return stored if max_tasks is None or stored is None else stored.model_copy(update={"max_tasks": max_tasks})
+    named = {name: value for name, value in options.items() if name in ResumedOptions.__annotations__}
+    given = {name: value for name, value in named.items() if value not in (None, (), [])}
+    agent = _answered_by(settings.agent or AgentSettings(), options.get("agent"), options.get("base_url"))
+    limits = options.get("limits") or settings.limits
+    try:
+        changed = settings.changed(given, agent=agent, limits=limits)
+    except UsageError as error:
+        raise UsageError(f"run {found.id} cannot go on so: {error}") from None
+    allow = tuple(dict.fromkeys([*settings.allow, *changed.allow]))
+    return changed.changed({"allow": allow})
 
 
 def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent) -> None:

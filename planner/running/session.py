@@ -31,7 +31,7 @@ from ramify.planner.work.pages import PageCount
 from ramify.planner.work.steps import StepLog
 from ramify.planner.workers import Workers
 from ramify.planner.workers.services import RunServices
-from ramify.tasks import Task, TaskConfig, TaskState
+from ramify.tasks import Task, TaskState
 from ramify.tasks.tree import running
 from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.node import Hold
@@ -159,7 +159,7 @@ class Session:
         is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
         models = await prepare_run(self.root, to_do, self.agent, self.workers, is_planned=is_planned)
         self._timer = self._set_timer()
-        configs = Configs(self.settings.defaults, TaskConfig(max_turns=self.settings.max_turns))
+        configs = Configs(self.settings.defaults, self.settings.instead)
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
         budget = Budget(self.root, self.settings.limits, outer=above)

@@ -1,10 +1,12 @@
 """The table of options as pydantic reads it: the fields of a model, with the types and bounds that values must have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Optional, Union, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from ramify.tasks.misfits import misfit
 
 from .options import Entry, Words
 
@@ -29,9 +31,22 @@ def _field(entry: Entry) -> tuple[Any, Any]:
         kind = Annotated[kind, BeforeValidator(_listed)]
     if option.default is None:
         kind = Optional[kind]  # noqa: UP045 - a kind may be text
-    return kind, Field(option.default, repr=not option.is_secret, validate_default=option.default == {})
+    return kind, Field(
+        option.default, description=option.about, repr=not option.is_secret, validate_default=option.default == {}
+    )
+
+
+def why_unusable(error: ValidationError) -> str:
+    """Return which option has a value that cannot be used, what it is and what it may be, in words for people."""
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))} cannot be used: {misfit(problem)}"
 
 
 def _listed(value: Any) -> Any:
-    """Return the words of a text that separates them by commas."""
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    """Return the words of a text that separates them by commas, or a row of them, with paths as texts."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    if isinstance(value, Path):
+        return [str(value)]
+    is_row = isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
+    return [str(each) if isinstance(each, Path) else each for each in value] if is_row else value

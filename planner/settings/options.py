@@ -97,12 +97,17 @@ class ModelOptions(TypedDict, total=False):
 class LimitOptions(TypedDict, total=False):
     """What a whole run may take: see `RunLimits`."""
 
-    max_calls: Annotated[int | None, _limit("model calls of the run.", at_least=1)]
+    max_calls: Annotated[int | None, _limit(
+        "model calls that are sent, also those whose reply is refused or never comes.", at_least=1,
+        help="Model calls of the run.")]
     max_tokens: Annotated[int | None, _limit("input and output tokens of the run.", at_least=1)]
     max_cost_usd: Annotated[float | None, _limit("known cost of the run, in US dollars.", "USD", above=0)]
-    max_seconds: Annotated[float | None, _limit("how long the run may take, in seconds.", "SECONDS", above=0)]
+    max_seconds: Annotated[float | None, _limit(
+        "how long the run may take, from when it is started or resumed, in seconds.", "SECONDS", above=0,
+        help="How long the run may take.")]
     max_wait_seconds: Annotated[float | None, _limit(
-        "how long to wait for a model that is out of reach, in seconds.", "SECONDS", at_least=0)]
+        "how long to wait for a model that cannot be reached or refuses, without a break, in seconds.", "SECONDS",
+        default=600.0, at_least=0, help="How long to wait for a model that is out of reach.")]
 
 
 class RunOptions(LimitOptions, total=False):
@@ -206,16 +211,17 @@ class SizeOptions(TypedDict, total=False):
     """How many tasks there may be; who resumes a run can say it anew."""
 
     max_tasks: Annotated[int | None, _plan(
-        "the most tasks of a tree that is planned.", at_least=1, help="The most tasks of the tree.")]
+        "the most tasks of the whole tree, the root included.", default=200, at_least=1,
+        help="The most tasks of the tree.")]
 
 
-class PlanOptions(TypedDict, total=False):
+class PlanOptions(SizeOptions, total=False):
     """How a goal is split."""
 
     max_depth: Annotated[int | None, _plan(
-        "the deepest level of a tree that is planned; the root's is 1.", at_least=1,
+        "the deepest level that a task may stand on; the root's is 1, so 1 splits nothing.", default=3, at_least=1,
         help="The deepest level of the tree; the root's is 1.")]
-    max_children: Annotated[int | None, _plan("the most subtasks of one task.", at_least=2)]
+    max_children: Annotated[int | None, _plan("the most subtasks of one task.", default=8, at_least=2)]
 
 
 class TableOptions(TypedDict, total=False):
@@ -237,7 +243,7 @@ class SharedOptions(AgainOptions, AskingOptions, RunOptions, StartOptions, FileO
     """What every run can be given."""
 
 
-class ResumeOptions(RunOptions, AgainOptions, SizeOptions, SourceOptions, total=False):
+class ResumedOptions(RunOptions, AgainOptions, SizeOptions, SourceOptions, total=False):
     """What a run can be resumed with instead of what it had."""
 
 
@@ -252,6 +258,11 @@ class Entry(NamedTuple):
     type: Any
     option: Option
 
+    @property
+    def stored_as(self) -> str:
+        """The name that it is stored and resumed under."""
+        return self.option.stored or self.name
+
 
 def _table(*classes: type) -> dict[str, Entry]:
     found = {}
@@ -261,5 +272,20 @@ def _table(*classes: type) -> dict[str, Entry]:
     return found
 
 
-OPTIONS = _table(ModelOptions, SharedOptions, PlanOptions, SizeOptions, TableOptions)
+OPTIONS = _table(ModelOptions, SharedOptions, PlanOptions, TableOptions)
 """Every option, by its name."""
+
+RESUMABLE = tuple(name for name in OPTIONS if OPTIONS[name].stored_as in ResumedOptions.__annotations__)
+"""The names of those that a run can be resumed with."""
+
+STORED = {
+    entry.stored_as: entry
+    for name, entry in OPTIONS.items()
+    if entry.option.part == "run" or (entry.option.part == "task" and name in RESUMABLE)
+}
+"""What is stored of a run besides its plan, its limits and its agent, by the name that it has there."""
+
+
+def options_of(part: Part) -> dict[str, Entry]:
+    """Return the options that are of a part of the run."""
+    return {name: entry for name, entry in OPTIONS.items() if entry.option.part == part}

@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from ramify.planner.errors import UsageError
 from ramify.tasks.misfits import misfit
 
-from .layers import Layer, hint_at, settings_layers
+from .layers import GIVEN, Layer, hint_at, settings_layers
 from .option_fields import model_of
-from .options import OPTIONS
+from .options import OPTIONS, Part, options_of
 from .place import DEFAULT_STORE
 from .tool_servers import ServerSettings
 
@@ -78,9 +78,19 @@ class Settings(model_of(OPTIONS)):  # type: ignore[misc] # its fields are the op
         """Where each setting comes from, by its name, for people to read."""
         return MappingProxyType({name: self._sources.get(name, "default") for name in OPTIONS})
 
-    def given(self, *names: str) -> dict[str, Any]:
-        """Return those of the settings `names` that somebody has set, by name."""
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+    def part(self, part: Part, *, given_only: bool = False) -> dict[str, Any]:
+        """Return the options of a part of a run that are not None, by their stored names.
+
+        Args:
+            part: the part.
+            given_only: whether only those are meant that were given in the call.
+        """
+        named = {name: each for name, each in options_of(part).items() if not given_only or self._is_given(name)}
+        values = {each.stored_as: getattr(self, name) for name, each in named.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _is_given(self, name: str) -> bool:
+        return self._sources.get(name) == GIVEN
 
 
 def load_settings(**given: Any) -> Settings:
