@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import ASKING, LIMITS, REUSING, SHOWN, Force, output_option, takes
+from .options import ASKING, LIMITS, REUSING, RUNNING, SHOWN, Force, output_option, takes
+from .solving import settings_given
 
 if TYPE_CHECKING:
     from ramify.planner.evolution.seeds import SeedSource
 
 Output = Annotated[Path | None, output_option("Where they go, a line of JSON each: .jsonl.")]
-_NOT_SETTINGS = frozenset({"display", "quiet", "as_json", "events"})
 
 
-@takes(*ASKING, *LIMITS, "on_error", "store", *REUSING, *SHOWN, "as_json")
+@takes(*ASKING, *LIMITS, *RUNNING, "store", *REUSING, *SHOWN, "as_json")
 def evolve(
     given: Mapping[str, Any],
     *,
@@ -52,10 +52,9 @@ def evolve(
     from .carrying import carry, tell_ending
     from .output import print_exact, print_json, tell
 
-    settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
     executor, root = prepare_evolution(
         _seeds(source), n=n, methods=method or METHODS, generations=generations, tries=tries, field=field,
-        output=output, overwrite=force, **settings,
+        output=output, overwrite=force, record=given["record"], **settings_given(given),
     )  # fmt: skip
     run = executor.new_run(root)
     code = carry(run, given)

@@ -1,15 +1,17 @@
-"""The options that commands share: each is described once, and a command names those that it takes.
+"""The options that commands share: those of the table of options, and some that only commands have.
 
-An option that is not given is None, so that the settings speak.
+A command names those that it takes. One that is not given is None, so that the settings speak.
 """
 
 from collections.abc import Callable, Collection
 from inspect import Parameter, Signature, signature
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 from ramify.planner.export.formats import Subject, formats_of
+from ramify.planner.settings.options import OPTIONS, RESUMABLE, Entry, Group, Words
 
 from .completing import run_ids
 
@@ -36,81 +38,39 @@ def format_option(of: Subject, *spelled: str) -> Any:
     return typer.Option(*words, metavar=f"<{'|'.join(names)}>", autocompletion=lambda: names, help=about)
 
 
-OPTIONS: dict[str, Any] = {
-    "model": Annotated[
-        str | None, typer.Option("--model", "-m", metavar="NAME", help="The model; `ramify models` lists some.")
-    ],
-    "base_url": Annotated[
-        str | None, typer.Option(metavar="URL", help="The address of an OpenAI-compatible server, ending in /v1.")
-    ],
-    "prompts": Annotated[
-        str | None, typer.Option(metavar="DIR", help="A folder of prompt templates over the built-in ones.")
-    ],
-    "jobs": Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, max=10_000, metavar="N", help="Tasks that run at the same time."),
-    ],
-    "on_error": Annotated[
-        Literal["continue", "stop"] | None,
-        typer.Option(help="What happens to other tasks when one has failed."),
-    ],
-    "language": Annotated[str | None, typer.Option(metavar="NAME", help="The language of the answers.")],
-    "system": Annotated[
-        str | None, typer.Option(metavar="TEXT", help="A system prompt of your own, put before Ramify's.")
-    ],
-    "examples": Annotated[
-        Literal["none", "few", "many"] | None,
-        typer.Option(help="Examples in prompts: none for reasoning models, many for weak ones."),
-    ],
-    "timeout_s": Annotated[float | None, typer.Option(metavar="SECONDS", help="The longest to wait for one reply.")],
-    "max_depth": Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="The deepest level of the tree; the root's is 1.")
-    ],
-    "max_children": Annotated[int | None, typer.Option(min=2, metavar="N", help="The most subtasks of one task.")],
-    "max_tasks": Annotated[int | None, typer.Option(min=1, metavar="N", help="The most tasks of the tree.")],
-    "max_calls": Annotated[int | None, typer.Option(min=1, metavar="N", help="Model calls of the run.")],
-    "max_tokens": Annotated[int | None, typer.Option(min=1, metavar="N", help="Input and output tokens of the run.")],
-    "max_cost_usd": Annotated[float | None, typer.Option(metavar="USD", help="Known cost of the run, in US dollars.")],
-    "max_seconds": Annotated[float | None, typer.Option(metavar="SECONDS", help="How long the run may take.")],
-    "max_wait_seconds": Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="How long to wait for a model that is out of reach.")
-    ],
-    "requests_per_second": Annotated[
-        float | None, typer.Option(metavar="NUMBER", help="Model calls started in a second.")
-    ],
-    "agents": Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file with agents that tasks are given to.")
-    ],
-    "vote_ahead": Annotated[
-        int | None, typer.Option(min=1, max=1_000, metavar="K", help="Ask for each leaf until one answer leads by K.")
-    ],
-    "allow": Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Let workers do this: network, secret:NAME, ...; repeatable."),
-    ],
-    "worker_files": Annotated[
-        list[str] | None,
-        typer.Option("--workers", metavar="FILE", help="A Python file or module with workers; repeatable."),
-    ],
-    "tool_files": Annotated[
-        list[str] | None,
-        typer.Option("--tools", metavar="FILE", help="A Python file or module with tools, or mcp:NAME; repeatable."),
-    ],
-    "native_tools": Annotated[
-        bool | None,
-        typer.Option("--native-tools/--no-native-tools", help="Whether the model calls tools by itself."),
-    ],
-    "max_turns": Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Replies in one conversation with tools.")
-    ],
-    "store": Annotated[
-        str | None, typer.Option("--store", metavar="PLACE", help="A file or database URL; else .ramify/ramify.db.")
-    ],
+def _flag(entry: Entry) -> Any:
+    """Return an option of the table as typer knows it."""
+    option = entry.option
+    kind: Any = list[str] if option.kind is Words else option.kind if isinstance(option.kind, type) else entry.type
+    is_flag = bool in get_args(entry.type)
+    words = () if option.flag is None else (option.flag,) if is_flag else option.flag.split("/")
+    more: dict[str, Any] = {}
+    if int in get_args(entry.type):
+        more = {"min": option.at_least, "max": option.at_most}
+    elif float in get_args(entry.type):
+        more = {"callback": _within}
+    about = option.help or f"{option.about[:1].upper()}{option.about[1:]}"
+    return Annotated[kind | None, typer.Option(*words, metavar=option.metavar, help=about, **more)]
+
+
+def _within(parameter: typer.CallbackParam, value: float | None) -> float | None:
+    """Refuse a number that is out of bounds, before anything is done."""
+    option = OPTIONS[str(parameter.name)].option
+    if value is None:
+        return None
+    if not isfinite(value):
+        raise typer.BadParameter(f"it is {value}, and should be a finite number")
+    if option.above is not None and value <= option.above:
+        raise typer.BadParameter(f"it is {value:g}, and should be greater than {option.above:g}")
+    if option.at_least is not None and value < option.at_least:
+        raise typer.BadParameter(f"it is {value:g}, and should be greater than or equal to {option.at_least:g}")
+    return value
+
+
+FLAGS: dict[str, Any] = {
+    **{name: _flag(entry) for name, entry in OPTIONS.items() if entry.option.flag != ""},
     "record": Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the calls to a file, for --model replay:FILE.")
-    ],
-    "cache": Annotated[
-        bool | None, typer.Option("--cache", help="Take answers to the same requests from the store's runs.")
     ],
     "display": Annotated[
         Literal["tree", "plain", "json", "none"] | None,
@@ -136,27 +96,17 @@ Output = Annotated[Path | None, output_option("Where it goes.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
-ASKING = (
-    "model",
-    "base_url",
-    "prompts",
-    "jobs",
-    "language",
-    "system",
-    "examples",
-    "timeout_s",
-    "requests_per_second",
-    "native_tools",
-    "max_turns",
-)
-VOTING = ("vote_ahead",)
-TEAM = ("agents",)
-PLANNING = ("max_depth", "max_children", "max_tasks")
-LIMITS = ("max_calls", "max_tokens", "max_cost_usd", "max_seconds", "max_wait_seconds")
+
+def _group(group: Group) -> tuple[str, ...]:
+    return tuple(name for name, entry in OPTIONS.items() if entry.option.group == group and name in FLAGS)
+
+
+ASKING, VOTING, TEAM, PLANNING = _group("asking"), _group("voting"), _group("agents"), _group("planning")
+LIMITS, RUNNING, WORKING = _group("limits"), _group("running"), _group("working")
+REUSING = ("record", *_group("reusing"))
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
-WORKING = ("allow", "worker_files", "tool_files")
-REUSING = ("record", "cache")
+RESUMED = tuple(name for name in RESUMABLE if name in FLAGS)
 _FOREIGN = frozenset({"worker_files", "tool_files"})
 """A command that takes one of these runs other people's code, whose words are no answer of its own."""
 
@@ -199,7 +149,7 @@ def takes(*names: str) -> Callable[[Command], Command]:
 
         own = [each for each in signature(command).parameters.values() if each.name != "given"]
         shared = [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=OPTIONS[name])
+            Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=FLAGS[name])
             for name in names
         ]
         keyword_only = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from ramify.planner.settings.options import OPTIONS
 
 from .options import (
     ASKING,
     LIMITS,
     PLANNING,
     PREVIEWS,
+    RESUMED,
     REUSING,
+    RUNNING,
     SHOWN,
     TEAM,
     VOTING,
@@ -31,12 +34,9 @@ if TYPE_CHECKING:
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
 PlanOutput = Annotated[Path | None, output_option("Where the plan goes: .yaml, .json or .md.")]
-_NOT_SETTINGS = frozenset({"display", "events", "quiet", "as_json", "record", *PREVIEWS})
 
 
-@takes(
-    *ASKING, *TEAM, *VOTING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json"
-)
+@takes(*ASKING, *TEAM, *VOTING, *PLANNING, *LIMITS, *RUNNING, "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def solve(
     given: Mapping[str, Any],
     *,
@@ -130,7 +130,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *TEAM, *VOTING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*ASKING, *TEAM, *VOTING, *LIMITS, *RUNNING, "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -159,7 +159,7 @@ def run(
     return _finish(new, carry(new, given), given)
 
 
-@takes("model", "base_url", "jobs", "max_turns", "max_tasks", *LIMITS, "store", *WORKING, *REUSING, *SHOWN, "as_json")
+@takes("model", *RESUMED, "store", "record", *SHOWN, "as_json")
 def resume(
     given: Mapping[str, Any],
     *,
@@ -186,7 +186,6 @@ def resume(
     Example: ramify resume --last --retry-failed
     """
     from ramify.planner.executor import Executor
-    from ramify.planner.running.options import RunSettings
 
     from .carrying import carry
     from .finding import opened_run
@@ -194,24 +193,15 @@ def resume(
 
     edit = edit_of(plan, contents=contents or (), results=results or (), again=again)
     with opened_run(run_id, last=last, store=given["store"]) as (_, record):
-        limits = RunSettings.model_validate(record.settings).limits
-    changes = {name: given[name] for name in LIMITS if given[name] is not None}
+        found = record.id
     stored = Executor.reopen(
         given["store"],
-        record.id,
+        found,
         agent=given["model"],
-        base_url=given["base_url"],
         retry_failed=retry_failed,
         edit=edit,
-        jobs=given["jobs"],
-        limits=limits.model_copy(update=changes),
-        max_tasks=given["max_tasks"],
-        max_turns=given["max_turns"],
-        cache=given["cache"],
         record=given["record"],
-        allow=given["allow"] or (),
-        worker_sources=given["worker_files"],
-        tool_sources=given["tool_files"],
+        **{OPTIONS[name].stored_as: given[name] for name in RESUMED},
     )
     return _finish(stored, carry(stored, given), given)
 
@@ -263,7 +253,7 @@ def _plan_form(output: Path | None) -> "Form":
 
 def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that are settings."""
-    settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    settings = {name: value for name, value in given.items() if name in OPTIONS}
     if settings.get("agents") is not None:
         from ramify.planner.workers.agents import agents_file, read_agents
 

@@ -9,7 +9,20 @@ from ramify.planner.export.formats import Format, endings_of, format_of
 from ramify.tasks.json_text import read_json
 
 from .completing import run_ids
-from .options import ASKING, LIMITS, PLANNING, REUSING, SHOWN, WORKING, Force, Last, format_option, output_option, takes
+from .options import (
+    ASKING,
+    LIMITS,
+    PLANNING,
+    REUSING,
+    RUNNING,
+    SHOWN,
+    WORKING,
+    Force,
+    Last,
+    format_option,
+    output_option,
+    takes,
+)  # fmt: skip
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
@@ -19,7 +32,7 @@ Output = Annotated[Path | None, output_option(f"Where it goes: {', '.join(ending
 Form = Annotated[str | None, format_option("comparison")]
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, "on_error", "store", *WORKING, *REUSING, *SHOWN, "as_json")
+@takes(*ASKING, *PLANNING, *LIMITS, *RUNNING, "store", *WORKING, *REUSING, *SHOWN, "as_json")
 def sweep(
     given: Mapping[str, Any],
     *,
