@@ -225,7 +225,7 @@ CYCLE = "goal: g\ntasks:\n  - {id: a, task: 1+1, needs: [b]}\n  - {id: b, task: 
         (("solve", *RULES, "--store", "nowhere/runs.db", "1+1"), "nowhere does not exist"),
         (("solve", *RULES, "--prompts", "nowhere", "1+1"), "nowhere"),
         (("solve", *RULES, "--jobs", "0", "1+1"), "'--jobs'"),
-        (("solve", *RULES, "--max-cost-usd", "-1", "1+1"), "max_cost_usd"),
+        (("solve", *RULES, "--max-cost-usd", "-1", "1+1"), "--max-cost-usd"),
         (("solve", *RULES, "--modle", "x", "1+1"), "--modle"),
         (("slove", "1+1"), "Did you mean 'solve'"),
         (("run", "cycle.yaml", *RULES), "a -> b -> a"),

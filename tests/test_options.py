@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,10 @@ LIMITS = ("max_seconds", "max_calls", "max_tokens", "max_cost_usd", "max_wait_se
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with all of Ramify, whose table of options has one field more."""
     folder = tmp_path_factory.mktemp("house")
-    for part in ("prompts", "tasks", "planner"):
-        shutil.copytree(ROOT / part, folder / "ramify" / part, ignore=shutil.ignore_patterns("__pycache__"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for package, source in project["tool"]["setuptools"]["package-dir"].items():
+        ours = folder.joinpath(*package.split("."))
+        shutil.copytree(ROOT / source, ours, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     table = folder / TABLE
     written = table.read_text(encoding="utf-8")
     assert written.count(CLASS) == 1

@@ -61,10 +61,14 @@ def _within(parameter: typer.CallbackParam, value: float | None) -> float | None
     if not isfinite(value):
         raise typer.BadParameter(f"it is {value}, and should be a finite number")
     if option.above is not None and value <= option.above:
-        raise typer.BadParameter(f"it is {value:g}, and should be greater than {option.above:g}")
+        raise typer.BadParameter(f"it is {value:g}, and should be greater than {_plain(option.above)}")
     if option.at_least is not None and value < option.at_least:
-        raise typer.BadParameter(f"it is {value:g}, and should be greater than or equal to {option.at_least:g}")
+        raise typer.BadParameter(f"it is {value:g}, and should be greater than or equal to {_plain(option.at_least)}")
     return value
+
+
+def _plain(number: float) -> str:
+    return f"{number:f}".rstrip("0").rstrip(".")
 
 
 FLAGS: dict[str, Any] = {
