@@ -39,12 +39,11 @@ STILL_ROUND = tuple(
     {f"planner.{name}" for name in names.split()}
     for names in (
         """
-            asking.agent asking.asker checks checks.checking checks.verifying planning.split running.attaching
-            running.attempts running.loop running.middleware running.options tools.contents tools.functions
-            tools.naming tools.protocol work.context work.protocol work.signatures workers workers.conversation
-            engines.far engines.hearing engines.sending workers.functions workers.model workers.plugins
-            workers.refusals workers.registry workers.services workers.teams workers.tool_box workers.tool_calls
-            workers.tool_places workers.voting
+            asking.agent asking.asker planning.split running.attaching running.options tools.contents tools.functions
+            tools.naming tools.protocol work.context work.protocol work.signatures workers.conversation engines.far
+            engines.hearing engines.sending workers.functions workers.model workers.plugins workers.refusals
+            workers.registry workers.services workers.teams workers.tool_box workers.tool_calls workers.tool_places
+            workers.voting
         """,
     )
 )
