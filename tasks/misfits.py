@@ -44,7 +44,7 @@ def misfit(problem: Mapping[str, Any]) -> str:
 def _text(value: Any) -> str:
     """Return a bound as people write it.
 
-    >>> _text(0.00001), _text(10_000), _text("'a' or 'b'")
+    >>> _text(0.00001), _text(10_000.0), _text("'a' or 'b'")
     ('0.00001', '10,000', "'a' or 'b'")
     """
-    return f"{Decimal(str(value)):,f}" if isinstance(value, int | float) else str(value)
+    return f"{Decimal(str(value)).normalize():,f}" if isinstance(value, int | float) else str(value)

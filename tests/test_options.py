@@ -160,11 +160,11 @@ def test_type_checkers_know_an_option_that_is_added_to_the_table(house: Path, tm
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"jobs": 0}, "jobs cannot be used: it is 0, and should be greater than or equal to 1"),
-        ({"jobs": 10_001}, "jobs cannot be used: it is 10001, and should be less than or equal to 10000"),
+        ({"jobs": 0}, "jobs cannot be used: it is 0, and should be at least 1"),
+        ({"jobs": 10_001}, "jobs cannot be used: it is 10001, and should be at most 10,000"),
         ({"on_error": "ignore"}, "on_error cannot be used: it is 'ignore', and should be 'continue' or 'stop'"),
-        ({"max_cost_usd": 0}, "max_cost_usd cannot be used: it is 0, and should be greater than 0"),
-        ({"allow": 3}, "allow cannot be used: it is 3, and should be a valid tuple"),
+        ({"max_cost_usd": 0}, "max_cost_usd cannot be used: it is 0, and should be more than 0"),
+        ({"allow": 3}, "allow cannot be used: it should be a valid tuple"),
     ],
 )
 def test_a_keyword_that_cannot_be_used_is_named_with_its_value(how: dict[str, Any], said: str) -> None:
@@ -176,8 +176,8 @@ def test_a_keyword_that_cannot_be_used_is_named_with_its_value(how: dict[str, An
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--timeout-s 0", "'--timeout-s': it is 0, and should be greater than 0"),
-        ("--max-wait-seconds -1", "'--max-wait-seconds': it is -1, and should be greater than or equal to 0"),
+        ("--timeout-s 0", "'--timeout-s': it is 0.0, and should be more than 0"),
+        ("--max-wait-seconds -1", "'--max-wait-seconds': it is -1.0, and should be at least 0"),
         ("--max-cost-usd inf", "'--max-cost-usd': it is inf, and should be a finite number"),
     ],
 )

@@ -55,20 +55,20 @@ def _flag(entry: Entry) -> Any:
 
 def _within(parameter: typer.CallbackParam, value: float | None) -> float | None:
     """Refuse a number that is out of bounds, before anything is done."""
-    option = OPTIONS[str(parameter.name)].option
+    from ramify.tasks.misfits import misfit
+
     if value is None:
         return None
-    if not isfinite(value):
-        raise typer.BadParameter(f"it is {value}, and should be a finite number")
-    if option.above is not None and value <= option.above:
-        raise typer.BadParameter(f"it is {value:g}, and should be greater than {_plain(option.above)}")
-    if option.at_least is not None and value < option.at_least:
-        raise typer.BadParameter(f"it is {value:g}, and should be greater than or equal to {_plain(option.at_least)}")
+    option = OPTIONS[str(parameter.name)].option
+    wrong = {
+        "finite_number": not isfinite(value),
+        "greater_than": option.above is not None and value <= option.above,
+        "greater_than_equal": option.at_least is not None and value < option.at_least,
+    }
+    for kind in (kind for kind, is_so in wrong.items() if is_so):
+        bounds = {"gt": option.above, "ge": option.at_least}
+        raise typer.BadParameter(misfit({"type": kind, "input": value, "ctx": bounds}))
     return value
-
-
-def _plain(number: float) -> str:
-    return f"{number:f}".rstrip("0").rstrip(".")
 
 
 FLAGS: dict[str, Any] = {
