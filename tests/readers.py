@@ -60,6 +60,7 @@ def mermaid_script() -> Path:
 def d2_labels(text: str) -> dict[str, str]:
     """Return what D2, the reference program as WebAssembly, reads as the label of each shape, by its id."""
     package = npm_package("@terrastruct/d2", D2_VERSION, "dist/node-esm")
-    command = ["node", str(Path(__file__).with_name("d2_labels.mjs")), str(package / "index.js")]
+    # without optimizing what runs once: a second instead of twelve
+    command = ["node", "--liftoff-only", str(Path(__file__).with_name("d2_labels.mjs")), str(package / "index.js")]
     found = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=HANG_S)
     return dict(json.loads(found.stdout))
