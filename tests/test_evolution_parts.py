@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ramify.planner import Executor
 from ramify.planner.errors import UsageError
-from ramify.planner.evolution.checks import check_evolved
-from ramify.planner.evolution.layout import METHODS, Wanted, evolution_tree
+from ramify.planner.evolution.acceptance import check_evolved
+from ramify.planner.evolution.generations import METHODS, Wanted, evolution_tree
 from ramify.planner.evolution.near_copies import MOST_COMPARED, THRESHOLD, NearCopies, likeness, pieces_of
 from ramify.planner.evolution.seeds import MOST_CHARACTERS, Seed, read_seeds
 from ramify.prompts import PromptLibrary

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from ramify.planner import Executor
 from ramify.planner.errors import UsageError
 from ramify.planner.events.events import Event
-from ramify.planner.export import lanes, shapes, spans, time_axis
+from ramify.planner.export import lanes, shapes, time_axis, times
 from ramify.planner.export.lanes import MOST_LANES, lanes_of
 from ramify.planner.export.look import THEMES, ThemeName
-from ramify.planner.export.spans import Span, TimedTask, Timeline, concurrency, timeline_data, timeline_of
 from ramify.planner.export.time_axis import TimeAxis, mark_words
 from ramify.planner.export.timeline import to_timeline_svg
+from ramify.planner.export.times import Span, TimedTask, Timeline, concurrency, timeline_data, timeline_of
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskState
 
@@ -328,7 +328,7 @@ def test_what_cannot_be_drawn_is_one_clear_line(ramify: Ramify, words: tuple[str
     assert len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("module", [lanes, shapes, spans, time_axis])
+@pytest.mark.parametrize("module", [lanes, shapes, time_axis, times])
 def test_examples_in_docstrings_hold(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted

@@ -62,7 +62,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "typst": "planner/export/paint.py",
     "pandas": "planner/export/dataframe.py",
     "jinja2": "prompts/jinja",
-    "yaml": "tasks/plans/yaml_text.py",
+    "yaml": "tasks/plans/yaml_plans.py",
     "dotenv": ("planner/settings/layers.py", "planner/cli/checkup.py"),
     "httpx": ("planner/web/", "planner/models/litellm_server.py"),
     "tomlkit": "planner/settings/settings_file.py",

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from ramify.tasks import Check, Material, Task, TaskConfig, TaskState
 from ramify.tasks.plans.plans import Form, read_plan, write_plan
-from ramify.tasks.plans.yaml_text import resolve, write_yaml
+from ramify.tasks.plans.yaml_plans import resolve, write_yaml
 
 PLAN_FIELDS = (
     "id", "content", "type", "name", "description", "priority", "inputs", "config", "checks", "metadata",

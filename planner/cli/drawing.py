@@ -118,7 +118,7 @@ def timeline(
     from ramify.planner.asking.budget import total_usage
     from ramify.planner.export.making import who_made
     from ramify.planner.export.run_data import record_data
-    from ramify.planner.export.spans import timeline_data, timeline_of
+    from ramify.planner.export.times import timeline_data, timeline_of
     from ramify.planner.runtime.output_files import check_new
 
     from .finding import opened_run

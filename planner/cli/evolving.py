@@ -45,8 +45,8 @@ def evolve(
     Example: ramify evolve seeds.txt -n 100 -o new.jsonl
     """
     from ramify.planner.evolution.api import Evolution, prepare_evolution
+    from ramify.planner.evolution.generations import METHODS
     from ramify.planner.evolution.json_lines import line_of
-    from ramify.planner.evolution.layout import METHODS
     from ramify.tasks.counting import counted
 
     from .carrying import carry, tell_ending

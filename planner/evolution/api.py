@@ -16,8 +16,8 @@ from ramify.tasks import Task
 from ramify.tasks.counting import counted
 
 from .collection import Record, records_of
+from .generations import METHODS, evolution_tree
 from .json_lines import claim, write_whole
-from .layout import METHODS, evolution_tree
 from .lineage import lineage_tree
 from .seeds import FIELD, SeedSource, read_seeds
 

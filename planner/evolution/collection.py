@@ -11,9 +11,9 @@ from typing import Any, cast
 from ramify.planner.errors import ExportError, UsageError
 from ramify.tasks import Task, TaskState
 
-from .checks import Checked, check_evolved
+from .acceptance import Checked, check_evolved
+from .generations import EVOLVE, Wanted
 from .json_lines import add_line, write_whole
-from .layout import EVOLVE, Wanted
 from .near_copies import NearCopies
 
 Record = dict[str, Any]

@@ -3,7 +3,7 @@
 from ramify.tasks import Task, TaskState
 
 from .collection import seeds_of
-from .layout import Wanted
+from .generations import Wanted
 
 
 def lineage_tree(root: Task) -> Task:

@@ -19,8 +19,8 @@ from ramify.tasks.counting import counted
 from ramify.tasks.replies.grammar import parse_evolved
 
 from .collection import Collection, lineage_of
+from .generations import Wanted
 from .json_lines import line_of
-from .layout import Wanted
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

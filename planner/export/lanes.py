@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from .spans import SpanKind, TimedTask
 from .time_axis import TimeAxis
+from .times import SpanKind, TimedTask
 
 MOST_LANES = 32
 _LEAST = 1.5
@@ -27,7 +27,7 @@ class LaneBar:
 def lanes_of(tasks: Iterable[TimedTask], axis: TimeAxis) -> list[list[LaneBar]]:
     """Return the bars of each lane, in order.
 
-    >>> from ramify.planner.export.spans import Span
+    >>> from ramify.planner.export.times import Span
     >>> from ramify.tasks import TaskState
     >>> tasks = [
     ...     TimedTask(id=name, content="", state=TaskState.DONE, spans=(Span(start, end, "done"),))

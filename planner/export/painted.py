@@ -8,9 +8,9 @@ from typing import Any
 from .fold import within_limit
 from .formats import Written
 from .paint import paint, png_scale
-from .spans import Timeline
 from .svg import to_svg
 from .timeline import to_timeline_svg
+from .times import Timeline
 from .view import GraphView
 
 

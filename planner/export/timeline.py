@@ -18,8 +18,8 @@ from .labels import format_duration, one_line, shorten, shorten_middle, text_em,
 from .lanes import LaneBar, lanes_of
 from .look import THEMES, Theme, ThemeName
 from .shapes import Drawing, Line, Rectangle, Shape, Words, svg_of
-from .spans import Span, SpanKind, TimedTask, Timeline
 from .time_axis import TimeAxis
+from .times import Span, SpanKind, TimedTask, Timeline
 from .view import state_counts
 
 MOST_BARS = 100

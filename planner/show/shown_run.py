@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from ramify.planner.export.formats import Format
     from ramify.planner.export.render import LayoutName
-    from ramify.planner.export.spans import Timeline
+    from ramify.planner.export.times import Timeline
     from ramify.planner.export.view import GraphView
     from ramify.planner.store import Store
 
@@ -159,7 +159,7 @@ class ShownRun(ABC):
         Raises:
             StoreError: if the store cannot be read.
         """
-        from ramify.planner.export.spans import timeline_of
+        from ramify.planner.export.times import timeline_of
 
         until = time.time() if self.status == "running" else None
         with self._store_now() as store:

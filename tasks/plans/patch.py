@@ -12,7 +12,7 @@ from typing import Any
 from ramify.tasks.json_text import json_text
 
 from .nodes import Node
-from .yaml_text import word, write_yaml
+from .yaml_plans import word, write_yaml
 
 Entries = Mapping[str, tuple[Node, Node]]
 Span = tuple[int, int]

@@ -24,13 +24,13 @@ from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
 
 from .data import data_of
-from .json_text import read_json, write_json
+from .json_plans import read_json, write_json
 from .nodes import PlanFinding, shown
 from .outline_reader import read_markdown
 from .outline_writer import write_markdown
 from .rewrite import rewrite
 from .rows import PlanRow, near_miss, rows_of
-from .yaml_text import read_yaml, write_yaml
+from .yaml_plans import read_yaml, write_yaml
 
 Form = Literal["yaml", "json", "markdown"]
 Judge = Callable[[Task], str | None]

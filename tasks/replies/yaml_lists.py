@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ramify.tasks.errors import DocumentError, ReplyError
-from ramify.tasks.plans.yaml_text import read_yaml
+from ramify.tasks.plans.yaml_plans import read_yaml
 
 from .json_lists import ALL_FIELDS, as_field
 from .planned import NEED_FIELDS

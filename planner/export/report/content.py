@@ -15,7 +15,7 @@ from ramify.planner.export.formats import save_as
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.making import maker_of, makers_of
 from ramify.planner.export.run_data import status_of
-from ramify.planner.export.spans import Timeline, timeline_of
+from ramify.planner.export.times import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.runtime.version import version

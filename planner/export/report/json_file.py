@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ramify.planner.events.losses import losses_of
 from ramify.planner.export.run_data import call_data, event_data, iso_time, run_data, step_data
-from ramify.planner.export.spans import timeline_data
+from ramify.planner.export.times import timeline_data
 from ramify.tasks.json_text import json_text
 
 from .content import ModelUse, Report
