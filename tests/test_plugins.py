@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from ramify.planner.settings.settings import load_settings
+from ramify.planner.workers.built_in import BUILT_IN
 from ramify.planner.workers.plugins import installed_plugins, plugin_workers
-from ramify.planner.workers.registry import BUILT_IN, Workers
+from ramify.planner.workers.registry import Workers
 
 from .documented import ROOT, rows_of
 from .patience import HANG_S

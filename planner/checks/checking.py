@@ -5,12 +5,16 @@ at once; a model looks only at what has passed. "Unsure" does not count against 
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.asking.asker import Asker
+from ramify.planner.asking.budget import Configs
 from ramify.planner.errors import CheckFailedError
 from ramify.planner.events.events import EventType
+from ramify.planner.events.recorder import Recorder
 from ramify.planner.work.protocol import Outcome
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import KINDS, Check
@@ -20,22 +24,41 @@ from ramify.tasks.replies.json_answers import read_json_answer
 
 from .commands import judge_by_command
 from .findings import Finding
+from .predicates import Predicate
 from .verifying import judge_by_model
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
-    from ramify.planner.workers.services import RunServices
 
 
 class Checker:
     """Checks the answers of one run.
 
     Args:
-        services: what the run is made of.
+        recorder: writes what was found.
+        configs: the limits of each task.
+        asker: asks the run's own agent.
+        asker_of: returns what asks another agent, under the same limits.
+        call: calls a function for a task.
+        predicate_of: returns the function of a name that a check of a task calls.
     """
 
-    def __init__(self, services: "RunServices") -> None:
-        self._services = services
+    def __init__(
+        self,
+        recorder: Recorder,
+        configs: Configs,
+        *,
+        asker: Asker,
+        asker_of: "Callable[[Agent], Asker]",
+        call: Callable[..., Awaitable[Any]],
+        predicate_of: Callable[[str, Task], Predicate],
+    ) -> None:
+        self._recorder = recorder
+        self._configs = configs
+        self._asker = asker
+        self._asker_of = asker_of
+        self._call = call
+        self._predicate_of = predicate_of
         self._judges: dict[str, Agent] = {}
 
     async def passed(self, task: Task, outcome: Outcome) -> Outcome:
@@ -80,26 +103,25 @@ class Checker:
         return outcome, Finding.of("; ".join(misfits(check.json_schema, outcome.output)))
 
     async def _judge(self, check: Check, task: Task, outcome: Outcome, checked: list[str]) -> Finding:
-        services = self._services
-        config = services.configs.of(task)
+        config = self._configs.of(task)
         if check.matches is not None:
             return await asyncio.to_thread(_search, check.matches, outcome.text)
         if check.predicate is not None:
-            known = services.workers.predicate(check.predicate, task)
-            return await known.judge(partial(services.engines.call, task), outcome.text, outcome.output, task)
+            known = self._predicate_of(check.predicate, task)
+            return await known.judge(partial(self._call, task), outcome.text, outcome.output, task)
         if check.command is not None:
             return await judge_by_command(check, outcome.text, max_memory_mb=config.max_memory_mb)
-        asker = services.asker_of(self._judge_agent(check.model)) if check.model else services.asker
+        asker = self._asker_of(self._judge_agent(check.model)) if check.model else self._asker
         return await judge_by_model(check, outcome.text, task, asker=asker, config=config, checked=checked)
 
     def _judge_agent(self, model: str) -> "Agent":
         if model not in self._judges:
-            self._judges[model] = self._services.asker.agent.with_model(model)
+            self._judges[model] = self._asker.agent.with_model(model)
         return self._judges[model]
 
     def _record(self, task: Task, check: Check, finding: Finding) -> None:
         complaint: dict[str, Any] = {"complaint": finding.complaint} if finding.complaint else {}
-        self._services.recorder.put(
+        self._recorder.put(
             EventType.CHECKED, task, check=check.words, outcome=finding.outcome, attempt=task.attempts + 1, **complaint
         )
 

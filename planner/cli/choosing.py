@@ -24,8 +24,9 @@ def list_workers(given: Mapping[str, Any]) -> int:
     Example: ramify workers list
     """
     from ramify.planner.settings.settings import load_settings
+    from ramify.planner.workers.built_in import BUILT_IN
     from ramify.planner.workers.plugins import installed_plugins
-    from ramify.planner.workers.registry import BUILT_IN, Workers
+    from ramify.planner.workers.registry import Workers
 
     from .output import print_json, print_table
 
@@ -121,8 +122,8 @@ def disable_worker(*, name: Name, user: ForUser = False) -> int:
     """
     from ramify.planner.settings.settings import load_settings
     from ramify.planner.settings.settings_file import change_settings
+    from ramify.planner.workers.built_in import BUILT_IN
     from ramify.planner.workers.plugins import plugin_named
-    from ramify.planner.workers.registry import BUILT_IN
 
     from .output import tell
 
@@ -136,8 +137,8 @@ def disable_worker(*, name: Name, user: ForUser = False) -> int:
 def _described(name: str) -> dict[str, Any]:
     """Return what is known of a worker here; of a plugin that is not enabled, only what its package says."""
     from ramify.planner.settings.settings import WorkerSettings, load_settings
+    from ramify.planner.workers.built_in import BUILT_IN
     from ramify.planner.workers.plugins import plugin_named
-    from ramify.planner.workers.registry import BUILT_IN
 
     chosen = load_settings().workers.get(name, WorkerSettings())
     is_plugin = name not in BUILT_IN
@@ -157,8 +158,9 @@ def _described(name: str) -> dict[str, Any]:
 
 def _worker(name: str, config: Mapping[str, Any]) -> "Worker":
     from ramify.planner.errors import UsageError
+    from ramify.planner.workers.built_in import BUILT_IN
     from ramify.planner.workers.plugins import load_plugin, plugin_named
-    from ramify.planner.workers.registry import BUILT_IN, Workers
+    from ramify.planner.workers.registry import Workers
 
     if name not in BUILT_IN:
         return load_plugin(plugin_named(name), config)

@@ -5,13 +5,16 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ramify.planner.runtime.border import border
 
 from .here import Here
 from .protocol import Engine, Home, Order
 from .table import EngineGiven, engine_class
+
+if TYPE_CHECKING:
+    from ramify.planner.work.context import WorkContext
 
 
 class RunEngines:
@@ -86,3 +89,8 @@ class RunEngines:
         self._left[owner].discard(rest)
         if not self._left[owner]:
             del self._left[owner]
+
+
+def engines_of(context: "WorkContext") -> RunEngines:
+    """Return the engines of the run that a context belongs to."""
+    return cast("RunEngines", context.services.engines)

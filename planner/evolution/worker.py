@@ -12,6 +12,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import StepKey
 from ramify.planner.workers import Outcome, WorkContext, Worker
+from ramify.planner.workers.services import services_of
 from ramify.prompts.blocks import make_nonce, texts_of
 from ramify.prompts.variables import EvolveMethod, EvolveVariables
 from ramify.tasks import ReplyError, Task
@@ -77,11 +78,11 @@ class EvolveWorker(Worker):
         self, context: WorkContext, collection: Collection, method: EvolveMethod, *, attempt: int
     ) -> dict[str, Any]:
         """Return a new task with what was measured, or what came instead with its fault."""
-        task, agent = context.task, context.services.asker.agent
+        task, agent = context.task, services_of(context).asker.agent
         parent = lineage_of(task, context.run_id).parent
         variables = EvolveVariables(task_id=task.id, task=parent, method=method, **agent.manner)
         try:
-            content, model = await context.services.asker.ask(
+            content, model = await services_of(context).asker.ask(
                 task, variables, _read, attempt=attempt, sample=Wanted.of(task).sample
             )
         except ReplyError as error:
@@ -95,7 +96,7 @@ class EvolveWorker(Worker):
 
     def _collection_of(self, context: WorkContext) -> Collection:
         if self._collection is None or self._collection.run_id != context.run_id:
-            self._collection = Collection(context.services.root, context.run_id)
+            self._collection = Collection(services_of(context).root, context.run_id)
         return self._collection
 
 

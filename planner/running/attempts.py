@@ -33,7 +33,7 @@ from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb
 from ramify.planner.planning.split import Planner, Whole
 from ramify.planner.runtime.border import border, error_text, name_and_words
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP
-from ramify.planner.workers import Outcome, WorkContext
+from ramify.planner.workers import Outcome, WorkContext, Workers
 from ramify.planner.workers.services import RunServices
 from ramify.prompts import PromptError
 from ramify.prompts.whole_text import whole_text
@@ -55,6 +55,7 @@ class Work:
 
     Args:
         services: what the run is made of.
+        workers: who does which type of task.
         middleware: what may change the inputs and outcomes of tasks, in order.
         planner: splits tasks.
         policy: says whether a task is tried again that may be.
@@ -66,6 +67,7 @@ class Work:
     def __init__(
         self,
         services: RunServices,
+        workers: Workers,
         middleware: Sequence[Middleware] = (),
         *,
         planner: Planner,
@@ -75,10 +77,18 @@ class Work:
     ) -> None:
         self._services = services
         self._is_wary = is_wary
+        self._workers = workers
         self._middleware = tuple(middleware)
         self._planner = planner
         self._policy = policy
-        self._checker = Checker(services)
+        self._checker = Checker(
+            services.recorder,
+            services.configs,
+            asker=services.asker,
+            asker_of=services.asker_of,
+            call=services.engines.call,
+            predicate_of=workers.predicate,
+        )
         self._earlier = EarlierTries(services.store, services.recorder.writer, is_resumed=is_resumed)
 
     async def perform(self, task: Task, verb: Verb) -> Outcome | Plan | Whole:
@@ -156,18 +166,18 @@ class Work:
         if verb is Verb.SPLIT and tries is not None:
             attempt = task.attempts + 1 + tries.plannings
             return await self._planner.split(task, self._services.asker, attempt=attempt)
-        worker = self._services.workers.of(task)
+        worker = self._workers.of(task)
         inputs = None
         if self._middleware:
             inputs = await change_inputs(self._middleware, task, self._services.recorder)
-        if self._is_wary and self._services.workers.may_end_process(task):
+        if self._is_wary and self._workers.may_end_process(task):
             await self._services.recorder.writer.written()
         context = WorkContext(task, self._services, inputs)
         try:
             with border:
                 outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
         except (StoreError, LeaseError) as error:
-            if self._services.recorder.writer.has_failed or task.type not in self._services.workers.given:
+            if self._services.recorder.writer.has_failed or task.type not in self._workers.given:
                 raise
             raise OutsideError(name_and_words(error)) from error  # it is some store that the worker has to do with
         outcome = _kept(task, outcome)

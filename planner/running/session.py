@@ -30,6 +30,7 @@ from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
 from ramify.planner.work.steps import StepLog
 from ramify.planner.workers import Workers
+from ramify.planner.workers.model import compose_by_model
 from ramify.planner.workers.services import RunServices
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree import running
@@ -39,25 +40,12 @@ from ramify.tasks.tree.node import Hold
 from .attaching import Attaching
 from .attempts import Work
 from .holding import hold_tree
+from .inside import Inner, Outer
 from .loop import Ending, RunLoop
 from .lost import settle_lost
 from .options import RunSettings
 from .preparing import prepare_run, unpriced
-
-
-@dataclass(frozen=True, slots=True)
-class Outer:
-    """What a run takes from the one that it is part of.
-
-    Attributes:
-        budget: the accounts there, which hold here too.
-        task: the task there that this run is done for.
-        slots: places for tasks, shared by all runs that are part of it.
-    """
-
-    budget: Budget
-    task: Task
-    slots: asyncio.Semaphore
+from .spawning import Spawning
 
 
 @dataclass(kw_only=True)
@@ -193,32 +181,37 @@ class Session:
         recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
         steps = StepLog(writer, redactor, recorded)
         attaching = Attaching(self.root, recorder, budget, max_tasks=None if plan is None else plan.max_tasks)
+        spawning = Spawning(
+            self.root, attaching, recorder=recorder, steps=steps, workers=self.workers, grants=self.grants
+        )
         services = RunServices(
             run_id=self.record.id,
             root=self.root,
             store=self.store,
-            files=self.store.files,
             asker=askers.of(self.agent),
             asker_of=askers.of,
             recorder=recorder,
             configs=configs,
             budget=budget,
-            workers=self.workers,
             grants=self.grants,
             memory=RunMemory(self.store, writer, redactor, is_new=not resumed),
             steps=steps,
             pages=PageCount(self.root, steps.taken),
-            settings=self.settings,
-            inner_slots=asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
-            closes_workers=self.outer is None,
-            attaching=attaching,
+            inner=Inner(
+                self.settings,
+                self.workers,
+                asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
+            ),
+            spawn=spawning.spawn,
+            compose=compose_by_model,
             engines=RunEngines(self.record.id, self.settings.jobs),
         )
         policy = self.policy or policy_of(plan)
         planner = Planner(plan, workers=self.workers.cards)
         work = Work(
-            services, self.middleware, planner=planner, policy=policy, is_resumed=resumed, is_wary=self._is_wary
-        )
+            services, self.workers, self.middleware, planner=planner, policy=policy, is_resumed=resumed,
+            is_wary=self._is_wary,
+        )  # fmt: skip
         self._loop = RunLoop(
             self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
             stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
@@ -231,7 +224,7 @@ class Session:
             if ending.status == "done":
                 services.memory.clear()
         finally:
-            await services.aclose()
+            await services.aclose(self.workers.used if self.outer is None else ())
         return ending
 
     def _open_ones(self) -> dict[str | None, Task]:

@@ -11,11 +11,13 @@ from ramify.planner.events.events import Event, EventType
 from ramify.planner.executor import followers, new_record
 from ramify.planner.run import Run
 from ramify.planner.running.editing import PlanEdit, edit_run
+from ramify.planner.running.inside import Outer, inner_of
 from ramify.planner.running.options import AgentSettings, RunSettings
 from ramify.planner.running.runnable import check_runnable
-from ramify.planner.running.session import Outer, Session
+from ramify.planner.running.session import Session
 from ramify.planner.store import NewRun, Store
 from ramify.planner.workers import WorkContext
+from ramify.planner.workers.services import services_of
 from ramify.tasks import Task
 
 Make = Callable[[], "tuple[Task, Agent, RunSettings]"]
@@ -29,13 +31,13 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
         UsageError: if the tree cannot be run.
         LeaseError: if another process holds the run.
     """
-    services = context.services
+    services, inner = services_of(context), inner_of(context)
     store = services.store.shared()
     task, agent, settings = make()
     record = _found(store, run_id)
     is_new = record is None
     if record is None:
-        check_runnable(task, services.workers, services.grants)
+        check_runnable(task, inner.workers, services.grants)
         record = _stored(store, run_id, task, agent, settings)
     else:
         if record.status == "failed":
@@ -43,7 +45,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
                 store,
                 run_id,
                 PlanEdit(failed=True),
-                check=lambda root, _: check_runnable(root, services.workers, services.grants),
+                check=lambda root, _: check_runnable(root, inner.workers, services.grants),
             )
         task = store.load_tree(run_id)
     session = Session(
@@ -52,9 +54,9 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
         root=task,
         agent=agent,
         settings=settings,
-        workers=services.workers,
+        workers=inner.workers,
         grants=services.grants,
-        outer=Outer(services.budget, context.task, services.inner_slots),
+        outer=Outer(services.budget, context.task, inner.slots),
     )
     run = Run(session, is_new=is_new, followers=followers(is_inside=True))
     run.on(_teller(context, run), EventType.TASK_DONE, EventType.PLANNED)

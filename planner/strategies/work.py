@@ -7,9 +7,11 @@ from ramify.planner.errors import LimitError, UsageError, WaitingError, WorkFail
 from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.run import Run
+from ramify.planner.running.inside import inner_of
 from ramify.planner.running.options import RunSettings
 from ramify.planner.store import Store
 from ramify.planner.workers import Outcome, WorkContext, Worker
+from ramify.planner.workers.services import services_of
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.documents import tree_from_data
 from ramify.tasks.tree.edits import Difference
@@ -60,12 +62,11 @@ class VariationWorker(Worker):
             raise UsageError(f"task {task.id} is a variation, so it stands below a task of the type {STRATEGY!r}")
 
         def make() -> tuple[Task, Any, RunSettings]:
-            services = context.services
             root = tree_from_data(strategy.inputs["task"], Task)
             plan = strategy.inputs.get("plan")
             limits = None if plan is None else PlanLimits.model_validate(plan)
-            varied = vary(root, services.asker.agent, limits, task.inputs, models=self._models)
-            settings = services.settings.model_copy(
+            varied = vary(root, services_of(context).asker.agent, limits, task.inputs, models=self._models)
+            settings = inner_of(context).settings.model_copy(
                 update={
                     "plan": varied.plan,
                     "limits": RunSettings().limits,
@@ -99,7 +100,7 @@ class StrategyWorker(Worker):
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Return the variations as a table in Markdown, and as data."""
-        comparison = compare_tree(context.services.store, task, context.run_id)
+        comparison = compare_tree(services_of(context).store, task, context.run_id)
         return Outcome(comparison.to_markdown(), comparison.to_data())
 
 
@@ -109,7 +110,7 @@ def _is_renamed(difference: Difference) -> bool:
 
 def _next_id(context: WorkContext, task: Task) -> str:
     """Return the id for a run that does `task` anew: a variation that is resumed goes on with the run that it has."""
-    made = inner_runs(context.services.store, context.run_id, task)
+    made = inner_runs(services_of(context).store, context.run_id, task)
     return inner_id(context.run_id, task, len(made) + 1)
 
 

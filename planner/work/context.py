@@ -23,10 +23,10 @@ from .memory import TaskMemory
 from .telling import Telling
 
 if TYPE_CHECKING:
-    from ramify.planner.workers.services import RunServices
     from ramify.prompts.variables import TaskResult
 
-    from .protocol import Outcome
+    from .outcome import Outcome
+    from .share import Share
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class WorkContext(Telling):
 
     Attributes:
         task: the task.
-        services: what the run is made of; workers that come with Ramify use it.
+        services: what the run is made of; `services_of` gives workers that come with Ramify the whole of it.
         seen: what others have answered to the same task, where several work on it together.
         first_sample: the number of the first answer that is asked for in this context, where others have asked before.
     """
@@ -48,7 +48,7 @@ class WorkContext(Telling):
         "_counts", "_inputs", "_is_cancelled", "_results", "first_sample", "seen", "services", "task"
     )  # fmt: skip
 
-    def __init__(self, task: Task, services: "RunServices", inputs: dict[str, Any] | None = None) -> None:
+    def __init__(self, task: Task, services: "Share", inputs: dict[str, Any] | None = None) -> None:
         self.task = task
         self._told_at = 0.0
         self.services = services
@@ -195,9 +195,8 @@ class WorkContext(Telling):
 
     async def compose(self) -> "Outcome":
         """Have the run's model answer the task from the results of its subtasks."""
-        from ramify.planner.workers.model import compose_by_model
-
-        return await compose_by_model(self)
+        outcome: Outcome = await self.services.compose(self)
+        return outcome
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what comes of `coroutine`, for plain functions: `context.wait(context.step(...))`."""

@@ -1,10 +1,9 @@
-"""The interface of a worker, which does all tasks of one `type`, and what it gives back for one of them."""
+"""The interface of a worker, which does all tasks of one `type`."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
+from .outcome import Outcome
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -15,20 +14,7 @@ if TYPE_CHECKING:
 
     from .context import WorkContext
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a task.
-
-    Attributes:
-        text: the answer as text.
-        output: the structured answer, if there is one.
-        gaps: what the answer does not cover, or is unsure of, for people to read; never part of it.
-    """
-
-    text: str
-    output: JsonValue = None
-    gaps: tuple[str, ...] = ()
+__all__ = ["Outcome", "Worker"]
 
 
 class Worker(ABC):

@@ -22,7 +22,7 @@ from ramify.planner.tools.servers import configured_server
 from ramify.planner.tools.sources import MCP
 from ramify.tasks.tree.documents import validation_text
 
-from .registry import BUILT_IN
+from .built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven

@@ -17,7 +17,7 @@ from ramify.planner.tools.contents import Call, Content, Conversation, Script
 from ramify.planner.tools.protocol import Tool
 from ramify.planner.tools.transitions import End, Kind, When
 from ramify.planner.work.context import WorkContext
-from ramify.planner.workers.model import not_too_long
+from ramify.planner.workers.lengths import not_too_long
 from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.prompts.variables import ToolOutcome
 from ramify.tasks import ReplyError
@@ -29,6 +29,7 @@ from ramify.tasks.replies.json_calls import calls_written_as_json
 from ramify.tasks.replies.tool_calls import MOST_CALLS, WrittenCall, parse_tool_reply
 
 from .refusals import refusal_of
+from .services import services_of
 from .tool_calls import ReadyCall, make_call, read_call
 from .tool_places import GIVEN_UP, member_of, place_in
 
@@ -83,7 +84,7 @@ class ToolLoop:
             WorkFailedError: if it came to no answer in the turns that it has.
             WaitingError: if a person has to say how it goes on.
         """
-        services = self._context.services
+        services = services_of(self._context)
         steps = services.steps.of(self._task.id)
         self._place = place_in(steps, self._context, lambda error: self._sha256_of(self._first(error)))
         if self._context.attempt > 1:  # what an attempt before has asked is in the journal
@@ -103,7 +104,7 @@ class ToolLoop:
         agent = self._asker.agent
         opening = execute_variables(
             self._task,
-            root=self._context.services.root,
+            root=services_of(self._context).root,
             inputs=self._context.inputs,
             seen=self._context.seen,
             **agent.manner,
@@ -248,7 +249,7 @@ class ToolLoop:
             return
         self._conversation.end(End.ERROR, When.NO_REPAIR)
         if isinstance(error, ReplyError):  # the next attempt begins anew
-            services = self._context.services
+            services = services_of(self._context)
             await services.recorder.writer.commit(services.steps.note(self._key(GIVEN_UP), content.text))
         if error is not None:
             raise error

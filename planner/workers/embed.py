@@ -24,6 +24,7 @@ from ramify.tasks import Task
 from ramify.tasks.json_text import json_text
 
 from .lists import ListWorker
+from .services import services_of
 from .texts import text_given
 
 BATCH = 64
@@ -77,7 +78,7 @@ class EmbedWorker(ListWorker):
         texts = inputs.texts or (inputs.content or text_given(task, context),)
         asker = _asker(inputs, context)
         if context.attempt > 1:  # what an attempt before has asked is in the journal
-            services = context.services
+            services = services_of(context)
             asker.recall(await asyncio.to_thread(services.store.calls, services.run_id, task.id))
         vectors: list[Vector] = []
         for begin in range(0, len(texts), BATCH):
@@ -105,9 +106,9 @@ async def _vectors(batch: tuple[str, ...], asker: Asker, context: WorkContext) -
 
 def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
     """Return what asks the embedding model; a run that is replayed answers from what was recorded."""
-    run_agent = context.services.asker.agent
+    run_agent = services_of(context).asker.agent
     if run_agent.is_replay:
-        return context.services.asker
+        return services_of(context).asker
     name = inputs.model or load_settings().embedding_model
     if name is None:
         raise NoModelError(
@@ -122,4 +123,4 @@ def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
             model = LiteLLMEmbeddings(name, base_url=base_url, api_key=api_key, dimensions=inputs.dimensions)
         return Agent(model, asking=run_agent.asking)
 
-    return context.services.asker_like((name, inputs.dimensions), make)
+    return services_of(context).asker_like((name, inputs.dimensions), make)

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from ramify.planner.engines import Home
 from ramify.planner.engines.hearing import Hearing
+from ramify.planner.engines.run_engines import engines_of
 from ramify.planner.engines.sending import check_sendable, order_for, place_of
 from ramify.planner.engines.table import EngineGiven, engine_class
 from ramify.planner.errors import UsageError, WorkFailedError
@@ -92,7 +93,7 @@ class FunctionWorker(Worker):
         model = self._signature.inputs
         inputs = None if model is None else read_inputs(model, context.inputs, task, worker=self.name)
         positional, named = self._signature.arguments(task, context, inputs)
-        engines, hearing = context.services.engines, Hearing(context)
+        engines, hearing = engines_of(context), Hearing(context)
         engine = engines.of(self.engine)
         order = order_for(self._place, self.name, context)
         try:

@@ -18,6 +18,7 @@ from ramify.planner.work.protocol import Outcome
 from ramify.tasks import Task
 
 from .lists import ListWorker
+from .services import services_of
 
 NETWORK = "network"
 """The permission to reach public addresses; `network:HOST:PORT` names a private host that may be reached too."""
@@ -86,7 +87,7 @@ class _Visit:
             policy=WebPolicy.of(context.config, private_hosts=context.services.grants.arguments(NETWORK, task)),
             limits=FetchLimits(max_bytes=inputs.max_bytes, timeout_s=inputs.timeout_s),
             obeys_robots=inputs.robots,
-            site_rules=context.services.site_rules,
+            site_rules=services_of(context).site_rules,
         )
 
     async def fetch(self, urls: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -96,7 +97,7 @@ class _Visit:
         known = {page["url"] for page in pages} | set(urls)
         links = deque(_links(pages, hosts, known))
         followed = 0
-        while links and followed < self._inputs.follow and self._context.services.pages.left(self._task) != 0:
+        while links and followed < self._inputs.follow and services_of(self._context).pages.left(self._task) != 0:
             page = await self._page(links.popleft(), len(urls) + followed, len(urls) + self._inputs.follow, keeps=True)
             links.extend(_links([page], hosts, known))
             pages.append(page)
@@ -117,7 +118,7 @@ class _Visit:
         return page
 
     async def _counted(self, url: str) -> dict[str, Any]:
-        services = self._context.services
+        services = services_of(self._context)
         async with AsyncExitStack() as stack:
             for rate in services.budget.rates(self._task):
                 await stack.enter_async_context(rate)

@@ -16,11 +16,12 @@ from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.prompts.variables import TaskResult
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import schema_of
-from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import compose_variables, execute_variables
 from ramify.tasks.replies.grammar import Answer, parse_answer
 from ramify.tasks.replies.json_answers import read_json_answer
 
+from .lengths import not_too_long
+from .services import services_of
 from .voting import voted_answer
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ModelWorker(Worker):
         asker = self.asker(context)
         if asker.agent.tools:
             return outcome_of(task, await answer_with_tools(context, asker))
-        root = context.services.root
+        root = services_of(context).root
         variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **asker.agent.manner)
         schema = schema_of(task.checks)
         read = read_answer if schema is None else read_json
@@ -85,7 +86,7 @@ class ModelWorker(Worker):
 
     def asker(self, context: WorkContext) -> "Asker":
         """Return what asks its agent."""
-        return context.services.asker if self.agent is None else context.services.asker_of(self.agent)
+        return services_of(context).asker if self.agent is None else services_of(context).asker_of(self.agent)
 
 
 class HumanWorker(ModelWorker):
@@ -95,16 +96,6 @@ class HumanWorker(ModelWorker):
         from ramify.planner.asking.agent import Agent
 
         super().__init__(Agent("human"), about="a person, who reads the task in the terminal and writes the answer")
-
-
-def not_too_long(answer: Answer, context: WorkContext) -> Answer:
-    """Return `answer`; raise if it is longer than its task allows, as what is too long is no answer to be mended."""
-    longest = context.config.max_answer_characters
-    if longest is not None and len(answer.text) > longest:
-        raise TruncatedReplyError(
-            f"the answer has {len(answer.text):,} characters, and max_answer_characters = {longest}", reply=answer.text
-        )
-    return answer
 
 
 async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
@@ -123,7 +114,7 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
         )
     grants = context.services.grants
     grants.check(context.task, permissions_of(asker.agent.tools))
-    tools = await context.services.toolbox.tools_of(asker.agent, grants)
+    tools = await services_of(context).toolbox.tools_of(asker.agent, grants)
     is_native = await asker.calls_tools()
     if asker.agent.asking.native_tools and not is_native:
         words = "the model's template has no place for tools, and its server drops them; the prompt asks for `<call>`"
@@ -134,7 +125,7 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
 
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:
     """Have a model answer the context's task from its subtasks' results: the run's own unless `asker` is given."""
-    asker = asker or context.services.asker
+    asker = asker or services_of(context).asker
     return await _composed(context, asker, compose_variables(context.task, **asker.agent.manner))
 
 

@@ -14,6 +14,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.work.protocol import Worker
 
+from .built_in import BUILT_IN
 from .functions import FunctionWorker
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def plugin_workers(chosen: "Mapping[str, WorkerSettings]") -> dict[str, Worker]:
     Raises:
         UsageError: if an enabled one is not installed, or cannot be imported or configured.
     """
-    from .registry import BUILT_IN
-
     enabled = {name: each for name, each in chosen.items() if each.enabled and name not in BUILT_IN}
     return {name: load_plugin(plugin_named(name), each.config) for name, each in enabled.items()}
 
@@ -76,8 +75,6 @@ def plugin_named(name: str) -> Plugin:
     """
     installed = installed_plugins()
     if name not in installed:
-        from .registry import BUILT_IN
-
         known = ", ".join([*BUILT_IN, *installed])
         raise UsageError(f"no installed package has a worker {name!r} (there are: {known}); install it with pip first")
     return installed[name]

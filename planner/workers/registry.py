@@ -16,27 +16,10 @@ from ramify.prompts.variables import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.tree.config import NO_CONFIG
 
+from .built_in import BUILT_IN, MODEL
 from .functions import FunctionWorker
 from .model import ModelWorker
 from .teams import JOINT, TeamWorker
-
-MODEL = "model"
-"""The type of tasks that say nothing."""
-
-BUILT_IN: Mapping[str, str] = {
-    MODEL: "workers.model:ModelWorker",
-    "embed": "workers.embed:EmbedWorker",
-    "evolve": "evolution.worker:EvolveWorker",
-    "generate": "workers.texts:GenerateWorker",
-    "http": "workers.http:HttpWorker",
-    "human": "workers.model:HumanWorker",
-    "prompt": "workers.texts:PromptWorker",
-    "rewrite": "workers.texts:RewriteWorker",
-    "strategy": "strategies.work:StrategyWorker",
-    "subprocess": "workers.command:CommandWorker",
-    "variation": "strategies.work:VariationWorker",
-}
-"""The workers that come with Ramify: type -> the module in `ramify.planner`, and a class that takes no arguments."""
 
 ONLY_FOR_SOME: Mapping[str, str] = {
     **dict.fromkeys(

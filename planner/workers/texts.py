@@ -17,6 +17,7 @@ from ramify.prompts.rendered import Message
 from ramify.tasks import Task
 
 from .lists import ListWorker
+from .services import services_of
 
 PARAMS = ("temperature", "top_p", "max_output_tokens", "seed", "stop", "reasoning_effort")
 
@@ -132,7 +133,7 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
         ModelError: if the call failed, or its reply was cut by a limit of length, twice.
         WorkFailedError: if nothing came, or a sampling setting is none.
     """
-    asker = context.services.asker_named(inputs.model)
+    asker = services_of(context).asker_named(inputs.model)
     system = [Message(role="system", content=inputs.system)] if inputs.system else []
     request = ModelRequest(
         purpose=purpose,

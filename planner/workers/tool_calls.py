@@ -33,6 +33,8 @@ from ramify.prompts.whole_text import whole_text
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
 
+from .services import services_of
+
 OUTCOME_LIMIT = 20_000
 """The most characters of one outcome that are kept; of a longer one, head and tail."""
 
@@ -46,7 +48,7 @@ class CallContext(WorkContext):
     __slots__ = ("_prefix",)
 
     def __init__(self, context: WorkContext, key: StepKey) -> None:
-        super().__init__(context.task, context.services, context.inputs)
+        super().__init__(context.task, services_of(context), context.inputs)
         self._prefix = key
 
     def _key(self, name: str) -> StepKey:
@@ -98,7 +100,7 @@ async def make_call(ready: ReadyCall, context: WorkContext, *, opening: str) -> 
     Raises:
         WaitingError: if it may not be repeated, and nobody knows whether it was made.
     """
-    services, tool = context.services, ready.tool
+    services, tool = services_of(context), ready.tool
     given = {"tool": tool.name, "arguments": ready.arguments, "may_repeat": tool.may_repeat, "opening": opening}
     known = services.steps.find(ready.key, given)
     if known is None or known.ended_at is None:
