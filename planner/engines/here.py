@@ -36,9 +36,12 @@ class Here(Engine):
 
     async def result(self, job: Job | Callable[[], Any]) -> Any:
         """Return what the function gave, or what the awaitable gives that it returned; its errors are ordinary ones."""
-        value = await self._threads.result(job) if isinstance(job, Job) else job()
-        if not inspect.isawaitable(value):
-            return value
+        if isinstance(job, Job):
+            value = await self._threads.result(job)
+            if not inspect.isawaitable(value):
+                return value
+        else:
+            value = job()
         with border:
             return await value
 

@@ -11,8 +11,7 @@ works elsewhere tells its run what it has to say, and asks it for what it wants,
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ramify.tasks import TaskConfig
 from ramify.tasks.tree.fields import MemoryScope
@@ -24,8 +23,7 @@ Message = dict[str, Any]
 """What goes between a function and its run: JSON data."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """What has to be known to make one attempt at a task with a function, wherever it is called.
 
     Attributes:
@@ -52,10 +50,7 @@ class Order:
 
     def to_data(self) -> dict[str, Any]:
         """Return it as JSON data."""
-        return {
-            **{each.name: getattr(self, each.name) for each in fields(self)},
-            "limits": self.limits.model_dump(mode="json", exclude_none=True),
-        }
+        return {**self._asdict(), "limits": self.limits.model_dump(mode="json", exclude_none=True)}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Order":
@@ -63,8 +58,7 @@ class Order:
         return cls(**{**data, "limits": TaskConfig.model_validate(data["limits"])})
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """What an engine has in the process of the run.
 
     Attributes:
