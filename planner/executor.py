@@ -15,6 +15,7 @@ from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.running import put
 
 from .asking.agent import Agent
+from .asking.agent_settings import AgentSettings
 from .asking.budget import RunLimits
 from .errors import UsageError
 from .models.protocol import Model
@@ -23,7 +24,7 @@ from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
 from .running.keywords import ExecutorKeywords, Given, check_keywords
 from .running.middleware import check_middleware
-from .running.options import AgentSettings, RunSettings
+from .running.options import RunSettings
 from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
 from .running.runnable import check_runnable, check_tools, grants_of, workers_of

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ramify.planner.asking.agent import Agent, model_and_server
+from ramify.planner.asking.agent_settings import AgentSettings
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.protocol import Model
 from ramify.planner.runtime.several import several
@@ -20,7 +21,7 @@ from ramify.tasks.tree.edits import Difference
 from .editing import PlanEdit, edit_run
 from .keywords import LiveKeywords
 from .middleware import check_middleware
-from .options import AgentSettings, RunSettings
+from .options import RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 

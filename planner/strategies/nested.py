@@ -6,13 +6,14 @@ Its id is that of the run outside with a number behind it, `r1234.2`, so the sam
 from collections.abc import Callable
 
 from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.agent_settings import AgentSettings
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.executor import followers, new_record
 from ramify.planner.run import Run
 from ramify.planner.running.editing import PlanEdit, edit_run
 from ramify.planner.running.inside import Outer, inner_of
-from ramify.planner.running.options import AgentSettings, RunSettings
+from ramify.planner.running.options import RunSettings
 from ramify.planner.running.runnable import check_runnable
 from ramify.planner.running.session import Session
 from ramify.planner.store import NewRun, Store

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.agent_settings import AgentSettings
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model
 from ramify.planner.models.registry import OWN_MODELS
-from ramify.planner.running.options import AgentSettings
 from ramify.planner.settings.layers import PYPROJECT_TABLE
 from ramify.planner.settings.toml_places import placed
 from ramify.planner.tools.protocol import Tool, ToolSource, near_hint

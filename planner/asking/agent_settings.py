@@ -1,0 +1,91 @@
+"""An agent as it is stored with a run and written in a settings file: data, without its key."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from ramify.planner.models.protocol import Sampling
+from ramify.planner.runtime.address import is_hidden, shown_address
+from ramify.planner.settings.settings import load_settings
+from ramify.prompts import PromptLibrary
+from ramify.prompts.variables import Examples
+
+from .agent import Agent, Asking
+
+if TYPE_CHECKING:
+    from ramify.planner.tools.functions import ToolsGiven
+
+
+class AgentSettings(BaseModel):
+    """An agent, as data; see `Agent` and `Asking` for the meanings. `tools` are names, and servers as `mcp:NAME`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str | None = None
+    base_url: str | None = None
+    role_name: str = "assistant"
+    about: str | None = None
+    prompts: str | None = None
+    system: str | None = None
+    language: str | None = None
+    examples: Examples = "few"
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    timeout_s: float | None = 600.0
+    native_tools: bool | None = None
+    tools: tuple[str, ...] = ()
+
+    @field_serializer("base_url", when_used="json")
+    def _shown(self, base_url: str | None) -> str | None:
+        """Store an address without its secrets; `make` finds them again where they are set."""
+        return None if base_url is None else shown_address(base_url)
+
+    @classmethod
+    def of(cls, agent: Agent, *, with_model: bool = True) -> "AgentSettings":
+        """Describe `agent`; its key and its tools are left out, and its model if that is another's."""
+        asking = agent.asking
+        return cls(
+            model=agent.opened_as if with_model else None,
+            base_url=agent.base_url,
+            role_name=agent.role_name,
+            about=agent.about,
+            prompts=str(agent.prompts.folder) if agent.prompts.folder else None,
+            system=asking.system,
+            language=asking.language,
+            examples=asking.examples,
+            sampling=asking.sampling.given(),
+            timeout_s=asking.timeout_s,
+            native_tools=asking.native_tools,
+        )
+
+    def make(self, *, api_key: str | None = None, store: str | Path | None = None, tools: "ToolsGiven" = ()) -> Agent:
+        """Return the agent that this describes, with `tools`, for a run that is stored at `store`."""
+        sampling = dict(self.sampling)
+        if sampling.get("stop") is not None:
+            sampling["stop"] = tuple(sampling["stop"])
+        asking = Asking(
+            system=self.system,
+            language=self.language,
+            examples=self.examples,
+            sampling=Sampling(**sampling),
+            timeout_s=self.timeout_s,
+            native_tools=self.native_tools,
+        )
+        return Agent(
+            self.model,
+            role_name=self.role_name,
+            about=self.about,
+            prompts=PromptLibrary(self.prompts),
+            base_url=whole_address(self.base_url),
+            api_key=api_key,
+            asking=asking,
+            store=store,
+            tools=tools,
+        )
+
+
+def whole_address(stored: str | None) -> str | None:
+    """Return the address of a server with the secrets that were left out when it was stored, if the settings say it."""
+    if stored is None or not is_hidden(stored):
+        return stored
+    known = load_settings().base_url
+    return known if known is not None and shown_address(known) == stored else stored
