@@ -11,7 +11,7 @@ from ramify.planner.errors import ModelError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.planner.workers.agents import agents_file, read_agents
+from ramify.planner.workers.agents import agents_file, agents_of, read_agents
 from ramify.tasks import Task, TaskConfig
 
 from .openai_server import Answer, OpenAIServer
@@ -247,6 +247,13 @@ def shop(home: Path) -> Path:
 
 
 RUN = ("run", "plan.yaml", "--model", "human:replies.txt", "--agents", "team.toml")
+
+
+def test_an_agent_that_is_described_asks_as_it_is_described() -> None:
+    how: dict[str, Any] = {"native_tools": False, "language": "German", "timeout_s": 5.0, "examples": "none"}
+    described = read_agents({"critic": {"sampling": {"seed": 3}, **how}}, source="a.toml")
+    asking = agents_of(described, {}, Agent("rules"))["critic"].asking
+    assert ({name: getattr(asking, name) for name in how}, asking.sampling.seed) == (how, 3)
 
 
 def test_agents_in_files_name_their_tools(shop: Path, ramify: Ramify) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +169,10 @@ def test_type_checkers_know_an_option_that_is_added_to_the_table(house: Path, tm
     ],
 )
 def test_a_keyword_that_cannot_be_used_is_named_with_its_value(how: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        Executor("rules", **how)
-    assert str(refused.value) == said
+    for function in (partial(Executor, "rules"), partial(solve, "1+1", model="rules")):
+        with pytest.raises(UsageError) as refused:
+            function(**how)
+        assert str(refused.value) == said
 
 
 @pytest.mark.parametrize(

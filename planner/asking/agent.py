@@ -1,6 +1,6 @@
 """An agent: a model, the role that it plays, and the prompts that it is asked with."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +42,10 @@ class Asking:
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = 600.0
     native_tools: bool | None = None
+
+
+ASKED = tuple(each.name for each in fields(Asking) if each.name != "sampling")
+"""How an agent asks, besides sampling: the names that the fields of `Asking` have everywhere."""
 
 
 class Agent:

@@ -10,7 +10,7 @@ from ramify.planner.settings.settings import load_settings
 from ramify.prompts import PromptLibrary
 from ramify.prompts.variables import Examples
 
-from .agent import Agent, Asking
+from .agent import ASKED, Agent, Asking
 
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven
@@ -49,12 +49,8 @@ class AgentSettings(BaseModel):
             role_name=agent.role_name,
             about=agent.about,
             prompts=str(agent.prompts.folder) if agent.prompts.folder else None,
-            system=asking.system,
-            language=asking.language,
-            examples=asking.examples,
             sampling=asking.sampling.given(),
-            timeout_s=asking.timeout_s,
-            native_tools=asking.native_tools,
+            **{name: getattr(asking, name) for name in ASKED},
         )
 
     def make(self, *, api_key: str | None = None, store: str | Path | None = None, tools: "ToolsGiven" = ()) -> Agent:
@@ -62,14 +58,7 @@ class AgentSettings(BaseModel):
         sampling = dict(self.sampling)
         if sampling.get("stop") is not None:
             sampling["stop"] = tuple(sampling["stop"])
-        asking = Asking(
-            system=self.system,
-            language=self.language,
-            examples=self.examples,
-            sampling=Sampling(**sampling),
-            timeout_s=self.timeout_s,
-            native_tools=self.native_tools,
-        )
+        asking = Asking(sampling=Sampling(**sampling), **{name: getattr(self, name) for name in ASKED})
         return Agent(
             self.model,
             role_name=self.role_name,

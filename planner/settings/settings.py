@@ -121,12 +121,14 @@ def _unusable(error: ValidationError, layers: "Iterable[Layer]") -> UsageError:
     problems = error.errors(include_url=False)
     problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     name, *below = map(str, problem["loc"])
-    place = next(layer.place_of(name, *below) for layer in layers if name in layer.values)
+    layer = next(layer for layer in layers if name in layer.values)
+    place = layer.place_of(name, *below)
     what = ".".join((name, *below))
     if problem["type"] == "extra_forbidden":
         hint = hint_at(below[-1], SERVER_KEYS, f"those of {name}")
         return UsageError(f"{what} (from {place}) is not a setting; {hint}")
-    return UsageError(f"the setting {what} (from {place}) cannot be used: {misfit(problem)}")
+    named = what if layer.level == "call" else f"the setting {what} (from {place})"
+    return UsageError(f"{named} cannot be used: {misfit(problem)}")
 
 
 def store_place(given: str | Path | None) -> str | Path:

@@ -1,7 +1,7 @@
 """What each parameter of a variation changes: the agent, its sampling, how the goal is split, limits, inputs.
 
 model, base_url, prompts, role_name                        who answers
-system, language, examples, timeout_s                      how it is asked
+system, language, examples, timeout_s, native_tools        how it is asked
 temperature, top_p, max_output_tokens, seed, ...           sampling
 max_depth, max_children, max_tasks                         how the goal is split
 content                                                    what is to be done
@@ -16,20 +16,20 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
-from ramify.planner.asking.agent import Agent, Asking
+from ramify.planner.asking.agent import ASKED, Agent, Asking
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import has_secrets, shown_address
+from ramify.planner.settings.options import options_of
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.misfits import misfit
 
 AGENT = ("model", "base_url", "prompts", "role_name")
-ASKING = ("system", "language", "examples", "timeout_s")
 SAMPLING = tuple(Sampling.__dataclass_fields__)
-PLAN = ("max_depth", "max_children", "max_tasks")
-PLAIN = (*AGENT, *ASKING, *SAMPLING, *PLAN, "content")
+PLAN = tuple(options_of("plan"))
+PLAIN = (*AGENT, *ASKED, *SAMPLING, *PLAN, "content")
 """Parameters that mean the same whatever the task."""
 
 
@@ -122,7 +122,7 @@ def _vary_task(task: Task, name: str, value: Any) -> None:
 
 def _varied_agent(agent: Agent, parameters: Mapping[str, Any], models: Mapping[str, Model]) -> Agent:
     sampling = {name: parameters[name] for name in SAMPLING if name in parameters}
-    changes: dict[str, Any] = {name: parameters[name] for name in ASKING if name in parameters}
+    changes: dict[str, Any] = {name: parameters[name] for name in ASKED if name in parameters}
     if sampling:
         changes["sampling"] = replace(agent.asking.sampling, **sampling)
     asking: Asking = replace(agent.asking, **changes)

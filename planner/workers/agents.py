@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.agent import ASKED, Agent
 from ramify.planner.asking.agent_settings import AgentSettings
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 AgentsGiven = Mapping[str, Agent | Model | str | AgentSettings]
 """What users give as agents, by name: agents, models, names of models, and descriptions."""
-
-_HOW = ("system", "language", "examples", "sampling", "timeout_s")
 
 
 def read_agents(tables: Mapping[str, Any], *, source: str) -> dict[str, AgentSettings]:
@@ -145,7 +143,9 @@ def _described(name: str, each: Agent | Model | str | AgentSettings) -> AgentSet
 def _in_role(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
     _ = base.model  # opened once, so that the agents share its connections and its limits
     asking, usual = each.make().asking, AgentSettings()
-    changes = {name: getattr(asking, name) for name in _HOW if getattr(each, name) != getattr(usual, name)}
+    changes = {
+        name: getattr(asking, name) for name in (*ASKED, "sampling") if getattr(each, name) != getattr(usual, name)
+    }
     return base.in_role(each.role_name, about=each.about, tools=tools, **changes)
 
 
