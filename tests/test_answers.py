@@ -155,6 +155,9 @@ def test_an_element_without_an_end_is_cut_if_nobody_knows_why_the_model_stopped(
     [
         ("<result>Oslo: 5</result>\n<result>Rome: 9</result>", "Oslo: 5\n\nRome: 9"),
         ("<result>7</result><result>7</result>", "7"),
+        ("<result><result>5</result></result>", "5"),
+        ("<result>\n<result>5</result>\n</result>", "5"),
+        ("<result>as in <result>5</result></result>", "as in <result>5</result>"),
         ("<result>7</result>\nSo it is seven.\n<result>7</result>", "7"),
         ("<result>a</result><result/><result>b</result>", "a\n\nb"),
         ("<result>a</result> </result>", "a"),

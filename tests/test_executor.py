@@ -202,6 +202,15 @@ def test_a_dead_server_holds_the_run_up_and_costs_no_attempts(store: Path) -> No
     assert len(model.faults_made) == 8
 
 
+def test_looks_at_a_dead_server_are_no_events(store: Path) -> None:
+    model = FaultyModel(ScriptedModel(ANSWERED), ["unreachable"] * 6)
+    events: list[Event] = []
+    root = Task(content="x", id="0", config=TaskConfig(retry_delay_seconds=0.001))
+    assert Executor(model, store=store, on_event=events.append).run(root).status == "done"
+    asked = [event.type for event in events if event.type.startswith("call_") or event.type == "run_waiting"]
+    assert asked == ["call_started", "call_failed", "run_waiting", "call_started", "call_done"]
+
+
 def test_a_server_that_stays_dead_stops_the_run(store: Path) -> None:
     model = FaultyModel(ScriptedModel(ANSWERED), lambda request, number: "unreachable")
     run = Executor(model, store=store, limits=RunLimits(max_wait_seconds=0.2)).run(flat(100, kind="model"))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ramify.planner.errors import ModelError, PlannerError
@@ -33,6 +34,9 @@ from .budget import Budget
 from .outage import OutageGate
 from .rates import RateLimiter
 from .windows import Window
+
+_LOOK_S = 1.0
+"""How long a call that looks whether a server is back may take before it is told as a call, in seconds."""
 
 Slot = tuple[str, str, int, int, int]
 """What tells a question from the others of a run: task, purpose, attempt, sample, step."""
@@ -183,15 +187,24 @@ class Caller:
                 await stack.enter_async_context(rate)
             await stack.enter_async_context(self._limiter)
             self._budget.reserve(task)
-            self._recorder.put(EventType.CALL_STARTED, task, purpose=request.purpose, model=self._model.name)
-            started = time.perf_counter()
+            begun = partial(
+                self._recorder.put,
+                EventType.CALL_STARTED,
+                task,
+                purpose=request.purpose,
+                model=self._model.name,
+            )
+            started, look = time.perf_counter(), _Look(begun, is_look=self._gate.is_closed)
             try:
                 with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
                     reply = self._without_secrets(await complete_in_time(self._model, request))
                     tell(reply)
+                    look.tell()
             except BaseException as error:
-                self._count_failed(task, request, error, seconds=time.perf_counter() - started)
+                self._count_failed(task, request, error, look, seconds=time.perf_counter() - started)
                 raise
+            finally:
+                look.end()
             self._settle(task, reply.usage())
             return reply
 
@@ -200,13 +213,18 @@ class Caller:
         if used.calls_without_cost and (told := self._budget.told_unpriced(self._model.name, task)):
             self._recorder.warn(told, task)
 
-    def _count_failed(self, task: Task, request: ModelRequest, error: BaseException, *, seconds: float) -> None:
+    def _count_failed(
+        self, task: Task, request: ModelRequest, error: BaseException, look: "_Look", *, seconds: float
+    ) -> None:
         """Count a call that has ended without a reply, and write it down with what it has used."""
         used = NO_USAGE if getattr(self._model, "is_person", False) else used_without_reply(error)
         if used is not NO_USAGE:
             spend(task, used)
         with suppress(PlannerError):  # where nothing can be written any more, that is told by whoever must write
             self._settle(task, used)
+            if used is NO_USAGE and not look.is_told:
+                return
+            look.tell()
             self._recorder.put(
                 EventType.CALL_FAILED,
                 task,
@@ -243,3 +261,35 @@ class Caller:
         self._cuts.add(key)
         loss = Loss(*key, request.data_shown, request.data_given, self.window.tokens)
         self._recorder.put(EventType.PROMPT_CUT, task, **loss.to_data())
+
+
+class _Look:
+    """When it is told that a call has begun: at once, or for one that looks whether a server is back, if it is there.
+
+    A server that is away answers a look at once or not at all, so that one which is still under way after a moment is a
+    call as every other; the many before it are no events.
+    """
+
+    def __init__(self, tell: Callable[[], None], *, is_look: bool) -> None:
+        self._tell = tell
+        self._later: asyncio.TimerHandle | None = None
+        self.is_told = False
+        if is_look:
+            self._later = asyncio.get_running_loop().call_later(_LOOK_S, self._tell_late)
+        else:
+            self.tell()
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        if self._later is not None:
+            self._later.cancel()
+
+    def _tell_late(self) -> None:
+        with suppress(PlannerError):  # that nothing can be written any more is told by whoever must write
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell it, if it has not been told."""
+        if not self.is_told:
+            self.is_told = True
+            self._tell()

@@ -21,6 +21,9 @@ T = TypeVar("T")
 LONGEST_PAUSE_S = 1.5
 """The longest pause before a server is looked at again, unless it asks for a longer one, in seconds."""
 
+SAID_AGAIN_S = 60.0
+"""How often it is said that the run still waits for the same reason."""
+
 SECONDS_BETWEEN_WORDS = 1.0
 """How often, at most, users are told that the server wants fewer calls."""
 
@@ -31,7 +34,8 @@ class OutageGate:
     Args:
         max_wait_s: how long to wait without a break before giving up, in seconds.
         base_s: the first pause, in seconds; it doubles up to `LONGEST_PAUSE_S`.
-        on_waiting: told why, and for how many seconds, whenever a pause begins.
+        on_waiting: told why, and for how many seconds, when it begins to wait, when the reason becomes another one, and
+            once a minute.
         sleep: what makes a pause.
     """
 
@@ -52,6 +56,12 @@ class OutageGate:
         self._closed_at = 0.0
         self._failures = 0
         self._told_until = 0.0
+        self._told = "", 0.0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the model is out of reach, and one call looks whether it is back."""
+        return not self._open.is_set()
 
     async def pass_through(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return what `attempt` returns, trying again as long as the model is out of reach.
@@ -110,8 +120,14 @@ class OutageGate:
         )
         self._failures += 1
         self._check_patience(error, lasted_s=now - self._closed_at, wait_s=wait_s)
-        self._on_waiting(str(error), wait_s)
+        self._tell(str(error), wait_s, now)
         await self._sleep(wait_s)
+
+    def _tell(self, why: str, wait_s: float, now: float) -> None:
+        said, at = self._told
+        if self._failures == 1 or said != why or now >= at + SAID_AGAIN_S:
+            self._told = why, now
+            self._on_waiting(why, wait_s)
 
     def _check_patience(self, error: ModelError, *, lasted_s: float, wait_s: float) -> None:
         if lasted_s + wait_s > self._max_wait_s:

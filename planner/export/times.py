@@ -211,6 +211,7 @@ class _Clock:
         self.waits: list[tuple[float, float]] = []
         self._going: dict[str, _Times] = {}
         self._is_first = True
+        self._is_waiting = False
 
     def take(self, event: Event) -> None:
         if self._is_first:
@@ -254,15 +255,19 @@ class _Clock:
 
     def _call(self, times: _Times, latency_s: float) -> None:
         start = max(0.0, self.now - max(0.0, latency_s))
+        if self._is_waiting:  # it is said once a minute, and the first call is its end
+            self.waits.append((self.waits[-1][0], max(self.waits.pop()[1], start)))
+            self._is_waiting = False
         times.calls.append((start, self.now))
         if times.since is None:
             times.spans.append(Span(start, self.now, "plan"))
 
     def _wait(self, delay_s: float) -> None:
         start, end = self.now, self.now + delay_s
-        if self.waits and self.waits[-1][1] >= start - _ONE_WAIT_S:  # the looks between are no end of it
+        if self.waits and (self._is_waiting or self.waits[-1][1] >= start - _ONE_WAIT_S):  # looks are no end of it
             start, end = self.waits[-1][0], max(self.waits.pop()[1], end)
         self.waits.append((start, end))
+        self._is_waiting = True
 
     def _resume(self, at: float) -> None:
         self._close_all("released")

@@ -9,6 +9,7 @@ something has failed. A right answer may hold the word "impossible", and phrases
 - A `<gap>` that says "none" is no gap.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -61,6 +62,9 @@ class Answer:
     failed: Failure | None = None
 
 
+_IN_ANOTHER = re.compile(r"\s*<result>(.*)</result>\s*", re.DOTALL)
+
+
 def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
     """Return the answer that a reply holds; the text of a result is as it was written, entities included.
 
@@ -92,7 +96,9 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
         raise ReplyError("`<failed>` stands beside `<result>`; give one or the other", reply=reply)
     if failures:
         return Answer("", gaps, joined_failure(failures))
-    texts = dict.fromkeys(_trimmed(elements[place][1]) for place in results) or {_trimmed("".join(around)): None}
+    texts = dict.fromkeys(_unwrapped(_trimmed(elements[place][1])) for place in results) or {
+        _trimmed("".join(around)): None
+    }
     if len(texts) > 1 and any(map(has_words, around[results[0] + 1 : results[-1] + 1])):
         raise ReplyError(
             f"there are {len(results)} `<result>` elements with words between them; give the whole answer in one",
@@ -108,6 +114,17 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
             reply=reply,
         )
     return Answer(text, gaps)
+
+
+def _unwrapped(text: str) -> str:
+    """Return the text of a result, without another `<result>` that is all of it.
+
+    >>> _unwrapped("<result>5</result>"), _unwrapped("say <result>5</result>")
+    ('5', 'say <result>5</result>')
+    """
+    while (found := _IN_ANOTHER.fullmatch(text)) is not None and "<result" not in found[1]:
+        text = _trimmed(found[1])
+    return text
 
 
 def read_failure(reason: str | None, detail: str) -> Failure:
