@@ -81,6 +81,17 @@ def unsendable(how: str, context: WorkContext) -> Any:
     return {1, 2}
 
 
+def copies(text: str, context: WorkContext) -> str:
+    """Say much, and give it back."""
+    context.memory.set("text", text, scope="permanent")
+    return str(context.memory.get("text", scope="permanent"))
+
+
+def adds(context: WorkContext) -> int:
+    """Add what was given by the tasks that are needed."""
+    return sum(int(str(each)) for each in context.results.values())
+
+
 def goes_on(folder: str, context: WorkContext) -> str:
     """Work until it is wanted no more; where it is killed for that, it does not come so far as to say so."""
     (Path(folder) / "began").write_text(f"{os.getpid()}")

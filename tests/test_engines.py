@@ -145,6 +145,22 @@ def test_a_function_tells_and_asks_alike_wherever_it_is(tmp_path: Path, engine: 
 
 
 @every_engine
+def test_much_goes_through(tmp_path: Path, engine: EngineGiven) -> None:
+    text = "wide \u20ac" * 100_000
+    assert Ran(tmp_path, functions.copies, engine, text=text).run().result == text
+
+
+@every_engine
+def test_a_function_sees_what_its_task_needs(tmp_path: Path, engine: EngineGiven) -> None:
+    root = Task(content="all", id="0")
+    root.add_subtasks([Task(content=str(n), id=f"0.{n}", type="double", inputs={"n": n}) for n in (1, 2)])
+    root.add_subtask(Task(content="sum", id="0.3", type="adds", dependencies=["0.1", "0.2"]))
+    workers = [worker(engine=engine)(each) for each in (functions.double, functions.adds)]
+    model = ScriptedModel({"compose": "<result>all of it</result>"})
+    assert Executor(model, store=tmp_path / "r.db", workers=workers).run(root).task.find("0.3").output == 6
+
+
+@every_engine
 def test_a_function_whose_time_is_over_is_ended_or_told(tmp_path: Path, engine: EngineGiven) -> None:
     run = Ran(tmp_path, functions.goes_on, engine, folder=str(tmp_path)).run(max_duration_seconds=0.1)
     assert run.error == "TimeoutError: the attempt took longer than max_duration_seconds = 0.1"
@@ -271,6 +287,12 @@ def test_nothing_is_over_for_a_task_before_what_was_given_up_has_ended() -> None
         return before, of_another, after
 
     assert asyncio.run(give_up()) == (False, True, True)
+
+
+def test_isolated_is_short_for_one_engine_and_stands_beside_no_other() -> None:
+    assert worker(isolated=True)(functions.double).engine == "process"
+    with pytest.raises(UsageError, match="isolated and engine='here' are both given; give one of them"):
+        worker(isolated=True, engine="here")(functions.double)
 
 
 def test_an_engine_that_is_not_there_is_named_with_those_that_are() -> None:

@@ -182,6 +182,6 @@ def worker(function: Function | None = None, /, *, isolated: bool = False, **opt
     >>> double.name, double.about, double(4)
     ('double', 'doubles a number', 8)
     """
-    if isolated:
-        options = {"engine": "process"} | options
+    if isolated and options.setdefault("engine", "process") != "process":
+        raise UsageError(f"isolated and engine={options['engine']!r} are both given; give one of them")
     return FunctionWorker(function, **options) if function is not None else partial(FunctionWorker, **options)
