@@ -98,3 +98,9 @@ def test_a_contender_that_failed_is_listed_with_its_reason(benchmarks: dict[str,
     page = report.results_page([case], contenders, samples, how)
     assert "| 0.200 ms | 0.500 ms (2.5x) | it cannot be installed |" in page
     assert "leaves-1000: it cannot be installed: no wheel." in page
+
+
+def test_calls_of_a_model_are_measured_beside_bare_clients() -> None:
+    shown = python(BENCHMARKS / "calls.py", "--repeat", 1, "--leaves", 3, "--jobs", 2)
+    rows = [line for line in shown.splitlines() if line.startswith(("| this build", "| bare"))]
+    assert len(rows) == 5
