@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import DirectModel
+from ramify.planner.models.openai_itself import OpenAIModel
 from ramify.planner.models.protocol import ModelReply, Sampling, ToolCall
 from ramify.planner.models.server import Timeouts
 from ramify.planner.runtime.background import run_sync
@@ -348,3 +349,23 @@ def test_certificates_are_checked_by_what_the_machine_trusts(tmp_path: Path) -> 
         assert said(named, **trusted) == "ok"
         assert said(server.base_url, **trusted) == "unreachable 0"  # the certificate has another name
         assert said(named) == "unreachable 0"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_only_tools_of_openais_reasoning_models_go_through_litellm(
+    monkeypatch: pytest.MonkeyPatch, *, streamed: bool
+) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("OPENAI_ORG_ID", "ours")
+    with OpenAIServer(lambda _: "ok", api_key="k") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        for name, tools in (("gpt-5-mini", ()), ("gpt-4o-mini", (tool,)), ("gpt-5-mini", (tool,))):
+            request = replace(REQUEST, tools=tools)
+            model = OpenAIModel(name)
+            reply = run_sync(pieces_of(model, request))[-1] if streamed else complete(model, request)
+            assert isinstance(reply, ModelReply)
+            assert (reply.text, reply.cost_usd is None) == ("ok", False)
+    agents = [chat.headers["user-agent"] for chat in server.chats]
+    assert ["aiohttp" in agent and "OpenAI" not in agent for agent in agents] == [True, True, False]
+    assert [chat.headers.get("openai-organization") for chat in server.chats[:2]] == ["ours", "ours"]

@@ -6,9 +6,12 @@ import pytest
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
-from ramify.planner.models.litellm_server import missing_keys
+from ramify.planner.models.litellm_server import loaded_litellm, missing_keys, token_prices
 from ramify.planner.models.local_servers import LOCAL_PORTS, probe_local_servers
+from ramify.planner.models.openai_itself import OpenAIModel
+from ramify.planner.models.prices import cost_listed, is_provider, listed, prices_listed
 from ramify.planner.models.registry import OWN_MODELS, PROVIDERS, list_models, open_model
+from ramify.planner.runtime.background import run_sync
 
 from .openai_server import OpenAIServer
 
@@ -43,14 +46,27 @@ def test_own_models_are_opened_by_name(tmp_path: Path) -> None:
         assert not model.is_language_model
 
 
-def test_a_name_of_litellms_is_opened_when_its_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "k")
-    model = open_model("gpt-5-mini")
-    assert isinstance(model, LiteLLMModel)
-    assert (model.name, model.is_language_model) == ("gpt-5-mini", True)
+@pytest.mark.parametrize(
+    ("name", "key", "kind"),
+    [
+        ("gpt-5-mini", "OPENAI_API_KEY", OpenAIModel),
+        ("openai/gpt-5-mini", "OPENAI_API_KEY", OpenAIModel),
+        ("openai/of-tomorrow", "OPENAI_API_KEY", OpenAIModel),
+        ("gpt-5-pro", "OPENAI_API_KEY", LiteLLMModel),  # the chat API does not know it
+        ("ft:gpt-4o-mini-2024-07-18:me::1", "OPENAI_API_KEY", LiteLLMModel),
+        ("mistral/mistral-large-latest", "MISTRAL_API_KEY", LiteLLMModel),
+    ],
+)
+def test_a_name_is_opened_when_its_key_is_set(monkeypatch: pytest.MonkeyPatch, name: str, key: str, kind: type) -> None:
+    monkeypatch.setenv(key, "k")
+    model = open_model(name)
+    assert type(model) is kind
+    assert (model.name, model.is_language_model) == (name, True)
 
 
 def test_a_missing_key_is_named_before_any_call() -> None:
+    with pytest.raises(NoModelError, match=r"gpt-5-mini needs a key: set OPENAI_API_KEY"):
+        open_model("gpt-5-mini")
     with pytest.raises(NoModelError, match=r"anthropic/claude-sonnet-4-5 needs a key: set ANTHROPIC_API_KEY"):
         open_model("anthropic/claude-sonnet-4-5")
     assert isinstance(open_model("anthropic/claude-sonnet-4-5", api_key="k"), LiteLLMModel)
@@ -96,6 +112,29 @@ def test_at_a_base_url_a_name_of_another_provider_goes_through_litellm(name: str
 def test_a_base_url_has_to_be_an_address(base_url: str) -> None:
     with pytest.raises(UsageError, match="has to start with http"):
         open_model("m", base_url=base_url)
+
+
+def test_what_openais_models_cost_and_can_is_as_litellm_knows_it() -> None:
+    litellm = run_sync(loaded_litellm())
+    names = [name for name, entry in litellm.model_cost.items() if entry.get("litellm_provider") == "openai"]
+    chats = [name for name in names if listed(name).get("mode") == "chat" and "audio" not in name]
+    assert len(chats) > 50
+    usage = {"prompt_tokens": 300_000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 100_000}}
+    response = litellm.ModelResponse(usage=usage)
+    for name in chats:
+        wired = f"openai/{name}"
+        assert prices_listed(name) == token_prices(name), name
+        assert bool(listed(name).get("supports_function_calling")) is litellm.supports_function_calling(wired), name
+        cost = litellm.completion_cost(completion_response=response, model=wired)
+        mine = cost_listed(name, input_tokens=300_000, output_tokens=100, cached_tokens=100_000)
+        assert mine == pytest.approx(cost), name
+
+
+def test_providers_are_known_without_litellm() -> None:
+    assert {name for name in ("anthropic", "ollama", "gemini", "azure", "hosted_vllm") if is_provider(name)} == {
+        "anthropic", "ollama", "gemini", "azure", "hosted_vllm",
+    }  # fmt: skip
+    assert not any(map(is_provider, ("Qwen", "meta-llama", "google", "tencent", "")))
 
 
 def test_rules_takes_no_argument() -> None:

@@ -18,7 +18,7 @@ from ramify.tasks.json_text import json_text
 
 from .connections import Endpoint, StatusError, ask, ask_for_lines, drained, load_aiohttp
 from .deadline import StreamClock, late, until
-from .prices import cost_listed, listed, prices_listed
+from .prices import cost_listed, is_provider, listed, prices_listed
 from .protocol import ModelReply, ModelRequest
 from .said import Said, loose
 from .served import ServedModel, wire_arguments
@@ -31,6 +31,23 @@ OPENAI = "https://api.openai.com/v1"
 _DONE = b"[DONE]"
 _ERRORS = range(400, 600)
 _LONGEST_QUOTE = 120
+
+
+def is_direct(name: str, base_url: str | None) -> bool:
+    """Return whether a model is asked directly, without litellm.
+
+    At a `base_url` that is every name but those of other providers; else those of OpenAI's chat models.
+
+    >>> is_direct("Qwen/Qwen3-8B", "http://127.0.0.1:8000/v1"), is_direct("ollama/qwen3", "http://127.0.0.1:11434")
+    (True, False)
+    >>> [is_direct(name, None) for name in ("gpt-5-mini", "openai/gpt-5-mini", "gpt-5-pro", "claude-sonnet-4-5")]
+    [True, True, False, False]
+    """
+    prefix, slash, _ = name.partition("/")
+    if base_url is not None:
+        return not (slash and prefix != "openai" and is_provider(prefix))
+    entry = listed(name)  # models that were tuned are listed by the model that they were made of
+    return entry.get("mode") == "chat" if entry else name.startswith("openai/") and not name.startswith("openai/ft:")
 
 
 class NotAReplyError(Exception):
@@ -58,9 +75,17 @@ class DirectServer(Server):
         return Endpoint.of(
             f"{address.url.rstrip('/')}/{path}",
             query=address.query,
-            headers={"Authorization": f"Bearer {key.strip()}"} | dict(address.headers),
+            headers={"Authorization": f"Bearer {key.strip()}"} | self._whose() | dict(address.headers),
             connect_s=self.timeouts.connect_s,
         )
+
+    def _whose(self) -> dict[str, str]:
+        """Return what tells OpenAI on whose account a call is made, if the environment says so."""
+        said = {
+            "OpenAI-Organization": os.environ.get("OPENAI_ORGANIZATION") or os.environ.get("OPENAI_ORG_ID"),
+            "OpenAI-Project": os.environ.get("OPENAI_PROJECT_ID"),
+        }
+        return {} if self.base_url is not None else {name: value for name, value in said.items() if value}
 
     def words_of(self, error: Exception) -> str:
         """Return what is worth quoting of an exception; aiohttp's own words may hold the whole address."""

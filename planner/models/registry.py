@@ -9,10 +9,11 @@ from pathlib import Path
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.runtime.address import is_hidden, shown_address
 
-from .direct import DirectModel
+from .direct import DirectModel, is_direct
 from .litellm import LiteLLMModel
 from .litellm_server import known_names, missing_keys, token_prices
-from .prices import is_provider, prices_listed
+from .openai_itself import OpenAIModel, keys_missing_at_openai
+from .prices import prices_listed
 from .protocol import Model
 from .server import Timeouts
 
@@ -94,21 +95,10 @@ def open_model(
             f"{name} is asked at {base_url}, whose password is never stored: give the whole address again, with"
             " --base-url or RAMIFY_BASE_URL"
         )
-    if is_direct(name, base_url):
-        return DirectModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
     if api_key is None and base_url is None:
         _check(name)
-    return LiteLLMModel(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
-
-
-def is_direct(name: str, base_url: str | None) -> bool:
-    """Return whether a model is asked directly, without litellm: one at a `base_url` that is of no other provider's.
-
-    >>> is_direct("Qwen/Qwen3-8B", "http://127.0.0.1:8000/v1"), is_direct("ollama/qwen3", "http://127.0.0.1:11434")
-    (True, False)
-    """
-    prefix, slash, _ = name.partition("/")
-    return base_url is not None and not (slash and prefix != "openai" and is_provider(prefix))
+    kind = LiteLLMModel if not is_direct(name, base_url) else DirectModel if base_url is not None else OpenAIModel
+    return kind(name, base_url=base_url, api_key=api_key, timeouts=timeouts)
 
 
 def prices_of(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:
@@ -127,7 +117,7 @@ def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
     return own + [
         ModelInfo(
             name=example,
-            about=f"{provider}, through litellm",
+            about=f"{provider}, {'asked directly' if is_direct(example, None) else 'through litellm'}",
             is_usable=(usable := any(environment.get(key) for key in keys)),
             missing="" if usable else f"{' or '.join(keys)} is not set",
         )
@@ -152,7 +142,7 @@ def _open_own(name: str, argument: str | None, store: str | Path | None) -> Mode
 
 
 def _check(name: str) -> None:
-    missing = missing_keys(name)
+    missing = keys_missing_at_openai() if is_direct(name, None) else missing_keys(name)
     if missing is None:
         close = difflib.get_close_matches(name, [*OWN_MODELS, *known_names()], n=3, cutoff=0.7)
         hint = f"; did you mean {' or '.join(close)}?" if close else "."
