@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import ASKING, LIMITS, REUSING, RUNNING, SHOWN, Force, output_option, takes
+from .options import SHOWN, Force, flags, output_option, takes
 from .solving import settings_given
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Output = Annotated[Path | None, output_option("Where they go, a line of JSON each: .jsonl.")]
 
 
-@takes(*ASKING, *LIMITS, *RUNNING, "store", *REUSING, *SHOWN, "as_json")
+@takes(*flags("asking", "limits", "running", "store", "reusing"), "record", *SHOWN, "as_json")
 def evolve(
     given: Mapping[str, Any],
     *,

@@ -5,7 +5,6 @@ A command names those that it takes. One that is not given is None, so that the 
 
 from collections.abc import Callable, Collection
 from inspect import Parameter, Signature, signature
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -44,30 +43,23 @@ def _flag(entry: Entry) -> Any:
     kind: Any = list[str] if option.kind is Words else option.kind if isinstance(option.kind, type) else entry.type
     is_flag = bool in get_args(entry.type)
     words = () if option.flag is None else (option.flag,) if is_flag else option.flag.split("/")
-    more: dict[str, Any] = {}
-    if int in get_args(entry.type):
-        more = {"min": option.at_least, "max": option.at_most}
-    elif float in get_args(entry.type):
-        more = {"callback": _within}
+    is_int, is_float = int in get_args(entry.type), float in get_args(entry.type)
+    more: dict[str, Any] = {"min": option.at_least, "max": option.at_most} if is_int else {}
+    metavar = option.metavar or ("N" if is_int else None)
     about = option.help or f"{option.about[:1].upper()}{option.about[1:]}"
-    return Annotated[kind | None, typer.Option(*words, metavar=option.metavar, help=about, **more)]
+    return Annotated[
+        kind | None,
+        typer.Option(*words, metavar=metavar, help=about, callback=_within if is_float else None, **more),
+    ]
 
 
 def _within(parameter: typer.CallbackParam, value: float | None) -> float | None:
     """Refuse a number that is out of bounds, before anything is done."""
-    from ramify.tasks.misfits import misfit
+    if value is not None:
+        from ramify.planner.settings.option_fields import misfit_of
 
-    if value is None:
-        return None
-    option = OPTIONS[str(parameter.name)].option
-    wrong = {
-        "finite_number": not isfinite(value),
-        "greater_than": option.above is not None and value <= option.above,
-        "greater_than_equal": option.at_least is not None and value < option.at_least,
-    }
-    for kind in (kind for kind, is_so in wrong.items() if is_so):
-        bounds = {"gt": option.above, "ge": option.at_least}
-        raise typer.BadParameter(misfit({"type": kind, "input": value, "ctx": bounds}))
+        if wrong := misfit_of(OPTIONS[str(parameter.name)], value):
+            raise typer.BadParameter(wrong)
     return value
 
 
@@ -100,14 +92,6 @@ Output = Annotated[Path | None, output_option("Where it goes.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
-
-def _group(group: Group) -> tuple[str, ...]:
-    return tuple(name for name, entry in OPTIONS.items() if entry.option.group == group and name in FLAGS)
-
-
-ASKING, VOTING, TEAM, PLANNING = _group("asking"), _group("voting"), _group("agents"), _group("planning")
-LIMITS, RUNNING, WORKING = _group("limits"), _group("running"), _group("working")
-REUSING = ("record", *_group("reusing"))
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
 RESUMED = tuple(name for name in RESUMABLE if name in FLAGS)
@@ -115,6 +99,11 @@ _FOREIGN = frozenset({"worker_files", "tool_files"})
 """A command that takes one of these runs other people's code, whose words are no answer of its own."""
 
 Command = Callable[..., int]
+
+
+def flags(*groups: Group) -> tuple[str, ...]:
+    """Return the names of the options of the table that stand in `groups`, group by group."""
+    return tuple(name for group in groups for name in FLAGS if name in OPTIONS and OPTIONS[name].option.group == group)
 
 
 def refuse_others(context: typer.Context, why: str, *, kept: Collection[str]) -> None:

@@ -5,26 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from ramify.planner.settings.options import OPTIONS
+from ramify.planner.settings.options import OPTIONS, Group
 
-from .options import (
-    ASKING,
-    LIMITS,
-    PLANNING,
-    PREVIEWS,
-    RESUMED,
-    REUSING,
-    RUNNING,
-    SHOWN,
-    TEAM,
-    VOTING,
-    WORKING,
-    Force,
-    Last,
-    RunId,
-    output_option,
-    takes,
-)  # fmt: skip
+from .options import PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_option, takes
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
@@ -33,10 +16,11 @@ if TYPE_CHECKING:
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
+_RUN: tuple[Group, ...] = ("limits", "running", "store", "working", "reusing")
 PlanOutput = Annotated[Path | None, output_option("Where the plan goes: .yaml, .json or .md.")]
 
 
-@takes(*ASKING, *TEAM, *VOTING, *PLANNING, *LIMITS, *RUNNING, "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, *PREVIEWS, "as_json")
 def solve(
     given: Mapping[str, Any],
     *,
@@ -88,7 +72,7 @@ def solve(
     return _finish(run, code, given)
 
 
-@takes(*ASKING, *TEAM, *PLANNING, *LIMITS, "store", *WORKING, *SHOWN)
+@takes(*flags("asking", "agents", "planning", "limits", "store", "working"), *SHOWN)
 def decompose(
     given: Mapping[str, Any],
     *,
@@ -130,7 +114,7 @@ def decompose(
     return DONE
 
 
-@takes(*ASKING, *TEAM, *VOTING, *LIMITS, *RUNNING, "store", *WORKING, *REUSING, *SHOWN, *PREVIEWS, "as_json")
+@takes(*flags("asking", "agents", "voting", *_RUN), "record", *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,

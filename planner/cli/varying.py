@@ -9,20 +9,7 @@ from ramify.planner.export.formats import Format, endings_of, format_of
 from ramify.tasks.json_text import read_json
 
 from .completing import run_ids
-from .options import (
-    ASKING,
-    LIMITS,
-    PLANNING,
-    REUSING,
-    RUNNING,
-    SHOWN,
-    WORKING,
-    Force,
-    Last,
-    format_option,
-    output_option,
-    takes,
-)  # fmt: skip
+from .options import SHOWN, Force, Last, flags, format_option, output_option, takes
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
@@ -32,7 +19,7 @@ Output = Annotated[Path | None, output_option(f"Where it goes: {', '.join(ending
 Form = Annotated[str | None, format_option("comparison")]
 
 
-@takes(*ASKING, *PLANNING, *LIMITS, *RUNNING, "store", *WORKING, *REUSING, *SHOWN, "as_json")
+@takes(*flags("asking", "planning", "limits", "running", "store", "working", "reusing"), "record", *SHOWN, "as_json")
 def sweep(
     given: Mapping[str, Any],
     *,
@@ -75,7 +62,7 @@ def sweep(
     if goal is not None and is_plan_file(goal):
         if files:
             raise UsageError(f"--file attaches a text to a goal, and {goal} is a plan; name the text in the plan")
-        for option in PLANNING:
+        for option in flags("planning"):
             if given[option] is not None:
                 raise UsageError(
                     f"--{option.replace('_', '-')} is for goals that are split, and {goal} is a plan already"

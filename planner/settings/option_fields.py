@@ -5,7 +5,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Optional, Union, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from ramify.tasks.misfits import misfit
 
 from .options import Entry, Words
@@ -40,6 +40,15 @@ def why_unusable(error: ValidationError) -> str:
     """Return which option has a value that cannot be used, what it is and what it may be, in words for people."""
     problem = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, problem['loc']))} cannot be used: {misfit(problem)}"
+
+
+def misfit_of(entry: Entry, value: Any) -> str | None:
+    """Return why `value` cannot be that of an option; None if it can."""
+    try:
+        TypeAdapter(_field(entry)[0]).validate_python(value)
+    except ValidationError as error:
+        return misfit(error.errors(include_url=False)[0])
+    return None
 
 
 def _listed(value: Any) -> Any:

@@ -46,7 +46,7 @@ class Option:
         kind: its type as a setting, where that is not the keyword's; a text names one that settings know.
         flag: the words of its flag, such as "--jobs/-j"; its name unless given, and "" if it has none.
         group: the flags that it stands among.
-        metavar: how help shows its value.
+        metavar: how help shows its value; "N" for a whole number.
         help: what help says, if not what the docs say.
         at_least: the lowest value.
         above: what a value has to be greater than.
@@ -69,12 +69,12 @@ class Option:
     is_secret: bool = False
 
 
-def _limit(about: str, metavar: str = "N", **more: Any) -> Option:
+def _limit(about: str, metavar: str | None = None, **more: Any) -> Option:
     return Option(about=about, part="limits", group="limits", metavar=metavar, **more)
 
 
 def _plan(about: str, **more: Any) -> Option:
-    return Option(about=about, part="plan", group="planning", metavar="N", **more)
+    return Option(about=about, part="plan", group="planning", **more)
 
 
 def _asking(about: str, metavar: str | None = None, *, part: Part = "asking", **more: Any) -> Option:
@@ -115,7 +115,7 @@ class RunOptions(LimitOptions, total=False):
 
     jobs: Annotated[int | None, Option(
         about="tasks that run at the same time.", default=8, at_least=1, at_most=10_000, group="asking",
-        flag="--jobs/-j", metavar="N")]
+        flag="--jobs/-j")]
     cache: Annotated[bool | None, Option(
         about="whether an answer to the same request in any run of the store is taken instead of a new call.",
         help="Take answers to the same requests from the store's runs.", default=False, group="reusing",
@@ -141,7 +141,7 @@ class AgainOptions(TypedDict, total=False):
         "the address of an OpenAI-compatible server.", "URL",
         help="The address of an OpenAI-compatible server, ending in /v1.")]
     max_turns: Annotated[int | None, _asking(
-        "replies in one conversation of a model with its tools.", "N", part="task", at_least=2,
+        "replies in one conversation of a model with its tools.", part="task", at_least=2,
         help="Replies in one conversation with tools.")]
 
 
