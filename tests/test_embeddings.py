@@ -1,4 +1,4 @@
-"""Embedding models: real HTTP through litellm against the local server, and the hashing that needs neither."""
+"""Embedding models: real HTTP against the local server, with litellm and without; and hashing, which needs neither."""
 
 import json
 import math
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ramify.planner.errors import ModelError
+from ramify.planner.models.direct_embeddings import DirectEmbeddings, needs_litellm, open_embeddings
 from ramify.planner.models.embeddings import EmbeddingModel, embedding_request, read_vectors
 from ramify.planner.models.hashing import HashingEmbeddings, hashed
 from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
@@ -35,12 +36,21 @@ def embed(model: EmbeddingModel, *texts: str) -> ModelReply:
     return run_sync(model.complete(embedding_request("0", texts)))
 
 
-def at(server: OpenAIServer, **options: Any) -> LiteLLMEmbeddings:
-    return LiteLLMEmbeddings("test-model", base_url=server.base_url, **options)
+Way = type[LiteLLMEmbeddings] | type[DirectEmbeddings]
 
 
-def test_vectors_come_in_the_order_of_the_texts_with_what_they_cost(server: OpenAIServer) -> None:
-    reply = embed(at(server), "one", "three words more")
+@pytest.fixture(params=[LiteLLMEmbeddings, DirectEmbeddings])
+def way(request: pytest.FixtureRequest) -> Way:
+    found: Way = request.param
+    return found
+
+
+def at(way: Way, server: OpenAIServer, **options: Any) -> LiteLLMEmbeddings | DirectEmbeddings:
+    return way("test-model", base_url=server.base_url, **options)
+
+
+def test_vectors_come_in_the_order_of_the_texts_with_what_they_cost(way: Way, server: OpenAIServer) -> None:
+    reply = embed(at(way, server), "one", "three words more")
     assert read_vectors(reply, 2) == [[3.0, 0.5], [16.0, 0.5]]
     assert (reply.input_tokens, reply.output_tokens, reply.cost_usd, reply.model) == (4, 0, None, "test-model")
     assert reply.usage().calls_without_cost == 1
@@ -53,16 +63,16 @@ def test_vectors_come_in_the_order_of_the_texts_with_what_they_cost(server: Open
     assert "dimensions" not in body
 
 
-def test_the_length_of_vectors_is_asked_for_and_part_of_the_name(server: OpenAIServer) -> None:
-    model = at(server, dimensions=2)
+def test_the_length_of_vectors_is_asked_for_and_part_of_the_name(way: Way, server: OpenAIServer) -> None:
+    model = at(way, server, dimensions=2)
     embed(model, "one")
     assert server.chats[0].body["dimensions"] == 2
     assert model.name == "test-model (2 dimensions)"
 
 
-def test_a_known_price_is_told() -> None:
+def test_a_known_price_is_told(way: Way) -> None:
     with OpenAIServer(lengths) as server:
-        model = LiteLLMEmbeddings("text-embedding-3-small", base_url=server.base_url)
+        model = way("text-embedding-3-small", base_url=server.base_url)
         assert embed(model, "word " * 1000).cost_usd == pytest.approx(2e-05)
 
 
@@ -83,10 +93,12 @@ def test_a_known_price_is_told() -> None:
         (Fault("empty"), "malformed"),
     ],
 )
-def test_faults_mean_what_they_mean_for_language_models(server: OpenAIServer, fault: Fault, kind: str) -> None:
+def test_faults_mean_what_they_mean_for_language_models(
+    way: Way, server: OpenAIServer, fault: Fault, kind: str
+) -> None:
     server.fail_next(fault)
     with pytest.raises(ModelError, match="test-model at http") as caught:
-        embed(at(server, timeouts=QUICK), "one", "two")
+        embed(at(way, server, timeouts=QUICK), "one", "two")
     assert caught.value.kind == kind
     assert caught.value.retry_after_s == (7.0 if kind == "rate_limited" else None)
 
@@ -100,10 +112,10 @@ def test_what_are_no_vectors_is_malformed(vectors: str) -> None:
     assert caught.value.kind == "malformed"
 
 
-def test_embedding_models_are_models() -> None:
+def test_embedding_models_are_models(way: Way) -> None:
     assert isinstance(HashingEmbeddings(), Model)
-    assert isinstance(LiteLLMEmbeddings("x"), Model)
-    assert "sk-secret" not in repr(LiteLLMEmbeddings("x", base_url="http://u:sk-secret1@h/v1", api_key="sk-secret2"))
+    assert isinstance(way("x"), Model)
+    assert "sk-secret" not in repr(way("x", base_url="http://u:sk-secret1@h/v1", api_key="sk-secret2"))
 
 
 @given(st.text(), st.integers(1, 50))
@@ -118,3 +130,12 @@ def test_texts_with_words_in_common_are_closer() -> None:
     vectors = read_vectors(embed(HashingEmbeddings(), "the old tram", "an old tram", "fresh fish"), 3)
     old, other, fish = vectors
     assert sum(map(lambda a, b: a * b, old, other)) > 0.5 > sum(map(lambda a, b: a * b, old, fish))
+
+
+def test_who_is_asked_follows_from_the_name_and_the_address() -> None:
+    address = "http://127.0.0.1:1/v1"
+    assert isinstance(open_embeddings("any", base_url=address), DirectEmbeddings)
+    assert isinstance(open_embeddings("text-embedding-3-small"), DirectEmbeddings)
+    assert isinstance(open_embeddings("voyage/voyage-3", base_url=address), LiteLLMEmbeddings)
+    assert isinstance(open_embeddings("voyage/voyage-3"), LiteLLMEmbeddings)
+    assert [needs_litellm(name) for name in ("hashing", "any", "voyage/voyage-3")] == [False, False, True]

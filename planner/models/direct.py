@@ -33,10 +33,10 @@ _ERRORS = range(400, 600)
 _LONGEST_QUOTE = 120
 
 
-def is_direct(name: str, base_url: str | None) -> bool:
+def is_direct(name: str, base_url: str | None, *, mode: str = "chat") -> bool:
     """Return whether a model is asked directly, without litellm.
 
-    At a `base_url` that is every name but those of other providers; else those of OpenAI's chat models.
+    At a `base_url` that is every name but those of other providers; else those of OpenAI's chat (or `mode`) models.
 
     >>> is_direct("Qwen/Qwen3-8B", "http://127.0.0.1:8000/v1"), is_direct("ollama/qwen3", "http://127.0.0.1:11434")
     (True, False)
@@ -47,7 +47,7 @@ def is_direct(name: str, base_url: str | None) -> bool:
     if base_url is not None:
         return not (slash and prefix != "openai" and is_provider(prefix))
     entry = listed(name)  # models that were tuned are listed by the model that they were made of
-    return entry.get("mode") == "chat" if entry else name.startswith("openai/") and not name.startswith("openai/ft:")
+    return entry.get("mode") == mode if entry else name.startswith("openai/") and not name.startswith("openai/ft:")
 
 
 class NotAReplyError(Exception):
@@ -216,7 +216,7 @@ def _add(said: Said, event: bytes) -> str:
     if chunk is None:
         raise NotAReplyError(event)
     if chunk.error or chunk.object == "error":
-        raise _wrong(event)
+        raise wrong(event)
     try:
         return said.add(chunk)
     except (TypeError, AttributeError):
@@ -226,11 +226,11 @@ def _add(said: Said, event: bytes) -> str:
 def _said_whole(text: bytes) -> Said:
     said = Said.of_text(text)
     if said is None:
-        raise _wrong(text)
+        raise wrong(text)
     return said
 
 
-def _wrong(text: bytes) -> Exception:
+def wrong(text: bytes) -> Exception:
     """Return what is wrong where no error status was sent: an error all the same, or nothing that can be read."""
     words = text.decode("utf-8", "replace")
     error = StatusError(500, words)

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.asker import Asker
 from ramify.planner.errors import NoModelError, WorkFailedError
+from ramify.planner.models.direct_embeddings import needs_litellm, open_embeddings
 from ramify.planner.models.embeddings import EmbeddingModel, Vector, embedding_request, read_vectors
 from ramify.planner.models.hashing import NAME as HASHING
 from ramify.planner.models.hashing import HashingEmbeddings
-from ramify.planner.models.litellm_embeddings import LiteLLMEmbeddings
 from ramify.planner.settings.settings import load_settings
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.inputs import read_inputs
@@ -60,10 +60,10 @@ class EmbedWorker(ListWorker):
     inputs = EmbedInputs
 
     async def prepare(self, task: Task) -> None:
-        """Load what asks servers for vectors, if they are to be asked."""
+        """Load litellm, if it is to be asked for vectors wherever their server is."""
         name = task.inputs.get("model") or load_settings().embedding_model
-        if name not in {None, HASHING}:
-            await LiteLLMEmbeddings(str(name)).prepare()
+        if name is not None and needs_litellm(str(name)):
+            await open_embeddings(str(name)).prepare()
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Ask the embedding model.
@@ -120,7 +120,7 @@ def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
         base_url, api_key = run_agent.server
         model: EmbeddingModel = HashingEmbeddings(dimensions=inputs.dimensions)
         if name != HASHING:
-            model = LiteLLMEmbeddings(name, base_url=base_url, api_key=api_key, dimensions=inputs.dimensions)
+            model = open_embeddings(name, base_url=base_url, api_key=api_key, dimensions=inputs.dimensions)
         return Agent(model, asking=run_agent.asking)
 
     return services_of(context).asker_like((name, inputs.dimensions), make)
