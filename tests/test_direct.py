@@ -186,22 +186,36 @@ def test_a_refusal_is_told_as_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("usage", "cost_usd"),
+    ("usage", "cached", "cost_usd"),
     [
-        ({"prompt_tokens": 1000, "completion_tokens": 100}, 1000 * 0.25e-6 + 100 * 2e-6),
+        ({"prompt_tokens": 1000, "completion_tokens": 100}, 0, 1000 * 0.25e-6 + 100 * 2e-6),
         (
             {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 900}},
+            900,
             100 * 0.25e-6 + 900 * 0.025e-6 + 100 * 2e-6,
         ),
-        ({"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": None}, 1000 * 0.25e-6 + 100 * 2e-6),
-        ({"prompt_tokens": "many"}, None),
-        (None, None),
+        (
+            {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_cache_hit_tokens": 900},
+            900,
+            100 * 0.25e-6 + 900 * 0.025e-6 + 100 * 2e-6,
+        ),
+        (
+            {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": None},
+            0,
+            1000 * 0.25e-6 + 100 * 2e-6,
+        ),
+        ({"prompt_tokens": "many"}, 0, None),
+        (None, 0, None),
     ],
 )
-def test_cached_tokens_cost_what_they_cost(usage: dict[str, Any] | None, cost_usd: float | None) -> None:
+def test_cached_tokens_are_told_and_cost_what_they_cost(
+    usage: dict[str, Any] | None, cached: int, cost_usd: float | None
+) -> None:
     with RawServer(whole(usage)) as server:
         reply = complete(DirectModel("gpt-5-mini", base_url=server.base_url))
+    assert reply.cached_tokens == cached
     assert reply.cost_usd == (None if cost_usd is None else pytest.approx(cost_usd))
+    assert ModelReply.from_data(reply.to_data()) == reply
 
 
 def test_a_reasoning_model_of_openais_is_told_its_limit_by_its_new_name() -> None:

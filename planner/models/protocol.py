@@ -128,6 +128,7 @@ class ModelReply:
         finish_reason: why it stopped: `length` means that the reply was cut.
         tool_calls: tools that it wants called.
         input_tokens: tokens sent; 0 when nobody counted.
+        cached_tokens: how many of these the server had read before, as far as it says so.
         output_tokens: tokens received; 0 when nobody counted.
         cost_usd: what it cost in US dollars; None when unknown.
         latency_s: from the request to the last word, in seconds.
@@ -143,6 +144,7 @@ class ModelReply:
     cost_usd: float | None = None
     latency_s: float = 0.0
     taken_from: str | None = None
+    cached_tokens: int = 0
 
     def __post_init__(self) -> None:
         """Make the words whole; a cost that is no number is not known."""
@@ -155,6 +157,8 @@ class ModelReply:
         data: dict[str, Any] = {name: getattr(self, name) for name in _REPLY_FIELDS}
         if self.taken_from is not None:
             data["taken_from"] = self.taken_from
+        if self.cached_tokens:
+            data["cached_tokens"] = self.cached_tokens
         if self.tool_calls:
             data["tool_calls"] = [
                 {"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls
@@ -165,7 +169,12 @@ class ModelReply:
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Return the reply that `to_data` wrote."""
         calls = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
-        return cls(**{name: data[name] for name in _REPLY_FIELDS}, tool_calls=calls, taken_from=data.get("taken_from"))
+        return cls(
+            **{name: data[name] for name in _REPLY_FIELDS},
+            tool_calls=calls,
+            taken_from=data.get("taken_from"),
+            cached_tokens=data.get("cached_tokens", 0),
+        )
 
     def usage(self) -> Usage:
         """Return what the call has used: nothing, if its reply was taken from another."""

@@ -18,6 +18,7 @@ from .retry import Failure
 from .said import Said
 from .server import Server
 from .server_facts import ServerFacts
+from .unanswered import cached_tokens_of
 
 ServerT = TypeVar("ServerT", bound=Server)
 
@@ -105,6 +106,7 @@ class ServedModel(ABC, Generic[ServerT]):
             tool_calls=said.calls(),
             input_tokens=0 if used is None else used.input_tokens,
             output_tokens=0 if used is None else used.output_tokens,
+            cached_tokens=cached_tokens_of(said.usage),
             cost_usd=None if used is None or used.calls_without_cost else used.cost_usd,
             latency_s=time.perf_counter() - started,
         )
