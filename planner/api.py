@@ -17,6 +17,7 @@ from .models.protocol import Model
 from .planning.split import PlanLimits
 from .run import Run
 from .running.keywords import LiveKeywords, SolveKeywords, check_agent_alone, check_keywords
+from .running.kinds import check_kinds
 from .runtime.several import several
 from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven
@@ -122,6 +123,7 @@ def prepare(
 ) -> tuple[Executor, Task]:
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
     check_keywords(given, SolveKeywords.__annotations__)
+    check_kinds({"goal": goal, "model": model, "agent": agent, "files": files})
     settings, answering, live = settled(model, agent, given)
     root = make_root(goal, [*several(materials, Material), *read_materials(files)], inputs)
     root.checks = read_checks(check)
@@ -195,7 +197,7 @@ def make_root(goal: str, materials: list[Material], inputs: dict[str, Any] | Non
     Raises:
         UsageError: if the goal is blank, or too long to be one.
     """
-    if not goal.strip():
+    if not goal or not goal.strip():
         raise UsageError("the goal is blank; say what is to be done")
     if len(goal) > GOAL_LIMIT:
         raise UsageError(

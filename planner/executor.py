@@ -23,6 +23,7 @@ from .planning.policy import Policy
 from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
 from .running.keywords import ExecutorKeywords, Given, check_keywords
+from .running.kinds import check_kinds
 from .running.middleware import check_middleware
 from .running.options import RunSettings
 from .running.recording import Recording
@@ -67,12 +68,13 @@ class Executor:
 
     def __init__(self, agent: Agent | Model | str | None = None, **how: Unpack[ExecutorKeywords]) -> None:
         check_keywords(how, ExecutorKeywords.__annotations__)
+        check_kinds({"agent": agent})
         self._store = how.get("store")
         self._tracing = how.get("tracing")
         self._given = cast("Given", {name: value for name, value in how.items() if name in Given.__annotations__})
         self._agents = how.get("agents") or {}
-        settings = RunSettings(plan=how.get("plan"), agents=described(self._agents))
-        settings = settings.changed(how, limits=how.get("limits") or RunLimits())
+        settings = RunSettings(agents=described(self._agents))
+        settings = settings.changed(how, plan=how.get("plan"), limits=how.get("limits") or RunLimits())
         self._grants = grants_of(settings.allow, how.get("secrets"))
         self._settings: RunSettings = settings.model_copy(update={"allow": self._grants.allow})
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=self._store)
@@ -138,6 +140,7 @@ class Executor:
             UsageError: if the edited plan cannot be run.
         """
         check_keywords(options, [*ResumeOptions.__annotations__, "plan", "set", "set_result", "from_task"])
+        check_kinds({"store": store, "run_id": run_id})
         edit = PlanEdit(
             plan=plan if plan is None or isinstance(plan, Task) else load_plan(plan),
             contents=set or {},
@@ -152,6 +155,7 @@ class Executor:
     def reopen(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
         """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
         check_keywords(options, ResumeOptions.__annotations__)
+        check_kinds({"store": store, "run_id": run_id})
         opened = open_store(store, create=False)
         try:
             found = find(opened, run_id)

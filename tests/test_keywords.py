@@ -135,3 +135,28 @@ def test_a_decorator_takes_its_options_with_a_function_too() -> None:
     make_tool: Any = tool
     assert make(say, name="other", permissions=["network"]).name == "other"
     assert make_tool(say, name="other").name == "other"
+
+
+@pytest.mark.fault("4.4")
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: solve(12), "goal is 12, of type int; give what is to be done, as text"),  # type: ignore[arg-type]
+        (lambda: solve("1+1", files=5), "files is 5, of type int; give files, as paths"),  # type: ignore[arg-type]
+        (lambda: solve("1+1", model=5), "model is 5, of type int; give the name"),  # type: ignore[arg-type]
+        (lambda: Executor(5), "agent is 5, of type int; give an Agent"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", workers="x.py"), "workers is 'x.py', of type str; give functions"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", wrokers=[]), "there is no keyword wrokers; did you mean workers?"),  # type: ignore[call-arg]
+        (lambda: Executor("rules", on_error="maybe"), "on_error cannot be used: it is 'maybe'"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", plan=3), "plan cannot be used: it should be"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", checks=[len]), "checks is [<built-in function len>], of type list"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", secrets="word"), "secrets is str; give values by name"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", on_event="print"), "on_event is 'print', of type str"),  # type: ignore[arg-type]
+        (lambda: Executor.resume("runs.db", 3), "run_id is 3, of type int; give the id of a run"),  # type: ignore[arg-type]
+        (lambda: Executor.resume(3), "store is 3, of type int; give the place of a store"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_in_our_words(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        call()
+    assert str(refused.value).startswith(said)

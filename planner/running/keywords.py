@@ -12,6 +12,8 @@ from ramify.planner.settings.layers import hint_at
 from ramify.planner.settings.options import PlanOptions, SharedOptions, StartedOptions, options_of
 from ramify.planner.settings.settings import Tracing
 
+from .kinds import check_kinds
+
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
     from ramify.planner.asking.budget import RunLimits
@@ -90,15 +92,16 @@ class EvolveKeywords(RunKeywords, total=False):
     overwrite: bool
 
 
-def check_keywords(given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse keywords that would do nothing.
+def check_keywords(given: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse keywords that would do nothing, and values that are not what they should be.
 
     Raises:
-        UsageError: if one is not known; the message says which comes near.
+        UsageError: if one is not known, and the message says which comes near; or if a value is of another kind.
     """
     for name in given:
         if name not in known:
             raise UsageError(f"there is no keyword {name}; {hint_at(name, known, 'the keywords')}")
+    check_kinds(given)
 
 
 def check_agent_alone(given: Mapping[str, Any]) -> None:

@@ -1,0 +1,60 @@
+"""What kind of thing each argument of the Python API is, where no option says it: live things, names and places."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ramify.planner.errors import UsageError
+
+_LONGEST = 60
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Path)
+
+
+def _is_worker(value: Any) -> bool:
+    return _is_row(value) or callable(value) or hasattr(value, "perform")
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, str | Path)
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, str) or hasattr(value, "complete")
+
+
+KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "goal": (lambda value: isinstance(value, str), "what is to be done, as text"),
+    "model": (_is_model, "the name of a model, or a Model"),
+    "agent": (lambda value: _is_model(value) or hasattr(value, "role_name"), "an Agent, a Model, or a model's name"),
+    "run_id": (lambda value: isinstance(value, str), "the id of a run, or the beginning of one, as text"),
+    "store": (_is_place, "the place of a store: a file, or the URL of a database"),
+    "record": (_is_place, "the file that calls are written to"),
+    "files": (lambda value: _is_place(value) or _is_row(value), "files, as paths"),
+    "workers": (
+        _is_worker,
+        "functions or workers, in a list or by type; files of them are worker_files=[...] (Executor: worker_sources)",
+    ),
+    "agents": (lambda value: isinstance(value, Mapping), "agents by name: {name: Agent(...)}"),
+    "checks": (lambda value: isinstance(value, Mapping), "functions by name: {name: function}"),
+    "secrets": (lambda value: isinstance(value, Mapping), "values by name: {name: value}"),
+    "on_event": (callable, "a function that is called with each event"),
+}
+"""Of what is given by name: whether it is what is wanted, and what that is."""
+
+
+def check_kinds(given: Mapping[str, Any]) -> None:
+    """Refuse arguments that are not what they should be; None is not given.
+
+    Raises:
+        UsageError: if there is one; it says which, what was given, and what is wanted.
+    """
+    for name, value in given.items():
+        known = KINDS.get(name)
+        if value is None or known is None or known[0](value):
+            continue
+        shown = "" if name == "secrets" else repr(value)
+        what = f"{shown}, of type {type(value).__name__}" if 0 < len(shown) <= _LONGEST else type(value).__name__
+        raise UsageError(f"{name} is {what}; give {known[1]}")
