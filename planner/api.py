@@ -16,7 +16,7 @@ from .executor import Executor
 from .models.protocol import Model
 from .planning.split import PlanLimits
 from .run import Run
-from .running.keywords import LiveKeywords, SolveKeywords, check_agent_alone, check_keywords
+from .running.keywords import Given, SolveKeywords, check_agent_alone, check_keywords
 from .running.kinds import check_kinds
 from .runtime.several import several
 from .settings.settings import Settings, load_settings
@@ -132,21 +132,19 @@ def prepare(
     return executor, with_config(root, settings)
 
 
-def settled(
-    model: str | Model | None, agent: Agent | None, given: Mapping[str, Any]
-) -> tuple[Settings, Agent, LiveKeywords]:
+def settled(model: str | Model | None, agent: Agent | None, given: Mapping[str, Any]) -> tuple[Settings, Agent, Given]:
     """Return the settings that hold, the agent that answers, and what of `given` is no setting."""
     if agent is not None:
         check_agent_alone({**given, "model": model})
     own_model = None if model is None or isinstance(model, str) else model
-    live: Any = {name: value for name, value in given.items() if name in LiveKeywords.__annotations__}
+    live: Any = {name: value for name, value in given.items() if name in Given.__annotations__}
     options = {name: value for name, value in given.items() if name not in live}
     settings = load_settings(model=None if own_model else model, **options)
     return settings, agent or agent_of(settings, own_model), live
 
 
 def executor_of(
-    settings: Settings, *, agent: Agent | None = None, plan: PlanLimits | None = None, **live: Unpack[LiveKeywords]
+    settings: Settings, *, agent: Agent | None = None, plan: PlanLimits | None = None, **live: Unpack[Given]
 ) -> Executor:
     """Return the executor that `settings` ask for; what is given besides is taken instead."""
     how: dict[str, Any] = {**live, **settings.part("run")}

@@ -185,9 +185,8 @@ class Executor:
             UsageError: if the plan cannot be run.
         """
         edit = PlanEdit(plan=plan, approves=True)
-        return self.reopen(
-            self._store, run_id, edit=edit, agent=self._agent, tracing=self._tracing, **cast("Any", self._given)
-        )
+        again: Any = {**self._given, "limits": None}  # as they are stored
+        return self.reopen(self._store, run_id, edit=edit, agent=self._agent, tracing=self._tracing, **again)
 
     @classmethod
     def status(cls, store: str | Path | None, run_id: str | None = None) -> Progress:

@@ -10,7 +10,7 @@ from ramify.planner import Agent, Executor, Strategy, asolve, decompose, evolve,
 from ramify.planner.api import prepare, start
 from ramify.planner.errors import UsageError
 from ramify.planner.evolution.api import aevolve, prepare_evolution
-from ramify.planner.running.keywords import EvolveKeywords, Given, Limited, RunKeywords, SolveKeywords, Watched
+from ramify.planner.running.keywords import EvolveKeywords, Given, RunKeywords, SolveKeywords, Watched
 from ramify.planner.settings.options import OPTIONS, PlanOptions, SharedOptions
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Material, Task
@@ -25,7 +25,7 @@ def store(home: Path) -> Path:
 
 @pytest.mark.fault("4.4")
 def test_names_that_are_known_are_those_that_are_taken() -> None:
-    live = {*Limited.__annotations__, *Watched.__annotations__}
+    live = set(Watched.__annotations__)
     for known, function in ((SolveKeywords, prepare), (EvolveKeywords, prepare_evolution)):
         named = {
             name for name, each in inspect.signature(function).parameters.items() if each.kind.name == "KEYWORD_ONLY"

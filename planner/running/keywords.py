@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ramify.planner.errors import UsageError
 from ramify.planner.settings.layers import hint_at
-from ramify.planner.settings.options import PlanOptions, SharedOptions, StartedOptions, options_of
+from ramify.planner.settings.options import (
+    PlanOptions,
+    RunOptions,
+    SharedOptions,
+    SourceOptions,
+    StartOptions,
+    options_of,
+)
 from ramify.planner.settings.settings import Tracing
 
 from .kinds import check_kinds
@@ -29,21 +36,16 @@ OF_THE_AGENT = ("model", *options_of("asking"))
 """Keywords that an agent of one's own has its own of."""
 
 
-class Limited(TypedDict, total=False):
-    """What a whole run may take; single limits that are given besides stand in it."""
+class Watched(TypedDict, total=False):
+    """What every run can be given besides options; single limits stand in `limits`."""
 
     limits: "RunLimits | None"
-
-
-class Watched(TypedDict, total=False):
-    """Who is told of a run."""
-
     on_event: "Subscriber | None"
     record: str | Path | None
 
 
 class Given(Watched, total=False):
-    """What a run is given besides options: live things, which have to be given again when it is resumed."""
+    """Live things, which have to be given again when a run is resumed."""
 
     workers: "WorkersGiven | None"
     agents: "AgentsGiven | None"
@@ -52,11 +54,7 @@ class Given(Watched, total=False):
     middleware: Sequence[Any]
 
 
-class LiveKeywords(Limited, Given, total=False):
-    """What can be given that is no option."""
-
-
-class RunKeywords(SharedOptions, Limited, Watched, total=False):
+class RunKeywords(SharedOptions, Watched, total=False):
     """What every run can be given; see `solve`, and docs/settings.md for the options."""
 
     model: "str | Model | None"
@@ -73,7 +71,7 @@ class SolveKeywords(RunKeywords, Given, PlanOptions, total=False):
     tools: "ToolsGiven"
 
 
-class ExecutorKeywords(StartedOptions, LiveKeywords, total=False):
+class ExecutorKeywords(RunOptions, StartOptions, SourceOptions, Given, total=False):
     """What an executor can be made with; see `Executor`."""
 
     store: str | Path | None

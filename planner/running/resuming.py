@@ -19,14 +19,14 @@ from ramify.tasks import Task
 from ramify.tasks.tree.edits import Difference
 
 from .editing import PlanEdit, edit_run
-from .keywords import LiveKeywords
+from .keywords import Given
 from .middleware import check_middleware
 from .options import RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 
 
-class ResumeOptions(ResumedOptions, LiveKeywords, total=False):
+class ResumeOptions(ResumedOptions, Given, total=False):
     """With what a stored run is carried on; what is not given is as it was, as the last one who carried it on had it.
 
     `allow` grants permissions besides those that were granted, `worker_sources` and `tool_sources` stand instead of

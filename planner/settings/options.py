@@ -14,8 +14,7 @@ stands in says who takes it:
     PlaceOptions     x      x                        where and how things are kept
     SizeOptions      x                        x      how far its goal is split
     PlanOptions      x                               likewise
-    ModelOptions                                     settings, whose keywords take more, or another thing
-    TableOptions                                     likewise
+    OtherOptions                                     settings whose keywords take more, or another thing
 
 To add an option, add a field. Knows no pydantic and no typer, so that help is quick.
 """
@@ -48,9 +47,7 @@ class Option:
         group: the flags that it stands among.
         metavar: how help shows its value; "N" for a whole number.
         help: what help says, if not what the docs say.
-        at_least: the lowest value.
-        above: what a value has to be greater than.
-        at_most: the highest value.
+        at_least, above, at_most: the bounds of a number.
         is_secret: whether it is left out where settings are shown.
     """
 
@@ -86,12 +83,19 @@ def _setting(about: str, **more: Any) -> Option:
 
 
 # fmt: off
-class ModelOptions(TypedDict, total=False):
-    """Who answers; a keyword of this name takes a model of one's own as well."""
+class OtherOptions(TypedDict, total=False):
+    """Settings whose keywords take more, or another thing."""
 
     model: Annotated[str | None, _setting(
         "the model's name, as `ramify models` lists them.", group="asking", flag="--model/-m", metavar="NAME",
         help="The model; `ramify models` lists some.")]
+    agents: Annotated[Path | None, _setting(
+        "the agents that tasks can be given to, by name: see docs/agents.md; in settings files only.", default={},
+        kind="dict[str, dict[str, Any]]", group="agents", flag=None, metavar="FILE",
+        help="A TOML file with agents that tasks are given to.")]
+    workers: Annotated[Mapping[str, Any] | None, _setting(
+        "how single workers are set up, by name: see `ramify workers`; in settings files only.", default={},
+        kind="dict[str, WorkerSettings]")]
 
 
 class LimitOptions(TypedDict, total=False):
@@ -224,18 +228,6 @@ class PlanOptions(SizeOptions, total=False):
     max_children: Annotated[int | None, _plan("the most subtasks of one task.", default=8, at_least=2)]
 
 
-class TableOptions(TypedDict, total=False):
-    """Settings that are tables of settings files; keywords of these names take what they describe."""
-
-    agents: Annotated[Path | None, _setting(
-        "the agents that tasks can be given to, by name: see docs/agents.md; in settings files only.", default={},
-        kind="dict[str, dict[str, Any]]", group="agents", flag=None, metavar="FILE",
-        help="A TOML file with agents that tasks are given to.")]
-    workers: Annotated[Mapping[str, Any] | None, _setting(
-        "how single workers are set up, by name: see `ramify workers`; in settings files only.", default={},
-        kind="dict[str, WorkerSettings]")]
-
-
 # fmt: on
 
 
@@ -245,10 +237,6 @@ class SharedOptions(AgainOptions, AskingOptions, RunOptions, StartOptions, FileO
 
 class ResumedOptions(RunOptions, AgainOptions, SizeOptions, SourceOptions, total=False):
     """What a run can be resumed with instead of what it had."""
-
-
-class StartedOptions(RunOptions, StartOptions, SourceOptions, total=False):
-    """What an executor is made with."""
 
 
 class Entry(NamedTuple):
@@ -272,7 +260,7 @@ def _table(*classes: type) -> dict[str, Entry]:
     return found
 
 
-OPTIONS = _table(ModelOptions, SharedOptions, PlanOptions, TableOptions)
+OPTIONS = _table(OtherOptions, SharedOptions, PlanOptions)
 """Every option, by its name."""
 
 RESUMABLE = tuple(name for name in OPTIONS if OPTIONS[name].stored_as in ResumedOptions.__annotations__)

@@ -79,18 +79,13 @@ class Settings(model_of(OPTIONS)):  # type: ignore[misc] # its fields are the op
         return MappingProxyType({name: self._sources.get(name, "default") for name in OPTIONS})
 
     def part(self, part: Part, *, given_only: bool = False) -> dict[str, Any]:
-        """Return the options of a part of a run that are not None, by their stored names.
-
-        Args:
-            part: the part.
-            given_only: whether only those are meant that were given in the call.
-        """
-        named = {name: each for name, each in options_of(part).items() if not given_only or self._is_given(name)}
-        values = {each.stored_as: getattr(self, name) for name, each in named.items()}
+        """Return the options of a part of a run that are not None, by stored names; with `given_only`, of the call."""
+        values = {
+            each.stored_as: getattr(self, name)
+            for name, each in options_of(part).items()
+            if not given_only or self._sources.get(name) == GIVEN
+        }
         return {name: value for name, value in values.items() if value is not None}
-
-    def _is_given(self, name: str) -> bool:
-        return self._sources.get(name) == GIVEN
 
 
 def load_settings(**given: Any) -> Settings:
