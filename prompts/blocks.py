@@ -46,17 +46,19 @@ class Block(NamedTuple):
         return f"<data-{nonce} {self.head}>\n{text}\n</data-{nonce}>"
 
 
-def make_nonce(seed: str, *parts: str, data: Iterable[str]) -> str:
-    """Return eight hexadecimal digits that follow from `seed` and `parts`, and occur in none of the `data` texts.
+def make_nonce(seed: str, *, data: Iterable[str]) -> str:
+    """Return eight hexadecimal digits that follow from `seed`, and occur in none of the `data` texts.
+
+    One seed gives nearly all prompts of a run the same nonce, so that a server's cache of prompts knows them again up
+    to their first real difference.
 
     Args:
         seed: the run's secret; whoever does not know it cannot guess the nonce.
-        parts: what tells this prompt from the run's others, such as the task's id and the template's name.
         data: every text that the prompt will hold as data; `texts_of` gives those of a prompt's variables.
     """
     text = "\0".join(data)  # no nonce holds the separator
     for attempt in count():
-        words = "\0".join((seed, *parts, str(attempt)))
+        words = f"{seed}\0{attempt}"
         nonce = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         if nonce not in text:
             break
@@ -131,7 +133,7 @@ class Tally:
 def render_data(
     groups: Mapping[str, Group], *, nonce: str, budget: int | None = DEFAULT_BUDGET, tally: Tally | None = None
 ) -> str:
-    """Return the blocks of all `groups`: the longest group first, the given order inside each.
+    """Return the blocks of all `groups`, in the given order: what most prompts of a run share stands first.
 
     Args:
         groups: data by kind.
@@ -147,7 +149,6 @@ def render_data(
         if tally is not None:
             tally.add(lengths, limit)
         blocks = [[_shortened(block, limit) for block in group] for group in blocks]
-    blocks.sort(key=lambda group: sum(len(block.text) for block in group), reverse=True)
     return "\n".join(block.render(nonce) for group in blocks for block in group)
 
 

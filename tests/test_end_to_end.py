@@ -48,7 +48,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def solve_words(server: OpenAIServer) -> list[str]:
-    return ["solve", "--model", "openai/test-model", "--base-url", server.base_url, GOAL]
+    return ["solve", "--model", "openai/test-model", "--base-url", server.base_url, "--split", "always", GOAL]
 
 
 def test_a_goal_is_solved_with_the_right_concurrency(tmp_path: Path) -> None:
@@ -129,7 +129,11 @@ def test_a_run_gets_over_a_fault_in_every_phase(tmp_path: Path, name: str) -> No
         for place in (0, 4, 7, 11):  # a decomposition, a leaf, a leaf, a composition
             server.fail_next(*[None] * (place - len(server._faults)), FAULTS[name])
         run = solve(
-            GOAL, agent=Agent("openai/test-model", base_url=server.base_url), store=tmp_path / "runs.db", jobs=1
+            GOAL,
+            agent=Agent("openai/test-model", base_url=server.base_url),
+            store=tmp_path / "runs.db",
+            jobs=1,
+            split="always",
         )
     assert run.status == "done", run.error
     assert run.result == solution_of(GOAL)
@@ -163,7 +167,7 @@ def test_a_server_that_comes_back_is_gone_on_with(tmp_path: Path) -> None:
                 server.refuse()
 
         waits: list[object] = []
-        run = solve(GOAL, agent=agent, store=tmp_path / "runs.db", on_event=watch)
+        run = solve(GOAL, agent=agent, store=tmp_path / "runs.db", on_event=watch, split="always")
     assert run.result == solution_of(GOAL)
     assert waits
     assert all(task.attempts == 1 for task in run.task.walk())

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from ramify.planner import Executor, PlanLimits, Run
+from ramify.planner import Executor, PlanLimits, Run, solve
 from ramify.planner.events.events import EventType
+from ramify.planner.planning.worth import stays_whole
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.replies.grammar import Plan, PlannedTask, parse_plan
@@ -115,3 +116,51 @@ def test_giving_up_on_the_repair_of_an_answer_is_no_answer_either(tmp_path: Path
 def test_many_tasks_that_say_the_goal_leave_nothing() -> None:
     tasks = tuple(PlannedTask(str(n), GOAL, (str(n - 1),) if n else ()) for n in range(2_000))
     assert split_of(Plan(tasks=tasks), [GOAL]).tasks == ()
+
+
+@pytest.mark.parametrize(
+    ("goal", "why"),
+    [
+        ("What is the capital of Peru?", "it is one question"),
+        ("A train leaves with 120 passengers. At the first stop 35 get off. How many are left?", "it is one question"),
+        ("\u4e00\u5e74\u6709\u591a\u5c11\u4e2a\u661f\u671f\uff1f", "it is one question"),
+        ("Translate 'good evening' into Italian.", "it is short, and names one thing"),
+        ("Describe the history, the climate and the food of Oslo.", None),
+        ("Beschreibe je die Geschichte der beiden St\u00e4dte", None),
+        ("- What is a lock?\n- What is a dam?", None),
+        ("\u5206\u522b\u4ecb\u7ecd\u7ecd\u5174\u548c\u5927\u7406\u7684\u5386\u53f2", None),
+        ("Write a guide for new members of the rowing club which covers the boats and the rules of the river", None),
+    ],
+)
+def test_some_goals_are_not_worth_asking_about(goal: str, why: str | None) -> None:
+    assert stays_whole(goal) == why
+
+
+class _Language(ScriptedModel):
+    is_language_model = True
+
+
+@pytest.mark.parametrize(
+    ("split", "goal", "purposes"),
+    [
+        ("auto", "Name the capital of Peru", ["execute"]),
+        ("auto", "Name the capitals of Peru, Chile and Bolivia", ["decompose", "execute"]),
+        ("always", "Name the capital of Peru", ["decompose", "execute"]),
+        ("never", "Name the capitals of Peru, Chile and Bolivia", ["execute"]),
+    ],
+)
+def test_a_language_model_is_asked_about_goals_that_may_be_worth_it(
+    split: str, goal: str, purposes: list[str], tmp_path: Path
+) -> None:
+    model = _Language({"decompose": "<atomic/>", "*": "<result>Lima</result>"})
+    run = solve(goal, model=model, split=split, store=tmp_path / "r.db")  # type: ignore[arg-type]
+    assert run.result == "Lima"
+    assert [request.purpose for request in model.requests] == purposes
+
+
+def test_a_replay_asks_what_the_recorded_run_asked(tmp_path: Path) -> None:
+    model = ScriptedModel({"decompose": "<atomic/>", "*": "<result>Lima</result>"})
+    solve("Name the capital of Peru", model=model, store=tmp_path / "r.db", record=tmp_path / "calls.jsonl")
+    replayed = solve("Name the capital of Peru", model=f"replay:{tmp_path / 'calls.jsonl'}", store=tmp_path / "s.db")
+    assert replayed.usage.calls == 0
+    assert replayed.result == "Lima"

@@ -38,7 +38,7 @@ class Asking:
 
     system: str | None = None
     language: str | None = None
-    examples: Examples = "few"
+    examples: Examples = "none"
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = 600.0
     native_tools: bool | None = None

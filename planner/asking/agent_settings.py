@@ -28,7 +28,7 @@ class AgentSettings(BaseModel):
     prompts: str | None = None
     system: str | None = None
     language: str | None = None
-    examples: Examples = "few"
+    examples: Examples = "none"
     sampling: dict[str, Any] = Field(default_factory=dict)
     timeout_s: float | None = 600.0
     native_tools: bool | None = None

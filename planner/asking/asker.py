@@ -67,7 +67,7 @@ class Asker:
         """
         if schema is not None and not await keeps_schemas(self.agent.model):
             schema = None
-        nonces = [self.nonce(task, variables.template, texts_of(variables))]
+        nonces = [self.nonce(texts_of(variables))]
 
         async def reply_to(asked: PromptVariables) -> T:
             make = self._maker(asked, schema, nonce=nonces[-1])
@@ -88,7 +88,7 @@ class Asker:
                 reply=error.reply,
                 **self.agent.manner,
             )
-            nonces.append(self.nonce(task, repair.template, texts_of(repair)))
+            nonces.append(self.nonce(texts_of(repair)))
             found = await reply_to(repair)
             failed = getattr(found, "failed", None)
             if failed is None:
@@ -182,9 +182,9 @@ class Asker:
                     caller.window.passed(request)
                 return reply, budget
 
-    def nonce(self, task: Task, template: str, data: Iterable[str]) -> str:
-        """Return what delimits `data` in the prompts of `template` for `task`."""
-        return make_nonce(self._nonce_seed, task.id, template, data=data)
+    def nonce(self, data: Iterable[str]) -> str:
+        """Return what delimits `data` in a prompt: the same for all prompts of the run, unless `data` hold it."""
+        return make_nonce(self._nonce_seed, data=data)
 
     def recall(self, calls: Iterable[CallRecord]) -> None:
         """Take the replies of `calls` instead of asking the same once more."""

@@ -87,7 +87,7 @@ class EvolveWorker(Worker):
             )
         except ReplyError as error:
             return {"method": method, "content": error.reply[:_LONGEST_QUOTE], "fault": error.complaint}
-        nonce = make_nonce(context.run_id, task.id, data=texts_of(variables))
+        nonce = make_nonce(context.run_id, data=texts_of(variables))
         prompt = "\n".join(message["content"] for message in agent.render(variables, nonce=nonce).messages)
         checked = collection.check(task, content, prompt=prompt)
         if checked.fault is not None:

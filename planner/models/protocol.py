@@ -209,6 +209,8 @@ class Model(Protocol):
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         facts: an async function that gives the `ServerFacts` of the server that answers.
         budgets: the budgets of prompts that were asked before, by task, purpose, attempt, sample and step.
+        recorded_splits: the ids of the tasks that it is asked to split whatever their words say, as it was when it was
+            recorded; the only ones where nothing else is known of it.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
         has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
             so where it is not there.

@@ -79,6 +79,7 @@ class ReplayModel:
     Attributes:
         prompt_budget: that of the model that was recorded.
         calls_tools: whether the model that was recorded has called tools by itself.
+        recorded_splits: the ids of the tasks for which a plan was asked.
         budgets: those of the recorded prompts that left something out, by task, purpose, attempt, sample and step.
     """
 
@@ -91,16 +92,20 @@ class ReplayModel:
         self._takes: dict[str, _Takes] = {}
         makers: dict[str, None] = {}
         self.calls_tools = False
+        splits = set()
         self.budgets: dict[tuple[str, str, int, int, int], int] = {}
         for call in calls():
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
             self.calls_tools |= "tools" in call.request
+            if call.key.purpose == "decompose":
+                splits.add(call.key.task_id)
             makers[call.model] = None
             reply = replace(ModelReply.from_data(call.reply), taken_from=source, latency_s=0.0)
             self._takes.setdefault(call.key.request_sha256, _Takes()).add(_Take(call.key, reply))
         if not makers:
             raise NoModelError(f"there is no recorded call in {source}; record a run that makes calls")
+        self.recorded_splits = frozenset(splits)
         self._models = tuple(makers)
         self.maker = f"replay of {source} ({', '.join(self._models)})"
         self.prompt_budget = None if _READ_VARIABLES.issuperset(self._models) else DEFAULT_BUDGET

@@ -183,7 +183,7 @@ def _with_results(results: tuple[TaskResult, ...], answer: int) -> tuple[TaskRes
 
 
 def _length(agent: Agent, variables: PromptVariables) -> int:
-    nonce = make_nonce("estimate", variables.task_id, variables.template, data=texts_of(variables))
+    nonce = make_nonce("estimate", data=texts_of(variables))
     return sum(len(message["content"]) for message in agent.render(variables, nonce=nonce).messages)
 
 

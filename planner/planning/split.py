@@ -19,6 +19,8 @@ from ramify.tasks.prompt_variables import decompose_variables
 from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 
+from .worth import stays_whole
+
 
 class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fields are options
     """How a goal is split.
@@ -77,6 +79,8 @@ class Planner:
             ModelError: if the call failed.
             LimitError: if a limit was reached.
         """
+        if (why := self._kept_whole(task, asker)) is not None:
+            return Whole(why)
         variables = decompose_variables(
             task,
             workers=self.workers,
@@ -94,6 +98,15 @@ class Planner:
         except ReplyError as error:
             return Whole(f"no plan could be read twice: {error}", is_unusual=True)
         return _verdict(task, plan, variables)
+
+    def _kept_whole(self, task: Task, asker: Asker) -> str | None:
+        """Return why `task` stays whole unasked; what is no language model is always asked, as it judges well."""
+        if self.limits.split == "never":
+            return "nothing is to be split"
+        model = asker.agent.model
+        recorded: frozenset[str] | None = getattr(model, "recorded_splits", None)
+        is_judge = not model.is_language_model if recorded is None else task.id in recorded
+        return None if self.limits.split == "always" or self.workers or is_judge else stays_whole(task.content)
 
     def given_up(self, task: Task, error: Exception) -> Whole | None:
         """Return that `task` stays whole as no plan for it could be had; None if `error` says more than that."""

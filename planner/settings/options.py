@@ -157,7 +157,7 @@ class AskingOptions(TypedDict, total=False):
     language: Annotated[str | None, _asking("the language of the answers.", "NAME")]
     system: Annotated[str | None, _asking("a system prompt of your own, put before Ramify's.", "TEXT")]
     examples: Annotated[Literal["none", "few", "many"] | None, _asking(
-        "how many examples prompts show: none for reasoning models, few, or many for weak ones.", default="few",
+        "how many examples prompts show: none, few, or many for strong models.", default="none",
         help="Examples in prompts: none for reasoning models, many for weak ones.")]
     timeout_s: Annotated[float | None, _asking(
         "the longest to wait for one reply, in seconds.", "SECONDS", default=600.0, above=0)]
@@ -222,6 +222,9 @@ class SizeOptions(TypedDict, total=False):
 class PlanOptions(SizeOptions, total=False):
     """How a goal is split."""
 
+    split: Annotated[Literal["auto", "always", "never"] | None, _plan(
+        "which tasks the model is asked to split: auto leaves out those whose words tell that it would not help.",
+        default="auto", help="Which tasks the model is asked to split.")]
     max_depth: Annotated[int | None, _plan(
         "the deepest level that a task may stand on; the root's is 1, so 1 splits nothing.", default=3, at_least=1,
         help="The deepest level of the tree; the root's is 1.")]

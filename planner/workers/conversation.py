@@ -123,7 +123,7 @@ class ToolLoop:
 
     def _request(self, script: Script, contents: Sequence[Content], budget: int) -> ModelRequest:
         agent = self._asker.agent
-        nonce = self._asker.nonce(self._task, script.opening.template, script.texts(contents))
+        nonce = self._asker.nonce(script.texts(contents))
         self._nonce = nonce
         prompt = agent.prompts.render(script.opening, nonce=nonce, budget=budget)
         return script.fill(agent.request(prompt), contents, nonce=nonce, budget=budget)
