@@ -207,7 +207,7 @@ def test_single_limits_stand_in_those_that_are_given_together(place: str, monkey
 
 def test_what_older_runs_have_stored_is_read() -> None:
     """As build 3231257 wrote it."""
-    stored = {
+    stored: dict[str, Any] = {
         "agent": None, "agents": {}, "stops_when_planned": False, "jobs": 3, "on_error": "stop", "max_turns": 4,
         "plan": {"policy": "upfront", "max_depth": 2, "max_children": 3, "max_tasks": 9},
         "limits": {**dict.fromkeys(LIMITS), "max_seconds": 5.0, "max_calls": 6, "max_wait_seconds": 7.0},
