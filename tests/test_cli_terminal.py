@@ -119,12 +119,14 @@ def test_a_result_cannot_steer_the_terminal() -> None:
         assert re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", text) is None
 
 
-def test_a_result_in_a_pipe_is_the_exact_text(home: Path) -> None:
+def test_an_answer_in_a_pipe_is_the_exact_text_and_what_is_shown_of_it_is_not(home: Path) -> None:
     result = "exact \x1b[31m \x07 \u202e words"
     store_run(result)
+    command = [*COMMAND, "watch", "r1", "-q", "--store", str(home / "runs.db")]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.decode() == f"{result}\n"
     command = [*COMMAND, "show", "r1", "0", "--store", str(home / "runs.db")]
-    done = subprocess.run(command, capture_output=True, check=True)
-    assert done.stdout.decode().endswith(f"\n\n{result}\n")
+    shown = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    assert shown.endswith("\n\nexact [31m   words\n")
 
 
 @pytest.mark.parametrize("form", ["png", "pdf"])
