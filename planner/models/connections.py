@@ -8,7 +8,6 @@ The pool is as large as what runs at once, and lasts as long as the background l
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from ramify.planner.runtime.background import before_close
 from ramify.tasks.json_text import read_json
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from ssl import SSLContext
 
     from aiohttp import ClientResponse, ClientSession
@@ -91,7 +91,8 @@ async def ask(endpoint: Endpoint, body: bytes) -> bytes:
         StatusError: if that is an error.
         OSError: if there is no connection, or it broke; or another of aiohttp's exceptions.
     """
-    async with _answer(endpoint, body) as response:
+    async with _posting(endpoint, body) as response:
+        await _check(response)
         return await _read(response)
 
 
@@ -102,7 +103,8 @@ async def ask_for_lines(endpoint: Endpoint, body: bytes) -> AsyncGenerator[bytes
         StatusError: if that is an error.
         OSError: as `ask`.
     """
-    async with _answer(endpoint, body) as response:
+    async with _posting(endpoint, body) as response:
+        await _check(response)
         rest = b""
         async for data in response.content.iter_any():
             *lines, rest = (rest + data).split(b"\n")
@@ -124,23 +126,23 @@ async def drained(lines: AsyncIterator[bytes]) -> None:
         return
 
 
-@asynccontextmanager
-async def _answer(endpoint: Endpoint, body: bytes) -> "AsyncGenerator[ClientResponse, None]":
-    """Send `body`, and give the answer; left early, its connection is closed, which tells the server to stop."""
+def _posting(endpoint: Endpoint, body: bytes) -> "AbstractAsyncContextManager[ClientResponse]":
+    """Send `body`, for the answer; left early, its connection is closed, which tells the server to stop."""
     aiohttp = _aiohttp()
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=endpoint.connect_s)
-    posting = _session(aiohttp).post(
+    posting: AbstractAsyncContextManager[ClientResponse] = _session(aiohttp).post(
         endpoint.url,
         data=body,
         headers=endpoint.headers,
         proxy=endpoint.proxy,
-        timeout=limits,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=endpoint.connect_s),
         allow_redirects=False,
     )
-    async with posting as response:
-        if response.status >= _FIRST_REFUSAL or response.status < _OK:
-            raise await _refusal(response)
-        yield response
+    return posting
+
+
+async def _check(response: "ClientResponse") -> None:
+    if not _OK <= response.status < _FIRST_REFUSAL:
+        raise await _refusal(response)
 
 
 async def _refusal(response: "ClientResponse") -> StatusError:
