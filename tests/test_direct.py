@@ -158,6 +158,13 @@ def test_an_error_in_the_middle_of_a_stream_leaves_no_reply(event: str, kind: st
     assert (caught.value.kind, caught.value.status_code) == (kind, status)
 
 
+def test_a_line_without_an_end_is_no_reply() -> None:
+    raw = RawServer(*events(b"data: " + b"x" * 9_000_000))
+    with raw as server, pytest.raises(ModelError, match="a line of more than 8000000 bytes") as caught:
+        run_sync(pieces_of(DirectModel("m", base_url=server.base_url)))
+    assert caught.value.kind == "malformed"
+
+
 def test_signs_of_life_are_no_words() -> None:
     signs = [b": still there\n\n"] * 200
     timeouts = Timeouts(first_word_s=0.5)
@@ -300,11 +307,13 @@ def test_a_proxy_that_is_not_there_is_unreachable_and_its_password_is_not_shown(
     assert "hush" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["http://[::1/v1", "http://127.0.0.1:99999/v1", "http:///v1", "http://a b/v1"])
-def test_an_address_that_is_none_is_an_error_of_the_model(address: str) -> None:
-    with pytest.raises(ModelError) as caught:
-        complete(DirectModel("m", base_url=address))
-    assert caught.value.usage == NO_USAGE
+@pytest.mark.parametrize("address", ["http://[::1/v1", "http://h:99999/v1", "http:///v1", "http://h:abc/v1"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_address_that_is_none_is_told_without_its_secrets(address: str, *, streamed: bool) -> None:
+    with pytest.raises(ModelError, match="that is no address; check --model and --base-url") as caught:
+        ask(DirectModel("m", base_url=f"{address}?token=hush"), streamed=streamed)
+    assert (caught.value.kind, caught.value.usage) == ("not_found", NO_USAGE)
+    assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ramify.planner.runtime.address import shown_address
 from ramify.planner.runtime.background import before_close
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
 _OK, _FIRST_REFUSAL = 200, 300
-_MOST_BYTES = 64_000_000
+_MOST_BYTES, _MOST_OF_A_LINE = 64_000_000, 8_000_000
 _MOST_OF_AN_ERROR = 100_000
-_KEPT_S = 30.0
-"""How long a connection that nobody uses is kept."""
+_KEPT_S = 4.0
+"""How long a connection that nobody uses is kept: less than the five seconds after which llama.cpp, vLLM and others
+close it, as a request that crosses that is lost."""
 
 _END_S = 0.2
 """How long the end of a body that has said all is waited for, so that its connection can be used again."""
@@ -108,8 +108,8 @@ async def ask_for_lines(endpoint: Endpoint, body: bytes) -> AsyncGenerator[bytes
         rest = b""
         async for data in response.content.iter_any():
             *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > _MOST_BYTES:
-                raise TooLongError(f"a line of more than {_MOST_BYTES} bytes")
+            if len(rest) > _MOST_OF_A_LINE:
+                raise TooLongError(f"a line of more than {_MOST_OF_A_LINE} bytes")
             for line in lines:
                 yield line.rstrip(b"\r")
         if rest:
@@ -165,6 +165,8 @@ async def _read(response: "ClientResponse") -> bytes:
 
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for an address: `HTTPS_PROXY`, `ALL_PROXY`, ... and `NO_PROXY`."""
+    from urllib.request import getproxies, proxy_bypass
+
     proxies = getproxies()
     parts = urlsplit(url)
     proxy = proxies.get(parts.scheme) or proxies.get("all")

@@ -22,7 +22,7 @@ from .prices import cost_listed, is_provider, listed, prices_listed
 from .protocol import ModelReply, ModelRequest
 from .said import Said, loose
 from .served import ServedModel, wire_arguments
-from .server import Server, Timeouts, key_to_send
+from .server import Server, Timeouts
 from .unanswered import cached_tokens_of, usage_of
 
 OPENAI = "https://api.openai.com/v1"
@@ -31,6 +31,7 @@ OPENAI = "https://api.openai.com/v1"
 _DONE = b"[DONE]"
 _ERRORS = range(400, 600)
 _LONGEST_QUOTE = 120
+_NO_ADDRESS = "that is no address"
 
 
 def is_direct(name: str, base_url: str | None, *, mode: str = "chat") -> bool:
@@ -48,6 +49,10 @@ def is_direct(name: str, base_url: str | None, *, mode: str = "chat") -> bool:
         return not (slash and prefix != "openai" and is_provider(prefix))
     entry = listed(name)  # models that were tuned are listed by the model that they were made of
     return entry.get("mode") == mode if entry else name.startswith("openai/") and not name.startswith("openai/ft:")
+
+
+class NoAddressError(Exception):
+    """Raised when what was given as the address of a server is none."""
 
 
 class NotAReplyError(Exception):
@@ -68,14 +73,20 @@ class DirectServer(Server):
         return self.model.removeprefix("openai/")
 
     def endpoint(self, path: str) -> Endpoint:
-        """Return where requests go: the address, with all that proves who asks."""
+        """Return where requests go: the address, with all that proves who asks.
+
+        Raises:
+            NoAddressError: if it is none.
+        """
         given = self.base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or OPENAI
-        address = Address.of(given)
-        key = key_to_send(self.api_key, self.base_url) or os.environ.get("OPENAI_API_KEY", "")
+        try:
+            address = Address.of(given)
+        except ValueError:
+            raise NoAddressError(_NO_ADDRESS) from None
         return Endpoint.of(
             f"{address.url.rstrip('/')}/{path}",
             query=address.query,
-            headers={"Authorization": f"Bearer {key.strip()}"} | self._whose() | dict(address.headers),
+            headers={"Authorization": f"Bearer {self.key()}"} | self._whose() | dict(address.headers),
             connect_s=self.timeouts.connect_s,
         )
 
@@ -89,6 +100,8 @@ class DirectServer(Server):
 
     def words_of(self, error: Exception) -> str:
         """Return what is worth quoting of an exception; aiohttp's own words may hold the whole address."""
+        if hasattr(error, "url"):
+            return _NO_ADDRESS
         return str(getattr(error, "message", error)) if hasattr(error, "request_info") else str(error)
 
 

@@ -222,7 +222,7 @@ _BY_CLASS = {
          "TooLongError"), FailureKind.MALFORMED,
     ),
     **dict.fromkeys(
-        ("InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError"), FailureKind.NOT_FOUND,
+        ("InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "NoAddressError"), FailureKind.NOT_FOUND,
     ),
 }  # fmt: skip
 

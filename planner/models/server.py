@@ -58,6 +58,10 @@ class Server:
     def __str__(self) -> str:
         return f"{self.model} at {shown_address(self.base_url)}" if self.base_url else self.model
 
+    def key(self) -> str:
+        """Return the key to send."""
+        return (key_to_send(self.api_key, self.base_url) or os.environ.get("OPENAI_API_KEY", "")).strip()
+
     def timeout_s(self, request: ModelRequest) -> float:
         """Return how long to wait for the whole reply to `request`, in seconds."""
         return request.timeout_s or self.timeouts.whole_s
@@ -72,7 +76,7 @@ class Server:
             return NOTHING_KNOWN
         name = self.model.removeprefix("openai/")
         try:
-            return ask_facts(self.base_url, name, key_to_send(self.api_key, self.base_url))
+            return ask_facts(self.base_url, name, self.key())
         except (OSError, NotReadyError) as error:
             raise self.failed(error) from None
 
@@ -109,7 +113,7 @@ class Server:
 
 
 def key_to_send(api_key: str | None, base_url: str | None) -> str | None:
-    """Return the key to hand to litellm; None lets it look in the environment.
+    """Return the key to send; None stands for that of the environment, where litellm looks by itself.
 
     >>> key_to_send(None, "http://127.0.0.1:8080/v1")
     'no-key'
