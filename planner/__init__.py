@@ -12,7 +12,7 @@ from ramify.prompts.lazy import on_demand
 
 if TYPE_CHECKING:
     from .api import asolve, decompose, solve
-    from .asking.agent import Agent, Asking
+    from .asking.agent import Agent, AgentSettings
     from .asking.budget import RunLimits
     from .checks import predicate
     from .evolution import Evolution, aevolve, evolve
@@ -33,7 +33,7 @@ else:
         __name__,
         {
             "Agent": "asking.agent",
-            "Asking": "asking.agent",
+            "AgentSettings": "asking.agent",
             "Evolution": "evolution",
             "Executor": "executor",
             "FollowedRun": "show.following",
@@ -66,7 +66,7 @@ else:
 
 __all__ = [
     "Agent",
-    "Asking",
+    "AgentSettings",
     "Evolution",
     "Executor",
     "FollowedRun",

@@ -9,7 +9,7 @@ from ramify.tasks import Check, Material, Task, TaskConfig
 from ramify.tasks.checks import read_check
 from ramify.tasks.tree.documents import validation_text
 
-from .asking.agent import ASKED, Agent, Asking, model_and_server
+from .asking.agent import ASKED, Agent, AgentSettings, model_and_server
 from .asking.attachments import read_materials
 from .errors import RunError, UsageError
 from .executor import Executor
@@ -156,9 +156,9 @@ def executor_of(
 def agent_of(settings: Settings, model: Model | None = None) -> Agent:
     """Return the agent that `settings` ask for, with `model` if that is given."""
     name, base_url = model_and_server(settings)
-    asking = Asking(**{name: getattr(settings, name) for name in ASKED})
+    asking = AgentSettings(**{name: getattr(settings, name) for name in ASKED})
     prompts = PromptLibrary(settings.prompts)
-    return Agent(model or name, prompts=prompts, base_url=base_url, asking=asking, store=settings.store)
+    return Agent(model or name, prompts=prompts, base_url=base_url, settings=asking, store=settings.store)
 
 
 def plan_limits(settings: Settings) -> PlanLimits:

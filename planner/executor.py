@@ -15,8 +15,8 @@ from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.running import put
 
 from .asking.agent import Agent
-from .asking.agent_settings import AgentSettings
 from .asking.budget import RunLimits
+from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
 from .planning.policy import Policy
@@ -236,7 +236,7 @@ class Executor:
             if each.usage is not NO_USAGE:
                 used[each] = each.usage
         changes = {
-            "agent": AgentSettings.of(self._agent),
+            "agent": StoredAgent.of(self._agent),
             "stops_when_planned": plan_only,
             "tools": tuple(each.name for each in self._agent.tools),
         }

@@ -159,7 +159,7 @@ class Run(ShownRun):
     @property
     def reply_timeout_s(self) -> float | None:
         """The longest that a reply of its model may take, in seconds; None if nothing limits it."""
-        return None if self.asks_person else self._session.agent.asking.timeout_s
+        return None if self.asks_person else self._session.agent.settings.timeout_s
 
     @property
     def usage(self) -> Usage:

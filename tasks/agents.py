@@ -14,7 +14,7 @@ class PromptedAgent(Protocol):
     """An agent with prompts of its own that takes a rendered prompt whole, as `ramify.planner.Agent` does."""
 
     @property
-    def manner(self) -> Mapping[str, Any]:
+    def prompt_settings(self) -> Mapping[str, Any]:
         """What it puts into the variables of every template."""
         ...
 

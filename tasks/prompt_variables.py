@@ -231,20 +231,20 @@ def _prompt(task: Node, agent: AnyAgent, template: Prompt | str) -> RenderedProm
         other_results = "\n".join(f"Task {child.id}: {child.content}\n{child.result}" for child in task.subtasks)
         values = {"content": task.content, "role_name": role_of(agent), "other_results": other_results}
         return fill(template, values)
-    manner = agent.manner if isinstance(agent, PromptedAgent) else {}
-    variables = _variables(task, template.name, manner)
+    prompt_settings = agent.prompt_settings if isinstance(agent, PromptedAgent) else {}
+    variables = _variables(task, template.name, prompt_settings)
     nonce = make_nonce(uuid4().hex, data=texts_of(variables))
     if isinstance(agent, PromptedAgent) and template.is_builtin:
         return agent.render(variables, nonce=nonce)
     return template.render(variables, nonce=nonce)
 
 
-def _variables(task: Node, name: str, manner: Mapping[str, Any]) -> PromptVariables:
+def _variables(task: Node, name: str, prompt_settings: Mapping[str, Any]) -> PromptVariables:
     if name == "compose":
-        return compose_variables(task, **manner)
+        return compose_variables(task, **prompt_settings)
     if name == "evolve":
-        return EvolveVariables(task_id=task.id, task=task.content, **manner)
-    return decompose_variables(task, **manner)
+        return EvolveVariables(task_id=task.id, task=task.content, **prompt_settings)
+    return decompose_variables(task, **prompt_settings)
 
 
 def _siblings_near(task: T) -> Iterator[T]:

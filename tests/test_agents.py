@@ -252,7 +252,7 @@ RUN = ("run", "plan.yaml", "--model", "human:replies.txt", "--agents", "team.tom
 def test_an_agent_that_is_described_asks_as_it_is_described() -> None:
     how: dict[str, Any] = {"native_tools": False, "language": "German", "timeout_s": 5.0, "examples": "none"}
     described = read_agents({"critic": {"sampling": {"seed": 3}, **how}}, source="a.toml")
-    asking = agents_of(described, {}, Agent("rules"))["critic"].asking
+    asking = agents_of(described, {}, Agent("rules"))["critic"].settings
     assert ({name: getattr(asking, name) for name in how}, asking.sampling.seed) == (how, 3)
 
 

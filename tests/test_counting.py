@@ -111,10 +111,10 @@ def test_a_refused_reply_is_no_answer_when_the_run_is_resumed_and_stays_counted(
 @pytest.mark.fault("3.1")
 def test_a_reply_that_is_late_is_tried_again_counted_and_told_with_its_limit(store: Path) -> None:
     from ramify.planner import Agent
-    from ramify.planner.asking.agent import Asking
+    from ramify.planner.asking.agent import AgentSettings
 
     never = ScriptedModel(lambda _: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
-    agent = Agent(never, asking=Asking(timeout_s=0.01))
+    agent = Agent(never, settings=AgentSettings(timeout_s=0.01))
     run = Executor(agent, store=store, plan=PlanLimits()).run(leaf(max_retries=2))
     assert run.status == "failed"
     assert "no reply within timeout_s = 0.01 (--timeout-s)" in str(run.error)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Agent, Executor, PlanLimits, Run
-from ramify.planner.asking.agent import Asking
+from ramify.planner.asking.agent import AgentSettings
 from ramify.planner.errors import ModelError
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling
@@ -38,7 +38,7 @@ class Cutting(ScriptedModel):
 
 
 def run_of(model: ScriptedModel, store: Path, *, most: int | None = None, task: Task | None = None) -> Run:
-    agent = Agent(model, asking=Asking(sampling=Sampling(max_output_tokens=most)))
+    agent = Agent(model, settings=AgentSettings(sampling=Sampling(max_output_tokens=most)))
     return Executor(agent, store=store).run(task or Task(content="Tell.", id="0"))
 
 

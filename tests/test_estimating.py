@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ramify.planner import Agent, Asking, Executor, estimate
+from ramify.planner import Agent, AgentSettings, Executor, estimate
 from ramify.planner.models.protocol import ModelRequest, Sampling
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
@@ -76,7 +76,7 @@ def test_compositions_of_many_long_results_take_more_calls() -> None:
 
 
 def test_fewer_tokens_come_back_if_fewer_are_allowed() -> None:
-    agent = Agent("rules", asking=Asking(sampling=Sampling(max_output_tokens=20)))
+    agent = Agent("rules", settings=AgentSettings(sampling=Sampling(max_output_tokens=20)))
     assert estimate(plan(), agent=agent).output_tokens == (80, 80)
 
 

@@ -526,10 +526,10 @@ def test_a_run_shows_itself(store: Path, tmp_path: Path) -> None:
 
 
 def test_an_agent_has_a_role_and_a_language(store: Path) -> None:
-    from ramify.planner import Asking
+    from ramify.planner import AgentSettings
 
     model = ScriptedModel(ANSWERED)
-    agent = Agent(model, role_name="analyst", asking=Asking(system="Be brief.", language="Norwegian"))
+    agent = Agent(model, role_name="analyst", settings=AgentSettings(system="Be brief.", language="Norwegian"))
     Executor(agent, store=store).run(Task(content="x", id="0"))
     system = model.requests[0].messages[0]["content"]
     assert all(words in system for words in ("Your role: analyst.", "Be brief.", "Norwegian"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ramify.planner import Agent, Executor, Run
-from ramify.planner.asking.agent import Asking
+from ramify.planner.asking.agent import AgentSettings
 from ramify.planner.events.events import Event
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
@@ -96,7 +96,7 @@ def test_the_tool_is_called_and_its_outcome_told(tmp_path: Path, *, native: bool
 
 
 def solved(tmp_path: Path, server: OpenAIServer, events: list[Event]) -> Run:
-    agent = Agent("m", base_url=server.base_url, tools=[add], asking=Asking(native_tools=True))
+    agent = Agent("m", base_url=server.base_url, tools=[add], settings=AgentSettings(native_tools=True))
     return Executor(agent, store=tmp_path / "runs.db", on_event=events.append).run(Task(content="Add.", id="0"))
 
 

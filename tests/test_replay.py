@@ -460,8 +460,8 @@ def test_only_what_is_new_is_asked(store: Path) -> None:
     "agent",
     [
         Agent(planner_model(name="another")),
-        Agent(planner_model()).with_asking(sampling=Sampling(temperature=0.9)),
-        Agent(planner_model()).with_asking(language="French"),
+        Agent(planner_model()).with_settings(sampling=Sampling(temperature=0.9)),
+        Agent(planner_model()).with_settings(language="French"),
     ],
 )
 def test_another_model_sampling_or_prompt_is_asked(agent: Agent, store: Path) -> None:
@@ -549,12 +549,12 @@ class SlowReader(io.StringIO):
 
 def test_no_limit_of_time_cuts_a_person_off(store: Path) -> None:
     model = HumanModel(source=SlowReader("<result>4</result>\n.\n"), prompts_to=io.StringIO())
-    run = Executor(Agent(model).with_asking(timeout_s=0.05), store=store).run(Task("2+2", id="0"))
+    run = Executor(Agent(model).with_settings(timeout_s=0.05), store=store).run(Task("2+2", id="0"))
     assert (run.status, run.result) == ("done", "4")
 
 
 def test_a_model_that_is_no_person_is_cut_off(store: Path) -> None:
-    agent = Agent(ScriptedModel({"*": "<result>4</result>"}, latency_s=3600.0)).with_asking(timeout_s=0.02)
+    agent = Agent(ScriptedModel({"*": "<result>4</result>"}, latency_s=3600.0)).with_settings(timeout_s=0.02)
     run = Executor(agent, store=store).run(quick(Task("2+2", id="0")))
     assert run.status == "failed"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Agent, Asking, Executor, Run, RunLimits
+from ramify.planner import Agent, AgentSettings, Executor, Run, RunLimits
 from ramify.planner.errors import NoModelError
 from ramify.planner.models.hashing import hashed
 from ramify.planner.models.protocol import Sampling
@@ -33,7 +33,7 @@ def server() -> Iterator[OpenAIServer]:
 
 
 def at(server: OpenAIServer, **asking: Any) -> Agent:
-    return Agent("test-model", base_url=server.base_url, asking=Asking(**asking))
+    return Agent("test-model", base_url=server.base_url, settings=AgentSettings(**asking))
 
 
 def ran(agent: Any, store: Path, task: Task, **how: Any) -> Run:

@@ -154,7 +154,7 @@ def test_an_agent_without_tools_is_asked_as_ever(store: Path) -> None:
 def test_what_is_said_about_native_calls_wins_over_what_the_model_says(store: Path) -> None:
     model = model_of(by_elements, [("add", {"a": 2, "b": 3})], "5")
     model.calls_tools = True
-    run = Executor(Agent(model, tools=[add]).with_asking(native_tools=False), store=store).run(
+    run = Executor(Agent(model, tools=[add]).with_settings(native_tools=False), store=store).run(
         Task(content="x", id="0")
     )
     assert (run.result, model.requests[0].tools) == ("5", ())

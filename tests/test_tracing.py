@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from ramify.planner import Agent, Asking, Executor, PlanLimits, RunLimits, instrument
+from ramify.planner import Agent, AgentSettings, Executor, PlanLimits, RunLimits, instrument
 from ramify.planner.errors import UsageError
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling, ToolCall
@@ -123,9 +123,9 @@ def test_every_span_lies_within_its_parent_and_a_dependent_links_to_what_it_need
 
 
 def test_a_call_says_what_the_conventions_for_generative_ai_want(store: Path, traces: Traces) -> None:
-    asking = Asking(sampling=Sampling(temperature=0.2, max_output_tokens=99, stop=("END",)))
+    asking = AgentSettings(sampling=Sampling(temperature=0.2, max_output_tokens=99, stop=("END",)))
     with OpenAIServer(lambda _: "<result>four</result>") as server:
-        agent = Agent("openai/tiny", base_url=server.base_url, api_key="k", asking=asking)
+        agent = Agent("openai/tiny", base_url=server.base_url, api_key="k", settings=asking)
         traced(Executor(agent, store=store), Task(content="2 + 2", id="0"), traces)
     call = traces.only("chat openai/tiny")
     attributes = dict(said(call))

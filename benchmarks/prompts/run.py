@@ -21,7 +21,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from ramify.planner import Agent, Asking, Executor, PlanLimits, Store
+from ramify.planner import Agent, AgentSettings, Executor, PlanLimits, Store
 from ramify.planner.asking.attachments import read_materials
 from ramify.planner.models.protocol import Sampling
 from ramify.tasks import RamifyError, Task
@@ -73,7 +73,7 @@ class Bench:
             self.options.model,
             base_url=self.options.base_url,
             prompts=prompts,
-            asking=self.asking(),
+            settings=self.settings(),
         )
         result = known | do(agent, item)
         self.results.append(result)
@@ -82,10 +82,10 @@ class Bench:
         shown = {name: result[name] for name in ("split", "right", "tokens") if name in result}
         print(f"{variant} {arm} {item['id']}: {shown}", file=sys.stderr, flush=True)
 
-    def asking(self, more: int = 0) -> Asking:
+    def asking(self, more: int = 0) -> AgentSettings:
         """Return how the model is asked; `more` is added to the seed."""
         seed, temperature = self.options.seed + more, self.options.temperature
-        return Asking(sampling=Sampling(seed=seed, temperature=temperature, max_output_tokens=1200))
+        return AgentSettings(sampling=Sampling(seed=seed, temperature=temperature, max_output_tokens=1200))
 
     def run(self, agent: Agent, task: Task, plan: PlanLimits | None, *, plan_only: bool = False) -> Result:
         """Run `task`, and return what came of it and what it took."""
@@ -149,7 +149,7 @@ def answered(bench: Bench, agent: Agent, item: Item, arm: str) -> Result:
             words = question
             if arm != "plain":
                 words += "\n\nThink step by step. End with a line `Answer: ` and the number."
-            agent.asking = bench.asking(sample)
+            agent.settings = bench.asking(sample)
             found = bench.run(agent, Task(content=words, id="0", type="generate"), None)
             tokens += found["tokens"]
             texts.append(found["task"].result or str(found["error"]))

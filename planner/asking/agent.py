@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class AgentSettings:
     """How an agent asks, apart from the question.
 
     Attributes:
@@ -44,8 +44,8 @@ class Asking:
     native_tools: bool | None = None
 
 
-ASKED = tuple(each.name for each in fields(Asking) if each.name != "sampling")
-"""How an agent asks, besides sampling: the names that the fields of `Asking` have everywhere."""
+ASKED = tuple(each.name for each in fields(AgentSettings) if each.name != "sampling")
+"""How an agent asks, besides sampling: the names that the fields of `AgentSettings` have everywhere."""
 
 
 class Agent:
@@ -59,7 +59,7 @@ class Agent:
         prompts: the prompt library, or a folder of templates over the built-in ones; that of the settings if None.
         base_url: the address of an OpenAI-compatible server; that of the settings if there is neither this nor a model.
         api_key: the key for it; otherwise the provider's environment variable is read.
-        asking: how it asks.
+        settings: how it asks.
         store: where `replay:RUN` looks for the run; that of the settings unless given.
         tools: what it may have called while it does a task: functions, `Tool`s, and what `mcp_tools` gives.
 
@@ -78,7 +78,7 @@ class Agent:
         prompts: PromptLibrary | str | Path | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
-        asking: Asking | None = None,
+        settings: AgentSettings | None = None,
         store: str | Path | None = None,
         tools: "ToolsGiven" = (),
     ) -> None:
@@ -87,7 +87,7 @@ class Agent:
         self._given_tools = several(tools)
         self._prompts = PromptLibrary(prompts) if isinstance(prompts, str | Path) else prompts
         self.base_url = base_url
-        self.asking = asking or Asking()
+        self.settings = settings or AgentSettings()
         self._api_key = api_key
         self._store = store
         self._given = None if isinstance(model, Model) else model
@@ -159,7 +159,7 @@ class Agent:
     @property
     def calls_tools(self) -> bool:
         """Whether its model calls tools by itself; one that does not is asked for `<call>` elements."""
-        said = self.asking.native_tools
+        said = self.settings.native_tools
         return bool(getattr(self.model, "calls_tools", False)) if said is None else said
 
     @property
@@ -174,7 +174,7 @@ class Agent:
 
     def with_model(self, name: str) -> "Agent":
         """Return an agent that asks another model of the same server in the same way."""
-        return self._twin(name, asking=self.asking, tools=self._given_tools)
+        return self._twin(name, settings=self.settings, tools=self._given_tools)
 
     def with_tools(self, tools: "ToolsGiven") -> "Agent":
         """Return an agent that has `tools` too, unless it has some of the same names."""
@@ -183,17 +183,17 @@ class Agent:
         own = names_of(self.tools)
         more = [each for each in tools if own.isdisjoint(names_of([each]))]
         tools = (*self._given_tools, *more)
-        return self._twin(self._given, asking=self.asking, tools=tools, opened=self._model)
+        return self._twin(self._given, settings=self.settings, tools=tools, opened=self._model)
 
     @property
-    def manner(self) -> dict[str, Any]:
+    def prompt_settings(self) -> dict[str, Any]:
         """What goes into the variables of every template."""
         lines = [] if self.role_name == "assistant" else [f"Your role: {self.role_name}."]
-        lines += [self.asking.system] if self.asking.system else []
+        lines += [self.settings.system] if self.settings.system else []
         return {
-            "language": self.asking.language,
+            "language": self.settings.language,
             "instructions": "\n".join(lines) or None,
-            "examples": self.asking.examples,
+            "examples": self.settings.examples,
         }
 
     def render(self, variables: PromptVariables, *, nonce: str) -> RenderedPrompt:
@@ -210,8 +210,8 @@ class Agent:
             prompt_version=prompt.version,
             prompt_sha256=prompt.sha256,
             nonce=prompt.nonce,
-            sampling=self.asking.sampling,
-            timeout_s=self.asking.timeout_s,
+            sampling=self.settings.sampling,
+            timeout_s=self.settings.timeout_s,
             data_shown=prompt.data_shown,
             data_given=prompt.data_given,
         )
@@ -232,22 +232,24 @@ class Agent:
             purpose="step",
             task_id="-",
             messages=(*self._system_message(), Message(role="user", content=content)),
-            sampling=self.asking.sampling,
-            timeout_s=self.asking.timeout_s,
+            sampling=self.settings.sampling,
+            timeout_s=self.settings.timeout_s,
         )
         text = _words(run_sync(complete_in_time(self.model, request)))
         msg = SimpleNamespace(role_name=self.role_name, role="assistant", content=text)
         return SimpleNamespace(msg=msg, msgs=[msg], terminated=False, info={})
 
-    def with_asking(self, **changes: Any) -> "Agent":
-        """Return an agent that differs in how it asks; see `Asking`."""
-        asking = replace(self.asking, **changes)
-        return self._twin(self._given, asking=asking, tools=self._given_tools, opened=self._model)
+    def with_settings(self, **changes: Any) -> "Agent":
+        """Return an agent that differs in how it asks; see `AgentSettings`."""
+        settings = replace(self.settings, **changes)
+        return self._twin(self._given, settings=settings, tools=self._given_tools, opened=self._model)
 
-    def _twin(self, model: str | None, *, asking: Asking, tools: "ToolsGiven", opened: Model | None = None) -> "Agent":
+    def _twin(
+        self, model: str | None, *, settings: AgentSettings, tools: "ToolsGiven", opened: Model | None = None
+    ) -> "Agent":
         twin = Agent(
             model, role_name=self.role_name, about=self.about, prompts=self._prompts, base_url=self.base_url,
-            api_key=self._api_key, asking=asking, store=self._store, tools=tools,
+            api_key=self._api_key, settings=settings, store=self._store, tools=tools,
         )  # fmt: skip
         twin._model = opened
         return twin
@@ -259,14 +261,14 @@ class Agent:
             role_name: the role.
             about: what it can do, in a line.
             tools: its tools.
-            **changes: how it asks otherwise; see `Asking`.
+            **changes: how it asks otherwise; see `AgentSettings`.
         """
-        twin = self._twin(self._given, asking=replace(self.asking, **changes), tools=tools, opened=self._model)
+        twin = self._twin(self._given, settings=replace(self.settings, **changes), tools=tools, opened=self._model)
         twin.role_name, twin.about = role_name, about
         return twin
 
     def _system_message(self) -> tuple[Message, ...]:
-        instructions = self.manner["instructions"]
+        instructions = self.prompt_settings["instructions"]
         return (Message(role="system", content=instructions),) if instructions else ()
 
 

@@ -27,7 +27,7 @@ class Asker:
     """Asks one agent's model the questions of one run.
 
     Args:
-        agent: whose prompts and manner are used.
+        agent: whose prompts and settings are used.
         caller: makes the calls.
         nonce_seed: what the delimiters of data blocks are made from; the same on resume, so that requests are too.
     """
@@ -86,7 +86,7 @@ class Asker:
                 contract=self._contract(variables),
                 complaint=error.complaint,
                 reply=error.reply,
-                **self.agent.manner,
+                **self.agent.prompt_settings,
             )
             nonces.append(self.nonce(texts_of(repair)))
             found = await reply_to(repair)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ramify.planner.errors import WorkFailedError
-from ramify.planner.runtime.together import together
+from ramify.planner.runtime.gather import together
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text, read_json
 

@@ -45,7 +45,7 @@ async def judge_by_model(
         checks=tuple(checked),
         needs=(*needed_results(task), *(result_of(child) for child in task.subtasks)),
         materials=materials_of(task),
-        **asker.agent.manner,
+        **asker.agent.prompt_settings,
     )
     failures = 0
     while True:

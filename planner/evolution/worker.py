@@ -80,7 +80,7 @@ class EvolveWorker(Worker):
         """Return a new task with what was measured, or what came instead with its fault."""
         task, agent = context.task, services_of(context).asker.agent
         parent = lineage_of(task, context.run_id).parent
-        variables = EvolveVariables(task_id=task.id, task=parent, method=method, **agent.manner)
+        variables = EvolveVariables(task_id=task.id, task=parent, method=method, **agent.prompt_settings)
         try:
             content, model = await services_of(context).asker.ask(
                 task, variables, _read, attempt=attempt, sample=Wanted.of(task).sample

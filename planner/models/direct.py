@@ -16,11 +16,11 @@ from ramify.planner.runtime.address import Address
 from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text
 
+from .completion import Completion, loose
 from .connections import Endpoint, StatusError, ask, ask_for_lines, drained, load_aiohttp
 from .deadline import StreamClock, late, until
 from .prices import cost_listed, is_provider, listed, prices_listed
 from .protocol import ModelReply, ModelRequest
-from .said import Said, loose
 from .served import ServedModel, wire_arguments
 from .server import Server, Timeouts
 from .unanswered import cached_tokens_of, usage_of
@@ -154,7 +154,7 @@ class DirectModel(ServedModel[DirectServer]):
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         await load_aiohttp()
         started = time.perf_counter()
-        said = Said()
+        said = Completion()
         clock = StreamClock.started(self._server.timeouts, self._server.timeout_s(request))
         try:
             lines = ask_for_lines(self._chat(), self._body(request, stream=True))
@@ -216,7 +216,7 @@ async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         yield whole
 
 
-def _add(said: Said, event: bytes) -> str:
+def _add(said: Completion, event: bytes) -> str:
     """Take one event of a stream, and return its words.
 
     Raises:
@@ -236,8 +236,8 @@ def _add(said: Said, event: bytes) -> str:
         raise NotAReplyError(event) from None
 
 
-def _said_whole(text: bytes) -> Said:
-    said = Said.of_text(text)
+def _said_whole(text: bytes) -> Completion:
+    said = Completion.of_text(text)
     if said is None:
         raise wrong(text)
     return said

@@ -10,10 +10,10 @@ from typing import Any
 from ramify.planner.runtime.background import on_background_loop
 from ramify.tasks import Usage
 
+from .completion import Completion
 from .deadline import StreamClock, late, until
 from .litellm_server import LiteLLMServer, load_litellm, loaded_litellm, token_prices, wire_name
 from .protocol import ModelReply, ModelRequest
-from .said import Said
 from .served import ServedModel, wire_arguments
 from .server import Timeouts
 
@@ -66,9 +66,9 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
         try:
             async with until(asyncio.get_running_loop().time() + timeout_s, late(timeout_s)):
                 response = await litellm.acompletion(**arguments, logger_fn=heard)
-            said = Said.of(response)
+            said = Completion.of(response)
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
-            unread = Said.of_text(heard.text)  # litellm takes a content in parts for no reply
+            unread = Completion.of_text(heard.text)  # litellm takes a content in parts for no reply
             if unread is None:
                 raise self._server.failed(error) from None
             said = unread
@@ -79,7 +79,7 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[str | ModelReply, None]:
         litellm = await loaded_litellm()
         started = time.perf_counter()
-        said = Said()
+        said = Completion()
         clock = StreamClock.started(self._server.timeouts, self._server.timeout_s(request))
         arguments = self._arguments(litellm, request)
         try:

@@ -13,9 +13,9 @@ from ramify.planner.runtime.address import shown_address
 from ramify.planner.runtime.background import on_background_loop, stream_on_background_loop
 from ramify.tasks import Usage
 
+from .completion import Completion
 from .protocol import ModelReply, ModelRequest
 from .retry import Failure
-from .said import Said
 from .server import Server
 from .server_facts import ServerFacts
 from .unanswered import cached_tokens_of
@@ -90,11 +90,11 @@ class ServedModel(ABC, Generic[ServerT]):
     def _priced(self, reported: Any) -> Usage:
         """Return what a call has used by what the server said."""
 
-    def _used(self, said: Said) -> Usage | None:
+    def _used(self, said: Completion) -> Usage | None:
         """Return what a call has used; None if the server said nothing."""
         return None if said.usage is None else self._priced(said.usage)
 
-    def _reply(self, said: Said, request: ModelRequest, *, started: float) -> ModelReply:
+    def _reply(self, said: Completion, request: ModelRequest, *, started: float) -> ModelReply:
         used = self._used(said)
         if (fault := said.fault(max_output_tokens=request.sampling.max_output_tokens)) is not None:
             kind, detail = fault

@@ -154,17 +154,17 @@ class _Count:
 
 def _answer_tokens(agent: Agent) -> tuple[int, int]:
     low, high = ANSWER_TOKENS
-    most = agent.asking.sampling.max_output_tokens or high
+    most = agent.settings.sampling.max_output_tokens or high
     return min(low, most), min(high, most)
 
 
 def _prompts(task: Task, root: Task, agent: Agent, *, answer: int) -> Iterator[int]:
     """Yield the length of every prompt of `task`, in characters, if each missing result has `answer` characters."""
     if task.is_leaf:
-        variables = execute_variables(task, root=root, **agent.manner)
+        variables = execute_variables(task, root=root, **agent.prompt_settings)
         yield _length(agent, variables.model_copy(update={"needs": _with_results(variables.needs, answer)}))
         return
-    whole = compose_variables(task, **agent.manner)
+    whole = compose_variables(task, **agent.prompt_settings)
     children = _with_results(whole.children, answer)
     while len(groups := batches(children, DEFAULT_BUDGET)) > 1:
         for group in groups:

@@ -86,7 +86,7 @@ class Planner:
             workers=self.workers,
             depth_left=self.limits.max_depth - task.get_depth() - 1,
             max_tasks=self.limits.max_children,
-            **asker.agent.manner,
+            **asker.agent.prompt_settings,
         )
         known_ids = {result.id for result in variables.results}
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from ramify.planner.errors import CommandError, UsageError
-from ramify.planner.runtime.together import together
+from ramify.planner.runtime.gather import together
 
 from . import supervisor
 

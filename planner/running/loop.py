@@ -31,7 +31,7 @@ from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb, whol
 from ramify.planner.planning.split import Whole
 from ramify.planner.runtime.border import error_text, origin_of
 from ramify.planner.runtime.failpoints import failpoint
-from ramify.planner.runtime.together import together
+from ramify.planner.runtime.gather import together
 from ramify.planner.store.records import RunStatus
 from ramify.planner.workers import Outcome
 from ramify.prompts.tracebacks import from_own_code, raised_at

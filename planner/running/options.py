@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, ValidationError
-from ramify.planner.asking.agent_settings import AgentSettings
 from ramify.planner.asking.budget import DEFAULTS, RunLimits
+from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import UsageError
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.settings.option_fields import model_of, why_unusable
@@ -28,8 +28,8 @@ class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that ar
         tools: the names of the agent's tools, and of servers of tools.
     """
 
-    agent: AgentSettings | None = None
-    agents: dict[str, AgentSettings] = Field(default_factory=dict)
+    agent: StoredAgent | None = None
+    agents: dict[str, StoredAgent] = Field(default_factory=dict)
     plan: PlanLimits | None = None
     stops_when_planned: bool = False
     limits: RunLimits = RunLimits()

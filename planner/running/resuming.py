@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ramify.planner.asking.agent import Agent, model_and_server
-from ramify.planner.asking.agent_settings import AgentSettings
+from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.protocol import Model
 from ramify.planner.runtime.several import several
@@ -102,7 +102,7 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
         raise UsageError(f"run {found.id} runs a plan that was given, however many tasks it has; leave out max_tasks")
     named = {name: value for name, value in options.items() if name in ResumedOptions.__annotations__}
     given = {name: value for name, value in named.items() if value not in (None, (), [])}
-    agent = _answered_by(settings.agent or AgentSettings(), options.get("agent"), options.get("base_url"))
+    agent = _answered_by(settings.agent or StoredAgent(), options.get("agent"), options.get("base_url"))
     limits = options.get("limits") or settings.limits
     try:
         changed = settings.changed(given, agent=agent, limits=limits)
@@ -121,7 +121,7 @@ def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent
         )
 
 
-def _answered_by(stored: AgentSettings, given: Agent | Model | str | None, base_url: str | None) -> AgentSettings:
+def _answered_by(stored: StoredAgent, given: Agent | Model | str | None, base_url: str | None) -> StoredAgent:
     """Return the agent that is stored, with another model, or its model at another address, if one is named."""
     if given is None:
         return stored if base_url is None else stored.model_copy(update={"base_url": base_url})
@@ -143,10 +143,10 @@ def _agent_of(
         raise UsageError("base_url is of no use to an agent or a model of your own; make it with its own address")
     if isinstance(given, Agent):
         return given
-    stored = settings.agent or AgentSettings()
+    stored = settings.agent or StoredAgent()
     if isinstance(given, Model):
         agent = stored.make()
-        return Agent(given, role_name=agent.role_name, prompts=agent.prompts, asking=agent.asking)
+        return Agent(given, role_name=agent.role_name, prompts=agent.prompts, settings=agent.settings)
     agent = stored.make(store=store)
     try:
         _ = agent.model

@@ -9,7 +9,7 @@ stands in says who takes it:
     RunOptions       x      x        x        x      how it runs from here on
     StartOptions     x      x        x               how it runs from its start to its end
     AgainOptions     x      x                 x      what its agent or its root says, and a resume can say instead
-    AskingOptions    x      x                        what its agent or its root says
+    AgentOptions    x      x                        what its agent or its root says
     FileOptions      x      x       (x)      (x)     where more of it is; the executor has other names for them
     PlaceOptions     x      x                        where and how things are kept
     SizeOptions      x                        x      how far its goal is split
@@ -149,7 +149,7 @@ class AgainOptions(TypedDict, total=False):
         help="Replies in one conversation with tools.")]
 
 
-class AskingOptions(TypedDict, total=False):
+class AgentOptions(TypedDict, total=False):
     """What an agent says of how it asks, and the root of its tasks."""
 
     prompts: Annotated[str | Path | None, _asking(
@@ -234,7 +234,7 @@ class PlanOptions(SizeOptions, total=False):
 # fmt: on
 
 
-class SharedOptions(AgainOptions, AskingOptions, RunOptions, StartOptions, FileOptions, PlaceOptions, total=False):
+class SharedOptions(AgainOptions, AgentOptions, RunOptions, StartOptions, FileOptions, PlaceOptions, total=False):
     """What every run can be given."""
 
 

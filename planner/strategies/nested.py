@@ -6,7 +6,7 @@ Its id is that of the run outside with a number behind it, `r1234.2`, so the sam
 from collections.abc import Callable
 
 from ramify.planner.asking.agent import Agent
-from ramify.planner.asking.agent_settings import AgentSettings
+from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.executor import followers, new_record
@@ -73,7 +73,7 @@ def _found(store: Store, run_id: str) -> NewRun | None:
 
 
 def _stored(store: Store, run_id: str, task: Task, agent: Agent, settings: RunSettings) -> NewRun:
-    settings = settings.model_copy(update={"agent": AgentSettings.of(agent)})
+    settings = settings.model_copy(update={"agent": StoredAgent.of(agent)})
     new = new_record(task, agent, settings, run_id=run_id)
     store.create_run(new, task)
     return new

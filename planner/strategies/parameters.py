@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
-from ramify.planner.asking.agent import ASKED, Agent, Asking
+from ramify.planner.asking.agent import ASKED, Agent, AgentSettings
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS
@@ -124,10 +124,10 @@ def _varied_agent(agent: Agent, parameters: Mapping[str, Any], models: Mapping[s
     sampling = {name: parameters[name] for name in SAMPLING if name in parameters}
     changes: dict[str, Any] = {name: parameters[name] for name in ASKED if name in parameters}
     if sampling:
-        changes["sampling"] = replace(agent.asking.sampling, **sampling)
-    asking: Asking = replace(agent.asking, **changes)
+        changes["sampling"] = replace(agent.settings.sampling, **sampling)
+    settings: AgentSettings = replace(agent.settings, **changes)
     if not any(name in parameters for name in AGENT):
-        return agent.with_asking(**changes) if changes else agent
+        return agent.with_settings(**changes) if changes else agent
     model = parameters.get("model")
     if model is None and "base_url" not in parameters:
         chosen: Model | str | None = agent.model
@@ -140,7 +140,7 @@ def _varied_agent(agent: Agent, parameters: Mapping[str, Any], models: Mapping[s
         prompts=parameters.get("prompts") or agent.prompts,
         base_url=parameters.get("base_url", base_url),
         api_key=None if base_url is None or "base_url" in parameters else key,
-        asking=asking,
+        settings=settings,
         tools=agent.tools,
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from ramify.planner.asking.agent import ASKED, Agent
-from ramify.planner.asking.agent_settings import AgentSettings
+from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model
 from ramify.planner.models.registry import OWN_MODELS
@@ -27,11 +27,11 @@ from .built_in import BUILT_IN
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven
 
-AgentsGiven = Mapping[str, Agent | Model | str | AgentSettings]
+AgentsGiven = Mapping[str, Agent | Model | str | StoredAgent]
 """What users give as agents, by name: agents, models, names of models, and descriptions."""
 
 
-def read_agents(tables: Mapping[str, Any], *, source: str) -> dict[str, AgentSettings]:
+def read_agents(tables: Mapping[str, Any], *, source: str) -> dict[str, StoredAgent]:
     """Return the agents that tables of a settings file describe, by name.
 
     Raises:
@@ -40,7 +40,7 @@ def read_agents(tables: Mapping[str, Any], *, source: str) -> dict[str, AgentSet
     read = {}
     for name, table in tables.items():
         try:
-            read[name] = AgentSettings.model_validate(_renamed(table))
+            read[name] = StoredAgent.model_validate(_renamed(table))
         except ValidationError as error:
             raise UsageError(_unusable(name, error, source)) from None
     return read
@@ -54,7 +54,7 @@ def _unusable(name: str, error: ValidationError, source: str) -> str:
     place = placed(source, ("agents", name, key), (*PYPROJECT_TABLE, "agents", name, key), (name, key))
     if wrong is None:
         return f"the agent {name!r} (from {place}) cannot be used: {validation_text(error)}"
-    known = [{"role_name": "role"}.get(each, each) for each in AgentSettings.model_fields]
+    known = [{"role_name": "role"}.get(each, each) for each in StoredAgent.model_fields]
     return f"the agent {name!r} (from {place}) has no setting {wrong!r}; {near_hint(wrong, known)}"
 
 
@@ -76,7 +76,7 @@ def agents_file(path: Path) -> dict[str, Any]:
     return tables
 
 
-def described(given: AgentsGiven) -> dict[str, AgentSettings]:
+def described(given: AgentsGiven) -> dict[str, StoredAgent]:
     """Return agents as data that can be stored with a run; keys are left out.
 
     Raises:
@@ -87,12 +87,12 @@ def described(given: AgentsGiven) -> dict[str, AgentSettings]:
             raise UsageError(f"{name!r} cannot be the name of an agent; use letters, digits, - and _")
         if name in BUILT_IN:
             raise UsageError(f"the agent {name!r} has the name of a worker that comes with Ramify; choose another")
-        if not isinstance(each, Agent | Model | str | AgentSettings):
+        if not isinstance(each, Agent | Model | str | StoredAgent):
             raise UsageError(f"the agent {name!r} is {type(each).__name__}; give an Agent, or the name of a model")
     return {name: _described(name, each) for name, each in given.items()}
 
 
-def agents_of(stored: Mapping[str, AgentSettings], given: AgentsGiven, base: Agent) -> dict[str, Agent]:
+def agents_of(stored: Mapping[str, StoredAgent], given: AgentsGiven, base: Agent) -> dict[str, Agent]:
     """Return the agents of a run, by name.
 
     Args:
@@ -117,7 +117,7 @@ def agents_of(stored: Mapping[str, AgentSettings], given: AgentsGiven, base: Age
     return made
 
 
-def _tools_of(name: str, each: AgentSettings, known: "dict[str, Tool | ToolSource]") -> "ToolsGiven":
+def _tools_of(name: str, each: StoredAgent, known: "dict[str, Tool | ToolSource]") -> "ToolsGiven":
     """Return the tools that an agent is described as having; a server is added to those that are known."""
     for wanted in each.tools:
         kind, _, server = wanted.partition(":")
@@ -131,25 +131,25 @@ def _tools_of(name: str, each: AgentSettings, known: "dict[str, Tool | ToolSourc
     return [known[wanted.removeprefix(f"{MCP}:")] for wanted in each.tools]
 
 
-def _described(name: str, each: Agent | Model | str | AgentSettings) -> AgentSettings:
-    if isinstance(each, AgentSettings):
+def _described(name: str, each: Agent | Model | str | StoredAgent) -> StoredAgent:
+    if isinstance(each, StoredAgent):
         return each if "role_name" in each.model_fields_set else each.model_copy(update={"role_name": name})
     if isinstance(each, Agent):
         tools = tuple(tool.name for tool in each.tools)
-        return AgentSettings.of(each, with_model=each.has_model).model_copy(update={"tools": tools})
-    return AgentSettings(model=each if isinstance(each, str) else each.name, role_name=name)
+        return StoredAgent.of(each, with_model=each.has_model).model_copy(update={"tools": tools})
+    return StoredAgent(model=each if isinstance(each, str) else each.name, role_name=name)
 
 
-def _in_role(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
+def _in_role(base: Agent, each: StoredAgent, tools: "ToolsGiven") -> Agent:
     _ = base.model  # opened once, so that the agents share its connections and its limits
-    asking, usual = each.make().asking, AgentSettings()
+    asking, usual = each.make().settings, StoredAgent()
     changes = {
         name: getattr(asking, name) for name in (*ASKED, "sampling") if getattr(each, name) != getattr(usual, name)
     }
     return base.in_role(each.role_name, about=each.about, tools=tools, **changes)
 
 
-def _with_own_model(base: Agent, each: AgentSettings, tools: "ToolsGiven") -> Agent:
+def _with_own_model(base: Agent, each: StoredAgent, tools: "ToolsGiven") -> Agent:
     """Return an agent with a model of its own, which is asked where that of `base` is, unless it says where."""
     _ = base.model
     base_url, api_key = base.server

@@ -107,7 +107,7 @@ class ToolLoop:
             root=services_of(self._context).root,
             inputs=self._context.inputs,
             seen=self._context.seen,
-            **agent.manner,
+            **agent.prompt_settings,
         ).model_copy(update={"last_error": last_error})
         script = Script(
             prompts=agent.prompts, opening=opening, tools=tuple(self._tools.values()), is_native=self._is_native

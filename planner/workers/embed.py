@@ -90,7 +90,7 @@ class EmbedWorker(ListWorker):
 
 async def _vectors(batch: tuple[str, ...], asker: Asker, context: WorkContext) -> list[Vector]:
     """Return the vectors of a batch, which are asked for once, whatever becomes of the attempt."""
-    request = embedding_request(context.task.id, batch, timeout_s=asker.agent.asking.timeout_s)
+    request = embedding_request(context.task.id, batch, timeout_s=asker.agent.settings.timeout_s)
     arrived: list[Vector] = []
 
     async def ask(attempt: int) -> dict[str, int]:
@@ -121,6 +121,6 @@ def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
         model: EmbeddingModel = HashingEmbeddings(dimensions=inputs.dimensions)
         if name != HASHING:
             model = open_embeddings(name, base_url=base_url, api_key=api_key, dimensions=inputs.dimensions)
-        return Agent(model, asking=run_agent.asking)
+        return Agent(model, settings=run_agent.settings)
 
     return services_of(context).asker_like((name, inputs.dimensions), make)

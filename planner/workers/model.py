@@ -61,7 +61,8 @@ class ModelWorker(Worker):
         if asker.agent.tools:
             return outcome_of(task, await answer_with_tools(context, asker))
         root = services_of(context).root
-        variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **asker.agent.manner)
+        shown = asker.agent.prompt_settings
+        variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **shown)
         schema = schema_of(task.checks)
         read = read_answer if schema is None else read_json
 
@@ -116,7 +117,7 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
     grants.check(context.task, permissions_of(asker.agent.tools))
     tools = await services_of(context).toolbox.tools_of(asker.agent, grants)
     is_native = await asker.calls_tools()
-    if asker.agent.asking.native_tools and not is_native:
+    if asker.agent.settings.native_tools and not is_native:
         words = "the model's template has no place for tools, and its server drops them; the prompt asks for `<call>`"
         told = f"task {context.task.id} does without --native-tools: {words}"
         context.services.recorder.put(EventType.WARNING, context.task, message=told)
@@ -126,13 +127,13 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:
     """Have a model answer the context's task from its subtasks' results: the run's own unless `asker` is given."""
     asker = asker or services_of(context).asker
-    return await _composed(context, asker, compose_variables(context.task, **asker.agent.manner))
+    return await _composed(context, asker, compose_variables(context.task, **asker.agent.prompt_settings))
 
 
 async def join_by_model(context: WorkContext, worker: ModelWorker, answers: Sequence[TaskResult]) -> Outcome:
     """Have the agent of `worker` make one answer of several to the same task."""
     asker = worker.asker(context)
-    variables = compose_variables(context.task, **asker.agent.manner)
+    variables = compose_variables(context.task, **asker.agent.prompt_settings)
     return await _composed(context, asker, variables.model_copy(update={"children": tuple(answers)}))
 
 

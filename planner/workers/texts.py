@@ -139,8 +139,8 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
         purpose=purpose,
         task_id=task.id,
         messages=(*system, Message(role="user", content=words)),
-        sampling=_sampling(inputs.params, task) if inputs.params else asker.agent.asking.sampling,
-        timeout_s=asker.agent.asking.timeout_s,
+        sampling=_sampling(inputs.params, task) if inputs.params else asker.agent.settings.sampling,
+        timeout_s=asker.agent.settings.timeout_s,
     )
     reply = await asker.whole_reply(task, request, attempt=context.attempt)
     if reply.finish_reason == "content_filter" or not reply.text.strip():

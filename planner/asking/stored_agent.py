@@ -10,14 +10,14 @@ from ramify.planner.settings.settings import load_settings
 from ramify.prompts import PromptLibrary
 from ramify.prompts.variables import Examples
 
-from .agent import ASKED, Agent, Asking
+from .agent import ASKED, Agent, AgentSettings
 
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven
 
 
-class AgentSettings(BaseModel):
-    """An agent, as data; see `Agent` and `Asking` for the meanings. `tools` are names, and servers as `mcp:NAME`."""
+class StoredAgent(BaseModel):
+    """An agent, as data; see `Agent` and `AgentSettings`. `tools` are names, and servers as `mcp:NAME`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -40,9 +40,9 @@ class AgentSettings(BaseModel):
         return None if base_url is None else shown_address(base_url)
 
     @classmethod
-    def of(cls, agent: Agent, *, with_model: bool = True) -> "AgentSettings":
+    def of(cls, agent: Agent, *, with_model: bool = True) -> "StoredAgent":
         """Describe `agent`; its key and its tools are left out, and its model if that is another's."""
-        asking = agent.asking
+        asking = agent.settings
         return cls(
             model=agent.opened_as if with_model else None,
             base_url=agent.base_url,
@@ -58,7 +58,7 @@ class AgentSettings(BaseModel):
         sampling = dict(self.sampling)
         if sampling.get("stop") is not None:
             sampling["stop"] = tuple(sampling["stop"])
-        asking = Asking(sampling=Sampling(**sampling), **{name: getattr(self, name) for name in ASKED})
+        asking = AgentSettings(sampling=Sampling(**sampling), **{name: getattr(self, name) for name in ASKED})
         return Agent(
             self.model,
             role_name=self.role_name,
@@ -66,7 +66,7 @@ class AgentSettings(BaseModel):
             prompts=PromptLibrary(self.prompts),
             base_url=whole_address(self.base_url),
             api_key=api_key,
-            asking=asking,
+            settings=asking,
             store=store,
             tools=tools,
         )

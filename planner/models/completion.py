@@ -40,7 +40,7 @@ class _Loose(SimpleNamespace):
         return None
 
 
-class Said:
+class Completion:
     """What a model has said, whole or so far."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Said:
         self.usage: Any = None
 
     @classmethod
-    def of(cls, response: Any) -> "Said":
+    def of(cls, response: Any) -> "Completion":
         """Read a whole response."""
         said = cls()
         said.usage = getattr(response, "usage", None)
@@ -71,7 +71,7 @@ class Said:
         return said
 
     @classmethod
-    def of_text(cls, text: str | bytes | None) -> "Said | None":
+    def of_text(cls, text: str | bytes | None) -> "Completion | None":
         """Read a whole response as the server wrote it, in JSON, whatever its form; None if it is none."""
         try:
             response = loose(text or "")
