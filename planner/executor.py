@@ -25,9 +25,9 @@ from .running.editing import PlanEdit
 from .running.keywords import ExecutorKeywords, Given, check_keywords
 from .running.kinds import check_kinds
 from .running.middleware import check_middleware
-from .running.options import RunSettings
 from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
+from .running.run_settings import RunSettings
 from .running.runnable import check_runnable, check_tools, grants_of, workers_of
 from .running.session import Session
 from .runtime.kernel import has_kernel

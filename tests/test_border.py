@@ -22,7 +22,7 @@ from ramify.planner.runtime.border import border, error_text
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.tools import tool
-from ramify.planner.work.sources import imported
+from ramify.planner.work.modules import imported
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.checks import Check
 

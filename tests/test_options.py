@@ -15,7 +15,7 @@ from ramify.planner.api import solve
 from ramify.planner.asking.budget import DEFAULTS, RunLimits
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
-from ramify.planner.running.options import RunSettings
+from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.settings.options import OPTIONS
 from ramify.planner.settings.settings import load_settings
 from ramify.planner.store import DEFAULT_STORE, Store

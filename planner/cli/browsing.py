@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Last, RunId, refuse_others, takes
+from .flags import Last, RunId, refuse_others, takes
 
 _OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
 _OF_HISTORY = frozenset({"run_id", "last", "store", "history"})
@@ -46,7 +46,7 @@ def show(
     from ramify.planner.export.run_data import call_data, event_data, run_data, step_data
     from ramify.planner.running.editing import plan_history
 
-    from .checking import checked_events, checked_text
+    from .check_flags import checked_events, checked_text
     from .conversation import conversation_text, failures
     from .finding import opened_run
     from .output import print_json, print_text

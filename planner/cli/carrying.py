@@ -25,7 +25,7 @@ from ramify.planner.events.lines import EventFile
 from ramify.planner.export.labels import format_duration
 from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display
 from ramify.planner.run import Run
-from ramify.planner.running.options import RunSettings
+from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.settings.place import read_place
 from ramify.planner.settings.settings import load_settings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from ramify.tasks.json_text import json_text, read_json
 
-from .options import takes
+from .flags import takes
 
 if TYPE_CHECKING:
     from ramify.planner.workers import Worker

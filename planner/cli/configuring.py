@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import takes
+from .flags import takes
 
 if TYPE_CHECKING:
     from ramify.planner.settings.layers import Layer

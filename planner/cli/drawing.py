@@ -8,7 +8,7 @@ import typer
 from ramify.planner.export.formats import Format, Written, format_of
 
 from .completing import run_ids
-from .options import Force, Last, Output, RunId, format_option, refuse_others, takes
+from .flags import Force, Last, Output, RunId, format_option, refuse_others, takes
 
 if TYPE_CHECKING:
     from ramify.planner.export.render import LayoutName

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import SHOWN, Force, flags, output_option, takes
+from .flags import SHOWN, Force, flags, output_option, takes
 from .solving import settings_given
 
 if TYPE_CHECKING:

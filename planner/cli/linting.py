@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import takes
+from .flags import takes
 
 if TYPE_CHECKING:
     from ramify.tasks import Task
@@ -52,7 +52,7 @@ def judge_of(files: Sequence[str]) -> "Judge":
         UsageError: if a file cannot be imported, or defines none.
     """
     from ramify.planner.errors import UsageError
-    from ramify.planner.running.options import RunSettings
+    from ramify.planner.running.run_settings import RunSettings
     from ramify.planner.running.runnable import workers_of
     from ramify.planner.settings.settings import load_settings
 

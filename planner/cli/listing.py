@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from .options import takes
+from .flags import takes
 
 if TYPE_CHECKING:
     from ramify.planner.store import RunRecord, RunStatus, Store

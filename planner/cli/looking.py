@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .options import takes
+from .flags import takes
 
 
 @takes("as_json")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .completing import prompt_names
-from .options import takes
+from .flags import takes
 
 if TYPE_CHECKING:
     from ramify.prompts import PromptLibrary

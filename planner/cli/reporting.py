@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from ramify.planner.export.formats import format_of
 
-from .options import Force, Last, Output, RunId, format_option, takes
+from .flags import Force, Last, Output, RunId, format_option, takes
 
 
 @takes("store")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from ramify.planner.settings.options import OPTIONS, Group
 
-from .options import PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_option, takes
+from .flags import PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_option, takes
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
@@ -45,7 +45,7 @@ def solve(
     from ramify.planner.errors import UsageError
 
     from .carrying import carry
-    from .checking import checks_given
+    from .check_flags import checks_given
     from .goals import read_goal
 
     if approve is not None and (given["dry_run"] or given["estimate"]):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Last, RunId, takes
+from .flags import Last, RunId, takes
 
 APP = typer.Typer(
     help="Move stored runs; copy, shrink and check the store.",

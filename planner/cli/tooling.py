@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import takes
+from .flags import takes
 
 if TYPE_CHECKING:
     from ramify.planner.tools.protocol import Tool, ToolSource

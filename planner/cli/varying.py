@@ -9,7 +9,7 @@ from ramify.planner.export.formats import Format, endings_of, format_of
 from ramify.tasks.json_text import read_json
 
 from .completing import run_ids
-from .options import SHOWN, Force, Last, flags, format_option, output_option, takes
+from .flags import SHOWN, Force, Last, flags, format_option, output_option, takes
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .options import Last, RunId, takes
+from .flags import Last, RunId, takes
 
 if TYPE_CHECKING:
     from ramify.planner.show.following import FollowedRun

@@ -17,9 +17,9 @@ from ramify.planner.events.events import EventType
 from ramify.planner.runtime.border import border, error_text, origin_of
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.memory import TaskMemory
+from ramify.planner.work.modules import imported
 from ramify.planner.work.protocol import Outcome, Worker
 from ramify.planner.work.signatures import read_signature
-from ramify.planner.work.sources import imported
 from ramify.planner.work.telling import Telling
 from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json

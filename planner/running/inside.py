@@ -10,7 +10,7 @@ from ramify.planner.workers import Workers
 from ramify.planner.workers.services import services_of
 from ramify.tasks import Task
 
-from .options import RunSettings
+from .run_settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ramify.tasks.tree.edits import Difference
 from .editing import PlanEdit, edit_run
 from .keywords import Given
 from .middleware import check_middleware
-from .options import RunSettings
+from .run_settings import RunSettings
 from .runnable import check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 

@@ -15,7 +15,7 @@ from ramify.planner.workers.sources import load_workers
 from ramify.tasks import Task
 from ramify.tasks.tree.graph import check_can_end
 
-from .options import RunSettings
+from .run_settings import RunSettings
 
 
 def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:

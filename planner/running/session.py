@@ -43,8 +43,8 @@ from .holding import hold_tree
 from .inside import Inner, Outer
 from .loop import Ending, RunLoop
 from .lost import settle_lost
-from .options import RunSettings
 from .preparing import prepare_run, unpriced
+from .run_settings import RunSettings
 from .spawning import Spawning
 
 

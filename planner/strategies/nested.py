@@ -13,7 +13,7 @@ from ramify.planner.executor import followers, new_record
 from ramify.planner.run import Run
 from ramify.planner.running.editing import PlanEdit, edit_run
 from ramify.planner.running.inside import Outer, inner_of
-from ramify.planner.running.options import RunSettings
+from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.running.runnable import check_runnable
 from ramify.planner.running.session import Session
 from ramify.planner.store import NewRun, Store

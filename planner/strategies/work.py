@@ -8,7 +8,7 @@ from ramify.planner.models.protocol import Model
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.run import Run
 from ramify.planner.running.inside import inner_of
-from ramify.planner.running.options import RunSettings
+from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.store import Store
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.planner.workers.services import services_of

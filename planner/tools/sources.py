@@ -5,7 +5,7 @@ The names are stored with a run, so that resuming it finds the same tools; nothi
 
 from collections.abc import Iterable
 
-from ramify.planner.work.sources import defined_in
+from ramify.planner.work.modules import defined_in
 
 from .protocol import Tool, ToolSource
 from .servers import configured_server

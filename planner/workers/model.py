@@ -22,7 +22,7 @@ from ramify.tasks.replies.json_answers import read_json_answer
 
 from .lengths import not_too_long
 from .services import services_of
-from .voting import voted_answer
+from .votes import voted_answer
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent

@@ -190,7 +190,7 @@ class Workers(Mapping[str, Worker]):
         return f"is not there{hint}; there are: {', '.join(sorted(self))}"
 
     def _unmarked(self, name: str, first: Iterable[Any]) -> str | None:
-        from ramify.planner.work.sources import unmarked
+        from ramify.planner.work.modules import unmarked
 
         return unmarked(name, [*first, *self.given.values(), *self.predicates.values()])
 

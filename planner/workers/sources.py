@@ -6,8 +6,8 @@ The names are stored with a run, so that resuming it finds the same workers; not
 from collections.abc import Iterable
 
 from ramify.planner.checks.predicates import Predicate
+from ramify.planner.work.modules import defined_in
 from ramify.planner.work.protocol import Worker
-from ramify.planner.work.sources import defined_in
 
 
 def load_workers(sources: Iterable[str]) -> tuple[dict[str, Worker], dict[str, Predicate]]:
