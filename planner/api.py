@@ -13,7 +13,7 @@ from .asking.agent import ASKED, Agent, AgentSettings, model_and_server
 from .asking.attachments import read_materials
 from .errors import RunError, UsageError
 from .executor import Executor
-from .models.protocol import Model
+from .models.protocol import Model, Sampling
 from .planning.split import PlanLimits
 from .run import Run
 from .running.keywords import Given, SolveKeywords, check_agent_alone, check_keywords
@@ -156,7 +156,8 @@ def executor_of(
 def agent_of(settings: Settings, model: Model | None = None) -> Agent:
     """Return the agent that `settings` ask for, with `model` if that is given."""
     name, base_url = model_and_server(settings)
-    asking = AgentSettings(**{name: getattr(settings, name) for name in ASKED})
+    sampling = Sampling(**settings.part("sampling"))
+    asking = AgentSettings(sampling=sampling, **{name: getattr(settings, name) for name in ASKED})
     prompts = PromptLibrary(settings.prompts)
     return Agent(model or name, prompts=prompts, base_url=base_url, settings=asking, store=settings.store)
 

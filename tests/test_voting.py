@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.planner import Executor, estimate, worker
+from ramify.planner import Executor, estimate, solve, worker
 from ramify.planner.asking.voting import Ballot, key_of_answer, poll, still_needed
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
@@ -214,3 +214,17 @@ def test_an_estimate_counts_the_answers_of_a_vote() -> None:
     root = voting(vote_ahead=3, max_samples=20, max_retries=1)
     expected = estimate(root, model=ScriptedModel({}))
     assert (expected.calls, expected.calls_at_most) == ((3, 3), 40)
+
+
+def test_a_vote_at_temperature_0_is_refused(tmp_path: Path) -> None:
+    model = ScriptedModel({"*": "<result>4</result>"})
+    run = solve("2 + 2", model=model, temperature=0, vote_ahead=2, max_depth=1, store=tmp_path / "r.db")
+    assert run.status == "failed"
+    assert "at temperature 0 all answers are alike" in str(run.error)
+    assert model.requests == []
+
+
+def test_how_replies_are_drawn_is_an_option(tmp_path: Path) -> None:
+    model = ScriptedModel({"*": "<result>4</result>"})
+    solve("2 + 2", model=model, temperature=0.3, seed=7, max_output_tokens=50, max_depth=1, store=tmp_path / "r.db")
+    assert model.requests[0].sampling.given() == {"temperature": 0.3, "seed": 7, "max_output_tokens": 50}

@@ -28,7 +28,7 @@ from ramify.tasks.tree.bounds import MOST_AHEAD, SLOWEST_RATE
 
 Names = str | Iterable[str]
 Words = tuple[str, ...]
-Part = Literal["run", "limits", "plan", "task", "asking", ""]
+Part = Literal["run", "limits", "plan", "task", "asking", "sampling", ""]
 Group = Literal["running", "limits", "planning", "asking", "voting", "agents", "store", "working", "reusing"]
 
 
@@ -149,7 +149,22 @@ class AgainOptions(TypedDict, total=False):
         help="Replies in one conversation with tools.")]
 
 
-class AgentOptions(TypedDict, total=False):
+class SamplingOptions(TypedDict, total=False):
+    """How a model draws its replies; what nobody gives is not sent, as some models refuse it."""
+
+    temperature: Annotated[float | None, _asking(
+        "how far replies stray from the likeliest words; what the server takes unless set.", "NUMBER",
+        part="sampling", at_least=0, at_most=2)]
+    top_p: Annotated[float | None, _asking(
+        "the share of the likeliest words that replies are drawn from.", "NUMBER", part="sampling", above=0,
+        at_most=1)]
+    seed: Annotated[int | None, _asking(
+        "what the draw begins with, for servers that take it.", part="sampling", metavar="N")]
+    max_output_tokens: Annotated[int | None, _asking(
+        "the most tokens of one reply; a longer one is asked for again, shorter.", "N", part="sampling", at_least=1)]
+
+
+class AgentOptions(SamplingOptions, total=False):
     """What an agent says of how it asks, and the root of its tasks."""
 
     prompts: Annotated[str | Path | None, _asking(

@@ -78,6 +78,11 @@ class ModelWorker(Worker):
             )
 
         if context.config.vote_ahead is not None:
+            if asker.agent.settings.sampling.temperature == 0:
+                raise UsageError(
+                    f"task {task.id}: vote_ahead asks until one answer leads, and at temperature 0 all answers are"
+                    " alike; set a temperature above 0 (--temperature), or leave out vote_ahead"
+                )
             return outcome_of(task, await voted_answer(context, ask))
         return outcome_of(task, not_too_long(await ask(0, repairs=True), context))
 
