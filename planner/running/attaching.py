@@ -11,6 +11,7 @@ from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.prompt_variables import tasks_of_plan
 from ramify.tasks.replies.grammar import Plan
+from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.running import put
 
 
@@ -27,7 +28,7 @@ class Attaching:
     def __init__(self, root: Task, recorder: Recorder, budget: Budget, *, max_tasks: int | None = None) -> None:
         self._recorder = recorder
         self._budget = budget
-        self.total = sum(1 for _ in root.walk())
+        self.total = len(index_of(root).by_id)
         self.max_tasks = max_tasks
         self.on_attached: Callable[[Sequence[Task]], object] = list
 

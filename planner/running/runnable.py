@@ -27,8 +27,9 @@ def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
 
 def check_tools(root: Task, agent: Agent, grants: Grants) -> None:
     """Raise `NotAllowedError` if a task of the tree is for `agent`, and its tools take what is not granted."""
-    if any(is_for_model(task) for task in root.walk() if task.is_leaf):
-        grants.check(root, permissions_of(agent.tools))
+    needed = permissions_of(agent.tools)
+    if needed and any(is_for_model(task) for task in root.walk() if task.is_leaf):
+        grants.check(root, needed)
 
 
 def workers_of(

@@ -141,7 +141,8 @@ class Session:
         recorder.put(EventType.RUN_STARTED, None, self._begun(resumed=resumed), resumed=resumed)
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
         self._is_wary = failed.was_killed
-        await settle_lost(self.root, self.store, recorder, self.workers)
+        if resumed:
+            await settle_lost(self.root, self.store, recorder, self.workers)
         to_do = self._open_ones()
         self._count_usage(recorded, failed)
         is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
