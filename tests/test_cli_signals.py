@@ -75,7 +75,9 @@ def held() -> Iterator[Held]:
 def solving(held: Held, goal: str = GOAL) -> "Iterator[subprocess.Popen[str]]":
     """Start to solve `goal` in a process of its own; whatever happens, nothing is left of it."""
     model = ("--model", "openai/held", "--base-url", held.server.base_url)
-    process = start_ramify("solve", *model, "--jobs", "2", "--store", "runs.db", "--max-depth", "2", goal)
+    process = start_ramify(
+        "solve", *model, "--jobs", "2", "--store", "runs.db", "--max-depth", "2", "--split", "always", goal
+    )
     try:
         yield process
     finally:
