@@ -31,6 +31,8 @@ def misfit(problem: Mapping[str, Any]) -> str:
     "it is 'two', and should be a whole number"
     """
     kind, given = str(problem["type"]), problem.get("input")
+    if kind == "extra_forbidden":
+        return "there is no such name here"
     if kind not in _KINDS:
         why = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "it should")
         return why[:1].lower() + why[1:]

@@ -78,7 +78,7 @@ def rows(*tasks: dict[str, Any]) -> str:
         ('{"format": 2, "tasks": [{"content": "x"}]}', "this Ramify reads format 1"),
         ('{"format": 1, "tasks": [3]}', "has to be an object"),
         (rows({"id": "0", "content": " "}), "task 0: content: .*blank"),
-        (rows({"id": "0", "sate": "OPEN"}), "task 0: sate: Extra inputs"),
+        (rows({"id": "0", "sate": "OPEN"}), "task 0: sate: there is no such name here"),
         (rows({"id": "0", "state": "SLEEPING"}), "the states are OPEN"),
         (rows({"id": "0"}, {"id": "0", "parent": "0"}), "task 0 stands in it twice"),
         (rows({"id": "0", "parent": "9"}), "has a parent; the root comes first"),
