@@ -38,9 +38,12 @@ class RawServer:
         connections: how many connections were made.
     """
 
-    def __init__(self, *pieces: bytes | Sequence[bytes], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *pieces: bytes | Sequence[bytes], tls: ssl.SSLContext | None = None, hangs_up: bool = False
+    ) -> None:
         self._pieces = [one for piece in pieces for one in ([piece] if isinstance(piece, bytes) else piece)]
         self._tls = tls
+        self._hangs_up = hangs_up
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
         self.connections = 0
@@ -88,5 +91,7 @@ class RawServer:
                         writer.write(piece)
                         await writer.drain()
                         await asyncio.sleep(_BETWEEN_PIECES_S)
+                    if self._hangs_up:
+                        return
         finally:
             writer.close()

@@ -15,7 +15,9 @@ from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.openai_itself import OpenAIModel
 from ramify.planner.models.protocol import ModelReply, Sampling, ToolCall
+from ramify.planner.models.retry import may_retry, waits_for_all
 from ramify.planner.models.server import Timeouts
+from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.runtime.background import run_sync
 from ramify.tasks.tree.config import NO_USAGE
 
@@ -96,6 +98,24 @@ def test_the_errors_of_real_servers_are_told_apart_and_quoted(
         ask(DirectModel("m", base_url=server.base_url), streamed=streamed)
     assert caught.value.kind == kind
     assert words in str(caught.value)
+
+
+BROKEN_BODIES: list[tuple[str, bytes, str]] = [
+    ("length", b"Content-Length: 100\r\n\r\nhalf of it", "truncated"),
+    ("chunks", b"Transfer-Encoding: chunked\r\n\r\n64\r\nhalf of it", "truncated"),
+    ("encoding", b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf", "malformed"),
+]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("what", "rest", "kind"), BROKEN_BODIES)
+def test_a_reply_that_had_begun_is_no_missing_connection(what: str, rest: bytes, kind: str, *, streamed: bool) -> None:
+    assert what
+    server = RawServer(b"HTTP/1.1 200 OK\r\n" + rest, hangs_up=True)
+    with server, pytest.raises(ModelError) as caught:
+        ask(DirectModel("m", base_url=server.base_url), streamed=streamed)
+    assert (caught.value.kind, may_retry(kind), waits_for_all(kind)) == (kind, True, False)
+    assert caught.value.usage == UNKNOWN
 
 
 @pytest.mark.parametrize(

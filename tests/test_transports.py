@@ -180,7 +180,7 @@ BOTH: list[tuple[FaultKind, str, int | None]] = [
     ("context", "context_exceeded", 400),
     ("filtered", "content_filtered", 400),
     ("drop", "unreachable", None),
-    ("reset", "unreachable", None),
+    ("reset", "truncated", None),
     ("slow", "timeout", None),
     ("stalled", "timeout", None),
     ("cut_json", "malformed", None),

@@ -214,7 +214,7 @@ _BY_CLASS = {
         ("ConnectError", "ConnectTimeout", "ReadError", "WriteError", "RemoteProtocolError", "ClientConnectorError",
          "ClientOSError", "ClientConnectorDNSError", "ClientConnectorSSLError", "ClientConnectorCertificateError",
          "ClientProxyConnectionError", "ClientHttpProxyError", "ClientConnectionResetError", "ClientConnectionError",
-         "ClientPayloadError", "ServerDisconnectedError", "ConnectionError", "ConnectionRefusedError",
+         "ServerDisconnectedError", "ConnectionError", "ConnectionRefusedError",
          "ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError", "gaierror"), FailureKind.UNREACHABLE,
     ),
     **dict.fromkeys(
@@ -225,6 +225,12 @@ _BY_CLASS = {
         ("InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "NoAddressError"), FailureKind.NOT_FOUND,
     ),
 }  # fmt: skip
+
+# What aiohttp raises when a body cannot be read to its end; whatever was made of these, a reply had begun.
+_BY_BODY = {
+    "ContentEncodingError": FailureKind.MALFORMED,
+    "ClientPayloadError": FailureKind.TRUNCATED,
+}
 
 _KINDS = {kind.value: kind for kind in FailureKind}
 _SERVER_SAID_SO = ("HTTPStatusError", "APIError", "APIStatusError")
@@ -384,6 +390,7 @@ def _kind(chain: list[BaseException], status: int | None) -> FailureKind:
     if said is not None:  # an error body says more than the status, however deep it stands
         return said
     said = next((kind for each in chain if (kind := _said_in_words(each, status)) is not None), None)
+    said = said or _of_body(chain)
     if said is not None:
         return said
     for each in chain:
@@ -396,6 +403,11 @@ def _kind(chain: list[BaseException], status: int | None) -> FailureKind:
         return FailureKind.UNKNOWN
     said_by_server = len(chain) == 1 or any(type(each).__name__.endswith(_SERVER_SAID_SO) for each in chain[1:])
     return FailureKind.SERVER_ERROR if said_by_server else FailureKind.MALFORMED
+
+
+def _of_body(chain: list[BaseException]) -> FailureKind | None:
+    names = {type(each).__name__ for each in chain}
+    return next((kind for name, kind in _BY_BODY.items() if name in names), None)
 
 
 def _said_in_words(error: BaseException, status: int | None) -> FailureKind | None:

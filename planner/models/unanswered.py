@@ -21,7 +21,7 @@ _REFUSED_HERE = frozenset(
      FailureKind.CONTENT_FILTERED, FailureKind.CANCELLED}
 )  # fmt: skip
 _GATEWAY_GAVE_UP = frozenset({408, 504})
-_BROKEN = frozenset({"ClientOSError", "ServerDisconnectedError", "ClientPayloadError"})
+_BROKEN = frozenset({"ClientOSError", "ServerDisconnectedError"})
 """What aiohttp raises when a connection breaks; litellm 1.110 puts httpx's `ConnectError` on some of them."""
 
 _DEEPEST = 20
