@@ -11,9 +11,13 @@ HALF = "\ufffd"
 def whole_text(text: str) -> str:
     r"""Return `text` with each half of a surrogate pair replaced; two that belong together become their character.
 
+    What is a kind of text, as a member of an enum or a text of numpy, becomes plain text, as a store gives it back.
+
     >>> whole_text("rock \ud83d roll"), whole_text("\ud83d\ude00") == "\U0001f600"
     ('rock � roll', True)
     """
+    if type(text) is not str:
+        text = str.__str__(text)
     if text.isascii():
         return text
     try:

@@ -293,6 +293,36 @@ def test_middleware_that_gives_no_json_fails_the_task(tmp_path: Path) -> None:
     assert "the middleware gave for task 0.1 what cannot be kept: result[0]: nan" in str(root.find("0.1").error)
 
 
+class Shade(str, enum.Enum):  # noqa: UP042 - its words differ from its value, as those of a StrEnum do not
+    RED = "red"
+
+
+@pytest.mark.parametrize("given", [Shade.RED, np.str_("red"), Colour.RED])
+@pytest.mark.parametrize("way", ["returned", "declared", "middleware", "outcome of middleware"])
+def test_a_kind_of_text_is_plain_text_before_anybody_gets_it(tmp_path: Path, way: str, given: str) -> None:
+    class After:
+        def after(self, task: Task, _outcome: Outcome) -> Any:
+            return None if task.id != "0.1" else given if way == "middleware" else Outcome(text=given)
+
+    seen: list[Any] = []
+
+    @worker
+    def take(context: WorkContext) -> str:
+        seen.extend(context.results.values())
+        return "x"
+
+    def give() -> Any:
+        return given
+
+    give.__annotations__["return"] = str if way == "declared" else Any
+    root = tree_of(Task(content="x", id="0.1", type="give"), Task(content="y", id="0.2", type="take"))
+    root.subtasks[1].dependencies.append("0.1")
+    middleware = [After()] if "middleware" in way else []
+    ran(tmp_path, root, worker(name="give")(give), take, middleware=middleware)
+    assert (root.find("0.1").result, type(root.find("0.1").result)) == ("red", str)
+    assert [(str(each), type(each)) for each in seen] == [("red", str)]
+
+
 @pytest.mark.fault("2.3")
 def test_a_check_gets_a_value_of_its_own(tmp_path: Path) -> None:
     @predicate

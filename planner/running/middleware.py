@@ -14,6 +14,7 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.runtime.border import border
 from ramify.planner.runtime.several import several
 from ramify.planner.workers import Outcome
+from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
@@ -73,10 +74,10 @@ async def change_outcome(middleware: Sequence[Any], task: Task, outcome: Outcome
         if changed is None or changed == outcome:
             continue
         if isinstance(changed, str):
-            changed = replace(outcome, text=changed)
+            changed = replace(outcome, text=whole_text(changed))
         if not isinstance(changed, Outcome) or not changed.text.strip():
             raise UsageError(f"the middleware {_name(each)} returned no outcome for task {task.id}; return text")
-        change = {"what": "result", "before": outcome.text, "after": changed.text}
+        change = {"what": "result", "before": outcome.text, "after": whole_text(changed.text)}
         recorder.put(EventType.TASK_CHANGED, task, by=_name(each), **change)
         outcome = changed
     return outcome
