@@ -259,7 +259,9 @@ def test_the_doctor_finds_a_place_for_the_store_without_making_it(ramify: Ramify
     [
         ("RAMIFY_MODEL", "rules", 0, "ok   model: rules (from RAMIFY_MODEL)"),
         ("RAMIFY_MODEL", "gpt-5-mini", 3, "OPENAI_API_KEY"),
-        ("RAMIFY_MODLE", "rules", 0, "did you mean RAMIFY_MODEL?"),
+        ("RAMIFY_MODLE", "rules", 3, "did you mean RAMIFY_MODEL?"),
+        ("RAMIFY_COLOUR", "red", 0, "note settings: RAMIFY_COLOUR is in the environment and is no setting"),
+        ("RAMIFY_FAILPOINT", "before-running-commit", 0, "ok "),
         ("RAMIFY_JOBS", "many", 3, "RAMIFY_JOBS"),
         ("RAMIFY_STORE", ".", 3, "is a folder"),
         ("PATH", "/nowhere", 0, "note dot: not on PATH"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from ramify.planner.asking.agent import Agent, model_and_server
+from ramify.planner.cli import main
 from ramify.planner.errors import NoModelError, UsageError
-from ramify.planner.settings.layers import unknown_variables
+from ramify.planner.settings.layers import check_environment, unknown_variables
 from ramify.planner.settings.settings import load_settings, store_place
 from ramify.planner.store import DEFAULT_STORE
 
@@ -149,6 +150,34 @@ def test_a_named_settings_file_that_is_missing_is_an_error(monkeypatch: pytest.M
 def test_variables_that_only_look_like_settings_are_told_of() -> None:
     environment = {"RAMIFY_MODLE": "x", "RAMIFY_MODEL": "y", "RAMIFY_CONFIG": "z", "PATH": "p"}
     assert unknown_variables(environment) == {"RAMIFY_MODLE": "did you mean RAMIFY_MODEL?"}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("RAMIFY_MAX_CALL", "RAMIFY_MAX_CALLS"),
+        ("ramify_modle", "RAMIFY_MODEL"),
+        ("RAMIFY_MAX_COST", "RAMIFY_MAX_COST_USD"),
+        ("RAMIFY_FAILPIONT", "RAMIFY_FAILPOINT"),
+    ],
+)
+def test_a_misspelled_variable_is_refused_by_every_command_and_in_python(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(UsageError, match=rf"{name} in the environment is not a setting; did you mean {meant}\?"):
+        load_settings()
+    for words in (["list", "--store", "runs.db"], ["prompts", "list"], ["solve", "1+1", "--model", "rules"]):
+        assert main(words) == 2
+    assert main(["solve", "--help"]) == 0
+    assert not list(Path().glob("**/*.db"))
+
+
+@pytest.mark.parametrize(
+    "name", ["RAMIFY_WRITE_GOLDEN", "RAMIFY_ISOLATED", "RAMIFY_HOSTILE_REPLIES", "RAMIFY_GREETING", "RAMIFY_DEBUG"]
+)
+def test_variables_of_others_are_let_alone(name: str) -> None:
+    check_environment({name: "1", "RAMIFY_MODLE": ""})
 
 
 def test_the_store_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

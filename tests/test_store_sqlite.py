@@ -23,6 +23,7 @@ from ramify.tasks import TaskState
 from sqlalchemy import event as sqlalchemy_event
 
 from .patience import HANG_S
+from .ramify_command import ramify_process
 from .store_samples import event, new_run, small_tree
 
 
@@ -471,11 +472,11 @@ def test_kill_during_a_migration_leaves_the_old_schema(path: Path) -> None:
 
 
 def test_unknown_failpoint_is_refused() -> None:
-    done = run_python("import ramify.planner.runtime.failpoints", RAMIFY_FAILPOINT="before-lunch")
-    assert (
-        "RAMIFY_FAILPOINT='before-lunch' names no point; it is NAME or NAME:N with NAME one of before-running"
-        in done.stderr
-    )
+    words = "RAMIFY_FAILPOINT='before-lunch' names no point; it is NAME or NAME:N with NAME one of before-running"
+    said = ramify_process("list", RAMIFY_FAILPOINT="before-lunch")
+    assert (said.code, said.err.count("\n"), words in said.err) == (2, 1, True)
+    passes = "from ramify.planner.runtime.failpoints import failpoint; failpoint('during-migration')"
+    assert words in run_python(passes, RAMIFY_FAILPOINT="before-lunch").stderr
 
 
 def test_writer_thread_does_not_keep_a_program_alive(path: Path) -> None:

@@ -98,6 +98,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
         _prepare_process(is_debugging=is_debugging)
     try:
         _check_text(words)
+        _check_environment(words)
         code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
         sys.stdout.flush()
     except BaseException as error:
@@ -137,6 +138,21 @@ def _check_text(words: Sequence[str]) -> None:
             if not os.path.lexists(word):
                 where = f"word {number} of the command is not text in UTF-8 (from its character {error.start:,})"
                 raise UsageError(f"{where}; convert it first") from None
+
+
+def _check_environment(words: Sequence[str]) -> None:
+    """Refuse misspelled variables, also where no setting is read; `doctor` finds them, and help needs none.
+
+    Raises:
+        UsageError: if there is one.
+    """
+    needs_none = {"doctor", "completion", "--version", *_HELP["help_option_names"]}
+    if not needs_none.isdisjoint(words) or completing.COMPLETION_VARIABLE in os.environ:
+        return
+    if any(name.upper().startswith("RAMIFY_") for name in os.environ):
+        from ramify.planner.settings.layers import check_environment
+
+        check_environment()
 
 
 def _prepare_process(*, is_debugging: bool) -> None:

@@ -17,7 +17,10 @@ The process is killed by SIGKILL, as by `kill -9`: nothing is flushed, closed or
 
 import os
 import signal
+from functools import cache
 from typing import Final
+
+from ramify.planner.errors import UsageError
 
 POINTS: Final = (
     "before-running-commit",
@@ -38,20 +41,30 @@ class _Armed:
     def __init__(self, text: str) -> None:
         name, _, count = text.partition(":")
         if name not in POINTS or not (count or "1").isdecimal() or int(count or "1") < 1:
-            raise ValueError(
+            raise UsageError(
                 f"RAMIFY_FAILPOINT={text!r} names no point; it is NAME or NAME:N with NAME one of {', '.join(POINTS)}"
             )
         self.name = name
         self.left = int(count or "1")
 
 
-_armed: Final = _Armed(os.environ["RAMIFY_FAILPOINT"]) if os.environ.get("RAMIFY_FAILPOINT") else None
+_wanted: Final = os.environ.get("RAMIFY_FAILPOINT")
+
+
+@cache
+def armed() -> _Armed | None:
+    """Return the point that the environment names, if it does.
+
+    Raises:
+        UsageError: if what it names is none.
+    """
+    return _Armed(_wanted) if _wanted else None
 
 
 def failpoint(name: str) -> None:
     """Kill this process if `name` is the armed point and this is the passing that was asked for."""
-    if _armed is None or _armed.name != name:
+    if not _wanted or (point := armed()) is None or point.name != name:
         return
-    _armed.left -= 1
-    if _armed.left == 0:
+    point.left -= 1
+    if point.left == 0:
         os.kill(os.getpid(), signal.SIGKILL)

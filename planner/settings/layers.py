@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ramify.planner.errors import UsageError
+from ramify.planner.runtime.failpoints import armed
 
 from .options import OPTIONS
 
@@ -22,6 +23,8 @@ PYPROJECT = "pyproject.toml"
 PYPROJECT_TABLE = ("tool", "ramify")
 _ENV_FILE = Path(".env")
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG"})
+_MISSPELLED = 0.8
+"""How much the name of a variable is like one of ours, of 1, to be taken for it; programs and workers have others."""
 
 Level = Literal["call", "environment", "env file", "project", "user"]
 """The kinds of places that settings come from, the strongest first."""
@@ -65,10 +68,11 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
     """Yield each place that settings can come from, with what it says, the strongest first; also those that are empty.
 
     Raises:
-        UsageError: if a settings file is broken, or a place has a key that is no setting.
+        UsageError: as `check_environment`; or if a settings file is broken, or a place has a key that is no setting.
     """
     said = {name: value for name, value in given.items() if value is not None}
     _check_names(said, GIVEN)
+    check_environment()
     yield Layer("call", None, said)
     from_variables, from_file = _read_environment()
     yield Layer("environment", None, from_variables)
@@ -171,6 +175,24 @@ def hint_at(name: str, known: Collection[str], what: str, *, prefix: str = "") -
     near = get_close_matches(bare, known, 1)
     known = [f"{prefix}{each.upper()}" if prefix else each for each in near or known]
     return f"did you mean {known[0]}?" if near else f"{what} are {', '.join(known)}"
+
+
+def check_environment(environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse variables that are misspelled, as what they were to limit would not be; others may be somebody's own.
+
+    Raises:
+        UsageError: if there is one, or the point that `RAMIFY_FAILPOINT` names is none.
+    """
+    armed()
+    ours = [f"{PREFIX}{name.upper()}" for name in OPTIONS] + sorted(_NOT_SETTINGS)
+    for name, value in environment.items():
+        if value and name.upper().startswith(PREFIX) and name.upper() not in ours:
+            bare = [each.removeprefix(PREFIX) for each in ours]
+            near = get_close_matches(name.upper().removeprefix(PREFIX), bare, 1, _MISSPELLED)
+            if near:
+                raise UsageError(
+                    f"{name} in the environment is not a setting; did you mean {PREFIX}{near[0]}? Unset it otherwise"
+                )
 
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
