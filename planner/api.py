@@ -1,6 +1,7 @@
 """The short way: `solve`, `asolve` and `decompose`, from a goal to an answer or a plan."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -64,8 +65,11 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
         NoModelError: if no model can be used; the message says what to do.
         UsageError: if the goal or an argument cannot be used.
     """
+    check_kinds({"approve": approve})
     if approve is None:
         return start(goal, **how).wait()
+    if iscoroutinefunction(approve):
+        raise UsageError("approve is async, and solve does not await it; give it to asolve")
     executor, root = prepare(goal, **how)
     planned = executor.new_run(root, plan_only=True).start().wait()
     if not planned.is_planned or not approve(planned.task):
@@ -75,6 +79,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
 
 async def asolve(goal: str, *, approve: Approve | None = None, **how: Unpack[SolveKeywords]) -> Run:
     """Do what `solve` does, on the caller's event loop; `approve` may be async."""
+    check_kinds({"approve": approve})
     executor, root = prepare(goal, **how)
     if approve is None:
         return await executor.arun(root)

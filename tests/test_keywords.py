@@ -1,5 +1,6 @@
 """Keywords of the Python API: those that would do nothing are refused, and one thing stands for a row of one."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -137,11 +138,18 @@ def test_a_decorator_takes_its_options_with_a_function_too() -> None:
     assert make_tool(say, name="other").name == "other"
 
 
+async def says_yes(_plan: object) -> bool:
+    return True
+
+
 @pytest.mark.fault("4.4")
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda: solve(12), "goal is 12, of type int; give what is to be done, as text"),  # type: ignore[arg-type]
+        (lambda: solve("1+1", approve="plan"), "approve is 'plan', of type str; give a function that"),  # type: ignore[arg-type]
+        (lambda: asyncio.run(asolve("1+1", approve="plan")), "approve is 'plan', of type str; give a function that"),  # type: ignore[arg-type]
+        (lambda: solve("1+1", approve=says_yes), "approve is async, and solve does not await it"),  # type: ignore[arg-type]
         (lambda: solve("1+1", files=5), "files is 5, of type int; give files, as paths"),  # type: ignore[arg-type]
         (lambda: solve("1+1", model=5), "model is 5, of type int; give the name"),  # type: ignore[arg-type]
         (lambda: Executor(5), "agent is 5, of type int; give an Agent"),  # type: ignore[arg-type]
