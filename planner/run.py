@@ -19,6 +19,7 @@ from .running.loop import Ending
 from .running.recording import Recording
 from .running.session import Session
 from .runtime.background import background_loop, run_sync, start_on_background_loop
+from .runtime.border import words_of
 from .show.shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
@@ -226,7 +227,7 @@ class Run(ShownRun):
             self._ending = Ending("interrupted")
             raise
         except Exception as error:
-            self._ending = Ending("interrupted", str(error), error)
+            self._ending = Ending("interrupted", words_of(error), error)
             raise
         finally:
             try:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 from ramify.planner import Agent, Executor, Outcome, Run, WorkContext, Worker, predicate, tool, worker
+from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply, ToolCall
 from ramify.planner.store import Store
 from ramify.planner.store.texts import dump_json, load_json
@@ -468,6 +469,33 @@ def test_half_a_character_is_replaced_wherever_it_enters(tmp_path: Path) -> None
     for request in model.requests:
         for message in request.messages:
             message["content"].encode()
+
+
+@pytest.mark.fault("2.5")
+@pytest.mark.parametrize("way", ["raised", "raised by ours", "returned by a check", "raised by a check"])
+def test_half_a_character_in_what_went_wrong_is_replaced(tmp_path: Path, way: str) -> None:
+    @worker
+    def give() -> str:
+        if way == "raised":
+            raise RuntimeError(f"not {HALF}")
+        if way == "raised by ours":
+            raise WorkFailedError(f"not {HALF}", task_id="0")
+        return "x"
+
+    @predicate
+    def looks(_text: str) -> str:
+        if way == "raised by a check":
+            raise ValueError(f"not {HALF}")
+        return f"not {HALF}"
+
+    events: list[Any] = []
+    root = Task(content="x", id="0", type="give", checks=[Check(predicate="looks")], config=TaskConfig(max_retries=0))
+    run = ran(tmp_path, root, give, checks={"looks": looks}, on_event=events.append)
+    assert "not \ufffd" in (run.error or "")
+    assert "not \ufffd" in (root.error or "")
+    for words in (run.error, root.error, *(json.dumps(event.data, ensure_ascii=False) for event in events)):
+        assert words is not None
+        words.encode()
 
 
 @pytest.mark.fault("2.5")

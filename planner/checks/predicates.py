@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import JsonValue
 from ramify.planner.errors import UsageError
+from ramify.planner.runtime.border import words_of
+from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task
 from ramify.tasks.json_data import copy_json
 
@@ -48,13 +50,13 @@ class Predicate:
         try:
             said = await call(self.function, text, **{name: known[name] for name in self._named})
         except (ValueError, AssertionError) as error:
-            return Finding("fail", str(error) or f"{type(error).__name__} in {self.name}")
+            return Finding("fail", words_of(error) or f"{type(error).__name__} in {self.name}")
         if said is True:
             return PASSED
         if said is False:
             return Finding("fail", f"{self.name} says no")
         if isinstance(said, str) and said.strip():
-            return Finding("fail", said.strip())
+            return Finding("fail", whole_text(said.strip()))
         raise UsageError(
             f"the check {self.name} returned {said!r}; a predicate returns True, False, or text that says what is wrong"
         )

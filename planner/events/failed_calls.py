@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ramify.planner.runtime.border import words_of
 from ramify.prompts.errors import RamifyError
 from ramify.tasks import Usage
 from ramify.tasks.tree.config import NO_USAGE
@@ -108,5 +109,5 @@ def _under_way(events: Iterable[Event]) -> list[Begun]:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, RamifyError):
-        return str(error)
+        return words_of(error)
     return _GIVEN_UP if type(error).__name__ == "CancelledError" else type(error).__name__

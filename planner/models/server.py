@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ramify.planner.errors import ModelError
 from ramify.planner.runtime.address import Address, shown_address
 from ramify.planner.runtime.secrets import hide_keys
+from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Usage
 
 from .protocol import ModelRequest
@@ -97,7 +98,9 @@ class Server:
 
     def error(self, failure: Failure, detail: str, *, usage: Usage | None = None) -> ModelError:
         """Return the error for a failure, with a detail from which keys are blotted out."""
-        detail = hide_keys(" ".join(detail.split()), known=[self.api_key, *self._secrets(), *_environment_keys()])
+        detail = hide_keys(
+            " ".join(whole_text(detail).split()), known=[self.api_key, *self._secrets(), *_environment_keys()]
+        )
         if len(detail) > _LONGEST_QUOTE:
             detail = detail[:_LONGEST_QUOTE] + "..."
         return ModelError(

@@ -318,9 +318,9 @@ def _why(task: Task) -> str:
 def ending_of(error: Exception) -> Ending | None:
     """Return how a run ends that meets `error` in a task; None if only the task fails."""
     if isinstance(error, WaitingError):
-        return Ending("waiting", str(error), error)
+        return Ending("waiting", error_text(error), error)
     if isinstance(error, LimitError | NoModelError) or (isinstance(error, ModelError) and stops_run(error.kind)):
-        return Ending("stopped", str(error), error)
+        return Ending("stopped", error_text(error), error)
     return None
 
 

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from ramify.planner.errors import OutsideError
 from ramify.prompts.errors import RamifyError
+from ramify.prompts.whole_text import whole_text
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 """What a frame stands at that has a `raise` of its own; signals come elsewhere."""
@@ -46,13 +47,13 @@ border = _Border()
 
 
 def words_of(error: BaseException) -> str:
-    """Return what an exception says; nothing if it cannot say it.
+    """Return what an exception says, without halves of characters; nothing if it cannot say it.
 
     >>> words_of(ValueError("no such city"))
     'no such city'
     """
     try:
-        return str(error)
+        return whole_text(str(error))
     except BaseException:  # noqa: BLE001 - the words are foreign code too
         return ""
 
