@@ -1,6 +1,7 @@
 """A run in the hands of its user: where it stands, what came of it, and the ways to see it."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from .export.making import who_made
 from .running.loop import Ending
 from .running.recording import Recording
 from .running.session import Session
-from .runtime.background import background_loop, run_sync, start_on_background_loop
+from .runtime.background import LONGEST_HOLD_S, background_loop, run_sync, start_on_background_loop
 from .runtime.border import words_of
 from .show.shown_run import ShownRun
 from .store import Store
@@ -92,6 +93,7 @@ class Run(ShownRun):
         self._ending: Ending | None = None
         self._made_by: str | None = None
         self._future: Future[Ending] | None = None
+        self._is_over = threading.Event()
         if on_event is not None:
             session.bus.subscribe(on_event)
 
@@ -224,7 +226,7 @@ class Run(ShownRun):
                     following.enter_context(follow(self))
                 self._ending = await self._session.drive(resumed=not self._is_new)
         except asyncio.CancelledError:
-            self._ending = Ending("interrupted")
+            self._ending = self._session.cut_off or Ending("interrupted")
             raise
         except Exception as error:
             self._ending = Ending("interrupted", words_of(error), error)
@@ -236,6 +238,7 @@ class Run(ShownRun):
                 self._session.hold.release()
                 self._session.store.close()
                 self._session.bus.close()
+                self._is_over.set()
         return self
 
     def start(self) -> Self:
@@ -251,7 +254,11 @@ class Run(ShownRun):
             StoreError: if the store could not be written.
             LeaseError: if another process holds the run.
         """
-        run_sync(self._awaited())
+        try:
+            run_sync(self._awaited())
+        except asyncio.CancelledError:  # nobody cancels a thread that waits: it was all that the loop had
+            if not self._is_over.wait(LONGEST_HOLD_S):
+                raise
         return self
 
     def stop(self, *, cancel: bool = False, status: RunStatus = "interrupted") -> None:
@@ -284,7 +291,9 @@ class Run(ShownRun):
             await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             await asyncio.wait([asyncio.wrap_future(future)])
-            raise
+            task = asyncio.current_task()
+            if self._ending is None or (task is not None and task.cancelling()):
+                raise
         return self
 
     async def _write_recording(self) -> None:

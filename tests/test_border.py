@@ -341,6 +341,43 @@ def test_the_store_of_a_worker_is_not_the_store_of_the_run(store: Path) -> None:
     assert run.status == "failed"
 
 
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_a_worker_that_cancels_all_of_the_loop_is_told_with_its_task_and_nothing_is_lost(
+    store: Path, *, is_awaited: bool
+) -> None:
+    async def first() -> str:
+        return "kept"
+
+    async def cancels() -> str:
+        for each in asyncio.all_tasks():
+            each.cancel()
+        await asyncio.sleep(0)
+        return "not heard"
+
+    async def awaited(run: Run) -> Run:
+        return await run
+
+    root = Task(content="all", id="0")
+    root.add_subtasks(
+        [
+            Task(content="x", id="0.1", type="first"),
+            Task(content="y", id="0.2", type="cancels", dependencies=["0.1"]),
+        ]
+    )
+    run = Executor(ScriptedModel({}), store=store, workers={"first": first, "cancels": cancels}).start(root)
+    run = asyncio.run(awaited(run)) if is_awaited else run.wait()
+    assert run.status == "interrupted"
+    assert "cancelled all tasks of its event loop while task 0.2 ran" in (run.error or "")
+    assert stored(store, run)["0.1"] == (TaskState.DONE, None)
+    again = Executor.resume(
+        store,
+        run.id,
+        workers={"first": first, "cancels": first},
+        agent=Agent(ScriptedModel({"compose": "<result>together</result>"})),
+    )
+    assert (again.status, again.result) == ("done", "together")
+
+
 def test_a_cancellation_that_was_asked_for_goes_over_the_border() -> None:
     async def waits() -> None:
         with border:

@@ -167,7 +167,7 @@ def test_a_misspelled_variable_is_refused_by_every_command_and_in_python(
     monkeypatch.setenv(name, "1")
     with pytest.raises(UsageError, match=rf"{name} in the environment is not a setting; did you mean {meant}\?"):
         load_settings()
-    for words in (["list", "--store", "runs.db"], ["prompts", "list"], ["solve", "1+1", "--model", "rules"]):
+    for words in (["runs", "--store", "runs.db"], ["prompts", "list"], ["solve", "1+1", "--model", "rules"]):
         assert main(words) == 2
     assert main(["solve", "--help"]) == 0
     assert not list(Path().glob("**/*.db"))

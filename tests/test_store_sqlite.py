@@ -473,7 +473,7 @@ def test_kill_during_a_migration_leaves_the_old_schema(path: Path) -> None:
 
 def test_unknown_failpoint_is_refused() -> None:
     words = "RAMIFY_FAILPOINT='before-lunch' names no point; it is NAME or NAME:N with NAME one of before-running"
-    said = ramify_process("list", RAMIFY_FAILPOINT="before-lunch")
+    said = ramify_process("runs", RAMIFY_FAILPOINT="before-lunch")
     assert (said.code, said.err.count("\n"), words in said.err) == (2, 1, True)
     passes = "from ramify.planner.runtime.failpoints import failpoint; failpoint('during-migration')"
     assert words in run_python(passes, RAMIFY_FAILPOINT="before-lunch").stderr

@@ -20,6 +20,7 @@ from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.planning.policies import policy_of
 from ramify.planner.planning.policy import Policy
 from ramify.planner.planning.split import Planner
+from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from ramify.planner.store import Store, WriterEvents
@@ -47,6 +48,8 @@ from .preparing import prepare_run, unpriced
 from .run_settings import RunSettings
 from .spawning import Spawning
 
+_MOST_IDS = 5
+
 
 @dataclass(kw_only=True)
 class Session:
@@ -65,6 +68,7 @@ class Session:
         hold: keeps others from changing the tree until the run is over here.
         outer: what it takes from a run that it is part of; its workers are closed there then.
         policy: says what is done with a task; None leaves it to the settings.
+        cut_off: how it ended, if somebody's code has cancelled it with all else on the loop.
     """
 
     store: Store
@@ -79,6 +83,7 @@ class Session:
     outer: Outer | None = None
     policy: Policy | None = None
     hold: Hold = field(init=False)
+    cut_off: Ending | None = None
     _loop: RunLoop | None = None
     _early: Ending | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -106,8 +111,10 @@ class Session:
         ending = Ending("interrupted", "the process that ran it was ended")
         try:
             ending = await asyncio.shield(body)
-        except asyncio.CancelledError:
-            self.stop(Ending("interrupted"), cancel=True)
+        except asyncio.CancelledError as error:
+            if body.cancelling() and LOOP_ENDS not in error.args:
+                ending = self.cut_off = self._cut_off()
+            self.stop(self.cut_off or Ending("interrupted"), cancel=True)
             ending = await body
             raise
         except PlannerError as error:
@@ -118,6 +125,17 @@ class Session:
                 self._timer.cancel()
             await self._close(ending)
         return ending
+
+    def _cut_off(self) -> Ending:
+        """Return how the run ends under which somebody's code has cancelled whatever it found on the loop."""
+        running = [task.id for task in self.root.walk() if task.state is TaskState.RUNNING]
+        ids = ", ".join(running[:_MOST_IDS]) + (", ..." if len(running) > _MOST_IDS else "")
+        who = f"{'task' if len(running) == 1 else 'tasks'} {ids} ran" if running else "the run went on"
+        return Ending(
+            "interrupted",
+            f"something in this process cancelled all tasks of its event loop while {who}; a worker may cancel only"
+            " tasks that it has made itself",
+        )
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
         """Start nothing more; with `cancel`, do not wait for what is being done either."""

@@ -25,6 +25,9 @@ T = TypeVar("T")
 LONGEST_HOLD_S = 10.0
 """How long closing the loop waits for code that holds it, or does not let itself be cancelled, in seconds."""
 
+LOOP_ENDS = "the background loop ends"
+"""What tasks are cancelled with when the loop is closed; whoever cancels them otherwise is somebody else."""
+
 _LOOK_EVERY_S = 5.0
 _END = object()
 _log = logging.getLogger("ramify.loop")
@@ -69,7 +72,7 @@ class _Background:
     async def _end(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
-            task.cancel()
+            task.cancel(LOOP_ENDS)
         if tasks:
             await asyncio.wait(tasks, timeout=LONGEST_HOLD_S)
         for closer in reversed(self.closers):
