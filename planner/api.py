@@ -129,6 +129,9 @@ def prepare(
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
     check_keywords(given, SolveKeywords.__annotations__)
     check_kinds({"goal": goal, "model": model, "agent": agent, "files": files})
+    for name in ("max_depth", "max_children") if given.get("split") == "never" else ():
+        if given.get(name) is not None:
+            raise UsageError(f"split is 'never', so {name} has nothing to limit; leave one of them out")
     settings, answering, live = settled(model, agent, given)
     root = make_root(goal, [*several(materials, Material), *read_materials(files)], inputs)
     root.checks = read_checks(check)

@@ -28,7 +28,7 @@ from .running.middleware import check_middleware
 from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
 from .running.run_settings import RunSettings
-from .running.runnable import check_runnable, check_tools, grants_of, workers_of
+from .running.runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
 from .running.session import Session
 from .runtime.kernel import has_kernel
 from .settings.settings import Tracing, load_settings, store_place
@@ -218,6 +218,7 @@ class Executor:
         workers = workers_of(self._settings, self._given.get("workers"), self._given.get("checks"), agents)
         check_runnable(task, workers, self._grants)
         check_tools(task, self._agent, self._grants)
+        check_allow(workers, self._agent, self._grants)
         return workers
 
     def new_run(self, task: Task | str, *, plan_only: bool = False, policy: Policy | None = None) -> Run:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from ramify.planner import Agent, Executor, Strategy, asolve, decompose, evolve, solve, tool, worker
 from ramify.planner.api import prepare, start
+from ramify.planner.asking.agent import AgentSettings
 from ramify.planner.errors import UsageError
 from ramify.planner.evolution.api import aevolve, prepare_evolution
 from ramify.planner.running.keywords import EvolveKeywords, Given, RunKeywords, SolveKeywords, Watched
@@ -150,6 +151,7 @@ async def says_yes(_plan: object) -> bool:
         (lambda: solve("1+1", approve="plan"), "approve is 'plan', of type str; give a function that"),  # type: ignore[arg-type]
         (lambda: asyncio.run(asolve("1+1", approve="plan")), "approve is 'plan', of type str; give a function that"),  # type: ignore[arg-type]
         (lambda: solve("1+1", approve=says_yes), "approve is async, and solve does not await it"),  # type: ignore[arg-type]
+        (lambda: AgentSettings(timeout_s=-1), "timeout_s cannot be used: it is -1"),
         (lambda: solve("1+1", files=5), "files is 5, of type int; give files, as paths"),  # type: ignore[arg-type]
         (lambda: solve("1+1", model=5), "model is 5, of type int; give the name"),  # type: ignore[arg-type]
         (lambda: Executor(5), "agent is 5, of type int; give an Agent"),  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Executor, solve
+from ramify.planner.errors import UsageError
 from ramify.planner.export.dataframe import tasks_frame
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskManager, TaskState, Usage
@@ -94,6 +95,14 @@ def test_a_run_shows_a_picture_that_is_small_enough_for_a_notebook(tmp_path: Pat
     shown = run._repr_mimebundle_()
     assert shown["image/svg+xml"].count("<g>") <= 60
     assert len(shown["text/plain"].splitlines()) <= MOST_TASKS + 5
+
+
+def test_a_look_that_a_format_does_not_have_is_refused(tmp_path: Path) -> None:
+    run = Executor("rules", store=tmp_path / "runs.db").run(Task(content="1+1", id="0"))
+    with pytest.raises(UsageError, match="json gives the whole tree; leave out theme"):
+        run.graph("json", theme="dark")
+    with pytest.raises(UsageError, match="leave out max_nodes"):
+        run.save(tmp_path / "tree.json", max_nodes=3)
 
 
 def test_table_has_a_typed_row_for_each_task() -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from ramify.planner.errors import UsageError
 from ramify.planner.models.deadline import complete_in_time
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling
 from ramify.planner.models.registry import OWN_MODELS, open_model, prices_of
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.layers import GIVEN
+from ramify.planner.settings.option_fields import misfit_of
+from ramify.planner.settings.options import OPTIONS
 from ramify.planner.settings.settings import Settings, load_settings
 from ramify.prompts import PromptLibrary
 from ramify.prompts.rendered import Message, RenderedPrompt
@@ -42,6 +45,12 @@ class AgentSettings:
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = 600.0
     native_tools: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which no reply could come."""
+        wrong = None if self.timeout_s in {None, 600.0} else misfit_of(OPTIONS["timeout_s"], self.timeout_s)
+        if wrong is not None:
+            raise UsageError(f"timeout_s cannot be used: {wrong}")
 
 
 ASKED = tuple(each.name for each in fields(AgentSettings) if each.name != "sampling")

@@ -47,11 +47,14 @@ def evolve(
     from ramify.planner.evolution.api import Evolution, prepare_evolution
     from ramify.planner.evolution.generations import METHODS
     from ramify.planner.evolution.json_lines import line_of
+    from ramify.planner.runtime.output_files import check_new
     from ramify.tasks.counting import counted
 
     from .carrying import carry, tell_ending
     from .output import print_exact, print_json, tell
 
+    if output is None:
+        check_new(output, force=force)
     executor, root = prepare_evolution(
         _seeds(source), n=n, methods=method or METHODS, generations=generations, tries=tries, field=field,
         output=output, overwrite=force, record=given["record"], **settings_given(given),

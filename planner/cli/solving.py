@@ -125,14 +125,20 @@ def run(
     Example: ramify run plan.yaml --jobs 4
     """
     from ramify.planner.api import executor_of, with_config
+    from ramify.planner.errors import UsageError
     from ramify.planner.settings.settings import load_settings
     from ramify.tasks.plans.plans import load_plan
 
     from .carrying import carry
 
+    is_preview = given["dry_run"] or given["estimate"]
+    for name in ("record", "events") if is_preview else ():
+        if given[name] is not None:
+            option = "--dry-run" if given["dry_run"] else "--estimate"
+            raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
     settings = load_settings(**settings_given(given))
     executor, root = executor_of(settings, record=given["record"]), with_config(load_plan(plan), settings)
-    if given["dry_run"] or given["estimate"]:
+    if is_preview:
         from .exits import DONE
         from .previewing import print_preview
 

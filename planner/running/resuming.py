@@ -22,7 +22,7 @@ from .editing import PlanEdit, edit_run
 from .keywords import Given
 from .middleware import check_middleware
 from .run_settings import RunSettings
-from .runnable import check_runnable, check_tools, grants_of, workers_of
+from .runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
 from .session import Session
 
 
@@ -70,6 +70,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     def check(root: Task, differences: Sequence[Difference] = ()) -> None:
         check_runnable(root, workers, grants)
         check_tools(root, agent, grants)
+        check_allow(workers, agent, grants)
         for difference in differences:
             if difference.kind == "changed":
                 task = root.find(difference.task_id)

@@ -1,6 +1,7 @@
 """Whether a tree can be run: its graph, its workers, its limits, its permissions; all known before anything starts."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import UsageError
@@ -17,6 +18,9 @@ from ramify.tasks.tree.graph import check_can_end
 
 from .run_settings import RunSettings
 
+_MISSPELLED = 0.8
+"""How much a permission is like another, of 1, to be taken for it."""
+
 
 def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     """Raise if the tree of `root` could not be run by `workers` with what `grants` allow them."""
@@ -30,6 +34,19 @@ def check_tools(root: Task, agent: Agent, grants: Grants) -> None:
     needed = permissions_of(agent.tools)
     if needed and any(is_for_model(task) for task in root.walk() if task.is_leaf):
         grants.check(root, needed)
+
+
+def check_allow(workers: Workers, agent: Agent, grants: Grants) -> None:
+    """Refuse a permission that nobody knows, and that is nearly one which somebody does; others do no harm.
+
+    Raises:
+        UsageError: if there is one.
+    """
+    known = {"network", "subprocess", "shell", *permissions_of(agent.tools)}
+    known = known.union(*(each.permissions for each in workers.given.values()))
+    for word in sorted(set(grants.allow) - known):
+        if near := get_close_matches(word, known, 1, _MISSPELLED):
+            raise UsageError(f"allow: nobody knows the permission {word!r}; did you mean {near[0]}?")
 
 
 def workers_of(

@@ -88,8 +88,10 @@ def check_new(path: Path | None, *, force: bool, otherwise: str = "") -> None:
         otherwise: what else can be done, for the error.
 
     Raises:
-        UsageError: if it is there.
+        UsageError: if it is there, or there is none that `force` could write over.
     """
+    if path is None and force:
+        raise UsageError("--force writes over the file that -o names; give -o FILE, or leave out --force")
     if path is not None and not force and holds_something(path):
         raise UsageError(f"{path} is there already; choose another name, or write over it with --force{otherwise}")
 

@@ -204,6 +204,10 @@ class ShownRun(ABC):
     def _drawn_in(self, form: "Format", asked: dict[str, Any]) -> Any:
         """Return what a writer of the format is given."""
         if form.takes_data:
+            if asked:
+                from ramify.planner.errors import UsageError
+
+                raise UsageError(f"{form.name} gives the whole tree; leave out {', '.join(asked)}")
             return self.to_data()
         return self._view(**asked if form.folds else {"max_nodes": None, **asked})
 
