@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ramify.planner.asking.budget import Budget, RunLimits
 from ramify.planner.asking.rates import RateLimiter
-from ramify.planner.errors import ModelError, UsageError
+from ramify.planner.errors import LimitError, ModelError, UsageError
 from ramify.planner.runtime.clock import Timer, sleep
 from ramify.planner.testing import FakeClock, settle
+from ramify.tasks import Task, Usage
 
 
 class Calls:
@@ -309,3 +311,14 @@ def test_the_clock_of_the_loop_serves_where_no_other_is_given() -> None:
 def test_limits_that_would_let_nothing_through_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="must be"):
         calls(**limits)
+
+
+def test_what_is_under_way_is_told_beside_what_was_spent() -> None:
+    root = Task(content="x", id="0")
+    budget = Budget(root, RunLimits(max_calls=3))
+    for _ in range(3):
+        budget.reserve(root)
+    budget.settle(root, Usage(calls=1))
+    budget.settle(root, Usage(calls=1))
+    with pytest.raises(LimitError, match=r"spent so far: 2 calls, 0 tokens, \$0\.0000, and 1 call under way$"):
+        budget.reserve(root)

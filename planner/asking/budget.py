@@ -8,6 +8,7 @@ from ramify.planner.errors import LimitError
 from ramify.planner.settings.option_fields import model_of
 from ramify.planner.settings.options import LimitOptions, options_of
 from ramify.tasks import Task, TaskConfig, Usage
+from ramify.tasks.counting import counted
 from ramify.tasks.tree.config import NO_CONFIG, NO_USAGE
 
 from .rates import RateLimiter
@@ -63,6 +64,8 @@ class _Account:
             allowed = getattr(self.limits, limit)
             if allowed is not None and used >= allowed:
                 told = f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}"
+                if self.in_flight:
+                    told += f", and {counted(self.in_flight, 'call')} under way"
                 if isinstance(self.limits, RunLimits):
                     raise LimitError(told, limit=limit)
                 told = f"{told}; raise it in its config, in an edited plan"
