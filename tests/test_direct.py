@@ -205,6 +205,34 @@ def test_tools_may_be_called_with_an_object_where_a_text_is_due() -> None:
     assert reply.tool_calls == (ToolCall(id="c", name="look", arguments='{"at": {"the": "sky"}}'),)
 
 
+@pytest.mark.parametrize(
+    ("message", "kind", "words"),
+    [
+        ({"content": 42}, "malformed", "its content is a number, and not text"),
+        ({"content": {"answer": 4}}, "malformed", "its content is an object, and not text"),
+        ({"content": None, "function_call": {"name": "look"}}, "malformed", "it called look by function_call"),
+        (
+            {"content": None, "tool_calls": [{"id": "c", "function": {"name": "look", "arguments": "{}"}}]},
+            "empty",
+            "it called look, and was given no tools",
+        ),
+        ({"content": None}, "empty", "the reply is empty"),
+    ],
+)
+def test_what_came_instead_of_words_is_named(message: dict[str, Any], kind: str, words: str) -> None:
+    with RawServer(whole(**message)) as server, pytest.raises(ModelError) as caught:
+        complete(DirectModel("m", base_url=server.base_url))
+    assert (caught.value.kind, words in str(caught.value)) == (kind, True)
+
+
+@pytest.mark.parametrize("head", [b"204 None\r\n\r\n", b"200 OK\r\nContent-Length: 0\r\n\r\n"])
+def test_an_answer_without_a_body_is_told_as_one(head: bytes) -> None:
+    server = RawServer(b"HTTP/1.1 " + head, hangs_up=True)
+    with server, pytest.raises(ModelError, match="the answer has no body; check") as caught:
+        complete(DirectModel("m", base_url=server.base_url))
+    assert caught.value.kind == "malformed"
+
+
 def test_a_refusal_is_told_as_one() -> None:
     with RawServer(whole(content=None, refusal="I would rather not.")) as server, pytest.raises(ModelError) as caught:
         complete(DirectModel("m", base_url=server.base_url))

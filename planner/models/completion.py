@@ -49,6 +49,7 @@ class Completion:
         self._refusals: list[str] = []
         self._has_thought = False
         self._has_choices = True
+        self._odd = ""
         self.has_begun = False
         self._finish: str | None = None
         self._native_finish: str | None = None
@@ -95,7 +96,9 @@ class Completion:
             self._finish = None
 
     def _take(self, message: Any) -> str:
-        words = _words_of(getattr(message, "content", None))
+        content = getattr(message, "content", None)
+        words = _words_of(content)
+        self._odd = self._odd or _odd(content, getattr(message, "function_call", None))
         self._pieces.append(words)
         self._has_thought = self._has_thought or any(getattr(message, name, None) for name in _THOUGHTS)
         noted = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
@@ -132,15 +135,18 @@ class Completion:
         """Why the model stopped, in the protocol's words."""
         return _FINISH.get(self._finish or "", "stop")
 
-    def fault(self, *, max_output_tokens: int | None = None) -> tuple[FailureKind, str] | None:
+    def fault(self, *, max_output_tokens: int | None = None, has_tools: bool = True) -> tuple[FailureKind, str] | None:
         """Return why this is no reply; None if it is one.
 
         Args:
             max_output_tokens: how long it was allowed to become; None if nobody said.
+            has_tools: whether the model was given tools that it may call.
         """
         refusal = "".join(self._refusals)
         far = f"after {counted(len(self.text), 'character')}"
-        is_blank = not self.text.strip() and not self._calls
+        has_words = bool(self.text.strip())
+        is_blank = not has_words and not self._calls
+        tools = "" if has_tools or has_words else ", ".join(call.name for call in self._calls.values())
         faults = (
             (not self._has_choices, FailureKind.MALFORMED, "the server's reply holds no choices, so no words either"),
             (is_blank and self._finish is None, FailureKind.MALFORMED, "the server sent a stream without a reply"),
@@ -149,6 +155,12 @@ class Completion:
             (self._finish == "content_filter", FailureKind.CONTENT_FILTERED, f"stopped {far}"),
             (is_blank and refusal, FailureKind.CONTENT_FILTERED, f"the model refused: {refusal}"),
             (is_blank and self._finish == "length", FailureKind.CUT_OFF, self._used_up(max_output_tokens)),
+            (is_blank and self._odd, FailureKind.MALFORMED, self._odd),
+            (
+                not has_words and tools and not has_tools,
+                FailureKind.EMPTY,
+                f"it called {tools}, and was given no tools",
+            ),
             (is_blank and self._has_thought, FailureKind.EMPTY, "it thought, and stopped before its answer"),
             (is_blank, FailureKind.EMPTY, "the reply is empty"),
         )
@@ -157,6 +169,18 @@ class Completion:
     def _used_up(self, max_output_tokens: int | None) -> str:
         limit = "the room for its reply" if max_output_tokens is None else f"max_output_tokens = {max_output_tokens}"
         return f"{limit} was used up {'by thoughts, ' if self._has_thought else ''}before the first word"
+
+
+def _odd(content: Any, function_call: Any) -> str:
+    """Return what stands where words are due, and is none; empty if there is nothing."""
+    if function_call is not None:
+        name = getattr(function_call, "name", None) or "a function"
+        return f"it called {name} by function_call, which is no longer in use; tools are called by tool_calls"
+    if content is None or isinstance(content, str | list):
+        return ""
+    is_number = isinstance(content, int | float) and not isinstance(content, bool)
+    what = "a number" if is_number else "true or false" if isinstance(content, bool) else "an object"
+    return f"its content is {what}, and not text"
 
 
 def _arguments_of(value: Any) -> str:

@@ -59,7 +59,8 @@ class NotAReplyError(Exception):
     """Raised when what a server sends is neither a reply nor an error of a chat API."""
 
     def __init__(self, text: bytes) -> None:
-        super().__init__(f"what came begins with: {text[:_LONGEST_QUOTE].decode('utf-8', 'replace')}")
+        begins = text[:_LONGEST_QUOTE].decode("utf-8", "replace").strip()
+        super().__init__(f"what came begins with: {begins}" if begins else "the answer has no body")
 
 
 class DirectServer(Server):

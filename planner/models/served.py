@@ -96,7 +96,8 @@ class ServedModel(ABC, Generic[ServerT]):
 
     def _reply(self, said: Completion, request: ModelRequest, *, started: float) -> ModelReply:
         used = self._used(said)
-        if (fault := said.fault(max_output_tokens=request.sampling.max_output_tokens)) is not None:
+        most = request.sampling.max_output_tokens
+        if (fault := said.fault(max_output_tokens=most, has_tools=bool(request.tools))) is not None:
             kind, detail = fault
             raise self._server.error(Failure(kind), detail, usage=used)
         return ModelReply(
