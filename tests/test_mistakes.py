@@ -78,6 +78,10 @@ AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
             f"the setting jobs (from pyproject.toml:4) cannot be used: it is 0, and {AT_LEAST_1}",
         ),
         (
+            {"ramify.toml": "[workers.prompt]\nenabld = true\n"}, "solve g",
+            "workers.prompt.enabld (from ramify.toml:2) is not a setting; did you mean enabled?",
+        ),
+        (
             {"ramify.toml": "[mcp.shop]\ncomand = 'x'\n"}, "solve g",
             "mcp.shop.comand (from ramify.toml:2) is not a setting; did you mean command?",
         ),

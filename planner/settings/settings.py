@@ -26,8 +26,6 @@ from .options import OPTIONS, Part, options_of
 from .place import DEFAULT_STORE
 from .tool_servers import ServerSettings
 
-SERVER_KEYS = tuple(ServerSettings.model_fields)
-
 
 class Tracing(NamedTuple):
     """Whether OpenTelemetry spans are made of a run.
@@ -55,6 +53,10 @@ class WorkerSettings(BaseModel):
     enabled: bool | None = None
     allow: tuple[str, ...] = ()
     config: dict[str, Any] = Field(default_factory=dict)
+
+
+_KEYS_BELOW = {"mcp": tuple(ServerSettings.model_fields), "workers": tuple(WorkerSettings.model_fields)}
+"""What may stand in the tables of settings that have some."""
 
 
 class Settings(model_of(OPTIONS)):  # type: ignore[misc] # its fields are the options
@@ -120,7 +122,7 @@ def _unusable(error: ValidationError, layers: "Iterable[Layer]") -> UsageError:
     place = layer.place_of(name, *below)
     what = ".".join((name, *below))
     if problem["type"] == "extra_forbidden":
-        hint = hint_at(below[-1], SERVER_KEYS, f"those of {name}")
+        hint = hint_at(below[-1], _KEYS_BELOW.get(name, ()), f"those of {name}")
         return UsageError(f"{what} (from {place}) is not a setting; {hint}")
     named = what if layer.level == "call" else f"the setting {what} (from {place})"
     return UsageError(f"{named} cannot be used: {misfit(problem)}")
