@@ -19,6 +19,7 @@ from ramify.planner.errors import (
 from ramify.planner.store import Store
 from ramify.tasks import DocumentError, TaskState
 
+from .openai_server import OpenAIServer
 from .ramify_command import Ramify, ramify_process
 
 RULES = ("--model", "rules")
@@ -311,3 +312,14 @@ def test_one_of_a_thing_is_told_in_the_singular(ramify: Ramify) -> None:
     assert "plan 1 was made, 1 task," in ramify("show", "--last", "--history").out
     run = solve("1+1", model="rules")
     assert f"<Run {run.id}: done, 1 of 1 task, rules (no language model)>" == repr(run)
+
+
+def test_a_cost_limit_that_cannot_hold_is_told_to_the_quiet_too(ramify: Ramify, home: Path) -> None:
+    (home / "plan.yaml").write_text("goal: x\n", encoding="utf-8")
+    with OpenAIServer(lambda _: "<result>done</result>") as server:
+        asked = ("run", "plan.yaml", "-q", "--model", "m", "--base-url", server.base_url)
+        said = ramify(*asked, "--max-cost-usd", "1")
+        silent = ramify(*asked)
+    assert (said.code, said.out, silent.err) == (0, "done\n", "")
+    assert said.err.startswith("warning: the run has max_cost_usd = 1, which cannot hold")
+    assert said.err.count("\n") == 1

@@ -211,7 +211,7 @@ class Caller:
     def _settle(self, task: Task, used: Usage) -> None:
         self._budget.settle(task, used)
         if used.calls_without_cost and (told := self._budget.told_unpriced(self._model.name, task)):
-            self._recorder.warn(told, task)
+            self._recorder.warn(told, task, limit="max_cost_usd")
 
     def _count_failed(
         self, task: Task, request: ModelRequest, error: BaseException, look: "_Look", *, seconds: float

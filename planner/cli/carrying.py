@@ -62,6 +62,8 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     kind = display_kind(given) or fitting_kind(sys.stderr, made_by=run.made_by)
     failed: list[Event] = []
     run.on(failed.append, EventType.TASK_FAILED, where=lambda event: "where" in event.data)
+    if kind == "none":  # what was to hold the run back, and does not, is told all the same
+        run.on(_warn, EventType.WARNING, where=lambda event: "limit" in event.data)
     try:
         with (
             events_written(run.id, given["events"]) as write,
@@ -82,6 +84,10 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     if not given["quiet"]:
         tell(_summary(run, time.monotonic() - started))
     return code
+
+
+def _warn(event: Event) -> None:
+    tell(f"warning: {event.data['message']}")
 
 
 def display_kind(given: Mapping[str, Any]) -> DisplayKind | None:

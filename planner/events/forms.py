@@ -113,7 +113,11 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.ALERT: _form("a worker calls for attention", message=str, data=dict),
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
-        EventType.WARNING: _form("something is not as it should be, and the run goes on", message=str),
+        EventType.WARNING: _form(
+            "something is not as it should be, and the run goes on; `limit` is one that cannot hold",
+            {"limit": str},
+            message=str,
+        ),
         EventType.RUN_FINISHED: _form("the run has ended in this process", status=str),
     }
 )

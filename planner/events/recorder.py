@@ -84,10 +84,10 @@ class Recorder:
         with suppress(PlannerError):
             self.writer.written().add_done_callback(tell)
 
-    def warn(self, message: str, task: Task | None = None) -> None:
-        """Tell of something that is not as it should be: an event, and a line of the log."""
+    def warn(self, message: str, task: Task | None = None, **more: str) -> None:
+        """Tell of something that is not as it should be, and what `more` there is to it: an event, and a log line."""
         _log.warning("%s", self.redactor.text(message))
-        self.put(EventType.WARNING, task, message=message)
+        self.put(EventType.WARNING, task, message=message, **more)
 
     def changed(self, kind: EventType, task: Task, **data: Any) -> None:
         """Queue the present state of `task` with an event."""

@@ -172,7 +172,7 @@ class Session:
         budget = Budget(self.root, self.settings.limits, outer=above)
         dear = unpriced(models)
         if dear is not None and (told := budget.told_unpriced(dear.name)):
-            recorder.warn(told)
+            recorder.warn(told, limit="max_cost_usd")
         askers = Askers(
             recorder,
             budget,
