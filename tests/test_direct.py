@@ -116,6 +116,7 @@ def test_a_reply_that_had_begun_is_no_missing_connection(what: str, rest: bytes,
         ask(DirectModel("m", base_url=server.base_url), streamed=streamed)
     assert (caught.value.kind, may_retry(kind), waits_for_all(kind)) == (kind, True, False)
     assert caught.value.usage == UNKNOWN
+    assert "400" not in str(caught.value).partition("/v1: ")[2]  # no server has sent such a status
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,9 @@ class DirectServer(Server):
         """Return what is worth quoting of an exception; aiohttp's own words may hold the whole address."""
         if hasattr(error, "url"):
             return _NO_ADDRESS
+        behind = getattr(error.__cause__, "message", None)  # aiohttp puts a status before it that no server has sent
+        if isinstance(behind, str):
+            return behind
         return str(getattr(error, "message", error)) if hasattr(error, "request_info") else str(error)
 
 
