@@ -164,3 +164,25 @@ def test_a_replay_asks_what_the_recorded_run_asked(tmp_path: Path) -> None:
     replayed = solve("Name the capital of Peru", model=f"replay:{tmp_path / 'calls.jsonl'}", store=tmp_path / "s.db")
     assert replayed.usage.calls == 0
     assert replayed.result == "Lima"
+
+
+@pytest.mark.parametrize(
+    ("goal", "needs"),
+    [
+        ("List three hills, then choose one of them", [[], ["0.1"]]),
+        ("Sammle drei Ideen und w\u00e4hle dann eine davon aus", [[], ["0.1"]]),
+        ("Describe a lock and a dam", [[], []]),
+    ],
+)
+def test_an_order_that_the_goal_names_is_kept(goal: str, needs: list[list[str]], tmp_path: Path) -> None:
+    plan = "<task>List three hills</task><task>Choose a hill</task>"
+    model = ScriptedModel({"decompose 0": plan, "decompose": "<atomic/>", "*": "<result>done</result>"})
+    run = solve(goal, model=model, store=tmp_path / "r.db")
+    assert [task.dependencies for task in run.task.subtasks] == needs
+
+
+def test_the_needs_of_a_plan_are_not_added_to(tmp_path: Path) -> None:
+    plan = '<task id="a">List hills</task><task id="b">List lakes</task><task id="c" needs="a">Choose a hill</task>'
+    model = ScriptedModel({"decompose 0": plan, "decompose": "<atomic/>", "*": "<result>done</result>"})
+    run = solve("List hills and lakes, then choose a hill", model=model, store=tmp_path / "r.db")
+    assert [task.dependencies for task in run.task.subtasks] == [[], [], ["0.1"]]

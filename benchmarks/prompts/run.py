@@ -82,7 +82,7 @@ class Bench:
         shown = {name: result[name] for name in ("split", "right", "tokens") if name in result}
         print(f"{variant} {arm} {item['id']}: {shown}", file=sys.stderr, flush=True)
 
-    def asking(self, more: int = 0) -> AgentSettings:
+    def settings(self, more: int = 0) -> AgentSettings:
         """Return how the model is asked; `more` is added to the seed."""
         seed, temperature = self.options.seed + more, self.options.temperature
         return AgentSettings(sampling=Sampling(seed=seed, temperature=temperature, max_output_tokens=1200))
@@ -149,7 +149,7 @@ def answered(bench: Bench, agent: Agent, item: Item, arm: str) -> Result:
             words = question
             if arm != "plain":
                 words += "\n\nThink step by step. End with a line `Answer: ` and the number."
-            agent.settings = bench.asking(sample)
+            agent.settings = bench.settings(sample)
             found = bench.run(agent, Task(content=words, id="0", type="generate"), None)
             tokens += found["tokens"]
             texts.append(found["task"].result or str(found["error"]))

@@ -1,6 +1,7 @@
 """Splitting one task: what is asked, and what the reply means for the task; nothing is attached here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from ramify.planner.asking.asker import Asker
@@ -19,7 +20,7 @@ from ramify.tasks.prompt_variables import decompose_variables
 from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 
-from .worth import stays_whole
+from .worth import names_an_order, stays_whole
 
 
 class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fields are options
@@ -137,7 +138,17 @@ def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Wh
     if plan.atomic:
         return Whole("splitting it helps nothing")
     parts = split_of(plan, (variables.goal, *variables.ancestors))
-    return parts if parts.tasks else Whole(_nothing_split(plan, variables.goal))
+    if not parts.tasks:
+        return Whole(_nothing_split(plan, variables.goal))
+    is_unordered = not any(each.needs for each in parts.tasks)
+    return _one_by_one(parts) if is_unordered and names_an_order(variables.goal) else parts
+
+
+def _one_by_one(plan: Plan) -> Plan:
+    """Let each task of a plan need the one before it."""
+    tasks = [plan.tasks[0], *(replace(each, needs=(before.key,)) for before, each in pairwise(plan.tasks))]
+    note = "its goal names an order and the plan none, so each task needs the one before it"
+    return replace(plan, tasks=tuple(tasks), notes=(*plan.notes, note))
 
 
 def _nothing_split(plan: Plan, goal: str) -> str:

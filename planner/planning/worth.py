@@ -1,7 +1,7 @@
-"""Which goals are not worth asking about: what can be told from their words alone, before a model is asked.
+"""What the words of a goal tell of how it is split: whether that is worth asking about, and in which order it goes.
 
-Small models split what they are asked to split, whether that helps or not, so that the question itself is what decides.
-It knows no model, and reads no more than the words of one task.
+Small models split what they are asked to split, whether that helps or not, so that the question itself is what decides;
+and they leave out half of the needs that the goal names. It knows no model, and reads the words of one task alone.
 """
 
 import re
@@ -21,6 +21,20 @@ _SEVERAL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
+_ORDER = re.compile(
+    r"\b(?:then|afterwards|after\s+that|finally|dann|danach|anschlie\u00dfend|zuletzt|zum\s+Schluss|daraus)\b"
+    r"|\u7136\u540e|\u518d|\u6700\u540e|\u63a5\u7740",
+    re.IGNORECASE,
+)
+
+
+def names_an_order(goal: str) -> bool:
+    """Return whether `goal` says that one thing is done after another.
+
+    >>> names_an_order("List five sources, then rank them"), names_an_order("Describe Oslo and Rome")
+    (True, False)
+    """
+    return _ORDER.search(goal) is not None
 
 
 def stays_whole(goal: str) -> str | None:

@@ -243,7 +243,7 @@ class PlanOptions(SizeOptions, total=False):
     max_depth: Annotated[int | None, _plan(
         "the deepest level that a task may stand on; the root's is 1, so 1 splits nothing.", default=3, at_least=1,
         help="The deepest level of the tree; the root's is 1.")]
-    max_children: Annotated[int | None, _plan("the most subtasks of one task.", default=8, at_least=2)]
+    max_children: Annotated[int | None, _plan("the most subtasks of one task.", default=12, at_least=2)]
 
 
 # fmt: on
