@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -265,12 +266,11 @@ def main() -> int:
     if not options.report:
         for name, prompts in variants:
             for item in items_of("goals", options.use) if options.only != "problems" else ():
-                bench.ask(item, variant=name, prompts=prompts, arm="plan", do=lambda a, i: planned(bench, a, i))
-            for arm in (options.arm or ["solve", "plain", "thought"]) if options.only != "goals" else ():
-                for item in items_of("problems", options.use):
+                bench.ask(item, variant=name, prompts=prompts, arm="plan", do=partial(planned, bench))
+            for item in items_of("problems", options.use) if options.only != "goals" else ():
+                for arm in options.arm or ["solve", "plain", "thought"]:
                     if arm == "solve" or name == variants[0][0]:
-                        bench.ask(item, variant=name, prompts=prompts, arm=arm,
-                                  do=lambda a, i, arm=arm: answered(bench, a, i, arm))  # fmt: skip
+                        bench.ask(item, variant=name, prompts=prompts, arm=arm, do=partial(answered, bench, arm=arm))
     print(report(bench.results))
     return 0
 
