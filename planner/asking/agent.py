@@ -1,11 +1,11 @@
 """An agent: a model, the role that it plays, and the prompts that it is asked with."""
 
-from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from pydantic import ValidationError
 from ramify.planner.errors import UsageError
 from ramify.planner.models.deadline import complete_in_time
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling
@@ -13,12 +13,12 @@ from ramify.planner.models.registry import OWN_MODELS, open_model, prices_of
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.layers import GIVEN
-from ramify.planner.settings.option_fields import misfit_of
-from ramify.planner.settings.options import OPTIONS
+from ramify.planner.settings.option_fields import model_of, why_unusable
+from ramify.planner.settings.options import AgentOptions, options_of
 from ramify.planner.settings.settings import Settings, load_settings
 from ramify.prompts import PromptLibrary
 from ramify.prompts.rendered import Message, RenderedPrompt
-from ramify.prompts.variables import Examples, PromptVariables
+from ramify.prompts.variables import PromptVariables
 from ramify.tasks.errors import TruncatedReplyError
 
 if TYPE_CHECKING:
@@ -26,34 +26,35 @@ if TYPE_CHECKING:
     from ramify.planner.tools.protocol import Tool, ToolSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSettings:
-    """How an agent asks, apart from the question.
+class _Given(AgentOptions, total=False):
+    sampling: Sampling
+
+
+class AgentSettings(model_of(options_of("agent"))):  # type: ignore[misc] # its fields are options
+    """How an agent asks, apart from the question; what it means is in docs/settings.md.
 
     Attributes:
-        system: the user's own system prompt, put before each template's.
-        language: the language that answers are written in; None leaves it to the goal's own.
-        examples: how many examples prompts show.
         sampling: sampling settings.
-        timeout_s: the longest to wait for one reply, in seconds.
-        native_tools: whether the model calls tools by itself; None leaves it to the model.
+
+    Raises:
+        UsageError: if a value cannot be used; it is named.
     """
 
-    system: str | None = None
-    language: str | None = None
-    examples: Examples = "none"
-    sampling: Sampling = field(default_factory=Sampling)
-    timeout_s: float | None = 600.0
-    native_tools: bool | None = None
+    sampling: Sampling = Sampling()
 
-    def __post_init__(self) -> None:
-        """Refuse a time in which no reply could come."""
-        wrong = None if self.timeout_s in {None, 600.0} else misfit_of(OPTIONS["timeout_s"], self.timeout_s)
-        if wrong is not None:
-            raise UsageError(f"timeout_s cannot be used: {wrong}")
+    def __init__(self, **given: Unpack[_Given]) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise UsageError(why_unusable(error)) from None
+
+    def other(self, **changes: Unpack[_Given]) -> Self:
+        """Return settings that differ in what is given."""
+        fields: dict[str, Any] = dict(self)
+        return type(self)(**{**fields, **changes})
 
 
-ASKED = tuple(each.name for each in fields(AgentSettings) if each.name != "sampling")
+ASKED = tuple(options_of("agent"))
 """How an agent asks, besides sampling: the names that the fields of `AgentSettings` have everywhere."""
 
 
@@ -250,7 +251,7 @@ class Agent:
 
     def with_settings(self, **changes: Any) -> "Agent":
         """Return an agent that differs in how it asks; see `AgentSettings`."""
-        settings = replace(self.settings, **changes)
+        settings = self.settings.other(**changes)
         return self._twin(self._given, settings=settings, tools=self._given_tools, opened=self._model)
 
     def _twin(
@@ -272,7 +273,7 @@ class Agent:
             tools: its tools.
             **changes: how it asks otherwise; see `AgentSettings`.
         """
-        twin = self._twin(self._given, settings=replace(self.settings, **changes), tools=tools, opened=self._model)
+        twin = self._twin(self._given, settings=self.settings.other(**changes), tools=tools, opened=self._model)
         twin.role_name, twin.about = role_name, about
         return twin
 

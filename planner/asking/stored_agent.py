@@ -3,35 +3,32 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from pydantic import Field, field_serializer
 from ramify.planner.models.protocol import Sampling
 from ramify.planner.runtime.address import is_hidden, shown_address
+from ramify.planner.settings.option_fields import model_of
+from ramify.planner.settings.options import options_of
 from ramify.planner.settings.settings import load_settings
 from ramify.prompts import PromptLibrary
-from ramify.prompts.variables import Examples
 
 from .agent import ASKED, Agent, AgentSettings
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel as _Options
     from ramify.planner.tools.functions import ToolsGiven
+else:
+    _Options = model_of(options_of("agent"))
 
 
-class StoredAgent(BaseModel):
+class StoredAgent(_Options):
     """An agent, as data; see `Agent` and `AgentSettings`. `tools` are names, and servers as `mcp:NAME`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     model: str | None = None
     base_url: str | None = None
     role_name: str = "assistant"
     about: str | None = None
     prompts: str | None = None
-    system: str | None = None
-    language: str | None = None
-    examples: Examples = "none"
     sampling: dict[str, Any] = Field(default_factory=dict)
-    timeout_s: float | None = 600.0
-    native_tools: bool | None = None
     tools: tuple[str, ...] = ()
 
     @field_serializer("base_url", when_used="json")

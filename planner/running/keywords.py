@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ramify.planner.workers.registry import ChecksGiven, WorkersGiven
     from ramify.tasks import Check, Material
 
-OF_THE_AGENT = ("model", *options_of("asking"), *options_of("sampling"))
+OF_THE_AGENT = ("model", *options_of("asking"), *options_of("agent"), *options_of("sampling"))
 """Keywords that an agent of one's own has its own of."""
 
 

@@ -28,7 +28,7 @@ from ramify.tasks.tree.bounds import MOST_AHEAD, SLOWEST_RATE
 
 Names = str | Iterable[str]
 Words = tuple[str, ...]
-Part = Literal["run", "limits", "plan", "task", "asking", "sampling", ""]
+Part = Literal["run", "limits", "plan", "task", "asking", "agent", "sampling", ""]
 Group = Literal["running", "limits", "planning", "asking", "voting", "agents", "store", "working", "reusing"]
 
 
@@ -40,7 +40,7 @@ class Option:
         about: what it means.
         default: what holds unless somebody says otherwise.
         part: what of a run it is a part of: its settings, where it is stored under its name; its limits; those of its
-            plan; the config of its root; its agent; or nothing.
+            plan; the config of its root; its agent, and how that asks, and draws its words; or nothing.
         stored: the name that it is stored and resumed under, if that is another.
         kind: its type as a setting, where that is not the keyword's; a text names one that settings know.
         flag: the words of its flag, such as "--jobs/-j"; its name unless given, and "" if it has none.
@@ -164,24 +164,30 @@ class SamplingOptions(TypedDict, total=False):
         "the most tokens of one reply; a longer one is asked for again, shorter.", "N", part="sampling", at_least=1)]
 
 
-class AgentOptions(SamplingOptions, total=False):
+class AgentOptions(TypedDict, total=False):
+    """How an agent asks: the fields of `AgentSettings`, and of what is stored of an agent."""
+
+    system: Annotated[str | None, _asking(
+        "a system prompt of your own, put before Ramify's.", "TEXT", part="agent")]
+    language: Annotated[str | None, _asking("the language of the answers.", "NAME", part="agent")]
+    examples: Annotated[Literal["none", "few", "many"] | None, _asking(
+        "how many examples prompts show: none, few, or many for strong models.", part="agent", default="none",
+        help="How many examples prompts show.")]
+    timeout_s: Annotated[float | None, _asking(
+        "the longest to wait for one reply, in seconds.", "SECONDS", part="agent", default=600.0, above=0)]
+    native_tools: Annotated[bool | None, _asking(
+        "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
+        flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]
+
+
+class AskingOptions(AgentOptions, SamplingOptions, total=False):
     """What an agent says of how it asks, and the root of its tasks."""
 
     prompts: Annotated[str | Path | None, _asking(
         "a folder of prompt templates over the built-in ones.", "DIR", kind=Path)]
-    language: Annotated[str | None, _asking("the language of the answers.", "NAME")]
-    system: Annotated[str | None, _asking("a system prompt of your own, put before Ramify's.", "TEXT")]
-    examples: Annotated[Literal["none", "few", "many"] | None, _asking(
-        "how many examples prompts show: none, few, or many for strong models.", default="none",
-        help="Examples in prompts: none for reasoning models, many for weak ones.")]
-    timeout_s: Annotated[float | None, _asking(
-        "the longest to wait for one reply, in seconds.", "SECONDS", default=600.0, above=0)]
     requests_per_second: Annotated[float | None, _asking(
         "model calls of a run that are started in a second.", "NUMBER", part="task", at_least=SLOWEST_RATE,
         help="Model calls started in a second.")]
-    native_tools: Annotated[bool | None, _asking(
-        "whether the model calls tools by itself; what is known of it unless this is set.",
-        flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]
     vote_ahead: Annotated[int | None, Option(
         about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
         metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]
@@ -249,7 +255,7 @@ class PlanOptions(SizeOptions, total=False):
 # fmt: on
 
 
-class SharedOptions(AgainOptions, AgentOptions, RunOptions, StartOptions, FileOptions, PlaceOptions, total=False):
+class SharedOptions(AgainOptions, AskingOptions, RunOptions, StartOptions, FileOptions, PlaceOptions, total=False):
     """What every run can be given."""
 
 

@@ -125,7 +125,7 @@ def _varied_agent(agent: Agent, parameters: Mapping[str, Any], models: Mapping[s
     changes: dict[str, Any] = {name: parameters[name] for name in ASKED if name in parameters}
     if sampling:
         changes["sampling"] = replace(agent.settings.sampling, **sampling)
-    settings: AgentSettings = replace(agent.settings, **changes)
+    settings: AgentSettings = agent.settings.other(**changes)
     if not any(name in parameters for name in AGENT):
         return agent.with_settings(**changes) if changes else agent
     model = parameters.get("model")
