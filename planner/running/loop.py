@@ -35,6 +35,7 @@ from ramify.planner.runtime.gather import together
 from ramify.planner.store.records import RunStatus
 from ramify.planner.workers import Outcome
 from ramify.prompts.tracebacks import from_own_code, raised_at
+from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.tree.schedule import Scheduler
@@ -330,7 +331,7 @@ def failure_data(task: Task, error: Exception, redact: Callable[[str], str]) -> 
     origin = origin_of(error)
     if origin is None:
         return told
-    own = format_exception(type(origin), origin, from_own_code(origin.__traceback__))
-    _log.warning("task %s failed\n%s", task.id, redact("".join(own)))
+    own = "".join(format_exception(type(origin), origin, from_own_code(origin.__traceback__)))
+    _log.warning("task %s failed\n%s", task.id, redact(whole_text(own)))
     where = getattr(error, "where", None) or raised_at(origin)
     return told if where is None else {**told, "where": where}
