@@ -46,7 +46,7 @@ def test_a_miss_ends_with_exit_code_3_and_a_difference(ramify: Ramify) -> None:
     assert said.last_line.startswith("ramify resume r")
 
 
-@pytest.mark.parametrize("model", ["replay:nowhere.jsonl", "replay:r0", "replay:here.jsonl"])
+@pytest.mark.parametrize("model", ["replay:nowhere.jsonl", "replay:rx", "replay:here.jsonl"])
 def test_a_recording_that_cannot_be_used_ends_with_exit_code_3(model: str, ramify: Ramify) -> None:
     ramify("solve", *RULES, GOAL)
     Path("here.jsonl").write_text("{}\n")

@@ -115,5 +115,5 @@ def test_a_task_watches_others_from_the_loop_or_from_a_thread(tmp_path: Path) ->
     model = ScriptedModel({"*": "<result>together</result>"})
     run = Executor(model, store=tmp_path / "runs.db", workers=[on_loop, in_thread, shaky]).run(root)
     assert run.status == "done"
-    assert root.find("on_loop").result == "not yet"
+    assert root.find("on_loop").result == "OSError: not yet"
     assert root.find("in_thread").result == "it is done"
