@@ -17,6 +17,8 @@ _SEVERAL = re.compile(
     ^\s*(?:[-*\u2022]|\d+[.)])\s        # a line of a list
     | [,;\u3001\uff0c\uff1b]            # what stands between the parts of a list or of a sentence
     | \b(?:for\s+each|each|respectively|then|first|after\s+that|jeweils?|je|dann|zuerst|danach|anschlie\u00dfend)\b
+    | \b(?:and|or|versus|vs|compare|und|oder|sowie|vergleiche?)\b
+    | [\u548c\u4e0e\u53ca\u6216]|\u6bd4\u8f83
     | \u5206\u522b|\u7136\u540e|\u5148|\u6700\u540e|\u5404
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
