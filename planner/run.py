@@ -98,8 +98,8 @@ class Run(ShownRun):
             session.bus.subscribe(on_event)
 
     def __repr__(self) -> str:
-        progress = self.progress
-        return f"<Run {self.id}: {self.status}, {progress.done:,} of {counted(progress.total, 'task')}, {self.made_by}>"
+        progress, who = self.progress, self._made_by or self._session.agent.model.maker  # the store stays closed
+        return f"<Run {self.id}: {self.status}, {progress.done:,} of {counted(progress.total, 'task')}, {who}>"
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._awaited().__await__()

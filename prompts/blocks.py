@@ -126,8 +126,9 @@ class Tally:
 
     def add(self, lengths: Sequence[int], limit: int) -> None:
         """Count texts of these lengths, each cut to `limit`."""
-        self.shown += sum(min(length, limit) for length in lengths)
-        self.given += sum(lengths)
+        given = sum(lengths)
+        self.shown += given if max(lengths, default=0) <= limit else sum(min(length, limit) for length in lengths)
+        self.given += given
 
 
 def render_data(

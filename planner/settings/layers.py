@@ -72,9 +72,10 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
     """
     said = {name: value for name, value in given.items() if value is not None}
     _check_names(said, GIVEN)
-    check_environment()
+    variables = _named_as_ours(os.environ)
+    _check_variables(variables)
     yield Layer("call", None, said)
-    from_variables, from_file = _read_environment()
+    from_variables, from_file = _read_environment(variables)
     yield Layer("environment", None, from_variables)
     yield Layer("env file", _ENV_FILE, from_file, is_there=_ENV_FILE.is_file())
     for level, path, table in _settings_files():
@@ -86,15 +87,15 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
         yield layer
 
 
-def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _read_environment(variables: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what the environment says, and what the file `.env` says; a variable that is empty says nothing."""
-    from_variables = {name: value for name, value in _ours(os.environ).items() if name in OPTIONS}
+    from_variables = {name: value for name, value in _ours(variables).items() if name in OPTIONS}
     if not _ENV_FILE.is_file():
         return from_variables, {}
     from dotenv import dotenv_values
 
     try:
-        from_file = _ours(dotenv_values(_ENV_FILE, encoding="utf-8"))
+        from_file = _ours(_named_as_ours(dotenv_values(_ENV_FILE, encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{_ENV_FILE} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     for name in from_file:
@@ -104,13 +105,16 @@ def _read_environment() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return from_variables, from_file
 
 
-def _ours(variables: Mapping[str, str | None]) -> dict[str, str]:
+def _named_as_ours(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the variables that are named as ours and say something."""
+    length = len(PREFIX)
+    return {name: value for name, value in variables.items() if value and name[:length].upper() == PREFIX}
+
+
+def _ours(variables: Mapping[str, str]) -> dict[str, str]:
     """Return what variables that are named as ours say, by the names of settings."""
-    return {
-        name.upper().removeprefix(PREFIX).lower(): value
-        for name, value in variables.items()
-        if value and name.upper().startswith(PREFIX) and name.upper() not in _NOT_SETTINGS
-    }
+    said = ((name.upper(), value) for name, value in variables.items())
+    return {name.removeprefix(PREFIX).lower(): value for name, value in said if name not in _NOT_SETTINGS}
 
 
 def _settings_files() -> Iterator[tuple[Level, Path, tuple[str, ...]]]:
@@ -183,12 +187,15 @@ def check_environment(environment: Mapping[str, str] = os.environ) -> None:
     Raises:
         UsageError: if there is one, or the point that `RAMIFY_FAILPOINT` names is none.
     """
+    _check_variables(_named_as_ours(environment))
+
+
+def _check_variables(variables: Mapping[str, str]) -> None:
     armed()
-    ours = [f"{PREFIX}{name.upper()}" for name in OPTIONS] + sorted(_NOT_SETTINGS)
-    for name, value in environment.items():
-        if value and name.upper().startswith(PREFIX) and name.upper() not in ours:
-            bare = [each.removeprefix(PREFIX) for each in ours]
-            near = get_close_matches(name.upper().removeprefix(PREFIX), bare, 1, _MISSPELLED)
+    for name in variables:
+        bare, others = name.upper().removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in _NOT_SETTINGS]
+        if bare.lower() not in OPTIONS and bare not in others:
+            near = get_close_matches(bare, [*map(str.upper, OPTIONS), *sorted(others)], 1, _MISSPELLED)
             if near:
                 raise UsageError(
                     f"{name} in the environment is not a setting; did you mean {PREFIX}{near[0]}? Unset it otherwise"

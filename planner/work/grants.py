@@ -65,6 +65,8 @@ class Grants:
     def check(self, task: Task, needed: Iterable[str]) -> None:
         """Raise `NotAllowedError` if `task` needs a permission that is not granted, or a secret that is not there."""
         needed = frozenset(needed)
+        if not needed:
+            return
         missing = sorted(needed.difference(self.of(task)))
         if missing:
             words = " and ".join(missing)

@@ -106,7 +106,7 @@ class FunctionWorker(Worker):
         return self._outcome(value, task, is_written=engine.is_far)
 
     def _outcome(self, value: Any, task: Task, *, is_written: bool = False) -> Outcome:
-        if self._signature.declares and not is_written:
+        if self._signature.declares and not is_written and type(value) is not self._signature.plain:
             value = self._written(value, task)
         if isinstance(value, Outcome):
             return value

@@ -136,6 +136,8 @@ def keep_data(task: TaskFields) -> None:
         TaskError: if JSON cannot hold it; the place is named.
     """
     values = task.__dict__
+    if not (values["output"] or values["inputs"] or values["metadata"]):
+        return
     try:
         values.update({name: as_json(values[name], name) for name in _DATA if values[name]})
     except NotJsonError as error:
