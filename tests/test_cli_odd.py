@@ -68,10 +68,7 @@ def test_words_that_cannot_be_printed_are_missed_in_one_line(words: str) -> None
         (("solve", "--tools", "", "1+1"), "the name of what defines tools is blank"),
         (("solve", "--agents", "folder", "1+1"), "the file folder with agents cannot be read: Is a directory"),
         (("evolve", "folder"), "folder is a folder; name the text files in it"),
-        (
-            ("sweep", "plan.yaml", "-f", "plan.yaml", "-p", "content=a"),
-            "--file attaches a text to a goal, and plan.yaml is",
-        ),
+        (("sweep", "plan.yaml", "-f", "none.txt", "-p", "content=a"), "plan.yaml: none.txt cannot be read: No such"),
         (
             ("sweep", "plan.yaml", "--max-depth", "3", "-p", "content=a"),
             "--max-depth is for goals that are split, and plan.yaml is a plan already",

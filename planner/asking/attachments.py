@@ -1,14 +1,12 @@
 """Files that a user attaches to a goal: text, read whole, with a clear error for everything else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.several import several
-from ramify.tasks import Material
-
-FILE_LIMIT = 20_000_000
-"""The most bytes of one attached file."""
+from ramify.tasks import Material, text_files
 
 
 def read_materials(files: str | Path | Iterable[str | Path]) -> list[Material]:
@@ -17,13 +15,8 @@ def read_materials(files: str | Path | Iterable[str | Path]) -> list[Material]:
     Raises:
         UsageError: if one is missing, a folder, empty, too large, no text in UTF-8, or named twice.
     """
-    materials: dict[str, Material] = {}
-    for file in several(files):
-        name = str(file)
-        if name in materials:
-            raise UsageError(f"{name} is attached twice")
-        materials[name] = Material(name=name, text=read_text(Path(file)))
-    return list(materials.values())
+    with _as_usage():
+        return text_files.read_materials(several(files))
 
 
 def read_text(path: Path) -> str:
@@ -32,19 +25,8 @@ def read_text(path: Path) -> str:
     Raises:
         UsageError: if it is missing, a folder, empty, too large, or no text in UTF-8.
     """
-    try:
-        if path.is_dir():
-            raise UsageError(f"{path} is a folder; name the text files in it")
-        with path.open("rb") as file:
-            data = file.read(FILE_LIMIT + 1)  # a pipe or a device does not tell its size
-        if len(data) > FILE_LIMIT:
-            raise UsageError(f"{path} has more than the {FILE_LIMIT:,} bytes that are allowed; split it")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    text = decode(data, str(path))
-    if not text.strip():
-        raise UsageError(f"{path} is empty")
-    return text
+    with _as_usage():
+        return text_files.read_text(path)
 
 
 def decode(data: bytes, source: str) -> str:
@@ -53,8 +35,13 @@ def decode(data: bytes, source: str) -> str:
     Raises:
         UsageError: if it is no text in UTF-8; `source` and the first bad byte are named.
     """
+    with _as_usage():
+        return text_files.decode(data, source)
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        bad = f"byte {error.start:,} is 0x{data[error.start]:02x}"
-        raise UsageError(f"{source} is not text in UTF-8 ({bad}); convert it first") from None
+        yield
+    except text_files.NotTextError as error:
+        raise UsageError(str(error)) from None

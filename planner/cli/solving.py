@@ -119,10 +119,11 @@ def run(
     given: Mapping[str, Any],
     *,
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan: .yaml, .json or .md.")],
+    files: Files = None,
 ) -> int:
     """Run a plan file, and print the answer.
 
-    Example: ramify run plan.yaml --jobs 4
+    Example: ramify run plan.yaml --jobs 4 -f notes.txt
     """
     from ramify.planner.api import executor_of, with_config
     from ramify.planner.errors import UsageError
@@ -137,7 +138,8 @@ def run(
             option = "--dry-run" if given["dry_run"] else "--estimate"
             raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
     settings = load_settings(**settings_given(given))
-    executor, root = executor_of(settings, record=given["record"]), with_config(load_plan(plan), settings)
+    executor = executor_of(settings, record=given["record"])
+    root = with_config(load_plan(plan, files=files or ()), settings)
     if is_preview:
         from .exits import DONE
         from .previewing import print_preview

@@ -60,14 +60,12 @@ def sweep(
     if settings.model is None and grid.get("model"):
         settings = load_settings(**settings_given({**given, "model": str(grid["model"][0])}))
     if goal is not None and is_plan_file(goal):
-        if files:
-            raise UsageError(f"--file attaches a text to a goal, and {goal} is a plan; name the text in the plan")
         for option in flags("planning"):
             if given[option] is not None:
                 raise UsageError(
                     f"--{option.replace('_', '-')} is for goals that are split, and {goal} is a plan already"
                 )
-        root, plan = load_plan(Path(goal)), None
+        root, plan = load_plan(goal, files=files or ()), None
     else:
         root, plan = make_root(read_goal(goal), read_materials(files or ())), plan_limits(settings)
     strategy = Strategy(name, root, grid, in_series=in_series, plan=plan)

@@ -4,7 +4,7 @@ The keys of a plan stand in `plan_rows`, what an outline looks like in `outline_
 `Task.to_json` is read as well. This file owns what makes a plan a whole tree, and how files become text.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from ramify.tasks.checks import CHECK_KEYS
 from ramify.tasks.counting import counted
 from ramify.tasks.errors import CycleError, DocumentError, TaskError
 from ramify.tasks.misfits import misfit
+from ramify.tasks.text_files import NotTextError, read_materials
 from ramify.tasks.tree.collecting import collector_at_rest
 from ramify.tasks.tree.config import TaskConfig
 from ramify.tasks.tree.documents import assemble, tree_from_data
@@ -23,6 +24,7 @@ from ramify.tasks.tree.node import index_of, is_below, walk
 from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
 
+from .attached import read_attached
 from .data import data_of
 from .json_plans import read_json, write_json
 from .nodes import PlanFinding, shown
@@ -59,14 +61,24 @@ _MOST_LISTED = 50
 _LONGEST_PATH = 20
 
 
-def load_plan(path: Path | str) -> Task:
+def load_plan(path: Path | str, *, files: Iterable[str | Path] = ()) -> Task:
     """Return the plan of a file; its ending says its form (.json, .md, .markdown; anything else is YAML).
 
+    Args:
+        path: the plan file.
+        files: text files to attach to the goal, besides what the plan attaches.
+
     Raises:
-        DocumentError: if there is no such file, it cannot be read, is empty, larger than `MAX_BYTES`, not UTF-8, or
-            if `read_plan` finds something wrong.
+        DocumentError: if there is no such file, it cannot be read, is empty, larger than `MAX_BYTES`, not UTF-8, if
+            `read_plan` finds something wrong, or if one of the files cannot be attached.
     """
-    return read_plan(plan_text(path), source=str(path))
+    root = read_plan(plan_text(path), source=str(path), folder=Path(path).parent)
+    try:
+        more = read_materials([files] if isinstance(files, str | Path) else files, attached=root.attachments)
+    except NotTextError as error:
+        raise DocumentError(str(error), source=str(path)) from None
+    root.attachments = tuple(more)
+    return root
 
 
 def plan_text(path: Path | str) -> str:
@@ -105,18 +117,19 @@ def plan_text(path: Path | str) -> str:
         ) from None
 
 
-def read_plan(text: str, *, source: str, form: Form | None = None) -> Task:
+def read_plan(text: str, *, source: str, form: Form | None = None, folder: Path | None = None) -> Task:
     """Return the tree of tasks that a plan's text describes.
 
     Args:
         text: the plan.
         source: what messages call it; without `form`, its ending says how the text is read.
         form: how it is written.
+        folder: where the paths of attached files start; without it, a plan cannot attach files by their paths.
 
     Raises:
         DocumentError: if something is wrong; the message has a line for every finding, `source:line:column: what`.
     """
-    task, findings = _examine(text, source, form)
+    task, findings = _examine(text, source, form, folder=folder)
     if task is None:
         first, *rest = findings
         lines = [
@@ -139,18 +152,18 @@ def lint_plan(path: Path | str, *, judge: Judge | None = None) -> list[PlanFindi
         text = plan_text(path)
     except DocumentError as error:
         return [_finding_of(error, str(path))]
-    return lint_plan_text(text, source=str(path), judge=judge)
+    return lint_plan_text(text, source=str(path), judge=judge, folder=Path(path).parent)
 
 
 def lint_plan_text(
-    text: str, *, source: str = "plan", form: Form | None = None, judge: Judge | None = None
+    text: str, *, source: str = "plan", form: Form | None = None, judge: Judge | None = None, folder: Path | None = None
 ) -> list[PlanFinding]:
     """Return everything that is wrong with a plan, in the order of its places; nothing if it can be run.
 
     Text that is not in its form at all makes a single finding, as nothing behind it can be understood. What `judge`
-    does is said at `lint_plan`.
+    does is said at `lint_plan`, what `folder` is at `read_plan`.
     """
-    task, findings = _examine(text, source, form, judge)
+    task, findings = _examine(text, source, form, judge=judge, folder=folder)
     try:
         if task is not None:  # a document of a tree is one that was run, and is read whatever became of it
             check_can_end(task)
@@ -199,7 +212,10 @@ def save_plan(task: Task, path: Path | str) -> None:
     """
     path = Path(path)
     form = form_of(str(path))
-    text = revise_plan(plan_text(path), task, source=str(path)) if path.exists() else write_plan(task, form)
+    is_there = path.exists()
+    text = (
+        revise_plan(plan_text(path), task, source=str(path), folder=path.parent) if is_there else write_plan(task, form)
+    )
     fresh = path.with_name(f".{path.name}.new")
     try:
         fresh.write_text(text, encoding="utf-8", newline="")
@@ -208,7 +224,9 @@ def save_plan(task: Task, path: Path | str) -> None:
         raise DocumentError(f"it cannot be written: {error.strerror or error}", source=str(path)) from None
 
 
-def revise_plan(text: str, task: Task, *, source: str = "plan", form: Form | None = None) -> str:
+def revise_plan(
+    text: str, task: Task, *, source: str = "plan", form: Form | None = None, folder: Path | None = None
+) -> str:
     """Return the plan `text` so changed that it says the plan of `task`, and says everything else as it did.
 
     In YAML comments, blank lines, quotes and the order of keys stay as they are, in JSON the order of keys and the
@@ -221,7 +239,7 @@ def revise_plan(text: str, task: Task, *, source: str = "plan", form: Form | Non
     """
     form = form or form_of(source)
     whole = write_plan(task, form)
-    old = read_plan(text, source=source, form=form)
+    old = read_plan(text, source=source, form=form, folder=folder)
     if write_plan(old, form) == whole:
         return text
     root, _ = _READERS[form](text.removeprefix("\ufeff"), source=source)
@@ -229,7 +247,7 @@ def revise_plan(text: str, task: Task, *, source: str = "plan", form: Form | Non
         return whole
     try:
         changed = rewrite(text.removeprefix("\ufeff"), rows_of(root)[0], old, task, is_json=form == "json")
-        is_right = write_plan(read_plan(changed, source=source, form=form), form) == whole
+        is_right = write_plan(read_plan(changed, source=source, form=form, folder=folder), form) == whole
     except (ValueError, LookupError, DocumentError):
         is_right = False
     return changed if is_right else whole
@@ -246,7 +264,7 @@ def form_of(source: str) -> Form:
 
 @collector_at_rest()
 def _examine(
-    text: str, source: str, form: Form | None, judge: Judge | None = None
+    text: str, source: str, form: Form | None, *, judge: Judge | None = None, folder: Path | None = None
 ) -> tuple[Task | None, list[PlanFinding]]:
     """Return the tree of a plan, or else what is wrong with it."""
     text = text.removeprefix("\ufeff")
@@ -264,8 +282,9 @@ def _examine(
         line, column = text.count("\n", 0, error.start) + 1, error.start - line_start + 1
         return None, [PlanFinding(line, column, "half of a surrogate pair stands here, which is no character")]
     rows, wrong = rows_of(root)
+    unread = list(read_attached(rows, folder))
     task, invalid = _grow(rows)
-    findings = sorted([*findings, *wrong, *invalid], key=lambda finding: finding[:2])
+    findings = sorted([*findings, *wrong, *unread, *invalid], key=lambda finding: finding[:2])
     if task is not None and judge is not None and not findings:
         findings = [
             row.node.at(("type",)).finding(why) for row in rows if (why := judge(task.find(row.id))) is not None

@@ -12,8 +12,9 @@
       - task: More about Bergen
         parent: bergen                # only in the top list: under which earlier task it belongs
 
-Every task can also have `name`, `description`, `priority`, `inputs`, `config`, `checks`, `metadata`, `attachments` and
-`memory_scope`, and, where work is kept, `state`, `result`, `output` and `error`. A `result` alone means DONE.
+Every task can also have `name`, `description`, `priority`, `inputs`, `config`, `checks`, `metadata`, `attachments` (see
+`attached`) and `memory_scope`, and, where work is kept, `state`, `result`, `output` and `error`. A `result` alone means
+DONE.
 """
 
 from collections.abc import Collection, Mapping
