@@ -1,8 +1,8 @@
-"""What a template is: a file with a version, a system message that holds the reply's contract, and a user message.
+"""What a template is: a file with a version, a system message, a user message, and in one of them the reply's contract.
 
-The first line is `{# version: 1 #}`. The block `contract` says which form the reply has, and stands inside the block
-`system`, which does not change from task to task: providers cache a prefix that stays the same. What changes is in
-the block `user`.
+The first line is `{# version: 1 #}`. The block `contract` says which form the reply has. The block `system` does not
+change from task to task: providers cache a prefix that stays the same. What changes is in the block `user`. A system
+message without words is not sent.
 """
 
 import hashlib

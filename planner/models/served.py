@@ -116,7 +116,8 @@ class ServedModel(ABC, Generic[ServerT]):
 def wire_arguments(request: ModelRequest) -> dict[str, Any]:
     """Return what of a request stands in the body of a chat call, in OpenAI's words; what is not set is left out."""
     sampling = request.sampling.given()
-    arguments: dict[str, Any] = {"messages": [dict(message) for message in request.messages]}
+    said = (message for message in request.messages if message["role"] != "system" or message["content"])
+    arguments: dict[str, Any] = {"messages": [dict(message) for message in said]}
     if "max_output_tokens" in sampling:
         arguments["max_tokens"] = sampling.pop("max_output_tokens")
     arguments |= sampling
