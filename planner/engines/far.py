@@ -8,7 +8,6 @@ import functools
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import JsonValue
@@ -30,6 +29,7 @@ from .protocol import Message, Order
 Ask = Callable[[Message], Message]
 """What sends a message to the run, and returns its answer; any thread may call it."""
 
+_imported = functools.cache(imported)
 _FAILED, _USAGE, _OUTSIDE = "failed", "usage", "outside"
 
 
@@ -179,7 +179,7 @@ class _FarMemory:
 
 def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message:
     """Return what the function gives, written as its signature says, as JSON data."""
-    found: Any = _module(order.source)
+    found: Any = _imported(order.source)
     for name in order.name.split("."):
         found = getattr(found, name)
     function = getattr(found, "function") if isinstance(found, Worker) else found  # noqa: B009 - any kind of worker
@@ -199,11 +199,6 @@ def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message
     except ValueError as error:
         raise signature.misfit(error, worker=order.worker, task_id=order.task_id) from None
     return {"outcome": {"text": value.text, "output": output, "gaps": list(value.gaps)}}
-
-
-@functools.cache
-def _module(source: str) -> ModuleType:
-    return imported(source)
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

@@ -5,7 +5,7 @@ reads `\N` and the like even there. Nodes are named by their task ids where thos
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
 from .columns import columns_of, usual_breaking
@@ -25,7 +25,7 @@ def to_dot(view: GraphView) -> str:
     import graphviz  # type: ignore[import-untyped]
 
     theme = THEMES[view.options.theme]
-    names = _names(view.nodes)
+    names = [node.id if _PLAIN_ID.fullmatch(node.id) else f"task {place}" for place, node in enumerate(view.nodes)]
     critical = view.critical_steps()
     graph = graphviz.Digraph("tasks", graph_attr=_graph_attributes(view, theme))
     graph.attr("node", shape="box", fontname=_FONT, fontsize="12", fontcolor=theme.text, margin="0.1,0.06")
@@ -33,7 +33,7 @@ def to_dot(view: GraphView) -> str:
     for place, (node, text) in enumerate(zip(view.nodes, node_texts(view), strict=True)):
         attributes = _node_attributes(node, theme, is_critical=place in marked)
         graph.node(names[place], label=_node_label(node, text, theme), **attributes)
-    columns = _columns(view)
+    columns = columns_of(view.nodes, usual_breaking(view))
     for parent, child in view.tree_edges():
         attributes = _tree_attributes(theme, is_critical=(parent, child) in critical)
         if columns[child]:
@@ -42,15 +42,6 @@ def to_dot(view: GraphView) -> str:
     for one, other in view.dependencies:
         graph.edge(names[one], names[other], **_dependency_attributes(theme, is_critical=(one, other) in critical))
     return str(graph.source)
-
-
-def _columns(view: GraphView) -> list[int]:
-    """Return how many levels further than its parent's next each box stands: long rows of leaves are broken."""
-    return columns_of(view.nodes, usual_breaking(view))
-
-
-def _names(nodes: Sequence[ViewNode]) -> list[str]:
-    return [node.id if _PLAIN_ID.fullmatch(node.id) else f"task {place}" for place, node in enumerate(nodes)]
 
 
 def _graph_attributes(view: GraphView, theme: Theme) -> dict[str, str]:

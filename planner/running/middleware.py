@@ -61,7 +61,7 @@ async def change_inputs(middleware: Sequence[Any], task: Task, recorder: Recorde
             changed = as_json(changed, "inputs")
         except NotJsonError as error:
             raise UsageError(f"the middleware {_name(each)} gives what cannot be kept: {error}") from None
-        change = {"what": "inputs", "before": _json(inputs), "after": _json(changed)}
+        change = {"what": "inputs", "before": json_text(inputs), "after": json_text(changed)}
         recorder.put(EventType.TASK_CHANGED, task, by=_name(each), **change)
         inputs = changed
     return inputs
@@ -95,7 +95,3 @@ async def _called(middleware: Any, method: str, task: Task, value: Any) -> Any:
 
 def _name(middleware: Any) -> str:
     return str(getattr(middleware, "name", None) or type(middleware).__name__)
-
-
-def _json(value: Any) -> str:
-    return json_text(value)

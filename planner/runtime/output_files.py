@@ -12,11 +12,7 @@ F = TypeVar("F")
 
 def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
     """Open a file to write it as `open` does; one that is made now is its owner's alone to read, as the store is."""
-    return open(path, mode, opener=_private, **options)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600), **options)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

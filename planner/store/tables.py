@@ -7,7 +7,7 @@ this, and only when a store is opened: it loads SQLModel.
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, MetaData, Table, Text
+from sqlalchemy import BigInteger, MetaData, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -148,10 +148,7 @@ class MemoryRow(_Table, table=True):
 METADATA: MetaData = _Table.metadata
 
 
-def _table(row: type[SQLModel]) -> Table:
-    return METADATA.tables[str(row.__tablename__)]
-
-
 META, RUNS, TASKS, CALLS, TEXTS, EVENTS, STEPS, MEMORY = (
-    _table(row) for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow)
+    METADATA.tables[row.__tablename__]
+    for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow)
 )

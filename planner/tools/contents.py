@@ -176,7 +176,8 @@ class Script:
 
     def _variables(self, **more: Any) -> ToolsVariables:
         cards = tuple(
-            ToolCard(name=each.name, description=_about(each), parameters=_schema(each)) for each in self.tools
+            ToolCard(name=each.name, description=_about(each), parameters=json_text(dict(each.parameters)))
+            for each in self.tools
         )
         return ToolsVariables(
             task_id=self.opening.task_id, tools=cards, is_native=self.is_native, examples=self.opening.examples, **more
@@ -185,10 +186,6 @@ class Script:
 
 def _about(tool: Tool) -> str:
     return tool.description.strip() or "(not described)"
-
-
-def _schema(tool: Tool) -> str:
-    return json_text(dict(tool.parameters))
 
 
 def _on_the_wire(tool: Tool) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class _Reader:
             self._take_tag(words)
         elif self._unseen is None:
             if kind == "title" and self._title is None:
-                self._title = _one_line(html.unescape(words))[:_LONGEST_TITLE]
+                self._title = " ".join(html.unescape(words).split())[:_LONGEST_TITLE]
             elif kind in {"text", "textarea", "xmp"}:
                 self._parts.append(_SPACES.sub(" ", html.unescape(words) if kind != "xmp" else words))
 
@@ -169,7 +169,3 @@ class _Reader:
             self._base = address
         else:
             self._links[address.partition("#")[0]] = None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

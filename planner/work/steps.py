@@ -97,7 +97,7 @@ class StepLog:
                 raise
             self._steps.get(key.task_id, {}).pop(key, None)
             if not may_repeat:  # it has failed, and said so: that is known
-                self._writer.put(*self._rewritten(key.task_id))
+                self._writer.put(StepsForgotten(key.task_id), *map(StepTaken.of, self.of(key.task_id)))
             raise
         done = replace(step, output=output, ended_at=time.time())
         await self._writer.commit(StepTaken.of(done))
@@ -117,9 +117,6 @@ class StepLog:
         """Return the change after which the steps of a task do not count any more."""
         self._steps.pop(task_id, None)
         return StepsForgotten(task_id)
-
-    def _rewritten(self, task_id: str) -> list[StepsForgotten | StepTaken]:
-        return [StepsForgotten(task_id), *map(StepTaken.of, self.of(task_id))]
 
     def _keep(self, step: StepRecord) -> None:
         self._steps.setdefault(step.key.task_id, {})[step.key] = step

@@ -29,7 +29,7 @@ def compared(first: str, second: str) -> list[Part]:
     """
     if first == second:
         return [Part(second, is_shared=True)] if second else []
-    pieces, others = _pieces(first), _pieces(second)
+    pieces, others = _WORDS.findall(first), _WORDS.findall(second)
     if max(len(pieces), len(others)) > _MOST_WORDS:
         pieces, others = first.splitlines(keepends=True), second.splitlines(keepends=True)
     if max(len(pieces), len(others)) > _MOST_WORDS:
@@ -39,7 +39,3 @@ def compared(first: str, second: str) -> list[Part]:
         if start < end:
             parts.append(Part("".join(others[start:end]), is_shared=kind == "equal"))
     return parts
-
-
-def _pieces(text: str) -> list[str]:
-    return _WORDS.findall(text)

@@ -8,7 +8,7 @@ from ramify.planner.export.run_data import call_data, event_data, iso_time, run_
 from ramify.planner.export.times import timeline_data
 from ramify.tasks.json_text import json_text
 
-from .content import ModelUse, Report
+from .content import Report
 from .words import flat_settings
 
 REPORT_VERSION: Final = 1
@@ -29,7 +29,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "answer": report.answer,
         "worked_s": round(report.worked_s, 6),
         "timeline": timeline_data(report.timeline),
-        "models": [_model_data(model) for model in report.models],
+        "models": [{**asdict(model), "answered_as": list(model.answered_as)} for model in report.models],
         "prompts": [asdict(prompt) for prompt in report.prompts],
         "settings": dict(flat_settings(report.record.settings)),
         "losses": [loss.to_data() for loss in losses_of(report.run.events)],
@@ -38,7 +38,3 @@ def report_data(report: Report) -> dict[str, Any]:
         "steps": [step_data(step) for step in report.run.steps],
         "events": [event_data(event) for event in report.run.events],
     }
-
-
-def _model_data(model: ModelUse) -> dict[str, Any]:
-    return {**asdict(model), "answered_as": list(model.answered_as)}
