@@ -111,8 +111,12 @@ def needed_results(task: Node) -> tuple[TaskResult, ...]:
 
 
 def materials_of(task: Node) -> tuple[Material, ...]:
-    """Return the documents that `task` may read: its own and those of the tasks above it."""
-    return tuple(material for each in (task, *walk_up(task)) for material in each.attachments)
+    """Return the documents that `task` may read: those of the tasks above it, the root's first, then its own.
+
+    So the prompts of siblings begin alike, up to the first document that is not for all of them.
+    """
+    above = reversed(tuple(walk_up(task)))
+    return tuple(material for each in (*above, task) for material in each.attachments)
 
 
 def inputs_of(task: Node) -> dict[str, str]:

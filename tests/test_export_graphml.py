@@ -48,6 +48,7 @@ def test_networkx_reads_what_is_known_of_a_task_with_its_type() -> None:
         "duration_s": 2.5,
         "calls": 1,
         "tokens": 0,
+        "cached_tokens": 0,
         "cost_usd": 0.25,
         "added": False,
         "critical": True,

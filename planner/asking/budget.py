@@ -219,4 +219,5 @@ def total_usage(top: Task) -> Usage:
         output_tokens=sum(usage.output_tokens for usage in used),
         cost_usd=sum(usage.cost_usd for usage in used),
         calls_without_cost=sum(usage.calls_without_cost for usage in used),
+        cached_tokens=sum(usage.cached_tokens for usage in used),
     )

@@ -250,6 +250,7 @@ class Caller:
             "tokens": 0 if taken_from else reply.input_tokens + reply.output_tokens,
             "cost_usd": 0.0 if taken_from else reply.cost_usd,
             **taken_from,
+            **({"cached_tokens": reply.cached_tokens} if reply.cached_tokens and not taken_from else {}),
         }
 
     def _tell_cut(self, task: Task, request: ModelRequest) -> None:

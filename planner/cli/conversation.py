@@ -52,7 +52,7 @@ def _call_text(call: CallRecord, messages: Messages) -> str:
     sample = f", sample {key.sample + 1}" if key.sample else ""
     figures = [format_duration(call.latency_s)]
     if reply.input_tokens or reply.output_tokens:
-        figures.append(f"{reply.input_tokens:,} + {reply.output_tokens:,} tokens")
+        figures.append(f"{reply.input_tokens:,}{reply.usage().cached_text} + {reply.output_tokens:,} tokens")
     figures += [cost] if (cost := format_cost(reply.usage())) else []
     figures += [f"taken from {reply.taken_from}"] if reply.taken_from else []
     figures += [f"ended by {reply.finish_reason}"] if reply.finish_reason not in {"stop", "tool_calls"} else []

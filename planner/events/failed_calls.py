@@ -44,7 +44,7 @@ def failed_call(call: Begun, error: BaseException | str, used: Usage, *, latency
         "input_tokens": used.input_tokens,
         "output_tokens": used.output_tokens,
         "cost_usd": None if used.calls_without_cost else used.cost_usd,
-    }
+    } | ({"cached_tokens": used.cached_tokens} if used.cached_tokens else {})
 
 
 def usage_of_failed(data: Mapping[str, Any]) -> Usage:
@@ -59,6 +59,7 @@ def usage_of_failed(data: Mapping[str, Any]) -> Usage:
         output_tokens=data["output_tokens"],
         cost_usd=data["cost_usd"] or 0.0,
         calls_without_cost=data["calls"] if data["cost_usd"] is None else 0,
+        cached_tokens=data.get("cached_tokens", 0),
     )
 
 

@@ -81,8 +81,9 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         ),
         EventType.STEP_DONE: _form("a worker has taken a step that is not taken again", step=str),
         EventType.CALL_DONE: _form(
-            "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was",
-            {"taken_from": str},
+            "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was;"
+            " of its `tokens` the server had read `cached_tokens` before",
+            {"taken_from": str, "cached_tokens": int},
             purpose=str,
             recorded=bool,
             latency_s=float,
@@ -92,6 +93,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.CALL_FAILED: _form(
             "a call has ended without a reply; `calls` is 1 if it was sent, and then it counts with what it has used;"
             " `cost_usd` is null if nobody knows",
+            {"cached_tokens": int},
             purpose=str,
             model=str,
             error=str,

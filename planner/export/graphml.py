@@ -21,6 +21,7 @@ _NODE_KEYS: Mapping[str, _Kind] = {
     "duration_s": "double",
     "calls": "int",
     "tokens": "int",
+    "cached_tokens": "int",
     "cost_usd": "double",
     "added": "boolean",
     "critical": "boolean",
@@ -73,6 +74,7 @@ def _values(node: ViewNode, *, is_critical: bool) -> Iterator[tuple[str, str]]:
         yield "duration_s", f"{node.duration_s:.6f}"
     yield "calls", str(node.usage.calls)
     yield "tokens", str(node.usage.tokens)
+    yield "cached_tokens", str(node.usage.cached_tokens)
     if not node.usage.calls_without_cost:
         yield "cost_usd", repr(float(node.usage.cost_usd))
     yield "added", str(node.is_added).lower()

@@ -203,6 +203,7 @@ class ModelReply:
             output_tokens=self.output_tokens,
             cost_usd=self.cost_usd or 0.0,
             calls_without_cost=int(self.cost_usd is None),
+            cached_tokens=self.cached_tokens,
         )
 
 

@@ -18,7 +18,6 @@ from .protocol import ModelReply, ModelRequest
 from .retry import Failure
 from .server import Server
 from .server_facts import ServerFacts
-from .unanswered import cached_tokens_of
 
 ServerT = TypeVar("ServerT", bound=Server)
 
@@ -107,7 +106,7 @@ class ServedModel(ABC, Generic[ServerT]):
             tool_calls=said.calls(),
             input_tokens=0 if used is None else used.input_tokens,
             output_tokens=0 if used is None else used.output_tokens,
-            cached_tokens=cached_tokens_of(said.usage),
+            cached_tokens=0 if used is None else used.cached_tokens,
             cost_usd=None if used is None or used.calls_without_cost else used.cost_usd,
             latency_s=time.perf_counter() - started,
         )

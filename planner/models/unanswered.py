@@ -60,6 +60,7 @@ def usage_of(reported: Any, cost_usd: float | None) -> Usage:
         output_tokens=_count(reported, "completion_tokens"),
         cost_usd=cost_usd or 0.0,
         calls_without_cost=int(cost_usd is None),
+        cached_tokens=cached_tokens_of(reported),
     )
 
 

@@ -198,7 +198,11 @@ class Ledger:
             return
         cost = event.data.get("cost_usd")
         self._usage += Usage(
-            calls=1, input_tokens=event.data["tokens"], cost_usd=cost or 0.0, calls_without_cost=int(cost is None)
+            calls=1,
+            input_tokens=event.data["tokens"],
+            cost_usd=cost or 0.0,
+            calls_without_cost=int(cost is None),
+            cached_tokens=event.data.get("cached_tokens", 0),
         )
 
     def _count_failed(self, _: Task, event: Event) -> None:

@@ -73,7 +73,7 @@ def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
 
 def _spending(ledger: Ledger, run_id: str, made_by: str) -> Line:
     usage = ledger.totals.usage
-    facts = [counted(usage.calls, "call"), counted(usage.tokens, "token"), format_cost(usage)] if usage.calls else []
+    facts = [counted(usage.calls, "call"), usage.tokens_text, format_cost(usage)] if usage.calls else []
     facts += [one_line(made_by), f"run {one_line(run_id)}"]
     return Line("  ", " · ".join(fact for fact in facts if fact), look="spending")
 

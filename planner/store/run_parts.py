@@ -120,6 +120,7 @@ _REPLY: Final = (
     Column("cost_usd", "number", is_optional=True),
     Column("latency_s", "number"),
     Column("taken_from", "text", is_optional=True),
+    Column("cached_tokens", "count", is_optional=True),
 )
 
 

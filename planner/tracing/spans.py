@@ -270,6 +270,7 @@ class RunSpans:
                 "gen_ai.response.model": reply.model,
                 "gen_ai.response.finish_reasons": [reply.finish_reason],
                 "gen_ai.usage.input_tokens": reply.input_tokens,
+                "gen_ai.usage.cache_read.input_tokens": reply.cached_tokens,
                 "gen_ai.usage.output_tokens": reply.output_tokens,
             }
         )

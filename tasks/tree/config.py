@@ -81,6 +81,7 @@ class Usage:
         output_tokens: tokens received, as far as they were told.
         cost_usd: the sum of the costs that are known, in US dollars.
         calls_without_cost: calls whose cost nobody knows; the true cost is higher than `cost_usd` if there are any.
+        cached_tokens: those of the input tokens that a server had read before, as far as it was told.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -90,6 +91,7 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float = 0.0
     calls_without_cost: int = 0
+    cached_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return both together."""
@@ -99,6 +101,7 @@ class Usage:
             output_tokens=self.output_tokens + other.output_tokens,
             cost_usd=self.cost_usd + other.cost_usd,
             calls_without_cost=self.calls_without_cost + other.calls_without_cost,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
         )
 
     def __sub__(self, other: "Usage") -> "Usage":
@@ -125,7 +128,21 @@ class Usage:
         >>> Usage(calls=1, input_tokens=1200).text
         '1 call, 1,200 tokens, $0.0000'
         """
-        return f"{counted(self.calls, 'call')}, {counted(self.tokens, 'token')}, {self.cost_text}"
+        return f"{counted(self.calls, 'call')}, {self.tokens_text}, {self.cost_text}"
+
+    @property
+    def tokens_text(self) -> str:
+        """The tokens for people to read, and how many of them were cached.
+
+        >>> Usage(calls=1, input_tokens=1200, cached_tokens=1000).tokens_text
+        '1,200 tokens (1,000 cached)'
+        """
+        return f"{counted(self.tokens, 'token')}{self.cached_text}"
+
+    @property
+    def cached_text(self) -> str:
+        """How many input tokens were cached, for people to read; empty if none were."""
+        return f" ({self.cached_tokens:,} cached)" if self.cached_tokens else ""
 
     @property
     def cost_text(self) -> str:

@@ -185,7 +185,7 @@ class Report:
             ("made by", self.made_by),
             ("tasks", f"{len(self.tasks):,}: {state_counts(self.counts())}"),
             ("calls", f"{usage.calls:,}" + (f", and {taken:,} taken over" if taken else "")),
-            ("tokens", f"{usage.input_tokens:,} in, {usage.output_tokens:,} out"),
+            ("tokens", f"{usage.input_tokens:,} in{usage.cached_text}, {usage.output_tokens:,} out"),
             ("cost", usage.cost_text if usage.calls else "none"),
             ("started", when(self.record.created_at)),
             ("ended", when(self.record.finished_at)),

@@ -95,8 +95,8 @@ def _used(usage: Usage) -> str:
     if not usage.calls:
         return ""
     return (
-        f"{counted(usage.calls, 'call')}, {counted(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out,"
-        f" {usage.cost_text}"
+        f"{counted(usage.calls, 'call')}, {counted(usage.input_tokens, 'token')} in{usage.cached_text},"
+        f" {usage.output_tokens:,} out, {usage.cost_text}"
     )
 
 
@@ -117,7 +117,7 @@ def _call(call: CallRecord, report: Report, share: Share) -> dict[str, Any]:
         maker_of(call.model, report.record),
         f"taken from {reply['taken_from']}" if reply.get("taken_from") else "",
         format_duration(call.latency_s),
-        counted(usage.tokens, "token") if usage.tokens else "",
+        usage.tokens_text if usage.tokens else "",
         usage.cost_text if usage.cost_usd or usage.calls_without_cost else "",
         "cut at the limit" if reply.get("finish_reason") == "length" else "",
     ]

@@ -21,7 +21,7 @@ def model_rows(report: Report) -> Iterator[tuple[str, ...]]:
             f"{model.tasks:,}",
             f"{usage.calls:,}",
             f"{model.taken:,}",
-            f"{usage.input_tokens:,}",
+            f"{usage.input_tokens:,}{usage.cached_text}",
             f"{usage.output_tokens:,}",
             usage.cost_text if usage.calls else "",
         )

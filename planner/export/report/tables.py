@@ -14,7 +14,8 @@ Cell = str | int | float | bool | None
 
 COLUMNS: Final = (
     "id", "parent", "depth", "state", "worker", "content", "dependencies", "made_by", "attempts", "calls",
-    "input_tokens", "output_tokens", "cost_usd", "started_at", "completed_at", "duration_s", "added", "result", "error",
+    "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "started_at", "completed_at", "duration_s", "added",
+    "result", "error",
 )  # fmt: skip
 """The columns of `run.to_dataframe()`, and who made the result."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CALL_COLUMNS = (
     "task", "purpose", "attempt", "sample", "step", "made_by", "answered_as", "taken_from", "input_tokens",
-    "output_tokens", "cost_usd", "latency_s", "started_at", "reply",
+    "cached_tokens", "output_tokens", "cost_usd", "latency_s", "started_at", "reply",
 )  # fmt: skip
 _WIDTHS = {"content": 60, "result": 60, "error": 40, "reply": 60, "made_by": 28, "started_at": 26, "completed_at": 26}
 _WIDTH = 12
@@ -62,7 +62,7 @@ def _call_rows(report: Report) -> Iterator[tuple[Cell, ...]]:
             key.task_id, key.purpose, key.attempt, key.sample, key.step,
             maker_of(call.model, report.record), str(call.reply.get("model", "")),
             str(call.reply.get("taken_from") or ""),
-            usage.input_tokens, usage.output_tokens,
+            usage.input_tokens, usage.cached_tokens, usage.output_tokens,
             None if usage.calls_without_cost else usage.cost_usd, call.latency_s, iso_time(call.started_at),
             str(call.reply.get("text", "")),
         )  # fmt: skip
