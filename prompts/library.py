@@ -81,9 +81,9 @@ class PromptLibrary:
         """Render the template that `variables` belong to; see `Prompt.render`."""
         return self.get(variables.template).render(variables, nonce=nonce, budget=budget)
 
-    def contract_of(self, name: str) -> str:
+    def contract_of(self, name: str, *, as_json: bool = False) -> str:
         """Return the form of reply that the template of that name asks for, for use by `repair`."""
-        return self.get(name).contract
+        return self.get(name).contract(as_json=as_json)
 
     def copy_template(self, name: str, folder: Path | str, *, force: bool = False) -> Path:
         """Copy the template in use into `folder`, made if it is missing, and return the new file.

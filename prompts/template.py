@@ -24,7 +24,7 @@ BUILT_IN = Path(__file__).with_name("templates")
 
 SUFFIX = ".j2"
 
-_RUN_WIDE = ("instructions", "workers", "language", "examples", "tools", "is_native")
+_RUN_WIDE = ("instructions", "workers", "language", "examples", "tools", "is_native", "as_json")
 _DATA_NAMES = ("nonce", "data", "whole")
 
 
@@ -84,14 +84,13 @@ class Prompt:
             line=1,
         )
 
-    @property
-    def contract(self) -> str:
-        """The form that it asks the reply to have, in the prompt's own words.
+    def contract(self, *, as_json: bool = False) -> str:
+        """Return the form that it asks the reply to have, in the prompt's own words.
 
         Raises:
             PromptError: if the template is broken.
         """
-        return self._compiled.render_block("contract", {})
+        return self._compiled.render_block("contract", {"as_json": as_json})
 
     def check(self) -> None:
         """Raise `PromptError` if the file cannot be read, declares no version, or is no sound template."""
@@ -150,7 +149,7 @@ class Prompt:
 
         fields = tuple(self.model.model_fields)
         names = {
-            "contract": (),
+            "contract": ("as_json",),
             "system": tuple(name for name in _RUN_WIDE if name in fields),
             **dict.fromkeys(("user", *self.model.parts), fields + _DATA_NAMES),
         }

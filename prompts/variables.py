@@ -94,6 +94,7 @@ class PromptVariables(_Data):
         language: the language that the answer is to be written in; None leaves it to the goal's own.
         instructions: the user's own system prompt, put before the template's; None if there is none.
         examples: how many examples to show.
+        as_json: whether the reply is to be JSON, as its schema is sent along, instead of tags.
         template: the template's name.
         parts: blocks of the template besides those that every template has.
     """
@@ -105,6 +106,7 @@ class PromptVariables(_Data):
     language: str | None = None
     instructions: str | None = None
     examples: Examples = "few"
+    as_json: bool = False
 
 
 class DecomposeVariables(PromptVariables):

@@ -123,11 +123,15 @@ def test_a_schema_is_sent_as_the_format_of_the_reply(way: Way, server: OpenAISer
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     complete(model_at(way, server), replace(REQUEST, schema=schema))
     form = server.chats[0].body["response_format"]
-    assert (form["type"], form["json_schema"]["schema"]) == ("json_schema", schema)
+    assert (form["type"], form["json_schema"]["schema"], "strict" in form["json_schema"]) == (
+        "json_schema",
+        schema,
+        False,
+    )
 
 
-@pytest.mark.parametrize(("name", "keeps"), [("gpt-4o-mini", True), ("some-local-model", False)])
-def test_only_models_that_keep_to_a_schema_are_sent_one(tmp_path: Path, name: str, *, keeps: bool) -> None:
+@pytest.mark.parametrize(("name", "keeps"), [("gpt-4o-mini", True), ("some-local-model", True), ("gpt-4-0613", False)])
+def test_models_that_are_known_to_take_no_schema_are_sent_none(tmp_path: Path, name: str, *, keeps: bool) -> None:
     task = Task(content="Give n.", id="0", checks=[Check(schema={"type": "object", "required": ["n"]})])
     with OpenAIServer(lambda _: Answer('{"n": 1}')) as server:
         agent = Agent(name, base_url=server.base_url, api_key="none")

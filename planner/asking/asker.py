@@ -1,12 +1,12 @@
 """From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ramify.planner.errors import ModelError
-from ramify.planner.models.protocol import ModelReply, ModelRequest, keeps_schemas
+from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.models.retry import FailureKind, shrinks
 from ramify.planner.store.records import CallRecord
 from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
@@ -18,6 +18,7 @@ from ramify.tasks.replies.answers import without_thoughts
 from .agent import Agent
 from .caller import Caller
 from .cut_replies import ROOM_FOR_REPLY, Cut, ask_for_less, cut_again, cut_of
+from .schemas import Place
 from .windows import Make
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Asker:
             read: returns what a reply says, or raises `ReplyError`.
             attempt: the attempt at the task.
             sample: which of several answers to the same question, from 0.
-            schema: a JSON schema that the answer has to fit; models that can be held to one are.
+            schema: what the reply has to fit where the model can be held to that; `read` has to read tags as well.
             repairs: whether a malformed reply is put to the model once more; it is not, when answers are voted on.
 
         Raises:
@@ -65,36 +66,77 @@ class Asker:
             ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
                 repair has said nothing about the task.
         """
-        if schema is not None and not await keeps_schemas(self.agent.model):
-            schema = None
+        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs)
+        if schema is None:
+            return await self._asked(inquiry, None)
+        schemas, wish = self._caller.schemas, self.agent.settings.constrain
+        async with schemas.turn(schema, wish, inquiry.place(variables)) as is_sent:
+            if not is_sent:
+                return await self._asked(inquiry, None)
+            try:
+                return await self._asked(inquiry, schema)
+            except ModelError as error:
+                if not schemas.may_refuse(error, wish):
+                    raise
+                refusal = error
+            found = await self._asked(inquiry, None)
+            schemas.refused(refusal, schema, task)
+            return found
+
+    async def _asked(self, inquiry: "_Inquiry[T]", schema: Mapping[str, Any] | None) -> T:
+        """Return what the reply to an inquiry says, which is asked for by a schema or in tags, and repaired once."""
+        variables = inquiry.variables if schema is None else inquiry.variables.model_copy(update={"as_json": True})
         nonces = [self.nonce(texts_of(variables))]
-
-        async def reply_to(asked: PromptVariables) -> T:
-            make = self._maker(asked, schema, nonce=nonces[-1])
-            question = Question(task, make, attempt, sample)
-            return await self._found(question, lambda reply: _read_clean(read, reply, nonces), tries_less=repairs)
-
         try:
-            return await reply_to(variables)
+            return await self._reply_to(inquiry, variables, schema, nonces)
         except TruncatedReplyError:
             raise
         except ReplyError as error:
-            if not repairs:
+            if not inquiry.repairs:
                 raise
-            repair = RepairVariables(
-                task_id=task.id,
-                contract=self._contract(variables),
-                complaint=error.complaint,
-                reply=error.reply,
-                **self.agent.prompt_settings,
-            )
-            nonces.append(self.nonce(texts_of(repair)))
-            found = await reply_to(repair)
-            failed = getattr(found, "failed", None)
-            if failed is None:
-                return found
-            words = f"{error.complaint}; asked to put that right, the model gave up ({failed.reason}: {failed.detail})"
-            raise ReplyError(words, reply=error.reply) from None
+            complaint = error
+        repair = await self._repair_of(inquiry, schema, complaint)
+        nonces.append(self.nonce(texts_of(repair)))
+        found = await self._reply_to(inquiry, repair, schema if repair.as_json else None, nonces)
+        failed = getattr(found, "failed", None)
+        if failed is None:
+            return found
+        words = f"{complaint.complaint}; asked to put that right, the model gave up ({failed.reason}: {failed.detail})"
+        raise ReplyError(words, reply=complaint.reply)
+
+    async def _reply_to(
+        self,
+        inquiry: "_Inquiry[T]",
+        variables: PromptVariables,
+        schema: Mapping[str, Any] | None,
+        nonces: Sequence[str],
+    ) -> T:
+        make = self._maker(variables, schema, nonce=nonces[-1])
+
+        def read(reply: ModelReply) -> T:
+            if schema is not None:
+                self._caller.schemas.answered(reply, inquiry.task)
+            return _read_clean(inquiry.read, reply, nonces)
+
+        question = Question(inquiry.task, make, inquiry.attempt, inquiry.sample)
+        return await self._found(question, read, tries_less=inquiry.repairs)
+
+    async def _repair_of(
+        self, inquiry: "_Inquiry[T]", schema: Mapping[str, Any] | None, error: ReplyError
+    ) -> RepairVariables:
+        """Return what a malformed reply is put to the model with: by the schema too, as long as one is kept to."""
+        variables = inquiry.variables
+        repair = RepairVariables(
+            task_id=variables.task_id,
+            contract="",
+            complaint=error.complaint,
+            reply=error.reply,
+            **self.agent.prompt_settings,
+        )
+        wish, place = self.agent.settings.constrain, inquiry.place(repair)
+        as_json = schema is not None and await self._caller.schemas.is_sent(schema, wish, place)
+        contract = self._contract(variables, as_json=as_json)
+        return repair.model_copy(update={"contract": contract, "as_json": as_json})
 
     async def whole_reply(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
         """Return the reply to a request of the caller's own; one that is cut by a limit of length is asked for shorter.
@@ -130,8 +172,8 @@ class Asker:
         """
         return await self._caller.call(task, request, attempt=attempt)
 
-    def _contract(self, variables: PromptVariables) -> str:
-        contract = self.agent.prompts.contract_of(variables.template)
+    def _contract(self, variables: PromptVariables, *, as_json: bool) -> str:
+        contract = self.agent.prompts.contract_of(variables.template, as_json=as_json)
         form = getattr(variables, "format", None)
         return f"{contract}\n\nWhat the result itself has to be:\n{form}" if form else contract
 
@@ -240,6 +282,22 @@ class Asker:
         if cut.is_full:
             budget = self._caller.window.with_room(shorter, request, budget, share=ROOM_FOR_REPLY)
         return shorter, budget
+
+
+@dataclass(frozen=True, slots=True)
+class _Inquiry(Generic[T]):
+    """What is to be found out about a task, in whatever words; see `Asker.ask`."""
+
+    task: Task
+    variables: PromptVariables
+    read: Callable[[ModelReply], T]
+    attempt: int
+    sample: int
+    repairs: bool
+
+    def place(self, asked: PromptVariables) -> Place:
+        """Return the place of one of its questions."""
+        return self.task.id, asked.template, self.attempt, self.sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from ramify.tasks.tree.running import spend
 from .budget import Budget
 from .outage import OutageGate
 from .rates import RateLimiter
+from .schemas import Schemas
 from .windows import Window
 
 _LOOK_S = 1.0
@@ -79,6 +80,7 @@ class Caller:
         self._gate = gate
         self._limiter = limiter
         self.window = Window()
+        self.schemas = Schemas(model, recorder.warn)
         self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))
         self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
@@ -105,6 +107,7 @@ class Caller:
         """Take the replies of `calls` instead of asking the same once more."""
         for call in calls:
             self._recorded[call.key] = call.reply
+            self.schemas.recall(call)
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
 

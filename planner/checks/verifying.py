@@ -15,9 +15,12 @@ from ramify.tasks import ReplyError, Task, TaskConfig
 from ramify.tasks.checks import Check
 from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import materials_of, needed_results, result_of
-from ramify.tasks.replies.verdicts import Verdict, parse_verdict
+from ramify.tasks.replies.by_schema import verdict_schema
+from ramify.tasks.replies.verdicts import VALUES, Verdict, parse_verdict
 
 from .findings import Finding
+
+_SCHEMA = verdict_schema(VALUES)
 
 
 async def judge_by_model(
@@ -50,7 +53,7 @@ async def judge_by_model(
     failures = 0
     while True:
         try:
-            verdict = await asker.ask(task, variables, _read, attempt=task.attempts + 1)
+            verdict = await asker.ask(task, variables, _read, attempt=task.attempts + 1, schema=_SCHEMA)
         except (ReplyError, TruncatedReplyError) as error:
             return Finding("unsure", f"the verdict could not be read: {error.complaint}")
         except ModelError as error:

@@ -139,9 +139,10 @@ class DirectModel(ServedModel[DirectServer]):
         """Load aiohttp."""
         await load_aiohttp()
 
-    async def keeps_schemas(self) -> bool:
-        """Return whether litellm's list says that OpenAI holds replies of this model to a JSON schema."""
-        return bool(listed(self.name).get("supports_response_schema"))
+    async def keeps_schemas(self) -> bool | None:
+        """Return whether OpenAI holds replies of this model to a JSON schema; None for a server's own models."""
+        entry = listed(self.name)
+        return bool(entry.get("supports_response_schema")) if entry else None
 
     async def _complete(self, request: ModelRequest) -> ModelReply:
         await load_aiohttp()
@@ -181,7 +182,7 @@ class DirectModel(ServedModel[DirectServer]):
         return self._endpoint
 
     def _body(self, request: ModelRequest, *, stream: bool = False) -> bytes:
-        body = {"model": self._server.known_as, **wire_arguments(request)}
+        body = {"model": self._server.known_as, **wire_arguments(request, has_bounds=not listed(self.name))}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         if "max_tokens" in body and listed(self.name).get("supports_reasoning"):

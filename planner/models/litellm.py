@@ -100,7 +100,7 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
         yield self._reply(said, request, started=started)
 
     def _arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:
-        arguments = {**self._server.arguments(litellm, request), **wire_arguments(request)}
+        arguments = {**self._server.arguments(litellm, request), **wire_arguments(request, has_bounds=False)}
         return {name: value for name, value in arguments.items() if value is not None}
 
     def _priced(self, reported: Any) -> Usage:

@@ -222,8 +222,9 @@ class Model(Protocol):
     More may be there:
         prompt_budget: the most characters of results in one prompt; None is no limit, for a model that reads a
             request's variables instead of its words. `ramify.prompts.DEFAULT_BUDGET` where it is not there.
-        keeps_schemas: an async function that says whether the model can be held to a request's `schema`. It cannot
-            where it is not there; the prompt shows the schema either way.
+        keeps_schemas: an async function that says whether the model can be held to a request's `schema`; None if only
+            a try can tell. It cannot where it is not there.
+        schemas_sent: whether the questions that were asked before had a schema, by task, purpose, attempt and sample.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         facts: an async function that gives the `ServerFacts` of the server that answers.
         budgets: the budgets of prompts that were asked before, by task, purpose, attempt, sample and step.
@@ -266,13 +267,14 @@ async def prepare(model: Model) -> None:
         await asked()
 
 
-async def keeps_schemas(model: Model) -> bool:
-    """Return whether `model` can be held to the `schema` of a request."""
+async def keeps_schemas(model: Model) -> bool | None:
+    """Return whether `model` can be held to the `schema` of a request; None if nobody knows before it is tried."""
     asked = getattr(model, "keeps_schemas", None)
     if asked is None:
         return False
     with border:
-        return bool(await asked())
+        said = await asked()
+    return None if said is None else bool(said)
 
 
 async def facts_of(model: Model) -> ServerFacts:

@@ -80,6 +80,7 @@ class ReplayModel:
         prompt_budget: that of the model that was recorded.
         calls_tools: whether the model that was recorded has called tools by itself.
         recorded_splits: the ids of the tasks for which a plan was asked.
+        schemas_sent: whether a schema was sent, by task, purpose, attempt and sample.
         budgets: those of the recorded prompts that left something out, by task, purpose, attempt, sample and step.
     """
 
@@ -94,10 +95,13 @@ class ReplayModel:
         self.calls_tools = False
         splits = set()
         self.budgets: dict[tuple[str, str, int, int, int], int] = {}
+        self.schemas_sent: dict[tuple[str, str, int, int], bool] = {}
         for call in calls():
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
             self.calls_tools |= "tools" in call.request
+            place = call.key[:4]
+            self.schemas_sent[place] = "schema" in call.request or self.schemas_sent.get(place, False)
             if call.key.purpose == "decompose":
                 splits.add(call.key.task_id)
             makers[call.model] = None
@@ -141,6 +145,10 @@ class ReplayModel:
             return cls(lambda: read_calls(path), name=f"{PREFIX}{path}", source=path.name)
         except UsageError as error:
             raise NoModelError(f"{PREFIX}{path} cannot be used: {error}") from error
+
+    async def keeps_schemas(self) -> bool:
+        """Return whether any recorded call had a schema."""
+        return any(self.schemas_sent.values())
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Return the recorded answer to `request`.

@@ -16,6 +16,7 @@ from ramify.tasks import Usage
 from .completion import Completion
 from .protocol import ModelReply, ModelRequest
 from .retry import Failure
+from .schema_dialects import is_strict, without_bounds
 from .server import Server
 from .server_facts import ServerFacts
 
@@ -112,8 +113,13 @@ class ServedModel(ABC, Generic[ServerT]):
         )
 
 
-def wire_arguments(request: ModelRequest) -> dict[str, Any]:
-    """Return what of a request stands in the body of a chat call, in OpenAI's words; what is not set is left out."""
+def wire_arguments(request: ModelRequest, *, has_bounds: bool) -> dict[str, Any]:
+    """Return what of a request stands in the body of a chat call, in OpenAI's words; what is not set is left out.
+
+    Args:
+        request: the request.
+        has_bounds: whether its schema is sent with its bounds of lengths, which providers refuse.
+    """
     sampling = request.sampling.given()
     said = (message for message in request.messages if message["role"] != "system" or message["content"])
     arguments: dict[str, Any] = {"messages": [dict(message) for message in said]}
@@ -123,6 +129,7 @@ def wire_arguments(request: ModelRequest) -> dict[str, Any]:
     if request.tools:
         arguments["tools"] = [dict(tool) for tool in request.tools]
     if request.schema is not None:
-        form = {"name": request.purpose or "reply", "schema": dict(request.schema)}
+        schema = dict(request.schema) if has_bounds else without_bounds(request.schema)
+        form = {"name": request.purpose or "reply", "schema": schema} | ({"strict": True} if is_strict(schema) else {})
         arguments["response_format"] = {"type": "json_schema", "json_schema": form}
     return arguments

@@ -1,5 +1,6 @@
 """Splitting one task: what is asked, and what the reply means for the task; nothing is attached here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -17,6 +18,7 @@ from ramify.prompts.variables import WorkerCard
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import decompose_variables
+from ramify.tasks.replies.by_schema import plan_schema
 from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 
@@ -89,10 +91,16 @@ class Planner:
             max_tasks=self.limits.max_children,
             **asker.agent.prompt_settings,
         )
-        known_ids = {result.id for result in variables.results}
+        known_ids = {result.id: None for result in variables.results}
+        types = [MODEL, *(worker.type for worker in self.workers)] if self.workers else []
+        schema = plan_schema(max_tasks=variables.max_tasks, types=types, known_ids=known_ids)
         try:
             plan = await asker.ask(
-                task, variables, lambda reply: self._read(reply, variables, known_ids), attempt=attempt
+                task,
+                variables,
+                lambda reply: self._read(reply, variables, known_ids),
+                attempt=attempt,
+                schema=schema,
             )
         except TruncatedReplyError:
             raise
@@ -119,7 +127,7 @@ class Planner:
             return None
         return Whole(error_text(error), is_unusual=True)
 
-    def _read(self, reply: ModelReply, variables: DecomposeVariables, known_ids: set[str]) -> Plan:
+    def _read(self, reply: ModelReply, variables: DecomposeVariables, known_ids: Collection[str]) -> Plan:
         return parse_plan(
             reply.text,
             finish_reason=reply.finish_reason,

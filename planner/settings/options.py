@@ -175,6 +175,10 @@ class AgentOptions(TypedDict, total=False):
         help="How many examples prompts show.")]
     timeout_s: Annotated[float | None, _asking(
         "the longest to wait for one reply, in seconds.", "SECONDS", part="agent", default=600.0, above=0)]
+    constrain: Annotated[Literal["auto", "always", "never"] | None, _asking(
+        "whether the model is held to JSON schemas in plans, verdicts and answers that have one: auto does it where its"
+        " server takes them, and tries it once where nobody knows.", part="agent", default="auto",
+        help="Whether the model is held to JSON schemas.")]
     native_tools: Annotated[bool | None, _asking(
         "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
         flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]

@@ -17,6 +17,7 @@ from ramify.prompts.variables import TaskResult
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import schema_of
 from ramify.tasks.prompt_variables import compose_variables, execute_variables
+from ramify.tasks.replies.by_schema import answer_in, answer_schema
 from ramify.tasks.replies.grammar import Answer, parse_answer
 from ramify.tasks.replies.json_answers import read_json_answer
 
@@ -63,7 +64,8 @@ class ModelWorker(Worker):
         root = services_of(context).root
         shown = asker.agent.prompt_settings
         variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **shown)
-        schema = schema_of(task.checks)
+        wanted = schema_of(task.checks)
+        schema = None if wanted is None else answer_schema(wanted, has_steps=True)
         read = read_answer if schema is None else read_json
 
         async def ask(number: int, *, repairs: bool = False) -> Answer:
@@ -145,7 +147,8 @@ async def join_by_model(context: WorkContext, worker: ModelWorker, answers: Sequ
 async def _composed(context: WorkContext, asker: "Asker", whole: ComposeVariables) -> Outcome:
     task = context.task
     budget = getattr(asker.agent.model, "prompt_budget", DEFAULT_BUDGET)
-    schema = schema_of(task.checks)
+    wanted = schema_of(task.checks)
+    schema = None if wanted is None else answer_schema(wanted, has_steps=False)
 
     async def ask(part: ComposeVariables) -> Answer:
         if schema is None or part.format != whole.format:
@@ -172,7 +175,7 @@ def read_json(reply: ModelReply) -> Answer:
     Raises:
         ReplyError: if it holds none, was cut, or the answer is no JSON.
     """
-    answer = read_answer(reply)
+    answer = answer_in(reply.text, finish_reason=reply.finish_reason) or read_answer(reply)
     if answer.failed is None:
         try:
             answer = replace(answer, text=read_json_answer(answer.text)[1])

@@ -2,24 +2,27 @@
 
 A plan is `<task id="a" needs="b c" type="t">content</task>` elements, or `<atomic/>`, or `<failed reason="...">`; which
 elements count is the rule of `.elements`. Where there are none, a JSON list or a numbered or bulleted list
-is read (`.lists`). What the tasks must keep is the rule of `.planned`. An answer is `<result>`,
-opaque up to the last closing tag, or plain text. Phrases are never judged, only tags.
+is read (`.lists`). The JSON object of a plan that was asked for by a schema comes before all these (`.by_schema`).
+What the tasks must keep is the rule of `.planned`. An answer is `<result>`, opaque up to the last closing tag, or plain
+text. Phrases are never judged, only tags.
 
 A reply that was cut raises `TruncatedReplyError`; one that breaks its contract raises `ReplyError`, whose `complaint`
 says all that is wrong, for the model to put right. All is linear in the length of the reply.
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 from ramify.tasks.counting import counted
 from ramify.tasks.errors import ReplyError
 
 from .answers import REASONS, Answer, Failure, joined_failure, parse_answer, read_failure
+from .by_schema import plan_in, without_dead_needs
 from .elements import Element, ElementReader, close_reader
+from .json_lists import listing_of
 from .lists import read_list
-from .planned import PlanBuilder, PlannedTask, PlanRules, has_words, item_of
+from .planned import Listing, PlanBuilder, PlannedTask, PlanRules, has_words, item_of
 from .scanner import words_of
 
 __all__ = [
@@ -72,20 +75,25 @@ class PlanStream:
     """
 
     def __init__(self, **rules: Unpack[PlanRules]) -> None:
+        self._rules = rules
         self._builder = PlanBuilder(**rules)
         self._reader = ElementReader(containers={"task", "failed"}, empties={"atomic"})
         self._chunks: list[str] = []
+        self._begins_with = ""  # the first character of the reply that is not blank
+        self._read = 0  # how many chunks the reader has
         self._is_atomic = False
         self._failures: list[Failure] = []
+        self._notes: list[str] = []
 
     def feed(self, chunk: str) -> list[PlannedTask]:
         """Take the next piece of the reply, and return the tasks whose elements are closed now.
 
         A task waits, and those after it, as long as it needs one that is still to come. Once something is wrong, no
-        task is given any more. Lists without tags are read by `close` alone.
+        task is given any more. Lists and JSON without tags are read by `close` alone.
         """
         self._chunks.append(chunk)
-        return [task for element in self._reader.feed(chunk) for task in self._accept(element)]
+        self._begins_with = self._begins_with or chunk.lstrip()[:1]
+        return [] if self._begins_with in {"", "{"} else self._catch_up()
 
     def close(self, finish_reason: str = "stop") -> Plan:
         """Return the whole plan.
@@ -95,11 +103,13 @@ class PlanStream:
             ReplyError: if it holds no plan, or one that breaks the rules; the complaint names all faults.
         """
         reply = "".join(self._chunks)
-        elements, body = close_reader(self._reader, reply, finish_reason)
-        for element in elements:
-            self._accept(element)
-        if not self._has_something():
-            self._read_without_tags(body, reply)
+        if not self._read_object(reply, finish_reason):
+            self._catch_up()
+            elements, body = close_reader(self._reader, reply, finish_reason)
+            for element in elements:
+                self._accept(element)
+            if not self._has_something():
+                self._read_without_tags(body, reply)
         tasks = self._builder.finish()
         complaints = [*self._reader.complaints, *self._mixture(), *self._builder.complaints]
         if not complaints and not self._has_something():
@@ -114,8 +124,24 @@ class PlanStream:
             tasks=tasks,
             failed=failed,
             skipped=self._builder.skipped,
-            notes=tuple(self._builder.notes()),
+            notes=(*self._notes, *self._builder.notes()),
         )
+
+    def _catch_up(self) -> list[PlannedTask]:
+        """Give the reader the chunks that were held back, and return the tasks whose elements are closed now."""
+        chunks, self._read = self._chunks[self._read :], len(self._chunks)
+        return [task for chunk in chunks for element in self._reader.feed(chunk) for task in self._accept(element)]
+
+    def _read_object(self, reply: str, finish_reason: str) -> bool:
+        """Take the plan that the JSON of a reply is; return whether it is one. What is whole was not cut."""
+        plan = plan_in(reply, finish_reason=finish_reason)
+        listing = None if plan is None else listing_of(plan, reply)
+        if listing is None:
+            return False
+        self._builder = PlanBuilder(**self._rules)
+        items, self._notes = without_dead_needs(listing.items)
+        self._take_listing(replace(listing, items=tuple(items)))
+        return True
 
     def _accept(self, element: Element) -> list[PlannedTask]:
         if element.tag.name == "task":
@@ -136,9 +162,13 @@ class PlanStream:
             self._is_atomic = True
             return
         listing = read_list(body, reply=reply)
+        self._take_listing(listing)
+        self._is_atomic = listing.atomic or (not listing.items and "atomic" in self._reader.mentioned)
+
+    def _take_listing(self, listing: Listing) -> None:
         for item in listing.items:
             self._builder.add(item)
-        self._is_atomic = listing.atomic or (not listing.items and "atomic" in self._reader.mentioned)
+        self._is_atomic = listing.atomic
         if listing.failed is not None:
             self._failures.append(read_failure(*listing.failed))
 

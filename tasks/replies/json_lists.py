@@ -155,10 +155,11 @@ def listing_of(value: Any, reply: str) -> Listing | None:
         items = ()
     else:
         return None
-    return Listing(items, atomic, _failure(failed) if failed else None)
+    return Listing(items, atomic, failure_in(failed) if failed else None)
 
 
-def _failure(failed: Any) -> tuple[str, str]:
+def failure_in(failed: Any) -> tuple[str, str]:
+    """Return the reason and the detail of what JSON in a reply says of a failure; what it does not say is empty."""
     fields = _fields(failed) if isinstance(failed, dict) else {"detail": failed}
     reason, detail = (fields.get(name) for name in ("reason", "detail"))
     return reason if isinstance(reason, str) else "", detail.strip() if isinstance(detail, str) else ""

@@ -178,7 +178,7 @@ class PlanBuilder:
             for name in draft.names[draft.looked_up :]:
                 if not self._look_up(draft, name):
                     self.complaints.append(self._not_found(draft.key, name))
-        cycle = _find_cycle({draft.key: draft.needs for draft in self._drafts})
+        cycle = find_cycle({draft.key: draft.needs for draft in self._drafts})
         if cycle:
             self.complaints.append(f"these tasks need each other in a circle: {_path(cycle)}; remove one of the needs")
         if self._has_too_many():
@@ -314,8 +314,8 @@ def _path(keys: Sequence[str]) -> str:
     return f"{first} -> ({len(keys) - 2 * _PATH_ENDS} more) -> {last}"
 
 
-def _find_cycle(needs: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return a circle as a path, its first key again at the end; empty if there is none."""
+def find_cycle(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return a circle of needs as a path, its first key again at the end; empty if there is none."""
     done: set[str] = set()
     for first in needs:
         path = [] if first in done else [first]

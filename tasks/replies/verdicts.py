@@ -1,13 +1,15 @@
 """What a verifying reply says: `<issue>demand | evidence</issue>` for each fault, then one `<verdict value="..."/>`.
 
-Only the tags count. A fail without an issue is no verdict, since nobody could act on it; nor is a pass with issues.
+Only the tags count, or the JSON object that was asked for by a schema. A fail without an issue is no verdict, since
+nobody could act on it; nor is a pass with issues.
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from ramify.tasks.errors import ReplyError
 
+from .by_schema import VERDICT, object_in
 from .elements import ElementReader, close_reader
 from .scanner import words_of
 
@@ -38,13 +40,7 @@ def parse_verdict(reply: str, *, finish_reason: str = "stop") -> Verdict:
     >>> parse_verdict('<issue>one word | "two words"</issue><verdict value="fail"/>')
     Verdict(value='fail', issues=('one word | "two words"',))
     """
-    reader = ElementReader(containers={"issue"}, empties={"verdict"})
-    elements = reader.feed(reply)
-    last, _ = close_reader(reader, reply, finish_reason, may_end_open=False)  # the verdict comes last
-    elements += last
-    complaints = list(reader.complaints)
-    issues = tuple(words for each in elements if each.tag.name == "issue" and (words := words_of(each.content).strip()))
-    verdicts = [each.tag.attributes().get("value") or "" for each in elements if each.tag.name == "verdict"]
+    issues, verdicts, complaints = _in_object(reply, finish_reason) or _in_tags(reply, finish_reason)
     said = {verdict.strip().lower() for verdict in verdicts}
     value = next(iter(said), "")
     if not said:
@@ -60,3 +56,35 @@ def parse_verdict(reply: str, *, finish_reason: str = "stop") -> Verdict:
     if complaints:
         raise ReplyError("; ".join(complaints), reply=reply)
     return Verdict(cast("VerdictValue", value), issues)
+
+
+_Said = tuple[tuple[str, ...], list[str], list[str]]
+
+
+def _in_tags(reply: str, finish_reason: str) -> _Said:
+    """Return the issues, the verdicts, and what is wrong with the form."""
+    reader = ElementReader(containers={"issue"}, empties={"verdict"})
+    elements = reader.feed(reply)
+    last, _ = close_reader(reader, reply, finish_reason, may_end_open=False)  # the verdict comes last
+    elements += last
+    issues = tuple(words for each in elements if each.tag.name == "issue" and (words := words_of(each.content).strip()))
+    verdicts = [each.tag.attributes().get("value") or "" for each in elements if each.tag.name == "verdict"]
+    return issues, verdicts, list(reader.complaints)
+
+
+def _in_object(reply: str, finish_reason: str) -> _Said | None:
+    """Return the same of a JSON object; None if the reply is none."""
+    found = object_in(reply, VERDICT, finish_reason=finish_reason)
+    if found is None:
+        return None
+    said = found[VERDICT]
+    fields = said if isinstance(said, dict) else {**found, "value": said}
+    listed = fields.get("issues")
+    issues = tuple(words for each in listed if (words := _words(each))) if isinstance(listed, list) else ()
+    value = fields.get("value")
+    return issues, [value] if isinstance(value, str) else [], []
+
+
+def _words(issue: Any) -> str:
+    parts = issue.values() if isinstance(issue, dict) else [issue]
+    return " | ".join(part.strip() for part in parts if isinstance(part, str)).strip()
