@@ -531,8 +531,8 @@ def test_an_agent_has_a_role_and_a_language(store: Path) -> None:
     model = ScriptedModel(ANSWERED)
     agent = Agent(model, role_name="analyst", settings=AgentSettings(system="Be brief.", language="Norwegian"))
     Executor(agent, store=store).run(Task(content="x", id="0"))
-    system = model.requests[0].messages[0]["content"]
-    assert all(words in system for words in ("Your role: analyst.", "Be brief.", "Norwegian"))
+    asked = "".join(message["content"] for message in model.requests[0].messages)
+    assert all(words in asked for words in ("Your role: analyst.", "Be brief.", "Norwegian"))
 
 
 def test_an_agent_decomposes_and_composes_outside_of_runs() -> None:
