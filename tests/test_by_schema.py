@@ -86,6 +86,14 @@ def test_a_schema_that_leaves_something_open_is_not_strict() -> None:
     assert not is_strict(loose)
     assert not is_strict(answer_schema(loose, has_steps=False))
     assert not is_strict({"type": "array", "items": {}})
+    anything = {"type": "object", "additionalProperties": False}
+    assert not is_strict(anything)
+    assert not is_strict(answer_schema(anything, has_steps=True))
+
+
+def test_a_strict_schema_may_require_in_any_order() -> None:
+    both = {"a": {"type": "integer"}, "b": {"type": "integer"}}
+    assert is_strict({"type": "object", "properties": both, "required": ["b", "a"], "additionalProperties": False})
 
 
 # Reading
@@ -412,6 +420,31 @@ def test_a_resumed_run_finds_its_replies_in_the_form_that_they_had(tmp_path: Pat
         asked = server.chats[planned:]
     assert again.status == "done"
     assert not any("You plan work" in chat.said("system") or "response_format" in chat.body for chat in asked)
+
+
+def test_a_resumed_run_remembers_that_schemas_are_ignored(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+
+    def ignores(chat: Chat) -> Any:
+        if "You plan work" in chat.said("system"):
+            return '<task id="a">Look</task><task needs="a">Leap</task>'
+        return "<verdict value='pass'/>" if "You check" in chat.said("system") else "<result>ok</result>"
+
+    def failing(chat: Chat) -> Any:
+        return ignores(chat) if "You plan work" in chat.said("system") else Fault("bad_key")
+
+    with OpenAIServer(failing) as server:
+        agent = Agent("lm", base_url=server.base_url)
+        root = Task(content="Cross the river.", id="0", checks=[Check(verify="It is crossed.")])
+        run = Executor(agent, store=store, plan=PlanLimits(max_depth=2, split="always")).run(root)
+        assert run.status == "stopped"
+        server.handler = ignores
+        planned = len(server.chats)
+        again = Executor.resume(store, run.id)
+        asked = server.chats[planned:]
+    assert again.status == "done"
+    assert any("You check" in chat.said("system") for chat in asked)
+    assert not any("response_format" in chat.body for chat in asked)
 
 
 @pytest.mark.parametrize("template", ["decompose", "verify", "execute", "compose"])

@@ -62,8 +62,12 @@ class Schemas:
         is_held = "schema" in call.request
         place = call.key[:4]
         self._places[place] = is_held or self._places.get(place, False)
-        if call.model == self._model.name and (is_held or (call.key.purpose in _PURPOSES and not self._are_taken)):
-            self._are_taken = is_held
+        if call.model != self._model.name or (self._are_taken is not None and not is_held):
+            return
+        if is_held:
+            self._are_taken = self._are_taken or _is_json(call.reply["text"])
+        elif call.key.purpose in _PURPOSES:
+            self._are_taken = False
 
     @asynccontextmanager
     async def turn(self, schema: Mapping[str, Any], wish: Wish, place: Place) -> AsyncIterator[bool]:
@@ -88,7 +92,7 @@ class Schemas:
 
     def answered(self, reply: ModelReply, task: Task) -> None:
         """Learn from a reply whether the model keeps to a schema that was sent."""
-        if reply.text.lstrip().startswith("{") or without_thoughts(reply.text).startswith(_BEGINNINGS):
+        if _is_json(reply.text):
             self._are_taken = True
         elif reply.finish_reason == "stop" and self._are_taken is None:
             self._drop(f"{self._model.name}: the reply is no JSON, so the schema that was sent is not kept to", task)
@@ -112,6 +116,11 @@ class Schemas:
     def _drop(self, why: str, task: Task) -> None:
         self._are_taken = False
         self._tell(f"{why}; from here on tags are asked for instead (--constrain never spares the try)", task)
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a reply has the form that a schema asks for, as far as its first characters say."""
+    return text.lstrip().startswith("{") or without_thoughts(text).startswith(_BEGINNINGS)
 
 
 def words_of(error: ModelError) -> str:

@@ -44,7 +44,9 @@ def _may_be_strict(node: Mapping[str, Any]) -> bool:
         return False
     if node.get("type") != "object" and "properties" not in node:
         return True
-    return node.get("additionalProperties") is False and list(node.get("required", ())) == list(node["properties"])
+    if "properties" not in node or node.get("additionalProperties") is not False:
+        return False
+    return set(node.get("required", ())) == set(node["properties"])
 
 
 def _nodes(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
