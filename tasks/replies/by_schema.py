@@ -144,7 +144,7 @@ def without_dead_needs(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
 
     >>> items, notes = without_dead_needs([Item("Look", needs=("1", "2")), Item("Leap", needs=("1", "7"))])
     >>> [item.needs for item in items], notes[0]
-    ([('2',), ('1',)], 'needs that no task can have are left out: "7" of task 2')
+    ([(), ('1',)], 'needs that no task can have are left out: "1", "2" of task 1; "7" of task 2')
     """
     if any(item.key for item in items):  # then needs are names, and those that are wrong may be put right
         return list(items), []
