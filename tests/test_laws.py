@@ -50,6 +50,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "referencing": "tasks/json_schemas.py",
     "regex": "tasks/patterns.py",
     "protego": "planner/web/robots.py",
+    "xllamacpp": "planner/models/gguf/child.py",
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (
     "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/exporters.py",

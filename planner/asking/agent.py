@@ -112,7 +112,10 @@ class Agent:
         if self._model is None:
             if self._given is None:
                 self._given, self.base_url = model_and_server(load_settings(base_url=self.base_url))
-            self._model = open_model(self._given, base_url=self.base_url, api_key=self._api_key, store=self._store)
+            self._model = open_model(
+                self._given, base_url=self.base_url, api_key=self._api_key, store=self._store,
+                window=self.settings.window,
+            )  # fmt: skip
         return self._model
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ramify.planner.asking.agent import model_and_server
 from ramify.planner.errors import NoModelError, StoreError, UsageError
+from ramify.planner.models.gguf.listing import list_gguf
 from ramify.planner.models.local_servers import probe_local_servers
 from ramify.planner.models.registry import list_models, open_model
 from ramify.planner.runtime.address import shown_address
@@ -56,7 +57,7 @@ class Finding:
 def examine(store: str | None) -> list[Finding]:
     """Return what is found here, in the order in which people want to know it."""
     parts: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _software, _settings, _model, _models, _servers, lambda: _store(store), _painter, _dot, _sandbox,
+        _software, _settings, _model, _models, _files, _servers, lambda: _store(store), _painter, _dot, _sandbox,
     )  # fmt: skip
     return [finding for part in parts for finding in part()]
 
@@ -117,6 +118,14 @@ def _model() -> Iterator[Finding]:
 def _models() -> Iterator[Finding]:
     for model in list_models():
         yield Finding(f"model {model.name}", "ok" if model.is_usable else "note", model.missing or model.about)
+
+
+def _files() -> Iterator[Finding]:
+    found = list_gguf()
+    if not found:
+        yield Finding("GGUF files", "note", "none in the caches of Ollama, LM Studio, llama.cpp and Hugging Face")
+    for file in found:
+        yield Finding(f"model {file.name}", "ok" if file.is_usable else "note", file.missing or file.about)
 
 
 def _servers() -> Iterator[Finding]:

@@ -16,11 +16,12 @@ def models(given: Mapping[str, Any]) -> int:
     """
     from dataclasses import asdict
 
+    from ramify.planner.models.gguf.listing import list_gguf
     from ramify.planner.models.registry import list_models
 
     from .output import print_json, print_table, tell
 
-    found = list_models()
+    found = list_models() + list_gguf()
     if given["as_json"]:
         print_json({"models": [asdict(each) for each in found]})
         return 0

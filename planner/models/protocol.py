@@ -233,6 +233,7 @@ class Model(Protocol):
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
         has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
             so where it is not there.
+        expects: a function that is told, before `prepare`, how many requests may be under way at once.
         prepare: an async function that loads what the first request needs; it is awaited before a run starts the clock.
         keeps_deadline: whether it ends a request after its `timeout_s` by itself. It is ended for it where it is not
             there.
@@ -260,8 +261,11 @@ class Model(Protocol):
         ...
 
 
-async def prepare(model: Model) -> None:
-    """Have `model` load what its first request needs."""
+async def prepare(model: Model, *, at_once: int) -> None:
+    """Have `model` load what its first request needs, of which so many may be under way at once."""
+    expects = getattr(model, "expects", None)
+    if expects is not None:
+        expects(at_once)
     asked = getattr(model, "prepare", None)
     if asked is not None:
         await asked()

@@ -20,14 +20,19 @@ from .server import Timeouts
 WAYS = """\
   - a model behind an API: --model NAME or RAMIFY_MODEL=NAME (gpt-5-mini, anthropic/..., gemini/...), with its key set
   - a local server: --base-url http://127.0.0.1:11434/v1 --model NAME (Ollama, llama.cpp, vLLM, LM Studio, ...)
+  - a GGUF file, without a server: --model gguf:FILE (pip install 'ramify[local]')
   - no language model: --model rules (arithmetic, outlines and summaries of your own text)
   - a person: --model human (you read the prompts and write the replies)"""
 """The ways to get a model, for messages."""
+
+GGUF = "gguf"
+"""The name before a GGUF file."""
 
 OWN_MODELS: Mapping[str, str] = {
     "rules": "built in, no language model: arithmetic, outlines, extractive summaries",
     "human": "a person reads the prompts and writes the replies; human:FILE reads them from a file",
     "replay": "recorded calls answer: replay:RUN those of a stored run, replay:FILE those of a file",
+    GGUF: "a GGUF file, run on this machine without a server: gguf:FILE, or gguf:NAME as listed below",
 }
 """The models that come with Ramify, and what each is."""
 
@@ -68,16 +73,18 @@ def open_model(
     api_key: str | None = None,
     timeouts: Timeouts | None = None,
     store: str | Path | None = None,
+    window: int | None = None,
 ) -> Model:
     """Return the model that `name` means; no call is made, but it is checked that calls have a chance.
 
     Args:
-        name: `rules`, `human`, `human:FILE`, `replay:RUN`, `replay:FILE`, or any name of litellm's; with
-            `base_url`, a name that the server knows.
+        name: `rules`, `human`, `human:FILE`, `replay:RUN`, `replay:FILE`, `gguf:FILE`, or any name of litellm's;
+            with `base_url`, a name that the server knows.
         base_url: the address of an OpenAI-compatible server.
         api_key: the key; None takes the provider's variable from the environment.
         timeouts: how long to wait for a server.
         store: where `replay:RUN` looks for the run; where the settings say unless given.
+        window: how many tokens a `gguf:` model is to read at once.
 
     Raises:
         NoModelError: if there is no such model or recording, or its key is missing.
@@ -86,6 +93,8 @@ def open_model(
     if name is None or not name.strip():
         raise NoModelError(f"no model is set; the ways to get one:\n{WAYS}")
     own, _, argument = name.partition(":")
+    if own == GGUF and base_url is None:
+        return _open_gguf(argument, timeouts, window)
     if own in OWN_MODELS and base_url is None:
         return _open_own(own, argument or None, store)
     if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
@@ -113,8 +122,7 @@ def prices_of(name: str, *, base_url: str | None = None) -> tuple[float, float] 
 
 def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
     """Return Ramify's own models and some providers, with whether their keys are set; keys are told by name only."""
-    own = [ModelInfo(name=name, about=about, is_usable=True) for name, about in OWN_MODELS.items()]
-    return own + [
+    return _list_own() + [
         ModelInfo(
             name=example,
             about=f"{provider}, {'asked directly' if is_direct(example, None) else 'through litellm'}",
@@ -123,6 +131,22 @@ def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
         )
         for provider, (example, keys) in PROVIDERS.items()
     ]
+
+
+def _list_own() -> list[ModelInfo]:
+    from .gguf.files import NOT_INSTALLED, is_installed
+
+    missing = {} if is_installed() else {GGUF: NOT_INSTALLED}
+    return [
+        ModelInfo(name=name, about=about, is_usable=name not in missing, missing=missing.get(name, ""))
+        for name, about in OWN_MODELS.items()
+    ]
+
+
+def _open_gguf(argument: str, timeouts: Timeouts | None, window: int | None) -> Model:
+    from .gguf.model import GgufModel
+
+    return GgufModel(argument, timeouts=timeouts, window=window)
 
 
 def _open_own(name: str, argument: str | None, store: str | Path | None) -> Model:

@@ -14,7 +14,7 @@ from ramify.tasks import Task, TaskState
 
 
 async def prepare_run(
-    root: Task, to_do: Mapping[str | None, Task], agent: Agent, workers: Workers, *, is_planned: bool
+    root: Task, to_do: Mapping[str | None, Task], agent: Agent, workers: Workers, *, is_planned: bool, jobs: int
 ) -> list[Model]:
     """Have the models and the workers of what is still to be done load what they need; return the models.
 
@@ -23,6 +23,7 @@ async def prepare_run(
         to_do: for each type of its open tasks, one of them.
         agent: who plans, composes, and does the tasks of no type.
         workers: who does the others.
+        jobs: how many tasks run at the same time.
         is_planned: whether the plan is complete; if not, the agent's model is asked in any case.
     """
     models: list[Model] = []
@@ -37,7 +38,7 @@ async def prepare_run(
         except PlannerError:  # what is wrong with it is told by the task that needs it
             continue
     for model in models:
-        await prepare(model)
+        await prepare(model, at_once=jobs)
     return models
 
 

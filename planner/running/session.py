@@ -164,7 +164,9 @@ class Session:
         to_do = self._open_ones()
         self._count_usage(recorded, failed)
         is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
-        models = await prepare_run(self.root, to_do, self.agent, self.workers, is_planned=is_planned)
+        models = await prepare_run(
+            self.root, to_do, self.agent, self.workers, is_planned=is_planned, jobs=self.settings.jobs
+        )
         self._timer = self._set_timer()
         configs = Configs(self.settings.defaults, self.settings.instead)
         outer = self.outer

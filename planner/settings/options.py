@@ -179,6 +179,9 @@ class AgentOptions(TypedDict, total=False):
         "whether the model is held to JSON schemas in plans, verdicts and answers that have one: auto does it where its"
         " server takes them, and tries it once where nobody knows.", part="agent", default="auto",
         help="Whether the model is held to JSON schemas.")]
+    window: Annotated[int | None, _asking(
+        "the tokens that a `gguf:` model reads at once, its reply included; 8,192, or what fits, unless set.", "N",
+        part="agent", at_least=256, help="Tokens that a gguf: model reads at once.")]
     native_tools: Annotated[bool | None, _asking(
         "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
         flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]

@@ -1,0 +1,1 @@
+"""Language models in GGUF files on this machine, run by llama.cpp without a server that somebody has to start."""
