@@ -239,6 +239,7 @@ class ToolsVariables(PromptVariables):
     Attributes:
         tools: the tools.
         is_native: whether the model calls tools by itself, without `<call>` elements.
+        required: which tool has to be called before the result: "`NAME`", or "a tool"; None if none has to be.
         outcomes: what came of the calls.
         complaint: what was wrong with the reply.
         is_last: whether no more tools can be called.
@@ -249,6 +250,7 @@ class ToolsVariables(PromptVariables):
 
     tools: tuple[ToolCard, ...]
     is_native: bool = False
+    required: str | None = None
     outcomes: tuple[ToolOutcome, ...] = ()
     complaint: str = ""
     is_last: bool = False

@@ -274,9 +274,10 @@ class Agent:
             role_name: the role.
             about: what it can do, in a line.
             tools: its tools.
-            **changes: how it asks otherwise; see `AgentSettings`.
+            **changes: how it asks otherwise; see `AgentSettings`. Which of these tools is called is for them to say.
         """
-        twin = self._twin(self._given, settings=self.settings.other(**changes), tools=tools, opened=self._model)
+        asking = self.settings.other(**{"tool_choice": "auto", **changes})
+        twin = self._twin(self._given, settings=asking, tools=tools, opened=self._model)
         twin.role_name, twin.about = role_name, about
         return twin
 

@@ -31,12 +31,16 @@ class Asker:
         agent: whose prompts and settings are used.
         caller: makes the calls.
         nonce_seed: what the delimiters of data blocks are made from; the same on resume, so that requests are too.
+
+    Attributes:
+        refuses_tool_choice: whether the model's server takes requests only without a `tool_choice`.
     """
 
     def __init__(self, agent: Agent, caller: Caller, *, nonce_seed: str) -> None:
         self.agent = agent
         self._caller = caller
         self._nonce_seed = nonce_seed
+        self.refuses_tool_choice = False
 
     async def ask(
         self,

@@ -16,6 +16,9 @@ from ramify.tasks.tree.config import NO_USAGE
 
 from .server_facts import NOTHING_KNOWN, ServerFacts
 
+REQUIRED = "required"
+"""The `tool_choice` of a request in which some tool has to be called."""
+
 _set = object.__setattr__
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -73,6 +76,8 @@ class ModelRequest:
         attempt: which attempt at the task it is made in, from 1; not sent.
         sample: which of several questions in the same words it is, from 0; not sent.
         tools: JSON schemas of the tools that may be called, in the chat APIs' form.
+        tool_choice: "required", or the name of the one that has to be called; the messages say so too, so it is no part
+            of the hash.
         schema: JSON schema that the reply must fit; None for text.
         sampling: sampling settings.
         timeout_s: the longest to wait for the whole reply, in seconds.
@@ -90,6 +95,7 @@ class ModelRequest:
     attempt: int = 1
     sample: int = 0
     tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str | None = None
     schema: Mapping[str, Any] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = None

@@ -14,7 +14,7 @@ from ramify.planner.runtime.background import on_background_loop, stream_on_back
 from ramify.tasks import Usage
 
 from .completion import Completion
-from .protocol import ModelReply, ModelRequest
+from .protocol import REQUIRED, ModelReply, ModelRequest
 from .retry import Failure
 from .schema_dialects import is_strict, without_bounds
 from .server import Server
@@ -113,6 +113,13 @@ class ServedModel(ABC, Generic[ServerT]):
         )
 
 
+def _choice_on_the_wire(request: ModelRequest) -> str | dict[str, Any]:
+    """Return which tool has to be called; the only one is not named, as fewer servers know names than `required`."""
+    if request.tool_choice == REQUIRED or len(request.tools) == 1:
+        return REQUIRED
+    return {"type": "function", "function": {"name": request.tool_choice}}
+
+
 def wire_arguments(request: ModelRequest, *, has_bounds: bool) -> dict[str, Any]:
     """Return what of a request stands in the body of a chat call, in OpenAI's words; what is not set is left out.
 
@@ -128,6 +135,8 @@ def wire_arguments(request: ModelRequest, *, has_bounds: bool) -> dict[str, Any]
     arguments |= sampling
     if request.tools:
         arguments["tools"] = [dict(tool) for tool in request.tools]
+        if request.tool_choice is not None:
+            arguments["tool_choice"] = _choice_on_the_wire(request)
     if request.schema is not None:
         schema = dict(request.schema) if has_bounds else without_bounds(request.schema)
         form = {"name": request.purpose or "reply", "schema": schema} | ({"strict": True} if is_strict(schema) else {})

@@ -185,6 +185,9 @@ class AgentOptions(TypedDict, total=False):
     native_tools: Annotated[bool | None, _asking(
         "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
         flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]
+    tool_choice: Annotated[str | None, _asking(
+        "which tool is called before an answer: auto, required for any, none, or the name of one.", "NAME",
+        part="agent", default="auto", help="Which tool is called first: auto, required, none, or its name.")]
 
 
 class AskingOptions(AgentOptions, SamplingOptions, total=False):

@@ -1,7 +1,7 @@
 """What each parameter of a variation changes: the agent, its sampling, how the goal is split, limits, inputs.
 
 model, base_url, prompts, role_name                        who answers
-system, language, examples, timeout_s, native_tools        how it is asked
+system, language, examples, timeout_s, native_tools, ...   how it is asked
 temperature, top_p, max_output_tokens, seed, ...           sampling
 max_depth, max_children, max_tasks                         how the goal is split
 content                                                    what is to be done

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.protocol import REQUIRED, ModelRequest
 from ramify.prompts import ExecuteVariables, Prompt, PromptLibrary
 from ramify.prompts.blocks import cut, share, texts_of
 from ramify.prompts.rendered import Message
@@ -107,12 +107,14 @@ class Script:
         opening: what the first prompt is made from.
         tools: the tools.
         is_native: whether the model calls tools by itself.
+        required: `REQUIRED`, or the tool that has to be called before the answer; None if none has to be.
     """
 
     prompts: PromptLibrary
     opening: ExecuteVariables
     tools: tuple[Tool, ...]
     is_native: bool
+    required: str | None = None
 
     def texts(self, contents: Sequence[Content]) -> list[str]:
         """Return all data that the messages will hold, for `make_nonce`."""
@@ -180,7 +182,12 @@ class Script:
             for each in self.tools
         )
         return ToolsVariables(
-            task_id=self.opening.task_id, tools=cards, is_native=self.is_native, examples=self.opening.examples, **more
+            task_id=self.opening.task_id,
+            tools=cards,
+            is_native=self.is_native,
+            required={None: None, REQUIRED: "a tool"}.get(self.required, f"`{self.required}`"),
+            examples=self.opening.examples,
+            **more,
         )
 
 

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.asking.asker import refuse_delimiters
-from ramify.planner.errors import WorkFailedError
-from ramify.planner.models.protocol import ModelReply, ModelRequest
+from ramify.planner.errors import ModelError, WorkFailedError
+from ramify.planner.events.events import EventType
+from ramify.planner.models.protocol import REQUIRED, ModelReply, ModelRequest
+from ramify.planner.models.retry import FailureKind
 from ramify.planner.store.records import StepKey
 from ramify.planner.tools.contents import Call, Content, Conversation, Script
 from ramify.planner.tools.protocol import Tool
@@ -31,6 +33,7 @@ from ramify.tasks.replies.tool_calls import MOST_CALLS, WrittenCall, parse_tool_
 from .refusals import refusal_of
 from .services import services_of
 from .tool_calls import ReadyCall, make_call, read_call
+from .tool_choice import refuse_without_call
 from .tool_places import GIVEN_UP, member_of, place_in
 
 if TYPE_CHECKING:
@@ -42,6 +45,9 @@ MOST_TURNS = 20
 MOST_REPAIRS = 3
 """How often in a row a model may be told that its reply cannot be used."""
 
+_MAY_BE_OF_THE_CHOICE = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED})
+"""How servers refuse a request because of its `tool_choice`, or of something else in it: a try without it tells."""
+
 
 class ToolLoop:
     """The conversation about one task, in one attempt at it.
@@ -51,14 +57,24 @@ class ToolLoop:
         asker: asks the agent.
         tools: its tools, by name.
         is_native: whether its model calls tools by itself.
+        required: `REQUIRED`, or the tool that has to be called before the answer; None if none has to be.
     """
 
-    def __init__(self, context: WorkContext, asker: "Asker", tools: Mapping[str, Tool], *, is_native: bool) -> None:
+    def __init__(
+        self,
+        context: WorkContext,
+        asker: "Asker",
+        tools: Mapping[str, Tool],
+        *,
+        is_native: bool,
+        required: str | None = None,
+    ) -> None:
         self._context = context
         self._task = context.task
         self._asker = asker
         self._tools = tools
         self._is_native = is_native
+        self._required = self._due = required
         self._max_turns = context.config.max_turns or MOST_TURNS
         self._turns = 0
         self._misses = 0
@@ -110,7 +126,11 @@ class ToolLoop:
             **agent.prompt_settings,
         ).model_copy(update={"last_error": last_error})
         script = Script(
-            prompts=agent.prompts, opening=opening, tools=tuple(self._tools.values()), is_native=self._is_native
+            prompts=agent.prompts,
+            opening=opening,
+            tools=tuple(self._tools.values()),
+            is_native=self._is_native,
+            required=self._required,
         )
         contents = [Content(kind=Kind.USER_MESSAGE, text=self._task.content)]
         if opening.materials:
@@ -129,17 +149,31 @@ class ToolLoop:
         return script.fill(agent.request(prompt), contents, nonce=nonce, budget=budget)
 
     async def _ask(self, _: Content) -> None:
+        due = self._due if self._is_native and not self._is_last() and not self._asker.refuses_tool_choice else None
+        try:
+            reply = await self._reply(due)
+        except ModelError as error:
+            if due is None or error.kind not in _MAY_BE_OF_THE_CHOICE:
+                raise
+            reply = await self._reply(None)
+            self._asker.refuses_tool_choice = True
+            words = f"{error}; the prompt alone says which tool has to be called"
+            told = f"task {self._task.id} does without tool_choice in its requests: {words}"
+            self._context.services.recorder.put(EventType.WARNING, self._task, message=told)
+        self._turns += 1
+        self._conversation.add(self._content_of(reply))
+
+    async def _reply(self, choice: str | None) -> ModelReply:
         contents = self._conversation.contents
         reply, self._budget = await self._asker.fitting(
             self._task,
-            lambda budget: self._request(self._script, contents, budget),
+            lambda budget: replace(self._request(self._script, contents, budget), tool_choice=choice),
             attempt=self._place.label,
             sample=self._context.first_sample,
             step=self._turns,
             budget=self._budget,
         )
-        self._turns += 1
-        self._conversation.add(self._content_of(reply))
+        return reply
 
     def _content_of(self, reply: ModelReply) -> Content:
         text = without_thoughts(reply.text)
@@ -189,6 +223,8 @@ class ToolLoop:
             answer = content.answer or parse_answer(content.text, finish_reason=content.finish_reason)
             if answer.failed is None and schema_of(self._task.checks) is not None:
                 answer = replace(answer, text=read_json_answer(answer.text)[1])
+            if answer.failed is None and self._due is not None:
+                refuse_without_call(self._due, content.text)
             answer = not_too_long(answer, self._context)
             refuse_delimiters(answer.text, [self._nonce])
         except ReplyError as error:
@@ -219,6 +255,9 @@ class ToolLoop:
             self._report(ReplyError("; ".join(faults), reply=str([call.arguments for call in content.calls])))
             return
         outcomes = await self._outcomes(read)
+        called = {each.tool.name for each in read if isinstance(each, ReadyCall)}
+        if called and self._due in {REQUIRED, *called}:
+            self._due = None
         self._conversation.add(Content(kind=Kind.TOOL_RESULT, outcomes=outcomes, is_last=self._is_last()))
 
     def _out_of_turns(self) -> str:

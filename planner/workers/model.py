@@ -23,6 +23,7 @@ from ramify.tasks.replies.json_answers import read_json_answer
 
 from .lengths import not_too_long
 from .services import services_of
+from .tool_choice import may_call_tools, required_of
 from .votes import voted_answer
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class ModelWorker(Worker):
     """
 
     about = "a language model, or whichever model the run has"
-    keeps = frozenset({"vote_ahead", "max_samples", "max_answer_characters"})
+    keeps = frozenset({"vote_ahead", "max_samples", "max_answer_characters", "tool_choice"})
 
     def __init__(self, agent: "Agent | None" = None, *, about: str | None = None) -> None:
         self.agent = agent
@@ -59,7 +60,7 @@ class ModelWorker(Worker):
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Ask the model for the task's answer."""
         asker = self.asker(context)
-        if asker.agent.tools:
+        if may_call_tools(context, asker.agent):
             return outcome_of(task, await answer_with_tools(context, asker))
         root = services_of(context).root
         shown = asker.agent.prompt_settings
@@ -110,7 +111,7 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
     """Return the answer of an agent that may have tools called.
 
     Raises:
-        UsageError: if the task asks for a vote.
+        UsageError: if the task asks for a vote, or for a call of a tool that is not there.
         NotAllowedError: if a tool needs a permission that is not granted.
     """
     from .conversation import ToolLoop
@@ -123,12 +124,13 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
     grants = context.services.grants
     grants.check(context.task, permissions_of(asker.agent.tools))
     tools = await services_of(context).toolbox.tools_of(asker.agent, grants)
+    required = required_of(context, asker.agent, tools)
     is_native = await asker.calls_tools()
     if asker.agent.settings.native_tools and not is_native:
         words = "the model's template has no place for tools, and its server drops them; the prompt asks for `<call>`"
         told = f"task {context.task.id} does without --native-tools: {words}"
         context.services.recorder.put(EventType.WARNING, context.task, message=told)
-    return await ToolLoop(context, asker, tools, is_native=is_native).run()
+    return await ToolLoop(context, asker, tools, is_native=is_native, required=required).run()
 
 
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:

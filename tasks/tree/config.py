@@ -28,6 +28,7 @@ class TaskConfig(BaseModel):
         requests_per_second: model calls and pages started in a second, over all tasks below.
         concurrent_requests: model calls and pages in flight, over all tasks below.
         max_turns: replies in one conversation of a model with its tools.
+        tool_choice: which tool a leaf's model calls before it answers: auto, required, none, or the name of one.
         max_calls: model calls, over all tasks below.
         max_tokens: input and output tokens, over all tasks below.
         max_cost_usd: cost of the model calls in US dollars, over all tasks below.
@@ -53,6 +54,7 @@ class TaskConfig(BaseModel):
     requests_per_second: Annotated[float, Field(ge=SLOWEST_RATE, allow_inf_nan=False)] | None = None
     concurrent_requests: _Count | None = None
     max_turns: Annotated[int, Field(ge=2)] | None = None
+    tool_choice: Annotated[str, Field(min_length=1)] | None = None
     max_calls: _Count | None = None
     max_tokens: _Count | None = None
     max_cost_usd: _Amount | None = None
