@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ramify.prompts.errors import RamifyError
 
 if TYPE_CHECKING:
-    from ramify.tasks import Usage
+    from ramify.tasks import Task, Usage
 
 
 class PlannerError(RamifyError):
@@ -202,6 +202,18 @@ class CommandError(PlannerError):
         super().__init__(message)
         self.may_pass = may_pass
         self.exit_code = exit_code
+
+
+class TooLongError(PlannerError):
+    """Raised when a prompt would show less than all of its documents; the task is then done in parts.
+
+    Attributes:
+        parts: the subtasks that each read a part of them; none as long as nobody has made any.
+    """
+
+    def __init__(self, message: str, *, parts: Sequence["Task"] = ()) -> None:
+        super().__init__(message)
+        self.parts = tuple(parts)
 
 
 class WaitingError(PlannerError):

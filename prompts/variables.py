@@ -1,8 +1,8 @@
 """What each template is given: one pydantic model a template, its fields the only names that the template may use."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .whole_text import Text
 
@@ -19,13 +19,30 @@ class _Data(BaseModel):
 class Material(_Data):
     """A document that the user attached: data for the work, never instructions.
 
+    A task to which parts are attached sees these, and no more, of the documents that are attached above it.
+
     Attributes:
         name: the file's name, as the user gave it.
-        text: its whole text.
+        text: its whole text; empty if it is a part.
+        part: what this is of the document of that name which is attached above: from which character to which, counted
+            from 0; None if it is a document of its own.
     """
 
     name: Text
     text: Text
+    part: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_part(cls, data: Any) -> Any:
+        """Let a part be written without a text, which it has none of."""
+        return {**data, "text": ""} if isinstance(data, dict) and data.get("part") and "text" not in data else data
+
+    def to_data(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        if self.part is None:
+            return {"name": self.name, "text": self.text}
+        return {"name": self.name, "part": list(self.part)}
 
 
 class WorkerCard(_Data):

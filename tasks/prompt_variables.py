@@ -99,8 +99,9 @@ def compose_variables(task: Node, **more: Any) -> ComposeVariables:
 
 
 def result_of(task: Node) -> TaskResult:
-    """Return `task` as a prompt shows it."""
-    return TaskResult(id=task.id, content=task.content, state=task.state.value, result=task.result)
+    """Return `task` as a prompt shows it; one that reads a part of a document is shown by that part."""
+    content = task.description if task.description and is_part(task) else task.content
+    return TaskResult(id=task.id, content=content, state=task.state.value, result=task.result)
 
 
 def needed_results(task: Node) -> tuple[TaskResult, ...]:
@@ -113,10 +114,29 @@ def needed_results(task: Node) -> tuple[TaskResult, ...]:
 def materials_of(task: Node) -> tuple[Material, ...]:
     """Return the documents that `task` may read: those of the tasks above it, the root's first, then its own.
 
-    So the prompts of siblings begin alike, up to the first document that is not for all of them.
+    So the prompts of siblings begin alike, up to the first document that is not for all of them. A task that has parts
+    sees these, and no more, of what is above it.
     """
-    above = reversed(tuple(walk_up(task)))
-    return tuple(material for each in (*above, task) for material in each.attachments)
+    seen: list[Material] = []
+    for each in [task, *walk_up(task)][::-1]:
+        if not each.attachments:
+            continue
+        parts = [material for material in each.attachments if material.part is not None]
+        if parts:
+            above = {material.name: material.text for material in seen}
+            seen = [_part_of(above, material) for material in parts]
+        seen += [material for material in each.attachments if material.part is None]
+    return tuple(seen)
+
+
+def _part_of(above: Mapping[str, str], material: Material) -> Material:
+    start, end = material.part or (0, 0)
+    return Material(name=material.name, text=above.get(material.name, "")[start:end])
+
+
+def is_part(task: Node) -> bool:
+    """Return whether `task` sees a part of the documents above it."""
+    return any(material.part is not None for material in task.attachments)
 
 
 def inputs_of(task: Node) -> dict[str, str]:

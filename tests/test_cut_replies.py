@@ -11,7 +11,7 @@ from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling
 from ramify.planner.models.server_facts import ServerFacts
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import Check, Material, Task, TaskConfig
+from ramify.tasks import Check, Task, TaskConfig
 
 from .openai_server import OpenAIServer
 
@@ -90,12 +90,12 @@ def test_what_is_cut_again_is_an_error_with_the_limit_and_the_way_out(
 def test_where_the_context_was_full_the_other_prompt_leaves_room(tmp_path: Path) -> None:
     text = "The quick brown fox jumps over the lazy dog. " * 200
     model = Cutting(cuts=1, window=2_400, prompt=2_300, said=100)
-    task = Task(content="Tell.", id="0", attachments=[Material(name="notes.txt", text=text)])
+    task = Task(content="Tell.", id="0", inputs={"notes": text})
     run = run_of(model, tmp_path / "runs.db", task=task)
     first, second = (len(str(request.messages)) for request in model.requests)
     assert run.result == "short"
     assert second < 2_400 * 4 * 3 / 4 < first
-    assert [(loss.given, loss.window) for loss in run.losses] == [(len(text), 2_400)]
+    assert [(loss.given, loss.window) for loss in run.losses] == [(len(text) + 2, 2_400)]
 
 
 def test_a_reply_without_a_word_is_asked_for_shorter_too(tmp_path: Path) -> None:
@@ -168,4 +168,5 @@ def test_of_a_server_that_is_not_there_nothing_is_made_up() -> None:
     with pytest.raises(ModelError) as caught:
         asyncio.run(LiteLLMModel("m", base_url=gone).facts())
     assert caught.value.kind == "unreachable"
-    assert asyncio.run(LiteLLMModel("gpt-5-mini").facts()) == ServerFacts()
+    assert asyncio.run(LiteLLMModel("nobody/nothing").facts()) == ServerFacts()
+    assert asyncio.run(LiteLLMModel("gpt-4o-mini").facts()) == ServerFacts(window=128_000), "litellm's lists say so"

@@ -15,7 +15,7 @@ from ramify.planner.models.retry import classify
 from ramify.planner.models.window_words import read_sizes
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import Material, Task
+from ramify.tasks import Task
 
 from .openai_server import Chat, Fault, OpenAIServer
 from .ramify_command import Ramify
@@ -23,6 +23,9 @@ from .ramify_command import Ramify
 WINDOW = 4_096
 TEXT = "The quick brown fox jumps over the lazy dog. " * 5_000
 """225,000 characters, 50,000 words."""
+
+GIVEN = len(TEXT) + 2
+"""As an input it stands in quotes."""
 
 
 def words_of(request: ModelRequest) -> int:
@@ -62,9 +65,11 @@ def run_with(model: Narrow, store: Path, *, on_event: Callable[[Event], None] | 
 
 
 def tree(tasks: int) -> Task:
-    root = Task(content="Read.", id="0", attachments=[Material(name="notes.txt", text=TEXT)])
-    if tasks > 1:
-        root.add_subtasks([Task(content=f"Read {n}.", id=f"0.{n}") for n in range(1, tasks + 1)])
+    inputs: dict[str, Any] = {"notes": TEXT}
+    if tasks == 1:
+        return Task(content="Read.", id="0", inputs=inputs)
+    root = Task(content="Read.", id="0")
+    root.add_subtasks([Task(content=f"Read {n}.", id=f"0.{n}", inputs=inputs) for n in range(1, tasks + 1)])
     return root
 
 
@@ -101,7 +106,7 @@ def test_what_one_prompt_has_taught_holds_for_the_rest_of_the_run(tmp_path: Path
 def test_a_prompt_that_cannot_be_cut_any_more_is_an_error_that_says_so(tmp_path: Path) -> None:
     run = run_with(Narrow(100), tmp_path / "runs.db")
     assert run.status == "failed"
-    assert "it does not fit even with next to none of its 225,000 characters of data" in (run.error or "")
+    assert "it does not fit even with next to none of its 225,002 characters of data" in (run.error or "")
 
 
 @pytest.mark.fault("3.2")
@@ -110,12 +115,12 @@ def test_the_loss_is_an_event_a_line_and_a_value(tmp_path: Path) -> None:
     run = run_with(Narrow(), tmp_path / "runs.db", on_event=events.append)
     (told,) = [event for event in events if event.type == "prompt_cut"]
     (loss,) = run.losses
-    assert (loss.task_id, loss.purpose, loss.given, loss.window) == ("0", "execute", 225_000, WINDOW)
+    assert (loss.task_id, loss.purpose, loss.given, loss.window) == ("0", "execute", GIVEN, WINDOW)
     assert 10_000 < loss.shown < 20_000
     assert told.data["shown"] == loss.shown
     assert run.to_data()["losses"] == [loss.to_data()]
     assert losses_text(run.losses) == (
-        f"not all was read: the execute prompt of task 0 shows {loss.shown:,} of 225,000 characters of attached texts"
+        f"not all was read: the execute prompt of task 0 shows {loss.shown:,} of 225,002 characters of attached texts"
         " and results, as the model can read 4,096 tokens"
     )
     report = run.report(tmp_path / "report.md").read_text()
@@ -126,7 +131,7 @@ def test_the_loss_is_an_event_a_line_and_a_value(tmp_path: Path) -> None:
 @pytest.mark.fault("3.2")
 def test_a_cut_that_no_window_makes_necessary_is_told_too(tmp_path: Path) -> None:
     run = run_with(Narrow(10**9), tmp_path / "runs.db")
-    assert [(loss.shown, loss.given, loss.window) for loss in run.losses] == [(120_000, 225_000, None)]
+    assert [(loss.shown, loss.given, loss.window) for loss in run.losses] == [(120_000, GIVEN, None)]
 
 
 @pytest.mark.fault("3.2")
@@ -145,7 +150,7 @@ def test_a_replay_cuts_what_the_recorded_run_has_cut(tmp_path: Path) -> None:
         calls = store.calls(run.id)
     replay = Executor(f"replay:{run.id}", store=tmp_path / "runs.db", jobs=1).run(tree(3))
     assert replay.status == "done", replay.error
-    assert {call.request["cut"]["given"] for call in calls if "cut" in call.request} == {225_000 + len(tree(3).content)}
+    assert {call.request["cut"]["given"] for call in calls if "cut" in call.request} == {GIVEN + len(tree(3).content)}
 
 
 @pytest.mark.fault("3.2")
@@ -157,10 +162,10 @@ def test_the_command_says_what_was_not_read(ramify: Ramify) -> None:
             return Fault("context", message=said)
         return "<result>read</result>"
 
-    Path("notes.txt").write_text(TEXT)
+    Path("plan.json").write_text(json.dumps({"goal": "Read.", "inputs": {"notes": TEXT}}))
     with OpenAIServer(narrow) as server:
-        asked = ("--base-url", server.base_url, "--model", "m", "--max-depth", "1", "--display", "plain")
-        found = ramify("solve", "Read.", "--file", "notes.txt", *asked)
+        asked = ("--base-url", server.base_url, "--model", "m", "--display", "plain")
+        found = ramify("run", "plan.json", *asked)
     assert (found.code, found.out) == (0, "read\n"), found.err
     assert "0 warning: the execute prompt of task 0 shows" in found.err
     assert found.last_line.startswith("warning: not all was read: the execute prompt of task 0 shows")

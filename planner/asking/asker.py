@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from ramify.planner.errors import ModelError
+from ramify.planner.errors import ModelError, TooLongError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.models.retry import FailureKind, shrinks
 from ramify.planner.store.records import CallRecord
@@ -13,6 +13,7 @@ from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
 from ramify.prompts.variables import PromptVariables, RepairVariables
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
+from ramify.tasks.parts import Part, Room
 from ramify.tasks.replies.answers import without_thoughts
 
 from .agent import Agent
@@ -52,6 +53,7 @@ class Asker:
         sample: int = 0,
         schema: Mapping[str, Any] | None = None,
         repairs: bool = True,
+        whole: bool = False,
     ) -> T:
         """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
 
@@ -63,14 +65,16 @@ class Asker:
             sample: which of several answers to the same question, from 0.
             schema: what the reply has to fit where the model can be held to that; `read` has to read tags as well.
             repairs: whether a malformed reply is put to the model once more; it is not, when answers are voted on.
+            whole: whether the prompt shows all of its data or is not asked.
 
         Raises:
+            TooLongError: if the model cannot read the `whole`.
             ModelError: if the call failed, or a limit of length has cut its reply and that to a shorter question.
             TruncatedReplyError: if the reply was cut otherwise; it is not repaired but has to be asked again.
             ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
                 repair has said nothing about the task.
         """
-        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs)
+        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs, whole)
         if schema is None:
             return await self._asked(inquiry, None)
         schemas, wish = self._caller.schemas, self.agent.settings.constrain
@@ -122,7 +126,8 @@ class Asker:
                 self._caller.schemas.answered(reply, inquiry.task)
             return _read_clean(inquiry.read, reply, nonces)
 
-        question = Question(inquiry.task, make, inquiry.attempt, inquiry.sample)
+        whole = inquiry.whole and variables.template == inquiry.variables.template
+        question = Question(inquiry.task, make, inquiry.attempt, inquiry.sample, whole)
         return await self._found(question, read, tries_less=inquiry.repairs)
 
     async def _repair_of(
@@ -190,6 +195,7 @@ class Asker:
         sample: int = 0,
         step: int = 0,
         budget: int = DEFAULT_BUDGET,
+        whole: bool = False,
     ) -> tuple[ModelReply, int]:
         """Return the reply to the longest request that the model takes, and the budget of that.
 
@@ -202,24 +208,31 @@ class Asker:
             sample: which of several answers to the same question, from 0.
             step: which turn of a conversation, from 0.
             budget: where to begin; it becomes less as long as the model finds the request too long.
+            whole: whether nothing is left out, unless that was so when the same was asked before.
 
         Raises:
+            TooLongError: if the model cannot read the `whole`.
             ModelError: if the call failed.
         """
         caller = self._caller
-        known = None
-        if caller.budgets:
-            known = caller.budgets.get((task.id, make(budget).purpose, attempt, sample, step))
+        known = caller.budgets and caller.budgets.get((task.id, make(budget).purpose, attempt, sample, step))
+        whole = whole and not known
+        if whole:
+            await caller.window_tokens()
         budget = known or caller.window.first_budget(make, budget)
         is_refused = False
         while True:
             request = make(budget)
+            if whole:
+                self._check_whole(task, request)
             try:
                 reply = await caller.call(task, request, attempt=attempt, sample=sample, step=step, budget=budget)
             except ModelError as error:
                 if not shrinks(error.kind):
                     raise
                 smaller = caller.window.refused(make, request, budget, error)
+                if whole:
+                    raise self._too_long(request) from error
                 if smaller is None:
                     raise _does_not_fit(error, request) from error
                 budget, is_refused = smaller, True
@@ -227,6 +240,37 @@ class Asker:
                 if is_refused:
                     caller.window.passed(request)
                 return reply, budget
+
+    def _check_whole(self, task: Task, request: ModelRequest) -> None:
+        was_split = task.is_leaf and task.id in self.recorded_parts
+        if was_split or not self._caller.window.holds(request):
+            raise self._too_long(request)
+
+    def _too_long(self, request: ModelRequest) -> TooLongError:
+        tokens = self._caller.window.tokens
+        why = "its server refuses that" if tokens is None else f"the model reads {tokens:,} tokens"
+        if tokens is None and request.data_shown < request.data_given:
+            why = f"a prompt shows at most {DEFAULT_BUDGET:,}"
+        what = f"the {request.purpose} prompt of task {request.task_id} has {request.data_given:,} characters of data"
+        return TooLongError(f"{what}, and {why}")
+
+    @property
+    def recorded_parts(self) -> Mapping[str, Sequence[Part]]:
+        """In which parts documents were read when the calls were recorded that answer now, by task."""
+        return getattr(self.agent.model, "recorded_parts", {})
+
+    def steps_of(self, task_id: str) -> int | None:
+        """Return how much each prompt showed when the answer of a task was composed in steps before."""
+        steps: int | None = self._caller.notes.get(task_id, {}).get("steps")
+        return steps
+
+    def note_steps(self, task_id: str, budget: int) -> None:
+        """Have the records of the calls of a task say how much each prompt shows, for who resumes or replays it."""
+        self._caller.notes[task_id] = {"steps": budget}
+
+    def room(self, bare: PromptVariables) -> Room:
+        """Return how much of documents the prompt of `bare` variables, which have none, has room for."""
+        return self._caller.window.room(self._maker(bare, None, nonce=self.nonce(()))(DEFAULT_BUDGET))
 
     def nonce(self, data: Iterable[str]) -> str:
         """Return what delimits `data` in a prompt: the same for all prompts of the run, unless `data` hold it."""
@@ -257,6 +301,7 @@ class Asker:
                     sample=question.sample,
                     step=0 if cut is None else 1,
                     budget=budget,
+                    whole=question.whole,
                 )
                 return read(reply)
             except (TruncatedReplyError, ModelError) as error:
@@ -266,7 +311,7 @@ class Asker:
                 if cut is not None:
                     raise cut_again(cut, request, model=self.agent.model.name) from error
                 cut = await self._cut_of(request, reply, error)
-                make, budget = self._for_less(question.make, request, budget, cut)
+                make, budget = self._for_less(question, request, budget, cut)
 
     async def _cut_of(self, request: ModelRequest, reply: ModelReply | None, error: Exception) -> Cut:
         counted = reply or getattr(error, "usage", None)
@@ -277,13 +322,13 @@ class Asker:
             window=await self._caller.window_tokens(),
         )
 
-    def _for_less(self, make: Make, request: ModelRequest, budget: int, cut: Cut) -> tuple[Make, int]:
+    def _for_less(self, question: "Question", request: ModelRequest, budget: int, cut: Cut) -> tuple[Make, int]:
         """Return what makes the request that asks for less, and its budget."""
 
         def shorter(budget: int) -> ModelRequest:
-            return ask_for_less(make(budget), cut)
+            return ask_for_less(question.make(budget), cut)
 
-        if cut.is_full:
+        if cut.is_full and not question.whole:
             budget = self._caller.window.with_room(shorter, request, budget, share=ROOM_FOR_REPLY)
         return shorter, budget
 
@@ -298,6 +343,7 @@ class _Inquiry(Generic[T]):
     attempt: int
     sample: int
     repairs: bool
+    whole: bool
 
     def place(self, asked: PromptVariables) -> Place:
         """Return the place of one of its questions."""
@@ -312,6 +358,7 @@ class Question:
     make: Make
     attempt: int
     sample: int
+    whole: bool = False
 
 
 def _is_cut_off(error: Exception, reply: ModelReply | None) -> bool:

@@ -66,10 +66,15 @@ class _Account:
                 told = f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}"
                 if self.in_flight:
                     told += f", and {counted(self.in_flight, 'call')} under way"
-                if isinstance(self.limits, RunLimits):
-                    raise LimitError(told, limit=limit)
-                told = f"{told}; raise it in its config, in an edited plan"
-                raise LimitError(told, limit=limit, options=("--plan", "FILE"))
+                raise self.reached(told, limit)
+
+    def reached(self, told: str, limit: str, enough: int | None = None) -> LimitError:
+        """Return the error for a limit, with the way out."""
+        if isinstance(self.limits, TaskConfig):
+            told = f"{told}; raise it in its config, in an edited plan"
+            return LimitError(told, limit=limit, options=("--plan", "FILE"))
+        options = () if enough is None else (f"--{limit.replace('_', '-')}", str(enough))
+        return LimitError(told, limit=limit, options=options)
 
 
 class Budget:
@@ -114,6 +119,19 @@ class Budget:
             account.check()
         for account in accounts:
             account.in_flight += 1
+
+    def check_calls(self, task: Task, calls: int, what: str) -> None:
+        """Check that so many calls for `task` and what is below it are left.
+
+        Raises:
+            LimitError: if a limit leaves fewer; nothing was counted. It says `what` takes them.
+        """
+        for account in self.over(task):
+            allowed = account.limits.max_calls
+            needed = account.spent.calls + account.in_flight + calls
+            if allowed is not None and needed > allowed:
+                told = f"{what} takes {calls:,} calls at least; {account.owner} has max_calls = {allowed:,}"
+                raise account.reached(f"{told}; spent so far: {account.spent.text}", "max_calls", needed)
 
     def settle(self, task: Task, usage: Usage) -> None:
         """Count what a reserved call has used, whether or not a reply arrived."""

@@ -27,6 +27,8 @@ from ramify.planner.store.changes import CallMade, TaskChanged
 from ramify.planner.store.records import CallKey, CallRecord
 from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks import Task, Usage
+from ramify.tasks.parts import part_data
+from ramify.tasks.prompt_variables import is_part
 from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.running import spend
 
@@ -82,6 +84,8 @@ class Caller:
         self.window = Window()
         self.schemas = Schemas(model, recorder.warn)
         self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))
+        recorded_steps: Mapping[str, int] = getattr(model, "recorded_steps", {})
+        self.notes: dict[str, dict[str, Any]] = {task_id: {"steps": steps} for task_id, steps in recorded_steps.items()}
         self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
         self.recall(recorded)
@@ -110,6 +114,8 @@ class Caller:
             self.schemas.recall(call)
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
+            if (steps := call.request.get("steps")) is not None:
+                self.notes[call.key.task_id] = {"steps": steps}
 
     async def call(
         self,
@@ -139,9 +145,11 @@ class Caller:
         name = self._model.name
         request = replace(request, attempt=attempt, sample=sample)
         key = CallKey(task.id, request.purpose, attempt, sample, step, request.sha256(name))
-        cut = {}
+        noted: dict[str, Any] = dict(self.notes.get(task.id, ()))
+        if is_part(task):
+            noted["part"] = part_data(task)
         if request.data_shown < request.data_given:
-            cut = {"cut": {"budget": budget, "shown": request.data_shown, "given": request.data_given}}
+            noted["cut"] = {"budget": budget, "shown": request.data_shown, "given": request.data_given}
         if key in self._recorded:
             reply = ModelReply.from_data(self._recorded[key])
             self._recorder.put(EventType.CALL_DONE, task, **self._told(request, reply, recorded=True))
@@ -158,7 +166,7 @@ class Caller:
         call = CallRecord(
             key=key,
             model=name,
-            request=self._redactor.data(request.to_wire(name)) | cut,
+            request=self._redactor.data(request.to_wire(name)) | noted,
             reply=reply.to_data(),
             started_at=started_at,
             latency_s=reply.latency_s,

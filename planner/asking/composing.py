@@ -10,17 +10,20 @@ from ramify.tasks.replies.grammar import Answer
 Ask = Callable[[ComposeVariables], Awaitable[Answer]]
 
 
-async def compose(variables: ComposeVariables, ask: Ask, *, budget: int | None = DEFAULT_BUDGET) -> Answer:
+async def compose(
+    variables: ComposeVariables, ask: Ask, *, budget: int | None = DEFAULT_BUDGET, head: int = 0
+) -> Answer:
     """Return the answer to `variables`, asked for in as many steps as the budget makes necessary.
 
     Args:
         variables: the goal and its children.
         ask: puts one prompt to the model; a batch that has failed fails the whole.
         budget: the most characters of results in one prompt; None is no limit.
+        head: how many of these each child takes besides its own.
     """
     gaps: list[str] = []
     children = variables.children
-    while len(groups := batches(children, budget)) > 1:
+    while len(groups := batches(children, budget, head=head)) > 1:
         parts = []
         for number, group in enumerate(groups, 1):
             form = (
@@ -38,10 +41,10 @@ async def compose(variables: ComposeVariables, ask: Ask, *, budget: int | None =
     return Answer(answer.text, (*gaps, *answer.gaps), answer.failed)
 
 
-def batches(children: Sequence[TaskResult], budget: int | None) -> list[tuple[TaskResult, ...]]:
+def batches(children: Sequence[TaskResult], budget: int | None, *, head: int = 0) -> list[tuple[TaskResult, ...]]:
     """Return `children` in consecutive groups whose texts keep within `budget` characters; each has two at least.
 
-    Without a budget they are one group.
+    Without a budget they are one group; `head` is what each takes besides its texts.
 
     Children that are too long even in pairs are cut when they are shown; so every round of batches halves their
     number.
@@ -53,7 +56,7 @@ def batches(children: Sequence[TaskResult], budget: int | None) -> list[tuple[Ta
     groups: list[list[TaskResult]] = [[]]
     size = 0
     for child in children:
-        length = len(child.content) + len(child.result)
+        length = head + len(child.content) + len(child.result)
         if budget is not None and len(groups[-1]) > 1 and size + length > budget:
             groups.append([])
             size = 0

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelRequest
+from ramify.prompts.blocks import DEFAULT_BUDGET
+from ramify.tasks.parts import Room
 
 SMALLEST_BUDGET = 200
 """Characters of data below which a prompt is not cut further: that would be to answer without them."""
@@ -18,6 +20,12 @@ _LONGEST_REPLY = 4_096
 _SAFE_SHARE = 0.97
 _STEP = 0.75
 _USUAL_BYTES = 4.0
+_PARTS_REPLY_SHARE = 4
+_USUAL_MOST = 4
+"""The most bytes of a character."""
+
+_CAREFUL_BYTES = 3.0
+"""Bytes of a token that parts of documents are made by as long as nobody has counted any."""
 
 Make = Callable[[int], ModelRequest]
 """Makes a request whose data have at most so many characters."""
@@ -35,6 +43,24 @@ class Window:
         self._has_refused = False
         self._bytes_per_token = _USUAL_BYTES
         self._most_bytes: int | None = None
+        self._counted_bytes: float | None = None
+        self._least_refused: int | None = None
+
+    def holds(self, request: ModelRequest) -> bool:
+        """Return whether `request` shows all of its data, and may fit as far as anybody knows."""
+        if request.data_shown < request.data_given:
+            return False
+        return self.tokens is None or size_of(request) <= self._bytes_for(request, self._bytes_per_token)
+
+    def room(self, bare: ModelRequest) -> Room:
+        """Return how much of documents a prompt may show that is `bare` of them, and leaves more room for a reply."""
+        most = None
+        if self.tokens is not None:
+            most = bytes_for_parts(self.tokens, bare, self._counted_bytes or _CAREFUL_BYTES)
+        if self._least_refused is not None and (most is None or self._counted_bytes is None):
+            most = min(most or self._least_refused // 2, self._least_refused // 2)
+        characters = DEFAULT_BUDGET - bare.data_given
+        return Room(characters, characters * _USUAL_MOST if most is None else most - size_of(bare))
 
     def first_budget(self, make: Make, budget: int) -> int:
         """Return with which budget to begin: `budget`, or less if it is known already that so much does not fit."""
@@ -52,9 +78,10 @@ class Window:
         """
         size = size_of(request)
         self._has_refused = True
+        self._least_refused = min(size, self._least_refused or size)
         self.tokens = error.window_tokens or self.tokens
         if self.tokens is not None and error.prompt_tokens is not None:
-            ratio = size / error.prompt_tokens
+            ratio = self._counted_bytes = size / error.prompt_tokens
             self._bytes_per_token = max(self._bytes_per_token, ratio)
             most = self._bytes_for(request, ratio)
         else:
@@ -85,6 +112,12 @@ class Window:
         tokens = self.tokens or 0
         reply = request.sampling.max_output_tokens or min(_LONGEST_REPLY, tokens // _REPLY_SHARE)
         return int(max(tokens - reply, tokens // 4) * bytes_per_token * _SAFE_SHARE)
+
+
+def bytes_for_parts(tokens: int, bare: ModelRequest, bytes_per_token: float) -> int:
+    """Return how many bytes a prompt may have that shows a part of a document, in a window of so many tokens."""
+    reply = bare.sampling.max_output_tokens or min(_LONGEST_REPLY, tokens // _PARTS_REPLY_SHARE)
+    return int(max(tokens - reply, tokens // 4) * bytes_per_token * _SAFE_SHARE)
 
 
 def size_of(request: ModelRequest) -> int:

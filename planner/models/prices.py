@@ -47,6 +47,20 @@ def prices_listed(name: str) -> tuple[float, float] | None:
     return None if prices[0] is None or prices[1] is None else (float(prices[0]), float(prices[1]))
 
 
+def window_listed(name: str) -> int | None:
+    """Return how many tokens a model reads by the list, with or without its provider before its name; None if unknown.
+
+    >>> window_listed("gpt-4o-mini"), window_listed("some/other-model")
+    (128000, None)
+    """
+    for each in (name, name.partition("/")[2]):
+        if each and f"{json_text(each)}:".encode() in _text(_PRICES):
+            entry = _prices().get(each)
+            window = entry.get("max_input_tokens") if isinstance(entry, dict) else None
+            return window if isinstance(window, int) else None
+    return None
+
+
 def cost_listed(name: str, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float | None:
     """Return what a call of a model of OpenAI's has cost, in US dollars; None if that is not known.
 

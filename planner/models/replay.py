@@ -22,6 +22,7 @@ from ramify.planner.store.run_parts import call_of
 from ramify.planner.store.texts import join_texts
 from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks.counting import counted
+from ramify.tasks.parts import Part, part_of_data
 
 from .nearest import difference, nearest
 from .protocol import ModelReply, ModelRequest
@@ -81,6 +82,8 @@ class ReplayModel:
         calls_tools: whether the model that was recorded has called tools by itself.
         recorded_splits: the ids of the tasks for which a plan was asked.
         schemas_sent: whether a schema was sent, by task, purpose, attempt and sample.
+        recorded_parts: the parts in which documents were read, by the task that they belong to.
+        recorded_steps: how much the prompts of compositions showed that had to be made in steps, by task.
         budgets: those of the recorded prompts that left something out, by task, purpose, attempt, sample and step.
     """
 
@@ -96,9 +99,15 @@ class ReplayModel:
         splits = set()
         self.budgets: dict[tuple[str, str, int, int, int], int] = {}
         self.schemas_sent: dict[tuple[str, str, int, int], bool] = {}
+        self.recorded_steps: dict[str, int] = {}
+        parts: dict[str, tuple[str, Part]] = {}
         for call in calls():
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
+            if (steps := call.request.get("steps")) is not None:
+                self.recorded_steps[call.key.task_id] = steps
+            if (data := call.request.get("part")) is not None:
+                parts[call.key.task_id] = part_of_data(data)
             self.calls_tools |= "tools" in call.request
             place = call.key[:4]
             self.schemas_sent[place] = "schema" in call.request or self.schemas_sent.get(place, False)
@@ -110,6 +119,9 @@ class ReplayModel:
         if not makers:
             raise NoModelError(f"there is no recorded call in {source}; record a run that makes calls")
         self.recorded_splits = frozenset(splits)
+        self.recorded_parts: dict[str, list[Part]] = {}
+        for _, (of, part) in sorted(parts.items(), key=lambda each: (len(each[0]), each[0])):
+            self.recorded_parts.setdefault(of, []).append(part)
         self._models = tuple(makers)
         self.maker = f"replay of {source} ({', '.join(self._models)})"
         self.prompt_budget = None if _READ_VARIABLES.issuperset(self._models) else DEFAULT_BUDGET

@@ -12,9 +12,10 @@ from ramify.planner.runtime.secrets import hide_keys
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Usage
 
+from .prices import window_listed
 from .protocol import ModelRequest
 from .retry import Failure, classify
-from .server_facts import NOTHING_KNOWN, NotReadyError, ServerFacts, ask_facts
+from .server_facts import NotReadyError, ServerFacts, ask_facts
 from .unanswered import used_without_reply
 
 NO_KEY = "no-key"
@@ -68,13 +69,13 @@ class Server:
         return request.timeout_s or self.timeouts.whole_s
 
     def facts(self) -> ServerFacts:
-        """Ask the server about the model; it waits.
+        """Ask the server about the model; it waits. A provider that has no such place is known by litellm's lists.
 
         Raises:
             ModelError: if the server cannot be reached, or is not ready.
         """
         if self.base_url is None:
-            return NOTHING_KNOWN
+            return ServerFacts(window=window_listed(self.model))
         name = self.model.removeprefix("openai/")
         try:
             return ask_facts(self.base_url, name, self.key())

@@ -9,25 +9,34 @@ What is known is counted, and what nobody can know is a range, from one end of a
     output tokens  `ANSWER_TOKENS` for each call, or less where the sampling settings allow less
     cost           both, at the model's known prices
 
+Documents that are longer than the model's window, as far as its server says that, count as the tasks that read them in
+parts, and so do compositions that take steps for it.
+
 Not in the ranges: repairs and retries, whose most is said as `calls_at_most`; what a model thinks without saying it;
 tasks that split while they run; calls that workers make.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.budget import DEFAULTS, Configs
 from ramify.planner.asking.composing import batches
+from ramify.planner.asking.reading import RESULT_HEAD, bare_of_parts, reads_words
 from ramify.planner.asking.voting import SAMPLES_A_LEAD
-from ramify.planner.models.protocol import Model
+from ramify.planner.asking.windows import SMALLEST_BUDGET, Window
+from ramify.planner.errors import PlannerError
+from ramify.planner.models.protocol import Model, ModelRequest, facts_of
+from ramify.planner.runtime.background import run_sync
 from ramify.planner.workers.registry import is_for_model
 from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
 from ramify.prompts.variables import PromptVariables, TaskResult
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.counting import counted
-from ramify.tasks.prompt_variables import compose_variables, execute_variables
+from ramify.tasks.parts import parts_of, tasks_of_parts
+from ramify.tasks.prompt_variables import compose_variables, execute_variables, is_part
 from ramify.tasks.tree.graph import critical_path, waves
 from ramify.tasks.tree.states import FINISHED
 
@@ -46,7 +55,8 @@ class Estimate:
 
     Attributes:
         model: the model's name; None if none is set.
-        tasks: tasks that are still to be done.
+        tasks: tasks that are still to be done, parts of documents included.
+        parts: those of them that read a part of a document which is too long to be read at once.
         worker_tasks: those of them that the model does not do; their own cost is not known.
         calls: model calls, if none fails.
         calls_at_most: model calls, if every attempt but the last fails and every reply has to be repaired.
@@ -59,6 +69,7 @@ class Estimate:
 
     model: str | None
     tasks: int
+    parts: int
     worker_tasks: int
     calls: tuple[int, int]
     calls_at_most: int
@@ -75,8 +86,9 @@ class Estimate:
     def __str__(self) -> str:
         cost = "unknown" if self.cost_usd is None else f"${self.cost_usd[0]:,.4f} to ${self.cost_usd[1]:,.4f}"
         workers = f", {self.worker_tasks:,} of them by workers, whose calls are not counted" * bool(self.worker_tasks)
+        parts = f", {self.parts:,} of them to read parts of documents" * bool(self.parts)
         rows = (
-            ("to be done", f"{counted(self.tasks, 'task')}{workers}"),
+            ("to be done", f"{counted(self.tasks, 'task')}{workers}{parts}"),
             ("calls", f"{_range(self.calls)}; at most {self.calls_at_most:,} with every repair and retry"),
             ("input tokens", _range(self.input_tokens)),
             ("output tokens", _range(self.output_tokens)),
@@ -99,6 +111,8 @@ def estimate(
         base_url: the address of an OpenAI-compatible server.
     """
     asking = agent or Agent(model, base_url=base_url)
+    window = _window_of(asking, task)
+    task = _with_parts(task, asking, window)
     left = [each for each in task.walk() if each.state not in FINISHED]
     asked = [each for each in left if not each.is_leaf or is_for_model(each)]
     configs = Configs(DEFAULTS)
@@ -107,7 +121,7 @@ def estimate(
     for each in asked:
         for count, tokens, characters in zip((low, high), answers, TOKEN_CHARACTERS, strict=True):
             before = count.calls
-            for prompt in _prompts(each, task, asking, answer=tokens * characters):
+            for prompt in _prompts(each, task, asking, window, answer=tokens * characters):
                 for _ in range(_votes(each, configs)):
                     count.add(-(-prompt // characters), tokens)
         at_most += _most_calls(each, configs.of(each), count.calls - before)
@@ -115,6 +129,7 @@ def estimate(
     return Estimate(
         model=asking.named,
         tasks=len(left),
+        parts=sum(map(is_part, left)),
         worker_tasks=len(left) - len(asked),
         calls=(low.calls, high.calls),
         calls_at_most=at_most,
@@ -158,7 +173,7 @@ def _answer_tokens(agent: Agent) -> tuple[int, int]:
     return min(low, most), min(high, most)
 
 
-def _prompts(task: Task, root: Task, agent: Agent, *, answer: int) -> Iterator[int]:
+def _prompts(task: Task, root: Task, agent: Agent, window: Window, *, answer: int) -> Iterator[int]:
     """Yield the length of every prompt of `task`, in characters, if each missing result has `answer` characters."""
     if task.is_leaf:
         variables = execute_variables(task, root=root, **agent.prompt_settings)
@@ -166,7 +181,11 @@ def _prompts(task: Task, root: Task, agent: Agent, *, answer: int) -> Iterator[i
         return
     whole = compose_variables(task, **agent.prompt_settings)
     children = _with_results(whole.children, answer)
-    while len(groups := batches(children, DEFAULT_BUDGET)) > 1:
+    budget, head = DEFAULT_BUDGET, 0
+    if not window.holds(_request(agent, whole.model_copy(update={"children": children}))):
+        room = window.room(_request(agent, whole.model_copy(update={"children": ()})))
+        budget, head = max(SMALLEST_BUDGET, min(room)), RESULT_HEAD
+    while len(groups := batches(children, budget, head=head)) > 1:
         for group in groups:
             yield _length(agent, whole.model_copy(update={"children": group}))
         joined = TaskResult(id="0.1 to 0.9", content="What the subtasks 0.1 to 0.9 gave", result="x" * answer)
@@ -183,8 +202,49 @@ def _with_results(results: tuple[TaskResult, ...], answer: int) -> tuple[TaskRes
 
 
 def _length(agent: Agent, variables: PromptVariables) -> int:
+    return sum(len(message["content"]) for message in _request(agent, variables).messages)
+
+
+def _request(agent: Agent, variables: PromptVariables) -> ModelRequest:
     nonce = make_nonce("estimate", data=texts_of(variables))
-    return sum(len(message["content"]) for message in agent.render(variables, nonce=nonce).messages)
+    return agent.request(agent.render(variables, nonce=nonce))
+
+
+def _window_of(agent: Agent, root: Task) -> Window:
+    """Return the window of the model, of which nothing is known if there are no documents, or nobody says it."""
+    if any(each.attachments for each in root.walk()):
+        with suppress(PlannerError):
+            return Window(run_sync(facts_of(agent.model)).window)
+    return Window()
+
+
+def _with_parts(root: Task, agent: Agent, window: Window) -> Task:
+    """Return a tree in which documents that are too long for the model are read in parts; `root` stays as it is."""
+    if not any(each.attachments for each in root.walk()):
+        return root
+    with suppress(PlannerError):  # the model may lack a key here
+        if not reads_words(agent):
+            return root
+    found: dict[str, list[Task]] = {}
+    for task in root.walk():
+        if task.is_leaf and task.state not in FINISHED and is_for_model(task) and agent.settings.parts:
+            found[task.id] = _readers(task, root, agent, window)
+    if not any(found.values()):
+        return root
+    tree: Task = Task.from_json(root.to_json())
+    for task_id, readers in found.items():
+        tree.find(task_id).add_subtasks(readers)
+    return tree
+
+
+def _readers(task: Task, root: Task, agent: Agent, window: Window) -> list[Task]:
+    """Return the subtasks that read the documents of `task` in parts; none if it is taken to read them at once."""
+    variables = execute_variables(task, root=root, **agent.prompt_settings)
+    if not variables.materials or window.holds(_request(agent, variables)):
+        return []
+    room = window.room(_request(agent, bare_of_parts(task, variables)))
+    fits_in_parts = min(room) >= SMALLEST_BUDGET and not room.fits(variables.materials)
+    return tasks_of_parts(task, parts_of(variables.materials, room)) if fits_in_parts else []
 
 
 def _cost(agent: Agent, *counts: _Count) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from ramify.planner.errors import TooLongError
 from ramify.tasks import Task
 
 
@@ -65,7 +66,9 @@ def whole(task: Task) -> Verb:
 
 
 def retry_or_fail(failure: Failure) -> Recovery:
-    """Return the plain recovery: another attempt while one may end better."""
+    """Return the plain recovery: another attempt while one may end better; what is too long is done in parts."""
+    if isinstance(failure.error, TooLongError) and failure.error.parts:
+        return Recovery.SPLIT
     return Recovery.RETRY if failure.can_retry else Recovery.FAIL
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from ramify.planner.asking.asker import Asker
-from ramify.planner.errors import ModelError, WorkFailedError
+from ramify.planner.asking.reading import read_in_parts, reads_whole
+from ramify.planner.errors import ModelError, TooLongError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, stops_run
 from ramify.planner.runtime.border import error_text
@@ -17,7 +18,7 @@ from ramify.prompts import DecomposeVariables
 from ramify.prompts.variables import WorkerCard
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
-from ramify.tasks.prompt_variables import decompose_variables
+from ramify.tasks.prompt_variables import decompose_variables, execute_variables, is_part
 from ramify.tasks.replies.by_schema import plan_schema
 from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
@@ -47,6 +48,13 @@ class Whole:
     is_unusual: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A task whose documents are too long for its model: subtasks that each read a part of them, in order."""
+
+    tasks: tuple[Task, ...]
+
+
 class _Types(list[str]):
     """What a task can be given to: one of these, or several together, whose names are joined."""
 
@@ -68,8 +76,8 @@ class Planner:
         self.limits = limits or PlanLimits()
         self.workers = workers
 
-    async def split(self, task: Task, asker: Asker, *, attempt: int) -> Plan | Whole:
-        """Ask how `task` is split.
+    async def split(self, task: Task, asker: Asker, *, attempt: int) -> Plan | Whole | Parts:
+        """Ask how `task` is split; one whose documents are too long for that is not asked about.
 
         Args:
             task: the task.
@@ -81,6 +89,7 @@ class Planner:
             TruncatedReplyError: if the reply was cut.
             ModelError: if the call failed.
             LimitError: if a limit was reached.
+            TooLongError: if it is the root, and its documents are not to be read in parts.
         """
         if (why := self._kept_whole(task, asker)) is not None:
             return Whole(why)
@@ -101,7 +110,10 @@ class Planner:
                 lambda reply: self._read(reply, variables, known_ids),
                 attempt=attempt,
                 schema=schema,
+                whole=reads_whole(variables.materials, asker.agent),
             )
+        except TooLongError as error:
+            return _in_parts(task, asker, error)
         except TruncatedReplyError:
             raise
         except ReplyError as error:
@@ -112,6 +124,8 @@ class Planner:
         """Return why `task` stays whole unasked; what is no language model is always asked, as it judges well."""
         if self.limits.split == "never":
             return "nothing is to be split"
+        if is_part(task):
+            return "it reads a part of a document"
         model = asker.agent.model
         recorded: frozenset[str] | None = getattr(model, "recorded_splits", None)
         is_judge = not model.is_language_model if recorded is None else task.id in recorded
@@ -135,6 +149,18 @@ class Planner:
             types=_Types([MODEL, *(worker.type for worker in self.workers)]) if self.workers else [],
             known_ids=known_ids,
         )
+
+
+def _in_parts(task: Task, asker: Asker, error: TooLongError) -> Parts | Whole:
+    root = [task, *task.ancestors()][-1]
+    variables = execute_variables(task, root=root, **asker.agent.prompt_settings)
+    try:
+        parts = read_in_parts(task, asker, variables, error)
+    except TooLongError as refusal:
+        if task is root:
+            raise
+        return Whole(error_text(refusal), is_unusual=True)
+    return Parts(tuple(parts)) if parts else Whole("its documents leave no room for planning")
 
 
 def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Whole:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from ramify.planner.asking.budget import Budget
+from ramify.planner.errors import LimitError, TooLongError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.planning.split import Whole
+from ramify.planner.planning.split import Parts, PlanLimits, Whole
 from ramify.planner.store.changes import TaskAdded
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
@@ -22,14 +23,15 @@ class Attaching:
         root: the tree.
         recorder: writes what is attached.
         budget: keeps the accounts of its tasks.
-        max_tasks: the most tasks of the tree; None is no limit.
+        limits: how many tasks there may be, and how deep; None is no limit.
     """
 
-    def __init__(self, root: Task, recorder: Recorder, budget: Budget, *, max_tasks: int | None = None) -> None:
+    def __init__(self, root: Task, recorder: Recorder, budget: Budget, *, limits: PlanLimits | None = None) -> None:
         self._recorder = recorder
         self._budget = budget
         self.total = len(index_of(root).by_id)
-        self.max_tasks = max_tasks
+        self.max_tasks = None if limits is None else limits.max_tasks
+        self.max_depth = None if limits is None else limits.max_depth
         self.on_attached: Callable[[Sequence[Task]], object] = list
 
     def has_room(self, count: int) -> bool:
@@ -57,13 +59,33 @@ class Attaching:
         self.on_attached(tasks)
         return [TaskAdded.of(each) for each in new]
 
-    async def settle(self, task: Task, verdict: Plan | Whole) -> bool:
+    def check_parts(self, task: Task, parts: Parts) -> None:
+        """Check that the limits leave room for `parts` of `task`, and for the calls that they take at the least.
+
+        Raises:
+            LimitError: if a limit of the run does not; it goes on with a higher one.
+            TooLongError: if they would stand too deep.
+        """
+        count = len(parts.tasks)
+        what = f"task {task.id} cannot read its documents at once, and reading them in {count} parts"
+        if self.max_depth is not None and task.get_depth() >= self.max_depth:
+            deeper = task.get_depth() + 1
+            raise TooLongError(f"{what} takes a level more than max_depth = {self.max_depth}; set --max-depth {deeper}")
+        if not self.has_room(count):
+            told = f"{what} makes {self.total + count} tasks, more than max_tasks = {self.max_tasks}"
+            raise LimitError(told, limit="max_tasks", options=("--max-tasks", str(self.total + count)))
+        self._budget.check_calls(task, count + 1, what)
+
+    async def settle(self, task: Task, verdict: Plan | Whole | Parts) -> bool:
         """Attach the plan of `task`, or note that it stays whole; return whether it has been split. On disk then.
 
         Raises:
             StoreError: if it could not be written.
             LeaseError: if another process has taken the run over.
         """
+        if isinstance(verdict, Parts):
+            await self._recorder.split(task, self.attach(task, verdict.tasks))
+            return True
         if isinstance(verdict, Plan) and not self.has_room(len(verdict.tasks)):
             many = counted(len(verdict.tasks), "subtask")
             verdict = Whole(f"its {many} would make more than max_tasks = {self.max_tasks}", is_unusual=True)

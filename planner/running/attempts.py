@@ -22,6 +22,7 @@ from ramify.planner.errors import (
     OutsideError,
     RunError,
     StoreError,
+    TooLongError,
     UsageError,
     WaitingError,
     WorkFailedError,
@@ -30,7 +31,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.tries import EarlierTries, Tries, TryKind
 from ramify.planner.models.retry import delay_s, may_retry, stops_run
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb
-from ramify.planner.planning.split import Planner, Whole
+from ramify.planner.planning.split import Parts, Planner, Whole
 from ramify.planner.runtime.border import border, error_text, name_and_words
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP
 from ramify.planner.workers import Outcome, WorkContext, Workers
@@ -91,7 +92,7 @@ class Work:
         )
         self._earlier = EarlierTries(services.store, services.recorder.writer, is_resumed=is_resumed)
 
-    async def perform(self, task: Task, verb: Verb) -> Outcome | Plan | Whole:
+    async def perform(self, task: Task, verb: Verb) -> Outcome | Plan | Whole | Parts:
         """Return what comes of `task`: its plan, or that it stays whole, if it is split, else its outcome.
 
         Raises:
@@ -100,6 +101,7 @@ class Work:
             ReplyError: if the replies of all attempts were malformed.
             ModelError: if the calls of all attempts failed.
             LimitError: if a limit was reached.
+            TooLongError: if its documents are too long; that is no attempt.
             StoreError, LeaseError: if nothing can be written any more.
         """
         config = self._services.configs.of(task)
@@ -112,7 +114,7 @@ class Work:
                 else:
                     async with clock:
                         outcome = await self._attempt(task, verb, tries)
-            except (LimitError, NoModelError, WaitingError, StoreError, LeaseError):
+            except (LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError):
                 raise
             except Exception as error:
                 failure = _timed_out(error, clock, config)
@@ -162,7 +164,7 @@ class Work:
         if wait_s:
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, task: Task, verb: Verb, tries: Tries | None) -> Outcome | Plan | Whole:
+    async def _attempt(self, task: Task, verb: Verb, tries: Tries | None) -> Outcome | Plan | Whole | Parts:
         if verb is Verb.SPLIT and tries is not None:
             attempt = task.attempts + 1 + tries.plannings
             return await self._planner.split(task, self._services.asker, attempt=attempt)

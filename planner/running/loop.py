@@ -21,6 +21,7 @@ from ramify.planner.errors import (
     OutsideError,
     RunError,
     StoreError,
+    TooLongError,
     WaitingError,
 )
 from ramify.planner.events.events import EventType
@@ -28,7 +29,7 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.models.retry import stops_run
 from ramify.planner.planning.levels import Levels
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb, whole
-from ramify.planner.planning.split import Whole
+from ramify.planner.planning.split import Parts, Whole
 from ramify.planner.runtime.border import error_text, origin_of
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.gather import together
@@ -46,6 +47,9 @@ from .attempts import Work
 _log = logging.getLogger("ramify.run")
 
 OnError = Literal["continue", "stop"]
+Decision = Plan | Whole | Parts
+Split = Outcome | Decision | Exception | None
+"""What comes of a task, why it failed, or None if it has to be done again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class RunLoop:
         self._policy = policy
         self._attaching = attaching
         self._stops_when_planned = stops_when_planned
-        self._levels: Levels[Plan | Whole] | None = None
+        self._levels: Levels[Decision] | None = None
         if policy.plans_ahead and not is_planned:
             self._levels = Levels(root, lambda task: policy.next(task) is Verb.SPLIT)
         self._is_settling = False
@@ -200,7 +204,7 @@ class RunLoop:
 
     async def _recover(self, task: Task, verb: Verb, error: Exception, job: "asyncio.Task[None]") -> None:
         """Do what the policy says after the last attempt at `task` has failed."""
-        can_split = verb is Verb.EXECUTE and task not in self._whole
+        can_split = verb is Verb.EXECUTE and (task not in self._whole or isinstance(error, TooLongError))
         if can_split and self._policy.after(task, Failure(verb, error, can_retry=False)) is Recovery.SPLIT:
             await self._split(task, job, instead_of=error)
         else:
@@ -208,7 +212,12 @@ class RunLoop:
 
     async def _split(self, task: Task, job: "asyncio.Task[None]", *, instead_of: Exception | None = None) -> None:
         """Split `task`; one that was `instead_of` failing fails after all if it stays whole."""
-        verdict = await self._perform(task, Verb.SPLIT, job)
+        if isinstance(instead_of, TooLongError) and instead_of.parts:
+            verdict: Split = Parts(instead_of.parts)
+        else:
+            verdict = await self._perform(task, Verb.SPLIT, job)
+        if isinstance(verdict, Parts):
+            verdict = self._with_room(task, verdict)
         if verdict is None:
             if task.state is TaskState.RUNNING:
                 self._recorder.release(task, why="the run is stopping")
@@ -224,7 +233,18 @@ class RunLoop:
             self._whole.add(task)
             self._scheduler.released(task)
 
-    async def _settle_level(self, levels: "Levels[Plan | Whole]", task: Task, verdict: Plan | Whole) -> None:
+    def _with_room(self, task: Task, parts: Parts) -> Parts | Exception | None:
+        """Return `parts`, or why the limits of the run leave no room for them; None if the run stops for it."""
+        try:
+            self._attaching.check_parts(task, parts)
+        except TooLongError as error:
+            return error
+        except LimitError as error:
+            self.stop(Ending("stopped", str(error), error))
+            return None
+        return parts
+
+    async def _settle_level(self, levels: Levels[Decision], task: Task, verdict: Decision) -> None:
         levels.decided(task, verdict)
         if self._is_settling:
             return  # whoever is at it comes to this one in its turn
@@ -248,9 +268,7 @@ class RunLoop:
             )
             self._is_stopping = True
 
-    async def _perform(
-        self, task: Task, verb: Verb, job: "asyncio.Task[None]"
-    ) -> Outcome | Plan | Whole | Exception | None:
+    async def _perform(self, task: Task, verb: Verb, job: "asyncio.Task[None]") -> Split:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:

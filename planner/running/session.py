@@ -201,7 +201,7 @@ class Session:
         writer, redactor = recorder.writer, self.grants.redactor
         recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
         steps = StepLog(writer, redactor, recorded)
-        attaching = Attaching(self.root, recorder, budget, max_tasks=None if plan is None else plan.max_tasks)
+        attaching = Attaching(self.root, recorder, budget, limits=plan)
         spawning = Spawning(
             self.root, attaching, recorder=recorder, steps=steps, workers=self.workers, grants=self.grants
         )

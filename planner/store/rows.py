@@ -77,12 +77,21 @@ def spec_of(task: Task) -> str:
     }
     spec["created_at"] = _seconds(task.created_at)
     if task.attachments:
-        spec["attachments"] = [[material.name, material.text] for material in task.attachments]
+        spec["attachments"] = [_material_data(material) for material in task.attachments]
     if task.checks:
         spec["checks"] = [check.to_data() for check in task.checks]
     if task.config is not NO_CONFIG:
         spec["config"] = task.config.model_dump(mode="json", exclude_none=True)
     return dump_json(spec, what=f"task {task.id}: its inputs and metadata")
+
+
+def _material_data(material: Material) -> list[Any]:
+    part = () if material.part is None else (material.part,)
+    return [material.name, material.text, *part]
+
+
+def _material(name: str, text: str, part: tuple[int, int] | None = None) -> Material:
+    return Material(name=name, text=text, part=part)
 
 
 def row_of(task: Task, position: int) -> Row:
@@ -134,7 +143,7 @@ def lone_task(row: Sequence[Any], run_id: str) -> Task:
         fields = load_json(stored_spec)
         fields["created_at"] = _datetime(fields["created_at"])
         if "attachments" in fields:
-            fields["attachments"] = [Material(name=name, text=text) for name, text in fields["attachments"]]
+            fields["attachments"] = [_material(*data) for data in fields["attachments"]]
         fields.update(_progress_fields(progress))
         return Task(decode_text(content), id=task_id, origin=origin, **fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:

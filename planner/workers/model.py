@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.asking.composing import compose
-from ramify.planner.errors import UsageError, WorkFailedError
+from ramify.planner.asking.reading import Steps, read_in_parts, reads_whole
+from ramify.planner.errors import TooLongError, UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import Model, ModelReply
 from ramify.planner.tools.protocol import permissions_of
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.protocol import Outcome, Worker
-from ramify.prompts import ComposeVariables
-from ramify.prompts.blocks import DEFAULT_BUDGET
+from ramify.prompts import ComposeVariables, ExecuteVariables
 from ramify.prompts.variables import TaskResult
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import schema_of
@@ -58,16 +58,34 @@ class ModelWorker(Worker):
         return () if self.agent is None else (self.agent.model,)
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
-        """Ask the model for the task's answer."""
+        """Ask the model for the task's answer.
+
+        Raises:
+            TooLongError: if it cannot read the task's documents at once; the error has the subtasks that read parts.
+        """
         asker = self.asker(context)
+<<<<<<< HEAD
         if may_call_tools(context, asker.agent):
             return outcome_of(task, await answer_with_tools(context, asker))
+=======
+>>>>>>> 71af86f (wip)
         root = services_of(context).root
         shown = asker.agent.prompt_settings
         variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **shown)
+        try:
+            if asker.agent.tools:
+                return outcome_of(task, await answer_with_tools(context, asker))
+            return outcome_of(task, await self._answer(context, asker, variables))
+        except TooLongError as error:
+            parts = read_in_parts(task, asker, variables, error)
+            raise TooLongError(str(error), parts=parts) from error
+
+    async def _answer(self, context: WorkContext, asker: "Asker", variables: ExecuteVariables) -> Answer:
+        task = context.task
         wanted = schema_of(task.checks)
         schema = None if wanted is None else answer_schema(wanted, has_steps=True)
         read = read_answer if schema is None else read_json
+        whole = reads_whole(variables.materials, asker.agent)
 
         async def ask(number: int, *, repairs: bool = False) -> Answer:
             return await asker.ask(
@@ -78,6 +96,7 @@ class ModelWorker(Worker):
                 sample=context.first_sample + number,
                 schema=schema,
                 repairs=repairs,
+                whole=whole,
             )
 
         if context.config.vote_ahead is not None:
@@ -86,8 +105,8 @@ class ModelWorker(Worker):
                     f"task {task.id}: vote_ahead asks until one answer leads, and at temperature 0 all answers are"
                     " alike; set a temperature above 0 (--temperature), or leave out vote_ahead"
                 )
-            return outcome_of(task, await voted_answer(context, ask))
-        return outcome_of(task, not_too_long(await ask(0, repairs=True), context))
+            return await voted_answer(context, ask)
+        return not_too_long(await ask(0, repairs=True), context)
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Have the agent's own model compose the answer."""
@@ -147,17 +166,28 @@ async def join_by_model(context: WorkContext, worker: ModelWorker, answers: Sequ
 
 
 async def _composed(context: WorkContext, asker: "Asker", whole: ComposeVariables) -> Outcome:
+    """Return what comes of composing: in more steps than one where the model cannot read all results at once."""
     task = context.task
-    budget = getattr(asker.agent.model, "prompt_budget", DEFAULT_BUDGET)
     wanted = schema_of(task.checks)
     schema = None if wanted is None else answer_schema(wanted, has_steps=False)
+    steps = Steps(asker, whole)
 
     async def ask(part: ComposeVariables) -> Answer:
-        if schema is None or part.format != whole.format:
-            return await asker.ask(task, part, read_answer, attempt=context.attempt)
-        return await asker.ask(task, part, read_json, attempt=context.attempt, schema=schema)
+        has_schema = schema is not None and part.format == whole.format
+        return await asker.ask(
+            task,
+            part,
+            read_json if has_schema else read_answer,
+            attempt=context.attempt,
+            schema=schema if has_schema else None,
+            whole=steps.may_be_smaller and len(part.children) > 1,
+        )
 
-    return outcome_of(task, await compose(whole, ask, budget=budget))
+    while True:
+        try:
+            return outcome_of(task, await compose(whole, ask, budget=steps.budget, head=steps.head))
+        except TooLongError:
+            steps.make_smaller()
 
 
 def read_answer(reply: ModelReply) -> Answer:

@@ -58,7 +58,7 @@ def fields_of(task: Task) -> dict[str, Any]:
     if task.metadata:
         data["metadata"] = task.metadata
     if task.attachments:
-        data["attachments"] = [material.model_dump() for material in task.attachments]
+        data["attachments"] = [material.to_data() for material in task.attachments]
     if task.memory_scope != "run":
         data["memory_scope"] = task.memory_scope
     state = TaskState.OPEN if task.state is TaskState.RUNNING else task.state

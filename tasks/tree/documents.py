@@ -37,7 +37,7 @@ def task_to_data(task: TaskFields) -> dict[str, Any]:
     if task.gaps:
         data["gaps"] = list(task.gaps)
     if task.attachments:
-        data["attachments"] = [material.model_dump() for material in task.attachments]
+        data["attachments"] = [material.to_data() for material in task.attachments]
     if task.checks:
         data["checks"] = [check.to_data() for check in task.checks]
     if task.usage is not NO_USAGE and task.usage != NO_USAGE:
