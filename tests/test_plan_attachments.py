@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ramify.planner import Executor
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import DocumentError, Task, lint_plan, load_plan, read_plan, save_plan
+from ramify.tasks import DocumentError, Material, Task, lint_plan, load_plan, read_plan, save_plan, write_plan
 
 from .ramify_command import Ramify
 
@@ -76,6 +76,12 @@ def test_what_cannot_be_attached_is_a_finding_with_its_place(
     assert (f"{line}:{column}", said) == (where, f"task 0: attachments: {message}")
     with pytest.raises(DocumentError, match=rf"plan\.yaml:{where}: task 0: attachments: "):
         load_plan(path)
+
+
+def test_documents_that_are_written_out_may_have_one_name() -> None:
+    twins = [Material(name="a", text="one"), Material(name="a", text="two")]
+    root = read_plan(write_plan(Task(content="g", id="0", attachments=twins)), source="plan")
+    assert list(root.attachments) == twins
 
 
 def test_text_that_is_in_no_folder_attaches_no_files() -> None:

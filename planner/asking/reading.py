@@ -59,14 +59,14 @@ def read_in_parts(task: Task, asker: Asker, variables: ExecuteVariables, error: 
 
 
 def bare_of_parts(task: Task, variables: ExecuteVariables) -> ExecuteVariables:
-    """Return what the prompts of subtasks that read parts are made from, without the parts."""
+    """Return what the prompts of subtasks that read parts are made from, with a document that is empty."""
     root = [task, *walk_up(task)][-1]
-    name = max((each.name for each in materials_of(task)), key=len, default="")
+    name = max((each.name for each in materials_of(task)), key=len)
     return variables.model_copy(
         update={
             "task": asked_of_part(task.content, _LABEL + name),
             "root_goal": cut(root.content, GOAL_LENGTH),
-            "materials": (),
+            "materials": (Material(name=name, text=""),),
             "format": None,
             "last_error": None,
         }

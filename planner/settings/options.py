@@ -179,15 +179,12 @@ class AgentOptions(TypedDict, total=False):
         "whether the model is held to JSON schemas in plans, verdicts and answers that have one: auto does it where its"
         " server takes them, and tries it once where nobody knows.", part="agent", default="auto",
         help="Whether the model is held to JSON schemas.")]
-<<<<<<< HEAD
     window: Annotated[int | None, _asking(
         "the tokens that a `gguf:` model reads at once, its reply included; 8,192, or what fits, unless set.", "N",
         part="agent", at_least=256, help="Tokens that a gguf: model reads at once.")]
-=======
     parts: Annotated[bool | None, _asking(
         "whether documents that the model cannot read whole are gone through in parts, or else refused.", part="agent",
         default=True, flag="--parts/--no-parts", help="Go through documents that are too long in parts, or refuse.")]
->>>>>>> 71af86f (wip)
     native_tools: Annotated[bool | None, _asking(
         "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
         flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]

@@ -10,16 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.asking.asker import refuse_delimiters
-<<<<<<< HEAD
+from ramify.planner.asking.reading import reads_whole
 from ramify.planner.errors import ModelError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import REQUIRED, ModelReply, ModelRequest
 from ramify.planner.models.retry import FailureKind
-=======
-from ramify.planner.asking.reading import reads_whole
-from ramify.planner.errors import WorkFailedError
-from ramify.planner.models.protocol import ModelReply, ModelRequest
->>>>>>> 71af86f (wip)
 from ramify.planner.store.records import StepKey
 from ramify.planner.tools.contents import Call, Content, Conversation, Script
 from ramify.planner.tools.protocol import Tool

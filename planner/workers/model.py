@@ -64,16 +64,11 @@ class ModelWorker(Worker):
             TooLongError: if it cannot read the task's documents at once; the error has the subtasks that read parts.
         """
         asker = self.asker(context)
-<<<<<<< HEAD
-        if may_call_tools(context, asker.agent):
-            return outcome_of(task, await answer_with_tools(context, asker))
-=======
->>>>>>> 71af86f (wip)
         root = services_of(context).root
         shown = asker.agent.prompt_settings
         variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **shown)
         try:
-            if asker.agent.tools:
+            if may_call_tools(context, asker.agent):
                 return outcome_of(task, await answer_with_tools(context, asker))
             return outcome_of(task, await self._answer(context, asker, variables))
         except TooLongError as error:

@@ -30,16 +30,18 @@ def read_attached(rows: list[PlanRow], folder: Path | None) -> Iterator[PlanFind
         given = row.node.at(("attachments",))
         documents: list[Any] = []
         names: set[object] = set()
+        paths: set[object] = set()
         for node in [given] if given.items is None else given.items:
             name, document = _named(node)
-            if name in names:
+            is_path = name is document
+            if name in paths or (is_path and name in names):
                 yield _finding(row, node, f"{shown(str(name))} is attached twice; one of the two needs another name")
             try:
-                documents.append({"name": document, "text": text_of(document)} if name is document else document)
+                documents.append({"name": document, "text": text_of(document)} if is_path else document)
             except NotTextError as error:
                 documents.append(_NOTHING)
                 yield _finding(row, node, str(error))
-            names.add(name)
+            (paths if is_path else names).add(name)
         row.fields["attachments"] = documents
 
 
