@@ -3,7 +3,6 @@
 Only names are looked at, in folders of known depth, and no more of them than there may be.
 """
 
-import json
 import os
 import re
 import sys
@@ -11,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from ramify.tasks.json_text import read_json
 
 _MOST_FILES = 500
 _MOST_BYTES_OF_MANIFEST = 1 << 20
@@ -71,7 +72,7 @@ def _weights(manifest: Path) -> str | None:
     """Return the digest of the weights that a manifest names."""
     try:
         with manifest.open("rb") as file:
-            layers = json.loads(file.read(_MOST_BYTES_OF_MANIFEST))["layers"]
+            layers = read_json(file.read(_MOST_BYTES_OF_MANIFEST))["layers"]
         digest = next(str(layer["digest"]) for layer in layers if layer["mediaType"] == _WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, StopIteration):
         return None
