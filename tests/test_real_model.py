@@ -8,8 +8,10 @@ from contextlib import aclosing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ramify.planner import decompose
 from ramify.planner.errors import ModelError, NoModelError, StoreError
 from ramify.planner.models.gguf.model import GgufModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest, Sampling, facts_of
@@ -144,6 +146,23 @@ def test_a_file_that_llama_cpp_refuses_is_told_in_its_words(tmp_path: Path) -> N
         broken = GgufModel(path, window=WINDOW // 2)
         with pytest.raises(NoModelError, match=words):
             run_sync(broken.prepare())
+
+
+def test_plans_that_are_held_to_a_schema_can_be_read(tmp_path: Path) -> None:
+    roomy, place = GgufModel(FILE, window=3 * WINDOW), str(tmp_path / "runs.db")
+    limits: dict[str, Any] = {"max_depth": 2, "max_children": 2, "split": "always"}
+    goal = decompose("Compare Graz and Linz", model=roomy, store=place, temperature=0.0, seed=1, **limits)
+    run_sync(roomy.aclose())
+    assert len(goal.subtasks) in {0, 2}
+    with Store.open(place, create=False) as store:
+        calls = [call for record in store.runs() for call in store.calls(record.id)]
+    assert {("schema" in call.request, call.key.purpose) for call in calls} == {(True, "decompose")}
+
+
+def test_a_base_model_is_asked_after_a_warning(tmp_path: Path) -> None:
+    bare = {key: value for key, value in LLAMA.items() if key != "tokenizer.chat_template"}
+    assert "without chat template" in GgufModel(written(tmp_path / "base.gguf", bare)).caution
+    assert not GgufModel(written(tmp_path / "chat.gguf", LLAMA)).caution
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(home: Path) -> None:

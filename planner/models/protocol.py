@@ -240,6 +240,7 @@ class Model(Protocol):
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
         has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
             so where it is not there.
+        caution: what is to be known before it is asked, such as that it is made for something else; a run warns of it.
         expects: a function that is told, before `prepare`, how many requests may be under way at once.
         prepare: an async function that loads what the first request needs; it is awaited before a run starts the clock.
         keeps_deadline: whether it ends a request after its `timeout_s` by itself. It is ended for it where it is not

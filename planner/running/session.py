@@ -167,6 +167,8 @@ class Session:
         models = await prepare_run(
             self.root, to_do, self.agent, self.workers, is_planned=is_planned, jobs=self.settings.jobs
         )
+        for caution in dict.fromkeys(filter(None, (getattr(model, "caution", "") for model in models))):
+            recorder.warn(caution)
         self._timer = self._set_timer()
         configs = Configs(self.settings.defaults, self.settings.instead)
         outer = self.outer

@@ -5,7 +5,7 @@ one line back: the address, or why there is none. llama.cpp itself writes to sta
 by a word of ours or with our death, it ends at once.
 
 In our own process it could not be: while it loads, which takes seconds a gigabyte, xllamacpp holds Python's lock, so
-that no event loop goes on; it takes Ctrl-C for itself; and what goes badly wrong in llama.cpp ends its process.
+that no event loop goes on, nor Ctrl-C; and what goes badly wrong in llama.cpp ends its process.
 Nothing of Ramify is imported here.
 """
 
@@ -22,13 +22,17 @@ def main() -> None:
         import xllamacpp  # type: ignore[import-untyped] # it says nothing of its types
 
         server = xllamacpp.Server(_params(xllamacpp, order))  # it lives as long as it is held
-        said = {"address": server.listening_address}
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
-        said = {"error": str(error) or type(error).__name__}
-    sys.stdout.write(f"{json.dumps(said)}\n")
-    sys.stdout.flush()
+        _tell(error=str(error) or type(error).__name__)
+        return  # in the ordinary way, so that llama.cpp writes what it has to say
+    _tell(address=server.listening_address)
     sys.stdin.read()
     os._exit(0)
+
+
+def _tell(**said: str) -> None:
+    sys.stdout.write(f"{json.dumps(said)}\n")
+    sys.stdout.flush()
 
 
 def _params(xllamacpp: Any, order: dict[str, Any]) -> Any:

@@ -32,6 +32,7 @@ _TAIL_LINES = 40
 _LONGEST_LINE = 1 << 16
 _CONNECT_S = 10.0
 _DYING_S = 0.5
+_LAST_WORDS_S = 10.0
 _ERROR = re.compile(r"^\S+ E (?:\w+\s+)?\w+: (?:error loading model: )?(.+)")
 _QUIET, _LOUD = 2, 3
 _CACHE_SHARE, _MOST_CACHE_MIB = 4, 2_048
@@ -137,6 +138,7 @@ class Host:
             await _killed(process)
             raise
         if "address" not in said:
+            await asyncio.wait([hearing], timeout=_LAST_WORDS_S)
             await _killed(process)
             await hearing
             raise HostError(self._fault() or said.get("error") or "its process ended as it was loaded")

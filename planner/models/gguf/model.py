@@ -59,6 +59,16 @@ class GgufModel(DirectModel):
         """Have no more slots than requests that come at once; what is loaded stays as it is."""
         self._host.expects(at_once)
 
+    @property
+    def caution(self) -> str:
+        """What is to be known before it is asked; empty if there is nothing."""
+        if self.file.header.chat_template:
+            return ""
+        return (
+            f"{self.name} is a base model, without chat template: it is asked in a general form, and goes on writing"
+            " behind its answer; prefer a file of the same model for chats (its name often ends in -Instruct or -it)"
+        )
+
     async def prepare(self) -> None:
         """Load the model.
 
