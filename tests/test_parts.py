@@ -130,6 +130,17 @@ def test_a_server_that_tells_no_numbers_is_found_out_about_in_levels(tmp_path: P
     assert (run_of(model, tmp_path).status, model.read.split()) == ("done", NOTES.split())
 
 
+def test_a_part_in_which_nothing_is_found_is_an_answer(tmp_path: Path) -> None:
+    def answer(request: ModelRequest) -> str:
+        nothing = "<failed reason='missing_input'>no foxes</failed>"
+        return nothing if request.task_id == "0.2" else "<result>foxes jump</result>"
+
+    run = Executor(ScriptedModel(answer), store=tmp_path / "runs.db").run(task(NOTES * 10))
+    found = run.task.find("0.2")
+    assert (run.result, found.result) == ("foxes jump", "Nothing is found here: no foxes")
+    assert found.gaps == (f"nothing in {found.description}: no foxes",)
+
+
 def test_a_document_that_fits_is_read_at_once(tmp_path: Path) -> None:
     model = Reader()
     assert run_of(model, tmp_path, task(NOTES[:3_000])).task.subtasks == []

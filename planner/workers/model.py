@@ -16,7 +16,7 @@ from ramify.prompts import ComposeVariables, ExecuteVariables
 from ramify.prompts.variables import TaskResult
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.checks import schema_of
-from ramify.tasks.prompt_variables import compose_variables, execute_variables
+from ramify.tasks.prompt_variables import compose_variables, execute_variables, is_part
 from ramify.tasks.replies.by_schema import answer_in, answer_schema
 from ramify.tasks.replies.grammar import Answer, parse_answer
 from ramify.tasks.replies.json_answers import read_json_answer
@@ -212,15 +212,14 @@ def read_json(reply: ModelReply) -> Answer:
 
 
 def outcome_of(task: Task, answer: Answer) -> Outcome:
-    """Return what an answer means for its task.
+    """Return what an answer means for its task; where the task reads a part of a document, nothing found is an answer.
 
     Raises:
         WorkFailedError: if the model said that it could not do the task.
     """
     if answer.failed is not None:
-        raise WorkFailedError(
-            f"{answer.failed.detail or 'the model gave no reason'} ({answer.failed.reason})",
-            task_id=task.id,
-            reason=answer.failed.reason,
-        )
+        reason, detail = answer.failed.reason, answer.failed.detail or "the model gave no reason"
+        if reason == "missing_input" and is_part(task):
+            return Outcome(f"Nothing is found here: {detail}", gaps=(f"nothing in {task.description}: {detail}",))
+        raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason)
     return Outcome(answer.text, gaps=answer.gaps)
