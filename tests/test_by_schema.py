@@ -342,6 +342,21 @@ def test_never_sends_no_schema_and_always_falls_back_to_nothing(tmp_path: Path) 
     assert "no response_format here" in str(run.error)
 
 
+def test_always_sends_schemas_to_a_server_that_ignores_them_too(tmp_path: Path) -> None:
+    def ignores(chat: Chat) -> str:
+        is_plan = "You plan work" in chat.said("system")
+        return '<task id="a">Look</task><task needs="a">Leap</task>' if is_plan else '<verdict value="pass"/>'
+
+    with OpenAIServer(
+        lambda chat: ignores(chat) if "response_format" in chat.body else "<result>ok</result>"
+    ) as server:
+        agent = Agent("lm", base_url=server.base_url).with_settings(constrain="always")
+        root = Task(content="Cross the river.", id="0", checks=[Check(verify="It is crossed.")])
+        run = Executor(agent, store=tmp_path / "runs.db", plan=PlanLimits(max_depth=2, split="always")).run(root)
+        sent = ["response_format" in chat.body for chat in server.chats]
+    assert (run.status, sent) == ("done", [True, False, False, False, True])  # plan, leaves, answer, verdict
+
+
 def test_the_first_goes_ahead_alone_and_the_others_learn_from_it(tmp_path: Path) -> None:
     async def handler(chat: Chat) -> str | Fault:
         if "response_format" in chat.body:

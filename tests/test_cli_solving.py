@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -312,6 +314,17 @@ def test_one_of_a_thing_is_told_in_the_singular(ramify: Ramify) -> None:
     assert "plan 1 was made, 1 task," in ramify("show", "--last", "--history").out
     run = solve("1+1", model="rules")
     assert f"<Run {run.id}: done, 1 of 1 task, rules (no language model)>" == repr(run)
+
+
+def test_a_run_is_written_for_people_without_its_store(home: Path) -> None:
+    code = (
+        "import sys; from ramify.planner import solve\n"
+        "run, opened = solve('1+1', model='rules', store='runs.db'), []\n"
+        "sys.addaudithook(lambda event, _: opened.append(event) if event == 'sqlite3.connect' else None)\n"
+        "print(repr(run), len(opened), run.made_by, len(opened) > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("rules (no language model)> 0 rules (no language model) True\n")
 
 
 def test_a_cost_limit_that_cannot_hold_is_told_to_the_quiet_too(ramify: Ramify, home: Path) -> None:

@@ -19,6 +19,7 @@ from ramify.planner.models.retry import may_retry, waits_for_all
 from ramify.planner.models.server import Timeouts
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.runtime.background import run_sync
+from ramify.prompts.rendered import Message
 from ramify.tasks.tree.config import NO_USAGE
 
 from .openai_server import Chat, OpenAIServer
@@ -281,6 +282,13 @@ def test_a_reasoning_model_of_openais_is_told_its_limit_by_its_new_name() -> Non
         complete(DirectModel("gpt-4o-mini", base_url=server.base_url), request)
     limits = [{name: chat.body[name] for name in chat.body if name.startswith("max")} for chat in server.chats]
     assert limits == [{"max_completion_tokens": 50}, {"max_tokens": 50}]
+
+
+def test_a_system_message_without_words_is_not_sent() -> None:
+    said = (Message(role="system", content=""), Message(role="user", content="Hi"))
+    with OpenAIServer(lambda _: "Hello") as server:
+        complete(DirectModel("m", base_url=server.base_url), replace(REQUEST, messages=said))
+        assert [each["role"] for each in server.chats[0].body["messages"]] == ["user"]
 
 
 def test_calls_one_after_the_other_share_a_connection() -> None:

@@ -5,20 +5,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from ramify.planner.errors import ModelError, TooLongError
+from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
-from ramify.planner.models.retry import FailureKind, shrinks
 from ramify.planner.store.records import CallRecord
 from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
 from ramify.prompts.variables import PromptVariables, RepairVariables
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
-from ramify.tasks.parts import Part, Room
+from ramify.tasks.parts import Room
 from ramify.tasks.replies.answers import without_thoughts
 
 from .agent import Agent
 from .caller import Caller
-from .cut_replies import ROOM_FOR_REPLY, Cut, ask_for_less, cut_again, cut_of
+from .fitter import Fitter, Question
 from .schemas import Place
 from .windows import Make
 
@@ -34,11 +33,13 @@ class Asker:
         nonce_seed: what the delimiters of data blocks are made from; the same on resume, so that requests are too.
 
     Attributes:
+        fitter: puts its questions.
         refuses_tool_choice: whether the model's server takes requests only without a `tool_choice`.
     """
 
     def __init__(self, agent: Agent, caller: Caller, *, nonce_seed: str) -> None:
         self.agent = agent
+        self.fitter = Fitter(agent.model, caller)
         self._caller = caller
         self._nonce_seed = nonce_seed
         self.refuses_tool_choice = False
@@ -123,12 +124,12 @@ class Asker:
 
         def read(reply: ModelReply) -> T:
             if schema is not None:
-                self._caller.schemas.answered(reply, inquiry.task)
+                self._caller.schemas.answered(reply, self.agent.settings.constrain, inquiry.task)
             return _read_clean(inquiry.read, reply, nonces)
 
         whole = inquiry.whole and variables.template == inquiry.variables.template
         question = Question(inquiry.task, make, inquiry.attempt, inquiry.sample, whole)
-        return await self._found(question, read, tries_less=inquiry.repairs)
+        return await self.fitter.found(question, read, tries_less=inquiry.repairs)
 
     async def _repair_of(
         self, inquiry: "_Inquiry[T]", schema: Mapping[str, Any] | None, error: ReplyError
@@ -160,7 +161,7 @@ class Asker:
                 raise TruncatedReplyError("the reply was cut by the length limit", reply=reply.text)
             return reply
 
-        return await self._found(Question(task, lambda _: request, attempt, 0), read, tries_less=True)
+        return await self.fitter.found(Question(task, lambda _: request, attempt, 0), read, tries_less=True)
 
     async def calls_tools(self) -> bool:
         """Return whether the model is to call tools by itself: it can, or is said to, and its server lets tools pass.
@@ -185,79 +186,6 @@ class Asker:
         contract = self.agent.prompts.contract_of(variables.template, as_json=as_json)
         form = getattr(variables, "format", None)
         return f"{contract}\n\nWhat the result itself has to be:\n{form}" if form else contract
-
-    async def fitting(
-        self,
-        task: Task,
-        make: Callable[[int], ModelRequest],
-        *,
-        attempt: int,
-        sample: int = 0,
-        step: int = 0,
-        budget: int = DEFAULT_BUDGET,
-        whole: bool = False,
-    ) -> tuple[ModelReply, int]:
-        """Return the reply to the longest request that the model takes, and the budget of that.
-
-        What is left out of it is told, and known to whoever asks the model later.
-
-        Args:
-            task: the task that it is asked for.
-            make: makes a request whose supporting data have at most so many characters.
-            attempt: the attempt at the task.
-            sample: which of several answers to the same question, from 0.
-            step: which turn of a conversation, from 0.
-            budget: where to begin; it becomes less as long as the model finds the request too long.
-            whole: whether nothing is left out, unless that was so when the same was asked before.
-
-        Raises:
-            TooLongError: if the model cannot read the `whole`.
-            ModelError: if the call failed.
-        """
-        caller = self._caller
-        known = caller.budgets and caller.budgets.get((task.id, make(budget).purpose, attempt, sample, step))
-        whole = whole and not known
-        if whole:
-            await caller.window_tokens()
-        budget = known or caller.window.first_budget(make, budget)
-        is_refused = False
-        while True:
-            request = make(budget)
-            if whole:
-                self._check_whole(task, request)
-            try:
-                reply = await caller.call(task, request, attempt=attempt, sample=sample, step=step, budget=budget)
-            except ModelError as error:
-                if not shrinks(error.kind):
-                    raise
-                smaller = caller.window.refused(make, request, budget, error)
-                if whole:
-                    raise self._too_long(request) from error
-                if smaller is None:
-                    raise _does_not_fit(error, request) from error
-                budget, is_refused = smaller, True
-            else:
-                if is_refused:
-                    caller.window.passed(request)
-                return reply, budget
-
-    def _check_whole(self, task: Task, request: ModelRequest) -> None:
-        was_split = task.is_leaf and task.id in self.recorded_parts
-        if was_split or not self._caller.window.holds(request):
-            raise self._too_long(request)
-
-    def _too_long(self, request: ModelRequest) -> TooLongError:
-        tokens = self._caller.window.tokens
-        why = "its server refuses that" if tokens is None else f"the model reads {tokens:,} tokens"
-        if tokens is None and request.data_shown < request.data_given:
-            why = f"a prompt shows at most {DEFAULT_BUDGET:,}"
-        what = f"the {request.purpose} prompt of task {request.task_id} has {request.data_given:,} characters of data"
-        return TooLongError(f"{what}, and {why}")
-
-    @property
-    def recorded_parts(self) -> Mapping[str, Sequence[Part]]:
-        """In which parts documents were read when the calls were recorded that answer now, by task."""
-        return getattr(self.agent.model, "recorded_parts", {})
 
     def steps_of(self, task_id: str) -> int | None:
         """Return how much each prompt showed when the answer of a task was composed in steps before."""
@@ -287,51 +215,6 @@ class Asker:
 
         return make
 
-    async def _found(self, question: "Question", read: Callable[[ModelReply], T], *, tries_less: bool) -> T:
-        """Return what the reply to `question` says; with `tries_less`, one that was cut is asked for shorter, once."""
-        cut: Cut | None = None
-        make, budget = question.make, DEFAULT_BUDGET
-        while True:
-            reply: ModelReply | None = None
-            try:
-                reply, budget = await self.fitting(
-                    question.task,
-                    make,
-                    attempt=question.attempt,
-                    sample=question.sample,
-                    step=0 if cut is None else 1,
-                    budget=budget,
-                    whole=question.whole,
-                )
-                return read(reply)
-            except (TruncatedReplyError, ModelError) as error:
-                if not tries_less or not _is_cut_off(error, reply):
-                    raise
-                request = question.make(budget)
-                if cut is not None:
-                    raise cut_again(cut, request, model=self.agent.model.name) from error
-                cut = await self._cut_of(request, reply, error)
-                make, budget = self._for_less(question, request, budget, cut)
-
-    async def _cut_of(self, request: ModelRequest, reply: ModelReply | None, error: Exception) -> Cut:
-        counted = reply or getattr(error, "usage", None)
-        return cut_of(
-            request,
-            input_tokens=getattr(counted, "input_tokens", 0),
-            output_tokens=getattr(counted, "output_tokens", 0),
-            window=await self._caller.window_tokens(),
-        )
-
-    def _for_less(self, question: "Question", request: ModelRequest, budget: int, cut: Cut) -> tuple[Make, int]:
-        """Return what makes the request that asks for less, and its budget."""
-
-        def shorter(budget: int) -> ModelRequest:
-            return ask_for_less(question.make(budget), cut)
-
-        if cut.is_full and not question.whole:
-            budget = self._caller.window.with_room(shorter, request, budget, share=ROOM_FOR_REPLY)
-        return shorter, budget
-
 
 @dataclass(frozen=True, slots=True)
 class _Inquiry(Generic[T]):
@@ -348,24 +231,6 @@ class _Inquiry(Generic[T]):
     def place(self, asked: PromptVariables) -> Place:
         """Return the place of one of its questions."""
         return self.task.id, asked.template, self.attempt, self.sample
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question about a task: what makes its request, and which of several in the same words it is."""
-
-    task: Task
-    make: Make
-    attempt: int
-    sample: int
-    whole: bool = False
-
-
-def _is_cut_off(error: Exception, reply: ModelReply | None) -> bool:
-    """Return whether a limit of length has cut a reply, in the middle of its words or before the first."""
-    if isinstance(error, ModelError):
-        return error.kind == FailureKind.CUT_OFF
-    return reply is not None and reply.finish_reason == "length"
 
 
 def refuse_delimiters(text: str, nonces: Iterable[str]) -> None:
@@ -385,18 +250,3 @@ def _read_clean(read: Callable[[ModelReply], T], reply: ModelReply, nonces: Iter
     found = read(reply)
     refuse_delimiters(reply.text, nonces)
     return found
-
-
-def _does_not_fit(error: ModelError, request: ModelRequest) -> ModelError:
-    """Return the error for a prompt from which nothing more can be left out."""
-    what = "it has no attached text or result that could be shortened"
-    if request.data_given:
-        what = f"it does not fit even with next to none of its {request.data_given:,} characters of data"
-    return ModelError(
-        f"{error}; {what}",
-        kind=error.kind,
-        model=error.model,
-        status_code=error.status_code,
-        prompt_tokens=error.prompt_tokens,
-        window_tokens=error.window_tokens,
-    )

@@ -48,7 +48,7 @@ def read_in_parts(task: Task, asker: Asker, variables: ExecuteVariables, error: 
         TooLongError: if documents are not to be read in parts, or nothing is left for them besides what else is shown.
     """
     materials = materials_of(task)
-    parts = asker.recorded_parts.get(task.id)
+    parts = asker.fitter.recorded_parts.get(task.id)
     if parts is None:
         room = asker.room(bare_of_parts(task, variables))
         if room.fits(materials):

@@ -73,7 +73,7 @@ class Schemas:
     async def turn(self, schema: Mapping[str, Any], wish: Wish, place: Place) -> AsyncIterator[bool]:
         """Give whether the question at `place` is asked by `schema`, after any other that finds out about schemas."""
         async with AsyncExitStack() as stack:
-            if self._are_taken is None and wish != "never":
+            if self._are_taken is None and wish == "auto":
                 await stack.enter_async_context(self._first)
             is_sent = await self.is_sent(schema, wish, place)
             if not is_sent:
@@ -84,17 +84,19 @@ class Schemas:
         """Return whether the question at `place` is asked by `schema`."""
         if (before := self._places.get(place)) is not None:
             return before
-        if wish == "never" or self._are_taken is False or json_text(schema) in self._refused:
+        if wish != "auto":
+            return wish == "always"
+        if self._are_taken is False or json_text(schema) in self._refused:
             return False
-        if self._are_taken is None and wish == "auto" and await keeps_schemas(self._model) is False:
+        if self._are_taken is None and await keeps_schemas(self._model) is False:
             self._are_taken = False
         return self._are_taken is not False
 
-    def answered(self, reply: ModelReply, task: Task) -> None:
+    def answered(self, reply: ModelReply, wish: Wish, task: Task) -> None:
         """Learn from a reply whether the model keeps to a schema that was sent."""
         if _is_json(reply.text):
             self._are_taken = True
-        elif reply.finish_reason == "stop" and self._are_taken is None:
+        elif wish == "auto" and reply.finish_reason == "stop" and self._are_taken is None:
             self._drop(f"{self._model.name}: the reply is no JSON, so the schema that was sent is not kept to", task)
 
     def refused(self, error: ModelError, schema: Mapping[str, Any], task: Task) -> None:

@@ -166,7 +166,7 @@ class ToolLoop:
 
     async def _reply(self, choice: str | None) -> ModelReply:
         contents = self._conversation.contents
-        reply, self._budget = await self._asker.fitting(
+        reply, self._budget = await self._asker.fitter.fitting(
             self._task,
             lambda budget: replace(self._request(self._script, contents, budget), tool_choice=choice),
             attempt=self._place.label,
