@@ -56,7 +56,7 @@ class Window:
         """Return how much of documents a prompt may show that is `bare` of them, and leaves more room for a reply."""
         most = None
         if self.tokens is not None:
-            most = bytes_for_parts(self.tokens, bare, self._counted_bytes or _CAREFUL_BYTES)
+            most = self._bytes_for(bare, self._counted_bytes or _CAREFUL_BYTES, reply_share=_PARTS_REPLY_SHARE)
         if self._least_refused is not None and (most is None or self._counted_bytes is None):
             most = min(most or self._least_refused // 2, self._least_refused // 2)
         characters = DEFAULT_BUDGET - bare.data_given
@@ -108,16 +108,11 @@ class Window:
         if self.tokens is None:
             self._most_bytes = max(self._most_bytes or 0, size_of(request))
 
-    def _bytes_for(self, request: ModelRequest, bytes_per_token: float) -> int:
+    def _bytes_for(self, request: ModelRequest, bytes_per_token: float, *, reply_share: int = _REPLY_SHARE) -> int:
+        """Return how many bytes a prompt may have that leaves room for a reply: one part in `reply_share` at most."""
         tokens = self.tokens or 0
-        reply = request.sampling.max_output_tokens or min(_LONGEST_REPLY, tokens // _REPLY_SHARE)
+        reply = request.sampling.max_output_tokens or min(_LONGEST_REPLY, tokens // reply_share)
         return int(max(tokens - reply, tokens // 4) * bytes_per_token * _SAFE_SHARE)
-
-
-def bytes_for_parts(tokens: int, bare: ModelRequest, bytes_per_token: float) -> int:
-    """Return how many bytes a prompt may have that shows a part of a document, in a window of so many tokens."""
-    reply = bare.sampling.max_output_tokens or min(_LONGEST_REPLY, tokens // _PARTS_REPLY_SHARE)
-    return int(max(tokens - reply, tokens // 4) * bytes_per_token * _SAFE_SHARE)
 
 
 def size_of(request: ModelRequest) -> int:
