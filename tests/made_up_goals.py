@@ -61,9 +61,9 @@ def answer(system: str, user: str) -> str:
     if not goal:
         return '<failed reason="missing_input">no goal like trip{pack{};leave{}} in the prompt</failed>'
     parts, serial = parts_of(goal)
-    if '"atomic"' in system:
+    if '{"plan"' in system:
         listed = [{"content": part, "needs": [str(i)] if serial and i else []} for i, part in enumerate(parts)]
-        return json.dumps({"plan": {"tasks": listed} if len(listed) > 1 else {"atomic": True}})
+        return json.dumps({"plan": {"tasks": listed if len(listed) > 1 else [{"content": goal, "needs": []}]}})
     if "<atomic" in system:
         tasks = [
             f'<task id="t{i}"{f" needs={chr(34)}t{i - 1}{chr(34)}" if serial and i else ""}>{escape(part)}</task>'

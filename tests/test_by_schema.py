@@ -30,7 +30,7 @@ TREE = {"$defs": {"node": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
 ANSWER = answer_schema(TREE, has_steps=True)
 
 TWO = {"plan": {"tasks": [{"content": "Look", "needs": []}, {"content": "Leap", "needs": ["1"]}]}}
-LONE = {"plan": {"atomic": True}}
+ATOMIC = {"plan": {"atomic": True}}
 
 
 def task(content: str = "Look", *needs: str, type_: str = "model") -> dict[str, Any]:
@@ -47,13 +47,12 @@ FITS: list[tuple[dict[str, Any], Any, bool]] = [
     (PLAN, plan(task(), task(), task(), task()), False),
     (PLAN, plan(task("Look", "7")), False),
     (PLAN, plan(task(type_="nobody")), False),
-    (PLAN, LONE, True),
-    (PLAN, {"plan": {"atomic": False}}, False),
-    (PLAN, {"plan": {"atomic": True, "tasks": []}}, False),
+    (PLAN, ATOMIC, False),  # small models say nothing else where they may
+    (PLAN, {"plan": {"tasks": []}}, False),
     (PLAN, {"plan": {"failed": {"reason": "refused", "detail": "No."}}}, True),
     (PLAN, {"plan": {"failed": {"reason": "tired", "detail": "No."}}}, False),
     (PLAIN, TWO, True),
-    (PLAIN, {"plan": {"tasks": TWO["plan"]["tasks"][:1]}}, False),
+    (PLAIN, {"plan": {"tasks": TWO["plan"]["tasks"][:1]}}, True),  # what is atomic
     (VERDICT, {"verdict": {"value": "pass"}}, True),
     (VERDICT, {"verdict": {"value": "fail"}}, False),
     (VERDICT, {"verdict": {"issues": ["it rains"], "value": "fail"}}, True),
@@ -105,7 +104,7 @@ def test_the_json_of_a_plan_says_what_its_tags_would(frame: str) -> None:
         frame.replace("{}", json.dumps(TWO), 1) if "think" not in frame else f"<think>{{}}</think>{json.dumps(TWO)}"
     )
     assert [(each.key, each.content, each.needs) for each in read.tasks] == [("1", "Look", ()), ("2", "Leap", ("1",))]
-    assert parse_plan(json.dumps(LONE)).atomic
+    assert parse_plan(json.dumps(ATOMIC)).atomic
     for reason in REASONS:
         failed = {"plan": {"failed": {"reason": reason, "detail": "No."}}}
         assert parse_plan(json.dumps(failed)).failed == Failure(reason, "No.")
@@ -318,8 +317,17 @@ def test_broken_json_is_repaired_by_the_schema(tmp_path: Path) -> None:
     with OpenAIServer(handler) as server:
         run = solve(server, tmp_path / "runs.db")
         assert ["response_format" in chat.body for chat in server.chats] == [True, True, *[False] * 3]
-        assert '{"plan": {"atomic": true}}' in server.chats[1].user
+        assert '{"plan": {"tasks": [' in server.chats[1].user
     assert len(run.task.subtasks) == 2
+
+
+@pytest.mark.parametrize("said", ["Cross the river.", "Build a bridge."])
+def test_a_plan_of_one_task_leaves_the_goal_whole(tmp_path: Path, said: str) -> None:
+    one = json.dumps({"plan": {"tasks": [{"content": said, "needs": []}]}})
+    with OpenAIServer(lambda chat: one if "response_format" in chat.body else words(chat)) as server:
+        run = solve(server, tmp_path / "runs.db")
+        assert len(server.chats) == 2
+    assert (run.status, list(run.task.subtasks)) == ("done", [])
 
 
 def test_a_cut_plan_is_asked_for_shorter_by_the_schema(tmp_path: Path) -> None:

@@ -39,15 +39,17 @@ _FENCE = "```"
 
 
 def plan_schema(*, max_tasks: int, types: Iterable[str] = (), known_ids: Iterable[str] = ()) -> Schema:
-    """Return the schema of a plan: tasks, or that it is atomic, or that there can be none.
+    """Return the schema of a plan: tasks, or that there can be none; what is atomic is its own only task.
+
+    An `atomic` of its own is not offered: small models take the shortest way through a schema, whatever the goal.
 
     Args:
         max_tasks: the most tasks.
         types: what tasks can be given to; if there are none, tasks have no type.
         known_ids: ids of tasks outside of the plan that its tasks may need.
 
-    >>> plan_schema(max_tasks=2)["properties"]["plan"]["anyOf"][1]["properties"]
-    {'atomic': {'type': 'boolean', 'enum': [True]}}
+    >>> plan_schema(max_tasks=2)["properties"]["plan"]["anyOf"][0]["properties"]["tasks"]["maxItems"]
+    2
     """
     names = [*map(str, range(1, max_tasks)), *known_ids]
     kinds = list(types)
@@ -56,9 +58,8 @@ def plan_schema(*, max_tasks: int, types: Iterable[str] = (), known_ids: Iterabl
         needs={"type": "array", "items": {"type": "string", "enum": names}, "maxItems": len(names)},
         **({"type": {"type": "string", "enum": kinds}} if kinds else {}),
     )
-    tasks = {"type": "array", "items": task, "minItems": 1 if kinds else 2, "maxItems": max_tasks}
-    atomic = {"type": "boolean", "enum": [True]}
-    return _object(plan={"anyOf": [_object(tasks=tasks), _object(atomic=atomic), _failed()]})
+    tasks = {"type": "array", "items": task, "minItems": 1, "maxItems": max_tasks}
+    return _object(plan={"anyOf": [_object(tasks=tasks), _failed()]})
 
 
 def verdict_schema(values: Collection[str]) -> Schema:
