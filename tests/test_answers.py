@@ -82,6 +82,11 @@ def test_a_failure_keeps_its_gaps() -> None:
         ("<result/>", "the answer is blank"),
         ("<result> \n </result>", "the answer is blank"),
         ("<gap>all</gap>", "the answer is blank"),
+        ("<result>The result.</result>", "'The result.' only repeats the words of the form; write there what is meant"),
+        (
+            '<failed reason="missing_input">what is missing</failed>',
+            "'what is missing' only repeats the words of the form; write there what is meant",
+        ),
         ("<result>1</result><failed>no</failed>", "`<failed>` stands beside `<result>`; give one or the other"),
         ("<failed>no</failed><result>1</result>", "`<failed>` stands beside `<result>`; give one or the other"),
         (

@@ -6,6 +6,7 @@ import pytest
 from ramify.planner.tools.arguments import read_arguments
 from ramify.prompts import PromptLibrary
 from ramify.prompts.library import VARIABLES
+from ramify.tasks import ReplyError
 from ramify.tasks.replies.grammar import REASONS, parse_answer, parse_evolved, parse_plan
 from ramify.tasks.replies.tool_calls import parse_tool_reply
 from ramify.tasks.replies.verdicts import VALUES, Verdict, parse_verdict
@@ -98,6 +99,15 @@ def test_verify_examples_are_a_fail_with_its_issue_a_pass_and_an_unsure() -> Non
     assert (failed.value, failed.issues) == ("fail", ('The length is in kilometres | "It is 9 miles long"',))
     assert (passed, unsure) == (Verdict("pass"), Verdict("unsure"))
     assert all(value in LIBRARY.contract_of("verify") for value in VALUES)
+
+
+@pytest.mark.parametrize("template", ["execute", "compose"])
+@pytest.mark.parametrize("element", ["result", "failed"])
+def test_a_form_that_is_sent_back_is_no_answer(template: str, element: str) -> None:
+    form = re.search(rf"<{element}.*</{element}>", LIBRARY.contract_of(template))
+    assert form is not None
+    with pytest.raises(ReplyError, match="only repeats the words of the form"):
+        parse_answer(form[0])
 
 
 @pytest.mark.parametrize("template", ["decompose", "execute", "compose"])

@@ -62,6 +62,9 @@ class Answer:
     failed: Failure | None = None
 
 
+_FORM_WORDS = frozenset({"the result", "the answer", "what is missing"})
+"""What stands in the form of a reply for the words that are to come; small models write it down as it is."""
+
 _IN_ANOTHER = re.compile(r"\s*<result>(.*)</result>\s*", re.DOTALL)
 
 
@@ -74,7 +77,7 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
 
     Raises:
         TruncatedReplyError: if the reply was cut.
-        ReplyError: if the answer is blank, or stands beside `<failed>`.
+        ReplyError: if the answer is blank, stands beside `<failed>`, or repeats the words of the form.
 
     >>> parse_answer("<result>Impossible: 7 is odd.</result><gap>Not proved.</gap>")
     Answer(text='Impossible: 7 is odd.', gaps=('Not proved.',), failed=None)
@@ -95,7 +98,9 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
     if failures and results:
         raise ReplyError("`<failed>` stands beside `<result>`; give one or the other", reply=reply)
     if failures:
-        return Answer("", gaps, joined_failure(failures))
+        failed = joined_failure(failures)
+        _refuse_form_words(failed.detail, reply)
+        return Answer("", gaps, failed)
     texts = dict.fromkeys(_unwrapped(_trimmed(elements[place][1])) for place in results) or {
         _trimmed("".join(around)): None
     }
@@ -107,6 +112,7 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
     text = "\n\n".join(filter(has_words, texts))
     if not text:
         raise ReplyError("the answer is blank", reply=reply)
+    _refuse_form_words(text, reply)
     if text.strip() == EMPTY:
         raise ReplyError(
             f"the answer is `{EMPTY}`, which stands for what is missing in the request; answer without it, or reply"
@@ -114,6 +120,11 @@ def parse_answer(reply: str, *, finish_reason: str = "stop") -> Answer:
             reply=reply,
         )
     return Answer(text, gaps)
+
+
+def _refuse_form_words(text: str, reply: str) -> None:
+    if text.strip(" .`").lower() in _FORM_WORDS:
+        raise ReplyError(f"{text.strip()!r} only repeats the words of the form; write there what is meant", reply=reply)
 
 
 def _unwrapped(text: str) -> str:
