@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-ENTRY_TOKENS: Final = 25
+ENTRY_TOKENS: Final = 17
 """About how many tokens one entry of the document is."""
 
 _GOODS: Final = ("barley", "copper", "flax", "glass", "honey", "linen", "oak", "salt", "tar", "wool")
