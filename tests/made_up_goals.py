@@ -9,6 +9,8 @@ import json
 import re
 from html import escape
 
+_BY_SCHEMA = '{"plan"'
+
 
 def parts_of(goal: str) -> tuple[list[str], bool]:
     """Return the parts of a goal that is made up, and whether they go one after the other.
@@ -55,16 +57,21 @@ def last_goal(text: str) -> str:
     return found
 
 
+def asks_for_plan(system: str) -> bool:
+    """Return whether these instructions ask for a plan, by tags or by a schema."""
+    return "<atomic" in system or _BY_SCHEMA in system
+
+
 def answer(system: str, user: str) -> str:
     """Answer any prompt about a made-up goal: split it, do it, or compose what its parts gave."""
     goal = last_goal(user)
     if not goal:
         return '<failed reason="missing_input">no goal like trip{pack{};leave{}} in the prompt</failed>'
     parts, serial = parts_of(goal)
-    if '{"plan"' in system:
+    if _BY_SCHEMA in system:
         listed = [{"content": part, "needs": [str(i)] if serial and i else []} for i, part in enumerate(parts)]
         return json.dumps({"plan": {"tasks": listed if len(listed) > 1 else [{"content": goal, "needs": []}]}})
-    if "<atomic" in system:
+    if asks_for_plan(system):
         tasks = [
             f'<task id="t{i}"{f" needs={chr(34)}t{i - 1}{chr(34)}" if serial and i else ""}>{escape(part)}</task>'
             for i, part in enumerate(parts)

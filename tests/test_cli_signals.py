@@ -15,7 +15,7 @@ import pytest
 from ramify.planner.store import Store
 from ramify.tasks import TaskState
 
-from .made_up_goals import answer, last_goal, solution_of
+from .made_up_goals import answer, asks_for_plan, last_goal, solution_of
 from .openai_server import Chat, OpenAIServer
 from .patience import HANG_S
 from .ramify_command import Ramify, Said, start_ramify
@@ -38,7 +38,7 @@ class Held:
     def _reply(self, chat: Chat) -> str | Awaitable[str]:
         system = chat.said("system")
         reply = answer(system, chat.user)
-        return self._later(reply) if ("<atomic" in system) is self._holds_plans else reply
+        return self._later(reply) if asks_for_plan(system) is self._holds_plans else reply
 
     async def _later(self, reply: str) -> str:
         self._arrived.release()
@@ -60,7 +60,7 @@ class Held:
 
     def asked(self) -> Counter[tuple[bool, str]]:
         """Return how often each goal was asked for: (to be split, the goal)."""
-        return Counter(("<atomic" in chat.said("system"), last_goal(chat.user)) for chat in self.server.chats)
+        return Counter((asks_for_plan(chat.said("system")), last_goal(chat.user)) for chat in self.server.chats)
 
 
 @pytest.fixture
