@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import DirectModel
+from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.openai_itself import OpenAIModel
 from ramify.planner.models.protocol import ModelReply, Sampling, ToolCall
 from ramify.planner.models.retry import may_retry, waits_for_all
@@ -273,6 +274,20 @@ def test_cached_tokens_are_told_and_cost_what_they_cost(
     assert reply.cached_tokens == cached
     assert reply.cost_usd == (None if cost_usd is None else pytest.approx(cost_usd))
     assert ModelReply.from_data(reply.to_data()) == reply
+
+
+@pytest.mark.parametrize("way", [DirectModel, LiteLLMModel])
+@pytest.mark.parametrize("where", ["details", "usage"])
+def test_tokens_that_are_put_into_a_cache_cost_what_that_costs(
+    way: type[DirectModel] | type[LiteLLMModel], where: str
+) -> None:
+    details = {"cached_tokens": 1000} | ({"cache_write_tokens": 2000} if where == "details" else {})
+    usage = {"prompt_tokens": 4000, "completion_tokens": 10, "total_tokens": 4010, "prompt_tokens_details": details}
+    usage |= {"cache_creation_input_tokens": 2000} if where == "usage" else {}
+    with RawServer(whole(usage)) as server:
+        reply = complete(way("gpt-5.6", base_url=server.base_url))
+    assert (reply.input_tokens, reply.cached_tokens) == (4000, 1000)
+    assert reply.cost_usd == pytest.approx(1000 * 4e-6 + 1000 * 0.4e-6 + 2000 * 5e-6 + 10 * 20e-6)
 
 
 def test_a_reasoning_model_of_openais_is_told_its_limit_by_its_new_name() -> None:

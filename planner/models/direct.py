@@ -23,7 +23,7 @@ from .prices import cost_listed, is_provider, listed, prices_listed
 from .protocol import ModelReply, ModelRequest
 from .served import ServedModel, wire_arguments
 from .server import Server, Timeouts
-from .unanswered import usage_of
+from .unanswered import usage_of, written_tokens_of
 
 OPENAI = "https://api.openai.com/v1"
 """Where OpenAI's own models are asked, unless `OPENAI_BASE_URL` says otherwise."""
@@ -198,6 +198,7 @@ class DirectModel(ServedModel[DirectServer]):
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
             cached_tokens=used.cached_tokens,
+            written_tokens=written_tokens_of(reported),
         )
         return usage_of(reported, cost_usd)
 

@@ -61,26 +61,33 @@ def window_listed(name: str) -> int | None:
     return None
 
 
-def cost_listed(name: str, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float | None:
+def cost_listed(
+    name: str, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0, written_tokens: int = 0
+) -> float | None:
     """Return what a call of a model of OpenAI's has cost, in US dollars; None if that is not known.
 
     Args:
         name: the model.
-        input_tokens: the prompt's tokens, the cached ones among them.
+        input_tokens: the prompt's tokens, the cached and the written ones among them.
         output_tokens: the reply's tokens, thoughts among them.
         cached_tokens: how many of the prompt's the server had read before.
+        written_tokens: how many of them it has put into its cache, which has a price of its own at some models.
 
     >>> cost_listed("gpt-5-mini", input_tokens=1_000_000, output_tokens=0, cached_tokens=400_000)
     0.16
+    >>> cost_listed("gpt-5.6", input_tokens=1_000_000, output_tokens=0, written_tokens=1_000_000)
+    10.0
     """
     if prices_listed(name) is None:
         return None
     entry = listed(name)
-    fresh = max(0, input_tokens - cached_tokens)
+    fresh = max(0, input_tokens - cached_tokens - written_tokens)
     by_input = _price(entry, "input_cost_per_token", input_tokens)
     by_cached = _price(entry, "cache_read_input_token_cost", input_tokens, otherwise=by_input)
+    by_written = _price(entry, "cache_creation_input_token_cost", input_tokens, otherwise=by_input)
     by_output = _price(entry, "output_cost_per_token", input_tokens)
-    return round(fresh * by_input + cached_tokens * by_cached + output_tokens * by_output, 12)
+    parts = (fresh * by_input, cached_tokens * by_cached, written_tokens * by_written, output_tokens * by_output)
+    return round(sum(parts), 12)
 
 
 def is_provider(prefix: str) -> bool:

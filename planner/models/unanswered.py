@@ -73,6 +73,15 @@ def cached_tokens_of(reported: Any) -> int:
     return min(cached or _count(reported, "prompt_cache_hit_tokens"), _count(reported, "prompt_tokens"))
 
 
+def written_tokens_of(reported: Any) -> int:
+    """Return how many of a prompt's tokens were put into the cache, at a price of their own; they are among the others.
+
+    OpenAI says so in `prompt_tokens_details` as `cache_write_tokens`, gateways to Claude in a field of their own.
+    """
+    written = _count(getattr(reported, "prompt_tokens_details", None), "cache_write_tokens")
+    return written or _count(reported, "cache_creation_input_tokens")
+
+
 def _count(reported: Any, name: str) -> int:
     value = getattr(reported, name, None)
     return int(value) if isinstance(value, int | float) and value > 0 else 0
