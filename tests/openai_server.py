@@ -1,5 +1,7 @@
 """A local server that speaks the OpenAI chat and embeddings APIs, answers by script, and fails on demand.
 
+It answers whole messages of Anthropic's API too.
+
     with OpenAIServer(lambda chat: f"you said {chat.user}") as server:
         server.fail_next(Fault("rate_limited", retry_after="1"), Fault("html"))
         ...                        # point a client at server.base_url, with any model name and key
@@ -86,6 +88,8 @@ class Answer:
     message: Mapping[str, Any] | None = None
     """What the message holds instead, with whatever a server may put there."""
     has_choices: bool = True
+    usage: Mapping[str, Any] | None = None
+    """What was used, instead of a token for each word."""
 
     @property
     def reason(self) -> str:
@@ -261,7 +265,7 @@ class _Connection:
             return await self._send(200, json.dumps({"object": "list", "data": self._server.listed or data}))
         if (method, path) == ("GET", "/props") and self._server.props is not None:
             return await self._send(200, json.dumps(self._server.props))
-        if (method, path) not in {("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings")}:
+        if method != "POST" or path not in {"/v1/chat/completions", "/v1/embeddings", "/v1/messages"}:
             return await self._send(404, json.dumps({"error": {"message": f"nothing at {method} {path}"}}))
         chat = Chat(len(self._server.chats) + 1, headers, json.loads(body), path=path, query=query)
         self._server.count(arrived=chat)
@@ -328,7 +332,8 @@ class _Connection:
         return await self._send(status, json.dumps({"error": error}), extra=extra)
 
     async def _whole(self, chat: Chat, answer: Answer, fault: Fault | None) -> bool:
-        text = json.dumps(_embeddings(chat, answer) if chat.texts else _completion(chat, answer))
+        make = _embeddings if chat.texts else _message if chat.path == "/v1/messages" else _completion
+        text = json.dumps(make(chat, answer))
         if fault is None or fault.kind == "stream_error":
             return await self._send(200, text)
         if fault.kind in {"cut_json", "cut_stream"}:
@@ -381,7 +386,9 @@ def _tool_calls(answer: Answer) -> dict[str, Any]:
     return {"tool_calls": calls} if calls else {}
 
 
-def _usage(chat: Chat, answer: Answer) -> dict[str, int]:
+def _usage(chat: Chat, answer: Answer) -> Mapping[str, Any]:
+    if answer.usage is not None:
+        return answer.usage
     sent, received = sum(len(str(each["content"]).split()) for each in chat.body["messages"]), len(answer.text.split())
     return {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
 
@@ -391,6 +398,13 @@ def _completion(chat: Chat, answer: Answer) -> dict[str, Any]:
     choice = {"index": 0, "message": message, "finish_reason": answer.reason}
     choices = [choice] if answer.has_choices else []
     return {**_envelope(chat, "chat.completion"), "choices": choices, "usage": _usage(chat, answer)}
+
+
+def _message(chat: Chat, answer: Answer) -> dict[str, Any]:
+    usage = answer.usage or {"input_tokens": 1, "output_tokens": len(answer.text.split())}
+    said = {"content": [{"type": "text", "text": answer.text}], "stop_reason": "end_turn", "stop_sequence": None}
+    head = {"id": f"msg_{chat.number}", "type": "message", "role": "assistant", "model": chat.body["model"]}
+    return {**head, **said, "usage": usage}
 
 
 def _embeddings(chat: Chat, answer: Answer) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Askers:
     Args:
         recorder: where replies are written.
         budget: what calls may cost.
-        nonce_seed: what the delimiters of data blocks are made from.
+        nonce_seed: what the delimiters of data blocks are made from, and the run's key for caches of providers.
         max_wait_s: how long to wait for a model that is out of reach, in seconds.
         base_s: the first delay before such a model is asked again, in seconds.
         on_waiting: told when calls wait.
@@ -57,8 +57,8 @@ class Askers:
             caller = self._callers.get(id(model))
             if caller is None:
                 caller = self._callers[id(model)] = Caller(
-                    model, self._recorder, self._budget, self._make_gate(), RateLimiter(), recorded=self._recorded,
-                    cache=self._cache, redactor=self._recorder.redactor,
+                    model, self._recorder, self._budget, self._make_gate(), RateLimiter(), seed=self._nonce_seed,
+                    recorded=self._recorded, cache=self._cache, redactor=self._recorder.redactor,
                 )  # fmt: skip
             known = self._askers[id(agent)] = agent, Asker(agent, caller, nonce_seed=self._nonce_seed)
         return known[1]

@@ -34,6 +34,7 @@ from ramify.tasks.tree.running import spend
 
 from .budget import Budget
 from .outage import OutageGate
+from .prefixes import Prefixes
 from .rates import RateLimiter
 from .schemas import Schemas
 from .windows import Window
@@ -57,6 +58,7 @@ class Caller:
         budget: what calls may cost.
         gate: holds calls back while the model is out of reach.
         limiter: how often calls may start; it slows down when the model wants fewer.
+        seed: what the run's key for caches of providers is made from.
         recorded: the replies that had arrived before the run was resumed.
         cache: where answers to the same request are looked up; None asks the model every time.
         redactor: blots secrets out of what is written and of what comes back.
@@ -70,6 +72,7 @@ class Caller:
         gate: OutageGate,
         limiter: RateLimiter,
         *,
+        seed: str,
         recorded: Iterable[CallRecord] = (),
         cache: Cache | None = None,
         redactor: Redactor | None = None,
@@ -83,6 +86,7 @@ class Caller:
         self._limiter = limiter
         self.window = Window()
         self.schemas = Schemas(model, recorder.warn)
+        self._prefixes = Prefixes(model, recorder.warn, seed=seed)
         self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))
         recorded_steps: Mapping[str, int] = getattr(model, "recorded_steps", {})
         self.notes: dict[str, dict[str, Any]] = {task_id: {"steps": steps} for task_id, steps in recorded_steps.items()}
@@ -160,7 +164,7 @@ class Caller:
         if cached is not None:
             reply = self._without_secrets(cached)
         else:
-            reply = await self._gate.pass_through(lambda: self._attempt(task, request))
+            reply = await self._prefixes.ask(task, request, self._asked)
         failpoint("before-reply-commit")
         spend(task, reply.usage())
         call = CallRecord(
@@ -191,6 +195,9 @@ class Caller:
         run_id, data = found
         reply = ModelReply.from_data(data)
         return replace(reply, taken_from=reply.taken_from or run_id, latency_s=0.0)
+
+    async def _asked(self, task: Task, request: ModelRequest) -> ModelReply:
+        return await self._gate.pass_through(lambda: self._attempt(task, request))
 
     async def _attempt(self, task: Task, request: ModelRequest) -> ModelReply:
         async with AsyncExitStack() as stack:

@@ -10,7 +10,9 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from ramify.planner.runtime.address import Address
 from ramify.tasks import Usage
@@ -20,6 +22,7 @@ from .completion import Completion, loose
 from .connections import Endpoint, StatusError, ask, ask_for_lines, drained, load_aiohttp
 from .deadline import StreamClock, late, until
 from .prices import cost_listed, is_provider, listed, prices_listed
+from .prompt_cache import BREAKPOINT, PromptCache
 from .protocol import ModelReply, ModelRequest
 from .served import ServedModel, wire_arguments
 from .server import Server, Timeouts
@@ -27,6 +30,9 @@ from .unanswered import usage_of, written_tokens_of
 
 OPENAI = "https://api.openai.com/v1"
 """Where OpenAI's own models are asked, unless `OPENAI_BASE_URL` says otherwise."""
+
+_TAKE_KEYS = ("api.openai.com", "api.mistral.ai")
+"""The hosts whose documentation knows `prompt_cache_key`, with those below them, such as `eu.api.openai.com`."""
 
 _DONE = b"[DONE]"
 _ERRORS = range(400, 600)
@@ -49,6 +55,27 @@ def is_direct(name: str, base_url: str | None, *, mode: str = "chat") -> bool:
         return not (slash and prefix != "openai" and is_provider(prefix))
     entry = listed(name)  # models that were tuned are listed by the model that they were made of
     return entry.get("mode") == mode if entry else name.startswith("openai/") and not name.startswith("openai/ft:")
+
+
+def prompt_cache_at(name: str, base_url: str | None) -> PromptCache | None:
+    """Return how prompts that begin alike are kept for a model that is asked directly; None if nothing is known of it.
+
+    >>> prompt_cache_at("gpt-5-mini", None).read, prompt_cache_at("qwen3", "http://127.0.0.1:8080/v1")
+    (0.1, None)
+    """
+    entry = listed(name)
+    if not entry and not _takes_key(base_url or ""):
+        return None
+    mark = BREAKPOINT if entry.get("supports_prompt_cache_breakpoint") else None
+    return PromptCache.of(entry, takes_key=True, mark=mark)
+
+
+def _takes_key(base_url: str) -> bool:
+    try:
+        host = f".{urlsplit(base_url).hostname}"
+    except ValueError:  # no address, which is told when it is asked
+        return False
+    return host.endswith(tuple(f".{each}" for each in _TAKE_KEYS))
 
 
 class NoAddressError(Exception):
@@ -144,6 +171,14 @@ class DirectModel(ServedModel[DirectServer]):
         entry = listed(self.name)
         return bool(entry.get("supports_response_schema")) if entry else None
 
+    async def prompt_cache(self) -> PromptCache | None:
+        """Return how prompts that begin alike are kept for it; None for a server's own models."""
+        return self._cache
+
+    @cached_property
+    def _cache(self) -> PromptCache | None:
+        return prompt_cache_at(self.name, self._server.base_url)
+
     async def _complete(self, request: ModelRequest) -> ModelReply:
         await load_aiohttp()
         started = time.perf_counter()
@@ -182,7 +217,8 @@ class DirectModel(ServedModel[DirectServer]):
         return self._endpoint
 
     def _body(self, request: ModelRequest, *, stream: bool = False) -> bytes:
-        body = {"model": self._server.known_as, **wire_arguments(request, has_bounds=not listed(self.name))}
+        arguments = wire_arguments(request, has_bounds=not listed(self.name), cache=self._cache)
+        body = {"model": self._server.known_as, **arguments}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         if "max_tokens" in body and listed(self.name).get("supports_reasoning"):

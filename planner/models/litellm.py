@@ -12,7 +12,15 @@ from ramify.tasks import Usage
 
 from .completion import Completion
 from .deadline import StreamClock, late, until
-from .litellm_server import LiteLLMServer, load_litellm, loaded_litellm, token_prices, wire_name
+from .litellm_server import (
+    LiteLLMServer,
+    load_litellm,
+    loaded_litellm,
+    prompt_cache_listed,
+    token_prices,
+    wire_name,
+)
+from .prompt_cache import PromptCache
 from .protocol import ModelReply, ModelRequest
 from .served import ServedModel, wire_arguments
 from .server import Timeouts
@@ -51,6 +59,14 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
     async def keeps_schemas(self) -> bool:
         """Return whether litellm's table says that the provider holds replies to a JSON schema."""
         return await on_background_loop(self._keeps_schemas())
+
+    async def prompt_cache(self) -> PromptCache | None:
+        """Return how litellm's table says that its provider keeps prompts that begin alike."""
+        return await on_background_loop(self._prompt_cache())
+
+    async def _prompt_cache(self) -> PromptCache | None:
+        await loaded_litellm()
+        return prompt_cache_listed(self.name, self._server.base_url)
 
     async def _keeps_schemas(self) -> bool:
         litellm = await loaded_litellm()
@@ -100,7 +116,11 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
         yield self._reply(said, request, started=started)
 
     def _arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:
-        arguments = {**self._server.arguments(litellm, request), **wire_arguments(request, has_bounds=False)}
+        cache = prompt_cache_listed(self.name, self._server.base_url) if request.cache_key else None
+        arguments = {
+            **self._server.arguments(litellm, request),
+            **wire_arguments(request, has_bounds=False, cache=cache),
+        }
         return {name: value for name, value in arguments.items() if value is not None}
 
     def _priced(self, reported: Any) -> Usage:

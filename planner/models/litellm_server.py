@@ -20,12 +20,19 @@ from ramify.planner.runtime.address import Address
 from ramify.planner.runtime.background import before_close
 from ramify.tasks import Usage
 
+from .prompt_cache import CACHE_CONTROL, PromptCache
 from .protocol import ModelRequest
 from .server import Server, key_to_send
 from .unanswered import usage_of
 
 _GRACE_S = 5.0
 """How much later than ours the client's own time limit is, so that a call has one deadline."""
+
+_TAKE_KEYS = frozenset({"openai", "azure", "fireworks_ai"})
+"""The providers that know `prompt_cache_key`; litellm says so of every other that speaks OpenAI's API too."""
+
+_PASS_MARKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "databricks", "openrouter"})
+"""The providers of Claude to which litellm passes on what marks the end of what is to be cached."""
 
 _NOISE = (".*`ReadOnly` qualifier", ".*Accessing the .* attribute on the instance is deprecated", "Pydantic serializer")
 _TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\):.*", re.DOTALL)
@@ -167,6 +174,25 @@ async def _close_connections() -> None:
     await litellm.close_litellm_async_clients()
     clients.clear()
     _client.cache_clear()
+
+
+@functools.cache
+def prompt_cache_listed(name: str, base_url: str | None = None) -> PromptCache | None:
+    """Return how prompts that begin alike are kept for a model; None if nothing is known of that."""
+    litellm = load_litellm()
+    wired = wire_name(litellm, name, base_url)
+    try:
+        _, provider, _, _ = litellm.get_llm_provider(wired)
+    except Exception:  # noqa: BLE001 - as below
+        return None
+    try:
+        entry = litellm.get_model_info(wired)
+    except Exception:  # noqa: BLE001 - as below
+        entry = {}
+    mark = CACHE_CONTROL if provider in _PASS_MARKS and "claude" in wired else None
+    if mark is None and not entry:
+        return None
+    return PromptCache.of(entry, takes_key=provider in _TAKE_KEYS, mark=mark)
 
 
 def token_prices(name: str, *, base_url: str | None = None) -> tuple[float, float] | None:

@@ -10,9 +10,10 @@ from contextlib import aclosing
 from functools import cached_property
 from typing import cast
 
-from .direct import DirectModel
+from .direct import OPENAI, DirectModel, prompt_cache_at
 from .litellm import LiteLLMModel
 from .prices import listed
+from .prompt_cache import PromptCache
 from .protocol import ModelReply, ModelRequest
 
 _KEY = "OPENAI_API_KEY"
@@ -36,6 +37,10 @@ class OpenAIModel(DirectModel):
 
     def _is_refused(self, request: ModelRequest) -> bool:
         return bool(request.tools) and bool(listed(self.name).get("supports_reasoning"))
+
+    @cached_property
+    def _cache(self) -> PromptCache | None:
+        return prompt_cache_at(self.name, OPENAI)
 
     @cached_property
     def _through_litellm(self) -> LiteLLMModel:

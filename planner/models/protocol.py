@@ -14,6 +14,7 @@ from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text
 from ramify.tasks.tree.config import NO_USAGE
 
+from .prompt_cache import PromptCache
 from .server_facts import NOTHING_KNOWN, ServerFacts
 
 REQUIRED = "required"
@@ -83,6 +84,10 @@ class ModelRequest:
         timeout_s: the longest to wait for the whole reply, in seconds.
         data_shown: how many characters of data the messages show; not sent.
         data_given: how many they would show if nothing had to be left out; not sent.
+        cache_key: what tells a provider's cache of prompts which requests belong together; no part of the hash. Empty
+            if it is told nothing.
+        shared: how many characters of the first user's message those of its siblings begin with too, after the system
+            message; 0 if it is the latter alone, None if nothing is shared. For caches; no part of the hash.
     """
 
     purpose: str
@@ -101,6 +106,8 @@ class ModelRequest:
     timeout_s: float | None = None
     data_shown: int = 0
     data_given: int = 0
+    cache_key: str = ""
+    shared: int | None = None
 
     def to_wire(self, model: str) -> dict[str, Any]:
         """Return what the reply depends on, as JSON data: the model, the messages, tools, schema, sampling."""
@@ -230,6 +237,7 @@ class Model(Protocol):
             request's variables instead of its words. `ramify.prompts.DEFAULT_BUDGET` where it is not there.
         keeps_schemas: an async function that says whether the model can be held to a request's `schema`; None if only
             a try can tell. It cannot where it is not there.
+        prompt_cache: an async function that gives the `PromptCache` of its provider; None if nothing is known of one.
         schemas_sent: whether the questions that were asked before had a schema, by task, purpose, attempt and sample.
         calls_tools: whether it calls tools by itself, given their schemas. False where it is not there.
         facts: an async function that gives the `ServerFacts` of the server that answers.
@@ -287,6 +295,16 @@ async def keeps_schemas(model: Model) -> bool | None:
     with border:
         said = await asked()
     return None if said is None else bool(said)
+
+
+async def prompt_cache_of(model: Model) -> PromptCache | None:
+    """Return how the provider of `model` keeps the beginnings of prompts; None if nothing is known of that."""
+    asked = getattr(model, "prompt_cache", None)
+    if asked is None:
+        return None
+    with border:
+        found: PromptCache | None = await asked()
+    return found
 
 
 async def facts_of(model: Model) -> ServerFacts:

@@ -14,6 +14,7 @@ from ramify.planner.runtime.background import on_background_loop, stream_on_back
 from ramify.tasks import Usage
 
 from .completion import Completion
+from .prompt_cache import BREAKPOINT, MARKS, PromptCache
 from .protocol import REQUIRED, ModelReply, ModelRequest
 from .retry import Failure
 from .schema_dialects import is_strict, without_bounds
@@ -120,16 +121,51 @@ def _choice_on_the_wire(request: ModelRequest) -> str | dict[str, Any]:
     return {"type": "function", "function": {"name": request.tool_choice}}
 
 
-def wire_arguments(request: ModelRequest, *, has_bounds: bool) -> dict[str, Any]:
+def _cache_arguments(messages: list[dict[str, Any]], request: ModelRequest, cache: PromptCache) -> dict[str, Any]:
+    """Return what a provider's cache of prompts is told, with `messages` in which what siblings share ends in a mark.
+
+    In the explicit mode, OpenAI puts nothing into the cache but what is marked, as a token costs more there. It goes on
+    to mark the end of a conversation with tools by itself: that is read again at the next turn.
+    """
+    told: dict[str, Any] = {}
+    if cache.takes_key:
+        told["prompt_cache_key"] = request.cache_key
+    if cache.mark == BREAKPOINT and not request.tools:
+        told["prompt_cache_options"] = {"mode": "explicit"}
+    if cache.mark is not None and request.shared is not None:
+        told["messages"] = _marked(messages, request.shared, cache.mark, least=cache.least_tokens)
+    return told
+
+
+def _marked(messages: list[dict[str, Any]], shared: int, mark: str, *, least: int) -> list[dict[str, Any]]:
+    """Return `messages` with a mark where `shared` ends, unless that is too short to be kept, whatever a token is."""
+    role = "user" if shared else "system"
+    place = next((number for number, each in enumerate(messages) if each["role"] == role), None)
+    if place is None:
+        return messages
+    content = messages[place]["content"]
+    end = shared or len(content)
+    if sum(len(each["content"]) for each in messages[:place]) + end < least:
+        return messages
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": content[:end], mark: dict(MARKS[mark])}]
+    if content[end:]:
+        blocks.append({"type": "text", "text": content[end:]})
+    return [*messages[:place], {**messages[place], "content": blocks}, *messages[place + 1 :]]
+
+
+def wire_arguments(request: ModelRequest, *, has_bounds: bool, cache: PromptCache | None = None) -> dict[str, Any]:
     """Return what of a request stands in the body of a chat call, in OpenAI's words; what is not set is left out.
 
     Args:
         request: the request.
         has_bounds: whether its schema is sent with its bounds of lengths, which providers refuse.
+        cache: what the provider's cache of prompts wants to be told; None for nothing.
     """
     sampling = request.sampling.given()
     said = (message for message in request.messages if message["role"] != "system" or message["content"])
     arguments: dict[str, Any] = {"messages": [dict(message) for message in said]}
+    if cache is not None and request.cache_key:
+        arguments |= _cache_arguments(arguments["messages"], request, cache)
     if "max_output_tokens" in sampling:
         arguments["max_tokens"] = sampling.pop("max_output_tokens")
     arguments |= sampling

@@ -1,0 +1,103 @@
+"""Prompts that begin alike: what caches of providers are told of them.
+
+Siblings share the system message, the documents above them and the goal; these stand first. A request says so: by a
+key, the same for all of a run, and by how far its siblings go along. What that becomes on the wire is the model's
+affair. None of it is part of a request's hash, so what was recorded answers as before.
+
+A server may refuse to be told: found out by the first request, said once, and remembered for the run.
+"""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ramify.planner.errors import ModelError
+from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, prompt_cache_of
+from ramify.planner.models.retry import FailureKind
+from ramify.tasks import Task
+from ramify.tasks.prompt_variables import is_part, materials_of
+from ramify.tasks.tree.node import walk_up
+
+from .schemas import words_of
+
+if TYPE_CHECKING:
+    from ramify.planner.models.prompt_cache import PromptCache
+
+Make = Callable[[Task, ModelRequest], Awaitable[ModelReply]]
+
+_IN_QUESTION = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED})
+_STATUSES = range(400, 500)
+_ABOUT_CACHES = re.compile(r"prompt.?cache|cache.?(?:control|key|point|breakpoint|option)", re.IGNORECASE)
+
+
+class Prefixes:
+    """What is known of the cache of one model, in one run.
+
+    Args:
+        model: the model.
+        tell: told what was found out, in a sentence, and by which task.
+        seed: what the run's key is made from; the same on resume.
+    """
+
+    def __init__(self, model: Model, tell: Callable[[str, Task], None], *, seed: str) -> None:
+        self._model = model
+        self._tell = tell
+        self._key = f"ramify-{hashlib.sha256(f'{seed} cache'.encode()).hexdigest()[:24]}"
+        self._cache: PromptCache | None = None
+        self._is_known = False
+        self._is_taken = False
+        self._is_refused = False
+
+    async def ask(self, task: Task, request: ModelRequest, make: Make) -> ModelReply:
+        """Return what `make` returns for `request`, with what the model's cache is told."""
+        if not self._is_known:
+            self._cache, self._is_known = await prompt_cache_of(self._model), True
+        if self._is_refused or self._cache is None or not self._cache.is_told:
+            return await make(task, request)
+        told = replace(request, cache_key=self._key, shared=shared_characters(task, request))
+        try:
+            reply = await make(task, told)
+        except ModelError as error:
+            if not self._may_refuse(error):
+                raise
+            refusal = error
+        else:
+            self._is_taken = True
+            return reply
+        reply = await make(task, request)
+        self._drop(refusal, task)
+        return reply
+
+    def _may_refuse(self, error: ModelError) -> bool:
+        """Return whether `error` may be about what was told, so that the same has to be asked without it."""
+        is_said = error.status_code in _STATUSES and _ABOUT_CACHES.search(words_of(error)) is not None
+        return is_said or (error.kind in _IN_QUESTION and not self._is_taken)
+
+    def _drop(self, error: ModelError, task: Task) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            self._tell(f"{words_of(error)}; from here on requests say nothing to its cache of prompts", task)
+
+
+def shared_characters(task: Task, request: ModelRequest) -> int | None:
+    """Return how many characters of the user's message of `request` those of its siblings begin with too.
+
+    That is up to the last block of data that all of them show, at the front: documents from above, the goal, the goals
+    above. 0 if it is the system message alone; None if there are no siblings, or what they show is cut, each its way.
+    """
+    if request.data_shown < request.data_given or not any(len(above.subtasks) > 1 for above in walk_up(task)):
+        return None
+    text = next((message["content"] for message in request.messages if message["role"] == "user"), "")
+    left = {"material": 0 if is_part(task) or task.parent is None else len(materials_of(task.parent)), "goal": 1}
+    left["ancestor"] = sum(1 for _ in walk_up(task))
+    opens, closes = f'<data-{request.nonce} kind="', f"</data-{request.nonce}>"
+    end = 0
+    while request.nonce and (start := text.find(opens, end)) >= 0:
+        kind = text[start + len(opens) : text.find('"', start + len(opens))]
+        if not left.get(kind):
+            break
+        left[kind] -= 1
+        end = text.find(closes, start) + len(closes)
+    return end
