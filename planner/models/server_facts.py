@@ -5,7 +5,6 @@
 that it is not there, or is loading its model, is an error.
 """
 
-import http.client
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +81,8 @@ def _windows(entry: Mapping[str, Any]) -> Iterator[int]:
 
 def _asked(address: Address, path: str, key: str | None, timeout_s: float) -> dict[str, Any]:
     """Return what the server answers with JSON; nothing if it does not. Redirects are not followed: the key stays."""
+    import http.client
+
     parts = urlsplit(address.url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = dict(address.headers) | ({} if key is None else {"Authorization": f"Bearer {key}"})

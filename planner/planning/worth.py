@@ -10,23 +10,20 @@ _SHORT_WORDS = 12
 _SHORT_SIGNS = 24
 """Signs of a script that writes a word in one sign or two, such as Chinese."""
 
-_SIGNS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_QUESTION = re.compile(r"[?\uff1f\u061f]")
-_SEVERAL = re.compile(
-    r"""
+# These are compiled when they are first used, as most commands never plan.
+_SIGNS = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_QUESTION = r"[?\uff1f\u061f]"
+_SEVERAL = r"""(?xim)
     ^\s*(?:[-*\u2022]|\d+[.)])\s        # a line of a list
     | [,;\u3001\uff0c\uff1b]            # what stands between the parts of a list or of a sentence
     | \b(?:for\s+each|each|respectively|then|first|after\s+that|jeweils?|je|dann|zuerst|danach|anschlie\u00dfend)\b
     | \b(?:and|or|versus|vs|compare|und|oder|sowie|vergleiche?)\b
     | [\u548c\u4e0e\u53ca\u6216]|\u6bd4\u8f83
     | \u5206\u522b|\u7136\u540e|\u5148|\u6700\u540e|\u5404
-    """,
-    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
-)
-_ORDER = re.compile(
-    r"\b(?:then|afterwards|after\s+that|finally|dann|danach|anschlie\u00dfend|zuletzt|zum\s+Schluss|daraus)\b"
-    r"|\u7136\u540e|\u518d|\u6700\u540e|\u63a5\u7740",
-    re.IGNORECASE,
+    """
+_ORDER = (
+    r"(?i)\b(?:then|afterwards|after\s+that|finally|dann|danach|anschlie\u00dfend|zuletzt|zum\s+Schluss|daraus)\b"
+    r"|\u7136\u540e|\u518d|\u6700\u540e|\u63a5\u7740"
 )
 
 
@@ -36,7 +33,7 @@ def names_an_order(goal: str) -> bool:
     >>> names_an_order("List five sources, then rank them"), names_an_order("Describe Oslo and Rome")
     (True, False)
     """
-    return _ORDER.search(goal) is not None
+    return re.search(_ORDER, goal) is not None
 
 
 def stays_whole(goal: str) -> str | None:
@@ -49,9 +46,9 @@ def stays_whole(goal: str) -> str | None:
     >>> stays_whole("Describe the history, the climate and the food of Oslo.")
     """
     words = goal.strip()
-    questions = _QUESTION.findall(words)
+    questions = re.findall(_QUESTION, words)
     if len(questions) == 1 and words.endswith(questions[0]):
         return "it is one question"
-    signs = len(_SIGNS.findall(words))
+    signs = len(re.findall(_SIGNS, words))
     is_short = signs <= _SHORT_SIGNS if signs else len(words.split()) <= _SHORT_WORDS
-    return "it is short, and names one thing" if is_short and not _SEVERAL.search(words) else None
+    return "it is short, and names one thing" if is_short and not re.search(_SEVERAL, words) else None
