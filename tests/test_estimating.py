@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from ramify.planner import Agent, AgentSettings, Executor, estimate
+from ramify.planner.asking.prefixes import shared_text
+from ramify.planner.models.prompt_cache import PromptCache
 from ramify.planner.models.protocol import ModelRequest, Sampling
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import Task
+from ramify.tasks import Material, Task
 from ramify.tasks.plans.plans import read_plan
 
 from .ramify_command import Ramify
+from .test_prefixes import Provider
 
 PLAN = """
 goal: Compare two cities
@@ -92,6 +95,40 @@ def test_the_cost_is_that_of_the_known_prices_or_unknown() -> None:
     assert estimate(plan(), model=ScriptedModel({})).cost_usd is None
     assert estimate(plan(), model="mine", base_url="http://127.0.0.1:1/v1").cost_usd is None
     assert "cost: unknown (mine)" in str(estimate(plan(), model="mine", base_url="http://127.0.0.1:1/v1"))
+
+
+def about_one_document(characters: int) -> Task:
+    root = Task(content="Study it", id="0", attachments=(Material(name="doc", text="x" * characters),))
+    root.add_subtasks([Task(content=f"Question {number}", id=f"0.{number}") for number in range(1, 6)])
+    return root
+
+
+def test_what_later_siblings_share_is_expected_to_be_cached_and_priced_so(tmp_path: Path) -> None:
+    expected = estimate(about_one_document(40_000), model="gpt-5.6")
+    model = Provider(PromptCache(takes_key=True), {"*": "<result>x</result>"})
+    Executor(model, store=tmp_path / "runs.db").run(about_one_document(40_000))
+    shared = [len(shared_text(request)) for request in model.requests if request.purpose == "execute"]
+    assert len(shared) == 5
+    assert expected.cached_tokens == (4 * (shared[0] // 5), 4 * (shared[0] // 3))
+    assert expected.cost_usd is not None
+    (low, high), (read, _), written = expected.input_tokens, expected.cached_tokens, shared[0] // 5
+    cheap = (low - read - written) * 4e-6 + read * 0.4e-6 + written * 5e-6
+    assert expected.cost_usd[0] == pytest.approx(cheap + expected.output_tokens[0] * 20e-6)
+    dear = high * 4e-6 + 5 * (shared[0] // 3) * 1e-6  # each of them puts it into a cache that forgets
+    assert expected.cost_usd[1] == pytest.approx(dear + expected.output_tokens[1] * 20e-6)
+    assert f"cached tokens: {read:,} to " in str(expected)
+
+
+@pytest.mark.parametrize(
+    ("characters", "model", "base_url"),
+    [(2_000, "gpt-5.6", None), (40_000, "rules", None), (40_000, "mine", "http://127.0.0.1:1/v1")],
+)
+def test_nothing_is_expected_of_a_cache_that_is_not_known_or_keeps_only_more(
+    characters: int, model: str, base_url: str | None
+) -> None:
+    expected = estimate(about_one_document(characters), model=model, base_url=base_url)
+    assert expected.cached_tokens == (0, 0)
+    assert "cached" not in str(expected)
 
 
 def test_a_plan_file_is_estimated_without_a_store_or_a_model(ramify: Ramify, home: Path) -> None:

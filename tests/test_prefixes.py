@@ -11,12 +11,24 @@ from ramify.planner.models.prompt_cache import BREAKPOINT, CACHE_CONTROL, Prompt
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.models.served import wire_arguments
 from ramify.planner.store import Store
+from ramify.planner.testing import Script, ScriptedModel
 from ramify.tasks import Material, Task
 
 from .openai_server import Answer, Chat, Fault, OpenAIServer
 
 DOCUMENT = "\n".join(f"Line {number} of what all of them read." for number in range(400))
 OWN = "Only one of them reads this."
+
+
+class Provider(ScriptedModel):
+    """A scripted model whose provider keeps what prompts begin with."""
+
+    def __init__(self, cache: PromptCache, script: Script = ()) -> None:
+        super().__init__(script)
+        self._cache = cache
+
+    async def prompt_cache(self) -> PromptCache:
+        return self._cache
 
 
 def tree(*contents: str, own: bool = False) -> Task:

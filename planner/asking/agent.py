@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from pydantic import ValidationError
 from ramify.planner.errors import UsageError
 from ramify.planner.models.deadline import complete_in_time
+from ramify.planner.models.prompt_cache import PromptCache
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, Sampling
-from ramify.planner.models.registry import OWN_MODELS, open_model, prices_of
+from ramify.planner.models.registry import OWN_MODELS, cache_of, open_model, prices_of
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.layers import GIVEN
@@ -148,9 +149,19 @@ class Agent:
     @property
     def prices(self) -> tuple[float, float] | None:
         """What an input and an output token cost, in US dollars; None if that is not known. The model is not opened."""
-        name, base_url = self._said()
+        name, base_url = self._listed()
+        return None if name is None else prices_of(name, base_url=base_url)
+
+    @property
+    def prompt_cache(self) -> PromptCache | None:
+        """How its provider keeps prompts that begin alike; None if nobody knows. The model is not opened."""
+        name, base_url = self._listed()
+        return None if name is None else cache_of(name, base_url=base_url)
+
+    def _listed(self) -> tuple[str | None, str | None]:
+        """Return the name and the address by which lists know the model; no name for a model of the user's own."""
         is_users_own = self._given is None and not getattr(self._model, "is_language_model", True)
-        return None if name is None or is_users_own else prices_of(name, base_url=base_url)
+        return (None, None) if is_users_own else self._said()
 
     def _said(self) -> tuple[str | None, str | None]:
         """Return the model's name and the address of its server, as they were given or the settings say."""

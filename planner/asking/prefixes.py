@@ -101,3 +101,11 @@ def shared_characters(task: Task, request: ModelRequest) -> int | None:
         left[kind] -= 1
         end = text.find(closes, start) + len(closes)
     return end
+
+
+def shared_text(request: ModelRequest) -> str:
+    """Return what siblings of `request` begin with too; empty if nothing is known of that."""
+    if request.shared is None:
+        return ""
+    lengths = {"system": None, "user": request.shared}
+    return "".join(message["content"][: lengths.get(message["role"], 0)] for message in request.messages[:2])

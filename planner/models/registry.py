@@ -9,11 +9,12 @@ from pathlib import Path
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.runtime.address import is_hidden, shown_address
 
-from .direct import DirectModel, is_direct
+from .direct import OPENAI, DirectModel, is_direct, prompt_cache_at
 from .litellm import LiteLLMModel
-from .litellm_server import known_names, missing_keys, token_prices
+from .litellm_server import known_names, missing_keys, prompt_cache_listed, token_prices
 from .openai_itself import OpenAIModel, keys_missing_at_openai
 from .prices import prices_listed
+from .prompt_cache import PromptCache
 from .protocol import Model
 from .server import Timeouts
 
@@ -118,6 +119,15 @@ def prices_of(name: str, *, base_url: str | None = None) -> tuple[float, float] 
     if name.partition(":")[0] in OWN_MODELS and base_url is None:
         return 0.0, 0.0
     return prices_listed(name) if is_direct(name, base_url) else token_prices(name, base_url=base_url)
+
+
+def cache_of(name: str, *, base_url: str | None = None) -> PromptCache | None:
+    """Return how prompts that begin alike are kept for a model; None if nothing is known of that."""
+    if name.partition(":")[0] in OWN_MODELS and base_url is None:
+        return None
+    return (
+        prompt_cache_at(name, base_url or OPENAI) if is_direct(name, base_url) else prompt_cache_listed(name, base_url)
+    )
 
 
 def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:

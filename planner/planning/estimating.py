@@ -7,7 +7,10 @@ What is known is counted, and what nobody can know is a range, from one end of a
     input tokens   the real prompts, with `ANSWER_TOKENS` for each result that is still missing; a token is 3 to 5
                    characters
     output tokens  `ANSWER_TOKENS` for each call, or less where the sampling settings allow less
-    cost           both, at the model's known prices
+    cached tokens  of the input: where prompts begin alike, and the provider's cache is known, all but the first are
+                   taken to read that from there
+    cost           all, at the model's known prices; the low end counts on the cache, the high end is that of one that
+                   has always forgotten
 
 Documents that are longer than the model's window, as far as its server says that, count as the tasks that read them in
 parts, and so do compositions that take steps for it.
@@ -18,16 +21,18 @@ tasks that split while they run; calls that workers make.
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.budget import DEFAULTS, Configs
 from ramify.planner.asking.composing import batches
+from ramify.planner.asking.prefixes import shared_characters, shared_text
 from ramify.planner.asking.reading import RESULT_HEAD, bare_of_parts, reads_words
 from ramify.planner.asking.voting import SAMPLES_A_LEAD
 from ramify.planner.asking.windows import SMALLEST_BUDGET, Window
 from ramify.planner.errors import PlannerError
+from ramify.planner.models.prompt_cache import PromptCache
 from ramify.planner.models.protocol import Model, ModelRequest, facts_of
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.workers.registry import is_for_model
@@ -46,6 +51,8 @@ ANSWER_TOKENS = (50, 1_000)
 TOKEN_CHARACTERS = (5, 3)
 """How many characters of a prompt are taken to be a token: few tokens, many tokens."""
 
+_CACHED = "if the provider still has what prompts begin with alike (some minutes); the low cost counts on it"
+
 _CALLS_AN_ATTEMPT = 2  # a malformed reply is repaired once
 
 
@@ -61,6 +68,7 @@ class Estimate:
         calls: model calls, if none fails.
         calls_at_most: model calls, if every attempt but the last fails and every reply has to be repaired.
         input_tokens: tokens that are sent.
+        cached_tokens: those of them that the provider is expected to have in its cache, as prompts begin alike.
         output_tokens: tokens that come back.
         cost_usd: in US dollars; None if the prices of the model are not known.
         critical_path: ids of the tasks of the longest chain, first to last, each counted as one step.
@@ -74,6 +82,7 @@ class Estimate:
     calls: tuple[int, int]
     calls_at_most: int
     input_tokens: tuple[int, int]
+    cached_tokens: tuple[int, int]
     output_tokens: tuple[int, int]
     cost_usd: tuple[float, float] | None
     critical_path: list[str]
@@ -91,12 +100,14 @@ class Estimate:
             ("to be done", f"{counted(self.tasks, 'task')}{workers}{parts}"),
             ("calls", f"{_range(self.calls)}; at most {self.calls_at_most:,} with every repair and retry"),
             ("input tokens", _range(self.input_tokens)),
+            ("cached tokens", f"{_range(self.cached_tokens)} of these, {_CACHED}"),
             ("output tokens", _range(self.output_tokens)),
             ("cost", f"{cost} ({self.model or 'no model is set'})"),
             ("critical path", f"{counted(len(self.critical_path), 'task')}: {' > '.join(self.critical_path)}"),
             ("waves", f"{len(self.waves):,}"),
         )
-        return "\n".join(f"{name}: {words}" for name, words in rows)
+        shown = (row for row in rows if row[0] != "cached tokens" or self.cached_tokens[1])
+        return "\n".join(f"{name}: {words}" for name, words in shown)
 
 
 def estimate(
@@ -116,14 +127,17 @@ def estimate(
     left = [each for each in task.walk() if each.state not in FINISHED]
     asked = [each for each in left if not each.is_leaf or is_for_model(each)]
     configs = Configs(DEFAULTS)
-    low, high, at_most = _Count(), _Count(), 0
+    cache = asking.prompt_cache or PromptCache()
+    low, high = (_Count(characters, cache) for characters in TOKEN_CHARACTERS)
+    at_most = 0
     answers = _answer_tokens(asking)
     for each in asked:
-        for count, tokens, characters in zip((low, high), answers, TOKEN_CHARACTERS, strict=True):
+        for count, tokens in zip((low, high), answers, strict=True):
             before = count.calls
-            for prompt in _prompts(each, task, asking, window, answer=tokens * characters):
+            for prompt in _prompts(each, task, asking, window, answer=tokens * count.characters):
+                told = replace(prompt, shared=shared_characters(each, prompt))
                 for _ in range(_votes(each, configs)):
-                    count.add(-(-prompt // characters), tokens)
+                    count.add(told, tokens)
         at_most += _most_calls(each, configs.of(each), count.calls - before)
     steps = {each.id for each in left}
     return Estimate(
@@ -134,6 +148,7 @@ def estimate(
         calls=(low.calls, high.calls),
         calls_at_most=at_most,
         input_tokens=(low.input_tokens, high.input_tokens),
+        cached_tokens=(low.read_tokens, high.read_tokens),
         output_tokens=(low.output_tokens, high.output_tokens),
         cost_usd=_cost(asking, low, high),
         critical_path=[
@@ -157,14 +172,34 @@ def _most_calls(task: Task, config: TaskConfig, calls: int) -> int:
 
 @dataclass(slots=True)
 class _Count:
+    characters: int
+    cache: PromptCache
     calls: int = 0
     input_tokens: int = 0
+    read_tokens: int = 0
+    written_tokens: int = 0
     output_tokens: int = 0
+    _begun: set[int] = field(default_factory=set)
 
-    def add(self, input_tokens: int, output_tokens: int) -> None:
+    def add(self, prompt: ModelRequest, output_tokens: int) -> None:
         self.calls += 1
-        self.input_tokens += input_tokens
+        self.input_tokens += -(-_length(prompt) // self.characters)
         self.output_tokens += output_tokens
+        begins = shared_text(prompt)
+        tokens, place = len(begins) // self.characters, hash(begins)
+        if not self.cache.pays or tokens < self.cache.least_tokens:
+            return
+        if place in self._begun:
+            self.read_tokens += tokens
+        else:
+            self.written_tokens += tokens
+        self._begun.add(place)
+
+    def cost(self, prices: tuple[float, float], *, forgets: bool) -> float:
+        read, written = self.read_tokens, self.written_tokens
+        more = (self.cache.write - 1) * (read + written if forgets else written)
+        less = 0.0 if forgets else (1 - self.cache.read) * read
+        return (self.input_tokens + more - less) * prices[0] + self.output_tokens * prices[1]
 
 
 def _answer_tokens(agent: Agent) -> tuple[int, int]:
@@ -173,11 +208,11 @@ def _answer_tokens(agent: Agent) -> tuple[int, int]:
     return min(low, most), min(high, most)
 
 
-def _prompts(task: Task, root: Task, agent: Agent, window: Window, *, answer: int) -> Iterator[int]:
-    """Yield the length of every prompt of `task`, in characters, if each missing result has `answer` characters."""
+def _prompts(task: Task, root: Task, agent: Agent, window: Window, *, answer: int) -> Iterator[ModelRequest]:
+    """Yield every prompt of `task`, if each missing result has `answer` characters."""
     if task.is_leaf:
         variables = execute_variables(task, root=root, **agent.prompt_settings)
-        yield _length(agent, variables.model_copy(update={"needs": _with_results(variables.needs, answer)}))
+        yield _request(agent, variables.model_copy(update={"needs": _with_results(variables.needs, answer)}))
         return
     whole = compose_variables(task, **agent.prompt_settings)
     children = _with_results(whole.children, answer)
@@ -187,10 +222,10 @@ def _prompts(task: Task, root: Task, agent: Agent, window: Window, *, answer: in
         budget, head = max(SMALLEST_BUDGET, min(room)), RESULT_HEAD
     while len(groups := batches(children, budget, head=head)) > 1:
         for group in groups:
-            yield _length(agent, whole.model_copy(update={"children": group}))
+            yield _request(agent, whole.model_copy(update={"children": group}))
         joined = TaskResult(id="0.1 to 0.9", content="What the subtasks 0.1 to 0.9 gave", result="x" * answer)
         children = (joined,) * len(groups)
-    yield _length(agent, whole.model_copy(update={"children": children}))
+    yield _request(agent, whole.model_copy(update={"children": children}))
 
 
 def _with_results(results: tuple[TaskResult, ...], answer: int) -> tuple[TaskResult, ...]:
@@ -201,8 +236,8 @@ def _with_results(results: tuple[TaskResult, ...], answer: int) -> tuple[TaskRes
     )
 
 
-def _length(agent: Agent, variables: PromptVariables) -> int:
-    return sum(len(message["content"]) for message in _request(agent, variables).messages)
+def _length(prompt: ModelRequest) -> int:
+    return sum(len(message["content"]) for message in prompt.messages)
 
 
 def _request(agent: Agent, variables: PromptVariables) -> ModelRequest:
@@ -247,12 +282,9 @@ def _readers(task: Task, root: Task, agent: Agent, window: Window) -> list[Task]
     return tasks_of_parts(task, parts_of(variables.materials, room)) if fits_in_parts else []
 
 
-def _cost(agent: Agent, *counts: _Count) -> tuple[float, float] | None:
+def _cost(agent: Agent, low: _Count, high: _Count) -> tuple[float, float] | None:
     prices = agent.prices
-    if prices is None:
-        return None
-    low, high = (count.input_tokens * prices[0] + count.output_tokens * prices[1] for count in counts)
-    return low, high
+    return None if prices is None else (low.cost(prices, forgets=False), high.cost(prices, forgets=True))
 
 
 def _range(bounds: tuple[int, int]) -> str:
