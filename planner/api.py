@@ -15,6 +15,7 @@ from .asking.attachments import read_materials
 from .errors import RunError, UsageError
 from .executor import Executor
 from .models.protocol import Model, Sampling
+from .planning.policies import PolicyGiven, stored_name
 from .planning.split import PlanLimits
 from .run import Run
 from .running.keywords import Given, SolveKeywords, check_agent_alone, check_keywords
@@ -129,15 +130,27 @@ def prepare(
     """Return the executor and the root for a goal; see `solve`. What is not `given` is taken from the settings."""
     check_keywords(given, SolveKeywords.__annotations__)
     check_kinds({"goal": goal, "model": model, "agent": agent, "files": files})
-    for name in ("max_depth", "max_children") if given.get("split") == "never" else ():
-        if given.get(name) is not None:
-            raise UsageError(f"split is 'never', so {name} has nothing to limit; leave one of them out")
-    settings, answering, live = settled(model, agent, given)
+    _check_split(given)
+    policy = given.pop("policy", None)
+    named = {"policy": policy} if policy is None or isinstance(policy, str) else {}
+    settings, answering, live = settled(model, agent, {**given, **named})
     root = make_root(goal, [*several(materials, Material), *read_materials(files)], inputs)
     root.checks = read_checks(check)
     answering = answering.with_tools(tools) if tools else answering
-    executor = executor_of(settings, agent=answering, plan=plan_limits(settings), **live)
+    limits = plan_limits(settings) if policy is None or named else plan_limits(settings, policy=stored_name(policy))
+    executor = executor_of(settings, agent=answering, plan=limits, policy=None if named else policy, **live)
     return executor, with_config(root, settings)
+
+
+def _check_split(given: Mapping[str, Any]) -> None:
+    """Refuse what is said in a call of how its goal is split, and contradicts itself, or has nothing to limit."""
+    split, policy = given.get("split"), given.get("policy")
+    unused = "split is 'never'" if split == "never" else "policy is 'direct'" if policy == "direct" else None
+    for name in ("max_depth", "max_children") if unused else ():
+        if given.get(name) is not None:
+            raise UsageError(f"{unused}, so {name} has nothing to limit; leave one of them out")
+    if split == "never" and policy not in {None, "direct"}:
+        raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
 
 
 def settled(model: str | Model | None, agent: Agent | None, given: Mapping[str, Any]) -> tuple[Settings, Agent, Given]:
@@ -152,13 +165,19 @@ def settled(model: str | Model | None, agent: Agent | None, given: Mapping[str, 
 
 
 def executor_of(
-    settings: Settings, *, agent: Agent | None = None, plan: PlanLimits | None = None, **live: Unpack[Given]
+    settings: Settings,
+    *,
+    agent: Agent | None = None,
+    plan: PlanLimits | None = None,
+    policy: PolicyGiven | None = None,
+    **live: Unpack[Given],
 ) -> Executor:
     """Return the executor that `settings` ask for; what is given besides is taken instead."""
     how: dict[str, Any] = {**live, **settings.part("run")}
     how |= settings.part("limits", given_only=live.get("limits") is not None)
     how["agents"] = {**read_agents(settings.agents, source=settings.sources["agents"]), **(live.get("agents") or {})}
-    return Executor(agent or agent_of(settings), store=settings.store, plan=plan, tracing=settings.tracing, **how)
+    answering = agent or agent_of(settings)
+    return Executor(answering, store=settings.store, plan=plan, policy=policy, tracing=settings.tracing, **how)
 
 
 def agent_of(settings: Settings, model: Model | None = None) -> Agent:
@@ -170,9 +189,9 @@ def agent_of(settings: Settings, model: Model | None = None) -> Agent:
     return Agent(model or name, prompts=prompts, base_url=base_url, settings=asking, store=settings.store)
 
 
-def plan_limits(settings: Settings) -> PlanLimits:
-    """Return how far goals are split, as `settings` say."""
-    return PlanLimits(**settings.part("plan"))
+def plan_limits(settings: Settings, **instead: Any) -> PlanLimits:
+    """Return how far goals are split, and when, as `settings` say, but for what is said `instead`."""
+    return PlanLimits(**{**settings.part("plan"), **instead})
 
 
 def read_checks(given: Check | str | Iterable[Check | str]) -> tuple[Check, ...]:

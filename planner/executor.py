@@ -19,7 +19,9 @@ from .asking.budget import RunLimits
 from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
+from .planning.policies import OWN, PolicyGiven, check_policies, names_policies, own_policy, policy_named, stored_name
 from .planning.policy import Policy
+from .planning.split import PlanLimits
 from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
 from .running.keywords import ExecutorKeywords, Given, check_keywords
@@ -49,7 +51,9 @@ class Executor:
     Keyword Args:
         store: a file, or the URL of a database; `.ramify/ramify.db` unless `RAMIFY_STORE` or a settings file says
             otherwise.
-        plan: how the goal is split before it is run; None runs the tree as it is.
+        plan: how the goal is split; None runs the tree as it is, but for what its tasks' own policies split.
+        policy: when tasks are split, instead of what `plan` says: the name of a policy, or a class or object of your
+            own, which has to be given again on resume.
         limits: what the whole run may take; single limits that are given besides stand in it.
         workers: who does the tasks of a `type`: functions or `Worker`s by type, or in a row, where they go by name.
         agents: agents that tasks can be given to, by name: a task's `type` is a name, or several as `writer+critic`.
@@ -74,7 +78,11 @@ class Executor:
         self._given = cast("Given", {name: value for name, value in how.items() if name in Given.__annotations__})
         self._agents = how.get("agents") or {}
         settings = RunSettings(agents=described(self._agents))
-        settings = settings.changed(how, plan=how.get("plan"), limits=how.get("limits") or RunLimits())
+        named = {name: stored_name(value) for name, value in how.items() if name == "policy" and value is not None}
+        settings = settings.changed(
+            {**how, "policy": None, **named}, plan=how.get("plan"), limits=how.get("limits") or RunLimits()
+        )
+        self._policy = _policy_of(how.get("policy"), settings.plan)
         self._grants = grants_of(settings.allow, how.get("secrets"))
         self._settings: RunSettings = settings.model_copy(update={"allow": self._grants.allow})
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=self._store)
@@ -217,20 +225,23 @@ class Executor:
         agents = agents_of(self._settings.agents, self._agents, self._agent)
         workers = workers_of(self._settings, self._given.get("workers"), self._given.get("checks"), agents)
         check_runnable(task, workers, self._grants)
+        check_policies(task)
         check_tools(task, self._agent, self._grants)
         check_allow(workers, self._agent, self._grants)
         return workers
 
-    def new_run(self, task: Task | str, *, plan_only: bool = False, policy: Policy | None = None) -> Run:
+    def new_run(self, task: Task | str, *, plan_only: bool = False, policy: PolicyGiven | None = None) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
 
         Args:
             task: the root, or a goal as text.
             plan_only: whether it ends once its plan is complete, with the status "waiting"; resuming it runs the plan.
-            policy: a policy of your own, which says what is done with each task; it has to be given again on resume.
+            policy: when tasks are split, instead of what the executor says; as there.
         """
         task = _root_of(task)
         workers = self.check(task)
+        settings, own = self._planned_by(task, policy)
+        _check_plan_only(settings.plan, own, plan_only=plan_only)
         used = {}  # by another run, and not by this one
         for each in task.walk():
             keep_data(each)
@@ -241,8 +252,8 @@ class Executor:
             "stops_when_planned": plan_only,
             "tools": tuple(each.name for each in self._agent.tools),
         }
-        settings = self._settings.model_copy(update=changes)
-        new = new_record(task, self._agent, settings)
+        settings = settings.model_copy(update=changes)
+        new = new_record(task, self._agent, settings, policy=own)
         recording = Recording.at(self._given.get("record"), new.id)
         store = open_store(self._store)
         session = Session(
@@ -254,7 +265,7 @@ class Executor:
             workers=workers,
             grants=self._grants,
             middleware=self._middleware,
-            policy=policy,
+            policy=own,
         )
         try:
             with _without(used):
@@ -265,6 +276,45 @@ class Executor:
             raise
         on_event = self._given.get("on_event")
         return Run(session, is_new=True, on_event=on_event, recording=recording, followers=followers(self._tracing))
+
+
+    def _planned_by(self, root: Task, policy: PolicyGiven | None) -> tuple[RunSettings, Policy | None]:
+        """Return how a run of the tree of `root` runs, and its policy if that is one of the user's own."""
+        settings, own = self._settings, self._policy
+        if policy is not None:
+            settings = settings.changed({"policy": stored_name(policy)})
+            own = _policy_of(policy, settings.plan)
+        if settings.plan is None and names_policies(root):
+            settings = settings.changed({"policy": "direct"})
+        return settings, own
+
+
+def _policy_of(given: PolicyGiven | None, plan: PlanLimits | None) -> Policy | None:
+    """Return the policy that was given as a class or an object; None if there is none, or it goes by its name.
+
+    Raises:
+        UsageError: if it is no policy, or there is none of its name.
+    """
+    if given is not None and not isinstance(given, str):
+        return own_policy(given)
+    if plan is not None:
+        policy_named(plan.policy, plan.max_depth)
+    return None
+
+
+def _plans_ahead(plan: PlanLimits | None, own: Policy | None) -> bool:
+    if plan is None:
+        return False
+    return (own or policy_named(plan.policy, plan.max_depth)).plans_ahead
+
+
+def _check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: bool) -> None:
+    """Raise `UsageError` if a plan is wanted before anything runs, and the policy makes none."""
+    if plan_only and plan is not None and not _plans_ahead(plan, own):
+        raise UsageError(
+            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or to"
+            " approve before; take --policy upfront (policy='upfront'), or leave out what asks for the plan alone"
+        )
 
 
 def followers(tracing: Tracing | None = None, *, is_inside: bool = False) -> list[Follower]:
@@ -315,7 +365,9 @@ def _without(used: Mapping[Task, Usage]) -> Iterator[None]:
         raise
 
 
-def new_record(task: Task, agent: Agent, settings: RunSettings, *, run_id: str | None = None) -> NewRun:
+def new_record(
+    task: Task, agent: Agent, settings: RunSettings, *, run_id: str | None = None, policy: Policy | None = None
+) -> NewRun:
     """Return the record of a new run of the tree of `task`; its id is made up unless given."""
     return NewRun(
         id=run_id or f"r{uuid4().hex[:10]}",
@@ -325,7 +377,7 @@ def new_record(task: Task, agent: Agent, settings: RunSettings, *, run_id: str |
         made_by=agent.model.maker,
         settings=settings.model_dump(mode="json"),
         nonce_seed=uuid4().hex,
-        phase="planning" if settings.plan else RUNNING_PHASE,
+        phase="planning" if _plans_ahead(settings.plan, policy) else RUNNING_PHASE,
     )
 
 

@@ -139,6 +139,7 @@ class DecomposeVariables(PromptVariables):
         results: results that the goal builds on.
         materials: attached documents.
         inputs: named arguments, as JSON text.
+        tried: why doing the goal in one piece has failed; None if that was not tried.
     """
 
     template = "decompose"
@@ -152,6 +153,7 @@ class DecomposeVariables(PromptVariables):
     results: tuple[TaskResult, ...] = ()
     materials: tuple[Material, ...] = ()
     inputs: dict[str, str] = Field(default_factory=dict)
+    tried: str | None = None
 
 
 class ExecuteVariables(PromptVariables):
@@ -165,6 +167,7 @@ class ExecuteVariables(PromptVariables):
         inputs: named arguments, as JSON text.
         format: what the result has to pass; None leaves it to the task.
         last_error: what was wrong with the attempt before; None on the first.
+        may_split: whether the task can be split, should it be too big.
     """
 
     template = "execute"
@@ -176,6 +179,7 @@ class ExecuteVariables(PromptVariables):
     inputs: dict[str, str] = Field(default_factory=dict)
     format: str | None = None
     last_error: str | None = None
+    may_split: bool = False
 
 
 class ComposeVariables(PromptVariables):

@@ -114,7 +114,7 @@ def decompose(
     return DONE
 
 
-@takes(*flags("asking", "agents", "voting", *_RUN), "record", *SHOWN, *PREVIEWS, "as_json")
+@takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -123,9 +123,11 @@ def run(
 ) -> int:
     """Run a plan file, and print the answer.
 
+    Its tasks are run as they are, unless `--policy`, or `policy` in a task's config, has them split.
+
     Example: ramify run plan.yaml --jobs 4 -f notes.txt
     """
-    from ramify.planner.api import executor_of, with_config
+    from ramify.planner.api import executor_of, plan_limits, with_config
     from ramify.planner.errors import UsageError
     from ramify.planner.settings.settings import load_settings
     from ramify.tasks.plans.plans import load_plan
@@ -138,7 +140,8 @@ def run(
             option = "--dry-run" if given["dry_run"] else "--estimate"
             raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
     settings = load_settings(**settings_given(given))
-    executor = executor_of(settings, record=given["record"])
+    limits = plan_limits(settings, policy=given["policy"] or "direct") if given_of(given, "planning") else None
+    executor = executor_of(settings, plan=limits, record=given["record"])
     root = with_config(load_plan(plan, files=files or ()), settings)
     if is_preview:
         from .exits import DONE
@@ -241,6 +244,11 @@ def _plan_form(output: Path | None) -> "Form":
     if output is None or not output.suffix:
         return "yaml"
     return format_named_by(output, ENDINGS, what="plan", otherwise="")
+
+
+def given_of(given: Mapping[str, Any], group: Group) -> bool:
+    """Return whether one of the options of a group was given."""
+    return any(given[name] is not None for name in flags(group))
 
 
 def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:

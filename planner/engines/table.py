@@ -5,12 +5,10 @@ A package names its engines in its entry points, in the group `ramify.engines`: 
 
 import inspect
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from ramify.planner.errors import UsageError
-from ramify.planner.runtime.border import border, error_text
+from ramify.planner.runtime.entry_points import named_object
 
 from .protocol import Engine
 
@@ -39,21 +37,7 @@ def engine_class(given: EngineGiven) -> type[Engine]:
 
 
 def _installed(name: str) -> type[Engine]:
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in points:
-        known = sorted({*BUILT_IN, *points})
-        near = get_close_matches(name, known, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UsageError(f"there is no engine {name!r}{hint}; there are: {', '.join(known)}")
-    point = points[name]
-    try:
-        with border:
-            found = point.load()
-    except Exception as error:
-        raise UsageError(
-            f"the engine {name!r} ({point.value}) cannot be imported: {error_text(error)}; install what it needs, or"
-            " take another engine"
-        ) from error
+    found, place = named_object(name, group=GROUP, what="engine", built_in=BUILT_IN)
     if not (inspect.isclass(found) and issubclass(found, Engine)):
-        raise UsageError(f"{point.value}, which is said to be the engine {name!r}, is no class of engines")
+        raise UsageError(f"{place}, which is said to be the engine {name!r}, is no class of engines")
     return found

@@ -39,6 +39,7 @@ class EventType(StrEnum):
     TASK_STARTED = "task_started"
     TASK_PROGRESS = "task_progress"
     TASK_RETRYING = "task_retrying"
+    TASK_TRIED = "task_tried"
     CHECKED = "checked"
     VOTED = "voted"
     TASK_DONE = "task_done"

@@ -49,6 +49,11 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             delay_s=float,
             counts_as=str,
         ),
+        EventType.TASK_TRIED: _form(
+            "a task has failed for good in one piece, and is split instead: why, and what the planner is told of it",
+            error=str,
+            told=str,
+        ),
         EventType.CHECKED: _form(
             "a check of an answer has its outcome: pass, fail or unsure",
             {"complaint": str},

@@ -17,15 +17,19 @@ from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import EventHappened, RunChanged, TaskChanged
 from ramify.planner.store.records import RUNNING_PHASE
+from ramify.prompts.blocks import cut
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree import running
 
 from .events import Event, EventBus, EventType
+from .tries import Tried
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
     from ramify.planner.store import Change, RunWriter
     from ramify.planner.store.changes import TaskAdded
+
+_LONGEST_TOLD = 4_000
 
 _log = logging.getLogger("ramify.run")
 
@@ -113,8 +117,16 @@ class Recorder:
         subtasks = [child.id for child in task.subtasks]
         return self.commit(EventType.PLAN_ATTACHED, task, *added, TaskChanged.of(task), subtasks=subtasks)
 
+    async def tried(self, task: Task, error: str, told: str) -> Tried:
+        """Write that `task` has failed in one piece, and is split; return it as it is on disk. Raises as `commit`."""
+        redact = self.redactor.text
+        found = Tried(redact(error), redact(cut(told, _LONGEST_TOLD)))
+        await self.commit_changed(EventType.TASK_TRIED, task, error=found.error, told=found.told)
+        return found
+
     def kept_whole(self, task: Task, why: str) -> Coroutine[Any, Any, None]:
-        """Write that `task` is not split; awaited, it is on disk. Raises as `commit`."""
+        """Write that `task`, which is OPEN (again), is not split; awaited, it is on disk. Raises as `commit`."""
+        running.move(task, TaskState.OPEN)
         return self.commit_changed(EventType.PLAN_ATOMIC, task, why=why)
 
     def planned(self, tasks: int) -> Coroutine[Any, Any, None]:

@@ -15,8 +15,10 @@ from .events import Event, EventType
 
 if TYPE_CHECKING:
     from ramify.planner.store import RunWriter, Store
+    from ramify.planner.store.reader import StoreReader
 
 _PAGE = 5_000
+_ABOUT_TRIED = (EventType.TASK_TRIED, EventType.TASK_FAILED, EventType.PLAN_EDITED)
 
 
 class TryKind(StrEnum):
@@ -56,6 +58,19 @@ class Tries:
 _FIELDS = {TryKind.RETRY: "retries", TryKind.CHECK_ROUND: "check_rounds", TryKind.PLANNING: "plannings"}
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Why a task that was tried in one piece is split.
+
+    Attributes:
+        error: why it failed.
+        told: what the planner is told of it.
+    """
+
+    error: str
+    told: str
+
+
 class EarlierTries:
     """What the tasks of one run were tried again before this process carried it on; read when first asked for.
 
@@ -83,6 +98,22 @@ class EarlierTries:
             self._reading = asyncio.ensure_future(asyncio.to_thread(read_tries, self._store, self._writer))
         earlier = (await asyncio.shield(self._reading)).get(task.id)
         return Tries() if earlier is None else replace(earlier)
+
+
+def read_tried(store: "StoreReader", run_id: str) -> dict[str, Tried]:
+    """Return by id the tasks of a run that were tried in one piece, and have neither ended since nor been edited.
+
+    Raises:
+        StoreError: if the events cannot be read.
+    """
+    found: dict[str, Tried] = {}
+    for event in store.events_of(run_id, _ABOUT_TRIED):
+        if event.type == EventType.TASK_TRIED:
+            found[str(event.task_id)] = Tried(event.data["error"], event.data["told"])
+        for task_id in event.data["redone"] if event.type == EventType.PLAN_EDITED else [event.task_id]:
+            if event.type != EventType.TASK_TRIED:
+                found.pop(task_id, None)
+    return found
 
 
 def read_tries(store: "Store", writer: "RunWriter") -> dict[str, Tries]:

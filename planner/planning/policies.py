@@ -1,17 +1,180 @@
-"""The policies that go by a name: how the settings of a run become the policy that it has."""
+"""Which policies there are, by name: those that come with Ramify, those of other packages, and those of one's own.
 
-from collections.abc import Callable
+A package names its policies in its entry points, in the group `ramify.policies`: the name, and where the class is. A
+policy of one's own is a class with the methods `next` and `after`, or an object of one; what it raises, or decides that
+cannot be, ends the run with its name. A run's policy holds for all tasks but those whose config, or that of a task
+above them, names another.
+"""
 
-from .policy import Direct, Policy
-from .split import PlanLimits
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ramify.planner.asking.budget import Configs
+from ramify.planner.errors import PlannerError, UsageError
+from ramify.planner.runtime.border import border, error_text
+from ramify.planner.runtime.entry_points import named_object
+from ramify.tasks import Task
+
+from .as_needed import AsNeeded
+from .policy import Direct, Failure, Policy, Recovery, Verb
+from .streaming import Streaming
 from .upfront import Upfront
 
-POLICIES: dict[str, Callable[[PlanLimits], Policy]] = {
-    "upfront": lambda limits: Upfront(limits.max_depth),
+GROUP = "ramify.policies"
+
+OWN = "own:"
+"""What the stored name of a policy begins with that only whoever has begun the run can give."""
+
+BUILT_IN: Mapping[str, Callable[[int], Policy]] = {
+    "upfront": Upfront,
+    "as_needed": lambda _: AsNeeded(),
+    "streaming": Streaming,
+    "direct": lambda _: Upfront(0),
 }
-"""By name, what makes a policy that keeps the limits of a plan."""
+"""The policies that come with Ramify: by name, what makes one that knows the deepest level."""
+
+PolicyGiven = str | Policy | type[Policy]
+"""What users give as a policy: its name, or a class or an object of their own."""
 
 
-def policy_of(limits: PlanLimits | None) -> Policy:
-    """Return the policy that `limits` name; without a plan, the tree is run as it is."""
-    return Direct() if limits is None else POLICIES[limits.policy](limits)
+class Guarded:
+    """A policy of somebody else's, whose mistakes have its name.
+
+    Args:
+        given: the policy.
+        name: its name, for people to read.
+    """
+
+    def __init__(self, given: Any, name: str) -> None:
+        self._given = given
+        self.name = name
+        self.plans_ahead = bool(getattr(given, "plans_ahead", False))
+
+    def next(self, task: Task) -> Verb:
+        """Return what it says."""
+        return self._said("next", Verb, task)
+
+    def after(self, task: Task, failure: Failure) -> Recovery:
+        """Return what it says."""
+        return self._said("after", Recovery, task, failure)
+
+    def _said(self, method: str, kind: Any, task: Task, *more: Any) -> Any:
+        try:
+            with border:
+                said = getattr(self._given, method)(task, *more)
+        except Exception as error:
+            raise UsageError(
+                f"the policy {self.name} cannot be used: {method}(task {task.id}) raised {error_text(error)}"
+            ) from error
+        if not isinstance(said, kind):
+            raise UsageError(
+                f"the policy {self.name} cannot be used: {method}(task {task.id}) gave {said!r}, and no {kind.__name__}"
+            )
+        return said
+
+
+class _ByTask:
+    """The policy of a run in which some tasks have policies of their own.
+
+    Args:
+        others: the policy of all other tasks.
+        configs: name the policies of tasks.
+        max_depth: the deepest level that a task may stand on.
+    """
+
+    def __init__(self, others: Policy, configs: Configs, max_depth: int) -> None:
+        self.plans_ahead = others.plans_ahead
+        self._others = others
+        self._configs = configs
+        self._max_depth = max_depth
+        self._known: dict[str, Policy] = {}
+
+    def next(self, task: Task) -> Verb:
+        """Return what the policy of `task` says."""
+        return self._of(task).next(task)
+
+    def after(self, task: Task, failure: Failure) -> Recovery:
+        """Return what the policy of `task` says."""
+        return self._of(task).after(task, failure)
+
+    def _of(self, task: Task) -> Policy:
+        name = self._configs.of(task).policy
+        if name is None:
+            return self._others
+        if name not in self._known:
+            self._known[name] = policy_named(name, self._max_depth)
+        return self._known[name]
+
+
+def policy_named(name: str, max_depth: int) -> Policy:
+    """Return the policy of that name.
+
+    Args:
+        name: its name.
+        max_depth: the deepest level that a task may stand on; the root's is 1.
+
+    Raises:
+        UsageError: if there is none, or it cannot be imported or made.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name](max_depth)
+    if name.startswith(OWN):
+        raise UsageError(f"{name.removeprefix(OWN)} is a policy of one's own; give it again, in Python: policy=...")
+    found, place = named_object(name, group=GROUP, what="policy", built_in=BUILT_IN)
+    return own_policy(found, name=f"{name!r} ({place})")
+
+
+def own_policy(given: Any, *, name: str | None = None) -> Policy:
+    """Return the policy that somebody has given as a class or as an object.
+
+    Raises:
+        UsageError: if it is none, or its class cannot be made.
+    """
+    name = name or _class_of(given)
+    missing = [each for each in ("next", "after") if not callable(getattr(given, each, None))]
+    if missing:
+        raise UsageError(f"the policy {name} cannot be used: it has no method {missing[0]}(); a policy has next and after")
+    if not inspect.isclass(given):
+        return Guarded(given, name)
+    try:
+        with border:
+            return Guarded(given(), name)
+    except Exception as error:
+        raise UsageError(
+            f"the policy {name} cannot be used: {error_text(error)}; its class is called without arguments, or give an"
+            " object"
+        ) from error
+
+
+def stored_name(given: PolicyGiven) -> str:
+    """Return the name that a policy is stored under: its own, or that of its class, which cannot be looked up."""
+    return given if isinstance(given, str) else f"{OWN}{_class_of(given)}"
+
+
+def run_policy(root: Task, others: Policy, configs: Configs, *, max_depth: int) -> Policy:
+    """Return the policy of the run of the tree of `root`, where tasks have none of their own it is `others`."""
+    return _ByTask(others, configs, max_depth) if names_policies(root) else others
+
+
+def names_policies(root: Task) -> bool:
+    """Return whether the config of a task in the tree of `root` names a policy."""
+    return any(task.config.policy is not None for task in root.walk())
+
+
+def check_policies(root: Task) -> None:
+    """Raise `UsageError` if a task of the tree of `root` names a policy that is not there."""
+    for task in root.walk():
+        if (name := task.config.policy) is not None:
+            try:
+                policy_named(name, 1)
+            except PlannerError as error:
+                raise UsageError(f"task {task.id}, config.policy: {error}") from error
+
+
+def _class_of(given: Any) -> str:
+    return str((given if inspect.isclass(given) else type(given)).__qualname__)
+
+
+UNPLANNED = Direct()
+"""The policy of a tree that is run as it is."""

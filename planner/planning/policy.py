@@ -16,8 +16,15 @@ class Verb(StrEnum):
     """What can be done with a task."""
 
     SPLIT = "split"
+    STREAM = "stream"
+    """The task is split, and its subtasks are attached, and begin, while their plan is still being written."""
     EXECUTE = "execute"
     COMPOSE = "compose"
+
+    @property
+    def splits(self) -> bool:
+        """Whether it is a way to split a task."""
+        return self in {Verb.SPLIT, Verb.STREAM}
 
 
 class Recovery(StrEnum):
@@ -51,7 +58,7 @@ class Policy(Protocol):
 
     plans_ahead: bool
     """Whether all that is to be split is split, level by level, before anything else is done; otherwise the policy is
-    asked about each task when it is ready."""
+    asked about each task when it is ready. A class of one's own need not say it."""
 
     def next(self, task: Task) -> Verb:
         """Return what is done with `task`, which is OPEN; it is not asked again about one that stays whole."""

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from pydantic import model_validator
 from ramify.planner.asking.asker import Asker
 from ramify.planner.asking.reading import read_in_parts, reads_whole
-from ramify.planner.errors import ModelError, TooLongError, WorkFailedError
+from ramify.planner.errors import ModelError, TooLongError, UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, stops_run
 from ramify.planner.runtime.border import error_text
@@ -27,13 +28,20 @@ from .worth import names_an_order, stays_whole
 
 
 class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fields are options
-    """How a goal is split.
+    """How a goal is split, and when."""
 
-    Attributes:
-        policy: when tasks are split; `upfront`: before anything runs.
-    """
-
-    policy: Literal["upfront"] = "upfront"
+    @model_validator(mode="before")
+    @classmethod
+    def _with_policy(cls, given: Any) -> Any:
+        """Let the policy be the usual one, unless it is said, or that nothing is split; refuse contradictions."""
+        if not isinstance(given, dict):
+            return given
+        policy, split = given.get("policy"), given.get("split")
+        if split == "never" and policy not in {None, "upfront", "direct"}:
+            raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
+        if split == "always" and policy == "direct":
+            raise UsageError("split is 'always', and policy 'direct' splits nothing; leave one of them out")
+        return {**given, "policy": "direct" if split == "never" else policy or "upfront"}
 
     if TYPE_CHECKING:
 
@@ -76,13 +84,14 @@ class Planner:
         self.limits = limits or PlanLimits()
         self.workers = workers
 
-    async def split(self, task: Task, asker: Asker, *, attempt: int) -> Plan | Whole | Parts:
+    async def split(self, task: Task, asker: Asker, *, attempt: int, tried: str | None = None) -> Plan | Whole | Parts:
         """Ask how `task` is split; one whose documents are too long for that is not asked about.
 
         Args:
             task: the task.
             asker: who is asked.
             attempt: the attempt at splitting it, for the journal.
+            tried: why doing it in one piece has failed; None if that was not tried.
 
         Raises:
             WorkFailedError: if the model refuses to plan for the root.
@@ -91,13 +100,14 @@ class Planner:
             LimitError: if a limit was reached.
             TooLongError: if it is the root, and its documents are not to be read in parts.
         """
-        if (why := self._kept_whole(task, asker)) is not None:
+        if (why := self._kept_whole(task, asker, was_tried=tried is not None)) is not None:
             return Whole(why)
         variables = decompose_variables(
             task,
             workers=self.workers,
-            depth_left=self.limits.max_depth - task.get_depth() - 1,
+            depth_left=max(0, self.limits.max_depth - task.get_depth() - 1),
             max_tasks=self.limits.max_children,
+            tried=tried,
             **asker.agent.prompt_settings,
         )
         known_ids = {result.id: None for result in variables.results}
@@ -120,16 +130,15 @@ class Planner:
             return Whole(f"no plan could be read twice: {error}", is_unusual=True)
         return _verdict(task, plan, variables)
 
-    def _kept_whole(self, task: Task, asker: Asker) -> str | None:
+    def _kept_whole(self, task: Task, asker: Asker, *, was_tried: bool) -> str | None:
         """Return why `task` stays whole unasked; what is no language model is always asked, as it judges well."""
-        if self.limits.split == "never":
-            return "nothing is to be split"
         if is_part(task):
             return "it reads a part of a document"
         model = asker.agent.model
         recorded: frozenset[str] | None = getattr(model, "recorded_splits", None)
         is_judge = not model.is_language_model if recorded is None else task.id in recorded
-        return None if self.limits.split == "always" or self.workers or is_judge else stays_whole(task.content)
+        is_asked = was_tried or self.limits.split == "always" or self.workers or is_judge
+        return None if is_asked else stays_whole(task.content)
 
     def given_up(self, task: Task, error: Exception) -> Whole | None:
         """Return that `task` stays whole as no plan for it could be had; None if `error` says more than that."""

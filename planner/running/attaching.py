@@ -38,6 +38,10 @@ class Attaching:
         """Return whether the tree may have so many tasks more."""
         return self.max_tasks is None or self.total + count <= self.max_tasks
 
+    def has_level_below(self, task: Task) -> bool:
+        """Return whether the tree may have a level more below `task`."""
+        return self.max_depth is None or task.get_depth() < self.max_depth
+
     def attach(self, parent: Task, tasks: Sequence[Task], *, origin: str | None = None) -> list[TaskAdded]:
         """Put `tasks`, with all below them, at the end of the subtasks of `parent`; return what is to be written of it.
 
@@ -68,7 +72,7 @@ class Attaching:
         """
         count = len(parts.tasks)
         what = f"task {task.id} cannot read its documents at once, and reading them in {count} parts"
-        if self.max_depth is not None and task.get_depth() >= self.max_depth:
+        if not self.has_level_below(task):
             deeper = task.get_depth() + 1
             raise TooLongError(f"{what} takes a level more than max_depth = {self.max_depth}; set --max-depth {deeper}")
         if not self.has_room(count):

@@ -92,8 +92,13 @@ class Work:
         )
         self._earlier = EarlierTries(services.store, services.recorder.writer, is_resumed=is_resumed)
 
-    async def perform(self, task: Task, verb: Verb) -> Outcome | Plan | Whole | Parts:
+    async def perform(self, task: Task, verb: Verb, *, tried: str | None = None) -> Outcome | Plan | Whole | Parts:
         """Return what comes of `task`: its plan, or that it stays whole, if it is split, else its outcome.
+
+        Args:
+            task: the task.
+            verb: what is done with it.
+            tried: why doing it in one piece has failed, if it is split for that.
 
         Raises:
             WorkFailedError: if its worker said that it cannot be done, or gave an empty answer.
@@ -105,15 +110,15 @@ class Work:
             StoreError, LeaseError: if nothing can be written any more.
         """
         config = self._services.configs.of(task)
-        tries = await self._earlier.of(task) if verb is Verb.SPLIT else None
+        tries = await self._earlier.of(task) if verb.splits else None
         while True:
             clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
             try:
                 if clock is None:
-                    outcome = await self._attempt(task, verb, tries)
+                    outcome = await self._attempt(task, verb, tries, tried)
                 else:
                     async with clock:
-                        outcome = await self._attempt(task, verb, tries)
+                        outcome = await self._attempt(task, verb, tries, tried)
             except (LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError):
                 raise
             except Exception as error:
@@ -137,7 +142,7 @@ class Work:
 
     def _given_up(self, task: Task, verb: Verb, failure: Exception) -> Whole | Exception:
         """Return what comes of a task that is not tried again; a task that cannot be split mostly stays whole."""
-        if verb is Verb.SPLIT and (kept := self._planner.given_up(task, failure)) is not None:
+        if verb.splits and (kept := self._planner.given_up(task, failure)) is not None:
             return kept
         self._services.recorder.attempted(task)
         return failure
@@ -152,22 +157,22 @@ class Work:
                 retry_after_s=getattr(error, "retry_after_s", None),
                 random=random.random(),  # noqa: S311 - jitter
             )
-        if verb is Verb.SPLIT:
+        if verb.splits:
             attempt = task.attempts + 1 + tries.plannings
         else:
-            recorder.attempted(
-                task, told=_put_back(error) if isinstance(error, CheckFailedError) else error_text(error)
-            )
+            recorder.attempted(task, told=put_back(error))
             attempt = task.attempts
         recorder.try_again(task, error, attempt=attempt, delay_s=wait_s, counts_as=kind.value)
         tries.count(kind)
         if wait_s:
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, task: Task, verb: Verb, tries: Tries | None) -> Outcome | Plan | Whole | Parts:
-        if verb is Verb.SPLIT and tries is not None:
+    async def _attempt(
+        self, task: Task, verb: Verb, tries: Tries | None, tried: str | None
+    ) -> Outcome | Plan | Whole | Parts:
+        if verb.splits and tries is not None:
             attempt = task.attempts + 1 + tries.plannings
-            return await self._planner.split(task, self._services.asker, attempt=attempt)
+            return await self._planner.split(task, self._services.asker, attempt=attempt, tried=tried)
         worker = self._workers.of(task)
         inputs = None
         if self._middleware:
@@ -241,7 +246,7 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
 
 def _kind_of(verb: Verb, error: Exception) -> TryKind:
     """Return against which limit another attempt counts."""
-    if verb is Verb.SPLIT:
+    if verb.splits:
         return TryKind.PLANNING
     return TryKind.CHECK_ROUND if isinstance(error, CheckFailedError) else TryKind.RETRY
 
@@ -258,8 +263,10 @@ def _most_rounds(config: TaskConfig, error: CheckFailedError) -> int:
     return min(allowed, MOST_VERIFYING_ROUNDS) if error.kinds == ("verify",) else allowed
 
 
-def _put_back(error: CheckFailedError) -> str:
-    """Return what the next attempt is told: what was wrong, and with which answer."""
+def put_back(error: Exception) -> str:
+    """Return what is told to whoever tries next: what was wrong, and with which answer, as far as there is one."""
+    if not isinstance(error, CheckFailedError):
+        return error_text(error)
     answer = error.answer
     cut = f" (its first {_LONGEST_ANSWER:,} characters)" if len(answer) > _LONGEST_ANSWER else ""
     return f"{error}\n\nThe answer that does not pass{cut}:\n{answer[:_LONGEST_ANSWER]}"

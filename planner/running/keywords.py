@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ramify.planner.asking.budget import RunLimits
     from ramify.planner.events.events import Subscriber
     from ramify.planner.models.protocol import Model
+    from ramify.planner.planning.policies import PolicyGiven
     from ramify.planner.planning.split import PlanLimits
     from ramify.planner.tools.functions import ToolsGiven
     from ramify.planner.workers.agents import AgentsGiven
@@ -76,6 +77,7 @@ class ExecutorKeywords(RunOptions, StartOptions, SourceOptions, Given, total=Fal
 
     store: str | Path | None
     plan: "PlanLimits | None"
+    policy: "PolicyGiven | None"
     tracing: Tracing | None
 
 

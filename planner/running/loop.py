@@ -7,7 +7,7 @@ until a task becomes ready, the run stops, or there is nothing left to do.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from traceback import format_exception
@@ -23,9 +23,11 @@ from ramify.planner.errors import (
     StoreError,
     TooLongError,
     WaitingError,
+    WorkFailedError,
 )
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
+from ramify.planner.events.tries import Tried
 from ramify.planner.models.retry import stops_run
 from ramify.planner.planning.levels import Levels
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb, whole
@@ -38,11 +40,12 @@ from ramify.planner.workers import Outcome
 from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskState
+from ramify.tasks.replies.answers import TOO_BIG
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.tree.schedule import Scheduler
 
 from .attaching import Attaching
-from .attempts import Work
+from .attempts import Work, put_back
 
 _log = logging.getLogger("ramify.run")
 
@@ -81,6 +84,7 @@ class RunLoop:
         jobs: tasks that run at the same time.
         on_error: whether other tasks go on when one has failed, or nothing new is started.
         slots: places that this run shares with others; None leaves it to `jobs`.
+        tried: the tasks that were tried in one piece before, and are to be split instead, with why they failed.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class RunLoop:
         jobs: int,
         on_error: OnError = "continue",
         slots: asyncio.Semaphore | None = None,
+        tried: Mapping[str, Tried] | None = None,
     ) -> None:
         self._root = root
         self._work = work
@@ -109,9 +114,10 @@ class RunLoop:
         self._stops_when_planned = stops_when_planned
         self._levels: Levels[Decision] | None = None
         if policy.plans_ahead and not is_planned:
-            self._levels = Levels(root, lambda task: policy.next(task) is Verb.SPLIT)
+            self._levels = Levels(root, lambda task: policy.next(task).splits and attaching.has_level_below(task))
         self._is_settling = False
         self._whole: set[Task] = set()
+        self._tried = dict(tried or ())
         self._cause: Exception | None = None
         self._idle: deque[asyncio.Future[None]] = deque()
         self._performing: dict[Task, asyncio.Task[None]] = {}
@@ -153,6 +159,10 @@ class RunLoop:
         self._scheduler.added(tasks)
         self._wake(self._scheduler.ready)
 
+    def may_split(self, task: Task) -> bool:
+        """Return whether `task` is split if its model says that it is too big."""
+        return self._is_split_after(task, Verb.EXECUTE, WorkFailedError(TOO_BIG, task_id=task.id, reason=TOO_BIG))
+
     def done_by(self, job: object) -> Task | None:
         """Return the task that an asyncio task does just now; None if it does none of these."""
         return next((task for task, each in list(self._performing.items()) if each is job), None)
@@ -170,7 +180,7 @@ class RunLoop:
             if task is not None:
                 self._active += 1
                 verb = self._verb(task)
-                await (self._split(task, job) if verb is Verb.SPLIT else self._run_one(task, verb, job))
+                await (self._split(task, job, verb) if verb.splits else self._run_one(task, verb, job))
                 self._active -= 1
             elif self._is_stopping or not self._active:
                 self._wake(len(self._idle))
@@ -186,7 +196,12 @@ class RunLoop:
     def _verb(self, task: Task) -> Verb:
         if self._levels is not None:
             return Verb.SPLIT
-        return whole(task) if self._policy.plans_ahead or task in self._whole else self._policy.next(task)
+        if self._tried and task.id in self._tried and task.is_leaf:
+            return Verb.SPLIT
+        if task in self._whole or self._policy.plans_ahead:
+            return whole(task)
+        verb = self._policy.next(task)
+        return verb if not verb.splits or self._attaching.has_level_below(task) else whole(task)
 
     async def _run_one(self, task: Task, verb: Verb, job: "asyncio.Task[None]") -> None:
         self._recorder.start(task, doing=verb.value)
@@ -204,18 +219,34 @@ class RunLoop:
 
     async def _recover(self, task: Task, verb: Verb, error: Exception, job: "asyncio.Task[None]") -> None:
         """Do what the policy says after the last attempt at `task` has failed."""
-        can_split = verb is Verb.EXECUTE and (task not in self._whole or isinstance(error, TooLongError))
-        if can_split and self._policy.after(task, Failure(verb, error, can_retry=False)) is Recovery.SPLIT:
-            await self._split(task, job, instead_of=error)
-        else:
+        if not self._is_split_after(task, verb, error):
             await self._fail(task, error)
+            return
+        if not isinstance(error, TooLongError):
+            self._tried[task.id] = await self._recorder.tried(task, error_text(error), put_back(error))
+            failpoint("after-tried-commit")
+        await self._split(task, job, Verb.SPLIT, instead_of=error)
 
-    async def _split(self, task: Task, job: "asyncio.Task[None]", *, instead_of: Exception | None = None) -> None:
+    def _is_split_after(self, task: Task, verb: Verb, error: Exception) -> bool:
+        """Return whether `task` is split after the last attempt at it has failed."""
+        is_possible = task not in self._whole and self._attaching.has_level_below(task)
+        if verb is not Verb.EXECUTE or not (is_possible or isinstance(error, TooLongError)):
+            return False
+        return self._policy.after(task, Failure(verb, error, can_retry=False)) is Recovery.SPLIT
+
+    async def _split(
+        self, task: Task, job: "asyncio.Task[None]", verb: Verb, *, instead_of: Exception | None = None
+    ) -> None:
         """Split `task`; one that was `instead_of` failing fails after all if it stays whole."""
+        if self._levels is None and task.state is TaskState.OPEN:
+            self._recorder.start(task, doing=Verb.SPLIT.value)
+        tried = self._tried.get(task.id)
         if isinstance(instead_of, TooLongError) and instead_of.parts:
             verdict: Split = Parts(instead_of.parts)
         else:
-            verdict = await self._perform(task, Verb.SPLIT, job)
+            verdict = await self._perform(task, verb, job, tried=tried and tried.told)
+        if tried is not None and instead_of is None:
+            instead_of = WorkFailedError(tried.error, task_id=task.id)
         if isinstance(verdict, Parts):
             verdict = self._with_room(task, verdict)
         if verdict is None:
@@ -226,6 +257,7 @@ class RunLoop:
         elif self._levels is not None and not isinstance(verdict, Outcome):
             await self._settle_level(self._levels, task, verdict)
         elif not isinstance(verdict, Outcome) and await self._attaching.settle(task, verdict):
+            self._scheduler.released(task)
             self._wake(self._scheduler.ready)
         elif instead_of is not None:
             await self._fail(task, instead_of)
@@ -268,15 +300,17 @@ class RunLoop:
             )
             self._is_stopping = True
 
-    async def _perform(self, task: Task, verb: Verb, job: "asyncio.Task[None]") -> Split:
+    async def _perform(
+        self, task: Task, verb: Verb, job: "asyncio.Task[None]", *, tried: str | None = None
+    ) -> Split:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:
             if self._slots is None:
-                outcome = await self._work.perform(task, verb)
+                outcome = await self._work.perform(task, verb, tried=tried)
             else:
                 async with self._slots:
-                    outcome = await self._work.perform(task, verb)
+                    outcome = await self._work.perform(task, verb, tried=tried)
             if job.cancelling():  # by its own worker, which has ended before it heard of it
                 await asyncio.sleep(0)
         except asyncio.CancelledError:

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ramify.planner.asking.agent import Agent, model_and_server
 from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.protocol import Model
+from ramify.planner.planning.policies import OWN, check_policies, own_policy, policy_named, stored_name
+from ramify.planner.planning.policy import Policy
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.options import ResumedOptions
 from ramify.planner.settings.settings import Tracing, load_settings
@@ -40,6 +43,8 @@ class ResumeOptions(ResumedOptions, Given, total=False):
         retry_failed: whether tasks that have failed are done again.
         edit: how its plan is changed before it goes on.
         tracing: whether OpenTelemetry spans are made of it; as the settings say unless given.
+
+    A policy of one's own has to be given again too: `policy`, its class or an object of it.
     """
 
     agent: Agent | Model | str | None
@@ -59,6 +64,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         store: where the store is, as it was given.
     """
     settings = _settings_of(found, options)
+    policy = _policy_of(settings, options.get("policy"), found.id)
     grants = grants_of(settings.allow, options.get("secrets"))
     agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
     agent = agent.with_tools([*several(options.get("tools", ())), *load_tools(settings.tool_sources)])
@@ -69,6 +75,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
 
     def check(root: Task, differences: Sequence[Difference] = ()) -> None:
         check_runnable(root, workers, grants)
+        check_policies(root)
         check_tools(root, agent, grants)
         check_allow(workers, agent, grants)
         for difference in differences:
@@ -94,14 +101,32 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         workers=workers,
         grants=grants,
         middleware=middleware,
+        policy=policy,
     )
+
+
+def _policy_of(settings: RunSettings, given: object, run_id: str) -> Policy | None:
+    """Return the policy of one's own that a run goes on with; None if it has none, or one that goes by its name."""
+    if given is not None and not isinstance(given, str):
+        return own_policy(given)
+    name = None if settings.plan is None else settings.plan.policy
+    if name is not None and name.startswith(OWN):
+        raise UsageError(
+            f"run {run_id} has a policy of its own, {name.removeprefix(OWN)}; give it again, in Python:"
+            f" Executor.resume(store, {run_id!r}, policy=...), or name another one: --policy as_needed"
+        )
+    if name is not None:
+        policy_named(name, 1)
+    return None
 
 
 def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     settings: RunSettings = RunSettings.model_validate(found.settings)
-    if options.get("max_tasks") is not None and settings.plan is None:
+    if options.get("max_tasks") is not None and settings.plan is None and options.get("policy") is None:
         raise UsageError(f"run {found.id} runs a plan that was given, however many tasks it has; leave out max_tasks")
-    named = {name: value for name, value in options.items() if name in ResumedOptions.__annotations__}
+    named: dict[str, Any] = {name: value for name, value in options.items() if name in ResumedOptions.__annotations__}
+    if named.get("policy") is not None:
+        named["policy"] = stored_name(named["policy"])
     given = {name: value for name, value in named.items() if value not in (None, (), [])}
     agent = _answered_by(settings.agent or StoredAgent(), options.get("agent"), options.get("base_url"))
     limits = options.get("limits") or settings.limits

@@ -19,7 +19,7 @@ class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that ar
     Attributes:
         agent: who answers; None if no task needs a model.
         agents: the agents that tasks can be given to, by name.
-        plan: how the goal is split before anything runs; None if the tree is run as it is given.
+        plan: how the goal is split, and when; None if the tree is run as it is given.
         stops_when_planned: whether the run ends once its plan is complete, until it is resumed.
         limits: what the whole run may take.
         defaults: the limits of tasks that say nothing.
@@ -55,7 +55,7 @@ class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that ar
             for part, kind in (("limits", RunLimits), ("plan", PlanLimits)):
                 said = {name: value for name, value in given.items() if name in kind.model_fields}
                 if said:
-                    changes[part] = kind.model_validate({**dict(changes.get(part, getattr(self, part))), **said})
+                    changes[part] = kind.model_validate({**dict(changes.get(part, getattr(self, part)) or ()), **said})
             changed: RunSettings = RunSettings.model_validate({**dict(self), **changes, **stored})
         except ValidationError as error:
             raise UsageError(why_unusable(error)) from None

@@ -15,11 +15,12 @@ from ramify.planner.errors import LimitError, PlannerError
 from ramify.planner.events.events import EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from ramify.planner.events.recorder import Recorder
+from ramify.planner.events.tries import read_tried
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
-from ramify.planner.planning.policies import policy_of
+from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy
 from ramify.planner.planning.policy import Policy
-from ramify.planner.planning.split import Planner
+from ramify.planner.planning.split import Planner, PlanLimits
 from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
@@ -202,6 +203,7 @@ class Session:
         recorder, plan = self._recorder, self.settings.plan
         writer, redactor = recorder.writer, self.grants.redactor
         recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
+        tried = await asyncio.to_thread(read_tried, self.store, self.record.id) if resumed else {}
         steps = StepLog(writer, redactor, recorded)
         attaching = Attaching(self.root, recorder, budget, limits=plan)
         spawning = Spawning(
@@ -229,7 +231,7 @@ class Session:
             compose=compose_by_model,
             engines=RunEngines(self.record.id, self.settings.jobs),
         )
-        policy = self.policy or policy_of(plan)
+        policy = self._policy_of(plan, configs)
         planner = Planner(plan, workers=self.workers.cards)
         work = Work(
             services, self.workers, self.middleware, planner=planner, policy=policy, is_resumed=resumed,
@@ -238,8 +240,9 @@ class Session:
         self._loop = RunLoop(
             self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
             stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
-            on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots,
+            on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
         )  # fmt: skip
+        services.may_split = self._loop.may_split
         attaching.on_attached = self._loop.added
         try:
             with watched(self._held, self._loop.done_by):
@@ -249,6 +252,12 @@ class Session:
         finally:
             await services.aclose(self.workers.used if self.outer is None else ())
         return ending
+
+    def _policy_of(self, plan: PlanLimits | None, configs: Configs) -> Policy:
+        if plan is None:
+            return self.policy or UNPLANNED
+        others = self.policy or policy_named(plan.policy, plan.max_depth)
+        return run_policy(self.root, others, configs, max_depth=plan.max_depth)
 
     def _open_ones(self) -> dict[str | None, Task]:
         """Return an open task of each type."""

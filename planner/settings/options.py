@@ -12,7 +12,7 @@ stands in says who takes it:
     AgentOptions    x      x                        what its agent or its root says
     FileOptions      x      x       (x)      (x)     where more of it is; the executor has other names for them
     PlaceOptions     x      x                        where and how things are kept
-    SizeOptions      x                        x      how far its goal is split
+    SizeOptions      x               (x)      x      how far its goal is split, and when
     PlanOptions      x                               likewise
     OtherOptions                                     settings whose keywords take more, or another thing
 
@@ -246,8 +246,12 @@ class PlaceOptions(TypedDict, total=False):
 
 
 class SizeOptions(TypedDict, total=False):
-    """How many tasks there may be; who resumes a run can say it anew."""
+    """When tasks are split, and how many there may be; who resumes a run can say it anew."""
 
+    policy: Annotated[str | Any | None, _plan(
+        "when tasks are split: upfront, as_needed, streaming, direct, or a policy of a package, by name; in Python, a"
+        " class or object of your own too. `upfront` unless set, and `direct` where `split` is never.", kind=str,
+        metavar="NAME", help="When tasks are split: upfront, as_needed, streaming, direct.")]
     max_tasks: Annotated[int | None, _plan(
         "the most tasks of the whole tree, the root included.", default=200, at_least=1,
         help="The most tasks of the tree.")]

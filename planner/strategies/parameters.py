@@ -3,7 +3,7 @@
 model, base_url, prompts, role_name                        who answers
 system, language, examples, timeout_s, native_tools, ...   how it is asked
 temperature, top_p, max_output_tokens, seed, ...           sampling
-max_depth, max_children, max_tasks                         how the goal is split
+policy, split, max_depth, max_children, max_tasks          how the goal is split, and when
 content                                                    what is to be done
 config.NAME                                                a limit of the task
 inputs.NAME, or the name of an input that the task has     an argument
@@ -20,6 +20,7 @@ from ramify.planner.asking.agent import ASKED, Agent, AgentSettings
 from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import Model, Sampling
 from ramify.planner.models.registry import OWN_MODELS
+from ramify.planner.planning.policies import policy_named
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.runtime.address import has_secrets, shown_address
 from ramify.planner.settings.options import options_of
@@ -101,6 +102,7 @@ def vary(
         limits = {name: parameters[name] for name in PLAN if name in parameters}
         if limits:
             plan = PlanLimits(**{**(plan or PlanLimits()).model_dump(), **limits})
+            policy_named(plan.policy, plan.max_depth)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         raise UsageError(f"{'.'.join(map(str, problem['loc']))} cannot be varied so: {misfit(problem)}") from None

@@ -124,6 +124,7 @@ class ToolLoop:
             root=services_of(self._context).root,
             inputs=self._context.inputs,
             seen=self._context.seen,
+            may_split=services_of(self._context).may_split(self._task),
             **agent.prompt_settings,
         ).model_copy(update={"last_error": last_error})
         script = Script(

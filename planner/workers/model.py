@@ -66,7 +66,10 @@ class ModelWorker(Worker):
         asker = self.asker(context)
         root = services_of(context).root
         shown = asker.agent.prompt_settings
-        variables = execute_variables(task, root=root, inputs=context.inputs, seen=context.seen, **shown)
+        may_split = services_of(context).may_split(task)
+        variables = execute_variables(
+            task, root=root, inputs=context.inputs, seen=context.seen, may_split=may_split, **shown
+        )
         try:
             if may_call_tools(context, asker.agent):
                 return outcome_of(task, await answer_with_tools(context, asker))
@@ -78,7 +81,7 @@ class ModelWorker(Worker):
     async def _answer(self, context: WorkContext, asker: "Asker", variables: ExecuteVariables) -> Answer:
         task = context.task
         wanted = schema_of(task.checks)
-        schema = None if wanted is None else answer_schema(wanted, has_steps=True)
+        schema = None if wanted is None else answer_schema(wanted, has_steps=True, may_split=variables.may_split)
         read = read_answer if schema is None else read_json
         whole = reads_whole(variables.materials, asker.agent)
 

@@ -58,6 +58,7 @@ class RunServices:
         spawn: adds a task beside another, in a step; see `WorkContext.spawn`.
         compose: has the run's model answer a task from its subtasks' results.
         engines: where functions are called.
+        may_split: says whether a task is split if its model finds it too big.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class RunServices:
     spawn: Callable[[Task, Task, StepKey], Task]
     compose: "Callable[[WorkContext], Awaitable[Outcome]]"
     engines: RunEngines
+    may_split: Callable[[Task], bool] = lambda _: False
     toolbox: ToolBox = field(default_factory=ToolBox)
     _others: "dict[Hashable, Agent]" = field(default_factory=dict)
 

@@ -25,6 +25,9 @@ from .scanner import Scanner, Tag, words_of
 REASONS = ("missing_input", "refused", "no_tool", "ambiguous", "other")
 """Why a model may say that it has failed."""
 
+TOO_BIG = "too_big"
+"""One more reason, which a model is told of only where its task can then be split."""
+
 _NAMES = frozenset({"result", "failed", "gap"})
 _LEFT_OPEN = {
     "result": frozenset({"gap"}),
@@ -39,7 +42,7 @@ class Failure:
     """A model's word that it could not do what was asked.
 
     Attributes:
-        reason: one of `REASONS`; "other" if it gave none, or one of its own, which then begins the detail.
+        reason: one of `REASONS`, or `TOO_BIG`; "other" if it gave none, or one of its own, which then begins the detail.
         detail: what stopped it, in its words; may be empty.
     """
 
@@ -139,7 +142,7 @@ def _unwrapped(text: str) -> str:
 
 
 def read_failure(reason: str | None, detail: str) -> Failure:
-    """Return a failure whose reason is one of `REASONS`.
+    """Return a failure whose reason is one of `REASONS`, or `TOO_BIG`.
 
     >>> read_failure("Missing input", "no file")
     Failure(reason='missing_input', detail='no file')
@@ -148,7 +151,7 @@ def read_failure(reason: str | None, detail: str) -> Failure:
     """
     given = (reason or "").strip()
     known = "_".join(given.lower().replace("-", " ").replace("_", " ").split())
-    if known in REASONS:
+    if known in REASONS or known == TOO_BIG:
         return Failure(known, detail)
     return Failure("other", ": ".join(part for part in (given, detail) if part))
 

@@ -15,7 +15,7 @@ from ramify.tasks.errors import ReplyError
 from ramify.tasks.json_data import as_json
 from ramify.tasks.json_text import json_text
 
-from .answers import REASONS, Answer, read_failure, without_thoughts
+from .answers import REASONS, TOO_BIG, Answer, read_failure, without_thoughts
 from .elements import refuse_cut
 from .json_lists import failure_in, read_value
 from .planned import Item, find_cycle, shown
@@ -70,12 +70,13 @@ def verdict_schema(values: Collection[str]) -> Schema:
     return _object(verdict={"anyOf": [_object(value=without), _object(issues=issues, value=with_issues)]})
 
 
-def answer_schema(wanted: Mapping[str, Any], *, has_steps: bool) -> Schema:
+def answer_schema(wanted: Mapping[str, Any], *, has_steps: bool, may_split: bool = False) -> Schema:
     """Return the schema of an answer whose result has to fit the schema `wanted`, or that there can be none.
 
     Args:
         wanted: the schema of the result; what it refers to is inside of it.
         has_steps: whether the model writes down first how it comes to the result.
+        may_split: whether it may say that the task is too big.
 
     >>> answer_schema({"type": "integer"}, has_steps=False)["$defs"]
     {'result': {'type': 'integer'}}
@@ -83,7 +84,7 @@ def answer_schema(wanted: Mapping[str, Any], *, has_steps: bool) -> Schema:
     inside = {name: value for name, value in wanted.items() if name not in {"$schema", "$id"}}
     result = _object(result={"$ref": _DEFS})
     steps = {_STEPS: _TEXT} if has_steps else {}
-    return {**_object(**steps, answer={"anyOf": [result, _failed()]}), "$defs": {"result": _moved(inside)}}
+    return {**_object(**steps, answer={"anyOf": [result, _failed(may_split=may_split)]}), "$defs": {"result": _moved(inside)}}
 
 
 def object_in(reply: str, *keys: str, finish_reason: str = "stop") -> dict[str, Any] | None:
@@ -210,6 +211,6 @@ def _text(longest: int) -> Schema:
     return {"type": "string", "minLength": 1, "maxLength": longest}
 
 
-def _failed() -> Schema:
-    reason = {"type": "string", "enum": list(REASONS)}
+def _failed(*, may_split: bool = False) -> Schema:
+    reason = {"type": "string", "enum": [*REASONS, TOO_BIG] if may_split else list(REASONS)}
     return _object(failed=_object(reason=reason, detail=_text(_LONGEST_ISSUE)))

@@ -18,6 +18,7 @@ class TaskConfig(BaseModel):
     A limit that a task's worker cannot keep is refused before the run starts, never ignored.
 
     Attributes:
+        policy: when tasks are split, this one and those below it: the name of a policy; see docs/decomposition.md.
         max_duration_seconds: time for one attempt at the task, in seconds.
         max_retries: attempts after the first one.
         retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
@@ -44,6 +45,7 @@ class TaskConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    policy: Annotated[str, Field(min_length=1)] | None = None
     max_duration_seconds: _Amount | None = None
     max_retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
