@@ -204,6 +204,18 @@ class CommandError(PlannerError):
         self.exit_code = exit_code
 
 
+class HeardError(PlannerError):
+    """Raised when a reply that was heard while it came broke off, or is malformed, and a part of it is used already.
+
+    Attributes:
+        cause: what was wrong with the rest.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class TooLongError(PlannerError):
     """Raised when a prompt would show less than all of its documents; the task is then done in parts.
 

@@ -78,11 +78,10 @@ class Executor:
         self._given = cast("Given", {name: value for name, value in how.items() if name in Given.__annotations__})
         self._agents = how.get("agents") or {}
         settings = RunSettings(agents=described(self._agents))
-        named = {name: stored_name(value) for name, value in how.items() if name == "policy" and value is not None}
-        settings = settings.changed(
-            {**how, "policy": None, **named}, plan=how.get("plan"), limits=how.get("limits") or RunLimits()
-        )
-        self._policy = _policy_of(how.get("policy"), settings.plan)
+        policy = how.get("policy")
+        named = {**how, "policy": None if policy is None else stored_name(policy)}
+        settings = settings.changed(named, plan=how.get("plan"), limits=how.get("limits") or RunLimits())
+        self._policy = _policy_of(policy, settings.plan)
         self._grants = grants_of(settings.allow, how.get("secrets"))
         self._settings: RunSettings = settings.model_copy(update={"allow": self._grants.allow})
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=self._store)
@@ -277,7 +276,6 @@ class Executor:
         on_event = self._given.get("on_event")
         return Run(session, is_new=True, on_event=on_event, recording=recording, followers=followers(self._tracing))
 
-
     def _planned_by(self, root: Task, policy: PolicyGiven | None) -> tuple[RunSettings, Policy | None]:
         """Return how a run of the tree of `root` runs, and its policy if that is one of the user's own."""
         settings, own = self._settings, self._policy
@@ -312,8 +310,8 @@ def _check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: 
     """Raise `UsageError` if a plan is wanted before anything runs, and the policy makes none."""
     if plan_only and plan is not None and not _plans_ahead(plan, own):
         raise UsageError(
-            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or to"
-            " approve before; take --policy upfront (policy='upfront'), or leave out what asks for the plan alone"
+            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or"
+            " to approve before; take --policy upfront (policy='upfront'), or leave out what asks for the plan alone"
         )
 
 

@@ -25,6 +25,7 @@
         +-- FetchError             a page that could not be fetched or read
         |   +-- RefusedError       a page that may not be fetched
         +-- CommandError           a command that failed, or was ended for what it took
+        +-- HeardError             a reply that broke off after a part of it was used
         +-- TooLongError           a prompt that would show less than all of its documents
         +-- WaitingError           only a person can go on, and none is there
         +-- LimitError             a limit that was reached

@@ -140,6 +140,8 @@ class DecomposeVariables(PromptVariables):
         materials: attached documents.
         inputs: named arguments, as JSON text.
         tried: why doing the goal in one piece has failed; None if that was not tried.
+        begun: the tasks of its plan that are there already, by id: the rest of the plan is asked for.
+        fault: what was wrong with the rest that came before; None if nothing was.
     """
 
     template = "decompose"
@@ -149,11 +151,13 @@ class DecomposeVariables(PromptVariables):
     siblings: tuple[str, ...] = ()
     workers: tuple[WorkerCard, ...] = ()
     depth_left: Annotated[int, Field(ge=0)] = 0
-    max_tasks: Annotated[int, Field(ge=2)] = 8
+    max_tasks: Annotated[int, Field(ge=1)] = 8
     results: tuple[TaskResult, ...] = ()
     materials: tuple[Material, ...] = ()
     inputs: dict[str, str] = Field(default_factory=dict)
     tried: str | None = None
+    begun: dict[str, str] = Field(default_factory=dict)
+    fault: str | None = None
 
 
 class ExecuteVariables(PromptVariables):

@@ -38,13 +38,20 @@ GOAL_LENGTH = 4_000
 """Characters of the run's goal that a leaf is shown; of a longer one, head, tail, and how much is left out."""
 
 
-def decompose_variables(task: Node, **more: Any) -> DecomposeVariables:
-    """Return what the `decompose` template is given for `task`; `more` sets limits, workers and the like."""
+def decompose_variables(task: Node, *, is_family_known: bool = True, **more: Any) -> DecomposeVariables:
+    """Return what the `decompose` template is given for `task`.
+
+    Args:
+        task: the task.
+        is_family_known: whether all its siblings are there; if not, the prompt shows those before it alone, so that it
+            is the same whenever it is made.
+        **more: limits, workers and the like.
+    """
     return DecomposeVariables(
         task_id=task.id,
         goal=task.content,
         ancestors=tuple(above.content for above in walk_up(task))[::-1],
-        siblings=tuple(title(other.content) for other in _siblings_near(task)),
+        siblings=tuple(title(other.content) for other in _siblings_near(task, only_before=not is_family_known)),
         results=needed_results(task),
         materials=materials_of(task),
         inputs=inputs_of(task),
@@ -271,13 +278,13 @@ def _variables(task: Node, name: str, prompt_settings: Mapping[str, Any]) -> Pro
     return decompose_variables(task, **prompt_settings)
 
 
-def _siblings_near(task: T) -> Iterator[T]:
+def _siblings_near(task: T, *, only_before: bool) -> Iterator[T]:
     if task.parent is None:
         return iter(())
     family: Sequence[T] = task.parent.subtasks
     place = family.index(task)
     first = max(0, place - SIBLINGS_SHOWN // 2)
-    near = family[first : first + SIBLINGS_SHOWN + 1]
+    near = family[first : place if only_before else first + SIBLINGS_SHOWN + 1]
     return islice(
         (other for other in near if other is not task and other.state is not TaskState.DELETED), SIBLINGS_SHOWN
     )

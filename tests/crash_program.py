@@ -4,7 +4,8 @@
 
 The goal is of `made_up_goals.py`; the model is scripted, answers after a few milliseconds, and appends a line to LOG
 when a call starts and another when its answer is handed over. A line is written by one system call, so a kill leaves
-whole lines. `CRASH_PROGRAM_LATENCY_S` makes it slower, for tests that need a run that is still under way.
+whole lines. `CRASH_PROGRAM_LATENCY_S` makes it slower, for tests that need a run that is still under way;
+`CRASH_PROGRAM_POLICY` names the policy. Under `as_needed` the model finds every task too big that has parts.
 """
 
 import asyncio
@@ -17,10 +18,11 @@ from ramify.planner.api import make_root
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.testing import ScriptedModel
 
-from .made_up_goals import answer
+from .made_up_goals import answer, last_goal, parts_of
 
 JOBS = 6
 LATENCY_S = float(os.environ.get("CRASH_PROGRAM_LATENCY_S", "0.008"))
+POLICY = os.environ.get("CRASH_PROGRAM_POLICY", "upfront")
 
 
 class Log:
@@ -41,7 +43,10 @@ def model_of(log: Log) -> ScriptedModel:
         log.write("call", os.getpid(), request.purpose, request.task_id)
         await asyncio.sleep(LATENCY_S * random.random() * 2)
         log.write("reply", os.getpid(), request.purpose, request.task_id)
-        return answer(*(message["content"] for message in request.messages))
+        texts = [message["content"] for message in request.messages]
+        if POLICY == "as_needed" and request.purpose == "execute" and parts_of(last_goal(texts[-1]))[0]:
+            return '<failed reason="too_big">it has parts</failed>'
+        return answer(*texts)
 
     return ScriptedModel(reply, cost_usd=0.01)
 
@@ -51,7 +56,7 @@ def main(command: str, store: str, log_path: str, goal_or_id: str) -> int:
     log = Log(log_path)
     agent = Agent(model_of(log))
     if command == "start":
-        executor = Executor(agent, jobs=JOBS, store=store, plan=PlanLimits(max_depth=6, max_children=20))
+        executor = Executor(agent, jobs=JOBS, store=store, plan=PlanLimits(policy=POLICY, max_depth=6, max_children=20))
         run = executor.run(make_root(goal_or_id, []))
     else:
         run = Executor.resume(store, goal_or_id, agent=agent)

@@ -120,7 +120,8 @@ def test_tags_inside_of_json_are_words() -> None:
         "Write <task>a</task> and <atomic/>", "Say </think> and <failed>",
     ]  # fmt: skip
     stream = PlanStream()
-    assert [stream.feed(words[i : i + 5]) for i in range(0, len(words), 5)].count([]) == -(-len(words) // 5)
+    heard = [each for i in range(0, len(words), 5) for each in stream.feed(words[i : i + 5])]
+    assert heard == list(parse_plan(words).tasks)
     assert len(stream.close().tasks) == 2
 
 

@@ -32,6 +32,14 @@ def test_a_kill_at_every_named_point_loses_nothing(tmp_path: Path, point: str) -
     assert test.kills == 2
 
 
+@pytest.mark.parametrize("point", [*RUN_POINTS, "after-tried-commit"])
+def test_a_task_that_was_tried_and_is_to_be_split_is_neither_tried_nor_split_again(tmp_path: Path, point: str) -> None:
+    test = CrashTest(str(tmp_path / "runs.db"), tmp_path, wide_goal(2, 3), policy="as_needed")
+    for passing in (1, 2):
+        assert not test.kill_at(point, passing), f"{point} was not passed {passing} times"
+    test.finish()
+
+
 def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
     tests = crash(str(tmp_path / "runs.db"), tmp_path, kills=8, seed=7, goal=wide_goal(3, 4))
     assert sum(test.kills for test in tests) == 8

@@ -61,6 +61,8 @@ def test_every_event_of_runs_that_succeed_wait_retry_fail_and_stop_has_the_form_
     Executor(FaultyModel(ScriptedModel(REPLIES), ["timeout", "unreachable"]), **how).run(root)
     failing = Task(content="x", id="0", subtasks=[Task(content="y", id="0.1")])
     Executor(ScriptedModel({"*": "<failed reason='other'>no</failed>"}), **how).run(failing)
+    too_big = ScriptedModel({**REPLIES, "execute 0": "<failed reason='too_big'>two</failed>"})
+    Executor(too_big, policy="as_needed", **how).run(Task(content="both", id="0"))
     tight = Executor(ScriptedModel(REPLIES), plan=PlanLimits(), limits=RunLimits(max_calls=4), **how)
     stopped = tight.run(Task(content="both", id="0"))
     Executor.resume(store, stopped.id, agent=ScriptedModel(REPLIES), limits=RunLimits(), on_event=events.append)

@@ -1,6 +1,6 @@
 """The policies that go by a name, and those of one's own: what each asks for, in which order, and what is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ramify.tasks.plans.plans import read_plan
 from .made_up_goals import answer, last_goal, parts_of, solution_of
 from .ramify_command import Ramify
 
-GOAL = "Describe the sights, the food and the weather of Oslo, then of Bergen."
+GOAL = "Describe the sights, the food and the weather of Oslo, and those of Bergen."
 PLAN = '<task id="a">Describe the sights, food and weather of Oslo</task><task id="b">Describe those of Bergen</task>'
 REPLIES = {"decompose 0": PLAN, "decompose": "<atomic/>", "execute": "<result>half</result>", "compose": "both"}
 TOO_BIG = '<failed reason="too_big">two cities</failed>'
@@ -58,9 +58,7 @@ def test_each_policy_asks_for_what_it_is_named_after(tmp_path: Path, policy: str
 
 
 @pytest.mark.parametrize("policy", BUILT_IN)
-def test_a_policy_goes_by_its_name_in_every_place(
-    tmp_path: Path, policy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_policy_goes_by_its_name_in_every_place(tmp_path: Path, policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     replies = {**REPLIES, "execute 0": TOO_BIG if policy == "as_needed" else "<result>all</result>"}
     expected = run_of(tmp_path, replies, policy)[1]
     more: dict[str, Any] = {"store": tmp_path / "r.db", "max_depth": None if policy == "direct" else 2}
@@ -81,20 +79,17 @@ NO_POLICY = r"no policy 'as_neded' \(did you mean 'as_needed'\?\); there are: as
 def test_a_name_that_is_no_policy_is_refused_with_those_that_are(tmp_path: Path, place: str) -> None:
     store, model = tmp_path / "r.db", ScriptedModel(REPLIES)
     run = Executor(model, store=store).run(GOAL)
+    wrong: dict[str, Any] = {"policy": "as_neded"}
+    ways: dict[str, Callable[[], object]] = {
+        "solve": lambda: solve(GOAL, model=model, store=store, **wrong),
+        "executor": lambda: Executor(model, store=store, **wrong),
+        "plan": lambda: Executor(model, store=store, plan=PlanLimits(**wrong)),
+        "config": lambda: Executor(model, store=store).run(Task(content=GOAL, config=TaskConfig(**wrong))),
+        "resume": lambda: Executor.resume(store, run.id, agent=model, **wrong),
+        "new_run": lambda: Executor(model, store=store).new_run(GOAL, **wrong),
+    }
     with pytest.raises(UsageError, match=NO_POLICY):
-        match place:
-            case "solve":
-                solve(GOAL, model=model, store=store, policy="as_neded")
-            case "executor":
-                Executor(model, store=store, policy="as_neded")
-            case "plan":
-                Executor(model, store=store, plan=PlanLimits(policy="as_neded"))
-            case "config":
-                Executor(model, store=store).run(Task(content=GOAL, config=TaskConfig(policy="as_neded")))
-            case "resume":
-                Executor.resume(store, run.id, agent=model, policy="as_neded")
-            case _:
-                Executor(model, store=store).new_run(GOAL, policy="as_neded")
+        ways[place]()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +137,7 @@ def test_a_task_whose_parts_would_fail_for_the_same_cause_is_not_split(tmp_path:
 
 
 def test_a_task_is_split_when_its_checks_fail_for_good_and_the_planner_sees_with_which_answer(tmp_path: Path) -> None:
-    root = Task(content=GOAL, id="0", checks=(Check(kind="matches", value="both"),))
+    root = Task(content=GOAL, id="0", checks=(Check(matches="both"),))
     root.config = TaskConfig(max_check_rounds=1)
     model = ScriptedModel({**REPLIES, "execute 0": "<result>not half of it</result>"})
     run = Executor(model, store=tmp_path / "r.db", policy="as_needed").run(root)
@@ -165,7 +160,8 @@ def test_why_a_task_failed_is_data_in_the_prompt_and_bounded(tmp_path: Path) -> 
 def test_only_where_it_can_be_split_is_a_task_allowed_to_be_too_big(tmp_path: Path) -> None:
     model = ScriptedModel({**REPLIES, "execute": TOO_BIG})
     run = Executor(model, store=tmp_path / "r.db", policy="as_needed", plan=PlanLimits(max_depth=2)).run(GOAL)
-    told = {request.task_id: "too_big" in request.messages[-1]["content"] for request in model.requests}
+    executed = [request for request in model.requests if request.purpose == "execute"]
+    told = {request.task_id: "too_big" in request.messages[-1]["content"] for request in executed}
     assert told == {"0": True, "0.1": False, "0.2": False}
     assert run.status == "failed"
     assert "two cities (too_big)" in str(run.error)
@@ -317,10 +313,8 @@ def test_a_policy_of_a_package_goes_by_its_name(tmp_path: Path, monkeypatch: pyt
 # every policy
 
 
-FAILURES = ("too_big", "other", "refused")
-WORDS = st.sampled_from(
-    [PLAN, "<atomic/>", "<result>x</result>", "<task>", "nonsense", *(f'<failed reason="{why}">no</failed>' for why in FAILURES)]
-)
+FAILED = [f'<failed reason="{why}">no</failed>' for why in ("too_big", "other", "refused")]
+WORDS = st.sampled_from([PLAN, "<atomic/>", "<result>x</result>", "<task>", "nonsense", *FAILED])
 
 
 def run_on(place: Path, replies: Mapping[str, list[str]], policy: str, *, calls: int | None = None) -> tuple[Run, int]:

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from ramify.planner.errors import ModelError
+from ramify.planner.models.listening import Listener
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store.records import CallRecord
 from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
@@ -17,6 +19,7 @@ from ramify.tasks.replies.answers import without_thoughts
 
 from .agent import Agent
 from .caller import Caller
+from .clean_words import CleanListener
 from .fitter import Fitter, Question
 from .schemas import Place
 from .windows import Make
@@ -55,6 +58,7 @@ class Asker:
         schema: Mapping[str, Any] | None = None,
         repairs: bool = True,
         whole: bool = False,
+        listener: Listener | None = None,
     ) -> T:
         """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
 
@@ -67,15 +71,17 @@ class Asker:
             schema: what the reply has to fit where the model can be held to that; `read` has to read tags as well.
             repairs: whether a malformed reply is put to the model once more; it is not, when answers are voted on.
             whole: whether the prompt shows all of its data or is not asked.
+            listener: hears the reply, and that to a repair, while it comes.
 
         Raises:
+            HeardError: if the reply broke off, and the listener keeps some of what it has heard.
             TooLongError: if the model cannot read the `whole`.
             ModelError: if the call failed, or a limit of length has cut its reply and that to a shorter question.
             TruncatedReplyError: if the reply was cut otherwise; it is not repaired but has to be asked again.
             ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
                 repair has said nothing about the task.
         """
-        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs, whole)
+        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs, whole, listener)
         if schema is None:
             return await self._asked(inquiry, None)
         schemas, wish = self._caller.schemas, self.agent.settings.constrain
@@ -128,7 +134,11 @@ class Asker:
             return _read_clean(inquiry.read, reply, nonces)
 
         whole = inquiry.whole and variables.template == inquiry.variables.template
-        question = Question(inquiry.task, make, inquiry.attempt, inquiry.sample, whole)
+        listener = inquiry.listener
+        if listener is not None:
+            place = inquiry.place(inquiry.variables)
+            listener = CleanListener(listener, nonces, partial(self._caller.schemas.begins, place=place))
+        question = Question(inquiry.task, make, inquiry.attempt, inquiry.sample, whole, listener)
         return await self.fitter.found(question, read, tries_less=inquiry.repairs)
 
     async def _repair_of(
@@ -187,6 +197,13 @@ class Asker:
         form = getattr(variables, "format", None)
         return f"{contract}\n\nWhat the result itself has to be:\n{form}" if form else contract
 
+    def begun_before(self, task: Task, *, attempt: int) -> int | None:
+        """Return with how many tasks of its plan there already `task` was first asked to be split in an attempt.
+
+        None is returned if no reply had arrived to that.
+        """
+        return self._caller.begun.get((task.id, "decompose", attempt))
+
     def steps_of(self, task_id: str) -> int | None:
         """Return how much each prompt showed when the answer of a task was composed in steps before."""
         steps: int | None = self._caller.notes.get(task_id, {}).get("steps")
@@ -227,6 +244,7 @@ class _Inquiry(Generic[T]):
     sample: int
     repairs: bool
     whole: bool
+    listener: Listener | None
 
     def place(self, asked: PromptVariables) -> Place:
         """Return the place of one of its questions."""

@@ -13,12 +13,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ramify.planner.errors import ModelError, PlannerError
+from ramify.planner.errors import HeardError, ModelError, PlannerError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import Begun, failed_call
 from ramify.planner.events.losses import Loss
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.models.deadline import complete_in_time
+from ramify.planner.models.listening import Listener
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, facts_of
 from ramify.planner.models.unanswered import used_without_reply
 from ramify.planner.runtime.failpoints import failpoint
@@ -90,6 +91,7 @@ class Caller:
         self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))
         recorded_steps: Mapping[str, int] = getattr(model, "recorded_steps", {})
         self.notes: dict[str, dict[str, Any]] = {task_id: {"steps": steps} for task_id, steps in recorded_steps.items()}
+        self.begun: dict[tuple[str, str, int], int] = {}
         self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
         self.recall(recorded)
@@ -118,6 +120,9 @@ class Caller:
             self.schemas.recall(call)
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
+            if call.key.purpose == "decompose":
+                begun = call.request.get("begun", 0)
+                self.begun[call.key[:3]] = min(begun, self.begun.get(call.key[:3], begun))
             if (steps := call.request.get("steps")) is not None:
                 self.notes[call.key.task_id] = {"steps": steps}
 
@@ -130,6 +135,7 @@ class Caller:
         sample: int = 0,
         step: int = 0,
         budget: int | None = None,
+        listener: Listener | None = None,
     ) -> ModelReply:
         """Return the reply to `request`, asked for `task` in its attempt number `attempt`, from 1.
 
@@ -140,8 +146,10 @@ class Caller:
             sample: which of several answers to the same question, from 0.
             step: which turn of a conversation, from 0.
             budget: the budget of its data, with which the same request can be made again.
+            listener: hears its words while they come, unless they had arrived before.
 
         Raises:
+            HeardError: if it failed in a way that waiting may mend, and the listener keeps some of what it has heard.
             LimitError: if a limit forbids the call.
             ModelError: if it failed, and waiting would not help.
             NoModelError: if the model cannot do such work.
@@ -152,6 +160,8 @@ class Caller:
         noted: dict[str, Any] = dict(self.notes.get(task.id, ()))
         if is_part(task):
             noted["part"] = part_data(task)
+        if begun := len(getattr(request.variables, "begun", ())):
+            noted["begun"] = begun
         if request.data_shown < request.data_given:
             noted["cut"] = {"budget": budget, "shown": request.data_shown, "given": request.data_given}
         if key in self._recorded:
@@ -164,7 +174,7 @@ class Caller:
         if cached is not None:
             reply = self._without_secrets(cached)
         else:
-            reply = await self._prefixes.ask(task, request, self._asked)
+            reply = await self._prefixes.ask(task, request, partial(self._asked, listener=listener))
         failpoint("before-reply-commit")
         spend(task, reply.usage())
         call = CallRecord(
@@ -196,10 +206,10 @@ class Caller:
         reply = ModelReply.from_data(data)
         return replace(reply, taken_from=reply.taken_from or run_id, latency_s=0.0)
 
-    async def _asked(self, task: Task, request: ModelRequest) -> ModelReply:
-        return await self._gate.pass_through(lambda: self._attempt(task, request))
+    async def _asked(self, task: Task, request: ModelRequest, listener: Listener | None) -> ModelReply:
+        return await self._gate.pass_through(lambda: self._attempt(task, request, listener))
 
-    async def _attempt(self, task: Task, request: ModelRequest) -> ModelReply:
+    async def _attempt(self, task: Task, request: ModelRequest, listener: Listener | None) -> ModelReply:
         async with AsyncExitStack() as stack:
             for rate in self._budget.rates(task):
                 await stack.enter_async_context(rate)
@@ -215,11 +225,13 @@ class Caller:
             started, look = time.perf_counter(), _Look(begun, is_look=self._gate.is_closed)
             try:
                 with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
-                    reply = self._without_secrets(await complete_in_time(self._model, request))
+                    reply = self._without_secrets(await complete_in_time(self._model, request, listener))
                     tell(reply)
                     look.tell()
             except BaseException as error:
                 self._count_failed(task, request, error, look, seconds=time.perf_counter() - started)
+                if listener is not None and listener.keeps and isinstance(error, ModelError):
+                    raise HeardError(error) from error
                 raise
             finally:
                 look.end()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ramify.planner.errors import ModelError, TooLongError
+from ramify.planner.models.listening import Listener
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
 from ramify.planner.models.retry import FailureKind, shrinks
 from ramify.prompts.blocks import DEFAULT_BUDGET
@@ -28,6 +29,7 @@ class Question:
     attempt: int
     sample: int
     whole: bool = False
+    listener: Listener | None = None
 
 
 class Fitter:
@@ -52,6 +54,7 @@ class Fitter:
         step: int = 0,
         budget: int = DEFAULT_BUDGET,
         whole: bool = False,
+        listener: Listener | None = None,
     ) -> tuple[ModelReply, int]:
         """Return the reply to the longest request that the model takes, and the budget of that.
 
@@ -65,6 +68,7 @@ class Fitter:
             step: which turn of a conversation, from 0.
             budget: where to begin; it becomes less as long as the model finds the request too long.
             whole: whether nothing is left out, unless that was so when the same was asked before.
+            listener: hears the reply while it comes.
 
         Raises:
             TooLongError: if the model cannot read the `whole`.
@@ -82,7 +86,9 @@ class Fitter:
             if whole:
                 self._check_whole(task, request)
             try:
-                reply = await caller.call(task, request, attempt=attempt, sample=sample, step=step, budget=budget)
+                reply = await caller.call(
+                    task, request, attempt=attempt, sample=sample, step=step, budget=budget, listener=listener
+                )
             except ModelError as error:
                 if not shrinks(error.kind):
                     raise
@@ -130,6 +136,7 @@ class Fitter:
                     step=0 if cut is None else 1,
                     budget=budget,
                     whole=question.whole,
+                    listener=question.listener,
                 )
                 return read(reply)
             except (TruncatedReplyError, ModelError) as error:

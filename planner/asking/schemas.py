@@ -11,7 +11,7 @@ A question that was answered before is asked in the form that it had then, so th
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from ramify.planner.errors import ModelError
@@ -56,6 +56,7 @@ class Schemas:
         self._refused: set[str] = set()
         self._places: dict[Place, bool] = dict(getattr(model, "schemas_sent", ()))
         self._first = asyncio.Lock()
+        self._first_place: Place | None = None
 
     def recall(self, call: CallRecord) -> None:
         """Learn from a call that was made before."""
@@ -72,13 +73,28 @@ class Schemas:
     @asynccontextmanager
     async def turn(self, schema: Mapping[str, Any], wish: Wish, place: Place) -> AsyncIterator[bool]:
         """Give whether the question at `place` is asked by `schema`, after any other that finds out about schemas."""
-        async with AsyncExitStack() as stack:
-            if self._are_taken is None and wish == "auto":
-                await stack.enter_async_context(self._first)
+        if self._are_taken is None and wish == "auto":
+            await self._first.acquire()
+            self._first_place = place
+        try:
             is_sent = await self.is_sent(schema, wish, place)
             if not is_sent:
-                await stack.aclose()
+                self._let_others(place)
             yield is_sent
+        finally:
+            self._let_others(place)
+
+    def begins(self, words: str, *, place: Place) -> None:
+        """Learn from the first words of a reply, at `place`, that is still to come."""
+        if self._first_place == place and words.lstrip().startswith("{"):
+            self._are_taken = True
+            self._let_others(place)
+
+    def _let_others(self, place: Place) -> None:
+        """Let others ask by schemas, if it was the question at `place` that went ahead alone."""
+        if self._first_place == place:
+            self._first_place = None
+            self._first.release()
 
     async def is_sent(self, schema: Mapping[str, Any], wish: Wish, place: Place) -> bool:
         """Return whether the question at `place` is asked by `schema`."""

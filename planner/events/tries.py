@@ -110,8 +110,10 @@ def read_tried(store: "StoreReader", run_id: str) -> dict[str, Tried]:
     for event in store.events_of(run_id, _ABOUT_TRIED):
         if event.type == EventType.TASK_TRIED:
             found[str(event.task_id)] = Tried(event.data["error"], event.data["told"])
-        for task_id in event.data["redone"] if event.type == EventType.PLAN_EDITED else [event.task_id]:
-            if event.type != EventType.TASK_TRIED:
+        elif event.type == EventType.TASK_FAILED:
+            found.pop(str(event.task_id), None)
+        else:
+            for task_id in event.data["redone"]:
                 found.pop(task_id, None)
     return found
 

@@ -6,12 +6,14 @@ person has all the time that it takes.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from ramify.planner.errors import ModelError
 from ramify.planner.runtime.border import border
 
+from .listening import Listener
 from .protocol import Model, ModelReply, ModelRequest
 from .retry import RULES, FailureKind
 from .server import Timeouts
@@ -69,20 +71,32 @@ class StreamClock:
         return until(due_s, LateError(f"{words} = {pause_s:g} s"))
 
 
-async def complete_in_time(model: Model, request: ModelRequest) -> ModelReply:
-    """Return the reply of `model`, if it comes within the request's `timeout_s`.
+async def complete_in_time(model: Model, request: ModelRequest, listener: Listener | None = None) -> ModelReply:
+    """Return the reply of `model`, if it comes within the request's `timeout_s`; a `listener` hears its words before.
 
     Raises:
         ModelError: if it does not, or as `complete`.
     """
     timeout_s = request.timeout_s
     if timeout_s is None or getattr(model, "keeps_deadline", False) or getattr(model, "is_person", False):
-        with border:
-            return await model.complete(request)
+        return await _reply_of(model, request, listener)
     try:
         async with until(asyncio.get_running_loop().time() + timeout_s, late(timeout_s)):
-            with border:
-                return await model.complete(request)
+            return await _reply_of(model, request, listener)
     except LateError as error:
         advice = RULES[FailureKind.TIMEOUT].advice
         raise ModelError(f"{model.name}: {error}; {advice}", kind=FailureKind.TIMEOUT, model=model.name) from None
+
+
+async def _reply_of(model: Model, request: ModelRequest, listener: Listener | None) -> ModelReply:
+    if listener is None:
+        with border:
+            return await model.complete(request)
+    listener.begins()
+    with border:
+        async with aclosing(cast("AsyncGenerator[str | ModelReply, None]", model.stream(request))) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, ModelReply):
+                    return piece
+                listener.hears(piece)
+    raise RuntimeError(f"the stream of {model.name} ended without a reply")

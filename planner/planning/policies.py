@@ -8,7 +8,7 @@ above them, names another.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ramify.planner.asking.budget import Configs
 from ramify.planner.errors import PlannerError, UsageError
@@ -38,6 +38,9 @@ PolicyGiven = str | Policy | type[Policy]
 """What users give as a policy: its name, or a class or an object of their own."""
 
 
+Said = TypeVar("Said", Verb, Recovery)
+
+
 class Guarded:
     """A policy of somebody else's, whose mistakes have its name.
 
@@ -59,10 +62,10 @@ class Guarded:
         """Return what it says."""
         return self._said("after", Recovery, task, failure)
 
-    def _said(self, method: str, kind: Any, task: Task, *more: Any) -> Any:
+    def _said(self, method: str, kind: type[Said], task: Task, *more: Failure) -> Said:
         try:
             with border:
-                said = getattr(self._given, method)(task, *more)
+                said: Said = getattr(self._given, method)(task, *more)
         except Exception as error:
             raise UsageError(
                 f"the policy {self.name} cannot be used: {method}(task {task.id}) raised {error_text(error)}"
@@ -134,7 +137,9 @@ def own_policy(given: Any, *, name: str | None = None) -> Policy:
     name = name or _class_of(given)
     missing = [each for each in ("next", "after") if not callable(getattr(given, each, None))]
     if missing:
-        raise UsageError(f"the policy {name} cannot be used: it has no method {missing[0]}(); a policy has next and after")
+        raise UsageError(
+            f"the policy {name} cannot be used: it has no method {missing[0]}(); a policy has next and after"
+        )
     if not inspect.isclass(given):
         return Guarded(given, name)
     try:

@@ -1,4 +1,4 @@
-"""The policy `streaming`: a task is split when it is ready, and its subtasks begin while their plan is being written."""
+"""The policy `streaming`: a task is split when it is ready; its subtasks begin while their plan is being written."""
 
 from ramify.tasks import Task
 

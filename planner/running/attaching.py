@@ -42,13 +42,16 @@ class Attaching:
         """Return whether the tree may have a level more below `task`."""
         return self.max_depth is None or task.get_depth() < self.max_depth
 
-    def attach(self, parent: Task, tasks: Sequence[Task], *, origin: str | None = None) -> list[TaskAdded]:
+    def attach(
+        self, parent: Task, tasks: Sequence[Task], *, origin: str | None = None, is_told: bool = True
+    ) -> list[TaskAdded]:
         """Put `tasks`, with all below them, at the end of the subtasks of `parent`; return what is to be written of it.
 
         Args:
             parent: the task that they are part of.
             tasks: the new tasks.
             origin: where they come from; None leaves it as it is.
+            is_told: whether the run loop is told of them at once; if not, that is left to the caller.
 
         Raises:
             TreeError, DependencyError, CycleError: if they cannot be attached; nothing was changed.
@@ -60,7 +63,8 @@ class Attaching:
                 put(each, origin=origin)
             self._budget.open(each)
         self.total += len(new)
-        self.on_attached(tasks)
+        if is_told:
+            self.on_attached(tasks)
         return [TaskAdded.of(each) for each in new]
 
     def check_parts(self, task: Task, parts: Parts) -> None:
@@ -88,7 +92,7 @@ class Attaching:
             LeaseError: if another process has taken the run over.
         """
         if isinstance(verdict, Parts):
-            await self._recorder.split(task, self.attach(task, verdict.tasks))
+            await self._split(task, verdict.tasks)
             return True
         if isinstance(verdict, Plan) and not self.has_room(len(verdict.tasks)):
             many = counted(len(verdict.tasks), "subtask")
@@ -100,5 +104,10 @@ class Attaching:
             return False
         for note in verdict.notes:
             self._recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {note}")
-        await self._recorder.split(task, self.attach(task, tasks_of_plan(task, verdict)))
+        await self._split(task, tasks_of_plan(task, verdict))
         return True
+
+    async def _split(self, task: Task, subtasks: Sequence[Task]) -> None:
+        """Attach the subtasks of `task`; none begins before all are on disk."""
+        await self._recorder.split(task, self.attach(task, subtasks, is_told=False))
+        self.on_attached(subtasks)

@@ -240,15 +240,16 @@ class RunLoop:
         """Split `task`; one that was `instead_of` failing fails after all if it stays whole."""
         if self._levels is None and task.state is TaskState.OPEN:
             self._recorder.start(task, doing=Verb.SPLIT.value)
-        tried = self._tried.get(task.id)
+        if (tried := self._tried.get(task.id)) is not None:
+            instead_of = instead_of or WorkFailedError(tried.error, task_id=task.id)
         if isinstance(instead_of, TooLongError) and instead_of.parts:
             verdict: Split = Parts(instead_of.parts)
         else:
-            verdict = await self._perform(task, verb, job, tried=tried and tried.told)
-        if tried is not None and instead_of is None:
-            instead_of = WorkFailedError(tried.error, task_id=task.id)
-        if isinstance(verdict, Parts):
-            verdict = self._with_room(task, verdict)
+            verdict = await self._perform(task, verb, job, tried=tried.told if tried else None)
+        await self._settle_split(task, self._with_room(task, verdict), instead_of)
+
+    async def _settle_split(self, task: Task, verdict: Split, instead_of: Exception | None) -> None:
+        """Do what comes of splitting `task`, which was `instead_of` failing if that is given."""
         if verdict is None:
             if task.state is TaskState.RUNNING:
                 self._recorder.release(task, why="the run is stopping")
@@ -265,16 +266,17 @@ class RunLoop:
             self._whole.add(task)
             self._scheduler.released(task)
 
-    def _with_room(self, task: Task, parts: Parts) -> Parts | Exception | None:
-        """Return `parts`, or why the limits of the run leave no room for them; None if the run stops for it."""
+    def _with_room(self, task: Task, verdict: Split) -> Split:
+        """Return `verdict`, or why the limits of the run leave no room for its parts; None if the run stops for it."""
         try:
-            self._attaching.check_parts(task, parts)
+            if isinstance(verdict, Parts):
+                self._attaching.check_parts(task, verdict)
         except TooLongError as error:
             return error
         except LimitError as error:
             self.stop(Ending("stopped", str(error), error))
             return None
-        return parts
+        return verdict
 
     async def _settle_level(self, levels: Levels[Decision], task: Task, verdict: Decision) -> None:
         levels.decided(task, verdict)
@@ -300,9 +302,7 @@ class RunLoop:
             )
             self._is_stopping = True
 
-    async def _perform(
-        self, task: Task, verb: Verb, job: "asyncio.Task[None]", *, tried: str | None = None
-    ) -> Split:
+    async def _perform(self, task: Task, verb: Verb, job: "asyncio.Task[None]", *, tried: str | None = None) -> Split:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:

@@ -20,7 +20,7 @@ from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy
 from ramify.planner.planning.policy import Policy
-from ramify.planner.planning.split import Planner, PlanLimits
+from ramify.planner.planning.split import PlanLimits, Planner
 from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched

@@ -42,7 +42,7 @@ class Failure:
     """A model's word that it could not do what was asked.
 
     Attributes:
-        reason: one of `REASONS`, or `TOO_BIG`; "other" if it gave none, or one of its own, which then begins the detail.
+        reason: one of `REASONS` or `TOO_BIG`; "other" if it gave none, or one of its own, which then begins the detail.
         detail: what stopped it, in its words; may be empty.
     """
 

@@ -38,7 +38,9 @@ _TEXT: Schema = {"type": "string"}
 _FENCE = "```"
 
 
-def plan_schema(*, max_tasks: int, types: Iterable[str] = (), known_ids: Iterable[str] = ()) -> Schema:
+def plan_schema(
+    *, max_tasks: int, types: Iterable[str] = (), known_ids: Iterable[str] = (), may_be_empty: bool = False
+) -> Schema:
     """Return the schema of a plan: tasks, or that there can be none; what is atomic is its own only task.
 
     An `atomic` of its own is not offered: small models take the shortest way through a schema, whatever the goal.
@@ -47,6 +49,7 @@ def plan_schema(*, max_tasks: int, types: Iterable[str] = (), known_ids: Iterabl
         max_tasks: the most tasks.
         types: what tasks can be given to; if there are none, tasks have no type.
         known_ids: ids of tasks outside of the plan that its tasks may need.
+        may_be_empty: whether there may be no tasks.
 
     >>> plan_schema(max_tasks=2)["properties"]["plan"]["anyOf"][0]["properties"]["tasks"]["maxItems"]
     2
@@ -58,7 +61,7 @@ def plan_schema(*, max_tasks: int, types: Iterable[str] = (), known_ids: Iterabl
         needs={"type": "array", "items": {"type": "string", "enum": names}, "maxItems": len(names)},
         **({"type": {"type": "string", "enum": kinds}} if kinds else {}),
     )
-    tasks = {"type": "array", "items": task, "minItems": 1, "maxItems": max_tasks}
+    tasks = {"type": "array", "items": task, "minItems": 0 if may_be_empty else 1, "maxItems": max_tasks}
     return _object(plan={"anyOf": [_object(tasks=tasks), _failed()]})
 
 
@@ -84,7 +87,10 @@ def answer_schema(wanted: Mapping[str, Any], *, has_steps: bool, may_split: bool
     inside = {name: value for name, value in wanted.items() if name not in {"$schema", "$id"}}
     result = _object(result={"$ref": _DEFS})
     steps = {_STEPS: _TEXT} if has_steps else {}
-    return {**_object(**steps, answer={"anyOf": [result, _failed(may_split=may_split)]}), "$defs": {"result": _moved(inside)}}
+    return {
+        **_object(**steps, answer={"anyOf": [result, _failed(may_split=may_split)]}),
+        "$defs": {"result": _moved(inside)},
+    }
 
 
 def object_in(reply: str, *keys: str, finish_reason: str = "stop") -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ says all that is wrong, for the model to put right. All is linear in the length 
 """
 
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -20,6 +21,7 @@ from ramify.tasks.errors import ReplyError
 from .answers import REASONS, Answer, Failure, joined_failure, parse_answer, read_failure
 from .by_schema import plan_in, without_dead_needs
 from .elements import Element, ElementReader, close_reader
+from .growing_json import GrowingTasks
 from .json_lists import listing_of
 from .lists import read_list
 from .planned import Listing, PlanBuilder, PlannedTask, PlanRules, has_words, item_of
@@ -71,11 +73,15 @@ class PlanStream:
     are then the first ones of the plan; they mean nothing if `close` raises.
 
     Args:
+        may_be_empty: whether a plan by a schema may have no tasks, as the rest of another one; it is atomic then.
         rules: what the plan must keep; see `PlanRules`.
     """
 
-    def __init__(self, **rules: Unpack[PlanRules]) -> None:
+    def __init__(self, *, may_be_empty: bool = False, **rules: Unpack[PlanRules]) -> None:
         self._rules = rules
+        self._may_be_empty = may_be_empty
+        self._objects = GrowingTasks()
+        self._growing = PlanBuilder(**rules)
         self._builder = PlanBuilder(**rules)
         self._reader = ElementReader(containers={"task", "failed"}, empties={"atomic"})
         self._chunks: list[str] = []
@@ -89,11 +95,13 @@ class PlanStream:
         """Take the next piece of the reply, and return the tasks whose elements are closed now.
 
         A task waits, and those after it, as long as it needs one that is still to come. Once something is wrong, no
-        task is given any more. Lists and JSON without tags are read by `close` alone.
+        task is given any more. Lists, and JSON that no schema has asked for, are read by `close` alone.
         """
         self._chunks.append(chunk)
         self._begins_with = self._begins_with or chunk.lstrip()[:1]
-        return [] if self._begins_with in {"", "{"} else self._catch_up()
+        if self._begins_with == "{":
+            return self._grown(chunk)
+        return [] if not self._begins_with else self._catch_up()
 
     def close(self, finish_reason: str = "stop") -> Plan:
         """Return the whole plan.
@@ -127,6 +135,15 @@ class PlanStream:
             notes=(*self._notes, *self._builder.notes()),
         )
 
+    def _grown(self, chunk: str) -> list[PlannedTask]:
+        """Return the tasks of a plan by a schema whose objects are closed now."""
+        found: list[PlannedTask] = []
+        for value in self._objects.feed(chunk):
+            with suppress(ReplyError):  # what is wrong is said by `close`
+                listing = listing_of([value], "")
+                found += [task for item in (listing.items if listing else ()) for task in self._growing.add(item)]
+        return found
+
     def _catch_up(self) -> list[PlannedTask]:
         """Give the reader the chunks that were held back, and return the tasks whose elements are closed now."""
         chunks, self._read = self._chunks[self._read :], len(self._chunks)
@@ -141,6 +158,7 @@ class PlanStream:
         self._builder = PlanBuilder(**self._rules)
         items, self._notes = without_dead_needs(listing.items)
         self._take_listing(replace(listing, items=tuple(items)))
+        self._is_atomic = self._is_atomic or (self._may_be_empty and not items and not self._failures)
         return True
 
     def _accept(self, element: Element) -> list[PlannedTask]:
@@ -181,12 +199,15 @@ class PlanStream:
         return [f"`<failed>` stands beside {found[0]}; give one or the other"] if len(found) > 1 else []
 
 
-def parse_plan(reply: str, *, finish_reason: str = "stop", **rules: Unpack[PlanRules]) -> Plan:
+def parse_plan(
+    reply: str, *, finish_reason: str = "stop", may_be_empty: bool = False, **rules: Unpack[PlanRules]
+) -> Plan:
     """Return the plan that a reply holds.
 
     Args:
         reply: the model's words.
         finish_reason: why the model stopped; "length" and "content_filter" mean that the reply was cut.
+        may_be_empty: as `PlanStream` has it.
         rules: what the plan must keep: `max_tasks`, `types`, `known_ids`, `blank`; see `PlanRules`.
 
     Raises:
@@ -196,7 +217,7 @@ def parse_plan(reply: str, *, finish_reason: str = "stop", **rules: Unpack[PlanR
     >>> [(task.key, task.needs) for task in parse_plan('<task id="a">Look</task><task needs="a">Leap</task>').tasks]
     [('a', ()), ('2', ('a',))]
     """
-    stream = PlanStream(**rules)
+    stream = PlanStream(may_be_empty=may_be_empty, **rules)
     stream.feed(reply)
     return stream.close(finish_reason)
 
