@@ -1,23 +1,42 @@
-"""What caches of providers are told of prompts that begin alike."""
+"""What caches of providers are told of prompts that begin alike, and which of such prompts goes ahead."""
 
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Agent, Executor
+from ramify.planner import Agent, Executor, RunLimits
+from ramify.planner.asking.prefixes import KEPT_S, Prefixes
+from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import prompt_cache_at
 from ramify.planner.models.litellm_server import prompt_cache_listed
 from ramify.planner.models.prompt_cache import BREAKPOINT, CACHE_CONTROL, PromptCache
-from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.models.served import wire_arguments
 from ramify.planner.store import Store
 from ramify.planner.testing import Script, ScriptedModel
+from ramify.prompts.rendered import Message
 from ramify.tasks import Material, Task
 
 from .openai_server import Answer, Chat, Fault, OpenAIServer
+from .patience import HANG_S
 
+CHEAP = PromptCache(takes_key=True, read=0.1)
 DOCUMENT = "\n".join(f"Line {number} of what all of them read." for number in range(400))
 OWN = "Only one of them reads this."
+
+
+def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: Any, **named: Any) -> None:
+        asyncio.run(test(*args, **named))
+
+    return run
 
 
 class Provider(ScriptedModel):
@@ -29,6 +48,12 @@ class Provider(ScriptedModel):
 
     async def prompt_cache(self) -> PromptCache:
         return self._cache
+
+
+def request_of(task_id: str, document: str = DOCUMENT) -> ModelRequest:
+    text = f'<data-n kind="goal">\n{document}\n</data-n>\nDo this task: {task_id}'
+    messages = (Message(role="system", content="Answer."), Message(role="user", content=text))
+    return ModelRequest(purpose="execute", task_id=task_id, messages=messages, nonce="n")
 
 
 def tree(*contents: str, own: bool = False) -> Task:
@@ -230,3 +255,169 @@ def test_what_is_too_short_to_be_kept_is_not_marked(system: str, shared: int | N
     messages = wire_arguments(request, has_bounds=True, cache=PromptCache(mark=CACHE_CONTROL))["messages"]
     parts = [part for each in messages if isinstance(each["content"], list) for part in each["content"]]
     assert [part["text"] for part in parts if CACHE_CONTROL in part] == marked
+
+
+class Scene:
+    """Prompts that begin alike, asked at once, of a model that answers each when it is told to.
+
+    Args:
+        count: how many prompts there are.
+        cache: what is known of the provider's cache.
+        document: what they begin with.
+    """
+
+    def __init__(self, count: int, *, cache: PromptCache = CHEAP, document: str = DOCUMENT) -> None:
+        self.asked: dict[str, asyncio.Future[str]] = {}
+        self.time_s = 0.0
+        self._document = document
+        self._tasks = tree(*(f"Task {number}" for number in range(count))).subtasks
+        self._prefixes = Prefixes(Provider(cache), self._warn, seed="seed", now=lambda: self.time_s)
+        self.jobs = [asyncio.ensure_future(self.ask(number)) for number in range(count)]
+
+    def _warn(self, *_: object) -> None:
+        raise AssertionError
+
+    async def ask(self, number: int) -> ModelReply:
+        task = self._tasks[number]
+        return await self._prefixes.ask(task, request_of(task.id, self._document), self._make)
+
+    async def _make(self, task: Task, _: ModelRequest) -> ModelReply:
+        said = self.asked[task.id] = asyncio.get_running_loop().create_future()
+        return ModelReply(text=await said, model="m")
+
+    async def who(self) -> list[str]:
+        """Return whose prompts are asked, once nothing moves any more."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return list(self.asked)
+
+    def answer(self, *names: str, error: Exception | None = None) -> None:
+        for name in names:
+            said = self.asked[name]
+            said.set_result("x") if error is None else said.set_exception(error)
+
+
+FILTERED = ModelError("no", kind="content_filtered", model="m")
+
+
+@on_loop
+async def test_the_first_of_prompts_that_begin_alike_goes_ahead_alone() -> None:
+    scene = Scene(4)
+    assert await scene.who() == ["0.1"]
+    scene.answer("0.1")
+    assert await scene.who() == ["0.1", "0.2", "0.3", "0.4"]
+    scene.answer("0.2", "0.3", "0.4")
+    assert len(await asyncio.gather(*scene.jobs)) == 4
+
+
+@on_loop
+async def test_after_a_first_that_fails_the_next_one_goes_ahead() -> None:
+    scene = Scene(4)
+    await scene.who()
+    scene.answer("0.1", error=FILTERED)
+    assert await scene.who() == ["0.1", "0.2"]
+    scene.answer("0.2")
+    assert await scene.who() == ["0.1", "0.2", "0.3", "0.4"]
+    scene.answer("0.3", "0.4")
+    ended = await asyncio.gather(*scene.jobs, return_exceptions=True)
+    assert [isinstance(each, ModelError) for each in ended] == [True, False, False, False]
+
+
+@on_loop
+async def test_a_first_that_is_given_up_holds_nobody_back() -> None:
+    scene = Scene(3)
+    await scene.who()
+    scene.jobs[0].cancel()
+    assert await scene.who() == ["0.1", "0.2"]
+    scene.jobs[2].cancel()
+    scene.answer("0.2")
+    ended = await asyncio.gather(*scene.jobs, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in ended] == [True, False, True]
+
+
+@on_loop
+async def test_nobody_waits_for_more_than_two() -> None:
+    scene = Scene(5)
+    await scene.who()
+    scene.answer("0.1", error=FILTERED)
+    await scene.who()
+    scene.answer("0.2", error=FILTERED)
+    assert await scene.who() == ["0.1", "0.2", "0.3", "0.4", "0.5"]
+    scene.answer("0.3", "0.4", "0.5")
+    await asyncio.gather(*scene.jobs, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("cache", "document"),
+    [
+        (PromptCache(takes_key=True), DOCUMENT),
+        (PromptCache(takes_key=True, read=0.1, least_tokens=4096), DOCUMENT),
+        (CHEAP, "too short to be kept"),
+    ],
+    ids=["no cheaper", "longer than that is kept", "too short"],
+)
+@on_loop
+async def test_all_go_at_once_where_waiting_saves_nothing(cache: PromptCache, document: str) -> None:
+    scene = Scene(3, cache=cache, document=document)
+    assert await scene.who() == ["0.1", "0.2", "0.3"]
+    scene.answer(*scene.asked)
+    await asyncio.gather(*scene.jobs)
+
+
+@on_loop
+async def test_what_was_read_is_forgotten_after_some_minutes() -> None:
+    scene = Scene(3)
+    await scene.who()
+    scene.answer("0.1")
+    await scene.who()
+    scene.answer("0.2", "0.3")
+    await asyncio.gather(*scene.jobs)
+    scene.asked.clear()
+    for time_s, asked in ((KEPT_S - 1, ["0.2", "0.3"]), (3 * KEPT_S, ["0.2"])):
+        scene.time_s = time_s
+        jobs = [asyncio.ensure_future(scene.ask(number)) for number in (1, 2)]
+        assert await scene.who() == asked
+        scene.answer(*asked)
+        await scene.who()
+        scene.answer(*scene.asked.keys() - asked)
+        await asyncio.gather(*jobs)
+        scene.asked.clear()
+
+
+def test_functions_do_not_wait_for_prompts_that_begin_alike(tmp_path: Path) -> None:
+    began: list[str] = []
+    is_done = threading.Event()
+
+    def look(task: Task) -> str:
+        is_done.set()
+        return f"looked at {task.id}"
+
+    async def answers(request: ModelRequest) -> str:
+        began.append(request.task_id)
+        if len(began) == 1:
+            await asyncio.to_thread(is_done.wait, HANG_S)
+        return "<result>x</result>"
+
+    root = tree("Axe", "Bow", "Cup")
+    root.add_subtasks([Task(content="Look", id="0.4", type="look")])
+    executor = Executor(Provider(CHEAP, answers), store=tmp_path / "runs.db", jobs=4, workers={"look": look})
+    assert executor.run(root).result == "x"
+    assert began[0] == "0.1"
+
+
+def test_a_run_that_is_resumed_has_the_first_of_what_is_left_go_ahead(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def answers(request: ModelRequest) -> str:
+        told.append(f"{request.task_id} begins")
+        for _ in range(50):
+            await asyncio.sleep(0)
+        told.append(f"{request.task_id} ends")
+        return "<result>x</result>"
+
+    store, model = tmp_path / "runs.db", Provider(CHEAP, answers)
+    run = Executor(model, store=store, jobs=4, limits=RunLimits(max_calls=1)).run(tree("Axe", "Bow", "Cup", "Dye"))
+    assert told == ["0.1 begins", "0.1 ends"]
+    again = Executor.resume(store, run.id, agent=Agent(model), limits=RunLimits(max_calls=100))
+    assert again.result == "x"
+    assert told[2:6] == ["0.2 begins", "0.2 ends", "0.3 begins", "0.4 begins"]
