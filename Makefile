@@ -4,7 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -path '*/page/*' -o -name 'py.typed' | LC_ALL=C sort)
+SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -path '*/page/*' -o -name '*.txt' -o -name 'py.typed' | LC_ALL=C sort)
 PYTEST_ARGS ?=
 
 .PHONY: demo test check bench crash soak million docs format requirements clean

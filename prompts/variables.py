@@ -109,6 +109,7 @@ class PromptVariables(_Data):
     Attributes:
         task_id: the task that the call is made for.
         language: the language that the answer is to be written in; None leaves it to the goal's own.
+        own_language: the goal's own, as far as its words tell.
         instructions: the user's own system prompt, put before the template's; None if there is none.
         examples: how many examples to show.
         as_json: whether the reply is to be JSON, as its schema is sent along, instead of tags.
@@ -121,6 +122,7 @@ class PromptVariables(_Data):
 
     task_id: str
     language: str | None = None
+    own_language: str | None = None
     instructions: str | None = None
     examples: Examples = "few"
     as_json: bool = False

@@ -16,6 +16,7 @@ from ramify.prompts import (
     Prompt,
 )
 from ramify.prompts.blocks import cut, make_nonce, texts_of
+from ramify.prompts.languages import language_of
 from ramify.prompts.placeholders import fill
 from ramify.prompts.rendered import RenderedPrompt
 from ramify.prompts.variables import EvolveVariables, PromptVariables, TaskResult
@@ -49,6 +50,7 @@ def decompose_variables(task: Node, *, is_family_known: bool = True, **more: Any
     """
     return DecomposeVariables(
         task_id=task.id,
+        own_language=_language_of(task),
         goal=task.content,
         ancestors=tuple(above.content for above in walk_up(task))[::-1],
         siblings=tuple(title(other.content) for other in _siblings_near(task, only_before=not is_family_known)),
@@ -78,6 +80,7 @@ def execute_variables(
     """
     return ExecuteVariables(
         task_id=task.id,
+        own_language=_language_of(task),
         task=task.content,
         root_goal="" if task.content.strip() == root.content.strip() else cut(root.content, GOAL_LENGTH),
         needs=(*needed_results(task), *seen),
@@ -97,12 +100,19 @@ def compose_variables(task: Node, **more: Any) -> ComposeVariables:
     children = tuple(result_of(child) for child in task.subtasks if child.state is not TaskState.DELETED)
     return ComposeVariables(
         task_id=task.id,
+        own_language=_language_of(task),
         goal=task.content,
         children=children,
         format=form_of_answer(task.checks),
         last_error=task.error,
         **more,
     )
+
+
+def _language_of(task: Node) -> str | None:
+    """Return the language of the run's goal, or else that of `task`."""
+    *_, root = task, *walk_up(task)
+    return language_of(root.content) or language_of(task.content)
 
 
 def result_of(task: Node) -> TaskResult:

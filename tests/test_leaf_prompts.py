@@ -46,9 +46,7 @@ def test_a_leaf_that_is_the_goal_is_told_it_once() -> None:
     assert goal_shown(leaf(GOAL, f" {GOAL}\n")) == ""
 
 
-@pytest.mark.parametrize(
-    ("language", "words"), [(None, "Write in the language of the"), ("German", "Write in German.")]
-)
+@pytest.mark.parametrize(("language", "words"), [(None, "Write in Chinese"), ("German", "Write in German.")])
 def test_the_last_line_of_a_prompt_says_the_language(language: str | None, words: str) -> None:
     task = leaf("\u8ba1\u5212\u4e00\u6b21\u65c5\u884c")
     root = task.parent
