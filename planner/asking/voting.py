@@ -1,8 +1,8 @@
 """Voting: the same question is asked until one answer leads by enough, first to ahead by k.
 
 An error that comes up once in a hundred answers has to come up k more times than the right answer to win, which for
-k = 3 is one time in a million. Answers with a red flag (too long, malformed) do not count at all: what made the form go
-wrong makes the content go wrong too.
+k = 3 is one time in a million; see `odds`. Answers with a red flag (too long, malformed) do not count at all: what made
+the form go wrong makes the content go wrong too.
 
 Source: Meyerson et al., "Solving a Million-Step LLM Task with Zero Errors", https://arxiv.org/abs/2511.09030
 """
@@ -43,21 +43,21 @@ class Ballot(Generic[T]):
     flag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Poll(Generic[T]):
-    """A vote that is decided.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How a vote went.
 
     Attributes:
-        winner: the first answer of those that lead.
         samples: how many answers were asked for.
         counts: how many answers each key has got, the most first.
         discarded: how many did not count, by their flags.
+        is_decided: whether one leads by enough.
     """
 
-    winner: T
     samples: int
     counts: dict[str, int]
     discarded: dict[str, int]
+    is_decided: bool
 
     def to_data(self) -> dict[str, Any]:
         """Return it as JSON data, without the answers that few have given."""
@@ -66,7 +66,19 @@ class Poll(Generic[T]):
             "samples": self.samples,
             "counts": [[key if len(key) <= _LONGEST else f"{key[: _LONGEST - 3]}...", count] for key, count in shown],
             "discarded": self.discarded,
+            **({} if self.is_decided else {"undecided": True}),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll(Tally, Generic[T]):
+    """A vote that is decided.
+
+    Attributes:
+        winner: the first answer of those that lead.
+    """
+
+    winner: T
 
 
 def still_needed(keys: Iterable[str | None], ahead: int) -> int:
@@ -107,7 +119,12 @@ def _composed(word: str) -> str:
 
 
 async def poll(
-    sample: Callable[[int], Coroutine[Any, Any, Ballot[T]]], *, ahead: int, most: int, task_id: str
+    sample: Callable[[int], Coroutine[Any, Any, Ballot[T]]],
+    *,
+    ahead: int,
+    most: int,
+    task_id: str,
+    on_end: Callable[[Tally], object] = lambda _: None,
 ) -> Poll[T]:
     """Return the vote over `sample(0)`, `sample(1)`, ..., of which up to `ahead` run at the same time.
 
@@ -118,6 +135,7 @@ async def poll(
         ahead: by how many answers the winner leads.
         most: how many answers are asked for at most.
         task_id: the task that they are for.
+        on_end: is told how the vote went, also of one that is not decided.
 
     Raises:
         WorkFailedError: if no answer leads after `most`, or none can any more.
@@ -125,12 +143,16 @@ async def poll(
     ballots: list[Ballot[T]] = []
     while more := still_needed((ballot.key for ballot in ballots), ahead):
         if len(ballots) + more > most:
+            counts, flags = _counts(ballots), _flags(ballots)
+            on_end(Tally(samples=len(ballots), counts=counts, discarded=flags, is_decided=False))
             raise WorkFailedError(_undecided(ballots, ahead, most), task_id=task_id, reason="ambiguous")
         ballots += await together(sample(number) for number in range(len(ballots), len(ballots) + more))
     counts = _counts(ballots)
     key = next(iter(counts))
-    winner = next(ballot for ballot in ballots if ballot.key == key)
-    return Poll(winner.value, len(ballots), counts, _flags(ballots))  # type: ignore[arg-type]
+    winner: T = next(ballot.value for ballot in ballots if ballot.key == key)  # type: ignore[assignment]
+    found = Poll(samples=len(ballots), counts=counts, discarded=_flags(ballots), is_decided=True, winner=winner)
+    on_end(found)
+    return found
 
 
 def _counts(ballots: Iterable[Ballot[Any]]) -> dict[str, int]:

@@ -62,7 +62,9 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             attempt=int,
         ),
         EventType.VOTED: _form(
-            "one answer leads by `ahead`: how often each of the most frequent came, and what did not count",
+            "one answer leads by `ahead`, or none is ever going to (`undecided`): how often each of the most frequent"
+            " came, and what did not count",
+            {"undecided": bool},
             ahead=int,
             samples=int,
             counts=list,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from ramify.planner.asking.voting import SAMPLES_A_LEAD, Ballot, key_of_answer, poll
+from ramify.planner.asking.voting import SAMPLES_A_LEAD, Ballot, Tally, key_of_answer, poll
 from ramify.planner.errors import ModelError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.retry import FailureKind, may_retry
@@ -47,6 +47,9 @@ async def voted_answer(context: WorkContext, ask: Callable[[int], Awaitable[Answ
         return Ballot(f"failed: {answer.failed.reason}" if answer.failed else key_of_answer(answer.text), answer)
 
     most = config.max_samples or SAMPLES_A_LEAD * ahead
-    found = await poll(sample, ahead=ahead, most=most, task_id=context.task.id)
-    context.services.recorder.put(EventType.VOTED, context.task, ahead=ahead, **found.to_data())
+
+    def tell(vote: Tally) -> None:
+        context.services.recorder.put(EventType.VOTED, context.task, ahead=ahead, **vote.to_data())
+
+    found = await poll(sample, ahead=ahead, most=most, task_id=context.task.id, on_end=tell)
     return found.winner
