@@ -19,6 +19,7 @@ from .asking.budget import RunLimits
 from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
+from .planning.piloting import check_pilot
 from .planning.policies import OWN, PolicyGiven, check_policies, names_policies, own_policy, policy_named, stored_name
 from .planning.policy import Policy
 from .planning.split import PlanLimits
@@ -112,6 +113,18 @@ class Executor:
     def start(self, task: Task | str) -> Run:
         """Run the tree of `task` in the background, and return the run at once; its id is good in other processes."""
         return self.new_run(task).start()
+
+    def pilot(self, task: Task | str, leaves: int = 20) -> Run:
+        """Run the tree of `task` until so many of its leaves were given to the model; otherwise as `run`.
+
+        `estimate(task, pilot=run.as_pilot())` says from that what the whole takes, and `resume` goes on with it.
+
+        Raises:
+            UsageError: if the tree has neither votes nor checks, so that the pilot would show nothing.
+        """
+        root = _root_of(task)
+        check_pilot(root)
+        return self.new_run(root).end_after(leaves).start().wait()
 
     @classmethod
     def resume(

@@ -16,6 +16,7 @@ from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
+from .planning.policy import Verb
 from .running.loop import Ending
 from .running.recording import Recording
 from .running.session import Session
@@ -24,6 +25,7 @@ from .runtime.border import words_of
 from .show.shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
+from .workers.registry import is_for_model
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -270,6 +272,20 @@ class Run(ShownRun):
         loop = background_loop()
         loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status), cancel=cancel))
 
+    def end_after(self, leaves: int) -> Self:
+        """Start nothing more once so many leaves were given to a model; what is begun is finished."""
+        begun: set[str] = set()
+
+        def count(event: Event) -> None:
+            task = self.task.find(cast("str", event.task_id))
+            if is_for_model(task):
+                begun.add(task.id)
+            if len(begun) >= leaves:
+                self._session.stop(Ending("stopped", f"the pilot of {counted(leaves, 'leaf task')} is over"))
+
+        self.on(count, EventType.TASK_STARTED, where=lambda event: event.data["doing"] == Verb.EXECUTE)
+        return self
+
     def cancel(self) -> None:
         """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
         self.stop(cancel=True, status="cancelled")
@@ -280,8 +296,9 @@ class Run(ShownRun):
 
     def _store_now(self) -> Store:
         """Return the store with all that has happened so far in it, opened once more; the caller closes it."""
-        with suppress(PlannerError):  # what cannot be written any more is not in the store either
-            self._session.flush()
+        if self.bus.first_seq is not None:
+            with suppress(PlannerError):  # what cannot be written any more is not in the store either
+                self._session.flush()
         return self._session.store.open_again()
 
     async def _awaited(self) -> Self:

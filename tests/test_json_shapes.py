@@ -59,6 +59,7 @@ def solved(ramify: Ramify) -> Ramify:
         ("`ramify solve`, `ramify run`, `ramify resume`", ("solve", "-q", "--model", "rules", "1+1", "--json")),
         ("`ramify solve`, `ramify run`, `ramify resume`", ("resume", "-q", "--last", "--json")),
         ("With `--dry-run` or `--estimate`", ("run", "--model", "rules", "plan.yaml", "--estimate", "--json")),
+        ("`ramify estimate`", ("estimate", "-q", "--model", "rules", "plan.yaml", "--pilot", "1", "--json")),
         ("`ramify show`", ("show", "--last", "--messages", "--history", "--json")),
         (
             "`ramify sweep`, `ramify compare`",

@@ -214,8 +214,8 @@ def test_what_older_runs_have_stored_is_read() -> None:
         "defaults": DEFAULTS.model_dump(mode="json"), "cache": True, "name": "", "inside": "",
         "allow": ["network"], "worker_sources": ["a.py"], "tool_sources": ["mcp:shop"], "tools": [],
     }  # fmt: skip
-    since = {"split": "auto"}
-    assert RunSettings.model_validate(stored).model_dump(mode="json") == stored | {"plan": stored["plan"] | since}
+    since = {"vote_ahead": None, "plan": {**stored["plan"], "split": "auto"}}
+    assert RunSettings.model_validate(stored).model_dump(mode="json") == stored | since
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -153,3 +153,9 @@ def test_duration_is_known_of_what_has_ended_only() -> None:
     assert task.duration_s is None
     task.set_state("DONE")
     assert task.duration_s is not None
+
+
+def test_a_run_that_has_not_begun_is_shown_as_it_was_stored(tmp_path: Path) -> None:
+    run = Executor(ScriptedModel({}), store=tmp_path / "runs.db").new_run(Task(content="x", id="0"))
+    assert (run.losses, [each["state"] for each in run.to_data()["tasks"]]) == ([], ["OPEN"])
+    run.cancel()

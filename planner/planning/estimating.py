@@ -15,24 +15,29 @@ What is known is counted, and what nobody can know is a range, from one end of a
 Documents that are longer than the model's window, as far as its server says that, count as the tasks that read them in
 parts, and so do compositions that take steps for it.
 
-Not in the ranges: repairs and retries, whose most is said as `calls_at_most`; what a model thinks without saying it;
-tasks that split while they run; calls that workers make.
+With a pilot, a run of the same kind, these assumptions give way to what was measured: how long answers are, how many
+characters a token has, how many answers a vote takes for all leaves to be right, how many calls more a leaf needs, and
+what a token costs.
+
+Not in the ranges without a pilot: repairs and retries, whose most is said as `calls_at_most`, and what a model thinks
+without saying it. Not in any: tasks that split while they run; calls that workers make.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from math import ceil
 from typing import Any
 
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.budget import DEFAULTS, Configs
 from ramify.planner.asking.composing import batches
-from ramify.planner.asking.prefixes import shared_characters, shared_text
+from ramify.planner.asking.odds import TARGET
+from ramify.planner.asking.prefixes import shared_characters
 from ramify.planner.asking.reading import RESULT_HEAD, bare_of_parts, reads_words
 from ramify.planner.asking.voting import SAMPLES_A_LEAD
 from ramify.planner.asking.windows import SMALLEST_BUDGET, Window
-from ramify.planner.errors import PlannerError
-from ramify.planner.models.prompt_cache import PromptCache
+from ramify.planner.errors import PlannerError, UsageError
 from ramify.planner.models.protocol import Model, ModelRequest, facts_of
 from ramify.planner.runtime.background import run_sync
 from ramify.planner.workers.registry import is_for_model
@@ -45,11 +50,9 @@ from ramify.tasks.prompt_variables import compose_variables, execute_variables, 
 from ramify.tasks.tree.graph import critical_path, waves
 from ramify.tasks.tree.states import FINISHED
 
-ANSWER_TOKENS = (50, 1_000)
-"""How long an answer is taken to be, in tokens: from a fact to two pages."""
-
-TOKEN_CHARACTERS = (5, 3)
-"""How many characters of a prompt are taken to be a token: few tokens, many tokens."""
+from .ends import End, ends_of
+from .piloting import Pilot
+from .vote_estimates import VoteEstimate
 
 _CACHED = "if the provider still has what prompts begin with alike (some minutes); the low cost counts on it"
 
@@ -73,6 +76,7 @@ class Estimate:
         cost_usd: in US dollars; None if the prices of the model are not known.
         critical_path: ids of the tasks of the longest chain, first to last, each counted as one step.
         waves: ids of the tasks by the step in which they could run.
+        voting: what votes have to be, by a pilot; None without one.
     """
 
     model: str | None
@@ -87,16 +91,18 @@ class Estimate:
     cost_usd: tuple[float, float] | None
     critical_path: list[str]
     waves: list[list[str]]
+    voting: VoteEstimate | None = None
 
     def to_data(self) -> dict[str, Any]:
         """Return it as JSON data."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "voting" or value is not None}
 
     def __str__(self) -> str:
         cost = "unknown" if self.cost_usd is None else f"${self.cost_usd[0]:,.4f} to ${self.cost_usd[1]:,.4f}"
         workers = f", {self.worker_tasks:,} of them by workers, whose calls are not counted" * bool(self.worker_tasks)
         parts = f", {self.parts:,} of them to read parts of documents" * bool(self.parts)
-        rows = (
+        rows = [
+            *(() if self.voting is None else self.voting.rows()),
             ("to be done", f"{counted(self.tasks, 'task')}{workers}{parts}"),
             ("calls", f"{_range(self.calls)}; at most {self.calls_at_most:,} with every repair and retry"),
             ("input tokens", _range(self.input_tokens)),
@@ -105,13 +111,20 @@ class Estimate:
             ("cost", f"{cost} ({self.model or 'no model is set'})"),
             ("critical path", f"{counted(len(self.critical_path), 'task')}: {' > '.join(self.critical_path)}"),
             ("waves", f"{len(self.waves):,}"),
-        )
+        ]
         shown = (row for row in rows if row[0] != "cached tokens" or self.cached_tokens[1])
         return "\n".join(f"{name}: {words}" for name, words in shown)
 
 
 def estimate(
-    task: Task, *, model: str | Model | None = None, agent: Agent | None = None, base_url: str | None = None
+    task: Task,
+    *,
+    model: str | Model | None = None,
+    agent: Agent | None = None,
+    base_url: str | None = None,
+    pilot: Pilot | None = None,
+    target: float = TARGET,
+    steps: int | None = None,
 ) -> Estimate:
     """Return what it will take to run the tree of `task`; what is finished takes nothing, and no model is asked.
 
@@ -120,92 +133,75 @@ def estimate(
         model: the model's name, or a model of your own; that of the settings unless given. It needs no key here.
         agent: an agent, instead of `model`; its prompts are what is counted.
         base_url: the address of an OpenAI-compatible server.
+        pilot: what a run of the same kind has shown: `run.as_pilot()`. What it measured is not assumed then, and the
+            estimate says how to vote.
+        target: how often all leaves are to be right, by the votes that the pilot asks for.
+        steps: as if there were so many leaves, for a plan that is not there yet; with a pilot.
+
+    Raises:
+        UsageError: if half of the pilot's answers are wrong, so that no vote helps, or a number cannot be used.
     """
     asking = agent or Agent(model, base_url=base_url)
     window = _window_of(asking, task)
     task = _with_parts(task, asking, window)
+    leaves = sum(each.is_leaf and is_for_model(each) and each.state is not TaskState.DELETED for each in task.walk())
+    voting = _voting_of(pilot, leaves, steps, target)
     left = [each for each in task.walk() if each.state not in FINISHED]
     asked = [each for each in left if not each.is_leaf or is_for_model(each)]
     configs = Configs(DEFAULTS)
-    cache = asking.prompt_cache or PromptCache()
-    low, high = (_Count(characters, cache) for characters in TOKEN_CHARACTERS)
-    at_most = 0
-    answers = _answer_tokens(asking)
+    low, high = ends_of(asking, pilot, voting)
+    at_most = 0.0
     for each in asked:
-        for count, tokens in zip((low, high), answers, strict=True):
-            before = count.calls
-            for prompt in _prompts(each, task, asking, window, answer=tokens * count.characters):
+        times = steps / leaves if steps is not None and each.is_leaf else 1
+        for end in (low, high):
+            before = end.calls
+            for prompt in _prompts(each, task, asking, window, answer=int(end.answer * end.characters)):
                 told = replace(prompt, shared=shared_characters(each, prompt))
-                for _ in range(_votes(each, configs)):
-                    count.add(told, tokens)
-        at_most += _most_calls(each, configs.of(each), count.calls - before)
-    steps = {each.id for each in left}
+                end.count(each, told, _answers(each, configs, end) * times)
+        at_most += _most_calls(each, configs.of(each), end.calls - before, voting, times)
+    to_do = {each.id for each in left}
     return Estimate(
         model=asking.named,
         tasks=len(left),
         parts=sum(map(is_part, left)),
         worker_tasks=len(left) - len(asked),
-        calls=(low.calls, high.calls),
-        calls_at_most=at_most,
-        input_tokens=(low.input_tokens, high.input_tokens),
-        cached_tokens=(low.read_tokens, high.read_tokens),
-        output_tokens=(low.output_tokens, high.output_tokens),
-        cost_usd=_cost(asking, low, high),
+        calls=(ceil(low.calls), ceil(high.calls)),
+        calls_at_most=ceil(max(at_most, high.calls)),
+        input_tokens=(ceil(low.input_tokens), ceil(high.input_tokens)),
+        cached_tokens=(ceil(low.read_tokens), ceil(high.read_tokens)),
+        output_tokens=(ceil(low.output_tokens), ceil(high.output_tokens)),
+        cost_usd=_cost(asking, pilot, low, high),
         critical_path=[
-            each.id for each in critical_path(task, lambda each: float(each.id in steps)) if each.id in steps
+            each.id for each in critical_path(task, lambda each: float(each.id in to_do)) if each.id in to_do
         ],
-        waves=[ids for wave in waves(task) if (ids := [each.id for each in wave if each.id in steps])],
+        waves=[ids for wave in waves(task) if (ids := [each.id for each in wave if each.id in to_do])],
+        voting=voting,
     )
 
 
-def _votes(task: Task, configs: Configs) -> int:
-    """Return how many answers to each question of `task` it takes at the least."""
-    return (configs.of(task).vote_ahead or 1) if task.is_leaf else 1
+def _voting_of(pilot: Pilot | None, leaves: int, steps: int | None, target: float) -> VoteEstimate | None:
+    if pilot is None:
+        if steps is not None:
+            raise UsageError("steps says how many leaves all have to be right, which takes a pilot; give one")
+        return None
+    if not leaves:
+        raise UsageError("no leaf of the plan is for a model, so there is nothing to vote on")
+    return VoteEstimate.of(pilot, steps=leaves if steps is None else steps, target=target)
 
 
-def _most_calls(task: Task, config: TaskConfig, calls: int) -> int:
+def _answers(task: Task, configs: Configs, end: End) -> float:
+    """Return how many answers to each question of `task` it takes, at the least without a pilot."""
+    if not task.is_leaf:
+        return 1
+    return (configs.of(task).vote_ahead or 1) if end.votes is None else end.votes
+
+
+def _most_calls(task: Task, config: TaskConfig, calls: float, voting: VoteEstimate | None, times: float) -> float:
     attempts = 1 + (config.max_retries or 0)
-    if task.is_leaf and config.vote_ahead:
-        return (config.max_samples or SAMPLES_A_LEAD * config.vote_ahead) * attempts
+    ahead = config.vote_ahead if voting is None else voting.ahead
+    if task.is_leaf and ahead:
+        return (config.max_samples or SAMPLES_A_LEAD * ahead) * attempts * times
     return calls * _CALLS_AN_ATTEMPT * attempts
-
-
-@dataclass(slots=True)
-class _Count:
-    characters: int
-    cache: PromptCache
-    calls: int = 0
-    input_tokens: int = 0
-    read_tokens: int = 0
-    written_tokens: int = 0
-    output_tokens: int = 0
-    _begun: set[int] = field(default_factory=set)
-
-    def add(self, prompt: ModelRequest, output_tokens: int) -> None:
-        self.calls += 1
-        self.input_tokens += -(-_length(prompt) // self.characters)
-        self.output_tokens += output_tokens
-        begins = shared_text(prompt)
-        tokens, place = len(begins) // self.characters, hash(begins)
-        if not self.cache.pays or tokens < self.cache.least_tokens:
-            return
-        if place in self._begun:
-            self.read_tokens += tokens
-        else:
-            self.written_tokens += tokens
-        self._begun.add(place)
-
-    def cost(self, prices: tuple[float, float], *, forgets: bool) -> float:
-        read, written = self.read_tokens, self.written_tokens
-        more = (self.cache.write - 1) * (read + written if forgets else written)
-        less = 0.0 if forgets else (1 - self.cache.read) * read
-        return (self.input_tokens + more - less) * prices[0] + self.output_tokens * prices[1]
-
-
-def _answer_tokens(agent: Agent) -> tuple[int, int]:
-    low, high = ANSWER_TOKENS
-    most = agent.settings.sampling.max_output_tokens or high
-    return min(low, most), min(high, most)
 
 
 def _prompts(task: Task, root: Task, agent: Agent, window: Window, *, answer: int) -> Iterator[ModelRequest]:
@@ -234,10 +230,6 @@ def _with_results(results: tuple[TaskResult, ...], answer: int) -> tuple[TaskRes
         each.model_copy(update={"state": TaskState.DONE.value, "result": "x" * answer}) if missing else each
         for each, missing in zip(results, is_missing, strict=True)
     )
-
-
-def _length(prompt: ModelRequest) -> int:
-    return sum(len(message["content"]) for message in prompt.messages)
 
 
 def _request(agent: Agent, variables: PromptVariables) -> ModelRequest:
@@ -282,7 +274,11 @@ def _readers(task: Task, root: Task, agent: Agent, window: Window) -> list[Task]
     return tasks_of_parts(task, parts_of(variables.materials, room)) if fits_in_parts else []
 
 
-def _cost(agent: Agent, low: _Count, high: _Count) -> tuple[float, float] | None:
+def _cost(agent: Agent, pilot: Pilot | None, low: End, high: End) -> tuple[float, float] | None:
+    """Return the cost at what a token of the pilot cost, cached ones among them, or else at the model's prices."""
+    if pilot is not None and pilot.token_cost_usd is not None:
+        least, most = ((end.input_tokens + end.output_tokens) * pilot.token_cost_usd for end in (low, high))
+        return least, most
     prices = agent.prices
     return None if prices is None else (low.cost(prices, forgets=False), high.cost(prices, forgets=True))
 

@@ -147,6 +147,9 @@ class AgainOptions(TypedDict, total=False):
     max_turns: Annotated[int | None, _asking(
         "replies in one conversation of a model with its tools.", part="task", at_least=2,
         help="Replies in one conversation with tools.")]
+    vote_ahead: Annotated[int | None, Option(
+        about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
+        metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -201,9 +204,6 @@ class AskingOptions(AgentOptions, SamplingOptions, total=False):
     requests_per_second: Annotated[float | None, _asking(
         "model calls of a run that are started in a second.", "NUMBER", part="task", at_least=SLOWEST_RATE,
         help="Model calls started in a second.")]
-    vote_ahead: Annotated[int | None, Option(
-        about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
-        metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]
 
 
 class FileOptions(TypedDict, total=False):

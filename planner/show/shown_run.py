@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ramify.planner.export.render import LayoutName
     from ramify.planner.export.times import Timeline
     from ramify.planner.export.view import GraphView
+    from ramify.planner.planning.piloting import Pilot
     from ramify.planner.store import Store
 
 _DISPLAYED_BOXES = 60
@@ -70,6 +71,18 @@ class ShownRun(ABC):
         """
         with self._store_now() as store:
             return losses_of(store.events_of(self.id, (EventType.PROMPT_CUT,)))
+
+    def as_pilot(self) -> "Pilot":
+        """Return what the run, whole or not, says of another like it, for `estimate`.
+
+        Raises:
+            UsageError: if it has neither votes nor checks of answers that a model gave.
+            StoreError: if the store cannot be read.
+        """
+        from ramify.planner.planning.piloting import pilot_of
+
+        with self._store_now() as store:
+            return pilot_of(store.read_run(self.id))
 
     def to_data(self) -> dict[str, Any]:
         """Return the run as JSON data: what made it, where it stands, what was not read, and the tasks."""
