@@ -104,3 +104,10 @@ def test_calls_of_a_model_are_measured_beside_bare_clients() -> None:
     shown = python(BENCHMARKS / "calls.py", "--repeat", 1, "--leaves", 3, "--jobs", 2)
     rows = [line for line in shown.splitlines() if line.startswith(("| this build", "| bare"))]
     assert len(rows) == 5
+
+
+def test_the_laws_hold_in_small_simulations() -> None:
+    shown = python(BENCHMARKS / "laws" / "run.py", "--quick")
+    rows = [line.split(" | ") for line in shown.splitlines()[2:]]
+    assert len(rows) == 6 + 2 + 18 + 4 + 2 + 3
+    assert {row[-1] for row in rows} <= {"yes |", "not tried |"}
