@@ -11,7 +11,10 @@ whole lines. `CRASH_PROGRAM_LATENCY_S` makes it slower, for tests that need a ru
 import asyncio
 import os
 import random
+import re
 import sys
+from collections.abc import Mapping
+from html import unescape
 
 from ramify.planner import Agent, Executor, PlanLimits
 from ramify.planner.api import make_root
@@ -46,9 +49,19 @@ def model_of(log: Log) -> ScriptedModel:
         texts = [message["content"] for message in request.messages]
         if POLICY == "as_needed" and request.purpose == "execute" and parts_of(last_goal(texts[-1]))[0]:
             return '<failed reason="too_big">it has parts</failed>'
-        return answer(*texts)
+        return rest_of(answer(*texts), getattr(request.variables, "begun", {}))
 
     return ScriptedModel(reply, cost_usd=0.01)
+
+
+def rest_of(plan: str, begun: Mapping[str, str]) -> str:
+    """Return what a plan has besides the tasks that are there already, whose ids stand for their own."""
+    tasks = re.findall(r'<task id="(\w+)"(?: needs="(\w+)")?>([^<]*)</task>', plan) if begun else []
+    if not tasks:
+        return plan
+    ids = {key: task_id for key, _, content in tasks for task_id, known in begun.items() if unescape(content) == known}
+    left = [(key, ids.get(needs, needs), content) for key, needs, content in tasks if key not in ids]
+    return "".join(f'<task id="{key}" needs="{needs}">{text}</task>' for key, needs, text in left) or "<atomic/>"
 
 
 def main(command: str, store: str, log_path: str, goal_or_id: str) -> int:

@@ -138,6 +138,7 @@ class OpenAIServer:
         port: where it listens on loopback; 0 takes a free port.
         latency_s: how long every answer takes at least, in seconds.
         pause_s: how long a stream waits after each piece, in seconds.
+        before_piece: awaited before the pieces of a stream, with the request and the number of the piece, from 0.
         models: what `/v1/models` lists.
         listed: what it lists instead, whole.
         props: what `/props` says; None answers that there is nothing.
@@ -150,6 +151,7 @@ class OpenAIServer:
     api_key: str | None = None
     latency_s: float = 0.0
     pause_s: float = 0.0
+    before_piece: Callable[[Chat, int], Awaitable[object]] | None = None
     models: tuple[str, ...] = ("test-model",)
     listed: list[dict[str, Any]] | None = None
     props: dict[str, Any] | None = None
@@ -345,7 +347,9 @@ class _Connection:
     async def _stream(self, chat: Chat, answer: Answer, fault: Fault | None) -> bool:
         self._writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         events = list(_events(chat, answer))
-        for event in events if fault is None else events[: len(events) // 2]:
+        for number, event in enumerate(events if fault is None else events[: len(events) // 2]):
+            if self._server.before_piece is not None:
+                await self._server.before_piece(chat, number)
             await self._chunk(event)
             await self._wait(self._server.pause_s)
         match fault:

@@ -40,6 +40,18 @@ def test_a_task_that_was_tried_and_is_to_be_split_is_neither_tried_nor_split_aga
     test.finish()
 
 
+@pytest.mark.parametrize(
+    ("point", "passings"), [*[(point, (1, 2)) for point in RUN_POINTS], ("after-grown-commit", (1, 2, 1))]
+)
+def test_a_plan_that_is_cut_while_it_is_written_is_gone_on_with_and_nothing_is_doubled(
+    tmp_path: Path, point: str, passings: tuple[int, ...]
+) -> None:
+    test = CrashTest(str(tmp_path / "runs.db"), tmp_path, wide_goal(3, 4), policy="streaming")
+    for passing in passings:
+        assert not test.kill_at(point, passing), f"{point} was not passed {passing} times"
+    test.finish()
+
+
 def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
     tests = crash(str(tmp_path / "runs.db"), tmp_path, kills=8, seed=7, goal=wide_goal(3, 4))
     assert sum(test.kills for test in tests) == 8

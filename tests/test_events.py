@@ -63,6 +63,7 @@ def test_every_event_of_runs_that_succeed_wait_retry_fail_and_stop_has_the_form_
     Executor(ScriptedModel({"*": "<failed reason='other'>no</failed>"}), **how).run(failing)
     too_big = ScriptedModel({**REPLIES, "execute 0": "<failed reason='too_big'>two</failed>"})
     Executor(too_big, policy="as_needed", **how).run(Task(content="both", id="0"))
+    Executor(ScriptedModel(REPLIES), policy="streaming", **how).run(Task(content="both", id="0"))
     tight = Executor(ScriptedModel(REPLIES), plan=PlanLimits(), limits=RunLimits(max_calls=4), **how)
     stopped = tight.run(Task(content="both", id="0"))
     Executor.resume(store, stopped.id, agent=ScriptedModel(REPLIES), limits=RunLimits(), on_event=events.append)

@@ -1,7 +1,7 @@
 """From variables to a reply that was read: render, call, read, and once, if it was malformed, repair."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -197,12 +197,9 @@ class Asker:
         form = getattr(variables, "format", None)
         return f"{contract}\n\nWhat the result itself has to be:\n{form}" if form else contract
 
-    def begun_before(self, task: Task, *, attempt: int) -> int | None:
-        """Return with how many tasks of its plan there already `task` was first asked to be split in an attempt.
-
-        None is returned if no reply had arrived to that.
-        """
-        return self._caller.begun.get((task.id, "decompose", attempt))
+    def begun_before(self, task: Task, *, attempt: int) -> Collection[int]:
+        """Return how many tasks of the plan of `task` were there in the questions for it that are answered already."""
+        return self._caller.begun.get((task.id, "decompose", attempt), set())
 
     def steps_of(self, task_id: str) -> int | None:
         """Return how much each prompt showed when the answer of a task was composed in steps before."""

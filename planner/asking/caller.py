@@ -91,7 +91,7 @@ class Caller:
         self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))
         recorded_steps: Mapping[str, int] = getattr(model, "recorded_steps", {})
         self.notes: dict[str, dict[str, Any]] = {task_id: {"steps": steps} for task_id, steps in recorded_steps.items()}
-        self.begun: dict[tuple[str, str, int], int] = {}
+        self.begun: dict[tuple[str, str, int], set[int]] = {}
         self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
         self.recall(recorded)
@@ -121,8 +121,7 @@ class Caller:
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
             if call.key.purpose == "decompose":
-                begun = call.request.get("begun", 0)
-                self.begun[call.key[:3]] = min(begun, self.begun.get(call.key[:3], begun))
+                self.begun.setdefault(call.key[:3], set()).add(call.request.get("begun", 0))
             if (steps := call.request.get("steps")) is not None:
                 self.notes[call.key.task_id] = {"steps": steps}
 

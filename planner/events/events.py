@@ -31,6 +31,7 @@ class EventType(StrEnum):
     """The types of events."""
 
     RUN_STARTED = "run_started"
+    PLAN_GROWN = "plan_grown"
     PLAN_ATTACHED = "plan_attached"
     PLAN_ATOMIC = "plan_atomic"
     PLANNED = "planned"

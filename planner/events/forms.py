@@ -31,6 +31,7 @@ def _form(means: str, /, sometimes: DataForm | None = None, **data: type | Union
 EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
     {
         EventType.RUN_STARTED: _form("a process has begun to carry the run on", resumed=bool),
+        EventType.PLAN_GROWN: _form("a plan is being written; these subtasks are there already", subtasks=list),
         EventType.PLAN_ATTACHED: _form("a task has been split; its subtasks are there", subtasks=list),
         EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
         EventType.PLANNED: _form("the plan is complete", tasks=int),

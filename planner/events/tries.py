@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ramify.planner.store.reader import StoreReader
 
 _PAGE = 5_000
+_ABOUT_PLANS = (EventType.PLAN_GROWN, EventType.PLAN_ATTACHED, EventType.PLAN_EDITED)
 _ABOUT_TRIED = (EventType.TASK_TRIED, EventType.TASK_FAILED, EventType.PLAN_EDITED)
 
 
@@ -116,6 +117,27 @@ def read_tried(store: "StoreReader", run_id: str) -> dict[str, Tried]:
             for task_id in event.data["redone"]:
                 found.pop(task_id, None)
     return found
+
+
+def unfinished_plans(store: "StoreReader", run_id: str) -> list[str]:
+    """Return the ids of the tasks of a run whose plans were being written when it was broken off, in order.
+
+    A plan in which somebody has added or deleted subtasks since is as it is to be.
+
+    Raises:
+        StoreError: if the events cannot be read.
+    """
+    found: dict[str, None] = {}
+    for event in store.events_of(run_id, _ABOUT_PLANS):
+        if event.type == EventType.PLAN_GROWN:
+            found[str(event.task_id)] = None
+        elif event.type == EventType.PLAN_ATTACHED:
+            found.pop(str(event.task_id), None)
+        else:
+            for change in event.data["changes"]:
+                if change["change"] != "changed":
+                    found.pop(str(change["task"]).rpartition(".")[0], None)
+    return list(found)
 
 
 def read_tries(store: "Store", writer: "RunWriter") -> dict[str, Tries]:

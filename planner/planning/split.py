@@ -1,14 +1,15 @@
 """Splitting one task: what is asked, and what the reply means for the task; nothing is attached here."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pydantic import model_validator
 from ramify.planner.asking.asker import Asker
 from ramify.planner.asking.reading import read_in_parts, reads_whole
-from ramify.planner.errors import ModelError, TooLongError, UsageError, WorkFailedError
+from ramify.planner.errors import HeardError, ModelError, TooLongError, UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.retry import FailureKind, stops_run
 from ramify.planner.runtime.border import error_text
@@ -21,10 +22,14 @@ from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.prompt_variables import decompose_variables, execute_variables, is_part
 from ramify.tasks.replies.by_schema import plan_schema
-from ramify.tasks.replies.grammar import Plan, is_restatement, parse_plan
+from ramify.tasks.replies.grammar import Plan, PlanRules, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 
+from .growing import Growth
 from .worth import names_an_order, stays_whole
+
+Asks = Callable[..., Awaitable[tuple[Plan, DecomposeVariables]]]
+"""Asks how a task is split; as `Planner` does."""
 
 
 class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fields are options
@@ -63,6 +68,19 @@ class Parts:
     tasks: tuple[Task, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A task whose plan is whole now, and was attached while it was being written, but for its `rest`.
+
+    Attributes:
+        rest: the subtasks that are not attached yet.
+        notes: what is to be said of the plan, in sentences.
+    """
+
+    rest: tuple[Task, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class _Types(list[str]):
     """What a task can be given to: one of these, or several together, whose names are joined."""
 
@@ -84,7 +102,9 @@ class Planner:
         self.limits = limits or PlanLimits()
         self.workers = workers
 
-    async def split(self, task: Task, asker: Asker, *, attempt: int, tried: str | None = None) -> Plan | Whole | Parts:
+    async def split(
+        self, task: Task, asker: Asker, *, attempt: int, tried: str | None = None, growth: Growth | None = None
+    ) -> Plan | Whole | Parts | Grown:
         """Ask how `task` is split; one whose documents are too long for that is not asked about.
 
         Args:
@@ -92,6 +112,7 @@ class Planner:
             asker: who is asked.
             attempt: the attempt at splitting it, for the journal.
             tried: why doing it in one piece has failed; None if that was not tried.
+            growth: attaches its subtasks while their plan is being written; None leaves all of them to the caller.
 
         Raises:
             WorkFailedError: if the model refuses to plan for the root.
@@ -100,35 +121,94 @@ class Planner:
             LimitError: if a limit was reached.
             TooLongError: if it is the root, and its documents are not to be read in parts.
         """
-        if (why := self._kept_whole(task, asker, was_tried=tried is not None)) is not None:
+        is_begun = growth is not None and bool(growth.there)
+        if not is_begun and (why := self._kept_whole(task, asker, was_tried=tried is not None)) is not None:
             return Whole(why)
-        variables = decompose_variables(
-            task,
-            workers=self.workers,
-            depth_left=max(0, self.limits.max_depth - task.get_depth() - 1),
-            max_tasks=self.limits.max_children,
-            tried=tried,
-            **asker.agent.prompt_settings,
-        )
-        known_ids = {result.id: None for result in variables.results}
-        types = [MODEL, *(worker.type for worker in self.workers)] if self.workers else []
-        schema = plan_schema(max_tasks=variables.max_tasks, types=types, known_ids=known_ids)
+        ask = partial(self._ask, task, asker, attempt=attempt, tried=tried)
         try:
-            plan = await asker.ask(
-                task,
-                variables,
-                lambda reply: self._read(reply, variables, known_ids),
-                attempt=attempt,
-                schema=schema,
-                whole=reads_whole(variables.materials, asker.agent),
-            )
+            if growth is not None:
+                return await self._grow(growth, ask, asker.begun_before(task, attempt=attempt))
+            return _verdict(task, *await ask())
         except TooLongError as error:
             return _in_parts(task, asker, error)
         except TruncatedReplyError:
             raise
         except ReplyError as error:
             return Whole(f"no plan could be read twice: {error}", is_unusual=True)
-        return _verdict(task, plan, variables)
+
+    async def _ask(
+        self,
+        task: Task,
+        asker: Asker,
+        *,
+        attempt: int,
+        tried: str | None,
+        growth: Growth | None = None,
+        begun: int = 0,
+        fault: str | None = None,
+    ) -> tuple[Plan, DecomposeVariables]:
+        """Return the plan for `task`, or what it lacks besides the `begun` tasks that are there, and what was asked."""
+        there = growth.there[:begun] if growth is not None else []
+        variables = decompose_variables(
+            task,
+            is_family_known=growth is None,
+            workers=self.workers,
+            depth_left=max(0, self.limits.max_depth - task.get_depth() - 1),
+            max_tasks=self.limits.max_children - begun,
+            tried=tried,
+            begun={child.id: child.content for child in there},
+            fault=fault,
+            **asker.agent.prompt_settings,
+        )
+        known_ids = dict.fromkeys([*(result.id for result in variables.results), *variables.begun])
+        types = [MODEL, *(worker.type for worker in self.workers)] if self.workers else []
+        rules: PlanRules = {"max_tasks": variables.max_tasks, "types": _Types(types), "known_ids": known_ids}
+        if growth is not None:
+            growth.expect((variables.goal, *variables.ancestors), begun=begun, **rules)
+        plan = await asker.ask(
+            task,
+            variables,
+            growth.read if growth is not None else partial(_read, rules=rules),
+            attempt=attempt,
+            schema=plan_schema(max_tasks=variables.max_tasks, types=types, known_ids=known_ids, may_be_empty=begun > 0),
+            whole=reads_whole(variables.materials, asker.agent),
+            listener=growth,
+        )
+        return plan, variables
+
+    async def _grow(self, growth: Growth, ask: Asks, recorded: Collection[int]) -> Whole | Grown:
+        """Return what comes of a plan that is attached while it is written; where it breaks off, it is gone on with.
+
+        Args:
+            growth: attaches it.
+            ask: asks for it, or for what it lacks.
+            recorded: how many tasks were there in the questions whose replies had arrived before.
+        """
+        task, begun, fault = growth.task, min(recorded, default=len(growth.there)), None
+        while begun < self.limits.max_children:
+            try:
+                plan, variables = await ask(growth=growth, begun=begun, fault=fault)
+            except HeardError as error:
+                if isinstance(error.cause, ModelError) and error.cause.kind != FailureKind.CUT_OFF:
+                    raise error.cause from error
+                words = getattr(error.cause, "complaint", str(error.cause))
+                if fault is not None and growth.reached == begun:
+                    return Grown(
+                        notes=(f"all after its first {begun} tasks is missing, as it cannot be read: {words}",)
+                    )
+                begun = growth.reached if growth.reached in recorded else len(growth.there)
+                fault = words
+                continue
+            if not begun:
+                verdict = _verdict(task, plan, variables)
+                return Grown(tuple(growth.rest(verdict)), verdict.notes) if isinstance(verdict, Plan) else verdict
+            failed = (
+                ()
+                if plan.failed is None
+                else (f"nothing more is planned ({plan.failed.reason}: {plan.failed.detail})",)
+            )
+            return Grown(tuple(growth.rest(plan)), (*plan.notes, *failed))
+        return Grown(notes=() if fault is None else (f"all after its first {begun} tasks is left out: {fault}",))
 
     def _kept_whole(self, task: Task, asker: Asker, *, was_tried: bool) -> str | None:
         """Return why `task` stays whole unasked; what is no language model is always asked, as it judges well."""
@@ -150,14 +230,9 @@ class Planner:
             return None
         return Whole(error_text(error), is_unusual=True)
 
-    def _read(self, reply: ModelReply, variables: DecomposeVariables, known_ids: Collection[str]) -> Plan:
-        return parse_plan(
-            reply.text,
-            finish_reason=reply.finish_reason,
-            max_tasks=variables.max_tasks,
-            types=_Types([MODEL, *(worker.type for worker in self.workers)]) if self.workers else [],
-            known_ids=known_ids,
-        )
+
+def _read(reply: ModelReply, *, rules: PlanRules) -> Plan:
+    return parse_plan(reply.text, finish_reason=reply.finish_reason, **rules)
 
 
 def _in_parts(task: Task, asker: Asker, error: TooLongError) -> Parts | Whole:

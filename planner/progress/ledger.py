@@ -177,10 +177,13 @@ class Ledger:
         if event.type == EventType.TASK_FAILED:
             self.notes[task] = failure_words(event.data)
 
-    def _split(self, task: Task, event: Event) -> None:
+    def _grow(self, task: Task, _: Event) -> None:
         for child in task.subtasks:
             for each in child.walk():
                 self._enter(each)
+
+    def _split(self, task: Task, event: Event) -> None:
+        self._grow(task, event)
         self._stay_whole(task, event)
 
     def _stay_whole(self, task: Task, _: Event) -> None:
@@ -222,6 +225,7 @@ _ENTRIES: Mapping[str, Callable[[Ledger, Task, Event], None]] = MappingProxyType
         EventType.TASK_DONE: Ledger._end,  # noqa: SLF001
         EventType.TASK_FAILED: Ledger._end,  # noqa: SLF001
         EventType.TASK_RELEASED: Ledger._end,  # noqa: SLF001
+        EventType.PLAN_GROWN: Ledger._grow,  # noqa: SLF001
         EventType.PLAN_ATTACHED: Ledger._split,  # noqa: SLF001
         EventType.PLAN_ATOMIC: Ledger._stay_whole,  # noqa: SLF001
         EventType.TASK_RETRYING: Ledger._try_again,  # noqa: SLF001

@@ -1,12 +1,15 @@
 """How tasks come into the tree of a run: within its limit, with accounts of their own, and known to the run loop."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ramify.planner.asking.budget import Budget
 from ramify.planner.errors import LimitError, TooLongError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.planning.split import Parts, PlanLimits, Whole
+from ramify.planner.planning.growing import Growth
+from ramify.planner.planning.split import Grown, Parts, PlanLimits, Whole
+from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.store.changes import TaskAdded
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
@@ -14,6 +17,9 @@ from ramify.tasks.prompt_variables import tasks_of_plan
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.running import put
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 
 class Attaching:
@@ -32,11 +38,13 @@ class Attaching:
         self.total = len(index_of(root).by_id)
         self.max_tasks = None if limits is None else limits.max_tasks
         self.max_depth = None if limits is None else limits.max_depth
+        self._most = None if limits is None else limits.max_children
+        self._kept_free: dict[Task, int] = {}
         self.on_attached: Callable[[Sequence[Task]], object] = list
 
     def has_room(self, count: int) -> bool:
         """Return whether the tree may have so many tasks more."""
-        return self.max_tasks is None or self.total + count <= self.max_tasks
+        return self.max_tasks is None or self.total + sum(self._kept_free.values()) + count <= self.max_tasks
 
     def has_level_below(self, task: Task) -> bool:
         """Return whether the tree may have a level more below `task`."""
@@ -67,6 +75,31 @@ class Attaching:
             self.on_attached(tasks)
         return [TaskAdded.of(each) for each in new]
 
+    def growth(self, task: Task) -> Growth:
+        """Return what attaches the subtasks of `task` while their plan is being written, and keep room free for them.
+
+        Where there is none for the longest plan, they are attached when it is whole.
+        """
+        self._kept_free.pop(task, None)
+        most = (self._most or 0) - len(task.subtasks)
+        is_live = self.has_room(most)
+        if is_live:
+            self._kept_free[task] = most
+        return Growth(task, self._grow, self._recorder.redactor.text, is_live=is_live)
+
+    def _grow(self, task: Task, new: Sequence[Task]) -> None:
+        """Attach `new` subtasks of `task`, whose plan is not whole yet; they begin once they are on disk."""
+        self._kept_free[task] = max(0, self._kept_free.get(task, 0) - len(new))
+        added = self.attach(task, new, is_told=False)
+        self._recorder.put(EventType.PLAN_GROWN, task, *added, subtasks=[child.id for child in new])
+
+        def tell(written: "Future[None]") -> None:
+            if not written.cancelled() and written.exception() is None:
+                failpoint("after-grown-commit")
+                self.on_attached(new)
+
+        self._recorder.writer.written().add_done_callback(tell)
+
     def check_parts(self, task: Task, parts: Parts) -> None:
         """Check that the limits leave room for `parts` of `task`, and for the calls that they take at the least.
 
@@ -84,19 +117,21 @@ class Attaching:
             raise LimitError(told, limit="max_tasks", options=("--max-tasks", str(self.total + count)))
         self._budget.check_calls(task, count + 1, what)
 
-    async def settle(self, task: Task, verdict: Plan | Whole | Parts) -> bool:
+    async def settle(self, task: Task, verdict: Plan | Whole | Parts | Grown) -> bool:
         """Attach the plan of `task`, or note that it stays whole; return whether it has been split. On disk then.
 
         Raises:
             StoreError: if it could not be written.
             LeaseError: if another process has taken the run over.
         """
+        self._kept_free.pop(task, None)
         if isinstance(verdict, Parts):
             await self._split(task, verdict.tasks)
             return True
-        if isinstance(verdict, Plan) and not self.has_room(len(verdict.tasks)):
-            many = counted(len(verdict.tasks), "subtask")
-            verdict = Whole(f"its {many} would make more than max_tasks = {self.max_tasks}", is_unusual=True)
+        count = 0 if isinstance(verdict, Whole) else len(verdict.rest if isinstance(verdict, Grown) else verdict.tasks)
+        if not self.has_room(count):
+            why = f"its {counted(count, 'subtask')} would make more than max_tasks = {self.max_tasks}"
+            verdict = Whole(why, is_unusual=True) if task.is_leaf else Grown(notes=(f"{why}, and are left out",))
         if isinstance(verdict, Whole):
             if verdict.is_unusual:
                 self._recorder.put(EventType.WARNING, task, message=f"task {task.id} is not split: {verdict.why}")
@@ -104,7 +139,7 @@ class Attaching:
             return False
         for note in verdict.notes:
             self._recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {note}")
-        await self._split(task, tasks_of_plan(task, verdict))
+        await self._split(task, verdict.rest if isinstance(verdict, Grown) else tasks_of_plan(task, verdict))
         return True
 
     async def _split(self, task: Task, subtasks: Sequence[Task]) -> None:

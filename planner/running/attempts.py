@@ -31,7 +31,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.tries import EarlierTries, Tries, TryKind
 from ramify.planner.models.retry import delay_s, may_retry, stops_run
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb
-from ramify.planner.planning.split import Parts, Planner, Whole
+from ramify.planner.planning.split import Grown, Parts, Planner, Whole
 from ramify.planner.runtime.border import border, error_text, name_and_words
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP
 from ramify.planner.workers import Outcome, WorkContext, Workers
@@ -42,6 +42,7 @@ from ramify.tasks import ReplyError, Task, TaskConfig, TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.replies.grammar import Plan
 
+from .attaching import Attaching
 from .middleware import Middleware, change_inputs, change_outcome
 
 MOST_VERIFYING_ROUNDS = 2
@@ -59,6 +60,7 @@ class Work:
         workers: who does which type of task.
         middleware: what may change the inputs and outcomes of tasks, in order.
         planner: splits tasks.
+        attaching: puts the subtasks of those whose plan is still being written into the tree.
         policy: says whether a task is tried again that may be.
         is_resumed: whether another process may have carried the run on before.
         is_wary: whether that process was killed; then it is on disk that a task runs before other people's code may end
@@ -72,6 +74,7 @@ class Work:
         middleware: Sequence[Middleware] = (),
         *,
         planner: Planner,
+        attaching: Attaching,
         policy: Policy,
         is_resumed: bool,
         is_wary: bool = False,
@@ -81,6 +84,7 @@ class Work:
         self._workers = workers
         self._middleware = tuple(middleware)
         self._planner = planner
+        self._attaching = attaching
         self._policy = policy
         self._checker = Checker(
             services.recorder,
@@ -92,7 +96,9 @@ class Work:
         )
         self._earlier = EarlierTries(services.store, services.recorder.writer, is_resumed=is_resumed)
 
-    async def perform(self, task: Task, verb: Verb, *, tried: str | None = None) -> Outcome | Plan | Whole | Parts:
+    async def perform(
+        self, task: Task, verb: Verb, *, tried: str | None = None
+    ) -> Outcome | Plan | Whole | Parts | Grown:
         """Return what comes of `task`: its plan, or that it stays whole, if it is split, else its outcome.
 
         Args:
@@ -142,7 +148,7 @@ class Work:
 
     def _given_up(self, task: Task, verb: Verb, failure: Exception) -> Whole | Exception:
         """Return what comes of a task that is not tried again; a task that cannot be split mostly stays whole."""
-        if verb.splits and (kept := self._planner.given_up(task, failure)) is not None:
+        if verb.splits and task.is_leaf and (kept := self._planner.given_up(task, failure)) is not None:
             return kept
         self._services.recorder.attempted(task)
         return failure
@@ -169,10 +175,11 @@ class Work:
 
     async def _attempt(
         self, task: Task, verb: Verb, tries: Tries | None, tried: str | None
-    ) -> Outcome | Plan | Whole | Parts:
+    ) -> Outcome | Plan | Whole | Parts | Grown:
         if verb.splits and tries is not None:
             attempt = task.attempts + 1 + tries.plannings
-            return await self._planner.split(task, self._services.asker, attempt=attempt, tried=tried)
+            growth = self._attaching.growth(task) if verb is Verb.STREAM else None
+            return await self._planner.split(task, self._services.asker, attempt=attempt, tried=tried, growth=growth)
         worker = self._workers.of(task)
         inputs = None
         if self._middleware:

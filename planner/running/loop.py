@@ -31,7 +31,7 @@ from ramify.planner.events.tries import Tried
 from ramify.planner.models.retry import stops_run
 from ramify.planner.planning.levels import Levels
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb, whole
-from ramify.planner.planning.split import Parts, Whole
+from ramify.planner.planning.split import Grown, Parts, Whole
 from ramify.planner.runtime.border import error_text, origin_of
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.gather import together
@@ -50,7 +50,7 @@ from .attempts import Work, put_back
 _log = logging.getLogger("ramify.run")
 
 OnError = Literal["continue", "stop"]
-Decision = Plan | Whole | Parts
+Decision = Plan | Whole | Parts | Grown
 Split = Outcome | Decision | Exception | None
 """What comes of a task, why it failed, or None if it has to be done again later."""
 
@@ -85,6 +85,7 @@ class RunLoop:
         on_error: whether other tasks go on when one has failed, or nothing new is started.
         slots: places that this run shares with others; None leaves it to `jobs`.
         tried: the tasks that were tried in one piece before, and are to be split instead, with why they failed.
+        begun: the tasks whose plans were being written when the run was broken off.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class RunLoop:
         on_error: OnError = "continue",
         slots: asyncio.Semaphore | None = None,
         tried: Mapping[str, Tried] | None = None,
+        begun: Sequence[str] = (),
     ) -> None:
         self._root = root
         self._work = work
@@ -118,6 +120,7 @@ class RunLoop:
         self._is_settling = False
         self._whole: set[Task] = set()
         self._tried = dict(tried or ())
+        self._begun = {task: None for task in map(root.find, begun) if task.state is TaskState.OPEN}
         self._cause: Exception | None = None
         self._idle: deque[asyncio.Future[None]] = deque()
         self._performing: dict[Task, asyncio.Task[None]] = {}
@@ -191,11 +194,16 @@ class RunLoop:
                 await woken
 
     def _pop(self) -> Task | None:
-        return self._scheduler.pop() if self._levels is None else self._levels.pop()
+        if self._levels is not None:
+            return self._levels.pop()
+        return next(iter(self._begun)) if self._begun else self._scheduler.pop()
 
     def _verb(self, task: Task) -> Verb:
         if self._levels is not None:
             return Verb.SPLIT
+        if task in self._begun:
+            del self._begun[task]
+            return Verb.STREAM
         if self._tried and task.id in self._tried and task.is_leaf:
             return Verb.SPLIT
         if task in self._whole or self._policy.plans_ahead:

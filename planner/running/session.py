@@ -15,7 +15,7 @@ from ramify.planner.errors import LimitError, PlannerError
 from ramify.planner.events.events import EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.events.tries import read_tried
+from ramify.planner.events.tries import read_tried, unfinished_plans
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy
@@ -204,6 +204,7 @@ class Session:
         writer, redactor = recorder.writer, self.grants.redactor
         recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
         tried = await asyncio.to_thread(read_tried, self.store, self.record.id) if resumed else {}
+        begun = await asyncio.to_thread(unfinished_plans, self.store, self.record.id) if resumed else []
         steps = StepLog(writer, redactor, recorded)
         attaching = Attaching(self.root, recorder, budget, limits=plan)
         spawning = Spawning(
@@ -234,13 +235,14 @@ class Session:
         policy = self._policy_of(plan, configs)
         planner = Planner(plan, workers=self.workers.cards)
         work = Work(
-            services, self.workers, self.middleware, planner=planner, policy=policy, is_resumed=resumed,
-            is_wary=self._is_wary,
+            services, self.workers, self.middleware, planner=planner, attaching=attaching, policy=policy,
+            is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
         self._loop = RunLoop(
             self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
             stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
             on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
+            begun=begun,
         )  # fmt: skip
         services.may_split = self._loop.may_split
         attaching.on_attached = self._loop.added

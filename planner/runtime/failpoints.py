@@ -5,6 +5,7 @@ The environment says where: `RAMIFY_FAILPOINT="name"`, or `"name:N"` for the Nth
     before-running-commit   a task has been set RUNNING, and that is not on disk yet
     after-running-commit    that is on disk, and nobody has been told
     before-reply-commit     a model's reply has arrived, and is not on disk yet
+    after-grown-commit      some tasks of a plan that is still being written are on disk, and nobody has been told
     after-tried-commit      it is on disk that a task has failed in one piece, and it is not split yet
     after-done-commit       a task is DONE on disk, and nothing that depends on it has started
     during-plan-commit      tasks of a plan, or added by a worker, are written, in a transaction that is still open
@@ -27,6 +28,7 @@ POINTS: Final = (
     "before-running-commit",
     "after-running-commit",
     "before-reply-commit",
+    "after-grown-commit",
     "after-tried-commit",
     "after-done-commit",
     "during-plan-commit",
