@@ -59,6 +59,8 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
         tools: what the model may have called while it does a task.
         secrets: values of secrets, by name.
         middleware: what may change the inputs and outcomes of tasks, in order.
+        on_ask: is given what the run has cost when that reaches `ask_at_usd`, and returns True to go on, False to stop, or
+            the cost at which it is asked again; it may be async. Unless given, the run stops there.
         on_event: called with every event.
         record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
 

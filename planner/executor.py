@@ -16,6 +16,7 @@ from ramify.tasks.tree.running import put
 
 from .asking.agent import Agent
 from .asking.budget import RunLimits
+from .asking.person import Person
 from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
@@ -63,6 +64,8 @@ class Executor:
         tool_sources: Python files and modules that define tools for the agent, and servers as `mcp:NAME`; as above.
         secrets: values of secrets, by name; ones that are allowed and not in here are read from the environment.
         middleware: what may change the inputs and outcomes of tasks, in order; see `ramify.planner.Middleware`.
+        on_ask: is given what a run has cost that has reached `ask_at_usd`, and returns True to go on, False to stop, or
+            the cost at which it is asked again; it may be async. Unless given, the run stops there.
         on_event: called with every event, on the run's loop.
         record: a file that each run's calls are written to when it ends, for `replay:FILE`.
         tracing: whether OpenTelemetry spans are made of its runs; as the settings say unless given.
@@ -278,6 +281,7 @@ class Executor:
             grants=self._grants,
             middleware=self._middleware,
             policy=own,
+            person=Person(self._given.get("on_ask")),
         )
         try:
             with _without(used):

@@ -158,8 +158,8 @@ class Run(ShownRun):
 
     @property
     def asks_person(self) -> bool:
-        """Whether a person answers, so that nobody knows when."""
-        return bool(getattr(self._session.agent.model, "is_person", False))
+        """Whether a person answers, or has been asked just now, so that nobody knows when."""
+        return self._session.person.is_asked or bool(getattr(self._session.agent.model, "is_person", False))
 
     @property
     def reply_timeout_s(self) -> float | None:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -27,15 +28,22 @@ class Terminal:
     def __init__(self, *, columns: int = 80, lines: int = 24) -> None:
         self._size = struct.pack("HHHH", lines, columns, 0, 0)
 
-    def run(self, *words: str, typed: str = "", **environment: str) -> tuple[int, str]:
-        """Run a command whose three streams are the terminal; return its exit code and what the terminal got."""
+    def run(self, *words: str, typed: str = "", interrupt_at: str = "", **environment: str) -> tuple[int, str]:
+        """Run a command whose three streams are the terminal; return its exit code and what the terminal got.
+
+        Args:
+            *words: the command.
+            typed: what is typed, all at once.
+            interrupt_at: words at whose sight Ctrl-C is pressed.
+            **environment: variables.
+        """
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, self._size)
         got: list[bytes] = []
-        reader = threading.Thread(target=self._read, args=(ours, got))
         env = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **environment}
         with subprocess.Popen([*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=env) as process:
             os.close(theirs)
+            reader = threading.Thread(target=self._read, args=(ours, got, process, interrupt_at))
             reader.start()
             if typed:
                 os.write(ours, typed.encode())
@@ -48,8 +56,11 @@ class Terminal:
         return code, b"".join(got).decode()
 
     @staticmethod
-    def _read(descriptor: int, got: list[bytes]) -> None:
+    def _read(descriptor: int, got: list[bytes], process: "subprocess.Popen[bytes]", interrupt_at: str) -> None:
         while True:
+            if interrupt_at and interrupt_at.encode() in b"".join(got):
+                process.send_signal(signal.SIGINT)
+                interrupt_at = ""
             try:
                 data = os.read(descriptor, 65536)
             except OSError:  # the other side is closed

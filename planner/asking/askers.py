@@ -43,7 +43,13 @@ class Askers:
         self._recorder = recorder
         self._budget = budget
         self._nonce_seed = nonce_seed
-        self._make_gate = partial(OutageGate, max_wait_s=max_wait_s, base_s=base_s, on_waiting=on_waiting)
+        self._make_gate = partial(
+            OutageGate,
+            max_wait_s=max_wait_s,
+            base_s=base_s,
+            on_waiting=on_waiting,
+            on_waited=lambda waited_s: budget.near("max_wait_seconds", round(waited_s, 1), max_wait_s),
+        )
         self._recorded = tuple(recorded)
         self._cache = cache
         self._callers: dict[object, Caller] = {}

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Unpack
 
 from ramify.planner.errors import LimitError
 from ramify.planner.settings.option_fields import model_of
-from ramify.planner.settings.options import LimitOptions, options_of
+from ramify.planner.settings.options import OPTIONS, LimitOptions, options_of
 from ramify.tasks import Task, TaskConfig, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.tree.config import NO_CONFIG, NO_USAGE
 
+from .cost_gate import CostGate
 from .rates import RateLimiter
+from .soft_limits import SoftLimits
 
 
 class RunLimits(model_of(options_of("limits"))):  # type: ignore[misc] # its fields are the options
@@ -29,12 +31,19 @@ def raised_limits(limits: RunLimits, spent: Usage) -> dict[str, float]:
     {'max_calls': 20}
     """
     raised: dict[str, float] = {}
-    for limit, used in (("max_calls", spent.calls), ("max_tokens", spent.tokens), ("max_cost_usd", spent.cost_usd)):
+    for limit, used in (*_used(spent), ("ask_at_usd", spent.cost_usd)):
         allowed = getattr(limits, limit)
         if allowed is not None and used >= allowed:
             enough = float(f"{2 * used:.2g}")
-            raised[limit] = enough if limit == "max_cost_usd" else int(enough)
+            raised[limit] = enough if limit.endswith("_usd") else int(enough)
     return raised
+
+
+def _used(spent: Usage, in_flight: int = 0) -> tuple[tuple[str, float], ...]:
+    """Return how much of each limit of a scope is used."""
+    return (
+        ("max_calls", spent.calls + in_flight), ("max_tokens", spent.tokens), ("max_cost_usd", spent.cost_usd),
+    )  # fmt: skip
 
 
 def raising_options(limits: RunLimits, spent: Usage) -> list[str]:
@@ -42,25 +51,41 @@ def raising_options(limits: RunLimits, spent: Usage) -> list[str]:
     return [
         word
         for limit, enough in raised_limits(limits, spent).items()
-        for word in (f"--{limit.replace('_', '-')}", f"{enough:g}" if isinstance(enough, float) else str(enough))
+        for word in (_flag(limit), f"{enough:g}" if isinstance(enough, float) else str(enough))
     ]
+
+
+def _flag(limit: str) -> str:
+    return OPTIONS[limit].option.flag or f"--{limit.replace('_', '-')}"
 
 
 class _Account:
     """What one scope has spent and may spend."""
 
-    def __init__(self, owner: str, limits: RunLimits | TaskConfig, spent: Usage) -> None:
-        self.owner = owner
+    def __init__(
+        self, limits: RunLimits | TaskConfig, spent: Usage, soft: SoftLimits | None, task: Task | None = None
+    ) -> None:
+        self.owner = "the run" if task is None else f"task {task.id}"
         self.limits = limits
         self.spent = spent
         self.in_flight = 0
+        self._soft = soft
+        self._task = task
+
+    @property
+    def on_cost(self) -> tuple[str, float] | None:
+        """Its first limit that is about cost, by name, with what it allows."""
+        found = ((limit, getattr(self.limits, limit, None)) for limit in ("max_cost_usd", "ask_at_usd"))
+        return next(((limit, allowed) for limit, allowed in found if allowed is not None), None)
+
+    def warn(self) -> None:
+        """Tell of limits that come near."""
+        if self._soft is not None:
+            for limit, used in _used(self.spent, self.in_flight):
+                self._soft.used(limit, used, getattr(self.limits, limit), self._task)
 
     def check(self) -> None:
-        for limit, used in (
-            ("max_calls", self.spent.calls + self.in_flight),
-            ("max_tokens", self.spent.tokens),
-            ("max_cost_usd", self.spent.cost_usd),
-        ):
+        for limit, used in _used(self.spent, self.in_flight):
             allowed = getattr(self.limits, limit)
             if allowed is not None and used >= allowed:
                 told = f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}"
@@ -73,7 +98,7 @@ class _Account:
         if isinstance(self.limits, TaskConfig):
             told = f"{told}; raise it in its config, in an edited plan"
             return LimitError(told, limit=limit, options=("--plan", "FILE"))
-        options = () if enough is None else (f"--{limit.replace('_', '-')}", str(enough))
+        options = () if enough is None else (_flag(limit), str(enough))
         return LimitError(told, limit=limit, options=options)
 
 
@@ -84,17 +109,29 @@ class Budget:
         root: the tree.
         limits: the run's own limits.
         outer: where a run that this one is part of keeps its accounts, and the task there; they hold here too.
+        soft: tells of limits that come near.
+        gate: holds calls back at a cost at which a person is asked.
 
     Attributes:
         limits: the run's own limits.
         is_unpriced_told: whether it was said that a limit on cost cannot hold.
     """
 
-    def __init__(self, root: Task, limits: RunLimits, *, outer: "tuple[Budget, Task] | None" = None) -> None:
+    def __init__(
+        self,
+        root: Task,
+        limits: RunLimits,
+        *,
+        outer: "tuple[Budget, Task] | None" = None,
+        soft: SoftLimits | None = None,
+        gate: CostGate | None = None,
+    ) -> None:
         self.limits = limits
         self._outer = outer
+        self._soft = soft
+        self._gate = gate
         self._root = root
-        self._run = _Account("the run", limits, total_usage(root))
+        self._run = _Account(limits, total_usage(root), soft)
         self._accounts: dict[Task, _Account] = {}
         self._rates: dict[Task, RateLimiter] = {}
         self.is_unpriced_told = False
@@ -108,6 +145,22 @@ class Budget:
         """What the run has used so far."""
         return self._run.spent
 
+    async def passed(self) -> None:
+        """Return once a call may start, as far as a person has to be asked about what the run has cost.
+
+        Raises:
+            LimitError: if the run is to stop, or nobody can be asked.
+        """
+        if self._outer is not None:
+            await self._outer[0].passed()
+        if self._gate is not None:
+            await self._gate.passed(lambda: self.spent.cost_usd)
+
+    def near(self, limit: str, used: float, allowed: float | None) -> None:
+        """Tell that so much of a limit of the run is used that is not about calls, if that is near it."""
+        if self._soft is not None:
+            self._soft.used(limit, used, allowed)
+
     def reserve(self, task: Task) -> None:
         """Count a call for `task` that is about to start.
 
@@ -119,6 +172,7 @@ class Budget:
             account.check()
         for account in accounts:
             account.in_flight += 1
+            account.warn()
 
     def check_calls(self, task: Task, calls: int, what: str) -> None:
         """Check that so many calls for `task` and what is below it are left.
@@ -138,6 +192,7 @@ class Budget:
         for account in self.over(task):
             account.in_flight -= 1
             account.spent += usage
+            account.warn()
 
     def told_unpriced(self, model: str, task: Task | None = None) -> str | None:
         """Return what there is to say of calls of `model` whose cost nobody knows, if a limit is on cost; once.
@@ -149,14 +204,15 @@ class Budget:
         accounts = list(self.over(task or self._root))
         if task is None:
             accounts += self._accounts.values()
-        limited = next((each for each in accounts if each.limits.max_cost_usd is not None), None)
+        limited = next((each for each in accounts if each.on_cost is not None), None)
         budgets = [self] if self._outer is None else [self, self._outer[0]]
-        if limited is None or any(each.is_unpriced_told for each in budgets):
+        if limited is None or limited.on_cost is None or any(each.is_unpriced_told for each in budgets):
             return None
+        limit, allowed = limited.on_cost
         for each in budgets:
             each.is_unpriced_told = True
         return (
-            f"{limited.owner} has max_cost_usd = {limited.limits.max_cost_usd:g}, which cannot hold: what calls of"
+            f"{limited.owner} has {limit} = {allowed:g}, which cannot hold: what calls of"
             f" {model} cost is not known; set max_calls or max_tokens too (--max-calls, --max-tokens)"
         )
 
@@ -173,7 +229,7 @@ class Budget:
         if config is NO_CONFIG:
             return
         if config.max_calls or config.max_tokens or config.max_cost_usd:
-            self._accounts[task] = _Account(f"task {task.id}", config, total_usage(task))
+            self._accounts[task] = _Account(config, total_usage(task), self._soft, task)
         if config.requests_per_second or config.concurrent_requests:
             self._rates[task] = RateLimiter(
                 requests_per_second=config.requests_per_second, concurrent_requests=config.concurrent_requests

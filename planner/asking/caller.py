@@ -213,6 +213,7 @@ class Caller:
             for rate in self._budget.rates(task):
                 await stack.enter_async_context(rate)
             await stack.enter_async_context(self._limiter)
+            await self._budget.passed()
             self._budget.reserve(task)
             begun = partial(
                 self._recorder.put,

@@ -36,6 +36,7 @@ class OutageGate:
         base_s: the first pause, in seconds; it doubles up to `LONGEST_PAUSE_S`.
         on_waiting: told why, and for how many seconds, when it begins to wait, when the reason becomes another one, and
             once a minute.
+        on_waited: told how long it will have waited after each pause, in seconds.
         sleep: what makes a pause.
     """
 
@@ -45,11 +46,13 @@ class OutageGate:
         max_wait_s: float,
         base_s: float,
         on_waiting: Callable[[str, float], None],
+        on_waited: Callable[[float], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._max_wait_s = max_wait_s
         self._base_s = base_s
         self._on_waiting = on_waiting
+        self._on_waited = on_waited
         self._sleep = sleep
         self._open = asyncio.Event()
         self._open.set()
@@ -136,3 +139,4 @@ class OutageGate:
                 f" max_wait_seconds is {self._max_wait_s:g}",
                 limit="max_wait_seconds",
             )
+        self._on_waited(lasted_s + wait_s)

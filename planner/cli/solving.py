@@ -44,6 +44,7 @@ def solve(
     from ramify.planner.api import prepare
     from ramify.planner.errors import UsageError
 
+    from .asking import person_there
     from .carrying import carry
     from .check_flags import checks_given
     from .goals import read_goal
@@ -56,6 +57,7 @@ def solve(
         files=files or (),
         check=list(checks_given(check or ())),
         record=given["record"],
+        **person_there(),
         **keywords_given(given),
     )
     is_preview = given["dry_run"] or given["estimate"]
@@ -91,6 +93,7 @@ def decompose(
     from ramify.planner.runtime.output_files import check_new, write_text
     from ramify.tasks.plans.plans import write_plan
 
+    from .asking import person_there
     from .carrying import carry, tell_ending
     from .exits import DONE
     from .goals import read_goal
@@ -98,7 +101,7 @@ def decompose(
 
     form = _plan_form(output)
     check_new(output, force=force)
-    executor, root = prepare(read_goal(goal), files=files or (), **keywords_given(given))
+    executor, root = prepare(read_goal(goal), files=files or (), **person_there(), **keywords_given(given))
     run = executor.new_run(root, plan_only=True)
     code = carry(run, given)
     if not run.is_planned:
@@ -132,6 +135,7 @@ def run(
     from ramify.planner.settings.settings import load_settings
     from ramify.tasks.plans.plans import load_plan
 
+    from .asking import person_there
     from .carrying import carry
 
     is_preview = given["dry_run"] or given["estimate"]
@@ -141,7 +145,7 @@ def run(
             raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
     settings = load_settings(**settings_given(given))
     limits = plan_limits(settings, policy=given["policy"] or "direct") if given_of(given, "planning") else None
-    executor = executor_of(settings, plan=limits, record=given["record"])
+    executor = executor_of(settings, plan=limits, record=given["record"], **person_there())
     root = with_config(load_plan(plan, files=files or ()), settings)
     if is_preview:
         from .exits import DONE
@@ -182,6 +186,7 @@ def resume(
     """
     from ramify.planner.executor import Executor
 
+    from .asking import person_there
     from .carrying import carry
     from .finding import opened_run
     from .plan_options import edit_of
@@ -196,6 +201,7 @@ def resume(
         retry_failed=retry_failed,
         edit=edit,
         record=given["record"],
+        **person_there(),
         **{OPTIONS[name].stored_as: given[name] for name in RESUMED},
     )
     return _finish(stored, carry(stored, given), given)

@@ -121,6 +121,15 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         ),
         EventType.EMITTED: _form("a worker tells something of its own", name=str, data=dict),
         EventType.ALERT: _form("a worker calls for attention", message=str, data=dict),
+        EventType.LIMIT_NEAR: _form(
+            "80 % of a limit are used, of the run or of a task for what is below it; told once for each limit of a run",
+            limit=str,
+            used=float,
+            allowed=float,
+            message=str,
+        ),
+        EventType.PERSON_ASKED: _form("a person is asked, about the `cost`, and the run waits", about=str, questions=list),
+        EventType.PERSON_ANSWERED: _form("a person has answered", about=str, answers=list),
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
         EventType.WARNING: _form(

@@ -45,6 +45,12 @@ class StreamReplies:
             lines.append(line)
         return "".join(lines) if lines or line else None
 
+    async def next_line(self) -> str:
+        """Return the next line with its end; nothing if the input has ended."""
+        if self._descriptor is None:
+            return await asyncio.to_thread(self._stream.readline)
+        return await self._line(self._descriptor)
+
     async def _line(self, descriptor: int) -> str:
         while b"\n" not in self._bytes:
             if not await _wait_until_readable(descriptor):

@@ -127,6 +127,12 @@ class Ledger:
             pause = f" {event.data['delay_s']:g} s" if event.data.get("delay_s") else ""
             self.notice = f"waiting{pause}: {event.data['why']}"
             self._is_waiting = True
+        elif event.type == EventType.PERSON_ASKED:
+            self.notice = f"a person is asked: {' '.join(event.data['questions'])}"
+        elif event.type == EventType.PERSON_ANSWERED:
+            self.notice = ""
+        elif event.type == EventType.LIMIT_NEAR:
+            self.notice = str(event.data["message"])
         elif event.type == EventType.RUN_STOPPING:
             self.phase = "stopping"
         elif event.type == EventType.RUN_FINISHED:
@@ -233,6 +239,7 @@ _ENTRIES: Mapping[str, Callable[[Ledger, Task, Event], None]] = MappingProxyType
         EventType.CALL_FAILED: Ledger._count_failed,  # noqa: SLF001
         EventType.PROMPT_CUT: Ledger._warn,  # noqa: SLF001
         EventType.WARNING: Ledger._warn,  # noqa: SLF001
+        EventType.LIMIT_NEAR: Ledger._warn,  # noqa: SLF001
         EventType.ALERT: Ledger._warn,  # noqa: SLF001
     }
 )

@@ -71,6 +71,7 @@ class Attaching:
                 put(each, origin=origin)
             self._budget.open(each)
         self.total += len(new)
+        self._budget.near("max_tasks", self.total, self.max_tasks)
         if is_told:
             self.on_attached(tasks)
         return [TaskAdded.of(each) for each in new]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ramify.planner.asking.person import PersonGiven
 from ramify.planner.errors import UsageError
 from ramify.planner.settings.layers import hint_at
 from ramify.planner.settings.options import (
@@ -45,7 +46,7 @@ class Watched(TypedDict, total=False):
     record: str | Path | None
 
 
-class Given(Watched, total=False):
+class Given(Watched, PersonGiven, total=False):
     """Live things, which have to be given again when a run is resumed."""
 
     workers: "WorkersGiven | None"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.asking.agent import Agent, model_and_server
+from ramify.planner.asking.person import Person
 from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.protocol import Model
@@ -102,6 +103,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         grants=grants,
         middleware=middleware,
         policy=policy,
+        person=Person(options.get("on_ask")),
     )
 
 

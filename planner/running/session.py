@@ -10,6 +10,9 @@ from typing import Any
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.askers import Askers
 from ramify.planner.asking.budget import Budget, Configs, total_usage
+from ramify.planner.asking.cost_gate import CostGate
+from ramify.planner.asking.person import Person
+from ramify.planner.asking.soft_limits import NEAR, SoftLimits
 from ramify.planner.engines.run_engines import RunEngines
 from ramify.planner.errors import LimitError, PlannerError
 from ramify.planner.events.events import EventBus, EventType
@@ -69,6 +72,7 @@ class Session:
         hold: keeps others from changing the tree until the run is over here.
         outer: what it takes from a run that it is part of; its workers are closed there then.
         policy: says what is done with a task; None leaves it to the settings.
+        person: who can be asked while it goes on.
         cut_off: how it ended, if somebody's code has cancelled it with all else on the loop.
     """
 
@@ -83,11 +87,12 @@ class Session:
     bus: EventBus = field(default_factory=EventBus)
     outer: Outer | None = None
     policy: Policy | None = None
+    person: Person = field(default_factory=Person)
     hold: Hold = field(init=False)
     cut_off: Ending | None = None
     _loop: RunLoop | None = None
     _early: Ending | None = None
-    _timer: asyncio.TimerHandle | None = None
+    _timers: Sequence[asyncio.TimerHandle] = ()
     _is_wary: bool = False
 
     def __post_init__(self) -> None:
@@ -122,8 +127,8 @@ class Session:
             ending = Ending("interrupted", error_text(error), error)
             raise
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in self._timers:
+                timer.cancel()
             await self._close(ending)
         return ending
 
@@ -170,11 +175,14 @@ class Session:
         )
         for caution in dict.fromkeys(filter(None, (getattr(model, "caution", "") for model in models))):
             recorder.warn(caution)
-        self._timer = self._set_timer()
+        near = await asyncio.to_thread(self.store.events_of, self.record.id, [EventType.LIMIT_NEAR]) if resumed else ()
+        soft = SoftLimits(recorder, near)
+        self._timers = self._set_timers(soft)
         configs = Configs(self.settings.defaults, self.settings.instead)
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
-        budget = Budget(self.root, self.settings.limits, outer=above)
+        gate = CostGate(self.settings.limits.ask_at_usd, self.person, recorder, self._asks_at)
+        budget = Budget(self.root, self.settings.limits, outer=above, soft=soft, gate=gate)
         dear = unpriced(models)
         if dear is not None and (told := budget.told_unpriced(dear.name)):
             recorder.warn(told, limit="max_cost_usd")
@@ -292,13 +300,22 @@ class Session:
                 f" {HOLDS_NO_LOOP}",
             )
 
-    def _set_timer(self) -> asyncio.TimerHandle | None:
+    def _set_timers(self, soft: SoftLimits) -> Sequence[asyncio.TimerHandle]:
         seconds = self.settings.limits.max_seconds
         if seconds is None:
-            return None
+            return ()
         loop = asyncio.get_running_loop()
         error = LimitError(f"the run has reached max_seconds = {seconds:g}", limit="max_seconds")
-        return loop.call_later(seconds, lambda: self.stop(Ending("stopped", str(error), error), cancel=True))
+        return (
+            loop.call_later(NEAR * seconds, soft.used, "max_seconds", NEAR * seconds, seconds),
+            loop.call_later(seconds, lambda: self.stop(Ending("stopped", str(error), error), cancel=True)),
+        )
+
+    def _asks_at(self, cost_usd: float | None) -> RunChanged:
+        """Let a person be asked at another cost from here on; return what is written of it."""
+        limits = self.settings.limits.model_copy(update={"ask_at_usd": cost_usd})
+        self.settings = self.settings.model_copy(update={"limits": limits})
+        return RunChanged.of(settings=self.settings.model_dump(mode="json"))
 
     def _cancelled(self) -> None:
         self.stop(Ending("cancelled"), cancel=True)

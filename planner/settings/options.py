@@ -106,6 +106,9 @@ class LimitOptions(TypedDict, total=False):
         help="Model calls of the run.")]
     max_tokens: Annotated[int | None, _limit("input and output tokens of the run.", at_least=1)]
     max_cost_usd: Annotated[float | None, _limit("known cost of the run, in US dollars.", "USD", above=0)]
+    ask_at_usd: Annotated[float | None, _limit(
+        "known cost at which a person is asked whether the run goes on, in US dollars.", "USD", above=0,
+        flag="--ask-at", help="Known cost at which a person is asked.")]
     max_seconds: Annotated[float | None, _limit(
         "how long the run may take, from when it is started or resumed, in seconds.", "SECONDS", above=0,
         help="How long the run may take.")]

@@ -38,7 +38,14 @@ _SAMPLING = {"max_output_tokens": "max_tokens", "stop": "stop_sequences"}
 _SENT = ("temperature", "top_p", "max_output_tokens", "seed", "stop")
 _ENDS = {EventType.TASK_DONE: StatusCode.OK, EventType.TASK_FAILED: StatusCode.ERROR}
 _NOTED = frozenset(
-    {EventType.TASK_RETRYING, EventType.ALERT, EventType.EMITTED, EventType.PROMPT_CUT, EventType.WARNING}
+    {
+        EventType.TASK_RETRYING,
+        EventType.ALERT,
+        EventType.EMITTED,
+        EventType.PROMPT_CUT,
+        EventType.WARNING,
+        EventType.LIMIT_NEAR,
+    }
 )
 _PLAIN = (str, bool, int, float)
 _WORDS = frozenset({"error", "message", "data", "why"})

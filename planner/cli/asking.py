@@ -1,0 +1,63 @@
+"""What a person is asked at the terminal while a run goes on; where there is none, nobody is asked, and the run waits.
+
+The words of a question come from a model: nothing of them steers the terminal. Ctrl-C while a question stands gives the
+run up, as everywhere; it can be resumed.
+"""
+
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from ramify.planner.models.reply_lines import StreamReplies
+from ramify.planner.runtime.terminal import printable, terminal_taken
+
+if TYPE_CHECKING:
+    from ramify.planner.asking.person import PersonGiven
+
+_GO_ON, _STOP = frozenset({"g", "go", "go on"}), frozenset({"", "s", "stop"})
+
+
+def person_there() -> "PersonGiven":
+    """Return what asks the person at the terminal, as keywords of a run; nothing if nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return {}
+    terminal = _Terminal()
+    return {"on_ask": terminal.on_ask}
+
+
+class _Terminal:
+    def __init__(self) -> None:
+        self._lines = StreamReplies(sys.stdin)  # as it is now: nobody else reads it while a run goes on
+
+    async def on_ask(self, cost_usd: float) -> bool | float:
+        """Ask how a run goes on that has cost so much; no answer stops it."""
+        with terminal_taken():
+            while True:
+                said = await self._answer(
+                    f"the run has cost ${cost_usd:.4g}: [g]o on, [s]top, or the cost in USD to ask again at: "
+                )
+                word = (said or "").strip().lower()
+                if word in _GO_ON:
+                    return True
+                if word in _STOP:
+                    return False
+                if (amount := _amount(word)) > cost_usd:
+                    return amount
+
+    async def _answer(self, question: str) -> str | None:
+        """Return the line that a person answers; None if the input has ended."""
+        sys.stderr.write(printable(question))
+        sys.stderr.flush()
+        line = await self._lines.next_line()
+        if not line:
+            sys.stderr.write("\n")
+        return line.rstrip("\r\n") if line else None
+
+
+def _amount(word: str) -> float:
+    """Return the amount that a word names; 0 if it is none."""
+    try:
+        amount = float(word.removeprefix("$"))
+    except ValueError:
+        return 0.0
+    return amount if math.isfinite(amount) else 0.0
