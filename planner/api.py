@@ -1,7 +1,7 @@
 """The short way: `solve`, `asolve` and `decompose`, from a goal to an answer or a plan."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from inspect import iscoroutinefunction
+from inspect import isawaitable, iscoroutinefunction
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -29,11 +29,11 @@ GOAL_LIMIT = 1_000_000
 """The most characters of a goal; longer texts are attached as files."""
 
 
-Approve = Callable[[Task], bool | Awaitable[bool]]
-"""Sees a complete plan, may change it, and says whether it may be run."""
+Approve = Callable[[Task], bool | str | Awaitable[bool | str]]
+"""Sees a complete plan, may change it, and says whether it may be run, or in words what is to be otherwise in it."""
 
 
-def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Unpack[SolveKeywords]) -> Run:
+def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **how: Unpack[SolveKeywords]) -> Run:
     """Plan a goal, run the plan, and return the run; `run.result` is the answer.
 
     Works in scripts and in notebooks, where an event loop is running.
@@ -41,7 +41,8 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
     Args:
         goal: what is to be done.
         approve: is given the root of the complete plan, may change it, and returns whether it may be run; if not, the
-            run is returned "waiting", with its plan as it was.
+            run is returned "waiting", with its plan as it was. Words that it returns go back to the planner with the
+            plan, and it is given the plan that comes of them.
         **how: any of the following keywords, and every option of a run, such as `jobs`, `store`, `max_depth` and
             `allow`; docs/settings.md has them all.
 
@@ -74,10 +75,10 @@ def solve(goal: str, *, approve: Callable[[Task], bool] | None = None, **how: Un
     if iscoroutinefunction(approve):
         raise UsageError("approve is async, and solve does not await it; give it to asolve")
     executor, root = prepare(goal, **how)
-    planned = executor.new_run(root, plan_only=True).start().wait()
-    if not planned.is_planned or not approve(planned.task):
-        return planned
-    return executor.go_on(planned.id, planned.task).start().wait()
+    run = executor.new_run(root, plan_only=True).start().wait()
+    while run.is_planned and (go_on := _after(executor, run, approve(run.task))) is not None:
+        run = go_on.start().wait()
+    return run
 
 
 async def asolve(goal: str, *, approve: Approve | None = None, **how: Unpack[SolveKeywords]) -> Run:
@@ -86,13 +87,21 @@ async def asolve(goal: str, *, approve: Approve | None = None, **how: Unpack[Sol
     executor, root = prepare(goal, **how)
     if approve is None:
         return await executor.arun(root)
-    planned = await executor.new_run(root, plan_only=True).drive()
-    if not planned.is_planned:
-        return planned
-    said = approve(planned.task)
-    if not (said if isinstance(said, bool) else await said):
-        return planned
-    return await executor.go_on(planned.id, planned.task).drive()
+    run = await executor.new_run(root, plan_only=True).drive()
+    while run.is_planned:
+        said = approve(run.task)
+        go_on = _after(executor, run, await said if isawaitable(said) else said)
+        if go_on is None:
+            break
+        run = await go_on.drive()
+    return run
+
+
+def _after(executor: Executor, run: Run, said: bool | str) -> Run | None:
+    """Return the run that goes on as somebody has said who has seen its plan; None if it does not."""
+    if isinstance(said, str):
+        return executor.revise(run.id, said, run.task)
+    return executor.go_on(run.id, run.task) if said else None
 
 
 def start(goal: str, **how: Unpack[SolveKeywords]) -> Run:

@@ -37,7 +37,7 @@ from .running.session import Session
 from .runtime.kernel import has_kernel
 from .settings.settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
-from .store.records import RUNNING_PHASE
+from .store.records import PLANNING_PHASE, RUNNING_PHASE
 from .tools.sources import load_tools
 from .workers import Workers
 from .workers.agents import agents_of, described
@@ -207,7 +207,23 @@ class Executor:
             TreeError: if the plan is of another task.
             UsageError: if the plan cannot be run.
         """
-        edit = PlanEdit(plan=plan, approves=True)
+        return self._reopened(run_id, PlanEdit(plan=plan, approves=True))
+
+    def revise(self, run_id: str, words: str, plan: Task | None = None) -> Run:
+        """Return a planned run whose plan somebody wants otherwise; `start` or `drive` has it planned again, no more.
+
+        Args:
+            run_id: its id.
+            words: what is to be otherwise; the planner is asked in them. They are on disk when this returns.
+            plan: its plan, if it was changed besides.
+
+        Raises:
+            LeaseError: if another process holds the run.
+            UsageError: if the words are blank or too many, or the plan is under way.
+        """
+        return self._reopened(run_id, PlanEdit(plan=plan, wish=words))
+
+    def _reopened(self, run_id: str, edit: PlanEdit) -> Run:
         again: Any = {**self._given, "limits": None}  # as they are stored
         return self.reopen(self._store, run_id, edit=edit, agent=self._agent, tracing=self._tracing, **again)
 
@@ -392,7 +408,7 @@ def new_record(
         made_by=agent.model.maker,
         settings=settings.model_dump(mode="json"),
         nonce_seed=uuid4().hex,
-        phase="planning" if _plans_ahead(settings.plan, policy) else RUNNING_PHASE,
+        phase=PLANNING_PHASE if _plans_ahead(settings.plan, policy) else RUNNING_PHASE,
     )
 
 

@@ -144,6 +144,8 @@ class DecomposeVariables(PromptVariables):
         tried: why doing the goal in one piece has failed; None if that was not tried.
         begun: the tasks of its plan that are there already, by id: the rest of the plan is asked for.
         fault: what was wrong with the rest that came before; None if nothing was.
+        plan: the plan that there is for the goal, if it is to be another one, a task a line.
+        revisions: what the person who set the whole goal wants of its plan, in words, the last ones last.
     """
 
     template = "decompose"
@@ -160,6 +162,8 @@ class DecomposeVariables(PromptVariables):
     tried: str | None = None
     begun: dict[str, str] = Field(default_factory=dict)
     fault: str | None = None
+    plan: str | None = None
+    revisions: tuple[str, ...] = ()
 
 
 class ExecuteVariables(PromptVariables):

@@ -27,7 +27,7 @@ from .errors import ReplyError
 from .json_text import json_text
 from .replies.grammar import Plan, parse_answer, parse_evolved, parse_plan
 from .replies.splitting import split_of
-from .tree.node import Node, T, index_of, walk_up
+from .tree.node import Node, T, index_of, walk, walk_up
 from .tree.states import TaskState
 
 if TYPE_CHECKING:
@@ -59,6 +59,20 @@ def decompose_variables(task: Node, *, is_family_known: bool = True, **more: Any
         inputs=inputs_of(task),
         **more,
     )
+
+
+def plan_text(task: Node) -> str:
+    """Return the plan that there is for `task`, a task a line, each with its id and what it needs.
+
+    Whatever a task says stands in its line, so that none can pass for another.
+    """
+    lines = []
+    for each in islice(walk(task), 1, None):
+        if each.state is not TaskState.DELETED:
+            needs = f" (needs {', '.join(each.dependencies)})" if each.dependencies else ""
+            handed = f" [type: {each.type}]" if each.type else ""
+            lines.append(f"{each.id}: {' '.join(each.content.split())}{handed}{needs}")
+    return "\n".join(lines)
 
 
 def execute_variables(

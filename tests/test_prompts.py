@@ -52,6 +52,17 @@ CASES: dict[str, PromptVariables] = {
         examples="many",
     ),
     "decompose_last_depth": DecomposeVariables(task_id="0.1", goal=GOAL, depth_left=0, examples="none"),
+    "decompose_revised": DecomposeVariables(
+        task_id="0",
+        goal=GOAL,
+        depth_left=1,
+        examples="none",
+        plan="0.1: Describe the boats\n0.2: Describe the rules (needs 0.1)",
+        revisions=("Leave out the rules.", "Put the boat house first."),
+    ),
+    "decompose_below_a_revised_plan": DecomposeVariables(
+        task_id="0.1", goal="Describe the boats.", ancestors=(GOAL,), examples="none", revisions=("In three parts.",)
+    ),
     "execute_without_needs": ExecuteVariables(task_id="0", task="Name the capital of Peru."),
     "execute_with_an_empty_need": ExecuteVariables(
         task_id="0.3",

@@ -1,4 +1,4 @@
-"""`--approve plan`: a person sees the plan before it is run, and may change it in an editor.
+"""`--approve plan`: a person sees the plan before it is run, and may change it in an editor, or say what to change.
 
 The run waits in the store all the while, with its plan: whatever ends this process, nothing is lost. An edit is checked
 before it is stored; what is wrong with it is shown, and the editor opens again.
@@ -45,14 +45,26 @@ def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
     if not sys.stdin.isatty():
         return None
     while True:
-        answer = _answer("run this plan? [y]es, [e]dit, [n]o: ", "yen")
-        if answer == "y":
+        answer = _answer("run this plan? [y]es, [e]dit, [r]evise: WORDS, [n]o: ", "yern")
+        if answer[0] == "y":
             return executor.go_on(run.id, run.task)
-        if answer == "n":
+        if answer[0] == "n":
             return None
-        edited = _edited_run(executor, run, store)
-        if edited is not None:
-            return edited
+        go_on = _edited_run(executor, run, store) if answer[0] == "e" else _revised_run(executor, run, answer)
+        if go_on is not None:
+            return go_on
+
+
+def _revised_run(executor: Executor, run: Run, answer: str) -> Run | None:
+    """Return the run in which the planner is asked for the plan that a person wants; None if they want none."""
+    words = answer.partition(":")[2].strip() or _line("what is to be otherwise? ").strip()
+    if not words:
+        return None
+    try:
+        return executor.revise(run.id, words)
+    except UsageError as error:
+        tell_error(str(error))
+        return None
 
 
 def _edited_run(executor: Executor, run: Run, store: str | None) -> Run | None:
@@ -71,7 +83,7 @@ def _edited_run(executor: Executor, run: Run, store: str | None) -> Run | None:
             edited = executor.go_on(run.id, load_plan(path))
         except (DocumentError, TreeError, UsageError) as error:
             tell_error(str(error))
-            if _answer("[e]dit it again, or leave the plan as it was, [n]o: ", "en") == "n":
+            if _answer("[e]dit it again, or leave the plan as it was, [n]o: ", "en")[0] == "n":
                 break
         else:
             shutil.rmtree(folder, ignore_errors=True)
@@ -106,19 +118,27 @@ def _interrupts_left_to_the_editor() -> Iterator[None]:
 
 
 def _answer(question: str, letters: str) -> str:
-    """Return the letter of a person's answer; the last one if there is no answer."""
+    """Return a person's answer, from the first of the letters; the last letter if there is no answer."""
     while True:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        try:
-            line = sys.stdin.readline()
-        except KeyboardInterrupt:
-            line = ""
+        line = _line(question)
         if not line:
-            tell("")
             return letters[-1]
-        if (letter := line.strip().lower()[:1]) and letter in letters:
-            return letter
+        answer = line.strip()
+        if (letter := answer.lower()[:1]) and letter in letters:
+            return f"{letter}{answer[1:]}"
+
+
+def _line(question: str) -> str:
+    """Return the line that a person answers; nothing if there is no answer."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        line = ""
+    if not line:
+        tell("")
+    return line
 
 
 def _show(root: Task) -> None:

@@ -62,8 +62,8 @@ def carry(run: Run, given: Mapping[str, Any]) -> int:
     kind = display_kind(given) or fitting_kind(sys.stderr, made_by=run.made_by)
     failed: list[Event] = []
     run.on(failed.append, EventType.TASK_FAILED, where=lambda event: "where" in event.data)
-    if kind == "none":  # what was to hold the run back, and does not, is told all the same
-        run.on(_warn, EventType.WARNING, where=lambda event: "limit" in event.data)
+    if kind == "none":  # what was wanted, and does not hold, is told all the same
+        run.on(_warn, EventType.WARNING, where=lambda event: bool({"limit", "plan"} & event.data.keys()))
     try:
         with (
             events_written(run.id, given["events"]) as write,

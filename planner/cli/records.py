@@ -81,14 +81,21 @@ def usage_text(task: Task, *, below: bool = True) -> str:
 def history_text(versions: Iterable[EventRecord]) -> str:
     """Return how a plan became what it is: each version with what is different in it."""
     lines = []
-    number = 0
+    number, is_revised = 0, False
     for event in versions:
         at = f"{datetime.fromtimestamp(event.at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+        what = "edited"
         if event.type == "plan_approved":
             lines.append(f"plan {max(number, 1)} was approved, {at}")
             continue
-        number += 1
-        what = f"made, {counted(event.data['tasks'], 'task')}" if event.type == "planned" else "edited"
+        if event.type == "plan_revised":
+            is_revised = True
+            lines.append(f"plan {max(number, 1)} is to be otherwise, {at}: {one_printable_line(event.data['words'])}")
+            continue
+        if event.type == "planned":
+            what = f"{'complete' if is_revised else 'made'}, {counted(event.data['tasks'], 'task')}"
+        number += not (is_revised and event.type == "planned")
+        is_revised = is_revised and event.type != "planned"
         lines.append(f"plan {number} was {what}, {at}")
         for change in event.data.get("changes", ()):
             lines += _change_lines(change)

@@ -65,11 +65,10 @@ def solve(
     code = carry(run, given)
     if is_preview and run.is_planned:
         return _preview(run, executor.agent, given)
-    if approve is not None and run.is_planned:
+    if approve is not None:
         from .approving import approved_run
 
-        approved = approved_run(executor, run, given["store"])
-        if approved is not None:
+        while run.is_planned and (approved := approved_run(executor, run, given["store"])) is not None:
             run, code = approved, carry(approved, given)
     return _finish(run, code, given)
 

@@ -37,6 +37,7 @@ class EventType(StrEnum):
     PLANNED = "planned"
     PLAN_EDITED = PLAN_EDITED
     PLAN_APPROVED = "plan_approved"
+    PLAN_REVISED = "plan_revised"
     TASK_STARTED = "task_started"
     TASK_PROGRESS = "task_progress"
     TASK_RETRYING = "task_retrying"

@@ -36,11 +36,14 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
         EventType.PLANNED: _form("the plan is complete", tasks=int),
         EventType.PLAN_EDITED: _form(
-            "the plan was changed, or tasks are done again: what is different in each task, old and new, and which are",
+            "the plan was changed, or tasks are done again: what is different in each task, old and new, and which are;"
+            " `subtasks` are new or gone as the planner was asked for another plan",
+            {"subtasks": list},
             changes=list,
             redone=list,
         ),
         EventType.PLAN_APPROVED: _form("a person, or a program, lets the plan be run"),
+        EventType.PLAN_REVISED: _form("a person wants the plan otherwise; the planner is asked in these words", words=str),
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form(
@@ -133,8 +136,9 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
         EventType.WARNING: _form(
-            "something is not as it should be, and the run goes on; `limit` is one that cannot hold",
-            {"limit": str},
+            "something is not as it should be, and the run goes on; `limit` is one that cannot hold, `plan` is kept where"
+            " no other could be had",
+            {"limit": str, "plan": str},
             message=str,
         ),
         EventType.RUN_FINISHED: _form("the run has ended in this process", status=str),

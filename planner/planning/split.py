@@ -1,7 +1,7 @@
 """Splitting one task: what is asked, and what the reply means for the task; nothing is attached here."""
 
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Unpack
@@ -20,7 +20,7 @@ from ramify.prompts import DecomposeVariables
 from ramify.prompts.variables import WorkerCard
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
-from ramify.tasks.prompt_variables import decompose_variables, execute_variables, is_part
+from ramify.tasks.prompt_variables import decompose_variables, execute_variables, is_part, plan_text
 from ramify.tasks.replies.by_schema import plan_schema
 from ramify.tasks.replies.grammar import Plan, PlanRules, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
@@ -90,17 +90,36 @@ class _Types(list[str]):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants of a plan that was there already.
+
+    Attributes:
+        words: what they have said, the first first.
+        is_new: whether the plan does not follow the last of it yet.
+        whole: why tasks stay whole, by id, as the plan has it so far; they are not asked about again.
+    """
+
+    words: tuple[str, ...] = ()
+    is_new: bool = False
+    whole: Mapping[str, str] = field(default_factory=dict)
+
+
 class Planner:
     """Splits single tasks within limits; when, and what becomes of a failure, is for others to say.
 
     Args:
         limits: how far.
         workers: the workers that tasks can be given to, besides the model.
+        wishes: what a person wants of the plan.
     """
 
-    def __init__(self, limits: PlanLimits | None = None, *, workers: tuple[WorkerCard, ...] = ()) -> None:
+    def __init__(
+        self, limits: PlanLimits | None = None, *, workers: tuple[WorkerCard, ...] = (), wishes: Wishes | None = None
+    ) -> None:
         self.limits = limits or PlanLimits()
         self.workers = workers
+        self.wishes = wishes or Wishes()
 
     async def split(
         self, task: Task, asker: Asker, *, attempt: int, tried: str | None = None, growth: Growth | None = None
@@ -121,8 +140,8 @@ class Planner:
             LimitError: if a limit was reached.
             TooLongError: if it is the root, and its documents are not to be read in parts.
         """
-        is_begun = growth is not None and bool(growth.there)
-        if not is_begun and (why := self._kept_whole(task, asker, was_tried=tried is not None)) is not None:
+        is_fixed = (growth is not None and bool(growth.there)) or self._is_revised(task)
+        if not is_fixed and (why := self._kept_whole(task, asker, was_tried=tried is not None)) is not None:
             return Whole(why)
         ask = partial(self._ask, task, asker, attempt=attempt, tried=tried)
         try:
@@ -158,6 +177,8 @@ class Planner:
             tried=tried,
             begun={child.id: child.content for child in there},
             fault=fault,
+            revisions=self.wishes.words,
+            plan=plan_text(task) if self._is_revised(task) else None,
             **asker.agent.prompt_settings,
         )
         known_ids = dict.fromkeys([*(result.id for result in variables.results), *variables.begun])
@@ -210,8 +231,14 @@ class Planner:
             return Grown(tuple(growth.rest(plan)), (*plan.notes, *failed))
         return Grown(notes=() if fault is None else (f"all after its first {begun} tasks is left out: {fault}",))
 
+    def _is_revised(self, task: Task) -> bool:
+        """Return whether a person wants another plan for `task` than there is."""
+        return self.wishes.is_new and task.parent is None
+
     def _kept_whole(self, task: Task, asker: Asker, *, was_tried: bool) -> str | None:
         """Return why `task` stays whole unasked; what is no language model is always asked, as it judges well."""
+        if task.id in self.wishes.whole:
+            return self.wishes.whole[task.id]
         if is_part(task):
             return "it reads a part of a document"
         model = asker.agent.model

@@ -121,6 +121,9 @@ class Ledger:
             self.phase, self.notice, self._is_waiting = _PLANNING, "", False
             self.started_at, self._working_since, self._busy_s = event.at, None, 0.0
             self.active.clear()
+        elif event.type == EventType.PLAN_EDITED:
+            for task in self.root.walk():
+                self._enter(task)
         elif event.type == EventType.PLANNED:
             self.phase = _RUNNING
         elif event.type == EventType.RUN_WAITING:

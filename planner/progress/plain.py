@@ -1,5 +1,6 @@
 """Progress as plain lines, for logs and pipes: one for each thing that ended or needs attention."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -67,6 +68,12 @@ def _split_words(data: Mapping[str, Any]) -> str:
     return f"split into {len(ids)}: {' '.join(ids[:_MOST_IDS])}{more}"
 
 
+def _edited_words(data: Mapping[str, Any]) -> str:
+    kinds = Counter(change["change"] for change in data["changes"])
+    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    return f"the plan is another one: {told}" if told else "the plan stays as it is"
+
+
 def _waiting_words(data: Mapping[str, Any]) -> str:
     pause = f" {format_duration(data['delay_s'])}" if data.get("delay_s") else ""
     return f"waiting{pause}: {data['why']}"
@@ -76,6 +83,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
     {
         EventType.PLAN_ATTACHED: _split_words,
         EventType.PLANNED: lambda data: f"the plan is complete, tasks: {data['tasks']}",
+        EventType.PLAN_EDITED: _edited_words,
         EventType.TASK_DONE: lambda _: "done",
         EventType.TASK_FAILED: lambda data: f"failed: {failure_words(data)}",
         EventType.TASK_RELEASED: lambda data: f"put back: {data['why']}",

@@ -13,6 +13,7 @@ from typing import Any
 from ramify.planner.errors import UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.runtime.failpoints import failpoint
+from ramify.planner.runtime.terminal import printable
 from ramify.planner.store import RunWriter, Store
 from ramify.planner.store.changes import (
     Change,
@@ -23,13 +24,16 @@ from ramify.planner.store.changes import (
     TaskChanged,
     TaskEdited,
 )
-from ramify.planner.store.records import RUNNING_PHASE, EventRecord
+from ramify.planner.store.records import REVISING_PHASE, RUNNING_PHASE, EventRecord
 from ramify.planner.store.rows import PROGRESS_COLUMNS, rows_of_tree
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.edits import Difference, carry_over, give_result, open_failed, redo
 
-HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED)
+HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED, EventType.PLAN_REVISED)
 """The events that tell how a plan became what it is."""
+
+LONGEST_WISH = 4_000
+"""The most characters of the words that are put to the planner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class PlanEdit:
         again: ids of tasks that are done again, with all below them, although nothing is different.
         failed: whether tasks that have failed are done again.
         approves: whether this is the word that the plan may be run.
+        wish: how the plan is to be, in words for the planner; nothing of it may have begun.
     """
 
     plan: Task | None = None
@@ -51,9 +56,11 @@ class PlanEdit:
     again: Sequence[str] = ()
     failed: bool = False
     approves: bool = False
+    wish: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.plan or self.contents or self.results or self.again or self.failed or self.approves)
+        is_edit = self.plan or self.contents or self.results or self.again or self.failed
+        return bool(is_edit or self.approves or self.wish is not None)
 
     def applied(self, old: Task) -> Task:
         """Return the tree `old` as it is to be; neither `old` nor a given plan is changed.
@@ -97,6 +104,8 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
         redone = redo(new, differences, again=again, last_attempt=lambda task_id: attempts.get(task_id, 0))
         opened = redone + (open_failed(new) if edit.failed else [])
+        if edit.wish is not None:
+            _check_wish(run_id, new, edit.wish)
         changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
         changes += _task_changes(before, new)
         changes += [StepsForgotten(task.id) for task in redone]
@@ -115,6 +124,18 @@ def plan_history(store: Store, run_id: str) -> list[EventRecord]:
     return [event for event in store.events(run_id) if event.type in HISTORY]
 
 
+def _check_wish(run_id: str, root: Task, words: str) -> None:
+    """Refuse words that cannot be put to the planner, or a plan that is under way."""
+    if not printable(words).strip():
+        raise UsageError("the words for the planner are blank; say what is to be otherwise in the plan")
+    if len(words) > LONGEST_WISH:
+        raise UsageError(
+            f"the words for the planner have {len(words):,} characters, {LONGEST_WISH:,} are allowed; edit the plan instead"
+        )
+    if any(task.state in {TaskState.RUNNING, TaskState.DONE, TaskState.FAILED} for task in root.walk()):
+        raise UsageError(f"the plan of run {run_id} is under way; `ramify resume {run_id} --plan FILE` changes it")
+
+
 def _living(root: Task, task_id: str, words: str, what: str) -> Task:
     task = root.find(task_id)
     if not words.strip():
@@ -125,7 +146,9 @@ def _living(root: Task, task_id: str, words: str, what: str) -> Task:
 
 
 def _run_changes(edit: PlanEdit, root: Task, *, is_different: bool) -> Iterator[Change]:
-    if edit.plan is not None:
+    if edit.wish is not None:
+        yield RunChanged.of(phase=REVISING_PHASE, status="waiting", error="its plan is to be another one", finished_at=None)
+    elif edit.plan is not None:
         yield RunChanged.of(phase=RUNNING_PHASE)
     if is_different:
         why = "its plan was edited, or tasks were opened to be done again, and it has not been run since"
@@ -155,6 +178,8 @@ def _events(
         yield _event(writer, EventType.PLAN_EDITED, data)
     if edit.approves:
         yield _event(writer, EventType.PLAN_APPROVED, {})
+    if edit.wish is not None:
+        yield _event(writer, EventType.PLAN_REVISED, {"words": printable(edit.wish).strip()})
 
 
 def _event(writer: RunWriter, kind: EventType, data: dict[str, Any]) -> EventHappened:

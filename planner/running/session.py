@@ -23,13 +23,13 @@ from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy
 from ramify.planner.planning.policy import Policy
-from ramify.planner.planning.split import PlanLimits, Planner
+from ramify.planner.planning.split import PlanLimits, Planner, Wishes
 from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from ramify.planner.store import Store, WriterEvents
 from ramify.planner.store.changes import RunChanged
-from ramify.planner.store.records import RUNNING_PHASE, CallRecord, NewRun
+from ramify.planner.store.records import REVISING_PHASE, RUNNING_PHASE, CallRecord, NewRun
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
@@ -46,9 +46,10 @@ from .attaching import Attaching
 from .attempts import Work
 from .holding import hold_tree
 from .inside import Inner, Outer
-from .loop import Ending, RunLoop
+from .loop import Ending, RunLoop, ending_of
 from .lost import settle_lost
 from .preparing import prepare_run, unpriced
+from .revising import plan_anew
 from .run_settings import RunSettings
 from .spawning import Spawning
 
@@ -93,6 +94,7 @@ class Session:
     _loop: RunLoop | None = None
     _early: Ending | None = None
     _timers: Sequence[asyncio.TimerHandle] = ()
+    _before: "asyncio.Task[None] | None" = None
     _is_wary: bool = False
 
     def __post_init__(self) -> None:
@@ -149,6 +151,8 @@ class Session:
             self._loop.stop(ending, cancel=cancel)
             return
         self._early = self._early or ending
+        if cancel and self._before is not None:
+            self._before.cancel()
 
     def flush(self) -> None:
         """Return when all that has happened so far is on disk; not for the thread that carries the run on.
@@ -241,20 +245,23 @@ class Session:
             engines=RunEngines(self.record.id, self.settings.jobs),
         )
         policy = self._policy_of(plan, configs)
-        planner = Planner(plan, workers=self.workers.cards)
+        wishes = await asyncio.to_thread(self._wishes) if resumed else None
+        planner = Planner(plan, workers=self.workers.cards, wishes=wishes)
         work = Work(
             services, self.workers, self.middleware, planner=planner, attaching=attaching, policy=policy,
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
-        self._loop = RunLoop(
-            self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
-            stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
-            on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
-            begun=begun,
-        )  # fmt: skip
-        services.may_split = self._loop.may_split
-        attaching.on_attached = self._loop.added
         try:
+            if planner.wishes.is_new and (ending := await self._plan_anew(work, planner, attaching)) is not None:
+                return ending
+            self._loop = RunLoop(
+                self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
+                stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
+                on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
+                begun=begun,
+            )  # fmt: skip
+            services.may_split = self._loop.may_split
+            attaching.on_attached = self._loop.added
             with watched(self._held, self._loop.done_by):
                 ending = await self._loop.run()
             if ending.status == "done":
@@ -268,6 +275,33 @@ class Session:
             return self.policy or UNPLANNED
         others = self.policy or policy_named(plan.policy, plan.max_depth)
         return run_policy(self.root, others, configs, max_depth=plan.max_depth)
+
+    def _wishes(self) -> Wishes:
+        """Return what a person has said of the plan, and whether the planner has still to be asked for it."""
+        said = self.store.events_of(self.record.id, [EventType.PLAN_REVISED])
+        whole = self.store.events_of(self.record.id, [EventType.PLAN_ATOMIC]) if said else ()
+        return Wishes(
+            tuple(str(event.data["words"]) for event in said),
+            is_new=self.record.phase == REVISING_PHASE,
+            whole={str(event.task_id): str(event.data["why"]) for event in whole},
+        )
+
+    async def _plan_anew(self, work: Work, planner: Planner, attaching: Attaching) -> Ending | None:
+        """Have the plan follow what a person wants of it; return how the run ends, if it goes no further."""
+        self._before = asyncio.ensure_future(plan_anew(self.root, work, planner, attaching, self._recorder))
+        try:
+            await self._before
+        except asyncio.CancelledError:
+            if self._early is None:
+                raise
+        except Exception as error:
+            ending = ending_of(error)
+            if ending is None:
+                raise
+            return ending
+        finally:
+            self._before = None
+        return self._early
 
     def _open_ones(self) -> dict[str | None, Task]:
         """Return an open task of each type."""

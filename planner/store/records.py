@@ -19,6 +19,12 @@ RunStatus = Literal["running", "done", "failed", "stopped", "interrupted", "canc
 RUNNING_PHASE = "running"
 """The phase of a run whose plan is complete."""
 
+PLANNING_PHASE = "planning"
+"""The phase of a run whose plan is not complete yet."""
+
+REVISING_PHASE = "revising"
+"""The phase of a run whose plan is to be another one: the last event `plan_revised` says how."""
+
 PLAN_EDITED = "plan_edited"
 """The type of the event that tells that somebody has changed a plan, or has had tasks done again."""
 
