@@ -60,8 +60,10 @@ def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **h
         tools: what the model may have called while it does a task.
         secrets: values of secrets, by name.
         middleware: what may change the inputs and outcomes of tasks, in order.
-        on_ask: is given what the run has cost when that reaches `ask_at_usd`, and returns True to go on, False to stop, or
-            the cost at which it is asked again; it may be async. Unless given, the run stops there.
+        on_ask: is given what the run has cost when that reaches `ask_at_usd`, and returns True to go on, False to stop,
+            or the cost at which it is asked again; it may be async. Unless given, the run stops there.
+        clarify: is given the questions of a model that calls the goal ambiguous, and returns an answer to each, or one
+            to all; it may be async. Unless given, the run waits there, or with `assume` goes on with assumptions.
         on_event: called with every event.
         record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
 
@@ -97,7 +99,7 @@ async def asolve(goal: str, *, approve: Approve | None = None, **how: Unpack[Sol
     return run
 
 
-def _after(executor: Executor, run: Run, said: bool | str) -> Run | None:
+def _after(executor: Executor, run: Run, said: object) -> Run | None:
     """Return the run that goes on as somebody has said who has seen its plan; None if it does not."""
     if isinstance(said, str):
         return executor.revise(run.id, said, run.task)

@@ -76,12 +76,14 @@ class WorkFailedError(PlannerError):
     Attributes:
         task_id: the task.
         reason: why, as one of the reasons of the reply contract, or "other".
+        question: what the model has to know of an ambiguous task, in its own words; empty if it did not ask.
     """
 
-    def __init__(self, message: str, *, task_id: str, reason: str = "other") -> None:
+    def __init__(self, message: str, *, task_id: str, reason: str = "other", question: str = "") -> None:
         super().__init__(message)
         self.task_id = task_id
         self.reason = reason
+        self.question = question
 
 
 class WorkerLostError(PlannerError):
@@ -233,11 +235,13 @@ class WaitingError(PlannerError):
 
     Attributes:
         task_id: the task that is waited for.
+        options: the words of `ramify resume` with which it goes on, where there are such.
     """
 
-    def __init__(self, message: str, *, task_id: str) -> None:
+    def __init__(self, message: str, *, task_id: str, options: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.task_id = task_id
+        self.options = tuple(options)
 
 
 class LimitError(PlannerError):

@@ -66,6 +66,8 @@ class Executor:
         middleware: what may change the inputs and outcomes of tasks, in order; see `ramify.planner.Middleware`.
         on_ask: is given what a run has cost that has reached `ask_at_usd`, and returns True to go on, False to stop, or
             the cost at which it is asked again; it may be async. Unless given, the run stops there.
+        clarify: is given the questions of a model that calls the goal ambiguous, and returns an answer to each, or one
+            to all; it may be async. Unless given, the run waits there, or with `assume` goes on with assumptions.
         on_event: called with every event, on the run's loop.
         record: a file that each run's calls are written to when it ends, for `replay:FILE`.
         tracing: whether OpenTelemetry spans are made of its runs; as the settings say unless given.
@@ -297,7 +299,7 @@ class Executor:
             grants=self._grants,
             middleware=self._middleware,
             policy=own,
-            person=Person(self._given.get("on_ask")),
+            person=Person(self._given.get("on_ask"), self._given.get("clarify")),
         )
         try:
             with _without(used):

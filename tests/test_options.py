@@ -214,7 +214,10 @@ def test_what_older_runs_have_stored_is_read() -> None:
         "defaults": DEFAULTS.model_dump(mode="json"), "cache": True, "name": "", "inside": "",
         "allow": ["network"], "worker_sources": ["a.py"], "tool_sources": ["mcp:shop"], "tools": [],
     }  # fmt: skip
-    since = {"vote_ahead": None, "plan": {**stored["plan"], "split": "auto"}}
+    since = {
+        "plan": stored["plan"] | {"split": "auto"}, "limits": stored["limits"] | {"ask_at_usd": None}, "assume": False,
+        "vote_ahead": None,
+    }  # fmt: skip
     assert RunSettings.model_validate(stored).model_dump(mode="json") == stored | since
 
 

@@ -43,7 +43,7 @@ def test_a_goal_that_the_model_refuses_to_plan_is_an_error(tmp_path: Path) -> No
 
 @pytest.mark.fault("3.4")
 def test_a_goal_that_the_planner_cannot_split_is_a_tree_of_one(tmp_path: Path) -> None:
-    model = ScriptedModel(lambda _: '<failed reason="ambiguous">which cities?</failed>')
+    model = ScriptedModel(lambda _: '<failed reason="missing_input">which cities?</failed>')
     assert not decompose("Compare two cities", model=model, store=tmp_path / "runs.db").subtasks
 
 

@@ -82,7 +82,7 @@ def test_a_type_that_the_model_made_up_costs_no_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("3.4")
-@pytest.mark.parametrize("reason", ["missing_input", "no_tool", "ambiguous", "other"])
+@pytest.mark.parametrize("reason", ["missing_input", "no_tool", "other"])
 def test_a_planner_that_gives_up_on_the_goal_leaves_it_whole(tmp_path: Path, reason: str) -> None:
     run = run_of(tmp_path, {"decompose": f'<failed reason="{reason}">which?</failed>'})
     assert (run.status, run.result) == ("done", "done")

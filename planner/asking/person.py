@@ -4,7 +4,7 @@ The command line gives functions that ask at the terminal. One question is asked
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
@@ -16,11 +16,16 @@ from ramify.planner.runtime.border import border
 OnAsk = Callable[[float], bool | float | Awaitable[bool | float]]
 """Is given what a run has cost, in US dollars; says whether it goes on, or at which cost it is to be asked again."""
 
+Answers = str | Sequence[str] | None
+Clarify = Callable[[list[str]], Answers | Awaitable[Answers]]
+"""Is given the questions of a model about an ambiguous goal; gives an answer to each, or one to all, or None."""
+
 
 class PersonGiven(TypedDict, total=False):
     """What asks a person, by keyword."""
 
     on_ask: OnAsk | None
+    clarify: Clarify | None
 
 
 @dataclass(slots=True)
@@ -29,10 +34,12 @@ class Person:
 
     Attributes:
         on_ask: says how the run goes on that has cost what it was given as `ask_at_usd`; None if nobody does.
+        clarify: answers what a model asks about an ambiguous goal; None if nobody does.
         is_asked: whether a question waits for its answer.
     """
 
     on_ask: OnAsk | None = None
+    clarify: Clarify | None = None
     is_asked: bool = False
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 

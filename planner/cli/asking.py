@@ -22,7 +22,7 @@ def person_there() -> "PersonGiven":
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return {}
     terminal = _Terminal()
-    return {"on_ask": terminal.on_ask}
+    return {"on_ask": terminal.on_ask, "clarify": terminal.clarify}
 
 
 class _Terminal:
@@ -43,6 +43,18 @@ class _Terminal:
                     return False
                 if (amount := _amount(word)) > cost_usd:
                     return amount
+
+    async def clarify(self, questions: list[str]) -> list[str]:
+        """Ask what a model has to know of the goal, a line for each question; nothing if the input ends."""
+        answers = []
+        with terminal_taken():
+            sys.stderr.write("the goal is ambiguous, and the model asks:\n")
+            for question in questions:
+                said = await self._answer(f"{question}\n> ")
+                if said is None:
+                    return []
+                answers.append(said)
+        return answers
 
     async def _answer(self, question: str) -> str | None:
         """Return the line that a person answers; None if the input has ended."""

@@ -11,6 +11,7 @@ from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 from ramify.planner.store import EventRecord, RunRecord
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
+from ramify.tasks.gaps import told_gaps
 from ramify.tasks.json_text import json_text
 from ramify.tasks.tree.text import tree_text
 
@@ -64,7 +65,7 @@ def task_text(task: Task) -> str:
         ("took", took),
         ("used", usage_text(task, below=False)),
         ("error", task.error or ""),
-        *(("not covered", gap) for gap in task.gaps),
+        *told_gaps(task.gaps),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return f"{head}\n\n{task.result}\n" if task.result else f"{head}\n"

@@ -176,6 +176,9 @@ def resume(
     again: Annotated[
         str | None, typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again.")
     ] = None,
+    answer: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Your answer to what the model has asked about the goal.")
+    ] = None,
 ) -> int:
     """Go on with a run.
 
@@ -198,6 +201,7 @@ def resume(
         found,
         agent=given["model"],
         retry_failed=retry_failed,
+        answer=answer,
         edit=edit,
         record=given["record"],
         **person_there(),
@@ -212,6 +216,7 @@ COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume
 def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
     """Print the answer of a run, or why there is none, and return its exit code."""
     from ramify.planner.events.losses import losses_text
+    from ramify.tasks.gaps import told_gaps
 
     from .carrying import tell_ending
     from .exits import DONE
@@ -221,8 +226,8 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
         print_json({"result": run.task.result if code == DONE else None, **run.to_data()})
     elif code == DONE:
         print_exact(run.task.result)
-        for gap in run.task.gaps:
-            tell(f"not covered: {gap}")
+        for kind, gap in told_gaps(run.task.gaps):
+            tell(f"{kind}: {gap}")
     if words := losses_text(run.losses):
         tell(f"warning: {words}; attach less, or use a model that reads more")
     tell_ending(run, code, given["store"])

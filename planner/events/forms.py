@@ -43,7 +43,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             redone=list,
         ),
         EventType.PLAN_APPROVED: _form("a person, or a program, lets the plan be run"),
-        EventType.PLAN_REVISED: _form("a person wants the plan otherwise; the planner is asked in these words", words=str),
+        EventType.PLAN_REVISED: _form("a person wants another plan; the planner is asked in these words", words=str),
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form(
@@ -131,13 +131,20 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             allowed=float,
             message=str,
         ),
-        EventType.PERSON_ASKED: _form("a person is asked, about the `cost`, and the run waits", about=str, questions=list),
-        EventType.PERSON_ANSWERED: _form("a person has answered", about=str, answers=list),
+        EventType.PERSON_ASKED: _form(
+            "a person is asked, about the `cost` or an ambiguous `goal`, and the run waits", about=str, questions=list
+        ),
+        EventType.PERSON_ANSWERED: _form(
+            "a person has answered; where the answers are `assumed`, the model has said them",
+            {"assumed": bool},
+            about=str,
+            answers=list,
+        ),
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
         EventType.WARNING: _form(
-            "something is not as it should be, and the run goes on; `limit` is one that cannot hold, `plan` is kept where"
-            " no other could be had",
+            "something is not as it should be, and the run goes on; `limit` is one that cannot hold, `plan` is `kept`"
+            " as no other could be had",
             {"limit": str, "plan": str},
             message=str,
         ),

@@ -134,7 +134,7 @@ class Planner:
             growth: attaches its subtasks while their plan is being written; None leaves all of them to the caller.
 
         Raises:
-            WorkFailedError: if the model refuses to plan for the root.
+            WorkFailedError: if the model refuses to plan for the root, or has a question about it.
             TruncatedReplyError: if the reply was cut.
             ModelError: if the call failed.
             LimitError: if a limit was reached.
@@ -249,6 +249,8 @@ class Planner:
 
     def given_up(self, task: Task, error: Exception) -> Whole | None:
         """Return that `task` stays whole as no plan for it could be had; None if `error` says more than that."""
+        if isinstance(error, WorkFailedError) and error.question:
+            return Whole(f"the model could not split it (ambiguous): {error.question}", is_unusual=True)
         is_cut_off = isinstance(error, TruncatedReplyError) or (
             isinstance(error, ModelError) and error.kind == FailureKind.CUT_OFF
         )
@@ -277,8 +279,9 @@ def _in_parts(task: Task, asker: Asker, error: TooLongError) -> Parts | Whole:
 def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Whole:
     if plan.failed is not None:
         reason, detail = plan.failed.reason, plan.failed.detail or "the model gave no reason"
-        if task.parent is None and reason == "refused":
-            raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason)
+        question = plan.failed.detail if reason == "ambiguous" else ""
+        if task.parent is None and (reason == "refused" or question):
+            raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason, question=question)
         return Whole(f"the model could not split it ({reason}): {detail}", is_unusual=True)
     if plan.atomic:
         return Whole("splitting it helps nothing")

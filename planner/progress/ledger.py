@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.failed_calls import usage_of_failed
@@ -22,6 +23,14 @@ RECENT = 50
 """Tasks that ended last, kept so that a folded tree can show them."""
 
 _STARTING, _PLANNING, _RUNNING = "starting", "planning", "running"
+_NOTICES: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
+    {
+        EventType.PERSON_ASKED: lambda data: f"a person is asked: {' '.join(data['questions'])}",
+        EventType.PERSON_ANSWERED: lambda _: "",
+        EventType.LIMIT_NEAR: lambda data: str(data["message"]),
+    }
+)
+"""What is said above the tree at events that are no task's."""
 _ENDS_OF_CALLS = frozenset({EventType.CALL_DONE, EventType.CALL_FAILED})
 
 
@@ -130,12 +139,8 @@ class Ledger:
             pause = f" {event.data['delay_s']:g} s" if event.data.get("delay_s") else ""
             self.notice = f"waiting{pause}: {event.data['why']}"
             self._is_waiting = True
-        elif event.type == EventType.PERSON_ASKED:
-            self.notice = f"a person is asked: {' '.join(event.data['questions'])}"
-        elif event.type == EventType.PERSON_ANSWERED:
-            self.notice = ""
-        elif event.type == EventType.LIMIT_NEAR:
-            self.notice = str(event.data["message"])
+        elif event.type in _NOTICES:
+            self.notice = _NOTICES[event.type](event.data)
         elif event.type == EventType.RUN_STOPPING:
             self.phase = "stopping"
         elif event.type == EventType.RUN_FINISHED:

@@ -94,7 +94,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
         EventType.ALERT: lambda data: f"alert: {data['message']}",
         EventType.LIMIT_NEAR: lambda data: f"warning: {data['message']}",
         EventType.PERSON_ASKED: lambda data: f"a person is asked: {' '.join(data['questions'])}",
-        EventType.PERSON_ANSWERED: lambda data: f"a person has answered: {' '.join(data['answers'])}",
+        EventType.PERSON_ANSWERED: lambda data: (
+            f"{'it is assumed' if data.get('assumed') else 'a person has answered'}: {' '.join(data['answers'])}"
+        ),
         EventType.RUN_WAITING: _waiting_words,
         EventType.PROMPT_CUT: lambda data: f"warning: {data['message']}",
         EventType.WARNING: lambda data: f"warning: {data['message']}",

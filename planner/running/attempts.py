@@ -43,6 +43,7 @@ from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.replies.grammar import Plan
 
 from .attaching import Attaching
+from .clarifying import Clarifier
 from .middleware import Middleware, change_inputs, change_outcome
 
 MOST_VERIFYING_ROUNDS = 2
@@ -61,6 +62,7 @@ class Work:
         middleware: what may change the inputs and outcomes of tasks, in order.
         planner: splits tasks.
         attaching: puts the subtasks of those whose plan is still being written into the tree.
+        clarifier: has questions about the goal answered.
         policy: says whether a task is tried again that may be.
         is_resumed: whether another process may have carried the run on before.
         is_wary: whether that process was killed; then it is on disk that a task runs before other people's code may end
@@ -75,6 +77,7 @@ class Work:
         *,
         planner: Planner,
         attaching: Attaching,
+        clarifier: Clarifier,
         policy: Policy,
         is_resumed: bool,
         is_wary: bool = False,
@@ -85,6 +88,7 @@ class Work:
         self._middleware = tuple(middleware)
         self._planner = planner
         self._attaching = attaching
+        self._clarifier = clarifier
         self._policy = policy
         self._checker = Checker(
             services.recorder,
@@ -128,6 +132,8 @@ class Work:
             except (LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError):
                 raise
             except Exception as error:
+                if await self._clarifier.clarified(task, error):
+                    continue
                 failure = _timed_out(error, clock, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
                     raise
@@ -138,13 +144,11 @@ class Work:
                     await self._try_again(task, verb, failure, tries, config)
                 elif isinstance(kept := self._given_up(task, verb, failure), Whole):
                     return kept
-                elif kept is error:
-                    raise
                 else:
-                    raise kept from error
+                    raise kept from kept.__cause__
             else:
                 self._tell_if_late(task, clock)
-                return outcome
+                return self._clarifier.noted(task, outcome)
 
     def _given_up(self, task: Task, verb: Verb, failure: Exception) -> Whole | Exception:
         """Return what comes of a task that is not tried again; a task that cannot be split mostly stays whole."""
@@ -293,5 +297,7 @@ def may_pass(error: Exception) -> bool:
 def _timed_out(error: Exception, clock: asyncio.Timeout | None, config: TaskConfig) -> Exception:
     """Return what to say of `error`, which is not about the time of the attempt unless that is over."""
     if isinstance(error, TimeoutError) and clock is not None and clock.expired():
-        return TimeoutError(f"the attempt took longer than max_duration_seconds = {config.max_duration_seconds:g}")
+        late = TimeoutError(f"the attempt took longer than max_duration_seconds = {config.max_duration_seconds:g}")
+        late.__cause__ = error
+        return late
     return error

@@ -29,6 +29,8 @@ from ramify.planner.store.rows import PROGRESS_COLUMNS, rows_of_tree
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.edits import Difference, carry_over, give_result, open_failed, redo
 
+from .clarifying import answers_of, open_questions, with_answers
+
 HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED, EventType.PLAN_REVISED)
 """The events that tell how a plan became what it is."""
 
@@ -47,6 +49,7 @@ class PlanEdit:
         again: ids of tasks that are done again, with all below them, although nothing is different.
         failed: whether tasks that have failed are done again.
         approves: whether this is the word that the plan may be run.
+        answer: the answer to what the model has asked about the goal.
         wish: how the plan is to be, in words for the planner; nothing of it may have begun.
     """
 
@@ -56,11 +59,12 @@ class PlanEdit:
     again: Sequence[str] = ()
     failed: bool = False
     approves: bool = False
+    answer: str | None = None
     wish: str | None = None
 
     def __bool__(self) -> bool:
         is_edit = self.plan or self.contents or self.results or self.again or self.failed
-        return bool(is_edit or self.approves or self.wish is not None)
+        return bool(is_edit or self.approves or self.answer is not None or self.wish is not None)
 
     def applied(self, old: Task) -> Task:
         """Return the tree `old` as it is to be; neither `old` nor a given plan is changed.
@@ -97,6 +101,7 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
     with store.write(run_id) as writer:
         old = store.load_tree(run_id)
         new = edit.applied(old)
+        answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
         before = list(rows_of_tree(old))
         differences = carry_over(old, new)
         check(new, differences)
@@ -110,6 +115,8 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         changes += _task_changes(before, new)
         changes += [StepsForgotten(task.id) for task in redone]
         changes += _events(writer, edit, differences, opened)
+        if answers:
+            changes.append(_event(writer, EventType.PERSON_ANSWERED, {"about": "goal", "answers": answers}))
         writer.put(*changes)
     failpoint("after-edit-commit")
 
@@ -124,13 +131,25 @@ def plan_history(store: Store, run_id: str) -> list[EventRecord]:
     return [event for event in store.events(run_id) if event.type in HISTORY]
 
 
+def _answer(store: Store, run_id: str, root: Task, said: str) -> list[str]:
+    """Let `root` have the answer to what was asked about it, and return that."""
+    questions = open_questions(store.events_of(run_id, [EventType.PERSON_ASKED, EventType.PERSON_ANSWERED]))
+    if not questions:
+        raise UsageError(f"run {run_id} has asked nothing about its goal; leave out the answer")
+    answers = answers_of(said, questions)
+    if not answers:
+        raise UsageError(f"the answer is blank; run {run_id} asks: {' '.join(questions)}")
+    with_answers(root, questions, answers)
+    return answers
+
+
 def _check_wish(run_id: str, root: Task, words: str) -> None:
     """Refuse words that cannot be put to the planner, or a plan that is under way."""
     if not printable(words).strip():
         raise UsageError("the words for the planner are blank; say what is to be otherwise in the plan")
     if len(words) > LONGEST_WISH:
         raise UsageError(
-            f"the words for the planner have {len(words):,} characters, {LONGEST_WISH:,} are allowed; edit the plan instead"
+            f"the words for the planner have {len(words):,} characters, and {LONGEST_WISH:,} are allowed; edit the plan"
         )
     if any(task.state in {TaskState.RUNNING, TaskState.DONE, TaskState.FAILED} for task in root.walk()):
         raise UsageError(f"the plan of run {run_id} is under way; `ramify resume {run_id} --plan FILE` changes it")
@@ -147,7 +166,8 @@ def _living(root: Task, task_id: str, words: str, what: str) -> Task:
 
 def _run_changes(edit: PlanEdit, root: Task, *, is_different: bool) -> Iterator[Change]:
     if edit.wish is not None:
-        yield RunChanged.of(phase=REVISING_PHASE, status="waiting", error="its plan is to be another one", finished_at=None)
+        why = "its plan is to be another one, and it has not been planned since"
+        yield RunChanged.of(phase=REVISING_PHASE, status="waiting", error=why, finished_at=None)
     elif edit.plan is not None:
         yield RunChanged.of(phase=RUNNING_PHASE)
     if is_different:

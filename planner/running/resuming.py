@@ -42,6 +42,7 @@ class ResumeOptions(ResumedOptions, Given, total=False):
         agent: who goes on with it. A model of your own has to be given again.
         tools: tools for its agent besides those that it has.
         retry_failed: whether tasks that have failed are done again.
+        answer: the answer to what its model has asked about its goal.
         edit: how its plan is changed before it goes on.
         tracing: whether OpenTelemetry spans are made of it; as the settings say unless given.
 
@@ -51,6 +52,7 @@ class ResumeOptions(ResumedOptions, Given, total=False):
     agent: Agent | Model | str | None
     tools: ToolsGiven
     retry_failed: bool
+    answer: str | None
     edit: PlanEdit | None
     tracing: Tracing | None
 
@@ -87,6 +89,8 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     edit = options.get("edit") or PlanEdit()
     if options.get("retry_failed"):
         edit = replace(edit, failed=True)
+    if options.get("answer") is not None:
+        edit = replace(edit, answer=options.get("answer"))
     if edit:
         edit_run(opened, found.id, edit, check=check)
         found = opened.find_run(found.id)
@@ -103,7 +107,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         grants=grants,
         middleware=middleware,
         policy=policy,
-        person=Person(options.get("on_ask")),
+        person=Person(options.get("on_ask"), options.get("clarify")),
     )
 
 

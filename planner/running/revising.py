@@ -1,4 +1,4 @@
-"""A plan that a person wants otherwise, in words: the planner is asked for the whole plan again, and the tree follows it.
+"""A plan that a person wants otherwise: the planner is asked for the whole plan in their words; the tree follows it.
 
 A task that the new plan says again stays, with its id and all below it; the others are DELETED, and what is new gets
 ids that were never used. So each version can be told from the next by their difference, and nothing is planned again

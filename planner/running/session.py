@@ -44,6 +44,7 @@ from ramify.tasks.tree.node import Hold
 
 from .attaching import Attaching
 from .attempts import Work
+from .clarifying import Clarifier
 from .holding import hold_tree
 from .inside import Inner, Outer
 from .loop import Ending, RunLoop, ending_of
@@ -247,8 +248,13 @@ class Session:
         policy = self._policy_of(plan, configs)
         wishes = await asyncio.to_thread(self._wishes) if resumed else None
         planner = Planner(plan, workers=self.workers.cards, wishes=wishes)
+        clarifier = Clarifier(
+            self.root, recorder, self.person, services.asker, assumes=self.settings.assume,
+            is_on=plan is not None and (self.outer is None or self.settings.assume),
+        )  # fmt: skip
         work = Work(
-            services, self.workers, self.middleware, planner=planner, attaching=attaching, policy=policy,
+            services, self.workers, self.middleware, planner=planner, attaching=attaching, clarifier=clarifier,
+            policy=policy,
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
         try:

@@ -131,6 +131,9 @@ class RunOptions(LimitOptions, total=False):
         about="what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.",
         help="Let workers do this: network, secret:NAME, ...; repeatable.", default=(), kind=Words, group="working",
         metavar="NAME")]
+    assume: Annotated[bool | None, Option(
+        about="whether the run goes on as the model assumes where it calls the goal ambiguous, and nobody is asked.",
+        help="Go on with assumptions where the goal is ambiguous.", default=False, group="planning", flag="--assume")]
 
 
 class StartOptions(TypedDict, total=False):

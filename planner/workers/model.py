@@ -224,5 +224,6 @@ def outcome_of(task: Task, answer: Answer) -> Outcome:
         reason, detail = answer.failed.reason, answer.failed.detail or "the model gave no reason"
         if reason == "missing_input" and is_part(task):
             return Outcome(f"Nothing is found here: {detail}", gaps=(f"nothing in {task.description}: {detail}",))
-        raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason)
+        question = answer.failed.detail if reason == "ambiguous" else ""
+        raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason, question=question)
     return Outcome(answer.text, gaps=answer.gaps)

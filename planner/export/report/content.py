@@ -23,6 +23,7 @@ from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, Run
 from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
+from ramify.tasks.gaps import gaps_by_kind
 
 from .words import when
 
@@ -193,7 +194,7 @@ class Report:
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("warning", losses_text(losses_of(self.run.events))),
             ("error", self.record.error or ""),
-            ("not covered", "; ".join(self.root.gaps)),
+            *gaps_by_kind(self.root.gaps),
         ]
         return [(name, words) for name, words in facts if words]
 

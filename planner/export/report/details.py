@@ -10,6 +10,7 @@ from ramify.planner.export.making import maker_of
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
+from ramify.tasks.gaps import gaps_by_kind
 from ramify.tasks.json_text import json_text
 
 from .content import Report, ReportedTask, usage_of
@@ -80,7 +81,7 @@ def _facts(each: ReportedTask) -> list[tuple[str, str]]:
         ("not split, as", each.note),
         ("name", task.name or ""),
         ("description", task.description or ""),
-        ("not covered", "; ".join(task.gaps)),
+        *gaps_by_kind(task.gaps),
         ("attempts", f"{task.attempts:,}" if task.attempts else ""),
         ("started", when(task.started_at.timestamp()) if task.started_at else ""),
         ("took", "" if each.duration_s is None else format_duration(each.duration_s)),
