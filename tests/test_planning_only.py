@@ -47,6 +47,12 @@ def test_a_goal_that_the_planner_cannot_split_is_a_tree_of_one(tmp_path: Path) -
     assert not decompose("Compare two cities", model=model, store=tmp_path / "runs.db").subtasks
 
 
+def test_nothing_is_run_while_it_is_written_down_that_the_plan_is_complete(tmp_path: Path) -> None:
+    model = ScriptedModel({"decompose": "<task>Oslo</task><task>Bergen</task>", "*": "<result>x</result>"})
+    decompose("Compare two cities", model=model, max_depth=2, store=tmp_path / "runs.db")
+    assert [request.purpose for request in model.requests] == ["decompose"]
+
+
 def test_a_goal_that_is_not_split_is_a_tree_of_one(tmp_path: Path) -> None:
     model = ScriptedModel(lambda _: "<atomic/>")
     assert not decompose("Compare two cities", model=model, store=tmp_path / "runs.db").subtasks

@@ -299,16 +299,15 @@ class RunLoop:
         self._wake(len(self._idle))
 
     async def _end_planning(self) -> None:
-        """Go on to run what was planned, or end here if that was all."""
+        """Go on to run what was planned, or end here if that was all; nothing runs before that is on disk."""
+        if not self._is_stopping:
+            await self._recorder.planned(self._attaching.total)
+            if self._stops_when_planned and self._ending is None:
+                self._ending = Ending(
+                    "waiting", f"the plan is complete; `ramify resume {self._recorder.writer.run_id}` runs it"
+                )
+                self._is_stopping = True
         self._levels = None
-        if self._is_stopping:
-            return
-        await self._recorder.planned(self._attaching.total)
-        if self._stops_when_planned and self._ending is None:
-            self._ending = Ending(
-                "waiting", f"the plan is complete; `ramify resume {self._recorder.writer.run_id}` runs it"
-            )
-            self._is_stopping = True
 
     async def _perform(self, task: Task, verb: Verb, job: "asyncio.Task[None]", *, tried: str | None = None) -> Split:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
