@@ -121,6 +121,9 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
             **self._server.arguments(litellm, request),
             **wire_arguments(request, has_bounds=False, cache=cache),
         }
+        for message in arguments["messages"]:
+            if not message["content"] and message.get("tool_calls"):
+                message["content"] = None  # instead of no words, Claude is told some of litellm's own as its own
         return {name: value for name, value in arguments.items() if value is not None}
 
     def _priced(self, reported: Any) -> Usage:
