@@ -12,10 +12,12 @@ from ramify.planner import Agent, Executor, RunLimits
 from ramify.planner.asking.prefixes import KEPT_S, Prefixes
 from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import prompt_cache_at
+from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.litellm_server import prompt_cache_listed
 from ramify.planner.models.prompt_cache import BREAKPOINT, CACHE_CONTROL, PromptCache
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.models.served import wire_arguments
+from ramify.planner.runtime.background import run_sync
 from ramify.planner.store import Store
 from ramify.planner.testing import Script, ScriptedModel
 from ramify.prompts.rendered import Message
@@ -232,6 +234,42 @@ def test_claude_is_told_by_marks_and_writes_and_reads_have_their_prices(tmp_path
     used = run.task.subtasks[0].usage
     assert used.input_tokens == 4100
     assert used.cost_usd == pytest.approx(100 * 3e-6 + 4000 * 3.75e-6 + 10 * 15e-6)
+
+
+LOOK = {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": {"type": "object"}}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+TALK = ModelRequest(
+    purpose="execute",
+    task_id="0",
+    messages=(
+        Message(role="system", content="s" * 2000),
+        Message(role="user", content="Look."),
+        Message(role="assistant", content="", tool_calls=[CALL]),
+        Message(role="tool", content="Seen.", tool_call_id="c1"),
+    ),
+    tools=(LOOK,),
+    cache_key="k",
+    shared=0,
+)
+
+
+def test_claude_keeps_a_conversation_with_tools_up_to_its_end_and_is_told_no_words_of_others() -> None:
+    with OpenAIServer(answer) as server:
+        address = server.base_url.removesuffix("/v1")
+        run_sync(LiteLLMModel("anthropic/claude-sonnet-4-5", base_url=address, api_key="k").complete(TALK))
+        body = server.chats[0].body
+    mark = {"type": "ephemeral"}
+    assert [block.get("cache_control") for block in body["system"]] == [mark]
+    said, told = (message["content"] for message in body["messages"][1:])
+    assert [block["type"] for block in said] == ["tool_use"]
+    assert told[0]["content"] == [{"type": "text", "text": "Seen.", "cache_control": mark}]
+    assert str(body).count("cache_control") == 2
+
+
+def test_openai_keeps_a_conversation_with_tools_by_itself() -> None:
+    told = wire_arguments(TALK, has_bounds=True, cache=PromptCache(takes_key=True, mark=BREAKPOINT))
+    assert "prompt_cache_options" not in told
+    assert [isinstance(message["content"], list) for message in told["messages"]] == [True, False, False, False]
 
 
 @pytest.mark.parametrize(

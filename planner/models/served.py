@@ -14,7 +14,7 @@ from ramify.planner.runtime.background import on_background_loop, stream_on_back
 from ramify.tasks import Usage
 
 from .completion import Completion
-from .prompt_cache import BREAKPOINT, MARKS, PromptCache
+from .prompt_cache import BREAKPOINT, CACHE_CONTROL, MARKS, PromptCache
 from .protocol import REQUIRED, ModelReply, ModelRequest
 from .retry import Failure
 from .schema_dialects import is_strict, without_bounds
@@ -122,35 +122,45 @@ def _choice_on_the_wire(request: ModelRequest) -> str | dict[str, Any]:
 
 
 def _cache_arguments(messages: list[dict[str, Any]], request: ModelRequest, cache: PromptCache) -> dict[str, Any]:
-    """Return what a provider's cache of prompts is told, with `messages` in which what siblings share ends in a mark.
+    """Return what a provider's cache of prompts is told, with marks in `messages`.
 
-    In the explicit mode, OpenAI puts nothing into the cache but what is marked, as a token costs more there. It goes on
-    to mark the end of a conversation with tools by itself: that is read again at the next turn.
+    A mark stands where what siblings share ends, and at the end of a conversation with tools, which is read again at
+    its next turn; OpenAI sets that one by itself. In the explicit mode, it puts nothing into the cache but what is
+    marked, as a token costs more there.
     """
     told: dict[str, Any] = {}
     if cache.takes_key:
         told["prompt_cache_key"] = request.cache_key
     if cache.mark == BREAKPOINT and not request.tools:
         told["prompt_cache_options"] = {"mode": "explicit"}
+    if cache.mark == CACHE_CONTROL and request.tools:
+        messages = _marked(messages, len(messages) - 1, None, cache)
     if cache.mark is not None and request.shared is not None:
-        told["messages"] = _marked(messages, request.shared, cache.mark, least=cache.least_tokens)
-    return told
+        role = "user" if request.shared else "system"
+        place = next((number for number, each in enumerate(messages) if each["role"] == role), None)
+        messages = messages if place is None else _marked(messages, place, request.shared or None, cache)
+    return told | {"messages": messages}
 
 
-def _marked(messages: list[dict[str, Any]], shared: int, mark: str, *, least: int) -> list[dict[str, Any]]:
-    """Return `messages` with a mark where `shared` ends, unless that is too short to be kept, whatever a token is."""
-    role = "user" if shared else "system"
-    place = next((number for number, each in enumerate(messages) if each["role"] == role), None)
-    if place is None:
-        return messages
+def _marked(messages: list[dict[str, Any]], place: int, end: int | None, cache: PromptCache) -> list[dict[str, Any]]:
+    """Return `messages` with a mark in one of them, behind its first `end` characters, or at its end if that is None.
+
+    There is none where all up to it is too short to be kept, however few characters a token has.
+    """
     content = messages[place]["content"]
-    end = shared or len(content)
-    if sum(len(each["content"]) for each in messages[:place]) + end < least:
+    blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    first = blocks[0]["text"]
+    end = len(first) if end is None else end
+    if cache.mark is None or not first or sum(map(_length, messages[:place])) + end < cache.least_tokens:
         return messages
-    blocks: list[dict[str, Any]] = [{"type": "text", "text": content[:end], mark: dict(MARKS[mark])}]
-    if content[end:]:
-        blocks.append({"type": "text", "text": content[end:]})
-    return [*messages[:place], {**messages[place], "content": blocks}, *messages[place + 1 :]]
+    marked = [{"type": "text", "text": first[:end], cache.mark: dict(MARKS[cache.mark])}]
+    rest = [blocks[0] | {"text": first[end:]}] if first[end:] else []
+    return [*messages[:place], messages[place] | {"content": [*marked, *rest, *blocks[1:]]}, *messages[place + 1 :]]
+
+
+def _length(message: dict[str, Any]) -> int:
+    content = message["content"]
+    return sum(len(block["text"]) for block in content) if isinstance(content, list) else len(content or "")
 
 
 def wire_arguments(request: ModelRequest, *, has_bounds: bool, cache: PromptCache | None = None) -> dict[str, Any]:
