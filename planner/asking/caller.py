@@ -18,10 +18,10 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import Begun, failed_call
 from ramify.planner.events.losses import Loss
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.models.deadline import complete_in_time
 from ramify.planner.models.listening import Listener
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, facts_of
 from ramify.planner.models.unanswered import used_without_reply
+from ramify.planner.models.watching import complete_watched
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.store.changes import CallMade, TaskChanged
@@ -189,6 +189,9 @@ class Caller:
         told = self._told(request, reply, recorded=reply.taken_from is not None)
         await self._recorder.commit(EventType.CALL_DONE, task, CallMade.of(call), TaskChanged.of(task), **told)
         self._tell_cut(task, request)
+        if reply.stopped and reply.taken_from is None:
+            ended = "what it had said by then is taken" if reply.finish_reason == "stop" else "its reply was not taken"
+            self._recorder.warn(f"task {task.id} ({request.purpose}): {reply.stopped}; {ended}", task)
         return reply
 
     async def _cached(self, key: CallKey) -> ModelReply | None:
@@ -225,7 +228,7 @@ class Caller:
             started, look = time.perf_counter(), _Look(begun, is_look=self._gate.is_closed)
             try:
                 with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
-                    reply = self._without_secrets(await complete_in_time(self._model, request, listener))
+                    reply = self._without_secrets(await complete_watched(self._model, request, listener))
                     tell(reply)
                     look.tell()
             except BaseException as error:

@@ -28,15 +28,19 @@ class Cut:
         advice: what a person can do about it.
         words: how many words the other try may have.
         is_full: whether the model's context was full.
+        is_runaway: whether no limit has cut it, and it was stopped as it had run away.
     """
 
     limit: str
     advice: str
     words: int
     is_full: bool = False
+    is_runaway: bool = False
 
 
-def cut_of(request: ModelRequest, *, input_tokens: int, output_tokens: int, window: int | None) -> Cut:
+def cut_of(
+    request: ModelRequest, *, input_tokens: int, output_tokens: int, window: int | None, stopped: str = ""
+) -> Cut:
     """Return where the reply to `request` was cut.
 
     Args:
@@ -44,8 +48,11 @@ def cut_of(request: ModelRequest, *, input_tokens: int, output_tokens: int, wind
         input_tokens: how many tokens it had; 0 if nobody counted.
         output_tokens: how many the reply had; 0 if nobody counted.
         window: how many the model can read, the reply included; None if that is not known.
+        stopped: how the reply had run away, if it had.
     """
     words = max(_FEWEST_WORDS, int(output_tokens * _WORDS_PER_TOKEN))
+    if stopped:
+        return Cut(stopped, "use another model or temperature, or ask for less", words, is_runaway=True)
     used = input_tokens + output_tokens
     if window is not None and used >= window - _SLACK:
         parts = f"{input_tokens:,} for the prompt and {output_tokens:,} for the reply"
@@ -65,8 +72,9 @@ def cut_of(request: ModelRequest, *, input_tokens: int, output_tokens: int, wind
 def ask_for_less(request: ModelRequest, cut: Cut) -> ModelRequest:
     """Return the question with the limit, and how long the reply may be."""
     *first, last = request.messages
+    limit = cut.limit.partition(": ")[0] if cut.is_runaway else cut.limit  # its own words may hold anything
     told = (
-        f"{last['content']}\n\nYour reply to this before was cut off before its end: {cut.limit}. Reply anew, whole and"
+        f"{last['content']}\n\nYour reply to this before was cut off before its end: {limit}. Reply anew, whole and"
         f" much shorter: at most {cut.words} words in all."
     )
     return replace(request, messages=(*first, Message(role=last["role"], content=told)))
@@ -74,10 +82,10 @@ def ask_for_less(request: ModelRequest, cut: Cut) -> ModelRequest:
 
 def cut_again(cut: Cut, request: ModelRequest, *, model: str) -> ModelError:
     """Return the error for a reply that was cut in the other try too."""
-    means = RULES[FailureKind.CUT_OFF].means
+    means = "" if cut.is_runaway else f"{RULES[FailureKind.CUT_OFF].means}: "
     again = f"so too when {cut.words} words were asked for"
     return ModelError(
-        f"{model}: {means}: {cut.limit}, and {again} (its {request.purpose!r} reply); {cut.advice}",
+        f"{model}: {means}{cut.limit}, and {again} (its {request.purpose!r} reply); {cut.advice}",
         kind=FailureKind.CUT_OFF,
         model=model,
     )

@@ -155,6 +155,7 @@ class Fitter:
             input_tokens=getattr(counted, "input_tokens", 0),
             output_tokens=getattr(counted, "output_tokens", 0),
             window=await self._caller.window_tokens(),
+            stopped=reply.stopped if reply else "",
         )
 
     def _for_less(self, question: Question, request: ModelRequest, budget: int, cut: Cut) -> tuple[Make, int]:

@@ -51,6 +51,7 @@ class Completion:
         self._has_choices = True
         self._odd = ""
         self.has_begun = False
+        self.has_streamed = False
         self._finish: str | None = None
         self._native_finish: str | None = None
         self.usage: Any = None
@@ -86,6 +87,7 @@ class Completion:
         if not chunk.choices:
             return ""
         choice = chunk.choices[0]
+        self.has_streamed = self.has_streamed or choice.delta is not None
         self._finish = self._native_finish = choice.finish_reason or self._finish
         return self._take(choice.delta or getattr(choice, "message", None))
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from ramify.planner.errors import ModelError
 from ramify.planner.runtime.address import Address
 from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text
@@ -24,6 +25,7 @@ from .deadline import StreamClock, late, until
 from .prices import cost_listed, is_provider, listed, prices_listed
 from .prompt_cache import BREAKPOINT, PromptCache
 from .protocol import ModelReply, ModelRequest
+from .retry import FailureKind
 from .served import ServedModel, wire_arguments
 from .server import Server, Timeouts
 from .unanswered import usage_of, written_tokens_of
@@ -144,6 +146,10 @@ class DirectModel(ServedModel[DirectServer]):
         base_url: the server's address, for example `http://127.0.0.1:8080/v1`; OpenAI's own if None.
         api_key: the key; None takes `OPENAI_API_KEY`, which is not sent over plain HTTP to a `base_url`.
         timeouts: how long to wait.
+
+    Attributes:
+        streams: whether its replies are streamed: those of a server at an address, as long as it takes that and says
+            how many tokens they have.
     """
 
     def __init__(
@@ -151,6 +157,7 @@ class DirectModel(ServedModel[DirectServer]):
     ) -> None:
         super().__init__(DirectServer(model=name, base_url=base_url, api_key=api_key, timeouts=timeouts or Timeouts()))
         self._endpoint: Endpoint | None = None
+        self.streams = base_url is not None
 
     @property
     def calls_tools(self) -> bool:
@@ -208,8 +215,15 @@ class DirectModel(ServedModel[DirectServer]):
                         yield piece
                 await drained(lines)
         except Exception as error:  # noqa: BLE001 - as above
-            raise self._server.failed(error, usage=self._used(said)) from None
-        yield self._reply(said, request, started=started)
+            failed = self._server.failed(error, usage=self._used(said))
+            if not self.streams or said.has_begun or not _refuses_streams(failed):
+                raise failed from None
+            reply = await self._complete(request)
+            self.streams = False
+        else:
+            self.streams = self.streams and said.has_streamed and said.usage is not None
+            reply = self._reply(said, request, started=started)
+        yield reply
 
     def _chat(self) -> Endpoint:
         if self._endpoint is None:
@@ -237,6 +251,11 @@ class DirectModel(ServedModel[DirectServer]):
             written_tokens=written_tokens_of(reported),
         )
         return usage_of(reported, cost_usd)
+
+
+def _refuses_streams(error: ModelError) -> bool:
+    """Return whether a server refuses a request because of what asks it for a stream, or for the tokens of one."""
+    return error.kind in {FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED} and "stream" in str(error)
 
 
 async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

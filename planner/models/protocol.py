@@ -163,6 +163,7 @@ class ModelReply:
         cost_usd: what it cost in US dollars; None when unknown.
         latency_s: from the request to the last word, in seconds.
         taken_from: the run or recording that the reply was taken from; None if a model has made it for this request.
+        stopped: how it had run away, if it had, and was not read on.
     """
 
     text: str
@@ -175,6 +176,7 @@ class ModelReply:
     latency_s: float = 0.0
     taken_from: str | None = None
     cached_tokens: int = 0
+    stopped: str = ""
 
     def __post_init__(self) -> None:
         """Make the words whole; a cost that is no number is not known."""
@@ -187,8 +189,7 @@ class ModelReply:
         data: dict[str, Any] = {name: getattr(self, name) for name in _REPLY_FIELDS}
         if self.taken_from is not None:
             data["taken_from"] = self.taken_from
-        if self.cached_tokens:
-            data["cached_tokens"] = self.cached_tokens
+        data |= {name: value for name in ("cached_tokens", "stopped") if (value := getattr(self, name))}
         if self.tool_calls:
             data["tool_calls"] = [
                 {"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls
@@ -204,6 +205,7 @@ class ModelReply:
             tool_calls=calls,
             taken_from=data.get("taken_from"),
             cached_tokens=data.get("cached_tokens", 0),
+            stopped=data.get("stopped", ""),
         )
 
     def usage(self) -> Usage:
@@ -251,6 +253,8 @@ class Model(Protocol):
         caution: what is to be known before it is asked, such as that it is made for something else; a run warns of it.
         expects: a function that is told, before `prepare`, how many requests may be under way at once.
         prepare: an async function that loads what the first request needs; it is awaited before a run starts the clock.
+        streams: whether its replies are to be streamed, so that a server stops when a reply is left. Taken for False
+            where it is not there; they are asked for whole then.
         keeps_deadline: whether it ends a request after its `timeout_s` by itself. It is ended for it where it is not
             there.
     """

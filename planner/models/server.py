@@ -3,6 +3,7 @@
 Nothing here knows how requests reach it.
 """
 
+import math
 import os
 from dataclasses import dataclass, field
 
@@ -28,6 +29,9 @@ _LONGEST_QUOTE = 600
 class Timeouts:
     """How long to wait for a server, in seconds.
 
+    A server that reads a long prompt, or has others to answer, is silent for as long as it takes; so what limits a
+    stream is the time for the whole reply, unless more is said.
+
     Attributes:
         connect_s: for the connection.
         first_word_s: for the first piece of a streamed reply.
@@ -36,8 +40,8 @@ class Timeouts:
     """
 
     connect_s: float = 10.0
-    first_word_s: float = 120.0
-    stall_s: float = 60.0
+    first_word_s: float = math.inf
+    stall_s: float = math.inf
     whole_s: float = 600.0
 
 

@@ -120,7 +120,8 @@ def _call(call: CallRecord, report: Report, share: Share) -> dict[str, Any]:
         format_duration(call.latency_s),
         usage.tokens_text if usage.tokens else "",
         usage.cost_text if usage.cost_usd or usage.calls_without_cost else "",
-        "cut at the limit" if reply.get("finish_reason") == "length" else "",
+        visible_line(str(reply.get("stopped", ""))),
+        "cut at the limit" if not reply.get("stopped") and reply.get("finish_reason") == "length" else "",
     ]
     return {
         "title": visible_line(", ".join(filter(None, title))),

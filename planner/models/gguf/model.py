@@ -4,7 +4,6 @@ What differs from `direct`: it is loaded when it is first needed, a request wait
 runs, it costs nothing, and only the whole reply has a limit of time, as no network is between us that could hang.
 """
 
-import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -43,7 +42,8 @@ class GgufModel(DirectModel):
     def __init__(self, file: str | Path, *, timeouts: Timeouts | None = None, window: int | None = None) -> None:
         name = f"gguf:{file}"
         whole_s = (timeouts or Timeouts()).whole_s
-        super().__init__(name, timeouts=Timeouts(first_word_s=math.inf, stall_s=math.inf, whole_s=whole_s))
+        super().__init__(name, timeouts=Timeouts(whole_s=whole_s))
+        self.streams = True
         self.file: GgufFile = open_gguf(name, str(file))
         self._host = HOSTS.host_for(
             self, self.file.path, window,
