@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from ramify.planner.models.runaway import Runaway, Watch, repetition_in
+from ramify.planner.models.runaway import IN_ANSWERS, IN_FORMS, Patience, Runaway, Watch, repetition_in
 from ramify.prompts import DecomposeVariables
 
 SENTENCE = "I will now think about the task again and then answer it. "
@@ -11,22 +11,20 @@ PARAGRAPH = (
     "The first step is to find the number of apples. Tom has three apples and gets two more, so he has five. "
     "Then we have to check the answer against the question, which asks for the number of apples at the end.\n\n"
 )
-STOPPED = {
-    "a sentence": "Let us see. " + SENTENCE * 30,
-    "a paragraph": "So.\n" + PARAGRAPH * 9,
-    "a long paragraph": "So.\n" + (PARAGRAPH * 2 + "And that is all there is to say.\n") * 7,
-    "a numbered line": "Steps:\n" + "".join(f"{n}. Read the text again and find the key points.\n" for n in range(60)),
-    "numbered steps": "".join(f"Step {n}: Check the answer once more, carefully.\n" for n in range(60)),
-    "a Chinese sentence": "好的。" + "我们需要再次检查这个答案是否正确。" * 60,
-    "a German sentence": "Gut. " + "Außerdem müssen wir die Zahl noch einmal prüfen. " * 30,
-    "a short phrase": "the end. " * 300,
-    "one word": "very " * 500,
-    "line ends": '{"tasks": [' + "\n" * 2_500,
-    "digits": "1/3 = 0." + "3" * 4_000,
-    "dots": "." * 3_000,
-    "a loop that was closed": "<result>" + SENTENCE * 30 + "</result>",
-    "a loop in JSON": '{"result": "' + SENTENCE * 30 + '"}]}',
+STEPS = [f"{n}. Read the text again and find the key points.\n" for n in range(300)]
+LOOPS = {
+    "a sentence": (SENTENCE, 20, 100),
+    "a paragraph": (PARAGRAPH, 8, 25),
+    "a long paragraph": (PARAGRAPH * 2 + "And that is all there is to say.\n", 5, 10),
+    "a Chinese sentence": ("我们需要再次检查这个答案是否正确。", 50, 250),
+    "a German sentence": ("Außerdem müssen wir die Zahl noch einmal prüfen. ", 20, 100),
+    "a short phrase": ("the end. ", 230, 680),
+    "one word": ("very ", 420, 1_250),
+    "a digit": ("3", 2_100, 6_100),
+    "dots": (".", 2_100, 6_100),
+    "rows of a table": ("| 0 | 0 | 0 | 0 |\n", 120, 350),
 }
+"""What repeats itself, and how often it has to be there to be a loop in a plan, and in an answer."""
 
 
 def squares() -> str:
@@ -78,59 +76,112 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("name", STOPPED)
-def test_what_repeats_itself_is_known(name: str) -> None:
-    assert repetition_in(STOPPED[name]) is not None
+WANTED = {
+    "a sentence, fifty times": "I must not tell lies to my dear old teacher again.\n" * 50,
+    "a punishment at school": "I will not talk in class again.\n" * 100,
+    "a song": "Na na na nananana, nananana, hey Jude\n" * 60,
+    "a letter for each of twenty people": PARAGRAPH * 20,
+    "data for a test": '{"name": "Ann Example", "state": "open now", "tags": []},\n' * 60,
+    "rows of zeros": "0,0,0,0,0,0,0,0,0,0\n" * 200,
+    "the same label": "yes\n" * 1_000,
+    "the same numbered label": "".join(f"{n}. this is positive\n" for n in range(200)),
+    "asserts in code": "    assert the result is not None\n" * 60,
+    "an empty table": "<tr><td></td><td></td><td></td></tr>\n" * 100,
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("ending", ["", "</result>", '"}]}', "`\n</task>"])
+def test_what_repeats_itself_is_known_sooner_in_plans_than_in_answers(name: str, ending: str) -> None:
+    unit, in_plans, in_answers = LOOPS[name]
+    for patience, times in ((IN_FORMS, in_plans), (IN_ANSWERS, in_answers)):
+        begin = "So, let us see: "
+        assert repetition_in(begin + unit * (times + 1) + ending, patience) is not None
+        assert repetition_in(begin + unit * (times * 9 // 10 - 1) + ending, patience) is None
+
+
+@pytest.mark.parametrize(("patience", "lines"), [(IN_FORMS, 45), (IN_ANSWERS, 220)])
+def test_lines_that_differ_in_their_numbers_only_repeat_themselves(patience: Patience, lines: int) -> None:
+    assert repetition_in("Steps:\n" + "".join(STEPS[:lines]), patience) is not None
+    assert repetition_in("Steps:\n" + "".join(STEPS[: lines * 3 // 4]), patience) is None
+
+
+def test_line_ends_without_an_end_are_a_loop() -> None:
+    assert repetition_in('{"tasks": [' + "\n" * 2_100) is not None
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_what_does_not_is_left_alone(name: str) -> None:
+def test_what_repeats_itself_as_texts_do_is_left_alone(name: str) -> None:
     assert repetition_in(KEPT[name]) is None
 
 
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("name", WANTED)
+def test_what_somebody_may_have_asked_for_is_left_alone_in_answers(name: str) -> None:
+    assert repetition_in(WANTED[name], IN_FORMS) is not None
+    assert repetition_in(WANTED[name], IN_ANSWERS) is None
+
+
+def found_in(text: str, *, size: int = 7, purpose: str = "execute") -> tuple[int, Runaway] | None:
+    watch = Watch(purpose)
+    for start in range(0, len(text), size):
+        if (found := watch.feed(text[start : start + size])) is not None:
+            return start + size, found
+    return None
+
+
+@pytest.mark.parametrize("name", [*WANTED, *KEPT])
 def test_it_is_left_alone_at_every_place_of_its_way_too(name: str) -> None:
-    if name == "a loop that was left":
-        return
-    watch = Watch()
-    assert [
-        found for start in range(0, len(KEPT[name]), 7) if (found := watch.feed(KEPT[name][start : start + 7]))
-    ] == []
+    assert found_in({**WANTED, **KEPT}[name]) is None
 
 
 @pytest.mark.parametrize("size", [1, 5, 333, 5_000])
-def test_a_loop_is_known_while_it_comes_whatever_the_pieces(size: int) -> None:
-    text, watch = "Once upon a time. " * 3 + SENTENCE * 200, Watch()
-    seen = next(
-        (end, found)
-        for end in range(size, len(text), size)
-        if (found := watch.feed(text[end - size : end])) is not None
-    )
-    assert seen[0] <= max(2_000, size * 2)
+@pytest.mark.parametrize(("purpose", "most"), [("verify", 2_000), ("execute", 6_800)])
+def test_a_loop_is_known_while_it_comes_whatever_the_pieces(size: int, purpose: str, most: int) -> None:
+    seen = found_in("Once upon a time. " * 3 + SENTENCE * 200, size=size, purpose=purpose)
+    assert seen is not None
+    assert seen[0] <= max(most, size * 2)
     assert seen[1].words == 'repeated itself: "I will now think about the task again and then answer it."'
 
 
-def plan_of(tasks: int, after: str = "") -> Runaway | None:
-    watch = Watch(DecomposeVariables(task_id="0", goal="Do it.", max_tasks=6))
-    text = "".join(f'<task id="t{n}">Do the part number {n} of it</task>\n' for n in range(tasks)) + after
+def plan_of(tasks: int, before: str = "", after: str = "") -> Runaway | None:
+    watch = Watch("decompose", DecomposeVariables(task_id="0", goal="Do it.", max_tasks=6))
+    plan = "".join(f'<task id="t{n}">Do the part number {n} of it</task>\n' for n in range(tasks))
+    text = before + plan + after
     found = (watch.feed(text[start : start + 5]) for start in range(0, len(text), 5))
     return next((each for each in found if each is not None), None)
 
 
+TALK = " ".join(f"The goal number {n} was planned." for n in range(200))
+
+
 def test_a_plan_with_far_too_many_tasks_is_stopped() -> None:
-    assert plan_of(12) is None
-    assert plan_of(40) == Runaway("wrote more than 12 tasks, and had been asked for at most 6")
+    assert plan_of(14) is None
+    assert plan_of(40) == Runaway("wrote more than 14 tasks, and had been asked for at most 6")
 
 
 def test_a_plan_that_goes_on_long_after_its_last_task_is_whole() -> None:
-    talk = " ".join(f"The goal number {n} was planned." for n in range(200))
-    assert plan_of(4, "I hope that this helps. " * 9) is None
-    found = plan_of(4, talk)
+    assert plan_of(4, after="I hope that this helps. " * 9) is None
+    found = plan_of(4, after=TALK)
     assert found is not None
     assert found.is_whole
     assert "characters after the last task of its plan" in found.words
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f'<task id="z">Say at length that {TALK}</task>'),
+        ("", f'<task id="z">Look at a < b. {TALK}'),
+        (f'<think>I could say <task id="a">Look</task>. {TALK}</think>', ""),
+        ("<think>" + '<task id="a">Try it</task>, or the other way: ' * 15, "</think>"),
+        (TALK, ""),
+    ],
+    ids=["a long task", "a task that is not closed yet", "thoughts of tasks", "many drafts in thoughts", "a preface"],
+)
+def test_a_plan_is_not_ended_in_the_middle(before: str, after: str) -> None:
+    assert plan_of(4, before, after) is None
+
+
 def test_of_other_replies_tasks_are_not_counted() -> None:
-    watch = Watch()
+    watch = Watch("execute")
     assert [watch.feed(f"<task>{n}</task> is element {n}; ") for n in range(500)] == [None] * 500

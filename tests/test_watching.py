@@ -1,12 +1,16 @@
 """A reply that runs away is stopped where it is, over real HTTP; it is asked for once more, and then it is an error."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from ramify.planner import Agent, Executor, PlanLimits, Run
+from ramify.planner.asking.agent import AgentSettings
+from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest
@@ -59,7 +63,7 @@ def test_a_loop_is_stopped_the_server_is_left_and_the_answer_asked_for_once_more
     assert loops_once.wait_for(lambda server: server.clients_gone == 1 and server.in_flight == 0)
     assert len(warnings) == 1
     assert warnings[0].startswith("task 0 (execute): the model repeated itself after ")
-    assert f'tokens: "{SENTENCE.strip()}"; its reply was not taken' in warnings[0]
+    assert f'tokens: "{SENTENCE.strip()}"; its reply was left there' in warnings[0]
     assert "cut off before its end: the model repeated itself after" in loops_once.chats[1].user
     assert SENTENCE not in loops_once.chats[1].user
 
@@ -69,8 +73,9 @@ def test_what_was_read_of_it_is_in_the_journal_and_counted(loops_once: OpenAISer
     with Store.open(store) as opened:
         first, second = (call.reply for call in opened.calls(run.id))
     assert LOOP.startswith(first["text"])
-    assert len(first["text"]) < 3_000
+    assert len(first["text"]) < 7_500
     assert first["output_tokens"] > 100, "a token a piece"
+    assert first["input_tokens"] > 50, "by the length of the prompt"
     assert run.usage.output_tokens == first["output_tokens"] + second["output_tokens"]
     assert run.usage.calls == 2
 
@@ -82,25 +87,50 @@ def test_a_run_that_is_replayed_goes_the_same_way(loops_once: OpenAIServer, stor
     assert warnings == []
 
 
-@pytest.mark.parametrize("way", [DirectModel, LiteLLMModel])
-def test_a_model_that_goes_on_so_is_an_error_that_says_it(way: Callable[..., "Model"], store: Path) -> None:
-    short = LOOP[:9_000]
-    with OpenAIServer(always(short)) as server:
-        run, warnings = run_with(way("m", base_url=server.base_url), store)
+def test_a_model_that_goes_on_so_is_an_error_that_says_it(store: Path) -> None:
+    with OpenAIServer(always(LOOP)) as server:
+        run, warnings = run_with(DirectModel("m", base_url=server.base_url), store)
         assert len(server.chats) == len(warnings) == 2
     assert run.status == "failed"
-    assert "the model repeated itself after" in (run.error or "")
-    assert "words were asked for (its 'execute' reply); use another model or temperature, or ask for less" in (
-        run.error or ""
-    )
-    assert "longer than it may become" not in (run.error or "")
+    error = run.error or ""
+    assert "the model repeated itself after" in error
+    assert "words were asked for (its 'execute' reply); use another model or temperature, ask for less, or let" in error
+    assert "(--no-stop-runaway)" in error
+    assert "longer than it may become" not in error
 
 
-def test_a_loop_that_was_closed_is_not_taken_from_a_model_that_does_not_stream(store: Path) -> None:
-    model = ScriptedModel([f"<result>{SENTENCE * 40}</result>", GOOD])
+@pytest.mark.parametrize("way", [DirectModel, LiteLLMModel])
+@pytest.mark.parametrize("times", [60, 150])
+def test_a_loop_that_has_ended_by_itself_is_taken(way: Callable[..., "Model"], times: int, store: Path) -> None:
+    lines = "I will not talk in class again.\n" * times
+    with OpenAIServer(always(f"<result>{lines}</result>")) as server:
+        run, warnings = run_with(way("m", base_url=server.base_url), store)
+    is_stopped = way is DirectModel and times > 100
+    assert (run.status, len(warnings)) == (("failed", 2) if is_stopped else ("done", 0))
+
+
+def test_with_stop_runaway_off_nothing_is_stopped_nor_streamed(store: Path) -> None:
+    lines = "I will not talk in class again.\n" * 150
+    with OpenAIServer(always(f"<result>{lines}</result>")) as server:
+        model = DirectModel("m", base_url=server.base_url)
+        agent = Agent(model, settings=AgentSettings(stop_runaway=False))
+        run = Executor(agent, store=store).run(Task(content="Tell.", id="0"))
+        assert is_streamed(server) == [False]
+    assert run.result == lines.strip()
+
+
+def test_a_loop_that_a_limit_has_cut_is_called_one_where_nothing_streams(store: Path) -> None:
+    cut = ModelReply(text=LOOP[:7_000], model="m", finish_reason="length", output_tokens=1_700)
+    model = ScriptedModel([cut, GOOD])
     run, warnings = run_with(model, store)
     assert run.result == "short"
-    assert len(warnings) == 1
+    assert "the model repeated itself after 1,700 tokens" in warnings[0]
+
+
+def test_a_model_of_ones_own_that_streams_has_its_time_too() -> None:
+    request = replace(REQUEST, timeout_s=0.05)
+    with pytest.raises(ModelError, match="no reply within timeout_s"):
+        run_sync(complete_watched(Slow([]), request))
 
 
 def test_a_plan_with_far_too_many_tasks_is_stopped_and_asked_for_once_more(store: Path) -> None:
@@ -116,7 +146,7 @@ def test_a_plan_with_far_too_many_tasks_is_stopped_and_asked_for_once_more(store
         run, warnings = run_with(model, store, plan=PlanLimits(split="always", max_children=6, max_depth=2))
         assert server.clients_gone == 1
     assert [task.content for task in run.task.subtasks] == ["Look there", "Say what is there"]
-    assert "the model wrote more than 12 tasks, and had been asked for at most 6 after " in warnings[0]
+    assert "the model wrote more than 14 tasks, and had been asked for at most 6 after " in warnings[0]
 
 
 def test_a_plan_that_talks_on_is_taken(store: Path) -> None:
@@ -128,6 +158,20 @@ def test_a_plan_that_talks_on_is_taken(store: Path) -> None:
         assert server.clients_gone == 1
     assert len(run.task.subtasks) == 2
     assert "what it had said by then is taken" in warnings[0]
+
+
+class Slow(ScriptedModel):
+    """Streams, with pauses."""
+
+    streams = True
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
+        return self._slowly()
+
+    async def _slowly(self) -> AsyncIterator[str | ModelReply]:
+        for piece in ("so much", " to say") * 1_000:
+            await asyncio.sleep(0.01)
+            yield piece
 
 
 def asked(model: DirectModel) -> ModelReply:
@@ -178,6 +222,19 @@ def test_a_server_that_counts_no_tokens_of_streams_is_asked_without_from_then_on
         model = DirectModel("m", base_url=server.base_url)
         assert [asked(model).output_tokens for _ in range(3)] == [0, 1, 1]
         assert is_streamed(server) == [True, False, False]
+
+
+THOUGHTS = "<think>The user wants a word. </think>"
+
+
+def test_thoughts_that_stand_before_a_streamed_reply_are_no_part_of_it() -> None:
+    with OpenAIServer(always(THOUGHTS + GOOD)) as server:
+        assert asked(DirectModel("m", base_url=server.base_url)).text == GOOD
+
+
+def test_a_streamed_reply_of_thoughts_alone_is_none() -> None:
+    with OpenAIServer(always(THOUGHTS)) as server, pytest.raises(ModelError, match="it thought, and stopped before"):
+        asked(DirectModel("m", base_url=server.base_url))
 
 
 def test_another_refusal_is_what_it_is() -> None:

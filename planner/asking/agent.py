@@ -238,6 +238,7 @@ class Agent:
             timeout_s=self.settings.timeout_s,
             data_shown=prompt.data_shown,
             data_given=prompt.data_given,
+            stop_runaway=self.settings.stop_runaway,
         )
 
     def ask(self, prompt: RenderedPrompt) -> str:

@@ -190,7 +190,7 @@ class Caller:
         await self._recorder.commit(EventType.CALL_DONE, task, CallMade.of(call), TaskChanged.of(task), **told)
         self._tell_cut(task, request)
         if reply.stopped and reply.taken_from is None:
-            ended = "what it had said by then is taken" if reply.finish_reason == "stop" else "its reply was not taken"
+            ended = "what it had said by then is taken" if reply.finish_reason == "stop" else "its reply was left there"
             self._recorder.warn(f"task {task.id} ({request.purpose}): {reply.stopped}; {ended}", task)
         return reply
 
@@ -229,6 +229,8 @@ class Caller:
             try:
                 with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
                     reply = self._without_secrets(await complete_watched(self._model, request, listener))
+                    if reply.stopped and not reply.input_tokens:  # its server was left before it counted them
+                        reply = replace(reply, input_tokens=self.window.tokens_of(request))
                     tell(reply)
                     look.tell()
             except BaseException as error:

@@ -17,6 +17,7 @@ ROOM_FOR_REPLY = 1 / 3
 _WORDS_PER_TOKEN = 0.4
 _FEWEST_WORDS = 15
 _SLACK = 2
+_LET_GO_ON = "use another model or temperature, ask for less, or let replies go on (--no-stop-runaway)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def cut_of(
     """
     words = max(_FEWEST_WORDS, int(output_tokens * _WORDS_PER_TOKEN))
     if stopped:
-        return Cut(stopped, "use another model or temperature, or ask for less", words, is_runaway=True)
+        return Cut(stopped, _LET_GO_ON, words, is_runaway=True)
     used = input_tokens + output_tokens
     if window is not None and used >= window - _SLACK:
         parts = f"{input_tokens:,} for the prompt and {output_tokens:,} for the reply"

@@ -103,6 +103,10 @@ class Window:
         most = int(self.tokens * (1 - share) * self._bytes_per_token)
         return budget if size_of(request) <= most else _fitted(make, request, budget, most) or budget
 
+    def tokens_of(self, request: ModelRequest) -> int:
+        """Return about how many tokens a request has."""
+        return round(size_of(request) / (self._counted_bytes or _USUAL_BYTES))
+
     def passed(self, request: ModelRequest) -> None:
         """Learn from a request that was refused in a longer form, and not in this one."""
         if self.tokens is None:

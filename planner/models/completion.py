@@ -69,7 +69,6 @@ class Completion:
         said._finish = choice.finish_reason or "stop"  # a body that is whole was not cut
         native = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
         said._native_finish = native or choice.finish_reason
-        said._leave_thoughts_out()
         return said
 
     @classmethod
@@ -114,8 +113,8 @@ class Completion:
         self.has_begun = bool(self.has_begun or words or self._calls or self._has_thought)
         return words
 
-    def _leave_thoughts_out(self) -> None:
-        """Keep of a whole text what stands behind the thoughts that it begins with; servers do so, or do not."""
+    def leave_thoughts_out(self) -> None:
+        """Keep of the whole text what stands behind the thoughts that it begins with; servers do so, or do not."""
         if (found := _THOUGHT_ALOUD.match(self.text)) is not None:
             self._pieces = [self.text[found.end() :]]
             self._has_thought = True

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from ramify.planner.errors import ModelError
 from ramify.planner.runtime.address import Address
 from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text
@@ -38,6 +37,7 @@ _TAKE_KEYS = ("api.openai.com", "api.mistral.ai")
 
 _DONE = b"[DONE]"
 _ERRORS = range(400, 600)
+_REFUSALS = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED})
 _LONGEST_QUOTE = 120
 _NO_ADDRESS = "that is no address"
 
@@ -216,9 +216,10 @@ class DirectModel(ServedModel[DirectServer]):
                 await drained(lines)
         except Exception as error:  # noqa: BLE001 - as above
             failed = self._server.failed(error, usage=self._used(said))
-            if not self.streams or said.has_begun or not _refuses_streams(failed):
+            is_refused = failed.kind in _REFUSALS and "stream" in self._server.words_of(error)
+            if not self.streams or said.has_begun or not is_refused:
                 raise failed from None
-            reply = await self._complete(request)
+            reply = await DirectModel._complete(self, request)  # a subclass may stream in its own
             self.streams = False
         else:
             self.streams = self.streams and said.has_streamed and said.usage is not None
@@ -251,11 +252,6 @@ class DirectModel(ServedModel[DirectServer]):
             written_tokens=written_tokens_of(reported),
         )
         return usage_of(reported, cost_usd)
-
-
-def _refuses_streams(error: ModelError) -> bool:
-    """Return whether a server refuses a request because of what asks it for a stream, or for the tokens of one."""
-    return error.kind in {FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED} and "stream" in str(error)
 
 
 async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -88,6 +88,7 @@ class ModelRequest:
             if it is told nothing.
         shared: how many characters of the first user's message those of its siblings begin with too, after the system
             message; 0 if it is the latter alone, None if nothing is shared. For caches; no part of the hash.
+        stop_runaway: whether a reply that runs away is stopped; not sent.
     """
 
     purpose: str
@@ -108,6 +109,7 @@ class ModelRequest:
     data_given: int = 0
     cache_key: str = ""
     shared: int | None = None
+    stop_runaway: bool = True
 
     def to_wire(self, model: str) -> dict[str, Any]:
         """Return what the reply depends on, as JSON data: the model, the messages, tools, schema, sampling."""

@@ -96,6 +96,7 @@ class ServedModel(ABC, Generic[ServerT]):
         return None if said.usage is None else self._priced(said.usage)
 
     def _reply(self, said: Completion, request: ModelRequest, *, started: float) -> ModelReply:
+        said.leave_thoughts_out()
         used = self._used(said)
         most = request.sampling.max_output_tokens
         if (fault := said.fault(max_output_tokens=most, has_tools=bool(request.tools))) is not None:

@@ -1,57 +1,82 @@
 """A call whose reply is looked at while it comes, so that one that has run away is stopped where it is.
 
-Leaving a stream closes its connection, at which servers stop. Where replies are not streamed, a whole one is looked at.
+Leaving a stream closes its connection, at which servers stop. A reply that has ended by itself has not run away,
+whatever it says; where replies are not streamed, one that a limit has cut is looked at, for what to say of it.
 """
 
 import time
-from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
 
-from ramify.planner.runtime.border import border
-from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks.counting import counted
 
 from .deadline import complete_in_time
+from .listening import Listener
 from .protocol import Model, ModelReply, ModelRequest
-from .runaway import Runaway, Watch, repetition_in
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+from .runaway import Runaway, Watch, patience_for, repetition_in
 
 
-async def complete_watched(model: Model, request: ModelRequest) -> ModelReply:
+async def complete_watched(model: Model, request: ModelRequest, listener: Listener | None = None) -> ModelReply:
     """Return the reply of `model`; one that has run away is no more than there was when that was seen, and says so.
 
     Raises:
         ModelError: if it does not come within the request's `timeout_s`, or as `complete`.
     """
-    if getattr(model, "is_person", False) or getattr(model, "prompt_budget", DEFAULT_BUDGET) is None:
-        return await complete_in_time(model, request)
-    if request.tools or not getattr(model, "streams", False):
-        reply = await complete_in_time(model, request)
+    if request.stop_runaway and not request.tools and getattr(model, "streams", False):
+        watcher = _Watcher(model, request, listener)
+        try:
+            reply = await complete_in_time(model, request, watcher)
+        except _StopError:
+            return watcher.stopped()
     else:
-        reply = await _streamed(model, request)
-    if reply.stopped or reply.taken_from is not None or (found := repetition_in(reply.text)) is None:
+        reply = await complete_in_time(model, request, listener)
+    is_cut = reply.finish_reason == "length" and not reply.stopped and reply.taken_from is None
+    if not is_cut or not request.stop_runaway:
         return reply
-    return _stopped(reply, found)
+    found = repetition_in(reply.text, patience_for(request.purpose))
+    return reply if found is None else _stopped(reply, found)
 
 
-async def _streamed(model: Model, request: ModelRequest) -> ModelReply:
-    started = time.perf_counter()
-    watch, said = Watch(request.variables), list[str]()
-    with border:
-        async with aclosing(cast("AsyncGenerator[str | ModelReply, None]", model.stream(request))) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, ModelReply):
-                    return piece
-                said.append(piece)
-                if (found := watch.feed(piece)) is not None:
-                    break
-            else:
-                raise RuntimeError(f"the stream of {model.name} ended without a reply")
-    reply = ModelReply(text="".join(said), model=model.name, latency_s=time.perf_counter() - started)
-    return _stopped(replace(reply, output_tokens=len(said)), found)  # servers send a token a piece
+class _StopError(Exception):
+    """Raised to leave the stream of a reply that has run away."""
+
+
+class _Watcher:
+    """Hears a reply for its `Watch`, and lets another listener hear it too."""
+
+    def __init__(self, model: Model, request: ModelRequest, listener: Listener | None) -> None:
+        self._model = model
+        self._request = request
+        self._listener = listener
+        self._found: Runaway | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the other listener keeps something."""
+        return self._listener is not None and self._listener.keeps
+
+    def begins(self) -> None:
+        """Begin anew."""
+        self._started = time.perf_counter()
+        self._watch = Watch(self._request.purpose, self._request.variables)
+        self._said: list[str] = []
+        if self._listener is not None:
+            self._listener.begins()
+
+    def hears(self, words: str) -> None:
+        """Take the next words; raise if the reply has run away by now."""
+        self._said.append(words)
+        if self._listener is not None:
+            self._listener.hears(words)
+        self._found = self._watch.feed(words)
+        if self._found is not None:
+            raise _StopError(self._found.words)
+
+    def stopped(self) -> ModelReply:
+        """Return the reply as far as it was heard."""
+        latency_s = time.perf_counter() - self._started
+        tokens = len(self._said)  # servers send a token a piece
+        reply = ModelReply(text="".join(self._said), model=self._model.name, output_tokens=tokens, latency_s=latency_s)
+        return reply if self._found is None else _stopped(reply, self._found)
 
 
 def _stopped(reply: ModelReply, found: Runaway) -> ModelReply:

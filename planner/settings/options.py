@@ -194,6 +194,10 @@ class AgentOptions(TypedDict, total=False):
     parts: Annotated[bool | None, _asking(
         "whether documents that the model cannot read whole are gone through in parts, or else refused.", part="agent",
         default=True, flag="--parts/--no-parts", help="Go through documents that are too long in parts, or refuse.")]
+    stop_runaway: Annotated[bool | None, _asking(
+        "whether a reply is stopped that repeats itself again and again, or plans far too many tasks.", part="agent",
+        default=True, flag="--stop-runaway/--no-stop-runaway",
+        help="Stop replies that repeat themselves again and again.")]
     native_tools: Annotated[bool | None, _asking(
         "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
         flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]

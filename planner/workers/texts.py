@@ -141,6 +141,7 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
         messages=(*system, Message(role="user", content=words)),
         sampling=_sampling(inputs.params, task) if inputs.params else asker.agent.settings.sampling,
         timeout_s=asker.agent.settings.timeout_s,
+        stop_runaway=asker.agent.settings.stop_runaway,
     )
     reply = await asker.whole_reply(task, request, attempt=context.attempt)
     if reply.finish_reason == "content_filter" or not reply.text.strip():
