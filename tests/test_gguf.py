@@ -14,6 +14,7 @@ from ramify.planner.models.gguf.caches import cached_files
 from ramify.planner.models.gguf.files import open_gguf
 from ramify.planner.models.gguf.fitting import fitted, token_bytes
 from ramify.planner.models.gguf.header import GgufError, GgufHeader, read_header
+from ramify.planner.models.gguf.model import GgufModel
 
 LLAMA: dict[str, Any] = {
     "general.architecture": "llama", "general.name": "Tiny", "general.file_type": 15, "llama.context_length": 32_768,
@@ -236,6 +237,14 @@ def test_the_window_is_fitted_first_and_then_the_slots() -> None:
         (8_192, 4), (8_192, 2), (8_192, 1), (4_096, 1), (2_048, 1), (0, 0),
     ]  # fmt: skip
     assert fit(100, wanted=1_000) == (1_024, 1)
+
+
+@pytest.mark.parametrize(("template", "thinks"), [("{{ tools }}", False), ("{{ x.split('</think>')[-1] }}", True)])
+def test_a_template_with_a_place_for_thoughts_is_one_of_a_model_that_thinks(
+    tmp_path: Path, template: str, *, thinks: bool
+) -> None:
+    file = written(tmp_path / "m.gguf", {**LLAMA, "tokenizer.chat_template": template})
+    assert GgufModel(file).thinks is thinks
 
 
 def test_too_little_memory_is_told_before_anything_is_loaded(tmp_path: Path) -> None:

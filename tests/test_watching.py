@@ -165,7 +165,7 @@ class Slow(ScriptedModel):
 
     streams = True
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
+    def stream(self, _: ModelRequest) -> AsyncIterator[str | ModelReply]:
         return self._slowly()
 
     async def _slowly(self) -> AsyncIterator[str | ModelReply]:

@@ -22,6 +22,8 @@ from ramify.prompts.rendered import Message, RenderedPrompt
 from ramify.prompts.variables import PromptVariables
 from ramify.tasks.errors import TruncatedReplyError
 
+from .caps import cap_of
+
 if TYPE_CHECKING:
     from ramify.planner.tools.functions import ToolsGiven
     from ramify.planner.tools.protocol import Tool, ToolSource
@@ -224,8 +226,13 @@ class Agent:
         """Return the prompt for `variables`, from this agent's library."""
         return self.prompts.render(variables, nonce=nonce)
 
-    def request(self, prompt: RenderedPrompt) -> ModelRequest:
-        """Return the request that puts `prompt` to the model."""
+    def request(self, prompt: RenderedPrompt, *, asked: PromptVariables | None = None) -> ModelRequest:
+        """Return the request that puts `prompt` to the model.
+
+        Args:
+            prompt: the prompt.
+            asked: what the reply is to say, where the prompt repairs one; the prompt's own variables otherwise.
+        """
         return ModelRequest(
             purpose=prompt.name,
             task_id=prompt.variables.task_id,
@@ -239,6 +246,7 @@ class Agent:
             data_shown=prompt.data_shown,
             data_given=prompt.data_given,
             stop_runaway=self.settings.stop_runaway,
+            cap=cap_of(asked or prompt.variables, self.settings),
         )
 
     def ask(self, prompt: RenderedPrompt) -> str:

@@ -126,7 +126,7 @@ class Asker:
         schema: Mapping[str, Any] | None,
         nonces: Sequence[str],
     ) -> T:
-        make = self._maker(variables, schema, nonce=nonces[-1])
+        make = self._maker(variables, schema, nonce=nonces[-1], asked=inquiry.variables)
 
         def read(reply: ModelReply) -> T:
             if schema is not None:
@@ -222,9 +222,17 @@ class Asker:
         """Take the replies of `calls` instead of asking the same once more."""
         self._caller.recall(calls)
 
-    def _maker(self, variables: PromptVariables, schema: Mapping[str, Any] | None, *, nonce: str) -> Make:
+    def _maker(
+        self,
+        variables: PromptVariables,
+        schema: Mapping[str, Any] | None,
+        *,
+        nonce: str,
+        asked: PromptVariables | None = None,
+    ) -> Make:
         def make(budget: int) -> ModelRequest:
-            request = self.agent.request(self.agent.prompts.render(variables, nonce=nonce, budget=budget))
+            prompt = self.agent.prompts.render(variables, nonce=nonce, budget=budget)
+            request = self.agent.request(prompt, asked=asked)
             return request if schema is None else replace(request, schema=schema)
 
         return make

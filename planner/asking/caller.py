@@ -34,6 +34,7 @@ from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.running import spend
 
 from .budget import Budget
+from .caps import Caps
 from .outage import OutageGate
 from .prefixes import Prefixes
 from .rates import RateLimiter
@@ -92,6 +93,7 @@ class Caller:
         recorded_steps: Mapping[str, int] = getattr(model, "recorded_steps", {})
         self.notes: dict[str, dict[str, Any]] = {task_id: {"steps": steps} for task_id, steps in recorded_steps.items()}
         self.begun: dict[tuple[str, str, int], set[int]] = {}
+        self._caps = Caps(model)
         self._cuts: set[tuple[str, str]] = set()
         self._recorded: dict[CallKey, Mapping[str, Any]] = {}
         self.recall(recorded)
@@ -118,6 +120,8 @@ class Caller:
         for call in calls:
             self._recorded[call.key] = call.reply
             self.schemas.recall(call)
+            if call.reply.get("has_thought"):
+                self._caps.lift()
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
             if call.key.purpose == "decompose":
@@ -209,7 +213,18 @@ class Caller:
         return replace(reply, taken_from=reply.taken_from or run_id, latency_s=0.0)
 
     async def _asked(self, task: Task, request: ModelRequest, listener: Listener | None) -> ModelReply:
-        return await self._gate.pass_through(lambda: self._attempt(task, request, listener))
+        """Return the reply to `request`, which is asked without its default cap if that may be why there is none."""
+        capped = self._caps.put_on(request)
+        try:
+            reply = await self._gate.pass_through(lambda: self._attempt(task, capped, listener))
+        except ModelError as error:
+            if not (why := self._caps.lifted_by(capped, error)):
+                raise
+            self._recorder.warn(why, task)
+            reply = await self._gate.pass_through(lambda: self._attempt(task, replace(capped, cap=None), listener))
+        if reply.has_thought:
+            self._caps.lift()
+        return reply
 
     async def _attempt(self, task: Task, request: ModelRequest, listener: Listener | None) -> ModelReply:
         async with AsyncExitStack() as stack:

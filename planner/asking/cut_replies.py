@@ -59,9 +59,9 @@ def cut_of(
         parts = f"{input_tokens:,} for the prompt and {output_tokens:,} for the reply"
         limit = f"the model's context of {window:,} tokens was full: {parts}"
         return Cut(limit, "attach less, ask for less, or use a model that reads more", words, is_full=True)
-    most = request.sampling.max_output_tokens
-    if most is not None:
-        return Cut(f"max_output_tokens = {most} was reached", "raise max_output_tokens, or ask for less", words)
+    most = request.limit
+    if most is not None and (not most.is_default or abs(output_tokens - most.tokens) <= _SLACK):
+        return Cut(f"{most} was reached", f"raise {most.option}, or ask for less", words)
     after = f" after {output_tokens:,} tokens" if output_tokens else ""
     return Cut(
         f"the server ended it{after}, by a limit of its own or as its context was full",

@@ -11,7 +11,7 @@ from typing import Any
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text, read_json
 
-from .protocol import FinishReason, ToolCall
+from .protocol import Cap, FinishReason, ToolCall
 from .retry import FailureKind
 
 _FINISH: dict[str, FinishReason] = {
@@ -23,6 +23,8 @@ _FINISH: dict[str, FinishReason] = {
 }
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks")
 _THOUGHT_ALOUD = re.compile(r"\s*<(think|thinking)>.*?</\1>", re.DOTALL)
+_THOUGHT_BEGUN = re.compile(r"\s*<(?:think|thinking)>")
+_THOUGHT_ENDS = "</think"
 _BROKEN_OFF = frozenset({"error", "ERROR", "network_error", "abort", "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"})
 
 
@@ -47,11 +49,11 @@ class Completion:
         self._pieces: list[str] = []
         self._calls: dict[int, _Call] = {}
         self._refusals: list[str] = []
-        self._has_thought = False
         self._has_choices = True
         self._odd = ""
         self.has_begun = False
         self.has_streamed = False
+        self.has_thought = False
         self._finish: str | None = None
         self._native_finish: str | None = None
         self.usage: Any = None
@@ -101,7 +103,7 @@ class Completion:
         words = _words_of(content)
         self._odd = self._odd or _odd(content, getattr(message, "function_call", None))
         self._pieces.append(words)
-        self._has_thought = self._has_thought or any(getattr(message, name, None) for name in _THOUGHTS)
+        self.has_thought = self.has_thought or any(getattr(message, name, None) for name in _THOUGHTS)
         noted = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
         self._refusals.append(str(noted or getattr(message, "refusal", None) or ""))
         for position, call in enumerate(getattr(message, "tool_calls", None) or ()):
@@ -110,14 +112,17 @@ class Completion:
             parts.id = parts.id or call.id or ""
             parts.name = parts.name or call.function.name or ""
             parts.arguments.append(_arguments_of(call.function.arguments))
-        self.has_begun = bool(self.has_begun or words or self._calls or self._has_thought)
+        self.has_begun = bool(self.has_begun or words or self._calls or self.has_thought)
         return words
 
     def leave_thoughts_out(self) -> None:
         """Keep of the whole text what stands behind the thoughts that it begins with; servers do so, or do not."""
-        if (found := _THOUGHT_ALOUD.match(self.text)) is not None:
-            self._pieces = [self.text[found.end() :]]
-            self._has_thought = True
+        text = self.text
+        if (found := _THOUGHT_ALOUD.match(text)) is not None:
+            self._pieces = [text[found.end() :]]
+        elif self._finish == "length" and _THOUGHT_BEGUN.match(text):
+            self._pieces = []
+        self.has_thought = self.has_thought or text != self.text or _THOUGHT_ENDS in text
 
     @property
     def text(self) -> str:
@@ -136,11 +141,11 @@ class Completion:
         """Why the model stopped, in the protocol's words."""
         return _FINISH.get(self._finish or "", "stop")
 
-    def fault(self, *, max_output_tokens: int | None = None, has_tools: bool = True) -> tuple[FailureKind, str] | None:
+    def fault(self, *, limit: Cap | None = None, has_tools: bool = True) -> tuple[FailureKind, str] | None:
         """Return why this is no reply; None if it is one.
 
         Args:
-            max_output_tokens: how long it was allowed to become; None if nobody said.
+            limit: how long it was allowed to become; None if nobody said.
             has_tools: whether the model was given tools that it may call.
         """
         refusal = "".join(self._refusals)
@@ -155,21 +160,21 @@ class Completion:
             (self._native_finish in _BROKEN_OFF, FailureKind.TRUNCATED, f"stopped {far}: {self._native_finish}"),
             (self._finish == "content_filter", FailureKind.CONTENT_FILTERED, f"stopped {far}"),
             (is_blank and refusal, FailureKind.CONTENT_FILTERED, f"the model refused: {refusal}"),
-            (is_blank and self._finish == "length", FailureKind.CUT_OFF, self._used_up(max_output_tokens)),
+            (is_blank and self._finish == "length", FailureKind.CUT_OFF, self._used_up(limit)),
             (is_blank and self._odd, FailureKind.MALFORMED, self._odd),
             (
                 not has_words and tools and not has_tools,
                 FailureKind.EMPTY,
                 f"it called {tools}, and was given no tools",
             ),
-            (is_blank and self._has_thought, FailureKind.EMPTY, "it thought, and stopped before its answer"),
+            (is_blank and self.has_thought, FailureKind.EMPTY, "it thought, and stopped before its answer"),
             (is_blank, FailureKind.EMPTY, "the reply is empty"),
         )
         return next(((kind, detail) for holds, kind, detail in faults if holds), None)
 
-    def _used_up(self, max_output_tokens: int | None) -> str:
-        limit = "the room for its reply" if max_output_tokens is None else f"max_output_tokens = {max_output_tokens}"
-        return f"{limit} was used up {'by thoughts, ' if self._has_thought else ''}before the first word"
+    def _used_up(self, limit: Cap | None) -> str:
+        what = limit or "the room for its reply"
+        return f"{what} was used up {'by thoughts, ' if self.has_thought else ''}before the first word"
 
 
 def _odd(content: Any, function_call: Any) -> str:

@@ -165,6 +165,11 @@ class DirectModel(ServedModel[DirectServer]):
         return bool(listed(self.name).get("supports_function_calling"))
 
     @property
+    def thinks(self) -> bool:
+        """Whether it is known to think before it answers."""
+        return bool(listed(self.name).get("supports_reasoning"))
+
+    @property
     def has_price(self) -> bool:
         """Whether litellm's list has its prices."""
         return prices_listed(self.name) is not None

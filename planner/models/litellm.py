@@ -48,6 +48,11 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
         return self._server.calls_tools(load_litellm())
 
     @property
+    def thinks(self) -> bool:
+        """Whether it is known to think before it answers."""
+        return self._server.thinks(load_litellm())
+
+    @property
     def has_price(self) -> bool:
         """Whether litellm's list has its prices."""
         return token_prices(self.name, base_url=self._server.base_url) is not None

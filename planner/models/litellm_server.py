@@ -69,6 +69,14 @@ class LiteLLMServer(Server):
         except Exception:  # noqa: BLE001 - it raises bare exceptions for names that it does not know
             return False
 
+    def thinks(self, litellm: ModuleType) -> bool:
+        """Return whether the model is known to think before it answers."""
+        name = wire_name(litellm, self.model, self.base_url)
+        try:
+            return bool(litellm.supports_reasoning(name))
+        except Exception:  # noqa: BLE001 - as above
+            return False
+
     def price(self, litellm: ModuleType, response: Any) -> float | None:
         """Return what a call has cost in US dollars, by its response or its like; None if nobody knows."""
         name = wire_name(litellm, self.model, self.base_url)

@@ -42,6 +42,24 @@ class Sampling:
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most tokens that a reply may have.
+
+    Attributes:
+        option: the option that says so.
+        tokens: how many.
+        is_default: whether nobody has given it.
+    """
+
+    option: str
+    tokens: int
+    is_default: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.option} = {self.tokens}{' (its default)' if self.is_default else ''}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A model's wish to call a tool.
@@ -89,6 +107,8 @@ class ModelRequest:
         shared: how many characters of the first user's message those of its siblings begin with too, after the system
             message; 0 if it is the latter alone, None if nothing is shared. For caches; no part of the hash.
         stop_runaway: whether a reply that runs away is stopped; not sent.
+        cap: how long the reply may become by what is asked for, besides `sampling.max_output_tokens`; no part of the
+            hash, as the words of a reply that is whole do not depend on it.
     """
 
     purpose: str
@@ -110,6 +130,15 @@ class ModelRequest:
     cache_key: str = ""
     shared: int | None = None
     stop_runaway: bool = True
+    cap: Cap | None = None
+
+    @property
+    def limit(self) -> Cap | None:
+        """How long the reply may become, by whatever says the least."""
+        most = self.sampling.max_output_tokens
+        if most is None or (self.cap is not None and self.cap.tokens < most):
+            return self.cap
+        return Cap("max_output_tokens", most)
 
     def to_wire(self, model: str) -> dict[str, Any]:
         """Return what the reply depends on, as JSON data: the model, the messages, tools, schema, sampling."""
@@ -166,6 +195,7 @@ class ModelReply:
         latency_s: from the request to the last word, in seconds.
         taken_from: the run or recording that the reply was taken from; None if a model has made it for this request.
         stopped: how it had run away, if it had, and was not read on.
+        has_thought: whether the model has thought before it answered, which takes tokens of its reply.
     """
 
     text: str
@@ -179,6 +209,7 @@ class ModelReply:
     taken_from: str | None = None
     cached_tokens: int = 0
     stopped: str = ""
+    has_thought: bool = False
 
     def __post_init__(self) -> None:
         """Make the words whole; a cost that is no number is not known."""
@@ -191,7 +222,7 @@ class ModelReply:
         data: dict[str, Any] = {name: getattr(self, name) for name in _REPLY_FIELDS}
         if self.taken_from is not None:
             data["taken_from"] = self.taken_from
-        data |= {name: value for name in ("cached_tokens", "stopped") if (value := getattr(self, name))}
+        data |= {name: value for name in ("cached_tokens", "stopped", "has_thought") if (value := getattr(self, name))}
         if self.tool_calls:
             data["tool_calls"] = [
                 {"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls
@@ -208,6 +239,7 @@ class ModelReply:
             taken_from=data.get("taken_from"),
             cached_tokens=data.get("cached_tokens", 0),
             stopped=data.get("stopped", ""),
+            has_thought=data.get("has_thought", False),
         )
 
     def usage(self) -> Usage:
@@ -250,6 +282,7 @@ class Model(Protocol):
             recorded; the only ones where nothing else is known of it.
         recorded_parts, recorded_steps: in which parts documents were read, and results composed, likewise.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
+        thinks: whether it is known to think before it answers. False where it is not there.
         has_price: whether it is known what its calls cost, before any is made; asked after `prepare`. Its replies say
             so where it is not there.
         caution: what is to be known before it is asked, such as that it is made for something else; a run warns of it.

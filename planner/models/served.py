@@ -98,8 +98,7 @@ class ServedModel(ABC, Generic[ServerT]):
     def _reply(self, said: Completion, request: ModelRequest, *, started: float) -> ModelReply:
         said.leave_thoughts_out()
         used = self._used(said)
-        most = request.sampling.max_output_tokens
-        if (fault := said.fault(max_output_tokens=most, has_tools=bool(request.tools))) is not None:
+        if (fault := said.fault(limit=request.limit, has_tools=bool(request.tools))) is not None:
             kind, detail = fault
             raise self._server.error(Failure(kind), detail, usage=used)
         return ModelReply(
@@ -112,6 +111,7 @@ class ServedModel(ABC, Generic[ServerT]):
             cached_tokens=0 if used is None else used.cached_tokens,
             cost_usd=None if used is None or used.calls_without_cost else used.cost_usd,
             latency_s=time.perf_counter() - started,
+            has_thought=said.has_thought,
         )
 
 
@@ -177,8 +177,9 @@ def wire_arguments(request: ModelRequest, *, has_bounds: bool, cache: PromptCach
     arguments: dict[str, Any] = {"messages": [dict(message) for message in said]}
     if cache is not None and request.cache_key:
         arguments |= _cache_arguments(arguments["messages"], request, cache)
-    if "max_output_tokens" in sampling:
-        arguments["max_tokens"] = sampling.pop("max_output_tokens")
+    sampling.pop("max_output_tokens", None)
+    if request.limit is not None:
+        arguments["max_tokens"] = request.limit.tokens
     arguments |= sampling
     if request.tools:
         arguments["tools"] = [dict(tool) for tool in request.tools]

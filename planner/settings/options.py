@@ -194,6 +194,15 @@ class AgentOptions(TypedDict, total=False):
     parts: Annotated[bool | None, _asking(
         "whether documents that the model cannot read whole are gone through in parts, or else refused.", part="agent",
         default=True, flag="--parts/--no-parts", help="Go through documents that are too long in parts, or refuse.")]
+    max_plan_tokens: Annotated[int | None, _asking(
+        "the most tokens of one plan; 400 and 150 for each task that it may have, unless this or max_output_tokens is"
+        " set, or the model thinks.", "N", part="agent", at_least=1, help="The most tokens of one plan.")]
+    max_verdict_tokens: Annotated[int | None, _asking(
+        "the most tokens of one verdict of a model on an answer; 1,500 unless this or max_output_tokens is set, or the"
+        " model thinks.", "N", part="agent", at_least=1, help="The most tokens of one verdict on an answer.")]
+    max_answer_tokens: Annotated[int | None, _asking(
+        "the most tokens of one answer, also of one that is composed; what the server takes unless set.", "N",
+        part="agent", at_least=1, help="The most tokens of one answer.")]
     stop_runaway: Annotated[bool | None, _asking(
         "whether a reply is stopped that repeats itself again and again, or plans far too many tasks.", part="agent",
         default=True, flag="--stop-runaway/--no-stop-runaway",

@@ -121,6 +121,8 @@ _REPLY: Final = (
     Column("latency_s", "number"),
     Column("taken_from", "text", is_optional=True),
     Column("cached_tokens", "count", is_optional=True),
+    Column("stopped", "text", is_optional=True),
+    Column("has_thought", "json", is_optional=True),
 )
 
 

@@ -7,6 +7,7 @@ import asyncio
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from ramify.planner.asking.caps import answer_cap
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelRequest, Sampling
 from ramify.planner.work.context import WorkContext
@@ -142,6 +143,7 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
         sampling=_sampling(inputs.params, task) if inputs.params else asker.agent.settings.sampling,
         timeout_s=asker.agent.settings.timeout_s,
         stop_runaway=asker.agent.settings.stop_runaway,
+        cap=answer_cap(asker.agent.settings),
     )
     reply = await asker.whole_reply(task, request, attempt=context.attempt)
     if reply.finish_reason == "content_filter" or not reply.text.strip():

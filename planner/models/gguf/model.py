@@ -55,6 +55,11 @@ class GgufModel(DirectModel):
         """Whether it is known what its calls cost: nothing."""
         return True
 
+    @property
+    def thinks(self) -> bool:
+        """Whether its template has a place for thoughts."""
+        return "</think>" in self.file.header.chat_template
+
     def expects(self, at_once: int) -> None:
         """Have no more slots than requests that come at once; what is loaded stays as it is."""
         self._host.expects(at_once)
