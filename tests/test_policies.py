@@ -130,10 +130,14 @@ def test_a_task_that_its_model_cannot_do_is_split(tmp_path: Path, reason: str) -
     assert [event.task_id for event in run.events(EventType.TASK_TRIED)] == ["0"]
 
 
-@pytest.mark.parametrize("reason", ["refused", "missing_input", "ambiguous"])
-def test_a_task_whose_parts_would_fail_for_the_same_cause_is_not_split(tmp_path: Path, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "status"), [("refused", "failed"), ("missing_input", "failed"), ("ambiguous", "waiting")]
+)
+def test_a_task_whose_parts_would_fail_for_the_same_cause_is_not_split(
+    tmp_path: Path, reason: str, status: str
+) -> None:
     run, made = run_of(tmp_path, {**REPLIES, "execute 0": f'<failed reason="{reason}">no</failed>'}, "as_needed")
-    assert (run.status, made) == ("failed", ["execute 0"])
+    assert (run.status, made) == (status, ["execute 0"])
 
 
 def test_a_task_is_split_when_its_checks_fail_for_good_and_the_planner_sees_with_which_answer(tmp_path: Path) -> None:
@@ -330,7 +334,7 @@ def run_on(place: Path, replies: Mapping[str, list[str]], policy: str, *, calls:
     model = ScriptedModel(reply)
     root = Task(content=GOAL, id="0", config=TaskConfig(max_retries=1, retry_delay_seconds=0))
     limits = PlanLimits(policy=policy, max_depth=3, max_tasks=20)
-    executor = Executor(model, jobs=3, store=place / "r.db", plan=limits, **({"max_calls": calls} if calls else {}))
+    executor = Executor(model, jobs=3, store=place / "r.db", plan=limits, max_calls=calls or None)
     run = executor.run(root)
     while run.status == "stopped":
         used = run.usage.calls
