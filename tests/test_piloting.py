@@ -97,6 +97,7 @@ def test_answers_that_do_not_count_make_votes_longer(store: Path) -> None:
     expected = estimate(tree(2), model=ScriptedModel({}), pilot=found).voting
     assert expected is not None
     assert expected.answers_a_vote[0] == expected.ahead / (1 - 1 / 5)
+    assert "; 20.0% do not count: malformed, cut or too long" in dict(expected.rows())["answers a vote"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class VoteEstimate:
         is_sure: whether `ahead` holds for the upper end of the interval; if not, the pilot is too small.
         chance: that all are right at `ahead`, for the two ends of the interval, apart from stuck leaves.
         answers_a_vote: answers that a vote takes on the average, those that do not count included.
+        discarded: the share of answers that did not count in the pilot's votes: cut, malformed, too long.
         checked: leaves of the pilot whose answers a check has judged.
         stuck: those of them whose answers failed alike, so that no vote helps.
         ceiling: the share of leaves that no vote gets beyond, whatever the lead; None if no check has judged any.
@@ -52,6 +53,7 @@ class VoteEstimate:
     is_sure: bool
     chance: tuple[float, float]
     answers_a_vote: tuple[float, float]
+    discarded: float
     checked: int
     stuck: int
     ceiling: float | None
@@ -88,6 +90,7 @@ class VoteEstimate:
             is_sure=is_sure,
             chance=(chance_of_all(high, ahead, steps), chance_of_all(low, ahead, steps)),
             answers_a_vote=(few, many),
+            discarded=pilot.discarded,
             checked=pilot.checked,
             stuck=pilot.stuck,
             ceiling=ceiling,
@@ -105,7 +108,7 @@ class VoteEstimate:
             ("pilot", f"run {self.pilot}, {counted(self.leaves, 'leaf task')}"),
             ("wrong answers", self._rate_words()),
             ("votes", self._lead_words()),
-            ("answers a vote", "{:.2f} to {:.2f}".format(*self.answers_a_vote)),
+            ("answers a vote", self._answers_words()),
             ("ceiling", self._ceiling_words()),
         ]
 
@@ -124,6 +127,10 @@ class VoteEstimate:
             f"{wanted}, if {self.error_rate:.2%} is exact; the pilot is too small to tell, as half of the answers may"
             " be wrong: let it have more leaves"
         )
+
+    def _answers_words(self) -> str:
+        words = "{:.2f} to {:.2f}".format(*self.answers_a_vote)
+        return f"{words}; {self.discarded:.1%} do not count: malformed, cut or too long" if self.discarded else words
 
     def _ceiling_words(self) -> str:
         if self.ceiling is None or self.ceiling_between is None:
