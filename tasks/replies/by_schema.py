@@ -56,21 +56,23 @@ def plan_schema(
     """
     names = [*map(str, range(1, max_tasks)), *known_ids]
     kinds = list(types)
-    task = _object(
-        content=_text(LONGEST_TASK),
+    task = object_schema(
+        content=text_schema(LONGEST_TASK),
         needs={"type": "array", "items": {"type": "string", "enum": names}, "maxItems": len(names)},
         **({"type": {"type": "string", "enum": kinds}} if kinds else {}),
     )
     tasks = {"type": "array", "items": task, "minItems": 0 if may_be_empty else 1, "maxItems": max_tasks}
-    return _object(plan={"anyOf": [_object(tasks=tasks), _failed()]})
+    return object_schema(plan={"anyOf": [object_schema(tasks=tasks), failed_schema()]})
 
 
 def verdict_schema(values: Collection[str]) -> Schema:
     """Return the schema of a verdict: a fail has issues, and a pass has none."""
-    issues = {"type": "array", "items": _text(_LONGEST_ISSUE), "minItems": 1, "maxItems": _MOST_ISSUES}
+    issues = {"type": "array", "items": text_schema(_LONGEST_ISSUE), "minItems": 1, "maxItems": _MOST_ISSUES}
     with_issues = {"type": "string", "enum": [value for value in values if value != "pass"]}
     without = {"type": "string", "enum": [value for value in values if value != "fail"]}
-    return _object(verdict={"anyOf": [_object(value=without), _object(issues=issues, value=with_issues)]})
+    return object_schema(
+        verdict={"anyOf": [object_schema(value=without), object_schema(issues=issues, value=with_issues)]}
+    )
 
 
 def answer_schema(wanted: Mapping[str, Any], *, has_steps: bool, may_split: bool = False) -> Schema:
@@ -85,10 +87,10 @@ def answer_schema(wanted: Mapping[str, Any], *, has_steps: bool, may_split: bool
     {'result': {'type': 'integer'}}
     """
     inside = {name: value for name, value in wanted.items() if name not in {"$schema", "$id"}}
-    result = _object(result={"$ref": _DEFS})
+    result = object_schema(result={"$ref": _DEFS})
     steps = {_STEPS: _TEXT} if has_steps else {}
     return {
-        **_object(**steps, answer={"anyOf": [result, _failed(may_split=may_split)]}),
+        **object_schema(**steps, answer={"anyOf": [result, failed_schema(may_split=may_split)]}),
         "$defs": {"result": _moved(inside)},
     }
 
@@ -204,7 +206,8 @@ def _is_inside(reference: Any) -> bool:
     return isinstance(reference, str) and (reference == "#" or reference.startswith("#/"))
 
 
-def _object(**properties: Schema) -> Schema:
+def object_schema(**properties: Schema) -> Schema:
+    """Return the schema of an object that has these properties, and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -213,10 +216,12 @@ def _object(**properties: Schema) -> Schema:
     }
 
 
-def _text(longest: int) -> Schema:
+def text_schema(longest: int) -> Schema:
+    """Return the schema of a text that is not empty, of so many characters at the most."""
     return {"type": "string", "minLength": 1, "maxLength": longest}
 
 
-def _failed(*, may_split: bool = False) -> Schema:
+def failed_schema(*, may_split: bool = False) -> Schema:
+    """Return the schema of what a model says when it cannot do what it is asked for."""
     reason = {"type": "string", "enum": [*REASONS, TOO_BIG] if may_split else list(REASONS)}
-    return _object(failed=_object(reason=reason, detail=_text(_LONGEST_ISSUE)))
+    return object_schema(failed=object_schema(reason=reason, detail=text_schema(_LONGEST_ISSUE)))
