@@ -17,7 +17,7 @@ from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
 from .planning.policy import Verb
-from .running.loop import Ending
+from .running.endings import Ending
 from .running.recording import Recording
 from .running.session import Session
 from .runtime.background import LONGEST_HOLD_S, background_loop, run_sync, start_on_background_loop
@@ -108,12 +108,12 @@ class Run(ShownRun):
 
     @property
     def status(self) -> RunStatus:
-        """running, done, failed, stopped (by a limit), interrupted, cancelled, or waiting (for a person)."""
+        """running, done, partial (some of it failed), failed, stopped (by a limit), interrupted, cancelled, waiting."""
         return self._ending.status if self._ending is not None else "running"
 
     @property
     def error(self) -> str | None:
-        """Why it was not answered; None if it was, or may yet be."""
+        """Why it was not answered, or not wholly; None if it was, or may yet be."""
         return self._ending.error if self._ending is not None else None
 
     @property

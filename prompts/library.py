@@ -15,6 +15,7 @@ from .variables import (
     ExecuteVariables,
     PromptVariables,
     RepairVariables,
+    ReplanVariables,
     ToolsVariables,
     VerifyVariables,
 )
@@ -28,6 +29,7 @@ VARIABLES = MappingProxyType(
             ToolsVariables,
             ComposeVariables,
             VerifyVariables,
+            ReplanVariables,
             RepairVariables,
             EvolveVariables,
         )

@@ -197,7 +197,8 @@ class ComposeVariables(PromptVariables):
 
     Attributes:
         goal: what the parent is to answer.
-        children: its subtasks, in order.
+        children: its subtasks, in order, but for those that failed.
+        missing: which parts failed, and why, a line each.
         format: the form that the answer should have; None leaves it to the goal.
         last_error: what was wrong with the attempt before; None on the first.
     """
@@ -206,6 +207,7 @@ class ComposeVariables(PromptVariables):
 
     goal: str
     children: tuple[TaskResult, ...]
+    missing: tuple[str, ...] = ()
     format: str | None = None
     last_error: str | None = None
 
@@ -244,6 +246,34 @@ class EvolveVariables(PromptVariables):
 
     task: str
     method: EvolveMethod = "deepen"
+
+
+class ReplanVariables(PromptVariables):
+    """For `replan`: change what is open of a plan after something in it has failed.
+
+    Attributes:
+        goal: what the plan is for.
+        ancestors: the goals above it, the root's first.
+        done: the tasks of the plan that are done, with their results.
+        failed: those that failed; the result of each is why.
+        open: those that have not begun, a line each, with what they need.
+        given_up: what was to be done before, and is not tried again in these words.
+        workers: the workers that tasks can be given to; empty when there is only the model itself.
+        may_split: whether a task may be split into tasks below it.
+        max_tasks: the most new tasks.
+    """
+
+    template = "replan"
+
+    goal: str
+    ancestors: tuple[str, ...] = ()
+    done: tuple[TaskResult, ...] = ()
+    failed: tuple[TaskResult, ...] = ()
+    open: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
+    workers: tuple[WorkerCard, ...] = ()
+    may_split: bool = False
+    max_tasks: Annotated[int, Field(ge=1)] = 8
 
 
 class RepairVariables(PromptVariables):

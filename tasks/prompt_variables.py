@@ -28,6 +28,7 @@ from .json_text import json_text
 from .replies.grammar import Plan, parse_answer, parse_evolved, parse_plan
 from .replies.splitting import split_of
 from .tree.node import Node, T, index_of, walk, walk_up
+from .tree.partial import missing_words
 from .tree.states import TaskState
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 SIBLINGS_SHOWN = 24
 TITLE_LENGTH = 120
+_NOT_SHOWN = frozenset({TaskState.DELETED, TaskState.FAILED})
 GOAL_LENGTH = 4_000
 """Characters of the run's goal that a leaf is shown; of a longer one, head, tail, and how much is left out."""
 
@@ -109,14 +111,15 @@ def execute_variables(
 def compose_variables(task: Node, **more: Any) -> ComposeVariables:
     """Return what the `compose` template is given for `task`: the goal, and every child with its state and result.
 
-    Children that are DELETED are no part of the answer.
+    Children that are DELETED are no part of the answer; of those that are FAILED it is said that they are missing.
     """
-    children = tuple(result_of(child) for child in task.subtasks if child.state is not TaskState.DELETED)
+    children = tuple(result_of(child) for child in task.subtasks if child.state not in _NOT_SHOWN)
     return ComposeVariables(
         task_id=task.id,
         own_language=_language_of(task),
         goal=task.content,
         children=children,
+        missing=missing_words(task),
         format=form_of_answer(task.checks),
         last_error=task.error,
         **more,

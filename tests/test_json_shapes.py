@@ -61,6 +61,7 @@ def solved(ramify: Ramify) -> Ramify:
         ("With `--dry-run` or `--estimate`", ("run", "--model", "rules", "plan.yaml", "--estimate", "--json")),
         ("`ramify estimate`", ("estimate", "-q", "--model", "rules", "plan.yaml", "--pilot", "1", "--json")),
         ("`ramify show`", ("show", "--last", "--messages", "--history", "--json")),
+        ("`ramify show --plans`", ("show", "--last", "--plans", "--json")),
         (
             "`ramify sweep`, `ramify compare`",
             ("sweep", "-q", "--model", "rules", "1+1", "-p", "max_depth=1,2", "--json"),

@@ -163,7 +163,10 @@ def test_type_checkers_know_an_option_that_is_added_to_the_table(house: Path, tm
     [
         ({"jobs": 0}, "jobs cannot be used: it is 0, and should be at least 1"),
         ({"jobs": 10_001}, "jobs cannot be used: it is 10001, and should be at most 10,000"),
-        ({"on_error": "ignore"}, "on_error cannot be used: it is 'ignore', and should be 'continue' or 'stop'"),
+        (
+            {"on_error": "ignore"},
+            "on_error cannot be used: it is 'ignore', and should be 'continue', 'partial' or 'stop'",
+        ),
         ({"max_cost_usd": 0}, "max_cost_usd cannot be used: it is 0, and should be more than 0"),
         ({"allow": 3}, "allow cannot be used: it should be a valid tuple"),
     ],
@@ -216,7 +219,7 @@ def test_what_older_runs_have_stored_is_read() -> None:
     }  # fmt: skip
     since = {
         "plan": stored["plan"] | {"split": "auto"}, "limits": stored["limits"] | {"ask_at_usd": None}, "assume": False,
-        "vote_ahead": None,
+        "vote_ahead": None, "recovery": None,
     }  # fmt: skip
     assert RunSettings.model_validate(stored).model_dump(mode="json") == stored | since
 

@@ -8,6 +8,7 @@ from ramify.prompts import PromptLibrary
 from ramify.prompts.library import VARIABLES
 from ramify.tasks import ReplyError
 from ramify.tasks.replies.grammar import REASONS, parse_answer, parse_evolved, parse_plan
+from ramify.tasks.replies.replans import OpenPlan, parse_replan
 from ramify.tasks.replies.tool_calls import parse_tool_reply
 from ramify.tasks.replies.verdicts import VALUES, Verdict, parse_verdict
 
@@ -66,7 +67,16 @@ def test_answer_example_is_read_as_it_is_meant(
 
 @pytest.mark.parametrize(
     ("template", "count"),
-    [("decompose", 4), ("execute", 4), ("tools", 3), ("compose", 2), ("evolve", 2), ("repair", 2), ("verify", 3)],
+    [
+        ("decompose", 4),
+        ("execute", 4),
+        ("tools", 3),
+        ("compose", 2),
+        ("evolve", 2),
+        ("repair", 2),
+        ("verify", 3),
+        ("replan", 2),
+    ],
 )
 def test_all_examples_are_found(template: str, count: int) -> None:
     assert len(replies_in(template)) == count
@@ -92,6 +102,15 @@ def test_repair_examples_are_a_plan_and_an_atomic_goal() -> None:
     plan, atomic = map(parse_plan, replies_in("repair"))
     assert [(task.key, task.needs) for task in plan.tasks] == [("a", ()), ("b", ("a",))]
     assert atomic.atomic
+
+
+def test_replan_examples_replace_a_task_and_put_one_before_another() -> None:
+    plan = OpenPlan(
+        failed=("0.2",), open=("0.3",), kept=("0.1",), needs={}, needed_by={}, holds={}, splittable=frozenset()
+    )
+    replaced, inserted = (parse_replan(reply, plan) for reply in replies_in("replan"))
+    assert [(str(change.do), change.of) for change in replaced.changes] == [("replace", "0.2")]
+    assert [(str(change.do), change.of) for change in inserted.changes] == [("insert", "0.2"), ("retry", "0.2")]
 
 
 def test_verify_examples_are_a_fail_with_its_issue_a_pass_and_an_unsure() -> None:

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
 def test_names_are_the_template_files() -> None:
     library = PromptLibrary()
     files = {path.stem for path in TASK_DECOMPOSE_PROMPT.path.parent.iterdir()}
-    assert library.names() == ("decompose", "execute", "tools", "compose", "verify", "repair", "evolve")
+    assert library.names() == ("decompose", "execute", "tools", "compose", "verify", "replan", "repair", "evolve")
     assert set(library.names()) == files
 
 

@@ -108,7 +108,7 @@ def test_places_are_believed_setting_by_setting() -> None:
         (
             "ramify.toml",
             "on_error = 'ignore'",
-            r"on_error \(from ramify\.toml:1\) .*'continue' or 'stop'",
+            r"on_error \(from ramify\.toml:1\) .*'continue', 'partial' or 'stop'",
         ),
     ],
 )

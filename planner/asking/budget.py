@@ -250,7 +250,7 @@ class Budget:
             account.spent += unknown
 
 
-DEFAULTS = TaskConfig(max_retries=2, retry_delay_seconds=1.0, max_check_rounds=2)
+DEFAULTS = TaskConfig(max_retries=2, retry_delay_seconds=1.0, max_check_rounds=2, recovery="retry", max_replans=2)
 """The limits of a task for which nobody says anything."""
 
 

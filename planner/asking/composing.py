@@ -30,7 +30,8 @@ async def compose(
                 f"Part {number} of {len(groups)} of an answer that a later step joins. Keep every fact, number, name"
                 " and source that the goal may need."
             )
-            answer = await ask(variables.model_copy(update={"children": group, "format": form, "last_error": None}))
+            some = {"children": group, "format": form, "last_error": None, "missing": ()}
+            answer = await ask(variables.model_copy(update=some))
             if answer.failed is not None:
                 return answer
             gaps += answer.gaps

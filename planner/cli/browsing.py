@@ -9,7 +9,7 @@ from .flags import Last, RunId, refuse_others, takes
 
 _OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
 _OF_HISTORY = frozenset({"run_id", "last", "store", "history"})
-_FINISHED = frozenset({"done", "failed"})
+_OF_PLANS = frozenset({"run_id", "last", "store", "as_json", "plans", "between"})
 
 
 @takes("store", "as_json")
@@ -27,6 +27,11 @@ def show(
         bool, typer.Option("--interactive", "-i", help="Look around in the run; `help` says how.")
     ] = False,
     history: Annotated[bool, typer.Option("--history", help="How the plan became what it is.")] = False,
+    plans: Annotated[bool, typer.Option("--plans", help="The versions of the plan, and why there are more.")] = False,
+    between: Annotated[
+        str | None,
+        typer.Option("--between", metavar="A:B", help="With --plans: what is different in version B from version A."),
+    ] = None,
     depth: Annotated[
         int | None,
         typer.Option("--depth", metavar="N", min=1, help="Levels of the tree to show; the rest is counted."),
@@ -53,6 +58,9 @@ def show(
     from .records import history_text, run_text, task_text, task_tree_text
     from .selecting import selected, tell_if_none
 
+    if plans or between is not None:
+        refuse_others(context, "--plans shows the versions of the plan", kept=_OF_PLANS)
+        return _show_plans(given, run_id, between, last=last)
     is_history = history and not given["as_json"]
     if interactive:
         refuse_others(context, "--interactive answers what is typed", kept=_OF_SHELL)
@@ -96,10 +104,49 @@ def show(
         print_text(task_text(task) if kept is None else task_tree_text(task, kept).rstrip())
     tell_if_none(kept, states or ())
     asked = (conversation_text(calls, steps, failed) or "\nnothing was asked") if messages else ""
-    for more in (f"\nchecks:\n{checked_text(checked)}" if checked else "", asked):
-        if more:
-            print_text(more)
+    _print_each(f"\nchecks:\n{checked_text(checked)}" if checked else "", asked)
     return 0
+
+
+def _print_each(*texts: str) -> None:
+    from .output import print_text
+
+    for text in filter(None, texts):
+        print_text(text)
+
+
+def _show_plans(given: Mapping[str, Any], run_id: str | None, between: str | None, *, last: bool) -> int:
+    """Show the versions of a plan, or what is different between two of them."""
+    from ramify.planner.show import versions as plan_versions
+
+    from .finding import opened_run
+    from .output import print_json, print_text
+    from .records import changes_text, versions_text
+
+    numbers = None if between is None else _numbers(between)
+    with opened_run(run_id, last=last, store=given["store"]) as (store, record):
+        versions = plan_versions.versions_of(store.events_of(record.id, plan_versions.TOLD_BY))
+    if numbers is None:
+        if given["as_json"]:
+            print_json({"run": record.id, "plans": [version.to_data() for version in versions]})
+        else:
+            print_text(versions_text(versions))
+        return 0
+    changes = plan_versions.between(versions, *numbers)
+    if given["as_json"]:
+        print_json({"run": record.id, "from": numbers[0], "to": numbers[1], "changes": changes})
+    else:
+        print_text(changes_text(changes) or f"plan {numbers[1]} says what plan {numbers[0]} says")
+    return 0
+
+
+def _numbers(between: str) -> tuple[int, int]:
+    first, _, last = between.partition(":")
+    if not (first.strip().isdecimal() and last.strip().isdecimal()):
+        from ramify.planner.errors import UsageError
+
+        raise UsageError(f"--between {between} names no two plans; write it as --between 1:2")
+    return int(first), int(last)
 
 
 @takes("store")
@@ -110,12 +157,13 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     """
     from ramify.planner.errors import LeaseError
     from ramify.planner.store.changes import RunChanged
+    from ramify.planner.store.records import ENDED
 
     from .finding import opened_run
     from .output import tell
 
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
-        if record.status in _FINISHED:
+        if record.status in ENDED:
             tell(f"run {record.id} is {record.status} already; there is nothing to cancel")
             return 0
         try:

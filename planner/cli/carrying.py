@@ -36,7 +36,7 @@ from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 
 from .apart import lines_said_by, no_input
-from .exits import DONE, FAILED, INTERRUPTED, LIMIT, NO_MODEL, USAGE, code_of_run
+from .exits import DONE, FAILED, INTERRUPTED, LIMIT, NO_MODEL, PARTIAL, USAGE, code_of_run
 from .output import tell, tell_error
 from .streams import flush_stderr
 
@@ -97,11 +97,11 @@ def display_kind(given: Mapping[str, Any]) -> DisplayKind | None:
 
 
 def tell_ending(run: Run, code: int, store: str | None) -> None:
-    """Say why `run` ended without an answer, and, as the last line, the command that goes on with it."""
+    """Say why `run` ended without a whole answer, and, as the last line, the command that goes on with it."""
     if code == DONE:
         return
     tell_error(f"run {run.id} is {run.status}: {run.error}" if run.error else f"run {run.id} is {run.status}")
-    if code == FAILED:
+    if code in {FAILED, PARTIAL}:
         tell(resume_command(run.id, store, "--retry-failed"))
     elif code == NO_MODEL and isinstance(run.cause, NoModelError):
         tell(resume_command(run.id, store, "--model", "NAME"))
@@ -111,7 +111,7 @@ def tell_ending(run: Run, code: int, store: str | None) -> None:
 
 def command_to_go_on(record: RunRecord, root: Task, store: str | None) -> str:
     """Return the command that goes on with a stored run, whoever carried it on; see `resume_command`."""
-    if record.status == "failed":
+    if record.status in {"failed", "partial"}:
         return resume_command(record.id, store, "--retry-failed")
     limits = RunSettings.model_validate(record.settings).limits
     return resume_command(record.id, store, *raising_options(limits, total_usage(root)))
@@ -124,7 +124,8 @@ def resume_command(run_id: str, store: str | None, *options: str) -> str:
 
 
 def _summary(run: Run, seconds: float) -> str:
-    done = "answered by" if run.status == "done" else "planned by" if run.is_planned else f"{run.status} with"
+    words = {"done": "answered by", "partial": "answered in part by"}
+    done = "planned by" if run.is_planned else words.get(run.status, f"{run.status} with")
     figures = [
         f"run {run.id}",
         format_duration(seconds),

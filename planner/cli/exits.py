@@ -7,6 +7,7 @@ code  means
 3     no model that can be used, or a key that is refused
 4     stopped by a limit or a full store; can be resumed
 5     waiting for a person; can be resumed
+6     partial: answered without what FAILED; `ramify resume RUN --retry-failed` tries that again
 70    a fault in Ramify itself
 130   interrupted or cancelled; can be resumed
 """
@@ -19,7 +20,7 @@ from ramify.planner.run import Run
 from ramify.planner.store import RunStatus
 from ramify.tasks import RamifyError
 
-DONE, FAILED, USAGE, NO_MODEL, LIMIT, WAITING, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+DONE, FAILED, USAGE, NO_MODEL, LIMIT, WAITING, PARTIAL, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 70, 130
 
 _ERRORS: tuple[tuple[type[BaseException], int], ...] = (
     (NoModelError, NO_MODEL),
@@ -33,6 +34,7 @@ _ERRORS: tuple[tuple[type[BaseException], int], ...] = (
 _STATUSES: Mapping[RunStatus, int] = MappingProxyType(
     {
         "done": DONE,
+        "partial": PARTIAL,
         "failed": FAILED,
         "stopped": LIMIT,
         "waiting": WAITING,

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _MOST_GOAL = 60
 _MOST_RUNS = 20
-_FINISHED = frozenset({"done", "failed"})
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 
@@ -70,6 +69,7 @@ def runs(
 def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_json: bool) -> int:
     """Show the runs that are `wanted`, `limit` at the most."""
     from ramify.planner.export.run_data import record_data, status_of
+    from ramify.planner.store.records import ENDED
 
     from .output import print_json, print_table, tell
     from .records import started
@@ -77,7 +77,7 @@ def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_js
     found = store.runs(None if limit is None else limit + 1, **wanted)
     shown = found[:limit]
     if as_json:
-        used = store.used_so_far([record.id for record in shown if record.status not in _FINISHED])
+        used = store.used_so_far([record.id for record in shown if record.status not in ENDED])
         data = [record_data(record, used.get(record.id, record.usage)) for record in shown]
         print_json({"store": store.place, "runs": data})
         return 0

@@ -8,6 +8,7 @@ from ramify.planner.events.losses import Loss, losses_text
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import status_of
 from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
+from ramify.planner.show.versions import PlanVersion
 from ramify.planner.store import EventRecord, RunRecord
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
@@ -40,6 +41,7 @@ def run_text(
         ("used", usage_text(root)),
         ("warning", losses_text(losses)),
         ("error", cut_for_display(record.error or "")),
+        *((kind, cut_for_display(gap)) for kind, gap in told_gaps(root.gaps)),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return f"{head}\n\n{task_tree_text(root, kept).rstrip()}\n"
@@ -103,6 +105,24 @@ def history_text(versions: Iterable[EventRecord]) -> str:
         if event.data.get("redone"):
             lines.append(f"  done again: {' '.join(event.data['redone'])}")
     return "\n".join(lines) or "the plan has not been changed"
+
+
+def versions_text(versions: Iterable[PlanVersion]) -> str:
+    """Return the versions of a plan: who has made each, why, and what is different in it."""
+    lines = []
+    for version in versions:
+        at = "" if version.at is None else f", {datetime.fromtimestamp(version.at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+        who = {"": "was begun", "replan": f"was made by the run, below task {version.below}"}
+        lines.append(f"plan {version.number} {who.get(version.by, 'was edited')}{at}")
+        lines += [f"  as {task_id} failed: {one_printable_line(why)}" for task_id, why in version.failed.items()]
+        lines += [changes_text(version.changes)] if version.changes else []
+        lines += [f"  done again: {' '.join(version.redone)}"] if version.redone else []
+    return "\n".join(lines)
+
+
+def changes_text(changes: Iterable[Mapping[str, Any]]) -> str:
+    """Return what is different in a plan, a line for each difference."""
+    return "\n".join(line for change in changes for line in _change_lines(change))
 
 
 def _change_lines(change: Mapping[str, Any]) -> Iterator[str]:

@@ -219,14 +219,15 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
     from ramify.tasks.gaps import told_gaps
 
     from .carrying import tell_ending
-    from .exits import DONE
+    from .exits import DONE, PARTIAL
     from .output import print_exact, print_json, tell
 
+    is_answered = code in {DONE, PARTIAL}
     if given["as_json"]:
-        print_json({"result": run.task.result if code == DONE else None, **run.to_data()})
-    elif code == DONE:
+        print_json({"result": run.task.result if is_answered else None, "gaps": run.gaps, **run.to_data()})
+    elif is_answered:
         print_exact(run.task.result)
-        for kind, gap in told_gaps(run.task.gaps):
+        for kind, gap in told_gaps(run.gaps):
             tell(f"{kind}: {gap}")
     if words := losses_text(run.losses):
         tell(f"warning: {words}; attach less, or use a model that reads more")

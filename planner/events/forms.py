@@ -37,8 +37,9 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.PLANNED: _form("the plan is complete", tasks=int),
         EventType.PLAN_EDITED: _form(
             "the plan was changed, or tasks are done again: what is different in each task, old and new, and which are;"
-            " `subtasks` are new or gone as the planner was asked for another plan",
-            {"subtasks": list},
+            " `subtasks` are new or gone as the planner was asked for another plan; where the run did so `by` itself:"
+            " of which task's plan, and which subtasks had failed, with why",
+            {"subtasks": list, "by": str, "below": str, "failed": dict},
             changes=list,
             redone=list,
         ),

@@ -114,6 +114,7 @@ class Recorder:
     def split(self, task: Task, added: "Sequence[TaskAdded]") -> Coroutine[Any, Any, None]:
         """Write the subtasks that `task` was split into, for which it is OPEN again; awaited, it is on disk."""
         running.move(task, TaskState.OPEN)
+        running.put(task, error=None)  # that was about doing it whole
         subtasks = [child.id for child in task.subtasks]
         return self.commit(EventType.PLAN_ATTACHED, task, *added, TaskChanged.of(task), subtasks=subtasks)
 
@@ -161,6 +162,11 @@ class Recorder:
         running.put(task, attempts=task.attempts + 1)
         if told is not None:
             running.put(task, error=self.redactor.text(told))
+
+    def told_more(self, task: Task, why: str) -> None:
+        """Say more of why `task` has failed: it was not the end yet."""
+        running.put(task, error=self.redactor.text(f"{task.error}; {why}"))
+        self.changed(EventType.WARNING, task, message=f"task {task.id} stays failed: {why}")
 
     def _set_failed(self, task: Task, error: str) -> None:
         running.put(task, error=self.redactor.text(error))

@@ -76,7 +76,7 @@ def facts(node: ViewNode) -> str:
         node.worker,
         "" if node.duration_s is None else format_duration(node.duration_s),
         format_cost(node.usage),
-        "added" if node.is_added else "",
+        node.note or ("added" if node.is_added else ""),
         "in focus" if node.is_focus else "",
     )
     return " · ".join(one_line(fact) for fact in known if fact)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
+from ramify.tasks.tree.replanning import REPLACES
 
 from .fold import around_focus, within_depth, within_limit
 from .labels import one_line, shorten
@@ -56,6 +57,7 @@ def graph_view(
 def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) -> tuple[ViewNode, ...]:
     nodes: list[ViewNode] = []
     parents: set[int] = set()
+    notes = _notes(tasks)
     for task in tasks:
         parent = places[task.parent] if nodes and task.parent is not None else -1
         parents.add(parent)
@@ -70,12 +72,23 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
                 duration_s=task.duration_s,
                 usage=task.usage,
                 is_added=task.origin == "added",
+                note=notes.get(task.id, ""),
                 is_focus=task.id == focus,
             )
         )
     return tuple(
         replace(node, has_shown_subtasks=True) if place in parents else node for place, node in enumerate(nodes)
     )
+
+
+def _notes(tasks: list[Task]) -> dict[str, str]:
+    """Return what became of tasks whose plan was changed, by id."""
+    instead: dict[str, list[str]] = {}
+    for task in tasks:
+        if isinstance(old := task.metadata.get(REPLACES), str):
+            instead.setdefault(old, []).append(task.id)
+    notes = {old: f"replaced by {' '.join(new)}" for old, new in instead.items()}
+    return notes | {new: f"replaces {old}" for old, each in instead.items() for new in each}
 
 
 def _place_of(by_id: Mapping[str, int], task_id: str, role: str) -> int:

@@ -56,6 +56,7 @@ class ViewNode:
         duration_s: from its start to its end, in seconds; None if it has not ended.
         usage: what its own model calls used.
         is_added: whether it was added while the run was going on.
+        note: what became of it when the plan was changed.
         is_focus: whether the picture is about it.
         has_shown_subtasks: whether boxes of subtasks hang on it.
         hidden: the tasks folded into its box: how many are in which state.
@@ -70,6 +71,7 @@ class ViewNode:
     duration_s: float | None = None
     usage: Usage = field(default_factory=Usage)
     is_added: bool = False
+    note: str = ""
     is_focus: bool = False
     has_shown_subtasks: bool = False
     hidden: tuple[tuple[TaskState, int], ...] = ()

@@ -12,7 +12,7 @@ from ramify.planner.models.retry import FailureKind
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.replies.answers import TOO_BIG
 
-from .policy import Direct, Failure, Recovery, Verb, retry_or_fail
+from .policy import Direct, Failure, Recovery, Verb, next_step
 
 _NO_PLAN_HELPS = frozenset({"refused", "missing_input", "ambiguous"})
 """Why a model may say that it has failed, where the parts of the task would fail for the same cause."""
@@ -23,7 +23,7 @@ class AsNeeded(Direct):
 
     def after(self, task: Task, failure: Failure) -> Recovery:
         """Split a task of the model's that has failed for good, if smaller tasks may not fail."""
-        found = retry_or_fail(failure)
+        found = next_step(failure)
         if found is not Recovery.FAIL or failure.verb is not Verb.EXECUTE:
             return found
         return Recovery.SPLIT if _is_too_much(task, failure.error) else Recovery.FAIL

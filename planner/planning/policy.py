@@ -20,6 +20,12 @@ class Verb(StrEnum):
     """The task is split, and its subtasks are attached, and begin, while their plan is still being written."""
     EXECUTE = "execute"
     COMPOSE = "compose"
+    REPLAN = "replan"
+
+    @property
+    def plans(self) -> bool:
+        """Whether its outcome is a plan, or changes of one, for which the planner is asked."""
+        return self.splits or self is Verb.REPLAN
 
     @property
     def splits(self) -> bool:
@@ -34,8 +40,10 @@ class Recovery(StrEnum):
     """The same is tried again."""
     SPLIT = "split"
     """The task is split, and its subtasks are done instead; it fails if it turns out to be atomic."""
+    REPLAN = "replan"
+    """What is still open of the plan that the task is part of is planned anew; it fails if no such plan is found."""
     FAIL = "fail"
-    """The task has failed."""
+    """The task has failed; whether its parent fails too, or is composed from what there is, is for the run to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,15 @@ class Failure:
         verb: what was being done.
         error: why it failed.
         can_retry: whether another attempt may end better, and the limits of the task leave one.
+        can_split: whether what is said of the recovery of the task has it split instead of failing, and it may be.
+        can_replan: whether that has the plan around it changed, and this is left.
     """
 
     verb: Verb
     error: Exception
     can_retry: bool
+    can_split: bool = False
+    can_replan: bool = False
 
 
 class Policy(Protocol):
@@ -72,11 +84,19 @@ def whole(task: Task) -> Verb:
     return Verb.EXECUTE if task.is_leaf else Verb.COMPOSE
 
 
-def retry_or_fail(failure: Failure) -> Recovery:
-    """Return the plain recovery: another attempt while one may end better; what is too long is done in parts."""
+def next_step(failure: Failure) -> Recovery:
+    """Return the next step of recovery: another attempt, a split, another plan; what is too long is done in parts.
+
+    >>> next_step(Failure(Verb.EXECUTE, ValueError(), can_retry=False, can_replan=True))
+    <Recovery.REPLAN: 'replan'>
+    """
     if isinstance(failure.error, TooLongError) and failure.error.parts:
         return Recovery.SPLIT
-    return Recovery.RETRY if failure.can_retry else Recovery.FAIL
+    if failure.can_retry:
+        return Recovery.RETRY
+    if failure.can_split:
+        return Recovery.SPLIT
+    return Recovery.REPLAN if failure.can_replan else Recovery.FAIL
 
 
 class Direct:
@@ -89,5 +109,5 @@ class Direct:
         return whole(task)
 
     def after(self, task: Task, failure: Failure) -> Recovery:  # noqa: ARG002 - the same for every task
-        """Try again while that may help."""
-        return retry_or_fail(failure)
+        """Go on as far as the settings of the task say."""
+        return next_step(failure)

@@ -105,6 +105,11 @@ class Wishes:
     whole: Mapping[str, str] = field(default_factory=dict)
 
 
+def types_of(workers: tuple[WorkerCard, ...]) -> Collection[str]:
+    """Return what a task of a plan can be given to: a worker, several together, or the model; else nothing."""
+    return _Types([MODEL, *(worker.type for worker in workers)]) if workers else []
+
+
 class Planner:
     """Splits single tasks within limits; when, and what becomes of a failure, is for others to say.
 
@@ -183,7 +188,7 @@ class Planner:
         )
         known_ids = dict.fromkeys([*(result.id for result in variables.results), *variables.begun])
         types = [MODEL, *(worker.type for worker in self.workers)] if self.workers else []
-        rules: PlanRules = {"max_tasks": variables.max_tasks, "types": _Types(types), "known_ids": known_ids}
+        rules: PlanRules = {"max_tasks": variables.max_tasks, "types": types_of(self.workers), "known_ids": known_ids}
         if growth is not None:
             growth.expect((variables.goal, *variables.ancestors), begun=begun, **rules)
         plan = await asker.ask(

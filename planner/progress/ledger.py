@@ -241,6 +241,7 @@ _ENTRIES: Mapping[str, Callable[[Ledger, Task, Event], None]] = MappingProxyType
         EventType.TASK_RELEASED: Ledger._end,  # noqa: SLF001
         EventType.PLAN_GROWN: Ledger._grow,  # noqa: SLF001
         EventType.PLAN_ATTACHED: Ledger._split,  # noqa: SLF001
+        EventType.PLAN_EDITED: Ledger._split,  # noqa: SLF001
         EventType.PLAN_ATOMIC: Ledger._stay_whole,  # noqa: SLF001
         EventType.TASK_RETRYING: Ledger._try_again,  # noqa: SLF001
         EventType.CALL_DONE: Ledger._spend,  # noqa: SLF001

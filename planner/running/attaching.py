@@ -41,6 +41,10 @@ class Attaching:
         self._kept_free: dict[Task, int] = {}
         self.on_attached: Callable[[Sequence[Task]], object] = list
 
+    def room(self) -> int | None:
+        """Return how many tasks the tree may have more; None is no limit."""
+        return None if self.max_tasks is None else max(0, self.max_tasks - self.total)
+
     def has_room(self, count: int) -> bool:
         """Return whether the tree may have so many tasks more."""
         return self.max_tasks is None or self.total + sum(self._kept_free.values()) + count <= self.max_tasks
@@ -63,8 +67,12 @@ class Attaching:
         Raises:
             TreeError, DependencyError, CycleError: if they cannot be attached; nothing was changed.
         """
-        new = [each for top in tasks for each in top.walk()]
         parent.subtasks.take(tasks)
+        return self.enter(tasks, origin=origin, is_told=is_told)
+
+    def enter(self, tasks: Sequence[Task], *, origin: str | None = None, is_told: bool = True) -> list[TaskAdded]:
+        """Let `tasks`, which hang on the tree with all below them, be part of the run; otherwise as `attach`."""
+        new = [each for top in tasks for each in top.walk()]
         for each in new:
             if origin is not None:
                 put(each, origin=origin)

@@ -31,6 +31,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.tries import EarlierTries, Tries, TryKind
 from ramify.planner.models.retry import delay_s, may_retry, stops_run
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb
+from ramify.planner.planning.replan import Earlier, Replanner
 from ramify.planner.planning.split import Grown, Parts, Planner, Whole
 from ramify.planner.runtime.border import border, error_text, name_and_words
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP
@@ -41,6 +42,7 @@ from ramify.prompts.whole_text import whole_text
 from ramify.tasks import ReplyError, Task, TaskConfig, TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.replies.grammar import Plan
+from ramify.tasks.replies.replans import Replan
 
 from .attaching import Attaching
 from .clarifying import Clarifier
@@ -48,6 +50,9 @@ from .middleware import Middleware, change_inputs, change_outcome
 
 MOST_VERIFYING_ROUNDS = 2
 """How often an answer is sent back at most that a model found fault with; more rounds make answers worse."""
+
+Done = Outcome | Plan | Whole | Parts | Grown | Replan
+"""What comes of doing a task."""
 
 _LONGEST_ANSWER = 4_000
 _LONGEST_WAIT_S = 60.0
@@ -61,6 +66,7 @@ class Work:
         workers: who does which type of task.
         middleware: what may change the inputs and outcomes of tasks, in order.
         planner: splits tasks.
+        replanner: finds changes of plans.
         attaching: puts the subtasks of those whose plan is still being written into the tree.
         clarifier: has questions about the goal answered.
         policy: says whether a task is tried again that may be.
@@ -76,6 +82,7 @@ class Work:
         middleware: Sequence[Middleware] = (),
         *,
         planner: Planner,
+        replanner: Replanner,
         attaching: Attaching,
         clarifier: Clarifier,
         policy: Policy,
@@ -87,6 +94,7 @@ class Work:
         self._workers = workers
         self._middleware = tuple(middleware)
         self._planner = planner
+        self._replanner = replanner
         self._attaching = attaching
         self._clarifier = clarifier
         self._policy = policy
@@ -100,10 +108,8 @@ class Work:
         )
         self._earlier = EarlierTries(services.store, services.recorder.writer, is_resumed=is_resumed)
 
-    async def perform(
-        self, task: Task, verb: Verb, *, tried: str | None = None
-    ) -> Outcome | Plan | Whole | Parts | Grown:
-        """Return what comes of `task`: its plan, or that it stays whole, if it is split, else its outcome.
+    async def perform(self, task: Task, verb: Verb, *, tried: str | None = None) -> Done:
+        """Return what comes of `task`: its plan, or that it stays whole, if it is split, changes of it, or its outcome.
 
         Args:
             task: the task.
@@ -120,7 +126,7 @@ class Work:
             StoreError, LeaseError: if nothing can be written any more.
         """
         config = self._services.configs.of(task)
-        tries = await self._earlier.of(task) if verb.splits else None
+        tries = await self._earlier.of(task) if verb.plans else None
         while True:
             clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
             try:
@@ -150,11 +156,24 @@ class Work:
                 self._tell_if_late(task, clock)
                 return self._clarifier.noted(task, outcome)
 
+    def failure(self, task: Task, verb: Verb, error: Exception, *, may_split: bool) -> Failure:
+        """Return what is known of a task after its last attempt; `may_split` is whether it may be split at all."""
+        config = self._services.configs.of(task)
+        has_level = task.type is None and task.get_depth() < self._planner.limits.max_depth
+        return Failure(
+            verb,
+            error,
+            can_retry=False,
+            can_split=may_split and has_level and config.recovery in {"split", "replan"},
+            can_replan=verb is Verb.EXECUTE and self._replanner.is_for(task),
+        )
+
     def _given_up(self, task: Task, verb: Verb, failure: Exception) -> Whole | Exception:
         """Return what comes of a task that is not tried again; a task that cannot be split mostly stays whole."""
         if verb.splits and task.is_leaf and (kept := self._planner.given_up(task, failure)) is not None:
             return kept
-        self._services.recorder.attempted(task)
+        if verb is not Verb.REPLAN:
+            self._services.recorder.attempted(task)
         return failure
 
     async def _try_again(self, task: Task, verb: Verb, error: Exception, tries: Tries, config: TaskConfig) -> None:
@@ -167,7 +186,7 @@ class Work:
                 retry_after_s=getattr(error, "retry_after_s", None),
                 random=random.random(),  # noqa: S311 - jitter
             )
-        if verb.splits:
+        if verb.plans:
             attempt = task.attempts + 1 + tries.plannings
         else:
             recorder.attempted(task, told=put_back(error))
@@ -177,11 +196,11 @@ class Work:
         if wait_s:
             await asyncio.sleep(wait_s)
 
-    async def _attempt(
-        self, task: Task, verb: Verb, tries: Tries | None, tried: str | None
-    ) -> Outcome | Plan | Whole | Parts | Grown:
-        if verb.splits and tries is not None:
+    async def _attempt(self, task: Task, verb: Verb, tries: Tries | None, tried: str | None) -> Done:
+        if verb.plans and tries is not None:
             attempt = task.attempts + 1 + tries.plannings
+            if verb is Verb.REPLAN:
+                return await self._replan(task, attempt)
             growth = self._attaching.growth(task) if verb is Verb.STREAM else None
             return await self._planner.split(task, self._services.asker, attempt=attempt, tried=tried, growth=growth)
         worker = self._workers.of(task)
@@ -203,6 +222,15 @@ class Work:
             outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
             outcome = _kept(task, outcome, "the middleware")
         return await self._checker.passed(task, outcome) if task.checks else outcome
+
+    async def _replan(self, parent: Task, attempt: int) -> Replan:
+        services = self._services
+        await services.recorder.writer.written()
+        edits = await asyncio.to_thread(services.store.events_of, services.run_id, (EventType.PLAN_EDITED,))
+        earlier = Earlier.of(parent, [dict(event.data) for event in edits])
+        return await self._replanner.replan(
+            parent, services.asker, earlier=earlier, room=self._attaching.room(), attempt=attempt
+        )
 
     def _tell_if_late(self, task: Task, clock: asyncio.Timeout | None) -> None:
         """Say of a task that is done that its time was over, as nothing can end what never gives the loop back."""
@@ -257,7 +285,7 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
 
 def _kind_of(verb: Verb, error: Exception) -> TryKind:
     """Return against which limit another attempt counts."""
-    if verb.splits:
+    if verb.plans:
         return TryKind.PLANNING
     return TryKind.CHECK_ROUND if isinstance(error, CheckFailedError) else TryKind.RETRY
 

@@ -28,6 +28,7 @@ from ramify.planner.store.records import REVISING_PHASE, RUNNING_PHASE, EventRec
 from ramify.planner.store.rows import PROGRESS_COLUMNS, rows_of_tree
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.edits import Difference, carry_over, give_result, open_failed, redo
+from ramify.tasks.tree.partial import partial_tasks
 
 from .clarifying import answers_of, open_questions, with_answers
 
@@ -47,7 +48,7 @@ class PlanEdit:
         contents: new contents, by task id.
         results: a person's own results, by task id.
         again: ids of tasks that are done again, with all below them, although nothing is different.
-        failed: whether tasks that have failed are done again.
+        failed: whether tasks that have failed are done again, and those that were answered without them.
         approves: whether this is the word that the plan may be run.
         answer: the answer to what the model has asked about the goal.
         wish: how the plan is to be, in words for the planner; nothing of it may have begun.
@@ -107,7 +108,10 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         check(new, differences)
         attempts = store.last_attempts(run_id)
         again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
-        redone = redo(new, differences, again=again, last_attempt=lambda task_id: attempts.get(task_id, 0))
+        partial = partial_tasks(new) if edit.failed else ()
+        redone = redo(
+            new, differences, again=again, partial=partial, last_attempt=lambda task_id: attempts.get(task_id, 0)
+        )
         opened = redone + (open_failed(new) if edit.failed else [])
         if edit.wish is not None:
             _check_wish(run_id, new, edit.wish)

@@ -15,7 +15,6 @@ from ramify.planner.settings.options import (
     RunOptions,
     SharedOptions,
     SourceOptions,
-    StartOptions,
     options_of,
 )
 from ramify.planner.settings.settings import Tracing
@@ -73,7 +72,7 @@ class SolveKeywords(RunKeywords, Given, PlanOptions, total=False):
     tools: "ToolsGiven"
 
 
-class ExecutorKeywords(RunOptions, StartOptions, SourceOptions, Given, total=False):
+class ExecutorKeywords(RunOptions, SourceOptions, Given, total=False):
     """What an executor can be made with; see `Executor`."""
 
     store: str | Path | None

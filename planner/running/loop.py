@@ -5,69 +5,39 @@ until a task becomes ready, the run stops, or there is nothing left to do.
 """
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from traceback import format_exception
 from typing import Literal, cast
 
-from ramify.planner.errors import (
-    LeaseError,
-    LimitError,
-    ModelError,
-    NoModelError,
-    OutsideError,
-    RunError,
-    StoreError,
-    TooLongError,
-    WaitingError,
-    WorkFailedError,
-)
+from ramify.planner.errors import LeaseError, LimitError, OutsideError, StoreError, TooLongError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.events.tries import Tried
-from ramify.planner.models.retry import stops_run
 from ramify.planner.planning.levels import Levels
-from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb, whole
+from ramify.planner.planning.policy import Policy, Recovery, Verb, whole
 from ramify.planner.planning.split import Grown, Parts, Whole
-from ramify.planner.runtime.border import error_text, origin_of
+from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.gather import together
-from ramify.planner.store.records import RunStatus
 from ramify.planner.workers import Outcome
-from ramify.prompts.tracebacks import from_own_code, raised_at
-from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.answers import TOO_BIG
 from ramify.tasks.replies.grammar import Plan
+from ramify.tasks.replies.replans import Replan
+from ramify.tasks.tree.partial import missing_words
 from ramify.tasks.tree.schedule import Scheduler
 
 from .attaching import Attaching
 from .attempts import Work, put_back
+from .endings import Ending, because_of, ending_of, failure_data, settle
+from .replanning import Replanning
 
-_log = logging.getLogger("ramify.run")
-
-OnError = Literal["continue", "stop"]
+OnError = Literal["continue", "partial", "stop"]
 Decision = Plan | Whole | Parts | Grown
-Split = Outcome | Decision | Exception | None
+Split = Outcome | Decision | Replan | Exception | None
 """What comes of a task, why it failed, or None if it has to be done again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended.
-
-    Attributes:
-        status: one of the statuses of a run; "done" if the root was answered.
-        error: why it was not; None if it was.
-        cause: the error behind it, if there is one.
-    """
-
-    status: RunStatus
-    error: str | None = None
-    cause: Exception | None = None
+_NO_DECISION = (Outcome, Replan)
 
 
 class RunLoop:
@@ -79,10 +49,12 @@ class RunLoop:
         recorder: writes what came of it.
         policy: says what is done with a task, and after a failure.
         attaching: puts the subtasks of a task that is split into the tree.
+        replanning: changes the plan around tasks that fail.
         is_planned: whether all that a policy splits ahead has been split.
         stops_when_planned: whether the run ends once that is done.
         jobs: tasks that run at the same time.
-        on_error: whether other tasks go on when one has failed, or nothing new is started.
+        on_error: what follows when a task has failed: other tasks go on, and what is above it fails or is composed from
+            what there is; or nothing new is started.
         slots: places that this run shares with others; None leaves it to `jobs`.
         tried: the tasks that were tried in one piece before, and are to be split instead, with why they failed.
         begun: the tasks whose plans were being written when the run was broken off.
@@ -96,6 +68,7 @@ class RunLoop:
         *,
         policy: Policy,
         attaching: Attaching,
+        replanning: Replanning,
         is_planned: bool,
         stops_when_planned: bool = False,
         jobs: int,
@@ -113,6 +86,7 @@ class RunLoop:
         self._scheduler = Scheduler(root)
         self._policy = policy
         self._attaching = attaching
+        self._replanning = replanning
         self._stops_when_planned = stops_when_planned
         self._levels: Levels[Decision] | None = None
         if policy.plans_ahead and not is_planned:
@@ -139,10 +113,11 @@ class RunLoop:
         """
         if self._levels is not None and self._levels.is_over:
             await self._end_planning()
+        self._take_up_failures()
         await together(self._worker() for _ in range(self._jobs))
         if self._ending is not None and self._root.state is not TaskState.DONE:
             return self._ending
-        return await self._settle()
+        return settle(self._root, self._scheduler, self._recorder, self._cause)
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
         """Start nothing more; what runs is finished, or, with `cancel`, released. The first stop says how it ended."""
@@ -160,6 +135,7 @@ class RunLoop:
     def added(self, tasks: Sequence[Task]) -> None:
         """Take in tasks that were attached to the tree while it is run, with all that is below them."""
         self._scheduler.added(tasks)
+        self._go_on_without(self._failed_needs(tasks))
         self._wake(self._scheduler.ready)
 
     def may_split(self, task: Task) -> bool:
@@ -184,6 +160,10 @@ class RunLoop:
                 self._active += 1
                 verb = self._verb(task)
                 await (self._split(task, job, verb) if verb.splits else self._run_one(task, verb, job))
+                self._active -= 1
+            elif (parent := self._stuck()) is not None:
+                self._active += 1
+                await self._replan(parent, job)
                 self._active -= 1
             elif self._is_stopping or not self._active:
                 self._wake(len(self._idle))
@@ -217,7 +197,8 @@ class RunLoop:
         if outcome is None:
             self._recorder.release(task, why="the run is stopping")
         elif isinstance(outcome, Outcome):
-            await self._recorder.finish(task, outcome.text, outcome.output, outcome.gaps)
+            gaps = (*missing_words(task), *outcome.gaps) if verb is Verb.COMPOSE else outcome.gaps
+            await self._recorder.finish(task, outcome.text, outcome.output, gaps)
             failpoint("after-done-commit")
             self._scheduler.finished(task)
             if self._idle:
@@ -228,7 +209,7 @@ class RunLoop:
     async def _recover(self, task: Task, verb: Verb, error: Exception, job: "asyncio.Task[None]") -> None:
         """Do what the policy says after the last attempt at `task` has failed."""
         if not self._is_split_after(task, verb, error):
-            await self._fail(task, error)
+            await self._fail_or_replan(task, verb, error)
             return
         if not isinstance(error, TooLongError):
             self._tried[task.id] = await self._recorder.tried(task, error_text(error), put_back(error))
@@ -240,7 +221,16 @@ class RunLoop:
         is_possible = task not in self._whole and self._attaching.has_level_below(task)
         if verb is not Verb.EXECUTE or not (is_possible or isinstance(error, TooLongError)):
             return False
-        return self._policy.after(task, Failure(verb, error, can_retry=False)) is Recovery.SPLIT
+        return self._policy.after(task, self._work.failure(task, verb, error, may_split=True)) is Recovery.SPLIT
+
+    async def _fail_or_replan(self, task: Task, verb: Verb, error: Exception) -> None:
+        """Let `task`, which is neither tried again nor split, be FAILED; the plan around it may be changed then."""
+        failure = self._work.failure(task, verb, error, may_split=False)
+        if not failure.can_replan or self._policy.after(task, failure) is Recovery.FAIL:
+            await self._fail(task, error)
+            return
+        await self._set_failed(task, error)
+        self._replanning.wait_for(task)
 
     async def _split(
         self, task: Task, job: "asyncio.Task[None]", verb: Verb, *, instead_of: Exception | None = None
@@ -263,13 +253,14 @@ class RunLoop:
                 self._recorder.release(task, why="the run is stopping")
         elif isinstance(verdict, Exception):
             await self._fail(task, verdict)
-        elif self._levels is not None and not isinstance(verdict, Outcome):
+        elif self._levels is not None and not isinstance(verdict, _NO_DECISION):
             await self._settle_level(self._levels, task, verdict)
-        elif not isinstance(verdict, Outcome) and await self._attaching.settle(task, verdict):
+        elif not isinstance(verdict, _NO_DECISION) and await self._attaching.settle(task, verdict):
             self._scheduler.released(task)
+            self._go_on_without(child for child in task.subtasks if child.state is TaskState.FAILED)
             self._wake(self._scheduler.ready)
         elif instead_of is not None:
-            await self._fail(task, instead_of)
+            await self._fail_or_replan(task, Verb.EXECUTE, instead_of)
         else:
             self._whole.add(task)
             self._scheduler.released(task)
@@ -285,6 +276,32 @@ class RunLoop:
             self.stop(Ending("stopped", str(error), error))
             return None
         return verdict
+
+    def _take_up_failures(self) -> None:
+        """Go on from the failures that another process has left."""
+        for task in [task for task in self._root.walk() if task.state is TaskState.FAILED]:
+            if task.parent is not None and task.parent.state is TaskState.OPEN and self._replanning.is_for(task):
+                self._replanning.wait_for(task)
+            else:
+                self._go_on_without([task])
+
+    def _go_on_without(self, failed: Iterable[Task]) -> None:
+        """Let parents be composed without tasks that have `failed`, if that is wanted; what needs these fails too."""
+        if self._on_error != "partial":
+            return
+        for task in failed:
+            if self._replanning.waits_for(task):
+                continue
+            for other, needed in self._scheduler.given_up(task):
+                why = f"it needs task {needed.id}, which has failed" if needed else because_of(task)
+                self._recorder.fail_too(other, error=why)
+
+    def _failed_needs(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return what `tasks`, or tasks below them, need and never get."""
+        if self._on_error != "partial":
+            return []
+        needs = {need: None for top in tasks for task in top.walk() for need in task.dependencies}
+        return [task for task in map(self._root.find, needs) if task.state is TaskState.FAILED]
 
     async def _settle_level(self, levels: Levels[Decision], task: Task, verdict: Decision) -> None:
         levels.decided(task, verdict)
@@ -344,53 +361,40 @@ class RunLoop:
     async def _fail(self, task: Task, error: Exception) -> None:
         if task is self._root:
             self._cause = error
+        await self._set_failed(task, error)
+        self._give_up([task])
+
+    async def _set_failed(self, task: Task, error: Exception) -> None:
         await self._recorder.fail(task, **failure_data(task, error, self._recorder.redactor.text))
+
+    def _give_up(self, failed: Sequence[Task]) -> None:
+        """Do what is to be done about tasks that have failed and are not done again."""
         if self._on_error == "stop":
             self._is_stopping = True
+        self._go_on_without(failed)
         self._wake(self._scheduler.ready)
 
-    async def _settle(self) -> Ending:
-        """Say how the run ended when nothing is left that can run; ancestors of failed tasks have failed too."""
-        if self._root.state is TaskState.DONE:
-            return Ending("done")
-        failed = [task for task in self._root.walk() if task.state is TaskState.FAILED]
-        if not failed:
-            waiting = ", ".join(task.id for task in self._scheduler.held_up()[:5])
-            raise RunError(f"nothing can run, and nothing has failed; these tasks wait: {waiting}")
-        for task in failed:
-            for above in task.ancestors():
-                if above.state is not TaskState.OPEN:
-                    break
-                self._recorder.fail_too(above, error=f"subtask {task.id} failed: {_why(task)}")
-        return Ending("failed", self._root.error or f"task {failed[0].id} failed: {_why(failed[0])}", self._cause)
+    def _stuck(self) -> Task | None:
+        return None if self._is_stopping else self._replanning.next(self._performing)
+
+    async def _replan(self, parent: Task, job: "asyncio.Task[None]") -> None:
+        """Have what is open of the plan below `parent` changed, as subtasks of it have failed."""
+        failed = self._replanning.failed_below(parent)
+        found = await self._perform(parent, Verb.REPLAN, job)
+        if isinstance(found, Replan):
+            changed = await self._replanning.carry_out(parent, found, failed, self._scheduler)
+            self._whole.difference_update(changed.reopened)
+            for task in changed.reopened:
+                self._tried.pop(task.id, None)
+            self._wake(self._scheduler.ready)
+        elif isinstance(found, Exception):
+            why = f"task {parent.id} could not be replanned: {error_text(found)}"
+            for task in failed:
+                self._recorder.told_more(task, why)
+            self._give_up(failed)
 
     def _wake(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):
             woken = self._idle.popleft()
             if not woken.done():
                 woken.set_result(None)
-
-
-def _why(task: Task) -> str:
-    return task.error or "it was FAILED when the run began, and nobody said why; --retry-failed does it again"
-
-
-def ending_of(error: Exception) -> Ending | None:
-    """Return how a run ends that meets `error` in a task; None if only the task fails."""
-    if isinstance(error, WaitingError):
-        return Ending("waiting", error_text(error), error)
-    if isinstance(error, LimitError | NoModelError) or (isinstance(error, ModelError) and stops_run(error.kind)):
-        return Ending("stopped", error_text(error), error)
-    return None
-
-
-def failure_data(task: Task, error: Exception, redact: Callable[[str], str]) -> dict[str, str]:
-    """Return what the event of a failed task tells; where an error comes from that is none of ours is logged too."""
-    told = {"error": redact(error_text(error))}
-    origin = origin_of(error)
-    if origin is None:
-        return told
-    own = "".join(format_exception(type(origin), origin, from_own_code(origin.__traceback__)))
-    _log.warning("task %s failed\n%s", task.id, redact(whole_text(own)))
-    where = getattr(error, "where", None) or raised_at(origin)
-    return told if where is None else {**told, "where": where}

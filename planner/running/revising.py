@@ -29,7 +29,7 @@ from ramify.tasks.tree.running import move, put
 
 from .attaching import Attaching
 from .attempts import Work
-from .loop import ending_of
+from .endings import ending_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy
 from ramify.planner.planning.policy import Policy
+from ramify.planner.planning.replan import Replanner
 from ramify.planner.planning.split import PlanLimits, Planner, Wishes
 from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from ramify.planner.store import Store, WriterEvents
 from ramify.planner.store.changes import RunChanged
-from ramify.planner.store.records import REVISING_PHASE, RUNNING_PHASE, CallRecord, NewRun
+from ramify.planner.store.records import ENDED, REVISING_PHASE, RUNNING_PHASE, CallRecord, NewRun
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
@@ -45,11 +46,13 @@ from ramify.tasks.tree.node import Hold
 from .attaching import Attaching
 from .attempts import Work
 from .clarifying import Clarifier
+from .endings import Ending, ending_of
 from .holding import hold_tree
 from .inside import Inner, Outer
-from .loop import Ending, RunLoop, ending_of
+from .loop import RunLoop
 from .lost import settle_lost
 from .preparing import prepare_run, unpriced
+from .replanning import Replanning
 from .revising import plan_anew
 from .run_settings import RunSettings
 from .spawning import Spawning
@@ -248,20 +251,22 @@ class Session:
         policy = self._policy_of(plan, configs)
         wishes = await asyncio.to_thread(self._wishes) if resumed else None
         planner = Planner(plan, workers=self.workers.cards, wishes=wishes)
+        replanner = Replanner(planner.limits, self.workers.cards, configs)
         clarifier = Clarifier(
             self.root, recorder, self.person, services.asker, assumes=self.settings.assume,
             is_on=plan is not None and (self.outer is None or self.settings.assume),
         )  # fmt: skip
         work = Work(
-            services, self.workers, self.middleware, planner=planner, attaching=attaching, clarifier=clarifier,
-            policy=policy,
+            services, self.workers, self.middleware, planner=planner, replanner=replanner, attaching=attaching,
+            clarifier=clarifier, policy=policy,
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
         try:
             if planner.wishes.is_new and (ending := await self._plan_anew(work, planner, attaching)) is not None:
                 return ending
             self._loop = RunLoop(
-                self.root, work, recorder, policy=policy, attaching=attaching, is_planned=is_planned,
+                self.root, work, recorder, policy=policy, attaching=attaching,
+                replanning=Replanning(recorder, attaching, steps, replanner), is_planned=is_planned,
                 stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
                 on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
                 begun=begun,
@@ -373,7 +378,7 @@ class Session:
             status=ending.status,
             error=None if ending.error is None else self.grants.redactor.text(ending.error),
             usage=total_usage(self.root),
-            finished_at=time.time() if ending.status in {"done", "failed"} else None,
+            finished_at=time.time() if ending.status in ENDED else None,
             is_cancel_requested=False,
         )
         try:

@@ -7,7 +7,6 @@ stands in says who takes it:
     class          solve  evolve  Executor  resume
     LimitOptions     x      x        x        x      what the whole run may take
     RunOptions       x      x        x        x      how it runs from here on
-    StartOptions     x      x        x               how it runs from its start to its end
     AgainOptions     x      x                 x      what its agent or its root says, and a resume can say instead
     AgentOptions    x      x                        what its agent or its root says
     FileOptions      x      x       (x)      (x)     where more of it is; the executor has other names for them
@@ -123,6 +122,10 @@ class RunOptions(LimitOptions, total=False):
     jobs: Annotated[int | None, Option(
         about="tasks that run at the same time.", default=8, at_least=1, at_most=10_000, group="asking",
         flag="--jobs/-j")]
+    on_error: Annotated[Literal["continue", "partial", "stop"] | None, Option(
+        about='what follows when a task has failed: what does not need it goes on, and the run fails ("continue") or is'
+        ' answered from what there is ("partial"); or nothing new is started ("stop").',
+        help="What happens to other tasks when one has failed.", default="continue")]
     cache: Annotated[bool | None, Option(
         about="whether an answer to the same request in any run of the store is taken instead of a new call.",
         help="Take answers to the same requests from the store's runs.", default=False, group="reusing",
@@ -136,12 +139,6 @@ class RunOptions(LimitOptions, total=False):
         help="Go on with assumptions where the goal is ambiguous.", default=False, group="planning", flag="--assume")]
 
 
-class StartOptions(TypedDict, total=False):
-    """How a run goes from its start to its end."""
-
-    on_error: Annotated[Literal["continue", "stop"] | None, Option(
-        about='whether other tasks go on when one has failed ("continue"), or nothing new is started ("stop").',
-        help="What happens to other tasks when one has failed.", default="continue")]
 
 
 class AgainOptions(TypedDict, total=False):
@@ -150,6 +147,10 @@ class AgainOptions(TypedDict, total=False):
     base_url: Annotated[str | None, _asking(
         "the address of an OpenAI-compatible server.", "URL",
         help="The address of an OpenAI-compatible server, ending in /v1.")]
+    recovery: Annotated[Literal["retry", "split", "replan"] | None, Option(
+        about="how far it goes until a task has failed: it is tried again (retry, as unless set), then split too, then"
+        " what is open of the plan around it is changed too (replan).", part="task",
+        help="Until a task fails: retry, then split, then replan.")]
     max_turns: Annotated[int | None, _asking(
         "replies in one conversation of a model with its tools.", part="task", at_least=2,
         help="Replies in one conversation with tools.")]
@@ -291,7 +292,7 @@ class PlanOptions(SizeOptions, total=False):
 # fmt: on
 
 
-class SharedOptions(AgainOptions, AskingOptions, RunOptions, StartOptions, FileOptions, PlaceOptions, total=False):
+class SharedOptions(AgainOptions, AskingOptions, RunOptions, FileOptions, PlaceOptions, total=False):
     """What every run can be given."""
 
 

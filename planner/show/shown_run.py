@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ramify.planner.planning.piloting import Pilot
     from ramify.planner.store import Store
 
+    from .versions import PlanVersion
+
 _DISPLAYED_BOXES = 60
 """Boxes of the picture in a notebook: what can be read there without scrolling far."""
 
@@ -61,6 +63,23 @@ class ShownRun(ABC):
     @abstractmethod
     def _store_now(self) -> "Store":
         """Return the store with all that has happened so far in it, opened once more; the caller closes it."""
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What its answer does not cover, in sentences: which parts failed, and why, and what the model says."""
+        return self.task.gaps
+
+    @property
+    def plans(self) -> "list[PlanVersion]":
+        """The versions of its plan, each with what is different in it: how it was begun, and each change of it.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        from .versions import TOLD_BY, versions_of
+
+        with self._store_now() as store:
+            return versions_of(store.events_of(self.id, TOLD_BY))
 
     @property
     def losses(self) -> list[Loss]:

@@ -59,8 +59,8 @@ class Batch:
 
     @property
     def is_edit(self) -> bool:
-        """Whether it changes the plan, or opens tasks again; that changes what is said of the run too."""
-        return bool(self._run_changes) and any(event[3] == PLAN_EDITED for event in self._events)
+        """Whether it changes the plan, or opens tasks again."""
+        return any(event[3] == PLAN_EDITED for event in self._events)
 
     @property
     def is_running(self) -> bool:

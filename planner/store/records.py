@@ -13,7 +13,10 @@ from .holder import Holder
 PERMANENT = "permanent"
 """The scope of what workers keep for ever."""
 
-RunStatus = Literal["running", "done", "failed", "stopped", "interrupted", "cancelled", "waiting"]
+RunStatus = Literal["running", "done", "partial", "failed", "stopped", "interrupted", "cancelled", "waiting"]
+
+ENDED: frozenset[RunStatus] = frozenset({"done", "partial", "failed"})
+"""The statuses of runs that have come to an end by themselves."""
 
 
 RUNNING_PHASE = "running"

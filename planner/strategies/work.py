@@ -115,8 +115,8 @@ def _next_id(context: WorkContext, task: Task) -> str:
 
 
 def _outcome(run: Run, task: Task) -> Outcome:
-    if run.status == "done":
-        return Outcome(run.task.result, run.task.output)
+    if run.status in {"done", "partial"}:
+        return Outcome(run.task.result, run.task.output, run.gaps)
     if isinstance(run.cause, LimitError | WaitingError):
         raise run.cause
     if run.task.state is TaskState.FAILED or run.status in {"failed", "cancelled"}:

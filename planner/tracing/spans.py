@@ -27,6 +27,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from ramify.planner.errors import ModelError
 from ramify.planner.events.events import Event, EventBus, EventType, ToolUse
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
+from ramify.planner.store.records import ENDED
 from ramify.prompts.rendered import Message
 from ramify.prompts.variables import ToolOutcome
 from ramify.tasks import Task
@@ -212,8 +213,8 @@ class RunSpans:
             if self._content and self._root.result:
                 said = {**_message("assistant", self._root.result), "finish_reason": "stop"}
                 self._run.set_attribute("gen_ai.output.messages", json_text([said]))
-            if status in {"done", "failed"}:
-                self._run.set_status(StatusCode.OK if status == "done" else StatusCode.ERROR)
+            if status in ENDED:
+                self._run.set_status(StatusCode.ERROR if status == "failed" else StatusCode.OK)
         self._end_all(at_ns)
 
     def _end_all(self, at_ns: int) -> None:

@@ -1,7 +1,7 @@
 """What a task may cost and take: its limits (`TaskConfig`) and what it has used (`Usage`)."""
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from ramify.tasks.counting import counted
@@ -23,6 +23,9 @@ class TaskConfig(BaseModel):
         max_retries: attempts after the first one.
         retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
         max_check_rounds: how often an answer that does not pass a check is sent back.
+        recovery: how far it goes until the task has FAILED: it is tried again (retry), then split too, then the plan
+            around it is changed too (replan).
+        max_replans: how often what is open of the plan below a task is planned anew.
         vote_ahead: a leaf's question is put to its model until one answer leads by so many; see docs/checks.md.
         max_samples: answers that are asked for in one vote; ten times `vote_ahead` unless given.
         max_answer_characters: longer answers of a leaf's model are discarded, and neither cut nor repaired.
@@ -50,6 +53,8 @@ class TaskConfig(BaseModel):
     max_retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     max_check_rounds: Annotated[int, Field(ge=0)] | None = None
+    recovery: Literal["retry", "split", "replan"] | None = None
+    max_replans: Annotated[int, Field(ge=0)] | None = None
     vote_ahead: Annotated[int, Field(ge=1, le=MOST_AHEAD)] | None = None
     max_samples: _Count | None = None
     max_answer_characters: _Count | None = None

@@ -80,7 +80,12 @@ def carry_over(old: Task, new: Task) -> list[Difference]:
 
 
 def redo(
-    root: Task, differences: Iterable[Difference], *, again: Iterable[Task] = (), last_attempt: Callable[[str], int]
+    root: Task,
+    differences: Iterable[Difference],
+    *,
+    again: Iterable[Task] = (),
+    partial: Iterable[Task] = (),
+    last_attempt: Callable[[str], int],
 ) -> list[Task]:
     """Open everything in the tree `root` that has begun and depends on what is different; return it, parents first.
 
@@ -88,11 +93,12 @@ def redo(
         root: the tree, as `carry_over` has left it.
         differences: what is different in it.
         again: tasks that are done again although nothing is different, with all below them.
+        partial: tasks that are composed again, as what failed below them is done again.
         last_attempt: for an id, the number of the last attempt for which a reply may have been written down; the next
             one is above it, so that no such reply is taken for the new one.
     """
     given: set[Task] = set()
-    seeds = {task for top in again for task in walk(top)}
+    seeds = {task for top in again for task in walk(top)} | set(partial)
     for difference in differences:
         task = root.find(difference.task_id)
         seeds.update(_touched(root, task, difference))

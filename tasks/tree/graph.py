@@ -77,12 +77,12 @@ def check_can_end(root: Node) -> None:
 def unmet_for_ever(root: T) -> Iterator[tuple[T, T]]:
     """Yield (task, needed) where `task` still has to run, and `needed` never will, as it stands below what is finished.
 
-    The dependencies of the tree are sound.
+    The dependencies of the tree are sound. A task that has FAILED has nothing to run for.
     """
     live = list(unfinished(root))
     members = set(live)
     for task in live:
-        if not task.dependencies:
+        if not task.dependencies or task.state is TaskState.FAILED:
             continue
         by_id = index_of(root).by_id
         for needed in (by_id[dependency] for dependency in task.dependencies):

@@ -82,6 +82,13 @@ def add_dependency(task: Node, dependency: str) -> None:
     tree.dependents.setdefault(dependency, {})[task] = None
 
 
+def drop_dependency(task: Node, dependency: str) -> None:
+    """Let `task` not wait for the task with id `dependency` any more."""
+    task.dependencies.remove(dependency)
+    others = index_of(task).dependents.get(dependency, {})
+    others.pop(task, None)
+
+
 def rename(task: Node, new_id: str) -> None:
     """Give `task` another id; dependencies on the old one follow.
 

@@ -2,20 +2,21 @@
 
 A task is ready when it is OPEN, every dependency of it and of its ancestors is DONE or DELETED, and every subtask is
 DONE or DELETED. A ready leaf is executed, a ready parent is composed. Over a whole run the work is O(tasks + edges),
-and a logarithm for the heap that picks the next one.
+and a logarithm for the heap that picks the next one. Where parents are composed from what there is, a FAILED subtask
+that was given up holds its parent up no more; what needs it still never runs.
 """
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from ramify.tasks.errors import TaskError
 
 from .graph import longest_remaining, never_met, unfinished
-from .node import index_of
+from .node import index_of, walk
 from .states import FINISHED, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .task import Task
 
@@ -52,6 +53,7 @@ class Scheduler:
         self._nodes: dict[Task, _Node] = {}
         self._heap: list[tuple[int, int, int, Task]] = []
         self._sequence = 0
+        self._given_up: set[Task] = set()
         self._by_id = index_of(root).by_id
         self._take_in([root])
 
@@ -86,6 +88,34 @@ class Scheduler:
             dependent.unmet -= 1
             self._open_gate(dependent)
 
+    def given_up(self, task: "Task") -> "Iterator[tuple[Task, Task | None]]":
+        """Note that `task` is FAILED for good: its parent is composed without it, and what needs it never runs.
+
+        Yield what fails with it: (a task, the failed one that it needs), or (a parent, None) if all of its subtasks
+        have failed. The caller lets each be FAILED before it asks for the next one.
+        """
+        queue = [task]
+        for failed in queue:
+            node = self._nodes.get(failed)
+            for dependent in (node.dependents or ()) if node is not None else ():
+                for other in walk(dependent.task):
+                    if other.state is TaskState.OPEN:
+                        yield other, failed
+                        queue.append(other)
+            above = self._nodes.get(failed._parent) if failed._parent is not None else None
+            if node is None or above is None:
+                continue
+            if failed not in self._given_up:
+                self._given_up.add(failed)
+                above.unfinished_subtasks -= 1
+            if above.unfinished_subtasks or above.task.state is not TaskState.OPEN:
+                continue
+            if any(child.state is TaskState.DONE for child in above.task._subtasks or ()):
+                self._offer(above)
+            else:
+                yield above.task, None
+                queue.append(above.task)
+
     def released(self, task: "Task") -> None:
         """Note that a task that was taken is OPEN again."""
         node = self._nodes.get(task)
@@ -95,6 +125,19 @@ class Scheduler:
     def added(self, tasks: "Sequence[Task]") -> None:
         """Take in tasks that were attached below a task of the tree, with all that is below them."""
         self._take_in(tasks)
+
+    def needs(self, task: "Task", needed: "Task") -> None:
+        """Note that `task`, which has not begun, needs `needed` too: it, and all below it, waits for that."""
+        node, other = self._nodes[task], self._nodes.get(needed)
+        if other is None:
+            return
+        node.unmet += 1
+        other.dependents = [*(other.dependents or ()), node]
+        closed = {each for each in walk(task) if each in self._nodes}
+        for each in closed:
+            self._nodes[each].gate_open = False
+        self._heap = [entry for entry in self._heap if entry[3] not in closed]
+        heapify(self._heap)
 
     def held_up(self) -> "list[Task]":
         """Return the unfinished tasks that are not ready, in tree order."""
@@ -121,7 +164,7 @@ class Scheduler:
             needed_task = self._by_id[dependency]
             needed = self._nodes.get(needed_task)
             if needed is None:
-                if needed_task.state in FINISHED:
+                if needed_task.state in FINISHED or node.task.state is TaskState.FAILED:
                     continue
                 raise TaskError(never_met(node.task, needed_task))
             node.unmet += 1

@@ -19,7 +19,7 @@ from ramify.planner.export.times import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.runtime.version import version
-from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
+from ramify.planner.store.records import ENDED, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
 from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
@@ -158,7 +158,7 @@ class Report:
     def why_no_answer(self) -> str:
         """What is said in the answer's place."""
         why = f": {self.record.error}" if self.record.error else ""
-        yet = "" if self.status in {"done", "failed"} else " yet"
+        yet = "" if self.status in ENDED else " yet"
         return f"There is no answer{yet}; the run is {self.status}{why}"
 
     def counts(self) -> dict[TaskState, int]:

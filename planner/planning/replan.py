@@ -1,0 +1,175 @@
+"""Replanning: what is asked when a task of a plan has failed for good, and which changes of the plan the reply makes.
+
+It asks, and changes nothing. It is local: one call about what is open below one parent. A plan is changed `max_replans`
+times at the most, and none comes back to words that have failed, or were given up, before.
+"""
+
+from collections.abc import Collection, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from ramify.planner.asking.asker import Asker
+from ramify.planner.asking.budget import Configs
+from ramify.planner.errors import WorkFailedError
+from ramify.planner.models.protocol import ModelReply
+from ramify.prompts.blocks import cut
+from ramify.prompts.variables import ReplanVariables, TaskResult, WorkerCard
+from ramify.tasks import ReplyError, Task, TaskError, TaskState
+from ramify.tasks.counting import counted
+from ramify.tasks.prompt_variables import result_of
+from ramify.tasks.replies.grammar import plain_words
+from ramify.tasks.replies.replans import OpenPlan, Replan, parse_replan, replan_schema
+from ramify.tasks.replies.splitting import MODEL
+from ramify.tasks.tree.graph import check_can_end
+from ramify.tasks.tree.replanning import change_plan, given_up_words, new_words, open_plan
+
+from .split import PlanLimits, types_of
+
+BY = "replan"
+"""Who has changed a plan, as the events of changes say."""
+
+_LONGEST_WHY = 2_000
+_MOST_GIVEN_UP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """How the plan below a task was changed before.
+
+    Attributes:
+        times: how often.
+        given_up: what was to be done and is not any more, without case and punctuation.
+    """
+
+    times: int = 0
+    given_up: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, task: Task, edits: Sequence[dict[str, Any]]) -> "Earlier":
+        """Return what the data of the events of edits say of `task`."""
+        mine = [data for data in edits if data.get("by") == BY and data.get("below") == task.id]
+        return cls(len(mine), frozenset(words for data in mine for words in given_up_words(data["changes"])))
+
+
+class Replanner:
+    """Finds changes of a plan.
+
+    Args:
+        limits: how many tasks a plan may have, and how deep they may stand.
+        workers: the workers that tasks can be given to, besides the model.
+        configs: the limits of each task.
+    """
+
+    def __init__(self, limits: PlanLimits, workers: tuple[WorkerCard, ...], configs: Configs) -> None:
+        self._limits = limits
+        self._workers = workers
+        self._configs = configs
+
+    def is_for(self, task: Task) -> bool:
+        """Return whether the plan around `task`, which has failed or may fail, is to be changed then."""
+        is_asked_for = task.parent is not None and self._configs.of(task).recovery == "replan"
+        return is_asked_for and task.is_leaf
+
+    def failed_below(self, parent: Task) -> list[Task]:
+        """Return the subtasks of `parent` that have failed and are to be changed."""
+        return [child for child in parent.subtasks if child.state is TaskState.FAILED and self.is_for(child)]
+
+    async def replan(self, parent: Task, asker: Asker, *, earlier: Earlier, room: int | None, attempt: int) -> Replan:
+        """Ask how the plan below `parent` goes on.
+
+        Args:
+            parent: the task whose plan it is; nothing below it runs.
+            asker: who is asked.
+            earlier: how it was changed before.
+            room: how many tasks the tree may have more; None is no limit.
+            attempt: the attempt, for the journal.
+
+        Raises:
+            WorkFailedError: if it may not be changed again, would come back to what it was, or cannot go on.
+            ReplyError: if the reply is malformed, and after the repair again.
+            ModelError: if the call failed.
+            LimitError: if a limit was reached.
+        """
+        self._check_times(parent, earlier)
+        failed = self.failed_below(parent)
+        plan = open_plan(parent, failed, lambda task: task.type is None and task.get_depth() < self._limits.max_depth)
+        most = self._limits.max_children if room is None else min(self._limits.max_children, room)
+        variables = ReplanVariables(
+            task_id=parent.id,
+            goal=parent.content,
+            ancestors=tuple(above.content for above in parent.ancestors())[::-1],
+            done=tuple(result_of(child) for child in parent.subtasks if child.state is TaskState.DONE),
+            failed=tuple(_with_why(task) for task in failed),
+            open=tuple(_line(task) for task in parent.subtasks if task.state is TaskState.OPEN),
+            given_up=tuple(sorted(earlier.given_up))[:_MOST_GIVEN_UP],
+            workers=self._workers,
+            may_split=bool(plan.splittable),
+            max_tasks=max(most, 1),
+            **asker.agent.prompt_settings,
+        )
+        types = [MODEL, *(worker.type for worker in self._workers)] if self._workers else []
+        found = await asker.ask(
+            parent,
+            variables,
+            lambda reply: self._read(reply, parent, plan, variables.max_tasks),
+            attempt=attempt,
+            schema=replan_schema(plan, max_tasks=variables.max_tasks, types=types),
+        )
+        if found.failed is not None:
+            words = found.failed.detail or "the model gave no reason"
+            raise WorkFailedError(f"{words} ({found.failed.reason})", task_id=parent.id, reason=found.failed.reason)
+        _check_new(parent, found, earlier.given_up | {plain_words(task.content) for task in failed})
+        return found
+
+    def _check_times(self, parent: Task, earlier: Earlier) -> None:
+        most = self._configs.of(parent).max_replans or 0
+        if earlier.times >= most:
+            done = f"its plan was changed {counted(earlier.times, 'time')}"
+            raise WorkFailedError(f"{done}, and max_replans = {most}", task_id=parent.id, reason="other")
+
+    def _read(self, reply: ModelReply, parent: Task, plan: OpenPlan, max_tasks: int) -> Replan:
+        found = parse_replan(
+            reply.text,
+            plan,
+            finish_reason=reply.finish_reason,
+            max_tasks=max_tasks,
+            types=types_of(self._workers),
+        )
+        try:
+            _check_can_run(parent, found)
+        except TaskError as error:
+            raise ReplyError(str(error), reply=reply.text) from None
+        return found
+
+
+def _check_can_run(parent: Task, replan: Replan) -> None:
+    """Raise TaskError if a tree that is so changed could not be run: it is tried on a copy."""
+    root = deepcopy([parent, *parent.ancestors()][-1])
+    change_plan(root.find(parent.id), replan)
+    check_can_end(root)
+
+
+def _check_new(parent: Task, replan: Replan, given_up: Collection[str]) -> None:
+    """Refuse changes that bring back what has failed or was given up.
+
+    Raises:
+        WorkFailedError: if they do.
+    """
+    for words in new_words(replan):
+        if plain_words(words) in given_up:
+            raise WorkFailedError(
+                f'its plan would come back to what has failed or was given up before: "{cut(words, 200)}"',
+                task_id=parent.id,
+                reason="other",
+            )
+
+
+def _with_why(task: Task) -> TaskResult:
+    why = cut(task.error or "nobody said why", _LONGEST_WHY)
+    return TaskResult(id=task.id, content=task.content, state=task.state.value, result=why)
+
+
+def _line(task: Task) -> str:
+    needs = f" (needs {' '.join(task.dependencies)})" if task.dependencies else ""
+    return f"{task.id}{needs}: {task.content}"

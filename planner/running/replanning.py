@@ -1,0 +1,116 @@
+"""How a plan is changed while it is run: whole or not at all, as an event that tells each difference, by one writer.
+
+A parent whose subtask has failed for good waits until nothing below it goes on by itself; then what is open of its plan
+is planned anew. So what the model is told depends on what came of tasks, and not on which was quicker, and a run that
+is killed asks the same once more, which the journal knows.
+"""
+
+from collections.abc import Collection, Iterator
+
+from ramify.planner.events.events import EventType
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.planning.replan import BY, Replanner
+from ramify.planner.runtime.failpoints import failpoint
+from ramify.planner.store.changes import Change, TaskChanged, TaskEdited
+from ramify.planner.work.steps import StepLog
+from ramify.tasks import Task, TaskState
+from ramify.tasks.replies.replans import Replan
+from ramify.tasks.tree.node import is_below
+from ramify.tasks.tree.replanning import Changed, change_plan, is_stuck
+from ramify.tasks.tree.schedule import Scheduler
+
+from .attaching import Attaching
+
+_OVER = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.DELETED})
+
+
+class Replanning:
+    """Changes the plan of one run.
+
+    Args:
+        recorder: writes what is changed.
+        attaching: lets new tasks be part of the run.
+        steps: the steps that workers have taken.
+        replanner: says which failures have the plan around them changed.
+    """
+
+    def __init__(self, recorder: Recorder, attaching: Attaching, steps: StepLog, replanner: Replanner) -> None:
+        self._replanner = replanner
+        self._recorder = recorder
+        self._attaching = attaching
+        self._steps = steps
+        self._waiting: dict[Task, None] = {}
+
+    def is_for(self, task: Task) -> bool:
+        """Return whether the plan around `task`, which has failed, is to be changed."""
+        return self._replanner.is_for(task)
+
+    def wait_for(self, task: Task) -> None:
+        """Have the plan around `task`, which has failed, changed as soon as nothing in it goes on by itself."""
+        if task.parent is not None:
+            self._waiting[task.parent] = None
+
+    def waits_for(self, task: Task) -> bool:
+        """Return whether the plan around `task` is still to be changed, as it has failed."""
+        return task.parent in self._waiting and self._replanner.is_for(task)
+
+    def failed_below(self, parent: Task) -> list[Task]:
+        """Return the subtasks of `parent` because of which its plan is changed."""
+        return self._replanner.failed_below(parent)
+
+    def next(self, performing: Collection[Task]) -> Task | None:
+        """Return a task whose plan is to be changed now, and count it as taken; None if all have to wait.
+
+        Args:
+            performing: what is being done; nothing else is ready.
+        """
+        for parent in list(self._waiting):
+            is_over = parent.state in _OVER or (parent not in performing and not self.failed_below(parent))
+            if is_over:
+                del self._waiting[parent]
+            elif self._is_alone(parent, performing) and is_stuck(parent):
+                del self._waiting[parent]
+                return parent
+        return None
+
+    def _is_alone(self, parent: Task, performing: Collection[Task]) -> bool:
+        others = (each for each in self._waiting if each is not parent)
+        return not any(is_below(each, parent) for each in (*performing, *others))
+
+    async def carry_out(self, parent: Task, replan: Replan, failed: Collection[Task], scheduler: Scheduler) -> Changed:
+        """Make the changes of `replan` below `parent`, where `failed` made it necessary; on disk then.
+
+        Raises:
+            StoreError: if it could not be written; the plan is the old one there.
+            LeaseError: if another process has taken the run over.
+        """
+        why = {task.id: task.error or "" for task in failed}
+        changed = change_plan(parent, replan)
+        changes: list[Change] = [*self._attaching.enter(changed.added, origin="added", is_told=False)]
+        changes += self._changes(changed)
+        await self._recorder.commit(
+            EventType.PLAN_EDITED,
+            parent,
+            *changes,
+            changes=[each.to_data() for each in changed.differences],
+            redone=[task.id for task in changed.reopened],
+            by=BY,
+            below=parent.id,
+            failed=why,
+        )
+        failpoint("after-edit-commit")
+        self._attaching.on_attached(changed.added)
+        for task, needed in changed.needs:
+            scheduler.needs(task, needed)
+        for task in changed.deleted:
+            scheduler.finished(task)
+        for task in changed.reopened:
+            scheduler.released(task)
+        return changed
+
+    def _changes(self, changed: Changed) -> Iterator[Change]:
+        for task in changed.edited:
+            yield TaskEdited.of(task)
+        for task in dict.fromkeys((*changed.reopened, *changed.deleted)):
+            yield TaskChanged.of(task)
+            yield self._steps.forget(task.id)
