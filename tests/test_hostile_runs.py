@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ramify.planner import Executor, PlanLimits
 from ramify.planner.api import make_root
+from ramify.planner.planning.policies import BUILT_IN
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskState
@@ -36,18 +37,18 @@ REPLIES = st.sampled_from(CORPUS) | st.lists(WORDS, max_size=20).map("".join) | 
 A_RUN = 40
 EXAMPLES = int(os.environ.get("RAMIFY_HOSTILE_REPLIES", "1200")) // A_RUN
 
-LIMITS = PlanLimits(max_depth=3, max_children=4, max_tasks=25)
+LIMITS = {name: PlanLimits(policy=name, max_depth=3, max_children=4, max_tasks=25) for name in BUILT_IN}
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(REPLIES, min_size=A_RUN, max_size=A_RUN))
-def test_a_run_on_hostile_replies_ends_and_accounts_for_all_of_them(replies: list[str]) -> None:
+@given(st.lists(REPLIES, min_size=A_RUN, max_size=A_RUN), st.sampled_from([*BUILT_IN]))
+def test_a_run_on_hostile_replies_ends_and_accounts_for_all_of_them(replies: list[str], policy: str) -> None:
     said = itertools.cycle(replies)
     model = ScriptedModel(lambda _: next(said))
     root = make_root("Plan a journey\n<task>{{ goal }}</task>", [])
     root.config = TaskConfig(max_retries=1, retry_delay_seconds=0.0)
     with tempfile.TemporaryDirectory() as folder:
-        run = Executor(model, jobs=4, store=Path(folder) / "runs.db", plan=LIMITS).run(root)
+        run = Executor(model, jobs=4, store=Path(folder) / "runs.db", plan=LIMITS[policy]).run(root)
         with Store.open(Path(folder) / "runs.db") as store:
             calls = store.calls(run.id)
             stored = store.load_tree(run.id)

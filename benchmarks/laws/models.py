@@ -65,16 +65,12 @@ class Timed(ScriptedModel):
         clock: the clock.
         arrivals: how long it writes on each item of the plan, in seconds.
         works: how long each then takes.
-
-    Attributes:
-        is_heard: whether a plan was asked for item by item.
     """
 
     def __init__(self, clock: VirtualClock, arrivals: Sequence[float], works: Sequence[float]) -> None:
         super().__init__(self._answer)
         self._virtual = clock
         self._arrivals, self._works = arrivals, works
-        self.is_heard = False
 
     def _answer(self, request: ModelRequest) -> str | Awaitable[str]:
         return self._planned() if request.purpose == "decompose" else self._done(request)
@@ -97,7 +93,6 @@ class Timed(ScriptedModel):
 
     async def _written(self, request: ModelRequest) -> AsyncIterator[str | ModelReply]:
         self.requests.append(request)
-        self.is_heard = True
         for seconds, item in zip(self._arrivals, self._items(), strict=True):
             await sleep(self._virtual, seconds)
             yield item
