@@ -103,6 +103,11 @@ def _after(executor: Executor, run: Run, said: object) -> Run | None:
     """Return the run that goes on as somebody has said who has seen its plan; None if it does not."""
     if isinstance(said, str):
         return executor.revise(run.id, said, run.task)
+    if not isinstance(said, bool | None):
+        raise UsageError(
+            f"approve gave back {type(said).__name__}; it returns True to run the plan, words to have it revised, or"
+            f" False; `ramify resume {run.id}` runs it as it is"
+        )
     return executor.go_on(run.id, run.task) if said else None
 
 

@@ -205,6 +205,11 @@ def test_words_of_a_program_may_be_awaited_and_a_no_leaves_the_run_waiting() -> 
     assert Executor.resume("runs.db", run.id, agent=planner(FIRST, SECOND)).result == "compose 0"
 
 
+def test_a_word_that_is_neither_yes_nor_no_nor_a_text_is_refused() -> None:
+    with pytest.raises(UsageError, match="approve gave back int; it returns True to run the plan, words"):
+        solved(planner(FIRST, SECOND), 5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("words", ["", "  \x1b\x07 ", "x" * (LONGEST_WISH + 1)])
 def test_words_that_cannot_be_used_are_refused_and_the_run_waits(words: str) -> None:
     with pytest.raises(UsageError, match="the words for the planner"):
@@ -284,11 +289,12 @@ def by_chat(chat: Chat) -> str:
 def test_a_person_at_the_terminal_revises_as_often_as_they_want() -> None:
     with OpenAIServer(by_chat) as server:
         words = ("solve", GOAL, "--model", "m", "--base-url", server.base_url, "--approve", "plan", "--max-depth", "2")
-        typed = f"revise: {WORDS}\nr\nonly \x1b[31mOslo\nr\n\ny\n"
+        typed = f"revise: {WORDS}\nr\nonly \x1b[31mOslo\nr\nrevise:  \ny\n"
         code, seen = Terminal(columns=200).run(*words, "-q", "--store", "runs.db", typed=typed)
     assert (code, seen.splitlines()[-1][-4:]) == (0, "done")
     assert seen.count("run this plan?") == 4
     assert seen.count("what is to be otherwise?") == 2
+    assert "[DELETED] Task 0.2" in seen
     with Store.open("runs.db") as store:
         run = store.last_run()
         tree = store.load_tree(run.id)

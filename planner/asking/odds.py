@@ -83,9 +83,7 @@ def ahead_for(error_rate: float, steps: int, target: float = TARGET) -> int:
     """
     _check_share(error_rate, "the error rate")
     _check_count(steps, "the number of steps")
-    _check_share(target, "the target")
-    if not 0 < target < 1:
-        raise UsageError(f"the target is {target:g}, and no vote is that sure; give one such as 0.95")
+    check_target(target)
     if error_rate >= _HALF:
         raise UsageError(
             f"{error_rate:.1%} of the single answers are wrong, and from half on a vote makes it worse if these"
@@ -95,6 +93,13 @@ def ahead_for(error_rate: float, steps: int, target: float = TARGET) -> int:
         return 1
     # what may be lost is far below what 1 - x can tell apart
     return max(1, ceil(log(expm1(-log(target) / steps)) / (log(error_rate) - log1p(-error_rate))))
+
+
+def check_target(target: float) -> None:
+    """Raise `UsageError` if `target` is no chance that votes can give."""
+    _check_share(target, "the target")
+    if not 0 < target < 1:
+        raise UsageError(f"the target is {target:g}, and no vote is that sure; give one such as 0.95")
 
 
 def rate_behind(lost: float, aheads: Mapping[int, int]) -> float:

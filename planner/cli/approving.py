@@ -19,7 +19,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
 from ramify.planner.run import Run
 from ramify.planner.runtime.output_files import write_text
-from ramify.tasks import DocumentError, Task, TreeError
+from ramify.tasks import DocumentError, Task, TaskState, TreeError
 from ramify.tasks.counting import counted
 from ramify.tasks.plans.plans import load_plan, plan_text, write_plan
 
@@ -58,6 +58,8 @@ def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
 def _revised_run(executor: Executor, run: Run, answer: str) -> Run | None:
     """Return the run in which the planner is asked for the plan that a person wants; None if they want none."""
     words = answer.partition(":")[2].strip() or _line("what is to be otherwise? ").strip()
+    if words.partition(":")[0].strip().lower() in {"r", "revise"}:
+        words = words.partition(":")[2].strip()
     if not words:
         return None
     try:
@@ -142,7 +144,8 @@ def _line(question: str) -> str:
 
 
 def _show(root: Task) -> None:
-    lines = root.to_string().rstrip().splitlines()
+    has_deleted = any(task.state is TaskState.DELETED for task in root.walk())
+    lines = root.to_string(state=has_deleted).rstrip().splitlines()
     tell("\n".join(lines[:_MOST_LINES]))
     if len(lines) > _MOST_LINES:
         tell(f"... and {counted(len(lines) - _MOST_LINES, 'more line')}")

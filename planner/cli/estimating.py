@@ -49,13 +49,15 @@ def estimate(
 
     Example: ramify estimate plan.yaml --pilot 20 --target 0.99
     """
-    from ramify.planner.asking.odds import TARGET
+    from ramify.planner.asking.odds import TARGET, check_target
     from ramify.planner.errors import UsageError
     from ramify.planner.planning.estimating import estimate as estimated
 
     from .goals import is_plan_file
     from .output import print_json, print_text
 
+    if target is not None:
+        check_target(target)
     if source is not None and not last and is_plan_file(source):
         if pilot is not None and pilot_run is not None:
             raise UsageError("--pilot makes a run to learn from, and --from names one; leave out one of them")

@@ -15,6 +15,7 @@ from ramify.planner.errors import PlannerError, UsageError
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.runtime.entry_points import named_object
 from ramify.tasks import Task
+from ramify.tasks.tree.node import index_of
 
 from .as_needed import AsNeeded
 from .policy import Direct, Failure, Policy, Recovery, Verb
@@ -164,12 +165,12 @@ def run_policy(root: Task, others: Policy, configs: Configs, *, max_depth: int) 
 
 def names_policies(root: Task) -> bool:
     """Return whether the config of a task in the tree of `root` names a policy."""
-    return any(task.config.policy is not None for task in root.walk())
+    return any(task.config.policy is not None for task in index_of(root).by_id.values())
 
 
 def check_policies(root: Task) -> None:
     """Raise `UsageError` if a task of the tree of `root` names a policy that is not there."""
-    for task in root.walk():
+    for task in index_of(root).by_id.values():
         if (name := task.config.policy) is not None:
             try:
                 policy_named(name, 1)

@@ -22,15 +22,14 @@ class Verb(StrEnum):
     COMPOSE = "compose"
     REPLAN = "replan"
 
-    @property
-    def plans(self) -> bool:
-        """Whether its outcome is a plan, or changes of one, for which the planner is asked."""
-        return self.splits or self is Verb.REPLAN
+    splits: bool
+    """Whether it is a way to split a task."""
+    plans: bool
+    """Whether its outcome is a plan, or changes of one, for which the planner is asked."""
 
-    @property
-    def splits(self) -> bool:
-        """Whether it is a way to split a task."""
-        return self in {Verb.SPLIT, Verb.STREAM}
+    def __init__(self, value: str) -> None:
+        self.splits = value in {"split", "stream"}
+        self.plans = self.splits or value == "replan"
 
 
 class Recovery(StrEnum):

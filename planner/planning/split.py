@@ -46,7 +46,7 @@ class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fiel
             raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
         if split == "always" and policy == "direct":
             raise UsageError("split is 'always', and policy 'direct' splits nothing; leave one of them out")
-        return {**given, "policy": "direct" if split == "never" else policy or "upfront"}
+        return {**given, "policy": "direct" if split == "never" else "upfront" if policy is None else policy}
 
     if TYPE_CHECKING:
 

@@ -15,6 +15,7 @@ from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.prompt_variables import tasks_of_plan
 from ramify.tasks.replies.grammar import Plan
+from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.running import put
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Attaching:
     def __init__(self, root: Task, recorder: Recorder, budget: Budget, *, limits: PlanLimits | None = None) -> None:
         self._recorder = recorder
         self._budget = budget
-        self.total = sum(task.state is not TaskState.DELETED for task in root.walk())
+        self.total = sum(task.state is not TaskState.DELETED for task in index_of(root).by_id.values())
         self.max_tasks = None if limits is None else limits.max_tasks
         self.max_depth = None if limits is None else limits.max_depth
         self._most = None if limits is None else limits.max_children

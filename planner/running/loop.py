@@ -25,6 +25,7 @@ from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.answers import TOO_BIG
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.replies.replans import Replan
+from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.partial import missing_words
 from ramify.tasks.tree.schedule import Scheduler
 
@@ -192,7 +193,7 @@ class RunLoop:
         return verb if not verb.splits or self._attaching.has_level_below(task) else whole(task)
 
     async def _run_one(self, task: Task, verb: Verb, job: "asyncio.Task[None]") -> None:
-        self._recorder.start(task, doing=verb.value)
+        self._recorder.start(task, doing=str(verb))
         outcome = await self._perform(task, verb, job)
         if outcome is None:
             self._recorder.release(task, why="the run is stopping")
@@ -279,7 +280,7 @@ class RunLoop:
 
     def _take_up_failures(self) -> None:
         """Go on from the failures that another process has left."""
-        for task in [task for task in self._root.walk() if task.state is TaskState.FAILED]:
+        for task in [task for task in index_of(self._root).by_id.values() if task.state is TaskState.FAILED]:
             if task.parent is not None and task.parent.state is TaskState.OPEN and self._replanning.is_for(task):
                 self._replanning.wait_for(task)
             else:

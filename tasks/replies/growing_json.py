@@ -4,10 +4,11 @@ Only the form that the schema asks for is read so, `{"plan": {"tasks": [`; whate
 whole. Every character is looked at once.
 """
 
-import json
 import re
 from contextlib import suppress
 from typing import Any
+
+from ramify.tasks.json_text import read_json
 
 _BEGINNING = re.compile(r'\s*\{\s*"plan"\s*:\s*\{\s*"tasks"\s*:\s*\[')
 _LONGEST_BEGINNING = 200
@@ -70,7 +71,7 @@ class GrowingTasks:
     def _give(self, text: str, found: list[dict[str, Any]]) -> None:
         value: Any = None
         with suppress(ValueError, RecursionError):
-            value = json.loads(text, strict=False)
+            value = read_json(text, strict=False)
         if isinstance(value, dict):
             found.append(value)
         else:
