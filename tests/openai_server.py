@@ -113,7 +113,7 @@ class Chat:
         return list(self.body["input"]) if self.path == "/v1/embeddings" else []
 
     def said(self, role: str) -> str:
-        return "\n".join(str(each["content"]) for each in self.body["messages"] if each["role"] == role)
+        return "\n".join(str(each.get("content", "")) for each in self.body["messages"] if each["role"] == role)
 
     @property
     def user(self) -> str:
@@ -393,7 +393,7 @@ def _tool_calls(answer: Answer) -> dict[str, Any]:
 def _usage(chat: Chat, answer: Answer) -> Mapping[str, Any]:
     if answer.usage is not None:
         return answer.usage
-    sent, received = sum(len(str(each["content"]).split()) for each in chat.body["messages"]), len(answer.text.split())
+    sent, received = sum(len(str(each.get("content", "")).split()) for each in chat.body["messages"]), len(answer.text.split())
     return {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
 
 
