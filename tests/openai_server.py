@@ -393,7 +393,8 @@ def _tool_calls(answer: Answer) -> dict[str, Any]:
 def _usage(chat: Chat, answer: Answer) -> Mapping[str, Any]:
     if answer.usage is not None:
         return answer.usage
-    sent, received = sum(len(str(each.get("content", "")).split()) for each in chat.body["messages"]), len(answer.text.split())
+    sent = sum(len(str(each.get("content", "")).split()) for each in chat.body["messages"])
+    received = len(answer.text.split())
     return {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
 
 

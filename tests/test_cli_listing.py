@@ -55,7 +55,7 @@ def test_runs_are_pruned_after_a_rehearsal(four_runs: list[str], ramify: Ramify)
         (("--prune", "--limit", "3"), "--limit and --all are for lists"),
         (("--dry-run",), "without --prune nothing is deleted"),
         (("--older-than", "soon"), "'soon' is no age"),
-        (("--status", "happy"), "'happy' is no status; they are running, done, failed, "),
+        (("--status", "happy"), "'happy' is no status; they are running, done, partial, failed, "),
         (("--keep", "-1"), "--keep"),
     ],
 )

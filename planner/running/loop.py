@@ -32,7 +32,7 @@ from ramify.tasks.tree.schedule import Scheduler
 from .attaching import Attaching
 from .attempts import Work, put_back
 from .endings import Ending, because_of, ending_of, failure_data, settle
-from .replanning import Replanning
+from .replanning import Replanning, not_replanned
 
 OnError = Literal["continue", "partial", "stop"]
 Decision = Plan | Whole | Parts | Grown
@@ -281,7 +281,7 @@ class RunLoop:
     def _take_up_failures(self) -> None:
         """Go on from the failures that another process has left."""
         for task in [task for task in index_of(self._root).by_id.values() if task.state is TaskState.FAILED]:
-            if task.parent is not None and task.parent.state is TaskState.OPEN and self._replanning.is_for(task):
+            if task.parent is not None and task.parent.state is TaskState.OPEN and self._replanning.is_left_for(task):
                 self._replanning.wait_for(task)
             else:
                 self._go_on_without([task])
@@ -389,7 +389,7 @@ class RunLoop:
                 self._tried.pop(task.id, None)
             self._wake(self._scheduler.ready)
         elif isinstance(found, Exception):
-            why = f"task {parent.id} could not be replanned: {error_text(found)}"
+            why = f"{not_replanned(parent)}{error_text(found)}"
             for task in failed:
                 self._recorder.told_more(task, why)
             self._give_up(failed)

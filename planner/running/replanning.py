@@ -24,6 +24,11 @@ from .attaching import Attaching
 _OVER = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.DELETED})
 
 
+def not_replanned(parent: Task) -> str:
+    """Return how the error of a task goes on whose parent could not be replanned."""
+    return f"task {parent.id} could not be replanned: "
+
+
 class Replanning:
     """Changes the plan of one run.
 
@@ -44,6 +49,11 @@ class Replanning:
     def is_for(self, task: Task) -> bool:
         """Return whether the plan around `task`, which has failed, is to be changed."""
         return self._replanner.is_for(task)
+
+    def is_left_for(self, task: Task) -> bool:
+        """Return whether that is so, and was not given up before the run was resumed, which its error tells."""
+        above = task.parent
+        return above is not None and self.is_for(task) and f"; {not_replanned(above)}" not in (task.error or "")
 
     def wait_for(self, task: Task) -> None:
         """Have the plan around `task`, which has failed, changed as soon as nothing in it goes on by itself."""
