@@ -415,3 +415,26 @@ def test_a_run_that_is_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path: Pat
     again = Executor.resume(tmp_path / "r.db", first.id, agent=model, max_calls=99)
     assert states(again.task) == states(whole.task)
     assert sorted(asked(before) + asked(model)) == sorted(asked(every))
+
+
+def test_a_parent_of_which_nothing_is_left_but_failures_fails_after_a_drop(tmp_path: Path) -> None:
+    root = Task("All of it", id="0", config=TaskConfig(max_retries=0, recovery="replan"))
+    root.add_subtasks([Task("one", id="0.1"), Task("two", id="0.2")])
+    root.subtasks[1].add_subtask(Task("below", id="0.2.1"))
+    replies = {"execute 0.1": NO, "compose 0.2": NO, "replan 0": '<drop of="0.1"/>'}
+    run, model = ran(tmp_path, replies, root, on_error="partial")
+    assert states(run.task) == {"0": "FAILED", "0.1": "DELETED", "0.2": "FAILED", "0.2.1": "DONE"}
+    assert "compose 0" not in asked(model)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_never_ran_as_its_need_failed_is_not_replanned_on_resume(tmp_path: Path, more: int) -> None:
+    root = Task("All of it", id="0", config=TaskConfig(max_retries=0, recovery="replan"))
+    root.add_subtasks([Task("one", id="0.1"), Task("two", id="0.2", dependencies=["0.1"]), Task("three", id="0.3")])
+    root.subtasks[0].add_subtask(Task("below", id="0.1.1"))
+    replies = {"compose 0.1": NO}
+    run, model = ran(tmp_path, replies, root, on_error="partial", max_calls=2 + more)
+    assert run.status == "stopped"
+    run = Executor.resume(tmp_path / "r.db", run.id, agent=model, max_calls=9)
+    assert (run.status, states(run.task)["0.2"]) == ("partial", "FAILED")
+    assert "replan 0" not in asked(model)

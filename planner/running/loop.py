@@ -230,8 +230,8 @@ class RunLoop:
         if not failure.can_replan or self._policy.after(task, failure) is Recovery.FAIL:
             await self._fail(task, error)
             return
+        self._replanning.wait_for(task)  # before it is on disk: later, what waits may have begun without this failure
         await self._set_failed(task, error)
-        self._replanning.wait_for(task)
 
     async def _split(
         self, task: Task, job: "asyncio.Task[None]", verb: Verb, *, instead_of: Exception | None = None
@@ -387,6 +387,8 @@ class RunLoop:
             self._whole.difference_update(changed.reopened)
             for task in changed.reopened:
                 self._tried.pop(task.id, None)
+            # where all that is left has failed, there is nothing to compose the parent from
+            self._go_on_without(child for child in parent.subtasks if child.state is TaskState.FAILED)
             self._wake(self._scheduler.ready)
         elif isinstance(found, Exception):
             why = f"{not_replanned(parent)}{error_text(found)}"

@@ -15,7 +15,7 @@ from ramify.planner.store.changes import Change, TaskChanged, TaskEdited
 from ramify.planner.work.steps import StepLog
 from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.replans import Replan
-from ramify.tasks.tree.node import is_below
+from ramify.tasks.tree.node import index_of, is_below, walk_up
 from ramify.tasks.tree.replanning import Changed, change_plan, is_stuck
 from ramify.tasks.tree.schedule import Scheduler
 
@@ -51,9 +51,13 @@ class Replanning:
         return self._replanner.is_for(task)
 
     def is_left_for(self, task: Task) -> bool:
-        """Return whether that is so, and was not given up before the run was resumed, which its error tells."""
+        """Return whether that is still to be done of a task that had failed when the run was resumed.
+
+        It is not if the plan was given up, which the error tells, or if the task never ran, as what it needs failed.
+        """
         above = task.parent
-        return above is not None and self.is_for(task) and f"; {not_replanned(above)}" not in (task.error or "")
+        is_given_up = above is None or f"; {not_replanned(above)}" in (task.error or "")
+        return self.is_for(task) and not is_given_up and not _has_failed_needs(task)
 
     def wait_for(self, task: Task) -> None:
         """Have the plan around `task`, which has failed, changed as soon as nothing in it goes on by itself."""
@@ -124,3 +128,8 @@ class Replanning:
         for task in dict.fromkeys((*changed.reopened, *changed.deleted)):
             yield TaskChanged.of(task)
             yield self._steps.forget(task.id)
+
+
+def _has_failed_needs(task: Task) -> bool:
+    by_id = index_of(task).by_id
+    return any(by_id[need].state is TaskState.FAILED for each in (task, *walk_up(task)) for need in each.dependencies)
