@@ -154,3 +154,10 @@ def test_lint_knows_who_does_what_if_it_is_told_the_workers(ramify: Ramify, home
     )
     (home / "plan.yaml").write_text("goal: all\ntasks:\n  - {task: a, type: count}\n", encoding="utf-8")
     assert ramify("lint", "plan.yaml", "--workers", "mine.py").code == 0
+
+
+def test_lint_knows_which_policies_there_are(ramify: Ramify, home: Path) -> None:
+    (home / "plan.yaml").write_text("goal: all\nconfig: {policy: strem}\ntasks: [a]\n", encoding="utf-8")
+    said = ramify("lint", "plan.yaml")
+    assert said.code == 2
+    assert "config.policy: there is no policy 'strem' (did you mean 'streaming'?)" in said.out

@@ -31,7 +31,7 @@ def lint(
     from .exits import DONE, USAGE
     from .output import print_json, print_text, tell
 
-    judge = judge_of(given["worker_files"]) if given["worker_files"] else None
+    judge = judge_of(given["worker_files"])
     findings = [(plan, finding) for plan in plans for finding in lint_plan(plan, judge=judge)]
     if given["as_json"]:
         print_json({"findings": [{"plan": plan, **finding._asdict()} for plan, finding in findings]})
@@ -46,20 +46,28 @@ def lint(
 
 
 def judge_of(files: Sequence[str]) -> "Judge":
-    """Return what says why nobody can do a task, with the workers in `files` and those of the settings.
+    """Return what says why a task cannot be done; who does it is looked at if there are `files`, with the settings'.
 
     Raises:
         UsageError: if a file cannot be imported, or defines none.
     """
     from ramify.planner.errors import UsageError
+    from ramify.planner.planning.policies import fault_of_policy
     from ramify.planner.running.run_settings import RunSettings
     from ramify.planner.running.runnable import workers_of
     from ramify.planner.settings.settings import load_settings
 
+    def policy_judge(task: "Task") -> str | None:
+        return None if task.config.policy is None else fault_of_policy(task.config.policy)
+
+    if not files:
+        return policy_judge
     workers = workers_of(RunSettings(worker_sources=tuple(files)), None, None, {})
     agents = load_settings().agents or {}
 
     def judge(task: "Task") -> str | None:
+        if (fault := policy_judge(task)) is not None:
+            return fault
         try:
             for check in task.checks:
                 if check.predicate is not None:

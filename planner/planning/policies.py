@@ -171,11 +171,17 @@ def names_policies(root: Task) -> bool:
 def check_policies(root: Task) -> None:
     """Raise `UsageError` if a task of the tree of `root` names a policy that is not there."""
     for task in index_of(root).by_id.values():
-        if (name := task.config.policy) is not None:
-            try:
-                policy_named(name, 1)
-            except PlannerError as error:
-                raise UsageError(f"task {task.id}, config.policy: {error}") from error
+        if task.config.policy is not None and (fault := fault_of_policy(task.config.policy)) is not None:
+            raise UsageError(f"task {task.id}, {fault}")
+
+
+def fault_of_policy(name: str) -> str | None:
+    """Return what is wrong with a policy that a task's config names; None if nothing is."""
+    try:
+        policy_named(name, 1)
+    except PlannerError as error:
+        return f"config.policy: {error}"
+    return None
 
 
 def _class_of(given: Any) -> str:

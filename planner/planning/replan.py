@@ -20,7 +20,6 @@ from ramify.tasks.counting import counted
 from ramify.tasks.prompt_variables import result_of
 from ramify.tasks.replies.grammar import plain_words
 from ramify.tasks.replies.replans import OpenPlan, Replan, parse_replan, replan_schema
-from ramify.tasks.replies.splitting import MODEL
 from ramify.tasks.tree.graph import check_can_end
 from ramify.tasks.tree.replanning import change_plan, given_up_words, new_words, open_plan
 
@@ -108,13 +107,12 @@ class Replanner:
             max_tasks=max(most, 1),
             **asker.agent.prompt_settings,
         )
-        types = [MODEL, *(worker.type for worker in self._workers)] if self._workers else []
         found = await asker.ask(
             parent,
             variables,
             lambda reply: self._read(reply, parent, plan, variables.max_tasks),
             attempt=attempt,
-            schema=replan_schema(plan, max_tasks=variables.max_tasks, types=types),
+            schema=replan_schema(plan, max_tasks=variables.max_tasks, types=types_of(self._workers)),
         )
         if found.failed is not None:
             words = found.failed.detail or "the model gave no reason"

@@ -1,6 +1,6 @@
 """Splitting one task: what is asked, and what the reply means for the task; nothing is attached here."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -105,7 +105,7 @@ class Wishes:
     whole: Mapping[str, str] = field(default_factory=dict)
 
 
-def types_of(workers: tuple[WorkerCard, ...]) -> Collection[str]:
+def types_of(workers: tuple[WorkerCard, ...]) -> Sequence[str]:
     """Return what a task of a plan can be given to: a worker, several together, or the model; else nothing."""
     return _Types([MODEL, *(worker.type for worker in workers)]) if workers else []
 
@@ -187,8 +187,8 @@ class Planner:
             **asker.agent.prompt_settings,
         )
         known_ids = dict.fromkeys([*(result.id for result in variables.results), *variables.begun])
-        types = [MODEL, *(worker.type for worker in self.workers)] if self.workers else []
-        rules: PlanRules = {"max_tasks": variables.max_tasks, "types": types_of(self.workers), "known_ids": known_ids}
+        types = types_of(self.workers)
+        rules: PlanRules = {"max_tasks": variables.max_tasks, "types": types, "known_ids": known_ids}
         if growth is not None:
             growth.expect((variables.goal, *variables.ancestors), begun=begun, **rules)
         plan = await asker.ask(
