@@ -30,7 +30,7 @@ GOAL_LIMIT = 1_000_000
 
 
 Approve = Callable[[Task], bool | str | Awaitable[bool | str]]
-"""Sees a complete plan, may change it, and says whether it may be run, or in words what is to be otherwise in it."""
+"""Sees a complete plan, may change it, and says whether it may be run, or in words what should be different."""
 
 
 def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **how: Unpack[SolveKeywords]) -> Run:

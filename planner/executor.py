@@ -154,7 +154,7 @@ class Executor:
             set: new contents, by task id.
             set_result: a person's own results, by task id.
             from_task: a task that is done again, with all below it and all that depends on it.
-            **options: what is to be otherwise than it was; see `ResumeOptions`. A name that is none is refused.
+            **options: what changes; see `ResumeOptions`. A name that is none is refused.
 
         Raises:
             RunError: if there is no such run.
@@ -216,7 +216,7 @@ class Executor:
 
         Args:
             run_id: its id.
-            words: what is to be otherwise; the planner is asked in them. They are on disk when this returns.
+            words: what should be different; the planner is asked in them. They are on disk when this returns.
             plan: its plan, if it was changed besides.
 
         Raises:

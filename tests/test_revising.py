@@ -293,7 +293,7 @@ def test_a_person_at_the_terminal_revises_as_often_as_they_want() -> None:
         code, seen = Terminal(columns=200).run(*words, "-q", "--store", "runs.db", typed=typed)
     assert (code, seen.splitlines()[-1][-4:]) == (0, "done")
     assert seen.count("run this plan?") == 4
-    assert seen.count("what is to be otherwise?") == 2
+    assert seen.count("what should be different?") == 2
     assert "[DELETED] Task 0.2" in seen
     with Store.open("runs.db") as store:
         run = store.last_run()

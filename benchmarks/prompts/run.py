@@ -18,12 +18,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import partial
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 from ramify.planner import Agent, AgentSettings, Executor, PlanLimits, Store
 from ramify.planner.asking.attachments import read_materials
+from ramify.planner.asking.odds import share_between
 from ramify.planner.models.protocol import Sampling
 from ramify.tasks import RamifyError, Task
 
@@ -174,7 +174,10 @@ _WORDS = {
 
 
 def language_of(text: str) -> str:
-    """Return en, de or zh: by the script, else by the words that are in every sentence of the one and not the other."""
+    """Return en, de or zh: by the script, else by the words that are in every sentence of the one and not the other.
+
+    It is not what Ramify tells languages by, whose mistakes would go unseen then.
+    """
     if len(re.findall(r"[\u4e00-\u9fff]", text)) > len(text) / 4:
         return "zh"
     words = re.findall(r"\w+", text.lower())
@@ -190,10 +193,8 @@ def interval(hits: int, of: int) -> str:
     """
     if not of:
         return "-"
-    z, share = 1.96, hits / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return f"{hits}/{of} = {share:.0%} ({max(0.0, middle - half):.0%}-{min(1.0, middle + half):.0%})"
+    low, high = share_between(hits, of)
+    return f"{hits}/{of} = {hits / of:.0%} ({low:.0%}-{high:.0%})"
 
 
 def report(results: Iterable[Result]) -> str:

@@ -55,16 +55,16 @@ class CostGate:
     async def _ask(self, cost_usd: float, at: float) -> None:
         if self._stop is not None:
             raise self._stop
-        told = f"the run has cost ${cost_usd:.4g}, and a person is to be asked at ask_at_usd = {at:g}"
+        told = f"the run has cost ${cost_usd:.4g}, and ask_at_usd = {at:g} asks a person first"
         if self._person.on_ask is None:
-            raise self._stopped(f"{told}; nobody is there to ask", cost_usd)
+            raise self._stopped(f"{told}; there is nobody to ask", cost_usd)
         self._recorder.put(EventType.PERSON_ASKED, about="cost", questions=[f"{told}; does it go on?"])
         try:
             said = await self._person.answer(self._person.on_ask, cost_usd)
         except Exception as error:
             raise self._stopped(f"{told}; on_ask failed: {error_text(error)}", cost_usd) from error
         if said is False:
-            raise self._stopped(f"{told}, who has stopped it", cost_usd)
+            raise self._stopped(f"{told}; they stopped it", cost_usd)
         if not _is_answer(said, cost_usd):
             words = f"{told}; on_ask gave {said!r}: give True, False, or a higher cost to be asked at again"
             raise self._stopped(words, cost_usd)

@@ -57,7 +57,7 @@ def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
 
 def _revised_run(executor: Executor, run: Run, answer: str) -> Run | None:
     """Return the run in which the planner is asked for the plan that a person wants; None if they want none."""
-    words = answer.partition(":")[2].strip() or _line("what is to be otherwise? ").strip()
+    words = answer.partition(":")[2].strip() or _line("what should be different? ").strip()
     if words.partition(":")[0].strip().lower() in {"r", "revise"}:
         words = words.partition(":")[2].strip()
     if not words:

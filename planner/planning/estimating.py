@@ -101,6 +101,7 @@ class Estimate:
         cost = "unknown" if self.cost_usd is None else f"${self.cost_usd[0]:,.4f} to ${self.cost_usd[1]:,.4f}"
         workers = f", {self.worker_tasks:,} of them by workers, whose calls are not counted" * bool(self.worker_tasks)
         parts = f", {self.parts:,} of them to read parts of documents" * bool(self.parts)
+        path = ": " * bool(self.critical_path) + " > ".join(self.critical_path)
         rows = [
             *(() if self.voting is None else self.voting.rows()),
             ("to be done", f"{counted(self.tasks, 'task')}{workers}{parts}"),
@@ -109,7 +110,7 @@ class Estimate:
             ("cached tokens", f"{_range(self.cached_tokens)} of these, {_CACHED}"),
             ("output tokens", _range(self.output_tokens)),
             ("cost", f"{cost} ({self.model or 'no model is set'})"),
-            ("critical path", f"{counted(len(self.critical_path), 'task')}: {' > '.join(self.critical_path)}"),
+            ("critical path", f"{counted(len(self.critical_path), 'task')}{path}"),
             ("waves", f"{len(self.waves):,}"),
         ]
         shown = (row for row in rows if row[0] != "cached tokens" or self.cached_tokens[1])

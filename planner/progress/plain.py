@@ -71,7 +71,7 @@ def _split_words(data: Mapping[str, Any]) -> str:
 def _edited_words(data: Mapping[str, Any]) -> str:
     kinds = Counter(change["change"] for change in data["changes"])
     told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    return f"the plan is another one: {told}" if told else "the plan stays as it is"
+    return f"the plan has changed: {told}" if told else "the plan stays as it is"
 
 
 def _waiting_words(data: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
         EventType.LIMIT_NEAR: lambda data: f"warning: {data['message']}",
         EventType.PERSON_ASKED: lambda data: f"a person is asked: {' '.join(data['questions'])}",
         EventType.PERSON_ANSWERED: lambda data: (
-            f"{'it is assumed' if data.get('assumed') else 'a person has answered'}: {' '.join(data['answers'])}"
+            f"{'assumed' if data.get('assumed') else 'a person has answered'}: {' '.join(data['answers'])}"
         ),
         EventType.RUN_WAITING: _waiting_words,
         EventType.PROMPT_CUT: lambda data: f"warning: {data['message']}",

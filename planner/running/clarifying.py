@@ -67,7 +67,7 @@ def answers_of(said: Any, questions: Sequence[str]) -> list[str]:
     answers = [said] if isinstance(said, str) else list(said) if isinstance(said, Sequence) else [said]
     if not all(isinstance(each, str) for each in answers) or len(answers) not in {0, 1, len(questions)}:
         raise UsageError(
-            f"{counted(len(questions), 'question')} are answered by one text for all, or by a text for each, in a list"
+            f"answer {counted(len(questions), 'question')} with one text for all, or with a list of one text each"
         )
     answers = [printable(each).strip() for each in answers]
     if any(len(each) > LONGEST_ANSWER for each in answers):

@@ -150,7 +150,7 @@ def _answer(store: Store, run_id: str, root: Task, said: str) -> list[str]:
 def _check_wish(run_id: str, root: Task, words: str) -> None:
     """Refuse words that cannot be put to the planner, or a plan that is under way."""
     if not printable(words).strip():
-        raise UsageError("the words for the planner are blank; say what is to be otherwise in the plan")
+        raise UsageError("the words for the planner are blank; say what should be different in the plan")
     if len(words) > LONGEST_WISH:
         raise UsageError(
             f"the words for the planner have {len(words):,} characters, and {LONGEST_WISH:,} are allowed; edit the plan"

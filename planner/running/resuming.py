@@ -63,7 +63,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     Args:
         opened: the store, which the session takes.
         found: the run.
-        options: what is to be otherwise than it was.
+        options: what changes.
         store: where the store is, as it was given.
     """
     settings = _settings_of(found, options)
