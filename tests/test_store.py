@@ -663,7 +663,7 @@ def test_missing_store_is_not_made_unless_asked(place: str) -> None:
 def test_store_of_a_newer_ramify_is_refused(place: str, store: Store, run: str) -> None:
     with store._database.changing() as connection:
         connection.execute(update(META).values(schema_version=7))
-    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 3\); upgrade"):
+    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 4\); upgrade"):
         Store.open(place)
     assert store.find_run(run)
 
@@ -684,11 +684,11 @@ def test_migration_brings_the_schema_up_and_keeps_what_is_stored(store: Store, r
             return connection.execute(select(META.c.schema_version)).scalar_one(), width
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(store._database, create=False, steps=[Migration(4, fail)])
-    assert version_and_columns() == (3, len(RUNS.c))
-    prepare(store._database, create=False, steps=[Migration(4, add_colour)])
-    prepare(store._database, create=False, steps=[Migration(4, add_colour)])
-    assert version_and_columns() == (4, len(RUNS.c) + 1)
+        prepare(store._database, create=False, steps=[Migration(5, fail)])
+    assert version_and_columns() == (4, len(RUNS.c))
+    prepare(store._database, create=False, steps=[Migration(5, add_colour)])
+    prepare(store._database, create=False, steps=[Migration(5, add_colour)])
+    assert version_and_columns() == (5, len(RUNS.c) + 1)
     assert store.find_run(run).id == run
 
 
@@ -705,7 +705,24 @@ def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: St
         assert again.find_run(run).id == run
         assert (again.steps(run), again.memory(run), again.check()) == ([], {}, [])
         with again._database.reading() as connection:
-            assert connection.execute(select(META.c.schema_version)).scalar_one() == 3
+            assert connection.execute(select(META.c.schema_version)).scalar_one() == 4
+
+
+def test_a_store_of_the_third_schema_keeps_its_steps_and_what_they_may(place: str, store: Store, run: str) -> None:
+    key = StepKey("0", 0, "pay#1")
+    with store.write(run) as writer:
+        writer.put(StepTaken.of(StepRecord(key=key, started_at=1.0, may_repeat=False)))
+        writer.put(StepTaken.of(StepRecord(key=key._replace(attempt=1), started_at=1.5, may_repeat=False)))
+        writer.put(StepTaken.of(StepRecord(key=key._replace(key="look#1"), output=1, started_at=2.0, ended_at=3.0)))
+    with store._database.changing() as connection:
+        for name in ("kind", "state", "may_repeat", "idempotency_key"):
+            connection.execute(text(f"ALTER TABLE ramify_steps DROP COLUMN {name}"))
+        connection.execute(update(META).values(schema_version=3))
+    with Store.open(place) as again:
+        found = [(step.key.key, step.kind, step.state, step.may_repeat) for step in again.steps(run)]
+    assert found == [
+        ("pay#1", "step", "intended", False), ("pay#1", "call", "intended", False), ("look#1", "step", "done", True),
+    ]  # fmt: skip
 
 
 def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_schema_whole(place: str, store: Store, run: str) -> None:
@@ -724,7 +741,7 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_schema_whole(place: 
 
 
 def test_steps_and_memory_are_kept_replaced_and_forgotten(store: Store, run: str) -> None:
-    step = StepRecord(key=StepKey("0", 1, "read#1"), input={"path": "a\x00b"}, started_at=1.0)
+    step = StepRecord(key=StepKey("0", 1, "read#1"), input={"path": "a\x00b"}, started_at=1.0, may_repeat=False)
     done = replace(step, output=["\ud800", None], ended_at=2.0)
     with store.write(run) as writer:
         writer.put(

@@ -44,6 +44,12 @@ def other(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
+_OPEN_STEP = StepRecord(
+    key=StepKey("a", 0, "open"), started_at=9.0, kind="call", may_repeat="with_key", is_unknown=True,
+    idempotency_key="k",
+)  # fmt: skip
+
+
 def put_full_run(store: Store, run_id: str = "run-1") -> None:
     """Store a run in which every column holds something, and texts are hostile."""
     store.create_run(new_run(run_id, settings=SETTINGS, model="m", made_by="maker", nonce_seed="s"), full_tree())
@@ -57,7 +63,7 @@ def put_full_run(store: Store, run_id: str = "run-1") -> None:
             key = StepKey("a", number, f"step#{number}")
             writer.put(StepTaken.of(StepRecord(key=key, input=words, output=[words], started_at=1.0, ended_at=2.0)))
             writer.put(MemorySet.of(run_id, words or "empty", {"said": words}, at=3.0))
-        writer.put(StepTaken.of(StepRecord(key=StepKey("a", 0, "open"), started_at=9.0)))
+        writer.put(StepTaken.of(_OPEN_STEP))
         writer.put(RunChanged.of(status="failed", error=HOSTILE_TEXTS[2], usage=Usage(calls=7), finished_at=5.0))
 
 

@@ -8,9 +8,11 @@ from ramify.tasks.tree.config import Usage
 from ramify.tasks.tree.task import Task
 
 from .fields import column_of, encode_field
-from .records import CallRecord, EventRecord, RunStatus, StepRecord
+from .records import CallRecord, EventRecord, MayRepeat, RunStatus, StepRecord
 from .rows import Row, position_of, progress_of, row_of, spec_of
 from .texts import dump_json, encode_text, share_texts
+
+_MAY_REPEAT: Mapping[MayRepeat, str] = {False: "no", "with_key": "with_key"}
 
 
 class RunFields(TypedDict, total=False):
@@ -151,7 +153,9 @@ class StepTaken:
         what = f"task {step.key.task_id}: the step {step.key.key}: its"
         given = None if step.input is None else dump_json(step.input, what=f"{what} input")
         output = None if step.output is None else dump_json(step.output, what=f"{what} output")
-        return cls((*step.key, given, output, step.started_at, step.ended_at))
+        kind = None if step.kind == "step" else step.kind
+        told = (step.state, _MAY_REPEAT[step.may_repeat]) if step.is_effect else (None, None)
+        return cls((*step.key, given, output, step.started_at, step.ended_at, kind, *told, step.idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,18 @@ def _add_gaps(connection: Connection) -> None:
     connection.execute(text(f"ALTER TABLE {TASKS.name} ADD COLUMN gaps TEXT"))
 
 
-MIGRATIONS: Sequence[Migration] = (Migration(2, _add_steps_and_memory), Migration(3, _add_gaps))
+def _add_effects(connection: Connection) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns(STEPS.name)}
+    for name in ("kind", "state", "may_repeat", "idempotency_key"):
+        if name not in there:  # what makes the table anew has made it as it is today
+            connection.execute(text(f"ALTER TABLE {STEPS.name} ADD COLUMN {name} TEXT"))
+
+
+MIGRATIONS: Sequence[Migration] = (
+    Migration(2, _add_steps_and_memory),
+    Migration(3, _add_gaps),
+    Migration(4, _add_effects),
+)
 
 
 def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = MIGRATIONS) -> None:

@@ -214,8 +214,13 @@ class StoreReader:
         with self._database.reading() as connection:
             return list_events_of(connection, run_id, types, after)
 
-    def steps(self, run_id: str, task_id: str | None = None) -> list[StepRecord]:
+    def steps(self, run_id: str, task_id: str | None = None, *, effects: bool = False) -> list[StepRecord]:
         """Return the steps that workers of a run, or of one of its tasks, have taken, in order.
+
+        Args:
+            run_id: the run.
+            task_id: the task; all unless given.
+            effects: whether only those are wanted that may not simply be repeated.
 
         Raises:
             RunError: if there is no such run.
@@ -224,7 +229,7 @@ class StoreReader:
         from .reading import list_steps
 
         with self._database.reading() as connection:
-            return list_steps(connection, run_id, task_id)
+            return list_steps(connection, run_id, task_id, effects=effects)
 
     def memory(self, scope: str) -> dict[str, Any]:
         """Return what workers keep in a scope: the id of a run, or "permanent".

@@ -6,10 +6,10 @@ from typing import Any
 
 from ramify.planner.errors import RunError
 from ramify.tasks.tree.task import Task
-from sqlalchemy import Connection, RowMapping, Select, func, select, text
+from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field
-from .records import CallKey, CallRecord, EventRecord, RunRecord, StepKey, StepRecord, StoredRun
+from .records import CallKey, CallRecord, EventRecord, MayRepeat, RunRecord, StepKey, StepKind, StepRecord, StoredRun
 from .rows import TASK_COLUMNS, tree_of_rows
 from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 from .texts import decode_text, join_texts, load_json, references_of
@@ -138,8 +138,8 @@ def read_run(connection: Connection, run_id: str) -> StoredRun:
     )
 
 
-def list_steps(connection: Connection, run_id: str, task_id: str | None) -> list[StepRecord]:
-    """Return the steps of a run, or of one of its tasks, in the order in which they were taken.
+def list_steps(connection: Connection, run_id: str, task_id: str | None, *, effects: bool = False) -> list[StepRecord]:
+    """Return the steps of a run, or of one of its tasks, or only its `effects`, in the order in which they were taken.
 
     Raises:
         RunError: if there is no such run.
@@ -148,6 +148,8 @@ def list_steps(connection: Connection, run_id: str, task_id: str | None) -> list
     query = select(STEPS).where(STEPS.c.run_id == run_id)
     if task_id is not None:
         query = query.where(STEPS.c.task_id == task_id)
+    if effects:
+        query = query.where(STEPS.c.state.is_not(None) | STEPS.c.ended_at.is_(None))
     order = (STEPS.c.started_at, STEPS.c.task_id, STEPS.c.attempt, STEPS.c.key)
     return [
         StepRecord(
@@ -156,9 +158,25 @@ def list_steps(connection: Connection, run_id: str, task_id: str | None) -> list
             output=None if row.output is None else load_json(row.output),
             started_at=row.started_at,
             ended_at=row.ended_at,
+            kind=row.kind or _older_kind(row),
+            may_repeat=_may_repeat(row.may_repeat, is_over=row.ended_at is not None),
+            is_unknown=row.state == "unknown",
+            idempotency_key=row.idempotency_key,
         )
         for row in connection.execute(query.order_by(*order))
     ]
+
+
+def _older_kind(row: Row[Any]) -> StepKind:
+    """Return what a step is that does not say so: in older stores only calls of tools belong to one attempt."""
+    return "call" if row.state is None and row.ended_at is None and row.attempt else "step"
+
+
+def _may_repeat(stored: str | None, *, is_over: bool) -> MayRepeat:
+    """Return whether a step may be repeated; older stores say only of those that were begun that they may not."""
+    if stored == "with_key":
+        return "with_key"
+    return stored is None and is_over
 
 
 def read_memory(connection: Connection, scope: str) -> dict[str, Any]:

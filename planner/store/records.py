@@ -13,6 +13,15 @@ from .holder import Holder
 PERMANENT = "permanent"
 """The scope of what workers keep for ever."""
 
+MayRepeat = bool | Literal["with_key"]
+"""Whether a step may be taken again if nobody knows whether it was: always, never, or with its idempotency key."""
+
+StepKind = Literal["step", "call", "task"]
+"""What a step is: a step of a worker's own, the call of a tool, or all that a worker does for a task."""
+
+StepState = Literal["intended", "done", "unknown"]
+"""What is known of a step: it is to be taken, it was taken, or nobody knows whether it was."""
+
 RunStatus = Literal["running", "done", "partial", "failed", "stopped", "interrupted", "cancelled", "waiting"]
 
 ENDED: frozenset[RunStatus] = frozenset({"done", "partial", "failed"})
@@ -151,6 +160,10 @@ class StepRecord:
         output: what came of it, as JSON data.
         started_at: when it began.
         ended_at: when its output was there; None as long as it is not known to be done.
+        kind: what it is.
+        may_repeat: whether it may be taken again if nobody knows whether it was.
+        is_unknown: whether nobody knows that; else, without an end, it is under way.
+        idempotency_key: what names it to others, so that they do it once; None if it may simply be taken again.
     """
 
     key: StepKey
@@ -158,6 +171,22 @@ class StepRecord:
     output: Any = None
     started_at: float
     ended_at: float | None = None
+    kind: StepKind = "step"
+    may_repeat: MayRepeat = True
+    is_unknown: bool = False
+    idempotency_key: str | None = None
+
+    @property
+    def state(self) -> StepState:
+        """What is known of it."""
+        if self.ended_at is not None:
+            return "done"
+        return "unknown" if self.is_unknown else "intended"
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it may not simply be taken again, so that it was written down before it was taken."""
+        return self.may_repeat is not True
 
 
 class EventRecord(NamedTuple):

@@ -83,6 +83,10 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         Column("output", "json", is_optional=True),
         Column("started_at", "number"),
         Column("ended_at", "number", is_optional=True),
+        Column("kind", "word", is_optional=True),
+        Column("state", "word", is_optional=True),
+        Column("may_repeat", "word", is_optional=True),
+        Column("idempotency_key", "word", is_optional=True),
     ),
     "memory": (Column("key", "text"), Column("value", "json"), Column("updated_at", "number")),
     "event": (

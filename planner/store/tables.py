@@ -120,7 +120,10 @@ class EventRow(_Table, table=True):
 
 
 class StepRow(_Table, table=True):
-    """A step that a worker took and that is not taken again; `input` and `output` are JSON, or empty."""
+    """A step that a worker took and that is not taken again; `input` and `output` are JSON, or empty.
+
+    `kind`, `state` and `may_repeat` are empty for a worker's own step that may simply be taken again.
+    """
 
     __tablename__: ClassVar[str] = "ramify_steps"
 
@@ -132,6 +135,10 @@ class StepRow(_Table, table=True):
     output: str | None = Field(sa_type=Text)
     started_at: float
     ended_at: float | None
+    kind: str | None = Field(sa_type=Text)
+    state: str | None = Field(sa_type=Text)
+    may_repeat: str | None = Field(sa_type=Text)
+    idempotency_key: str | None = Field(sa_type=Text)
 
 
 class MemoryRow(_Table, table=True):
