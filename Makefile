@@ -35,6 +35,8 @@ bench: .venv/run
 crash: .venv/dev
 	$(BIN)/python -m tests.crash --kills 200
 	$(BIN)/python -m tests.crash --kills 200 --postgres
+	$(BIN)/python -m tests.crash_effects --kills 200
+	$(BIN)/python -m tests.crash_effects --kills 200 --postgres
 
 soak: .venv/dev
 	$(BIN)/python -m tests.soak

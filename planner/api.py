@@ -64,6 +64,8 @@ def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **h
             or the cost at which it is asked again; it may be async. Unless given, the run stops there.
         clarify: is given the questions of a model that calls the goal ambiguous, and returns an answer to each, or one
             to all; it may be async. Unless given, the run waits there, or with `assume` goes on with assumptions.
+        on_unknown: is given a step that may not be repeated and that nobody knows the end of, and returns
+            `step.done(RESULT)`, `step.again()`, or None; it may be async. Unless given, the run waits there.
         on_event: called with every event.
         record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
 

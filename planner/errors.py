@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 
 class PlannerError(RamifyError):
-    """Base of the errors about models, runs and stores."""
+    """Base of the errors about models, runs and stores.
+
+    Attributes:
+        is_unknown: whether nobody knows if what raised it was done; None where the error does not say.
+    """
+
+    is_unknown: bool | None = None
 
 
 class UsageError(PlannerError):
@@ -70,6 +76,15 @@ class ModelError(PlannerError):
         self.retry_after_s = retry_after_s
 
 
+class NotDoneError(PlannerError):
+    """Raised by whoever takes a step that may not be repeated, to say that it was not done: it may be tried again.
+
+    After any other error nobody knows whether it was done, but for those whose `is_unknown` is False.
+    """
+
+    is_unknown = False
+
+
 class WorkFailedError(PlannerError):
     """Raised when a worker or a model said that it could not do a task.
 
@@ -77,10 +92,14 @@ class WorkFailedError(PlannerError):
         task_id: the task.
         reason: why, as one of the reasons of the reply contract, or "other".
         question: what the model has to know of an ambiguous task, in its own words; empty if it did not ask.
+        is_unknown: whether nobody knows if it has done something all the same, as its answer cannot be used.
     """
 
-    def __init__(self, message: str, *, task_id: str, reason: str = "other", question: str = "") -> None:
+    def __init__(
+        self, message: str, *, task_id: str, reason: str = "other", question: str = "", is_unknown: bool = False
+    ) -> None:
         super().__init__(message)
+        self.is_unknown = is_unknown
         self.task_id = task_id
         self.reason = reason
         self.question = question
@@ -198,12 +217,14 @@ class CommandError(PlannerError):
     Attributes:
         may_pass: whether another attempt may end better.
         exit_code: the command's exit code; None if it was ended from outside.
+        is_unknown: whether nobody knows if it has done what it was run for, as it did not end by itself.
     """
 
     def __init__(self, message: str, *, may_pass: bool = False, exit_code: int | None = None) -> None:
         super().__init__(message)
         self.may_pass = may_pass
         self.exit_code = exit_code
+        self.is_unknown = exit_code is None or exit_code < 0
 
 
 class HeardError(PlannerError):
@@ -242,6 +263,18 @@ class WaitingError(PlannerError):
         super().__init__(message)
         self.task_id = task_id
         self.options = tuple(options)
+
+
+class UnknownStepError(WaitingError):
+    """Raised when nobody knows whether a step was taken that may not be repeated; a person has to find out.
+
+    Attributes:
+        key: the step: the id of its task, the attempt, its name.
+    """
+
+    def __init__(self, message: str, *, key: tuple[str, int, str], options: Sequence[str] = ()) -> None:
+        super().__init__(message, task_id=key[0], options=options)
+        self.key = key
 
 
 class LimitError(PlannerError):

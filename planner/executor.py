@@ -68,6 +68,8 @@ class Executor:
             the cost at which it is asked again; it may be async. Unless given, the run stops there.
         clarify: is given the questions of a model that calls the goal ambiguous, and returns an answer to each, or one
             to all; it may be async. Unless given, the run waits there, or with `assume` goes on with assumptions.
+        on_unknown: is given a step that may not be repeated and that nobody knows the end of, and returns
+            `step.done(RESULT)`, `step.again()`, or None; it may be async. Unless given, the run waits there.
         on_event: called with every event, on the run's loop.
         record: a file that each run's calls are written to when it ends, for `replay:FILE`.
         tracing: whether OpenTelemetry spans are made of its runs; as the settings say unless given.
@@ -299,7 +301,7 @@ class Executor:
             grants=self._grants,
             middleware=self._middleware,
             policy=own,
-            person=Person(self._given.get("on_ask"), self._given.get("clarify")),
+            person=Person.among(self._given),
         )
         try:
             with _without(used):
@@ -336,9 +338,7 @@ def _policy_of(given: PolicyGiven | None, plan: PlanLimits | None) -> Policy | N
 
 
 def _plans_ahead(plan: PlanLimits | None, own: Policy | None) -> bool:
-    if plan is None:
-        return False
-    return (own or policy_named(plan.policy, plan.max_depth)).plans_ahead
+    return plan is not None and (own or policy_named(plan.policy, plan.max_depth)).plans_ahead
 
 
 def _check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: bool) -> None:

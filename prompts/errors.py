@@ -16,6 +16,7 @@
         |   +-- NotAllowedError    a permission that a task needs and the run does not grant
         +-- NoModelError           no model, key or recording that could do the work
         +-- ModelError             a model call that failed
+        +-- NotDoneError           a step that may not be repeated says that it was not done
         +-- WorkFailedError        a worker or model said that it could not do the task
         +-- WorkerLostError        what worked on a task is gone before it said what came of it
         +-- OutsideError           a worker, tool or hook raised SystemExit, StopIteration, ...
@@ -28,6 +29,7 @@
         +-- HeardError             a reply that broke off after a part of it was used
         +-- TooLongError           a prompt that would show less than all of its documents
         +-- WaitingError           only a person can go on, and none is there
+        |   +-- UnknownStepError   nobody knows whether a step was taken that may not be repeated
         +-- LimitError             a limit that was reached
         +-- RunError               a run that is unknown, held by another process, or does not fit its plan
         |   +-- LeaseError         another process holds the run

@@ -2,9 +2,10 @@
 
 import os
 import time
+from pathlib import Path
 
 from pydantic import BaseModel
-from ramify.planner import worker
+from ramify.planner import WorkContext, worker
 
 
 class Point(BaseModel):
@@ -35,3 +36,20 @@ def crash(how: str) -> str:
         time.sleep(60)
         return str(len(kept))
     os.abort()
+
+
+@worker(isolated=True)
+def key_of(context: WorkContext) -> str:
+    """Return the idempotency key of the task."""
+    return context.idempotency_key
+
+
+@worker(isolated=True)
+def crash_once(note: str) -> str:
+    """End badly the first time."""
+    path = Path(note)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("called\n")
+    if path.read_text(encoding="utf-8").count("called") == 1:
+        os._exit(3)
+    return "done"

@@ -133,7 +133,7 @@ def test_what_cannot_be_edited_is_said_in_a_line(ramify: Ramify, home: Path) -> 
         (("--set", "0.12=x"), "there is no task 0.12 in the tree of task 0; did you mean 0.2?"),
         (("--from", "7"), "there is no task 7 in the tree of task 0; there are 0, 0.1, 0.2"),
         (("--set", "0.1"), "--set takes ID=TEXT, as in --set \"0.2=Describe Oslo\", not '0.1'"),
-        (("--set", "0.1=a", "--set", "0.1=b"), "--set is given twice for task 0.1; a task has one content"),
+        (("--set", "0.1=a", "--set", "0.1=b"), "--set is given twice for 0.1; give it once"),
         (("--set", "0.1= "), "the new content of task 0.1 is blank; give ID=TEXT"),
         (("--plan", "bad.yaml"), "bad.yaml:2:9: task 0 needs unknown task x"),
     ]:

@@ -139,7 +139,7 @@ def test_a_person_is_asked_about_what_may_not_be_repeated(tmp_path: Path, monkey
     asked = ramify_process("resume", "--last")
     assert asked.code == 5
     assert "the step turn 1, call 1: pay was begun when the run was interrupted, it may not be repeated" in asked.err
-    assert "--set-result" in asked.err
+    assert "--step-done" in asked.err
     assert (tmp_path / "paid").read_text() == "3.0\n"
     said = ramify_process("resume", "--last", "--set-result", "0=I have looked: it is paid.")
     assert (said.code, said.out) == (0, "I have looked: it is paid.\n")

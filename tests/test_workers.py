@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from ramify.planner import Executor, Outcome, PlanLimits, Run, WorkContext, Worker, solve, worker
-from ramify.planner.errors import ModelError, NotAllowedError, RunError, UsageError
+from ramify.planner.errors import ModelError, NotAllowedError, NotDoneError, RunError, UsageError
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.prompts import PromptError
@@ -519,7 +519,7 @@ def test_a_step_with_another_input_is_refused(store: Path) -> None:
     assert "the step one#1 was taken before with another input" in str(run.error)
 
 
-def test_a_step_that_failed_is_taken_again_even_if_it_may_not_be_repeated(store: Path) -> None:
+def test_a_step_that_says_it_was_not_done_is_taken_again_even_if_it_may_not_be_repeated(store: Path) -> None:
     tries: list[int] = []
 
     @worker
@@ -527,7 +527,7 @@ def test_a_step_that_failed_is_taken_again_even_if_it_may_not_be_repeated(store:
         def once() -> str:
             tries.append(1)
             if len(tries) == 1:
-                raise ConnectionError("refused")
+                raise NotDoneError("refused")
             return "paid"
 
         return str(await context.step("pay", once, may_repeat=False))

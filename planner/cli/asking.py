@@ -13,7 +13,9 @@ from ramify.planner.runtime.terminal import printable, terminal_taken
 
 if TYPE_CHECKING:
     from ramify.planner.asking.person import PersonGiven
+    from ramify.planner.work.unknown import StepAnswer, UnknownStep
 
+_DONE, _AGAIN, _LEAVE = frozenset({"d", "done"}), frozenset({"a", "again"}), frozenset({"", "l", "leave"})
 _GO_ON, _STOP = frozenset({"g", "go", "go on"}), frozenset({"", "s", "stop"})
 
 
@@ -22,7 +24,7 @@ def person_there() -> "PersonGiven":
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return {}
     terminal = _Terminal()
-    return {"on_ask": terminal.on_ask, "clarify": terminal.clarify}
+    return {"on_ask": terminal.on_ask, "clarify": terminal.clarify, "on_unknown": terminal.on_unknown}
 
 
 class _Terminal:
@@ -55,6 +57,24 @@ class _Terminal:
                     return []
                 answers.append(said)
         return answers
+
+    async def on_unknown(self, step: "UnknownStep") -> "StepAnswer | None":
+        """Ask whether a step was done, and what came of it; no answer leaves the run waiting."""
+        from .plan_options import json_or_text
+        from .records import unknown_step_text
+
+        with terminal_taken():
+            sys.stderr.write(printable(unknown_step_text(step)))
+            while True:
+                said = await self._answer("[d]one, do it [a]gain, or [l]eave it: ")
+                word = (said or "").strip().lower()
+                if word in _LEAVE:
+                    return None
+                if word in _AGAIN:
+                    return step.again()
+                if word in _DONE:
+                    result = await self._answer("what came of it, as text or JSON: ")
+                    return None if result is None else step.done(json_or_text(result))
 
     async def _answer(self, question: str) -> str | None:
         """Return the line that a person answers; None if the input has ended."""

@@ -1,11 +1,14 @@
 """`show` and `cancel`: what is in a run, and how to stop what runs elsewhere."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .flags import Last, RunId, refuse_others, takes
+
+if TYPE_CHECKING:
+    from ramify.planner.store import RunRecord, StepRecord, Store
 
 _OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
 _OF_HISTORY = frozenset({"run_id", "last", "store", "history"})
@@ -78,6 +81,7 @@ def show(
         made_by = who_made(store, record, root)
         calls = store.calls(record.id, task_id) if messages else []
         steps = store.steps(record.id, task_id) if messages else []
+        effects = _effects(store, record, task_id)
         failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
         losses = losses_of(store.events_of(record.id, (EventType.PROMPT_CUT,)))
@@ -91,21 +95,31 @@ def show(
         }
         edited = {"history": [event_data(event) for event in versions]} if history else {}
         passed = {"checked": [event_data(event) for event in checked]} if checked else {}
-        lost = {"losses": [loss.to_data() for loss in losses]}
-        data = {**run_data(record, task, made_by, kept=kept), **lost}
+        data = {
+            **run_data(record, task, made_by, kept=kept),
+            "losses": [loss.to_data() for loss in losses],
+            "effects": [step_data(step) for step in effects],
+        }
         print_json({**data, **(said if messages else {}), **edited, **passed})
         return 0
     if is_history:
         print_text(history_text(versions))
         return 0
     if task_id is None:
-        print_text(run_text(record, root, losses, made_by=made_by, kept=kept))
+        print_text(run_text(record, root, losses, effects, made_by=made_by, kept=kept))
     else:
-        print_text(task_text(task) if kept is None else task_tree_text(task, kept).rstrip())
+        print_text(task_text(task, effects) if kept is None else task_tree_text(task, kept).rstrip())
     tell_if_none(kept, states or ())
     asked = (conversation_text(calls, steps, failed) or "\nnothing was asked") if messages else ""
     _print_each(f"\nchecks:\n{checked_text(checked)}" if checked else "", asked)
     return 0
+
+
+def _effects(store: "Store", record: "RunRecord", task_id: str | None) -> "list[StepRecord]":
+    from ramify.planner.export.effects import effects_of
+    from ramify.planner.export.run_data import status_of
+
+    return effects_of(store.steps(record.id, task_id, effects=True), is_running=status_of(record) == "running")
 
 
 def _print_each(*texts: str) -> None:

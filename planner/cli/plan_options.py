@@ -1,10 +1,13 @@
 """What the options of `resume` say about the plan: a file, `ID=TEXT`, or an id."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import JsonValue
 from ramify.planner.errors import UsageError
 from ramify.planner.running.editing import PlanEdit
+from ramify.tasks.json_data import as_json
 from ramify.tasks.plans.plans import load_plan
 
 
@@ -23,6 +26,24 @@ def edit_of(plan: Path | None, *, contents: Iterable[str], results: Iterable[str
     )
 
 
+def results_of(given: Iterable[str]) -> dict[str, JsonValue]:
+    """Return what came of steps, by what they go by; what is no JSON is text.
+
+    Raises:
+        UsageError: if a text does not say of which step it is, or two texts are of the same one.
+    """
+    return {name: json_or_text(words) for name, words in _by_id(given, "--step-done").items()}
+
+
+def json_or_text(words: str) -> JsonValue:
+    """Return the JSON data that `words` are, else the words."""
+    try:
+        found: JsonValue = as_json(json.loads(words), "result")
+    except ValueError:
+        return words
+    return found
+
+
 def _by_id(given: Iterable[str], option: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for words in given:
@@ -30,6 +51,6 @@ def _by_id(given: Iterable[str], option: str) -> dict[str, str]:
         if not equals or not task_id.strip():
             raise UsageError(f'{option} takes ID=TEXT, as in {option} "0.2=Describe Oslo", not {words!r}')
         if task_id.strip() in texts:
-            raise UsageError(f"{option} is given twice for task {task_id.strip()}; a task has one content")
+            raise UsageError(f"{option} is given twice for {task_id.strip()}; give it once")
         texts[task_id.strip()] = text
     return texts

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ramify.planner.events.losses import Loss, losses_text
+from ramify.planner.export.effects import effect_text, effects_text
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import status_of
 from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 from ramify.planner.show.versions import PlanVersion
-from ramify.planner.store import EventRecord, RunRecord
+from ramify.planner.store import EventRecord, RunRecord, StepRecord
+from ramify.planner.work.unknown import UnknownStep
 from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import told_gaps
@@ -23,7 +25,13 @@ def started(record: RunRecord) -> str:
 
 
 def run_text(
-    record: RunRecord, root: Task, losses: Sequence[Loss] = (), *, made_by: str, kept: Collection[Task] | None = None
+    record: RunRecord,
+    root: Task,
+    losses: Sequence[Loss] = (),
+    effects: Sequence[StepRecord] = (),
+    *,
+    made_by: str,
+    kept: Collection[Task] | None = None,
 ) -> str:
     """Return a run with its tree.
 
@@ -31,6 +39,7 @@ def run_text(
         record: the run.
         root: its tree.
         losses: what its prompts did not show.
+        effects: its steps that may not simply be repeated.
         made_by: who its words come from.
         kept: the tasks that are shown; all unless given.
     """
@@ -40,6 +49,7 @@ def run_text(
         ("made by", made_by),
         ("used", usage_text(root)),
         ("warning", losses_text(losses)),
+        ("effects", effects_text(effects)),
         ("error", cut_for_display(record.error or "")),
         *((kind, cut_for_display(gap)) for kind, gap in told_gaps(root.gaps)),
     ]
@@ -52,8 +62,8 @@ def task_tree_text(top: Task, kept: Collection[Task] | None) -> str:
     return tree_text(top, "", state=True, kept=kept)
 
 
-def task_text(task: Task) -> str:
-    """Return everything about one task but its subtasks."""
+def task_text(task: Task, effects: Sequence[StepRecord] = ()) -> str:
+    """Return everything about one task but its subtasks; `effects` are its steps that may not simply be repeated."""
     took = "" if task.duration_s is None else format_duration(task.duration_s)
     facts = [
         ("task", task.id),
@@ -66,11 +76,26 @@ def task_text(task: Task) -> str:
         ("attempts", str(task.attempts)),
         ("took", took),
         ("used", usage_text(task, below=False)),
+        *(("effect", f"{one_printable_line(step.key.key)}: {effect_text(step)}") for step in effects),
         ("error", task.error or ""),
         *told_gaps(task.gaps),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return f"{head}\n\n{task.result}\n" if task.result else f"{head}\n"
+
+
+def unknown_step_text(step: UnknownStep) -> str:
+    """Return what there is to know of a step that nobody knows the end of, and the question about it."""
+    given = one_printable_line(json_text(step.input))
+    facts = [
+        ("task", one_printable_line(step.content)),
+        ("step", one_printable_line(step.step)),
+        ("given", "" if step.input is None else cut_for_display(given)),
+        ("begun", f"{datetime.fromtimestamp(step.began_at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"),
+        ("idempotency key", step.idempotency_key or ""),
+    ]
+    lines = "".join(f"  {name}: {value}\n" for name, value in facts if value)
+    return f"{step.question} It may not be repeated, and nobody knows.\n{lines}"
 
 
 def usage_text(task: Task, *, below: bool = True) -> str:

@@ -179,6 +179,13 @@ def resume(
     answer: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Your answer to what the model has asked about the goal.")
     ] = None,
+    step_done: Annotated[
+        list[str] | None,
+        typer.Option("--step-done", metavar="ID=RESULT", help="What came of a step that nobody knew the end of."),
+    ] = None,
+    step_again: Annotated[
+        list[str] | None, typer.Option("--step-again", metavar="ID", help="Take such a step of this task again.")
+    ] = None,
 ) -> int:
     """Go on with a run.
 
@@ -191,7 +198,7 @@ def resume(
     from .asking import person_there
     from .carrying import carry
     from .finding import opened_run
-    from .plan_options import edit_of
+    from .plan_options import edit_of, results_of
 
     edit = edit_of(plan, contents=contents or (), results=results or (), again=again)
     with opened_run(run_id, last=last, store=given["store"]) as (_, record):
@@ -202,6 +209,8 @@ def resume(
         agent=given["model"],
         retry_failed=retry_failed,
         answer=answer,
+        step_done=results_of(step_done or ()),
+        step_again=step_again or (),
         edit=edit,
         record=given["record"],
         **person_there(),

@@ -68,6 +68,9 @@ def show_transitions(
     return 0
 
 
+_AGAIN = {True: "yes", False: "no", "with_key": "with its key"}
+
+
 def _row(tool: "Tool | ToolSource") -> dict[str, Any]:
     from ramify.planner.tools.protocol import Tool
 
@@ -77,7 +80,7 @@ def _row(tool: "Tool | ToolSource") -> dict[str, Any]:
     return {
         "name": tool.name,
         "about": tool.description.partition("\n")[0],
-        "again": "yes" if tool.may_repeat else "no",
+        "again": _AGAIN[tool.may_repeat],
         "permissions": permissions,
         "parameters": dict(tool.parameters),
     }

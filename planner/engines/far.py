@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from ramify.planner.errors import OutsideError, UsageError, WorkFailedError
+from ramify.planner.errors import NotDoneError, OutsideError, UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.runtime.border import border, error_text, origin_of
 from ramify.planner.work.context import WorkContext
@@ -30,7 +30,7 @@ Ask = Callable[[Message], Message]
 """What sends a message to the run, and returns its answer; any thread may call it."""
 
 _imported = functools.cache(imported)
-_FAILED, _USAGE, _OUTSIDE = "failed", "usage", "outside"
+_FAILED, _NOT_DONE, _USAGE, _OUTSIDE = "failed", "not done", "usage", "outside"
 
 
 def perform(order: Message, ask: Ask, is_cancelled: Callable[[], bool] = lambda: False) -> Message:
@@ -61,7 +61,10 @@ def value_of(said: Message) -> Any:
 def packed(error: Exception) -> Message:
     """Return an error as plain data."""
     if isinstance(error, WorkFailedError):
-        return {"kind": _FAILED, "text": str(error), "task_id": error.task_id, "reason": error.reason}
+        told = {"task_id": error.task_id, "reason": error.reason, "is_unknown": error.is_unknown}
+        return {"kind": _FAILED, "text": str(error), **told}
+    if isinstance(error, NotDoneError):
+        return {"kind": _NOT_DONE, "text": str(error)}
     if isinstance(error, UsageError):
         return {"kind": _USAGE, "text": str(error)}
     origin = origin_of(error) or error
@@ -72,7 +75,10 @@ def packed(error: Exception) -> Message:
 def unpacked(data: Message) -> Exception:
     """Return the error that `packed` has made data of; one that is not ours comes as an `OutsideError`."""
     if data["kind"] == _FAILED:
-        return WorkFailedError(data["text"], task_id=data["task_id"], reason=data["reason"])
+        told = {name: data[name] for name in ("task_id", "reason", "is_unknown")}
+        return WorkFailedError(data["text"], **told)
+    if data["kind"] == _NOT_DONE:
+        return NotDoneError(data["text"])
     if data["kind"] == _USAGE:
         return UsageError(data["text"])
     error = OutsideError(data["text"], where=data["where"])
@@ -132,6 +138,11 @@ class FarContext(Telling):
         """What the tasks that this one depends on have given, by id: the structured answer where there is one."""
         found: dict[str, JsonValue] = self._line.ask("results")
         return found
+
+    @functools.cached_property
+    def idempotency_key(self) -> str:
+        """What names the task to others, so that they do it once: see `WorkContext.idempotency_key`."""
+        return str(self._line.ask("idempotency_key"))
 
     @property
     def storage(self) -> Path:

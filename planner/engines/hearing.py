@@ -49,6 +49,7 @@ _ANSWERS: Mapping[str, Callable[..., Any]] = {
     "recall_all": lambda context, scope: context.memory.all(scope=scope),
     "remember": lambda context, key, value, scope: context.memory.set(key, value, scope=scope),
     "results": lambda context: context.results,
+    "idempotency_key": lambda context: context.idempotency_key,
     "storage": lambda context: str(context.storage),
     "secret": lambda context, name: context.secret(name),
 }

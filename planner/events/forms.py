@@ -91,7 +91,14 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.TASK_CHANGED: _form(
             "a middleware has changed what a task is given, or what came of it", by=str, what=str, before=str, after=str
         ),
+        EventType.STEP_INTENDED: _form(
+            "a step is about to be taken that may not simply be repeated: not at all (`no`), or `with_key`",
+            step=str,
+            may_repeat=str,
+            idempotency_key=str,
+        ),
         EventType.STEP_DONE: _form("a worker has taken a step that is not taken again", step=str),
+        EventType.STEP_UNKNOWN: _form("nobody knows whether such a step was taken, and why", step=str, why=str),
         EventType.CALL_DONE: _form(
             "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was;"
             " of its `tokens` the server had read `cached_tokens` before",
@@ -133,7 +140,10 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             message=str,
         ),
         EventType.PERSON_ASKED: _form(
-            "a person is asked, about the `cost` or an ambiguous `goal`, and the run waits", about=str, questions=list
+            "a person is asked, about the `cost`, an ambiguous `goal`, or a `step` of which nobody knows whether it was"
+            " taken, and the run, or what needs the step, waits",
+            about=str,
+            questions=list,
         ),
         EventType.PERSON_ANSWERED: _form(
             "a person has answered; where the answers are `assumed`, the model has said them",

@@ -80,6 +80,10 @@ def step_data(step: StepRecord) -> dict[str, Any]:
         "key": step.key.key,
         "input": step.input,
         "output": step.output,
+        "kind": step.kind,
+        "state": step.state,
+        "may_repeat": step.may_repeat,
+        "idempotency_key": step.idempotency_key,
         "started_at": iso_time(step.started_at),
         "ended_at": None if step.ended_at is None else iso_time(step.ended_at),
     }

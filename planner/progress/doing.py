@@ -1,7 +1,8 @@
 """What a task does just now, in a few words, told from its last event: it waits, is asked, works, or is composed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.export.labels import format_duration
@@ -30,23 +31,36 @@ def doing_words(event: Event, task: Task) -> str | None:
     >>> doing_words(Event(seq=1, at=0.0, type="task_progress", data={"fraction": 0.4, "doing": "reading"}), task)
     'reading, 40 %'
     """
-    data = event.data
-    if event.type == EventType.TASK_STARTED:
-        return _at_start(str(data["doing"]), task)
-    if event.type == EventType.CALL_STARTED:
-        return f"{_PURPOSES.get(data['purpose'], data['purpose'])} {data['model']}"
-    if event.type in {EventType.CALL_DONE, EventType.CALL_FAILED}:
-        return "working"
-    if event.type == EventType.TASK_PROGRESS:
-        share = "" if data["fraction"] is None else f"{data['fraction'] * 100:.0f} %"
-        return ", ".join(part for part in (str(data["doing"]), share) if part)
-    if event.type == EventType.TASK_RETRYING:
-        pause = format_duration(data["delay_s"])
-        return f"attempt {data['attempt']} failed, waits {pause} for the next: {data['error']}"
-    return None
+    says = _WORDS.get(event.type)
+    return None if says is None else says(event.data, task)
+
+
+def _progress(data: Mapping[str, Any], _: Task) -> str:
+    share = "" if data["fraction"] is None else f"{data['fraction'] * 100:.0f} %"
+    return ", ".join(part for part in (str(data["doing"]), share) if part)
+
+
+def _retrying(data: Mapping[str, Any], _: Task) -> str:
+    pause = format_duration(data["delay_s"])
+    return f"attempt {data['attempt']} failed, waits {pause} for the next: {data['error']}"
 
 
 def _at_start(doing: str, task: Task) -> str:
     if doing == "compose":
         return "composing"
     return WAITS_TO_ASK if task.type in {None, "model"} else f"worker {task.type}"
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any], Task], str]] = MappingProxyType(
+    {
+        EventType.TASK_STARTED: lambda data, task: _at_start(str(data["doing"]), task),
+        EventType.CALL_STARTED: lambda data, _: f"{_PURPOSES.get(data['purpose'], data['purpose'])} {data['model']}",
+        EventType.CALL_DONE: lambda *_: "working",
+        EventType.CALL_FAILED: lambda *_: "working",
+        EventType.TASK_PROGRESS: _progress,
+        EventType.STEP_INTENDED: lambda data, _: f"takes the step {data['step']}, once",
+        EventType.PERSON_ASKED: lambda data, _: f"waits for a person: {' '.join(data['questions'])}",
+        EventType.PERSON_ANSWERED: lambda *_: "working",
+        EventType.TASK_RETRYING: _retrying,
+    }
+)

@@ -87,6 +87,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
         EventType.TASK_DONE: lambda _: "done",
         EventType.TASK_FAILED: lambda data: f"failed: {failure_words(data)}",
         EventType.TASK_RELEASED: lambda data: f"put back: {data['why']}",
+        EventType.STEP_UNKNOWN: lambda data: f"nobody knows whether {data['step']} was done: {data['why']}",
         EventType.TASK_RETRYING: lambda data: (
             f"attempt {data['attempt']} failed, the next one starts in {format_duration(data['delay_s'])}:"
             f" {data['error']}"

@@ -9,6 +9,7 @@ before a crash counts too.
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from ramify.planner.checks import Checker
 from ramify.planner.errors import (
@@ -35,6 +36,7 @@ from ramify.planner.planning.replan import Earlier, Replanner
 from ramify.planner.planning.split import Grown, Parts, Planner, Whole
 from ramify.planner.runtime.border import border, error_text, name_and_words
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP
+from ramify.planner.work.once import performed
 from ramify.planner.workers import Outcome, WorkContext, Workers
 from ramify.planner.workers.services import RunServices
 from ramify.prompts import PromptError
@@ -44,6 +46,7 @@ from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.replies.replans import Replan
 
+from .asking_steps import StepAsking
 from .attaching import Attaching
 from .clarifying import Clarifier
 from .middleware import Middleware, change_inputs, change_outcome
@@ -54,6 +57,7 @@ MOST_VERIFYING_ROUNDS = 2
 Done = Outcome | Plan | Whole | Parts | Grown | Replan
 """What comes of doing a task."""
 
+_NO_CLOCK = nullcontext()
 _LONGEST_ANSWER = 4_000
 _LONGEST_WAIT_S = 60.0
 
@@ -69,6 +73,7 @@ class Work:
         replanner: finds changes of plans.
         attaching: puts the subtasks of those whose plan is still being written into the tree.
         clarifier: has questions about the goal answered.
+        steps: has it found out whether steps were taken of which nobody knows that.
         policy: says whether a task is tried again that may be.
         is_resumed: whether another process may have carried the run on before.
         is_wary: whether that process was killed; then it is on disk that a task runs before other people's code may end
@@ -85,6 +90,7 @@ class Work:
         replanner: Replanner,
         attaching: Attaching,
         clarifier: Clarifier,
+        steps: StepAsking,
         policy: Policy,
         is_resumed: bool,
         is_wary: bool = False,
@@ -97,6 +103,7 @@ class Work:
         self._replanner = replanner
         self._attaching = attaching
         self._clarifier = clarifier
+        self._steps = steps
         self._policy = policy
         self._checker = Checker(
             services.recorder,
@@ -130,13 +137,11 @@ class Work:
         while True:
             clock = None if config.max_duration_seconds is None else asyncio.timeout(config.max_duration_seconds)
             try:
-                if clock is None:
+                async with clock or _NO_CLOCK:
                     outcome = await self._attempt(task, verb, tries, tried)
-                else:
-                    async with clock:
-                        outcome = await self._attempt(task, verb, tries, tried)
-            except (LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError):
-                raise
+            except (LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError) as error:
+                if not await self._steps.answered(task, error):
+                    raise
             except Exception as error:
                 if await self._clarifier.clarified(task, error):
                     continue
@@ -212,7 +217,7 @@ class Work:
         context = WorkContext(task, self._services, inputs)
         try:
             with border:
-                outcome = await (worker.perform(task, context) if task.is_leaf else worker.compose(task, context))
+                outcome = await (performed(worker, task, context) if task.is_leaf else worker.compose(task, context))
         except (StoreError, LeaseError) as error:
             if self._services.recorder.writer.has_failed or task.type not in self._workers.given:
                 raise

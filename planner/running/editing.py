@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import JsonValue
 from ramify.planner.errors import UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.runtime.failpoints import failpoint
@@ -30,6 +31,7 @@ from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.edits import Difference, carry_over, give_result, open_failed, redo
 from ramify.tasks.tree.partial import partial_tasks
 
+from .asking_steps import said_of_steps
 from .clarifying import answers_of, open_questions, with_answers
 
 HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED, EventType.PLAN_REVISED)
@@ -52,6 +54,8 @@ class PlanEdit:
         approves: whether this is the word that the plan may be run.
         answer: the answer to what the model has asked about the goal.
         wish: how the plan is to be, in words for the planner; nothing of it may have begun.
+        step_done: what came of steps of which nobody knew whether they were taken; see `ResumeOptions`.
+        step_again: which of them are to be taken again.
     """
 
     plan: Task | None = None
@@ -62,10 +66,17 @@ class PlanEdit:
     approves: bool = False
     answer: str | None = None
     wish: str | None = None
+    step_done: Mapping[str, JsonValue] = field(default_factory=dict)
+    step_again: Sequence[str] = ()
 
     def __bool__(self) -> bool:
-        is_edit = self.plan or self.contents or self.results or self.again or self.failed
+        is_edit = self.plan or self.contents or self.results or self.again or self.failed or self.says_of_steps
         return bool(is_edit or self.approves or self.answer is not None or self.wish is not None)
+
+    @property
+    def says_of_steps(self) -> bool:
+        """Whether it says what became of steps."""
+        return bool(self.step_done or self.step_again)
 
     def applied(self, old: Task) -> Task:
         """Return the tree `old` as it is to be; neither `old` nor a given plan is changed.
@@ -102,6 +113,7 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
     with store.write(run_id) as writer:
         old = store.load_tree(run_id)
         new = edit.applied(old)
+        said = said_of_steps(store.steps(run_id), edit.step_done, edit.step_again) if edit.says_of_steps else {}
         answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
         before = list(rows_of_tree(old))
         differences = carry_over(old, new)
@@ -117,6 +129,9 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
             _check_wish(run_id, new, edit.wish)
         changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
         changes += _task_changes(before, new)
+        for task_id, (settled, words) in said.items():
+            told = {"about": "step", "answers": [words]}
+            changes += [*settled, _event(writer, EventType.PERSON_ANSWERED, told, new.find(task_id))]
         changes += [StepsForgotten(task.id) for task in redone]
         changes += _events(writer, edit, differences, opened)
         if answers:
@@ -206,5 +221,6 @@ def _events(
         yield _event(writer, EventType.PLAN_REVISED, {"words": printable(edit.wish).strip()})
 
 
-def _event(writer: RunWriter, kind: EventType, data: dict[str, Any]) -> EventHappened:
-    return EventHappened.of(EventRecord(seq=writer.next_seq(), at=time.time(), type=kind, data=data))
+def _event(writer: RunWriter, kind: EventType, data: dict[str, Any], task: Task | None = None) -> EventHappened:
+    task_id = None if task is None else task.id
+    return EventHappened.of(EventRecord(writer.next_seq(), time.time(), kind, task_id, data))

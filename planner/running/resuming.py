@@ -1,10 +1,11 @@
 """How a stored run is made ready to go on: as it was, but for what is given and what is edited."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
 from ramify.planner.asking.agent import Agent, model_and_server
 from ramify.planner.asking.person import Person
 from ramify.planner.asking.stored_agent import StoredAgent
@@ -43,6 +44,9 @@ class ResumeOptions(ResumedOptions, Given, total=False):
         tools: tools for its agent besides those that it has.
         retry_failed: whether tasks that have failed are done again.
         answer: the answer to what its model has asked about its goal.
+        step_done: what came of steps that may not be repeated, and of which nobody knew whether they were taken, by the
+            id of their task; where it has several of them, by the id and the step's name, as `ID NAME`.
+        step_again: the ids of tasks, or `ID NAME`, whose steps of that sort are to be taken again.
         edit: how its plan is changed before it goes on.
         tracing: whether OpenTelemetry spans are made of it; as the settings say unless given.
 
@@ -53,6 +57,8 @@ class ResumeOptions(ResumedOptions, Given, total=False):
     tools: ToolsGiven
     retry_failed: bool
     answer: str | None
+    step_done: Mapping[str, JsonValue]
+    step_again: Sequence[str]
     edit: PlanEdit | None
     tracing: Tracing | None
 
@@ -91,6 +97,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         edit = replace(edit, failed=True)
     if options.get("answer") is not None:
         edit = replace(edit, answer=options.get("answer"))
+    edit = replace(edit, step_done=options.get("step_done") or {}, step_again=several(options.get("step_again") or ()))
     if edit:
         edit_run(opened, found.id, edit, check=check)
         found = opened.find_run(found.id)
@@ -107,7 +114,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         grants=grants,
         middleware=middleware,
         policy=policy,
-        person=Person(options.get("on_ask"), options.get("clarify")),
+        person=Person.among(options),
     )
 
 

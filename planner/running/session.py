@@ -43,6 +43,7 @@ from ramify.tasks.tree import running
 from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.node import Hold
 
+from .asking_steps import StepAsking
 from .attaching import Attaching
 from .attempts import Work
 from .clarifying import Clarifier
@@ -221,7 +222,8 @@ class Session:
         recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
         tried = await asyncio.to_thread(read_tried, self.store, self.record.id) if resumed else {}
         begun = await asyncio.to_thread(unfinished_plans, self.store, self.record.id) if resumed else []
-        steps = StepLog(writer, redactor, recorded)
+        steps = StepLog(recorder, recorded, scope=f"{self.record.id} {self.record.nonce_seed}")
+        steps.lost(self.root)
         attaching = Attaching(self.root, recorder, budget, limits=plan)
         spawning = Spawning(
             self.root, attaching, recorder=recorder, steps=steps, workers=self.workers, grants=self.grants
@@ -258,7 +260,7 @@ class Session:
         )  # fmt: skip
         work = Work(
             services, self.workers, self.middleware, planner=planner, replanner=replanner, attaching=attaching,
-            clarifier=clarifier, policy=policy,
+            clarifier=clarifier, steps=StepAsking(steps, recorder, self.person), policy=policy,
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
         try:

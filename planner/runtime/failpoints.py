@@ -8,6 +8,10 @@ The environment says where: `RAMIFY_FAILPOINT="name"`, or `"name:N"` for the Nth
     after-grown-commit      some tasks of a plan that is still being written are on disk, and nobody has been told
     after-tried-commit      it is on disk that a task has failed in one piece, and it is not split yet
     after-done-commit       a task is DONE on disk, and nothing that depends on it has started
+    before-step-intended    a step that may not simply be repeated is about to be written down
+    after-step-intended     that is on disk, and the step is not begun
+    before-step-commit      a step was taken, and what came of it is not on disk yet
+    after-step-commit       that is on disk, and nobody has been told
     during-plan-commit      tasks of a plan, or added by a worker, are written, in a transaction that is still open
     during-edit-commit      some of an edit's changes are written, in a transaction that is still open
     after-edit-commit       an edit is on disk, and the run does not go on yet
@@ -31,6 +35,10 @@ POINTS: Final = (
     "after-grown-commit",
     "after-tried-commit",
     "after-done-commit",
+    "before-step-intended",
+    "after-step-intended",
+    "before-step-commit",
+    "after-step-commit",
     "during-plan-commit",
     "during-edit-commit",
     "after-edit-commit",

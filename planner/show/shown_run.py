@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ramify.planner.export.times import Timeline
     from ramify.planner.export.view import GraphView
     from ramify.planner.planning.piloting import Pilot
-    from ramify.planner.store import Store
+    from ramify.planner.store import StepRecord, Store
 
     from .versions import PlanVersion
 
@@ -91,6 +91,18 @@ class ShownRun(ABC):
         with self._store_now() as store:
             return losses_of(store.events_of(self.id, (EventType.PROMPT_CUT,)))
 
+    @property
+    def effects(self) -> "list[StepRecord]":
+        """What its workers and tools did or wanted to do that may not simply be repeated, and what is known of each.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        from ramify.planner.export.effects import effects_of
+
+        with self._store_now() as store:
+            return effects_of(store.steps(self.id, effects=True), is_running=self.status == "running")
+
     def as_pilot(self) -> "Pilot":
         """Return what the run, whole or not, says of another like it, for `estimate`.
 
@@ -105,6 +117,8 @@ class ShownRun(ABC):
 
     def to_data(self) -> dict[str, Any]:
         """Return the run as JSON data: what made it, where it stands, what was not read, and the tasks."""
+        from ramify.planner.export.run_data import step_data
+
         return {
             "run": self.id,
             "status": self.status,
@@ -112,6 +126,7 @@ class ShownRun(ABC):
             "error": self.error,
             "usage": asdict(self.usage),
             "losses": [loss.to_data() for loss in self.losses],
+            "effects": [step_data(step) for step in self.effects],
             **tree_to_data(self.task, next_tasks=True),
         }
 

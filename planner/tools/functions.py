@@ -8,12 +8,14 @@ from pydantic import BaseModel, PydanticInvalidForJsonSchema, ValidationError
 from ramify.planner.errors import ToolError, UsageError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.signatures import read_signature
+from ramify.planner.work.steps import checked_repeat
 from ramify.tasks.misfits import misfit
 
 from .docstrings import read_docstring
 from .protocol import NO_PARAMETERS, Tool, ToolSource, check_name, near_hint
 
 if TYPE_CHECKING:
+    from ramify.planner.store.records import MayRepeat
     from ramify.planner.work.context import WorkContext
 
 Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
@@ -36,7 +38,8 @@ class FunctionTool(Tool):
         function: the function.
         name: what models call it; the function's name unless given.
         description: what it does; the docstring before its first section unless given.
-        may_repeat: whether a call may be made again if nobody knows whether it was done.
+        may_repeat: whether a call may be made again if nobody knows whether it was done; "with_key" if others do it
+            once for one `context.idempotency_key`.
         permissions: what has to be granted before any task with it is started.
         timeout_s: how long a call may take, in seconds.
 
@@ -50,7 +53,7 @@ class FunctionTool(Tool):
         *,
         name: str | None = None,
         description: str | None = None,
-        may_repeat: bool = True,
+        may_repeat: "MayRepeat" = True,
         permissions: Iterable[str] = (),
         timeout_s: float | None = None,
     ) -> None:
@@ -58,7 +61,7 @@ class FunctionTool(Tool):
         self.name = check_name(name or str(getattr(function, "__name__", type(function).__name__)))
         said, about = read_docstring(inspect.getdoc(function))
         self.description = description or said
-        self.may_repeat = may_repeat
+        self.may_repeat = checked_repeat(may_repeat)
         self.permissions = frozenset(several(permissions))
         self.timeout_s = timeout_s
         self._signature = read_signature(function, f"the tool {self.name!r}", takes_task=False, about=about)
@@ -111,7 +114,7 @@ def tool(
     *,
     name: str | None = None,
     description: str | None = None,
-    may_repeat: bool = True,
+    may_repeat: "MayRepeat" = True,
     permissions: Iterable[str] = (),
     timeout_s: float | None = None,
 ) -> Callable[[Function], FunctionTool]: ...

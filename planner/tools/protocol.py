@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ramify.planner.errors import UsageError
 
 if TYPE_CHECKING:
+    from ramify.planner.store.records import MayRepeat
     from ramify.planner.work.context import WorkContext
     from ramify.planner.work.grants import Grants
 
@@ -25,7 +26,8 @@ class Tool(ABC):
         name: what models call it.
         description: what it does, for models to read.
         parameters: the JSON schema of its arguments, which is an object's.
-        may_repeat: whether a call may be made again if the run is killed in its middle, or its end is not known.
+        may_repeat: whether a call may be made again if nobody knows whether it was done, as the run was killed in its
+            middle, or it was never answered; "with_key" if others do it once for one `context.idempotency_key`.
         permissions: what the runner has to grant before any task with it is started, by name.
         timeout_s: how long a call may take, in seconds; None is as long as the task may.
     """
@@ -33,7 +35,7 @@ class Tool(ABC):
     name: str
     description: str = ""
     parameters: Mapping[str, Any] = NO_PARAMETERS
-    may_repeat: bool = True
+    may_repeat: "MayRepeat" = True
     permissions: frozenset[str] = frozenset()
     timeout_s: float | None = None
 

@@ -14,12 +14,14 @@ from ramify.planner.errors import UsageError
 from ramify.planner.events.events import EventType, Wanted
 from ramify.planner.events.stream import EventStream
 from ramify.planner.store.files import folder_of
-from ramify.planner.store.records import StepKey
+from ramify.planner.store.records import MayRepeat, StepKey
 from ramify.tasks import Task, TaskConfig
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.prompt_variables import input_data, needed_results
 
+from .keys import TAKING, Taking, key_for
 from .memory import TaskMemory
+from .steps import Step, checked_repeat
 from .telling import Telling
 
 if TYPE_CHECKING:
@@ -101,6 +103,19 @@ class WorkContext(Telling):
         return self._results
 
     @property
+    def idempotency_key(self) -> str:
+        """What names to others what is done here, so that they do it once: a UUID, as servers take it.
+
+        Inside a step it is the step's, in the call of a tool the call's, else the task's. It is the same in every
+        attempt and every process, and another one where the task's content, documents or inputs, the results that it
+        needs, or what the step is given are others.
+        """
+        taking = TAKING.get()
+        is_ours = taking is not None and taking.scope == self.services.steps.scope
+        step = taking if is_ours and taking is not None and taking.key.task_id == self.task.id else self._taken()
+        return self._key_for(step)
+
+    @property
     def config(self) -> TaskConfig:
         """The limits that hold for the task, with what is inherited."""
         return self.services.configs.of(self.task)
@@ -169,7 +184,7 @@ class WorkContext(Telling):
         function: Callable[[], Any] | Callable[[], Awaitable[Any]],
         *,
         given: JsonValue = None,
-        may_repeat: bool = True,
+        may_repeat: MayRepeat = True,
     ) -> Any:
         """Take a step that is taken once: if it was taken before the run was killed, return what came of it then.
 
@@ -179,18 +194,28 @@ class WorkContext(Telling):
             name: what the step is, in a word.
             function: takes it; it returns JSON data, or an awaitable of it. A plain function runs in a thread.
             given: what the step depends on; a step of the same name with another input is refused on resume.
-            may_repeat: whether it can be taken again if the run is killed in its middle. If it may not, a person is
-                asked what happened.
+            may_repeat: whether it can be taken again if nobody knows whether it was, as the run was killed in its
+                middle, or it raised something else than `NotDoneError`. If it may not, a person is asked. "with_key" is
+                for what others do once for one `context.idempotency_key`: it is written down first, and taken again.
 
         Raises:
-            WaitingError: if it may not be repeated, and nobody knows whether it was taken.
+            UnknownStepError: if it may not be repeated, and nobody knows whether it was taken.
             RunError: if the step was taken with another input.
         """
-        key = self._key(name)
-        output = await self.services.steps.take(
-            key, lambda: self.services.engines.call(self.task, function), given=given, may_repeat=may_repeat
-        )
-        self._tell(EventType.STEP_DONE, step=key.key)
+        taking = Taking(self.services.steps.scope, self._key(name), given)
+
+        async def take() -> Any:
+            before = TAKING.get()
+            TAKING.set(taking)
+            try:
+                return await self.services.engines.call(self.task, function)
+            finally:
+                TAKING.set(before)
+
+        named = None if may_repeat is True else self._key_for(taking)
+        step = Step(key=taking.key, given=given, may_repeat=checked_repeat(may_repeat), idempotency_key=named)
+        output = await self.services.steps.take(self.task, step, take)
+        self._tell(EventType.STEP_DONE, step=taking.key.key)
         return output
 
     async def compose(self) -> "Outcome":
@@ -212,6 +237,14 @@ class WorkContext(Telling):
         except NotJsonError as error:
             raise UsageError(f"task {self.task.id} tells what cannot be kept: {error}") from None
         self.on_loop(lambda: self.services.recorder.put(kind, self.task, **kept))
+
+    def _taken(self) -> Taking | None:
+        """Return the step that all that is done with this context is part of, if it is one."""
+        return None
+
+    def _key_for(self, step: Taking | None) -> str:
+        subtasks = [[each.id, each.result] for each in self.task.subtasks]
+        return key_for(self.services.steps.scope, self.task, [self.inputs, self.results, subtasks], step)
 
     def _key(self, name: str) -> StepKey:
         """Return the key of the next step of that name; steps count for every attempt at a task."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from ramify.planner.models.protocol import Model
     from ramify.planner.store import Store
+    from ramify.planner.store.records import MayRepeat
     from ramify.tasks import Task
     from ramify.tasks.tree.edits import Difference
 
@@ -25,12 +26,15 @@ class Worker(ABC):
         permissions: what the runner has to grant before any of its tasks is started, by name.
         inputs: what it takes of a task's inputs, as a pydantic model; None if it does not say.
         keeps: the limits of `TaskConfig` that it keeps besides those that hold for every worker.
+        may_repeat: whether `perform` may be called again for a task if nobody knows whether it was done; "with_key" if
+            what it does is done once for one `context.idempotency_key`.
     """
 
     about: str = ""
     permissions: frozenset[str] = frozenset()
     inputs: "type[BaseModel] | None" = None
     keeps: frozenset[str] = frozenset()
+    may_repeat: "MayRepeat" = True
 
     def needs(self, task: "Task") -> frozenset[str]:
         """Return the permissions that `task` takes: those of the worker, and any that its inputs make necessary."""

@@ -122,6 +122,7 @@ class Signature:
         return WorkFailedError(
             f"the worker {worker!r} returned for task {task_id} what does not fit its return type: {why}",
             task_id=task_id,
+            is_unknown=True,
         )
 
 

@@ -1,37 +1,65 @@
 """Steps of workers that are taken once: what came of a step is on disk before it is used, and is used again on resume.
 
-A step that may not be repeated is noted before it is taken: if nobody knows whether it was, a person has to say.
+A step that may not simply be repeated is on disk before it is taken, as intended. If nobody knows then whether it was
+taken, it is taken again with its idempotency key, where it has one, or a person has to say.
 """
 
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
-from ramify.planner.errors import RunError, UsageError, WaitingError
-from ramify.planner.runtime.redaction import Redactor
-from ramify.planner.store.changes import StepsForgotten, StepTaken
-from ramify.planner.store.records import StepKey, StepRecord
+from ramify.planner.errors import PlannerError, RunError, UnknownStepError, UsageError
+from ramify.planner.events.events import EventType
+from ramify.planner.events.recorder import Recorder
+from ramify.planner.runtime.border import error_text
+from ramify.planner.runtime.failpoints import failpoint
+from ramify.planner.store.changes import Change, StepsForgotten, StepTaken
+from ramify.planner.store.records import MayRepeat, StepKey, StepKind, StepRecord
+from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
 
-if TYPE_CHECKING:
-    from ramify.planner.store import RunWriter
+from .unknown import StepAnswer, changes_of, names_of, settled
+
+INTERRUPTED = "was begun when the run was interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step that is to be taken.
+
+    Attributes:
+        key: what makes it the same step.
+        given: what it depends on, as JSON data.
+        may_repeat: whether it may be taken again if nobody knows whether it was.
+        kind: what it is.
+        idempotency_key: what names it to others, if it may not simply be taken again.
+    """
+
+    key: StepKey
+    given: Any = None
+    may_repeat: MayRepeat = True
+    kind: StepKind = "step"
+    idempotency_key: str | None = None
 
 
 class StepLog:
     """The steps of one run.
 
     Args:
-        writer: writes them.
-        redactor: blots secrets out of inputs and outputs.
+        recorder: writes them, and tells of them.
         recorded: those that were taken before the run was resumed.
+        scope: what tells the run from every other one, for idempotency keys.
     """
 
-    def __init__(self, writer: "RunWriter", redactor: Redactor, recorded: Iterable[StepRecord] = ()) -> None:
-        self._writer = writer
-        self._redactor = redactor
+    def __init__(self, recorder: Recorder, recorded: Iterable[StepRecord] = (), *, scope: str = "") -> None:
+        self.scope = scope
+        self._recorder = recorder
+        self._writer = recorder.writer
+        self._redactor = recorder.redactor
         self._steps: dict[str, dict[StepKey, StepRecord]] = {}
         for step in recorded:
             self._keep(step)
@@ -60,47 +88,46 @@ class StepLog:
             )
         return step
 
-    async def take(
-        self,
-        key: StepKey,
-        function: Callable[[], Awaitable[Any]],
-        *,
-        given: Any = None,
-        may_repeat: bool = True,
-    ) -> Any:
-        """Return what came of the step: of `function` now, or of the time before.
+    async def take(self, task: Task, step: Step, function: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what came of a step of `task`: of `function` now, or of the time before.
 
         Args:
-            key: what makes it the same step.
-            function: takes the step; what it returns is JSON data.
-            given: what the step depends on, as JSON data.
-            may_repeat: whether it can be taken again if the run is killed while it is being taken.
+            task: the task.
+            step: the step.
+            function: takes it; what it returns is JSON data.
 
         Raises:
-            WaitingError: if it may not be repeated, and nobody knows whether it was taken.
+            UnknownStepError: if it may not be repeated, and nobody knows whether it was taken.
             RunError: if it was taken with another input.
         """
-        given = _kept(given, "given", key)
-        known = self.find(key, given)
+        given = _kept(step.given, "given", step.key)
+        known = self.find(step.key, given)
         if known is not None and known.ended_at is not None:
             return copy_json(known.output)
-        if known is not None and not may_repeat:
-            raise WaitingError(unknown_end(key, self._writer.run_id), task_id=key.task_id)
-        step = StepRecord(key=key, input=self._redactor.data(given), started_at=time.time())
-        if not may_repeat:
-            self._keep(step)
-            await self._writer.commit(StepTaken.of(step))
+        if known is not None and _may_not_follow(step, known):
+            raise self.unknown(known)
+        taking = StepRecord(
+            key=step.key, input=self._redactor.data(given), started_at=time.time(), kind=step.kind,
+            may_repeat=step.may_repeat, idempotency_key=None if step.may_repeat is True else step.idempotency_key,
+        )  # fmt: skip
+        if taking.is_effect:
+            await self._intend(task, taking)
         try:
-            output = self._redactor.data(_kept(await function(), "result", key))
-        except Exception as error:
-            if getattr(error, "is_unknown", False):
-                raise
-            self._steps.get(key.task_id, {}).pop(key, None)
-            if not may_repeat:  # it has failed, and said so: that is known
-                self._writer.put(StepsForgotten(key.task_id), *map(StepTaken.of, self.of(key.task_id)))
+            said = await function()
+        except BaseException as error:
+            if taking.is_effect:
+                self._failed(task, taking, error)
             raise
-        done = replace(step, output=output, ended_at=time.time())
+        try:
+            output = self._redactor.data(_kept(said, "result", step.key))
+        except UsageError as error:
+            if taking.is_effect:
+                self._lose(task, taking, error_text(error))
+            raise
+        failpoint("before-step-commit")
+        done = replace(taking, output=output, ended_at=time.time())
         await self._writer.commit(StepTaken.of(done))
+        failpoint("after-step-commit")
         self._keep(done)
         return copy_json(output)
 
@@ -118,18 +145,93 @@ class StepLog:
         self._steps.pop(task_id, None)
         return StepsForgotten(task_id)
 
+    def lost(self, root: Task) -> None:
+        """Note of the steps that were under way when the process before ended that nobody knows whether they were."""
+        steps = [step for each in self._steps.values() for step in each.values() if step.state == "intended"]
+        tasks = {task.id: task for task in root.walk()} if steps else {}
+        for step in steps:
+            if step.key.task_id in tasks:
+                self._lose(tasks[step.key.task_id], step, f"it {INTERRUPTED}")
+
+    def settle(self, key: StepKey, answer: StepAnswer) -> list[Change]:
+        """Let a step be as somebody says that it is; return the changes that say so."""
+        step = self._steps[key.task_id][key]
+        steps = settled(self.of(key.task_id), step, replace(answer, result=self._redactor.data(answer.result)))
+        self._steps[key.task_id] = {each.key: each for each in steps}
+        return changes_of(key.task_id, steps)
+
+    def unknown(self, step: StepRecord, why: str = "") -> UnknownStepError:
+        """Return the error that says that nobody knows whether a step was taken, and what a person can do.
+
+        Args:
+            step: the step.
+            why: how it ended; with the process that took it unless given.
+        """
+        task_id, _, name = step.key
+        told = f"failed ({why})" if why else INTERRUPTED
+        named = f" (its idempotency key is {step.idempotency_key})" if step.idempotency_key else ""
+        who = next((who for who, each in names_of(self.of(task_id)).items() if each.key == step.key), task_id)
+        done, again = (f'"{who}{end}"' if " " in who else f"{who}{end}" for end in ("=RESULT", ""))
+        return UnknownStepError(
+            f"task {task_id}: the step {name} {told}, it may not be repeated, and nobody knows whether it was done."
+            f" Look{named}, then say what came of it with `ramify resume {self._writer.run_id} --step-done {done}`, or"
+            f" have it done again with `ramify resume {self._writer.run_id} --step-again {again}`",
+            key=step.key,
+            options=("--step-done", f"{who}=RESULT"),
+        )
+
+    async def _intend(self, task: Task, step: StepRecord) -> None:
+        """Write down that a step is about to be taken that may not simply be repeated."""
+        failpoint("before-step-intended")
+        self._keep(step)
+        await self._recorder.commit(
+            EventType.STEP_INTENDED, task, StepTaken.of(step), step=step.key.key, may_repeat=step.may_repeat or "no",
+            idempotency_key=step.idempotency_key or "",
+        )  # fmt: skip
+        failpoint("after-step-intended")
+
+    def _failed(self, task: Task, step: StepRecord, error: BaseException) -> None:
+        """Write down that a step ended with `error`: it was not done, or nobody knows whether it was.
+
+        Raises:
+            UnknownStepError: if nobody knows, it may not be repeated, and somebody can still be told.
+        """
+        if getattr(error, "is_unknown", None) is False:
+            del self._steps[step.key.task_id][step.key]
+            self._writer.put(*changes_of(step.key.task_id, self.of(step.key.task_id)))
+            return
+        is_told = isinstance(error, Exception) and not self._writer.has_failed
+        why = error_text(error) if is_told else "it was broken off"
+        self._lose(task, step, why)
+        if is_told and step.may_repeat is False:
+            raise self.unknown(step, why) from error
+
+    def _lose(self, task: Task, step: StepRecord, why: str) -> None:
+        lost = replace(step, is_unknown=True)
+        self._keep(lost)
+        with suppress(PlannerError):  # nothing can be written any more: it stays as intended
+            self._recorder.put(EventType.STEP_UNKNOWN, task, StepTaken.of(lost), step=step.key.key, why=why)
+
     def _keep(self, step: StepRecord) -> None:
         self._steps.setdefault(step.key.task_id, {})[step.key] = step
 
 
-def unknown_end(key: StepKey, run_id: str) -> str:
-    """Say that nobody knows whether a step was taken that may not be repeated, and what a person can do."""
-    return (
-        f"task {key.task_id}: the step {key.key} was begun when the run was interrupted, it may not be repeated, and"
-        " nobody knows whether it was done. Look, then do the task anew, with all its steps, with"
-        f" `ramify resume {run_id} --from {key.task_id}`, or give its answer with"
-        f" `ramify resume {run_id} --set-result {key.task_id}=TEXT`"
-    )
+def checked_repeat(may_repeat: MayRepeat) -> MayRepeat:
+    """Return `may_repeat` if it says whether something may be repeated.
+
+    Raises:
+        UsageError: if it does not.
+    """
+    if may_repeat is True or may_repeat is False or may_repeat == "with_key":
+        return may_repeat
+    raise UsageError(f"may_repeat is {may_repeat!r}; give True, False, or 'with_key'")
+
+
+def _may_not_follow(step: Step, known: StepRecord) -> bool:
+    """Return whether `step` may not be taken after `known`, of which nobody knows whether it was."""
+    if step.may_repeat == "with_key":
+        return known.idempotency_key not in {None, step.idempotency_key}
+    return not step.may_repeat
 
 
 def _kept(value: Any, what: str, key: StepKey) -> Any:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from ramify.planner.errors import CommandError, WorkFailedError
+from ramify.planner.errors import CommandError, UsageError, WorkFailedError
 from ramify.planner.processes import CommandLimits, Finished, Sandbox, run_command
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.grants import SECRET
@@ -22,6 +22,9 @@ SUBPROCESS, SHELL = "subprocess", "shell"
 
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a command gets of Ramify's own environment; `HOME` is its folder."""
+
+KEY_VARIABLE = "RAMIFY_IDEMPOTENCY_KEY"
+"""What names to others what a command does, so that they do it once."""
 
 _SHELL_PROGRAM = "/bin/sh"
 _SANDBOX_OFF, _BUBBLEWRAP = "off", "bubblewrap"
@@ -41,7 +44,8 @@ class CommandInputs(BaseModel):
         network: whether it has a network in the sandbox; that takes the permission `network` too.
         reads: files and folders that it can read in the sandbox.
         ok_codes: the exit codes that mean success.
-        may_repeat: whether it can be run again if Ramify is killed in its middle.
+        may_repeat: whether it can be run again if nobody knows whether it was done, as Ramify was killed in its middle;
+            "with_key" if what it does is done once for one RAMIFY_IDEMPOTENCY_KEY, a variable that every command gets.
         max_output_bytes: the most that it may write to standard output.
     """
 
@@ -56,7 +60,7 @@ class CommandInputs(BaseModel):
     network: bool = False
     reads: tuple[str, ...] = ()
     ok_codes: tuple[int, ...] = (0,)
-    may_repeat: bool = True
+    may_repeat: bool | Literal["with_key"] = True
     max_output_bytes: Annotated[int, Field(ge=1)] = 10_000_000
 
 
@@ -85,9 +89,11 @@ class CommandWorker(ListWorker):
         words = _words(inputs, task)
         stdin = _stdin(inputs, context)
         given: JsonValue = {"command": [*words], "stdin": stdin, "env": {**inputs.env}, "sandbox": inputs.sandbox}
-        data: dict[str, Any] = await context.step(
+        data: Any = await context.step(
             "run", partial(_run, words, stdin, inputs, context), given=given, may_repeat=inputs.may_repeat
         )
+        if not isinstance(data, dict) or "stdout" not in data:  # a person has said what came of it
+            return Outcome(data if isinstance(data, str) else json_text(data), None if isinstance(data, str) else data)
         return Outcome(data["stdout"].strip() or f"exit code {data['exit_code']}, and nothing written", data)
 
 
@@ -97,13 +103,13 @@ async def _run(words: list[str], stdin: str, inputs: CommandInputs, context: Wor
     if inputs.sandbox == _BUBBLEWRAP:
         command = Sandbox(has_network=inputs.network, reads=inputs.reads).wrap(words, cwd=folder)
     context.emit("command_started", command=words[0], sandbox=inputs.sandbox)
-    done = await run_command(
-        command,
-        cwd=folder,
-        env=_environment(inputs, context, folder),
-        stdin=stdin.encode(),
-        limits=CommandLimits(max_memory_mb=context.config.max_memory_mb, max_output_bytes=inputs.max_output_bytes),
-    )
+    limits = CommandLimits(max_memory_mb=context.config.max_memory_mb, max_output_bytes=inputs.max_output_bytes)
+    env = _environment(inputs, context, folder)
+    try:
+        done = await run_command(command, cwd=folder, env=env, stdin=stdin.encode(), limits=limits)
+    except UsageError as error:
+        error.is_unknown = False  # it was not started
+        raise
     if done.exit_code not in inputs.ok_codes:
         raise _failed(words, done)
     return {**done.to_data(), "sandbox": inputs.sandbox}
@@ -145,7 +151,7 @@ def _stdin(inputs: CommandInputs, context: WorkContext) -> str:
 def _environment(inputs: CommandInputs, context: WorkContext, folder: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     secrets = {name: context.secret(name) for name in inputs.secrets}
-    return {**kept, "HOME": folder, **inputs.env, **secrets}
+    return {**kept, "HOME": folder, KEY_VARIABLE: context.idempotency_key, **inputs.env, **secrets}
 
 
 def _failed(words: list[str], done: Finished) -> CommandError:

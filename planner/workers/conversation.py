@@ -104,7 +104,7 @@ class ToolLoop:
         services = services_of(self._context)
         steps = services.steps.of(self._task.id)
         self._place = place_in(steps, self._context, lambda error: self._sha256_of(self._first(error)))
-        if self._context.attempt > 1:  # what an attempt before has asked is in the journal
+        if self._context.attempt > 1 or steps:  # what was asked before, in this attempt or another, is in the journal
             self._asker.recall(await asyncio.to_thread(services.store.calls, services.run_id, self._task.id))
         self._script, contents = self._first(self._place.error)
         self._opening = self._sha256_of((self._script, contents))

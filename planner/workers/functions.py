@@ -12,10 +12,12 @@ from ramify.planner.engines.sending import check_sendable, order_for, place_of
 from ramify.planner.engines.table import EngineGiven, engine_class
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.runtime.several import several
+from ramify.planner.store.records import MayRepeat
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.inputs import read_inputs
 from ramify.planner.work.protocol import Outcome, Worker
 from ramify.planner.work.signatures import gives_nothing, read_signature
+from ramify.planner.work.steps import checked_repeat
 from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
@@ -41,6 +43,8 @@ class FunctionWorker(Worker):
         about: what it does; the first line of its docstring unless given.
         permissions: what has to be granted before it is started.
         keeps: limits of `TaskConfig` that it keeps by itself.
+        may_repeat: whether it may be called again for a task if nobody knows whether it has done it: "with_key" if what
+            it does is done once for one `context.idempotency_key`; False if a person has to say.
         engine: where the function is called: "here", in this process; "process", in one of its own, in which
             `max_memory_mb` is kept; or an engine of an installed package, or of your own. Elsewhere it can be given
             inputs and a context, and stands at the top of its module, which is imported again there: a script has to
@@ -59,6 +63,7 @@ class FunctionWorker(Worker):
         about: str | None = None,
         permissions: Iterable[str] = (),
         keeps: Iterable[str] = (),
+        may_repeat: MayRepeat = True,
         engine: EngineGiven = "here",
     ) -> None:
         self.function = function
@@ -66,6 +71,7 @@ class FunctionWorker(Worker):
         lines = (about or inspect.getdoc(function) or f"the Python function {self.name}").strip().splitlines()
         self.about = lines[0]
         self.permissions = frozenset(several(permissions))
+        self.may_repeat = checked_repeat(may_repeat)
         self.engine = engine
         where = engine_class(engine)
         self.keeps = frozenset(several(keeps)) | where.keeps
@@ -133,6 +139,7 @@ class FunctionWorker(Worker):
         raise WorkFailedError(
             f"the worker {self.name!r} returned {what} for task {task.id}; return text or JSON data{hint}",
             task_id=task.id,
+            is_unknown=True,
         )
 
     def _outcome_of_odd(self, value: Any, task: Task) -> Outcome:
@@ -163,6 +170,7 @@ def worker(
     about: str | None = None,
     permissions: Iterable[str] = (),
     keeps: Iterable[str] = (),
+    may_repeat: MayRepeat = True,
     engine: EngineGiven = "here",
     isolated: bool = False,
 ) -> Callable[[Function], FunctionWorker]: ...
@@ -174,7 +182,7 @@ def worker(function: Function | None = None, /, *, isolated: bool = False, **opt
     Args:
         function: the function; see `FunctionWorker` for what its parameters are given.
         isolated: whether it is called in a process of its own; short for `engine="process"`.
-        **options: `name`, `about`, `permissions`, `keeps` and `engine`, as for `FunctionWorker`.
+        **options: `name`, `about`, `permissions`, `keeps`, `may_repeat` and `engine`, as for `FunctionWorker`.
 
     >>> @worker(about="doubles a number")
     ... def double(n: int) -> int:

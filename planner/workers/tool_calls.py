@@ -25,7 +25,8 @@ from ramify.planner.tools.arguments import read_arguments
 from ramify.planner.tools.contents import Call
 from ramify.planner.tools.protocol import Tool, near_hint
 from ramify.planner.work.context import WorkContext
-from ramify.planner.work.steps import unknown_end
+from ramify.planner.work.keys import Taking
+from ramify.planner.work.steps import Step
 from ramify.planner.workers.functions import NOTHING
 from ramify.prompts.blocks import cut
 from ramify.prompts.variables import ToolOutcome
@@ -45,14 +46,19 @@ _NOT_FOR_MODELS = (LimitError, WaitingError, NoModelError, StoreError, LeaseErro
 class CallContext(WorkContext):
     """The context of one call of a tool: what it does once is told apart from what other calls do once."""
 
-    __slots__ = ("_prefix",)
+    __slots__ = ("_call",)
 
-    def __init__(self, context: WorkContext, key: StepKey) -> None:
-        super().__init__(context.task, services_of(context), context.inputs)
-        self._prefix = key
+    def __init__(self, context: WorkContext, ready: "ReadyCall") -> None:
+        services = services_of(context)
+        super().__init__(context.task, services, context.inputs)
+        self._call = Taking(services.steps.scope, ready.key, ready.arguments)
+
+    def _taken(self) -> Taking:
+        return self._call
 
     def _key(self, name: str) -> StepKey:
-        return self._prefix._replace(key=f"{self._prefix.key}: {super()._key(name).key}")
+        prefix = self._call.key
+        return prefix._replace(key=f"{prefix.key}: {super()._key(name).key}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,25 +104,25 @@ async def make_call(ready: ReadyCall, context: WorkContext, *, opening: str) -> 
         opening: what tells the conversation that it belongs to from others.
 
     Raises:
-        WaitingError: if it may not be repeated, and nobody knows whether it was made.
+        UnknownStepError: if it may not be repeated, and nobody knows whether it was made.
     """
     services, tool = services_of(context), ready.tool
     given = {"tool": tool.name, "arguments": ready.arguments, "may_repeat": tool.may_repeat, "opening": opening}
     known = services.steps.find(ready.key, given)
     if known is None or known.ended_at is None:
         context.progress(None, f"calling {tool.name}({_shown(ready.arguments)})")
-    try:
-        said = await services.steps.take(
-            ready.key, lambda: _used(ready, context), given=given, may_repeat=tool.may_repeat
-        )
-    except ToolError as error:
-        raise WaitingError(f"{unknown_end(ready.key, services.run_id)} ({error})", task_id=context.task.id) from error
+    own = CallContext(context, ready)
+    step = Step(
+        key=ready.key, given=given, may_repeat=tool.may_repeat, kind="call",
+        idempotency_key=None if tool.may_repeat is True else own.idempotency_key,
+    )  # fmt: skip
+    said = await services.steps.take(context.task, step, lambda: _used(ready, own))
     if known is None or known.ended_at is None:
         services.recorder.put(EventType.STEP_DONE, context.task, step=ready.key.key)
     return ToolOutcome(tool=tool.name, number=ready.number, **said)
 
 
-async def _used(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
+async def _used(ready: ReadyCall, context: CallContext) -> dict[str, Any]:
     """Return what comes of a call that is made now, with those looking on who watch tools."""
     recorder, tool = context.services.recorder, ready.tool
     redact = recorder.redactor.data
@@ -130,9 +136,8 @@ async def _used(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
     return said
 
 
-async def _outcome(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
+async def _outcome(ready: ReadyCall, own: CallContext) -> dict[str, Any]:
     tool = ready.tool
-    own = CallContext(context, ready.key)
     limit = asyncio.timeout(tool.timeout_s)
     try:
         async with limit:
@@ -150,7 +155,7 @@ async def _outcome(ready: ReadyCall, context: WorkContext) -> dict[str, Any]:
         if limit.expired():
             words = f"the tool {tool.name} took longer than {tool.timeout_s:g} s; nobody knows whether it was done"
             failure = ToolError(words, is_unknown=True)
-        if getattr(failure, "is_unknown", False) and not tool.may_repeat:
+        if getattr(failure, "is_unknown", False) and tool.may_repeat is not True:
             raise failure from error
         return {"text": cut(error_text(failure), OUTCOME_LIMIT), "is_error": True}
 

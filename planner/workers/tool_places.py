@@ -73,7 +73,7 @@ def _is_of(step: StepRecord, member: str) -> bool:
 def _refuse_to_repeat(made: Sequence[StepRecord], context: WorkContext) -> None:
     task_id = context.task.id
     for step in made:
-        if not step.input["may_repeat"]:
+        if step.input["may_repeat"] is not True:
             raise WaitingError(
                 f"task {task_id}: its conversation cannot be gone on with, and in it a tool was called that may not be"
                 f" repeated ({step.key.key}). Look, then do the task anew with `ramify resume {context.run_id} --from"

@@ -11,6 +11,7 @@ from ramify.planner.asking.budget import total_usage
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
+from ramify.planner.export.effects import effects_of, effects_text
 from ramify.planner.export.formats import save_as
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.making import maker_of, makers_of
@@ -194,6 +195,7 @@ class Report:
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("warning", losses_text(losses_of(self.run.events))),
             ("error", self.record.error or ""),
+            ("effects", effects_text(effects_of(self.run.steps, is_running=self.status == "running"))),
             *gaps_by_kind(self.root.gaps),
         ]
         return [(name, words) for name, words in facts if words]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ramify.planner.events.events import EventType
+from ramify.planner.export.effects import effect_text
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.export.making import maker_of
 from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
@@ -138,9 +139,10 @@ def _call(call: CallRecord, report: Report, share: Share) -> dict[str, Any]:
 def _step(step: StepRecord) -> dict[str, Any]:
     took = "" if step.ended_at is None else format_duration(max(0.0, step.ended_at - step.started_at))
     attempt = f"attempt {step.key.attempt}" if step.key.attempt else ""
+    effect = visible_line(effect_text(step)) if step.is_effect else ""
     return {
         "title": visible_line(step.key.key),
-        "facts": " · ".join(filter(None, (attempt, took or "not known to be done"))),
+        "facts": " · ".join(filter(None, (attempt, took or "not known to be done", effect))),
         "input": "" if step.input is None else visible(_json(step.input)),
         "output": "" if step.output is None else visible(_json(step.output)),
     }
