@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -57,8 +57,31 @@ def _ramify(
     """Turn a goal into a tree of tasks, run it, and compose the answer; every step is stored and can be resumed."""
 
 
-def build_app() -> typer.Typer:
-    """Return the command with all commands below it."""
+_COMMANDS = (
+    solving,
+    varying,
+    evolving,
+    linting,
+    estimating,
+    listing,
+    browsing,
+    watching,
+    drawing,
+    reporting,
+    looking,
+    completing,
+)
+_GROUPS = {"prompts": prompting, "config": configuring, "store": storing, "workers": choosing, "tools": tooling}
+
+
+def build_app(words: Sequence[str] | None = None) -> typer.Typer:
+    """Return the command with all commands below it.
+
+    Args:
+        words: what the command is called with; of commands that are not among these, only names and help are there, as
+            what all of them take is half of the time that help takes. Unless given, all is there.
+    """
+    called_with = None if completing.COMPLETION_VARIABLE in os.environ else words
     app = typer.Typer(
         name="ramify",
         rich_markup_mode=None,
@@ -68,28 +91,24 @@ def build_app() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_ramify)
-    for module in (
-        solving,
-        varying,
-        evolving,
-        linting,
-        estimating,
-        listing,
-        browsing,
-        watching,
-        drawing,
-        reporting,
-        looking,
-        completing,
-    ):
+    for module in _COMMANDS:
         for name, command in module.COMMANDS.items():
-            app.command(name)(command)
-    app.add_typer(prompting.APP, name="prompts")
-    app.add_typer(configuring.APP, name="config")
-    app.add_typer(storing.APP, name="store")
-    app.add_typer(choosing.APP, name="workers")
-    app.add_typer(tooling.APP, name="tools")
+            app.command(name)(command if called_with is None or name in called_with else _shown(command.__doc__))
+    for name, group in _GROUPS.items():
+        if called_with is None or name in called_with:
+            app.add_typer(group.APP, name=name)
+        else:
+            app.command(name)(_shown(group.APP.info.help))
     return app
+
+
+def _shown(about: str | None) -> Callable[[], None]:
+    """Return a command that only help shows."""
+
+    def nothing() -> None: ...
+
+    nothing.__doc__ = about
+    return nothing
 
 
 def run_command(arguments: Sequence[str] | None) -> int:
@@ -101,7 +120,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
     try:
         _check_text(words)
         _check_environment(words)
-        code = build_app()(words, standalone_mode=False, prog_name="ramify") or 0
+        code = build_app(words)(words, standalone_mode=False, prog_name="ramify") or 0
         sys.stdout.flush()
     except BaseException as error:
         flush_stderr()
@@ -222,7 +241,7 @@ def _explain_usage(error: BaseException, words: Sequence[str], code: int) -> int
 
 def _command_in(words: Sequence[str]) -> str:
     """Return the command that `words` call, as an option without its value does not know where it stands."""
-    path, command = ["ramify"], typer.main.get_command(build_app())
+    path, command = ["ramify"], typer.main.get_command(build_app(words))
     for word in words:
         below = getattr(command, "commands", {})
         if word in below:
