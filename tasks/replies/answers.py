@@ -17,7 +17,17 @@ from operator import attrgetter
 from ramify.prompts.blocks import EMPTY
 from ramify.tasks.errors import ReplyError
 
-from .elements import FENCE, LATE_THOUGHTS, ElementReader, body_of, refuse_begun_tag, refuse_cut, unclosed, without_end
+from .elements import (
+    FENCE,
+    LATE_THOUGHTS,
+    THOUGHTS,
+    ElementReader,
+    body_of,
+    refuse_begun_tag,
+    refuse_cut,
+    unclosed,
+    without_end,
+)
 from .nothing import says_nothing
 from .planned import has_words
 from .scanner import Scanner, Tag, words_of
@@ -67,6 +77,8 @@ class Answer:
 
 _FORM_WORDS = frozenset({"the result", "the answer", "what is missing"})
 """What stands in the form of a reply for the words that are to come; small models write it down as it is."""
+
+_MAY_THINK = re.compile("|".join(map(re.escape, sorted(THOUGHTS))), re.IGNORECASE)
 
 _IN_ANOTHER = re.compile(r"\s*<result>(.*)</result>\s*", re.DOTALL)
 
@@ -168,6 +180,8 @@ def after_thoughts(reply: str, names: Collection[str] = _NAMES) -> str:
         TruncatedReplyError: if the thoughts have no end.
         ReplyError: if they stand in the wrong place, or nothing comes after them.
     """
+    if not _MAY_THINK.search(reply) and has_words(reply):
+        return reply
     reader = ElementReader(containers=names)
     reader.feed(reply)
     reader.close()

@@ -154,7 +154,7 @@ class Scanner:
     def _release(self, tokens: list[Token], following: str) -> None:
         if self._held is not None:
             is_mention = self._last == following == "`"
-            tokens.append(replace(self._held, is_mention=is_mention))
+            tokens.append(replace(self._held, is_mention=True) if is_mention else self._held)
             self._held = None
             self._last = ">"
 
