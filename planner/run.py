@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
+from ramify.tasks.tree.collecting import patient_collector
 from ramify.tasks.tree.states import FINISHED
 
 from .asking.budget import raising_options, total_usage
@@ -223,7 +224,7 @@ class Run(ShownRun):
     async def drive(self) -> Self:
         """Run to the end on this event loop."""
         try:
-            with ExitStack() as following:
+            with patient_collector(), ExitStack() as following:
                 for follow in self._followers:
                     following.enter_context(follow(self))
                 self._ending = await self._session.drive(resumed=not self._is_new)

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from ramify.planner import Agent, Executor, worker
 from ramify.tasks import DocumentError, Task
-from ramify.tasks.tree.collecting import collector_at_rest
+from ramify.tasks.tree.collecting import OBJECTS_OF_A_RUN, collector_at_rest, patient_collector
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +78,39 @@ def test_of_two_threads_the_last_one_sets_it_going() -> None:
 
     assert not is_on_between
     assert gc.isenabled()
+
+
+def test_it_waits_for_more_while_a_run_goes_and_is_then_as_it_was() -> None:
+    before, during = gc.get_threshold(), []
+
+    @worker(name="leaf")
+    def leaf(_task: Task) -> str:
+        during.append(gc.get_threshold()[0])
+        return "done"
+
+    run = Executor(Agent("rules"), workers=[leaf]).run(Task("part", id="0", type="leaf"))
+
+    assert run.status == "done"
+    assert during == [OBJECTS_OF_A_RUN]
+    assert gc.get_threshold() == before
+
+
+def test_a_threshold_that_somebody_sets_in_between_stays() -> None:
+    before = gc.get_threshold()
+    try:
+        with patient_collector():
+            gc.set_threshold(500, 5, 5)
+        assert gc.get_threshold() == (500, 5, 5)
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_a_higher_threshold_and_a_collector_that_never_looks_stay() -> None:
+    before = gc.get_threshold()
+    try:
+        for first in (50_000, 0):
+            gc.set_threshold(first)
+            with patient_collector():
+                assert gc.get_threshold()[0] == first
+    finally:
+        gc.set_threshold(*before)
