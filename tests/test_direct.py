@@ -181,6 +181,14 @@ def test_an_error_in_the_middle_of_a_stream_leaves_no_reply(event: str, kind: st
     assert (caught.value.kind, caught.value.status_code) == (kind, status)
 
 
+def test_a_stream_that_ends_within_an_event_has_broken_off() -> None:
+    raw = RawServer(*events(f"data: {WORD}\n\ndata: {WORD[:20]}".encode(), b""))
+    with raw as server, pytest.raises(ModelError) as caught:
+        run_sync(pieces_of(DirectModel("m", base_url=server.base_url)))
+    assert caught.value.kind == "truncated"
+    assert "the reply broke off before its end: the stream ended in the middle of an event, after" in str(caught.value)
+
+
 def test_a_line_without_an_end_is_no_reply() -> None:
     raw = RawServer(*events(b"data: " + b"x" * 9_000_000))
     with raw as server, pytest.raises(ModelError, match="a line of more than 8000000 bytes") as caught:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ramify.planner.runtime.address import Address
 from ramify.tasks import Usage
+from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text
 
 from .completion import Completion, loose
@@ -90,6 +91,10 @@ class NotAReplyError(Exception):
     def __init__(self, text: bytes) -> None:
         begins = text[:_LONGEST_QUOTE].decode("utf-8", "replace").strip()
         super().__init__(f"what came begins with: {begins}" if begins else "the answer has no body")
+
+
+class BrokenOffError(Exception):
+    """Raised when a stream ends in the middle of an event, after a reply had begun."""
 
 
 class DirectServer(Server):
@@ -216,7 +221,15 @@ class DirectModel(ServedModel[DirectServer]):
                         event = await anext(events, _DONE)
                     if event == _DONE:
                         break
-                    if piece := _add(said, event):
+                    try:
+                        piece = _add(said, event)
+                    except NotAReplyError:
+                        async with clock.next_piece(has_begun=True):
+                            is_last = said.has_begun and await anext(events, None) is None
+                        if is_last:
+                            raise _broken_off(said) from None
+                        raise
+                    if piece:
                         yield piece
                 await drained(lines)
         except Exception as error:  # noqa: BLE001 - as above
@@ -276,6 +289,10 @@ async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
             others.append(line)
     if not has_events and (whole := b"\n".join(others).strip()):
         yield whole
+
+
+def _broken_off(said: Completion) -> BrokenOffError:
+    return BrokenOffError(f"the stream ended in the middle of an event, after {counted(len(said.text), 'character')}")
 
 
 def _add(said: Completion, event: bytes) -> str:

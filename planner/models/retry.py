@@ -221,6 +221,7 @@ _BY_CLASS = {
         ("JSONDecodeError", "UnicodeDecodeError", "DecodingError", "ClientResponseError", "NotAReplyError",
          "TooLongError"), FailureKind.MALFORMED,
     ),
+    "BrokenOffError": FailureKind.TRUNCATED,
     **dict.fromkeys(
         ("InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "NoAddressError"), FailureKind.NOT_FOUND,
     ),
