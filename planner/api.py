@@ -15,12 +15,13 @@ from .asking.attachments import read_materials
 from .errors import RunError, UsageError
 from .executor import Executor
 from .models.protocol import Model, Sampling
-from .planning.policies import PolicyGiven, stored_name
+from .planning.policies import OWN, PolicyGiven, policy_named, stored_name
 from .planning.split import PlanLimits
 from .run import Run
 from .running.keywords import Given, SolveKeywords, check_agent_alone, check_keywords
 from .running.kinds import check_kinds
 from .runtime.several import several
+from .settings.layers import GIVEN
 from .settings.settings import Settings, load_settings
 from .tools.functions import ToolsGiven
 from .workers.agents import read_agents
@@ -165,12 +166,17 @@ def prepare(
 def _check_split(given: Mapping[str, Any]) -> None:
     """Refuse what is said in a call of how its goal is split, and contradicts itself, or has nothing to limit."""
     split, policy = given.get("split"), given.get("policy")
-    unused = "split is 'never'" if split == "never" else "policy is 'direct'" if policy == "direct" else None
-    for name in ("max_depth", "max_children") if unused else ():
-        if given.get(name) is not None:
-            raise UsageError(f"{unused}, so {name} has nothing to limit; leave one of them out")
+    if unused := "split is 'never'" if split == "never" else "policy is 'direct'" if policy == "direct" else None:
+        refuse_unused(given, ("max_depth", "max_children"), unused)
     if split == "never" and policy not in {None, "direct"}:
         raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
+
+
+def refuse_unused(given: Mapping[str, Any], names: Iterable[str], why: str, way: str = "leave one of them out") -> None:
+    """Raise `UsageError` if one of the options `names` was given, which has nothing to limit; say why, and the way."""
+    for name in names:
+        if given.get(name) is not None:
+            raise UsageError(f"{why}, so {name} has nothing to limit; {way}")
 
 
 def settled(model: str | Model | None, agent: Agent | None, given: Mapping[str, Any]) -> tuple[Settings, Agent, Given]:
@@ -210,8 +216,21 @@ def agent_of(settings: Settings, model: Model | None = None) -> Agent:
 
 
 def plan_limits(settings: Settings, **instead: Any) -> PlanLimits:
-    """Return how far goals are split, and when, as `settings` say, but for what is said `instead`."""
-    return PlanLimits(**{**settings.part("plan"), **instead})
+    """Return how far goals are split, and when, as `settings` say, but for what is said `instead`.
+
+    Raises:
+        UsageError: if there is no such policy, or it contradicts another option; where both come from is said.
+    """
+    said = {**settings.part("plan"), **instead}
+    try:
+        limits = PlanLimits(**said)
+        if not limits.policy.startswith(OWN):
+            policy_named(limits.policy, limits.max_depth)
+    except UsageError as error:
+        sources = {name: settings.sources[name] for name in ("policy", "split") if name in said and name not in instead}
+        places = [f"{name} is from {place}" for name, place in sources.items() if place not in {GIVEN, "default"}]
+        raise UsageError(f"{error} ({'; '.join(places)})" if places else str(error)) from None
+    return limits
 
 
 def read_checks(given: Check | str | Iterable[Check | str]) -> tuple[Check, ...]:

@@ -199,12 +199,12 @@ class Executor:
             followers=followers(options.get("tracing")),
         )
 
-    def go_on(self, run_id: str, plan: Task) -> Run:
+    def go_on(self, run_id: str, plan: Task | None = None) -> Run:
         """Return a planned run, ready to be carried on with `start` or `drive`, whose plan somebody has approved.
 
         Args:
             run_id: its id.
-            plan: its plan as it is to be run; what was changed in it is on disk when this returns.
+            plan: its plan as it is to be run, if it was changed; that is on disk when this returns.
 
         Raises:
             LeaseError: if another process holds the run.

@@ -16,6 +16,7 @@ from .variables import (
     PromptVariables,
     RepairVariables,
     ReplanVariables,
+    SteerVariables,
     ToolsVariables,
     VerifyVariables,
 )
@@ -30,6 +31,7 @@ VARIABLES = MappingProxyType(
             ComposeVariables,
             VerifyVariables,
             ReplanVariables,
+            SteerVariables,
             RepairVariables,
             EvolveVariables,
         )

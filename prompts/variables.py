@@ -51,10 +51,12 @@ class WorkerCard(_Data):
     Attributes:
         type: what `type="..."` in a reply must say to choose it.
         description: what it can do, in a line.
+        is_agent: whether it can work on a task together with others of its kind.
     """
 
     type: str
     description: str
+    is_agent: bool = False
 
 
 class TaskResult(_Data):
@@ -271,6 +273,32 @@ class ReplanVariables(PromptVariables):
     failed: tuple[TaskResult, ...] = ()
     open: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
+    workers: tuple[WorkerCard, ...] = ()
+    may_split: bool = False
+    max_tasks: Annotated[int, Field(ge=1)] = 8
+
+
+class SteerVariables(PromptVariables):
+    """For `steer`: change what is open of a plan that is being carried out, as the person wants who set the goal.
+
+    Attributes:
+        goal: what the plan is for.
+        revisions: what the person wants of the plan, in words, the last ones last.
+        done: the tasks of the plan that are done, with their results.
+        failed: those that had failed and are open again; the result of each is why.
+        open: those that are open, a line each, with what they are a part of, and need; the first one is the goal.
+        workers: the workers that tasks can be given to; empty when there is only the model itself.
+        may_split: whether a task may be split into tasks below it.
+        max_tasks: the most new tasks.
+    """
+
+    template = "steer"
+
+    goal: str
+    revisions: tuple[str, ...]
+    done: tuple[TaskResult, ...] = ()
+    failed: tuple[TaskResult, ...] = ()
+    open: tuple[str, ...] = ()
     workers: tuple[WorkerCard, ...] = ()
     may_split: bool = False
     max_tasks: Annotated[int, Field(ge=1)] = 8

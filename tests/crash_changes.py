@@ -34,6 +34,7 @@ from .patience import HANG_S
 
 PROGRAM = [sys.executable, "-m", "tests.crash_changes_program"]
 GOAL = "all{g0{l0-0{}|l0-1{}|l0-2{}};g1{l1-0{};l1-1{}};g2{l2-0{}|l2-1{}}}"
+WITHOUT_ONE = GOAL.replace("|l0-1{}", "")
 CHANGED = GOAL.replace("l0-1{}", "l0-1{x{}|y{}}")
 GROWING = "all{g0{l0-0{}|maker-a{}};g1{maker-b{};l1-1{}};g2{l2-0{}|maker-c{}}}"
 EDIT_POINTS = ("during-edit-commit", "after-edit-commit")
@@ -62,6 +63,7 @@ class Change:
         options: with what the run is resumed; None if it is only run.
         failing: leaves that fail before the change.
         solved: the goal whose answer it has in the end.
+        recovers: whether they fail after it too, and the plan around them is changed by the run itself.
     """
 
     name: str
@@ -69,11 +71,13 @@ class Change:
     options: dict[str, Any] | None = None
     failing: str = ""
     solved: str = GOAL
+    recovers: bool = False
 
     @property
     def points(self) -> tuple[str, ...]:
         """Where it is killed."""
-        return ("during-plan-commit", *POINTS) if self.options is None else (*EDIT_POINTS, *POINTS)
+        is_edited = self.options is not None or self.recovers
+        return (*EDIT_POINTS, *POINTS) if is_edited else ("during-plan-commit", *POINTS)
 
 
 CHANGES = (
@@ -88,6 +92,8 @@ CHANGES = (
     ),
     Change("plan", options={"plan": _edited_plan()}, solved=CHANGED.replace("|l2-1{}", "")),
     Change("spawn", goal=GROWING, solved=GROWING),
+    Change("replan", failing="l0-1", solved=WITHOUT_ONE, recovers=True),
+    Change("steer", options={"steer": "Leave out l0-1, and do more"}, failing="l0-1 l2-0", solved=WITHOUT_ONE),
 )
 
 
@@ -112,6 +118,7 @@ class ChangeTest:
     is_made: bool = False
     kills: int = 0
     before: dict[str, list[Any]] = field(default_factory=dict)
+    _planned_anew: int = 0
     _others: frozenset[str] = frozenset()
     _seen: int = 0
 
@@ -148,6 +155,7 @@ class ChangeTest:
         """Go on to the end, check it, and return how the tasks stand."""
         assert self._go(), "the last process did not end by itself"
         assert self.is_made
+        assert self._planned_anew == (self.change.name in {"replan", "steer"})
         assert self.before["0"][2] == solution_of(self.change.solved)
         assert {each[1] for each in self.before.values()} <= {"DONE", "DELETED"}
         with Store.open(self.store) as store:
@@ -185,7 +193,9 @@ class ChangeTest:
     def _process(
         self, command: str, *words: str, seconds: float | None = None, point: str = "", failing: str = ""
     ) -> tuple[int, str]:
+        failing = self.change.failing if self.change.recovers else failing
         environment = clean_environment() | {"CRASH_PROGRAM_FAILING": failing}
+        environment |= {"CRASH_PROGRAM_RECOVERY": "replan"} if self.change.recovers else {}
         environment |= {"RAMIFY_FAILPOINT": point} if point else {}
         lines = len(self._lines())
         with subprocess.Popen(
@@ -236,8 +246,11 @@ class ChangeTest:
             events = store.events(self.run_id, self._seen)
             self.before = standing(store.load_tree(self.run_id))
         self._seen = events[-1].seq if events else self._seen
-        edits = [event for event in events if event.type == "plan_edited"]
+        edited = [event for event in events if event.type == "plan_edited"]
+        edits = [event for event in edited if "by" not in event.data]
         assert len(edits) <= 1
+        self._planned_anew += len(edited) - len(edits)
+        assert self._planned_anew <= 1, "the planner's changes were made twice"
         self.is_made = self.is_made or bool(edits)
         return set(edits[0].data["redone"]) if edits else set()
 

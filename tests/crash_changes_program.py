@@ -5,8 +5,10 @@
     python -m tests.crash_changes_program cancel STORE LOG RUN
 
 The goal is of `made_up_goals.py`, split here; leaves are done by a plain function, groups are composed by a scripted
-model. `CRASH_PROGRAM_FAILING` names leaves that fail. A leaf that is called `maker...` adds tasks beside itself. LOG
-gets a line for every body that begins, with what it was given, and `LOG.live` the tree as it is in memory at the end.
+model. `CRASH_PROGRAM_FAILING` names leaves that fail; with
+`CRASH_PROGRAM_RECOVERY`, the plan around them is changed. A leaf that is called `maker...` adds tasks beside itself.
+LOG gets a line for every body that begins, with what it was given, and `LOG.live` the tree as it is in memory at the
+end.
 """
 
 import hashlib
@@ -34,12 +36,21 @@ MADE = 3
 HOLDS_ON = bool(os.environ.get("CRASH_PROGRAM_HOLDS_ON"))
 """Whether no leaf ends before the run is cancelled, or killed."""
 
+RECOVERY = os.environ.get("CRASH_PROGRAM_RECOVERY")
+"""How far the recovery of a leaf that fails goes."""
+
+CHANGES = {
+    "replan": '<replace of="0.1.2" type="leaf">spare{}</replace>',
+    "steer": '<drop of="0.1.2">not wanted</drop><add to="0.3" type="leaf">spare{}</add>',
+}
+"""What the planner changes in a plan that is under way."""
+
 FAILING = frozenset(os.environ.get("CRASH_PROGRAM_FAILING", "").split())
 
 
 def tree_of(goal: str) -> Task:
     """Return the tree of a goal, split down to its leaves."""
-    root = Task(content=goal, id="0", config=TaskConfig(max_retries=0))
+    root = Task(content=goal, id="0", config=TaskConfig(max_retries=0, recovery=RECOVERY))
     level = [root]
     for task in level:
         parts, serial = parts_of(task.content)
@@ -86,7 +97,7 @@ def run_of(command: str, store: str, log: Log, target: str, options: dict[str, A
     def reply(request: ModelRequest) -> str:
         texts = [message["content"] for message in request.messages]
         log.write("call", os.getpid(), request.purpose, request.task_id, request.attempt, digest(last_goal(texts[-1])))
-        return answer(*texts)
+        return CHANGES.get(request.purpose) or answer(*texts)
 
     how: dict[str, Any] = {"workers": [leaf]}
     model = ScriptedModel(reply, cost_usd=0.01)

@@ -1,12 +1,14 @@
 """Several agents: who is told of them, who does what, how they work together, and what a kill leaves."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ramify.planner import Agent, Executor, RunLimits, solve, worker
+from ramify.planner import Agent, Executor, PlanLimits, RunLimits, solve, worker
+from ramify.planner.asking.agent import AgentSettings
 from ramify.planner.errors import ModelError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.store import Store
@@ -33,6 +35,18 @@ def tasks_for(*types: str) -> Task:
     root = Task(content="all", id="0", config=TaskConfig(max_retries=0))
     root.add_subtasks([Task(content=f"do {type_}", id=type_, type=type_) for type_ in types])
     return root
+
+
+def test_a_plan_by_schema_may_give_a_task_to_every_two_agents_together(store: Path) -> None:
+    boss = ScriptedModel({"decompose": "<atomic/>", "execute": "done"}, name="boss")
+    agents = {name: Agent(boss, role_name=name) for name in ("writer", "critic", "checker")}
+    Executor(
+        Agent(boss, settings=AgentSettings(constrain="always")), agents=agents, workers={"look": str.upper},
+        store=store, plan=PlanLimits(),
+    ).run("a story, then a review")  # fmt: skip
+    schema = json.dumps(boss.requests[0].schema)
+    assert '"writer+critic", "writer+checker", "critic+checker"' in schema
+    assert "+look" not in schema
 
 
 def test_the_planner_is_told_of_agents_and_each_does_its_tasks(store: Path) -> None:

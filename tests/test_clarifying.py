@@ -322,3 +322,24 @@ def test_without_a_terminal_the_command_says_the_ways_and_both_work(ramify: Rami
         assert "assumed: Oslo and Bergen, I think\n" in done.err
         data = json.loads(ramify(*command(server, "--assume", "--json")).out)
         assert "assumed: Oslo and Bergen, I think" in str(data)
+
+
+@pytest.mark.parametrize("purpose", ["decompose", "execute"])
+def test_what_is_asked_for_the_fourth_time_is_assumed_when_the_goal_is_done(purpose: str) -> None:
+    model = asking(*[ASKS] * 4, purpose=purpose)
+    events: list[Any] = []
+    run = solved(model, clarify=lambda _: "Oslo", max_depth=1 if purpose == "execute" else 3, on_event=events.append)
+    warned = [str(event.data["message"]) for event in events if event.type == "warning"]
+    if purpose == "decompose":
+        assert (run.result, run.gaps) == ("execute 0", ())
+        assert any(
+            "task 0 is not split: the model could not split it (ambiguous): Which two towns?" in w for w in warned
+        )
+    else:
+        assert (run.result, run.gaps) == ("execute 0", ("assumed: Oslo and Bergen are meant.",))
+        assert "the model asks about the goal for the 4th time; it goes on as it assumes" in warned
+
+
+def test_a_model_that_asks_for_ever_fails_the_goal_with_its_question() -> None:
+    run = solved(asking(*[ASKS] * 9, purpose="execute"), clarify=lambda _: "Oslo", max_depth=1)
+    assert (run.status, run.error) == ("failed", "Which two towns? (ambiguous)")

@@ -137,6 +137,20 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(home: Path, held: Held,
     assert home.joinpath("runs.db").exists()
 
 
+def test_ctrl_c_before_there_is_a_run_says_that_nothing_is_stored(home: Path) -> None:
+    slow = "import sys, time\nprint('loading', file=sys.stderr, flush=True)\ntime.sleep(600)\n"
+    home.joinpath("slow.py").write_text(slow, encoding="utf-8")
+    process = start_ramify("solve", "--model", "rules", "1 + 1", "--workers", "slow.py", "--store", "runs.db")
+    try:
+        line_with(process, "loading")
+        process.send_signal(signal.SIGINT)
+        said = end(process)
+    finally:
+        process.kill()
+    assert (said.code, said.last_line) == (130, "ramify: interrupted before there was a run; nothing is stored")
+    assert not home.joinpath("runs.db").exists()
+
+
 def test_sigterm_stops_at_once_and_saves(home: Path, held: Held) -> None:
     with solving(held) as process:
         held.wait_for_calls(2, process)

@@ -196,6 +196,14 @@ def test_too_few_calls_for_all_parts_stop_the_run_before_the_first(tmp_path: Pat
     assert Executor.resume(tmp_path / "runs.db", run.id, agent=model, max_calls=50).status == "done"
 
 
+def test_too_few_tokens_for_all_parts_stop_the_run_before_the_first(tmp_path: Path) -> None:
+    model = Reader()
+    run = run_of(model, tmp_path, limits=RunLimits(max_tokens=100))
+    assert (run.status, model.requests) == ("stopped", [])
+    assert "tokens at least; the run has max_tokens = 100" in str(run.error)
+    assert run.raising_options[0] == "--max-tokens"
+
+
 def test_parts_that_would_stand_too_deep_fail_the_task_with_the_way_out(tmp_path: Path) -> None:
     run = run_of(Reader(), tmp_path, plan=PlanLimits(max_depth=1))
     assert run.status == "failed"

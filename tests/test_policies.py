@@ -100,6 +100,8 @@ def test_a_name_that_is_no_policy_is_refused_with_those_that_are(tmp_path: Path,
         ({"split": "never", "policy": "upfront"}, "split is 'never', and policy 'upfront' splits tasks"),
         ({"split": "always", "policy": "direct"}, "split is 'always', and policy 'direct' splits nothing"),
         ({"policy": "direct", "max_children": 3}, "policy is 'direct', so max_children has nothing to limit"),
+        ({"policy": "UPFRONT"}, r"no policy 'UPFRONT' \(did you mean 'upfront'\?\)"),
+        ({"policy": "As-Needed"}, r"did you mean 'as_needed'\?"),
     ],
 )
 def test_what_contradicts_the_policy_is_refused_by_name(words: dict[str, Any], message: str) -> None:
@@ -366,6 +368,61 @@ def test_under_every_policy_a_run_that_is_stopped_again_and_again_ends_as_one_th
 
 def tree_of(root: Task) -> list[tuple[str, str, str, str, list[str]]]:
     return [(task.id, task.content, task.state.value, task.result, task.dependencies) for task in root.walk()]
+
+
+PLAN_FILE = "goal: A weekend\ntasks:\n  - task: one\n    tasks: [{task: two, tasks: [three]}]\n  - four\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--policy", "direct", "--max-depth", "3"), "policy is 'direct', so max_depth has nothing to limit"),
+        (("--policy", "direct", "--split", "never"), "policy is 'direct', so split has nothing to limit"),
+        (("--split", "never"), "the plan is run as it is, so split has nothing to limit; leave it out, or give"),
+        (("--max-children", "3"), "the plan is run as it is, so max_children has nothing to limit"),
+        (("--policy", "as_needed", "--split", "never"), "split is 'never', and policy 'as_needed' splits tasks"),
+        (("--max-tasks", "4"), "the plan has 5 tasks, more than max_tasks = 4; raise it, or leave it out"),
+    ],
+)
+def test_run_refuses_what_says_nothing_of_its_plan_file(
+    home: Path, ramify: Ramify, words: tuple[str, ...], message: str
+) -> None:
+    home.joinpath("plan.yaml").write_text(PLAN_FILE, encoding="utf-8")
+    done = ramify("run", "plan.yaml", "--model", "rules", *words)
+    assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_limits_of_splits_hold_where_a_task_of_the_plan_names_a_policy(home: Path, ramify: Ramify) -> None:
+    plan = PLAN_FILE + "config: {policy: as_needed}\n"
+    home.joinpath("plan.yaml").write_text(plan, encoding="utf-8")
+    assert ramify("run", "plan.yaml", "--model", "rules", "--max-depth", "5").code != 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "message"),
+    [
+        ("as_needed", ("--split", "never"), "policy 'as_needed' splits tasks; leave one of them out"),
+        ("direct", ("--split", "always"), "policy 'direct' splits nothing; leave one of them out"),
+        ("upfrot", (), "did you mean 'upfront'?); there are: as_needed, direct, streaming, upfront"),
+    ],
+)
+def test_a_contradiction_says_which_variable_it_comes_from(
+    ramify: Ramify, monkeypatch: pytest.MonkeyPatch, variable: str, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.setenv("RAMIFY_POLICY", variable)
+    done = ramify("solve", "1 + 1", "--model", "rules", *words)
+    assert (done.code, f"{message} (policy is from RAMIFY_POLICY)" in done.err) == (2, True), done.err
+
+
+def test_leaves_of_a_plan_that_stand_too_deep_to_be_split_are_told(tmp_path: Path) -> None:
+    root = Task("A weekend", id="0", subtasks=[Task("one", id="0.1", subtasks=[Task("two", id="0.1.1")])])
+    executor = Executor(ScriptedModel(REPLIES), store=tmp_path / "r.db", policy="as_needed")
+    run = executor.run(root)
+    (told,) = [event.data["message"] for event in run.events("warning", after=0)]
+    assert told == (
+        "1 task of the plan, such as 0.1.1, cannot be split, as max_depth = 3 counts from the goal; --max-depth 4 lets"
+        " them be"
+    )
 
 
 def test_the_command_refuses_a_policy_that_is_none(ramify: Ramify) -> None:

@@ -18,7 +18,7 @@ LIBRARY = PromptLibrary()
 def replies_in(template: str) -> list[str]:
     """Return the example replies of a template: what stands between "Reply:" and the next blank line."""
     fields: dict[str, object] = {"task_id": "0", "examples": "many", "goal": "g", "task": "t", "children": ()}
-    fields |= {"result": "r", "criteria": "c"}
+    fields |= {"result": "r", "criteria": "c", "revisions": ("w",)}
     fields |= {"contract": "c", "complaint": "c", "reply": "r", "tools": ()}
     model = VARIABLES[template]
     variables = model.model_validate({name: value for name, value in fields.items() if name in model.model_fields})
@@ -76,6 +76,7 @@ def test_answer_example_is_read_as_it_is_meant(
         ("repair", 2),
         ("verify", 3),
         ("replan", 2),
+        ("steer", 2),
     ],
 )
 def test_all_examples_are_found(template: str, count: int) -> None:
@@ -111,6 +112,19 @@ def test_replan_examples_replace_a_task_and_put_one_before_another() -> None:
     replaced, inserted = (parse_replan(reply, plan) for reply in replies_in("replan"))
     assert [(str(change.do), change.of) for change in replaced.changes] == [("replace", "0.2")]
     assert [(str(change.do), change.of) for change in inserted.changes] == [("insert", "0.2"), ("retry", "0.2")]
+
+
+def test_steer_examples_change_a_plan_on_every_side() -> None:
+    needs = {"0.2": (), "0.3": ("0.1", "0.2")}
+    plan = OpenPlan(
+        failed=(), open=("0.2", "0.3"), kept=("0.1",), needs=needs, needed_by={"0.2": ("0.3",)}, holds={},
+        splittable=frozenset(), parents=("0",),
+    )  # fmt: skip
+    changed, dropped = (parse_replan(reply, plan) for reply in replies_in("steer"))
+    assert [(str(change.do), change.of) for change in changed.changes] == [
+        ("replace", "0.2"), ("retry", "0.3"), ("add", "0"),
+    ]  # fmt: skip
+    assert [(str(change.do), change.of) for change in dropped.changes] == [("drop", "0.2"), ("drop", "0.3")]
 
 
 def test_verify_examples_are_a_fail_with_its_issue_a_pass_and_an_unsure() -> None:

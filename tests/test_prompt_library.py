@@ -42,7 +42,17 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
 def test_names_are_the_template_files() -> None:
     library = PromptLibrary()
     files = {path.stem for path in TASK_DECOMPOSE_PROMPT.path.parent.iterdir()}
-    assert library.names() == ("decompose", "execute", "tools", "compose", "verify", "replan", "repair", "evolve")
+    assert library.names() == (
+        "decompose",
+        "execute",
+        "tools",
+        "compose",
+        "verify",
+        "replan",
+        "steer",
+        "repair",
+        "evolve",
+    )
     assert set(library.names()) == files
 
 

@@ -19,6 +19,7 @@ from ramify.prompts.variables import (
     PromptVariables,
     RepairVariables,
     ReplanVariables,
+    SteerVariables,
     TaskResult,
     ToolCard,
     ToolsVariables,
@@ -103,6 +104,15 @@ CASES: dict[str, PromptVariables] = {
         failed=(TaskResult(id="0.2", content="Find a museum.", state="FAILED", result="the page is gone"),),
         open=("0.3 (needs 0.2): Say how to get to the museum.",),
         given_up=("look for a museum",),
+        max_tasks=3,
+    ),
+    "steer": SteerVariables(
+        task_id="0",
+        goal="Plan a day in Prague.",
+        revisions=("Leave out the museum.", "Put the walk first."),
+        done=(BRIDGES,),
+        failed=(TaskResult(id="0.2", content="Find a museum.", state="FAILED", result="the page is gone"),),
+        open=("0: the goal itself", "0.2: Find a museum.", "0.3.1 (a part of 0.3, needs 0.1): Walk."),
         max_tasks=3,
     ),
     "verify": VerifyVariables(

@@ -14,12 +14,14 @@ from ramify.planner.asking.agent import AgentSettings
 from ramify.planner.errors import ModelError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import ModelReply, ModelRequest
+from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.replies.grammar import PlanStream, parse_plan
 
 from .openai_server import Answer, Chat, OpenAIServer
 from .patience import HANG_S
+from .ramify_command import Ramify
 
 GOAL = "Describe the sights of Oslo, of Bergen, of Bodo and of Narvik."
 CITIES = ("Oslo", "Bergen", "Bodo", "Narvik")
@@ -145,6 +147,25 @@ def test_a_task_whose_plan_is_cut_for_good_fails_and_goes_on_where_it_was(tmp_pa
     assert asked(again) == ["decompose 0", "execute 0.3", "execute 0.4", "compose 0"]
 
 
+class Steered(Streamed):
+    """Adds a task to the plan that a person wants changed."""
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        if request.purpose != "steer":
+            return await super().complete(request)
+        self.requests.append(request)
+        return ModelReply(text='<add to="0">Describe the harbours.</add>', model=self.name)
+
+
+def test_a_plan_that_was_cut_and_then_steered_is_gone_on_with_in_the_persons_words(tmp_path: Path) -> None:
+    run = run_of(tmp_path, Streamed([*elements(*CITIES[:2]), CUT], [CUT]))
+    again = Steered(elements(*CITIES[2:]))
+    done = Executor.resume(tmp_path / "r.db", run.id, agent=again, steer="and the harbours")
+    assert (done.status, words_of(done)) == ("done", [*CONTENTS[:2], "Describe the harbours.", *CONTENTS[2:]])
+    assert asked(again)[:2] == ["steer 0", "decompose 0"]
+    assert "and the harbours" in again.requests[1].messages[-1]["content"]
+
+
 FAULTS = {
     "a circle": ['<task id="x" needs="y">See Bodo.</task>', '<task id="y" needs="x">See Narvik.</task>'],
     "an id twice": ['<task id="Oslo">See Bodo.</task>'],
@@ -180,6 +201,23 @@ def test_what_is_there_is_done_and_the_rest_told_as_missing_when_it_cannot_be_re
     run = run_of(tmp_path, model)
     assert (run.status, words_of(run)) == ("done", CONTENTS[:2])
     assert any("all after its first 2 tasks is missing" in each.data["message"] for each in run.events("warning"))
+
+
+def test_a_plan_of_which_a_part_is_lost_is_told_in_the_answer_in_show_and_in_reports(
+    tmp_path: Path, ramify: Ramify
+) -> None:
+    model = Streamed([*elements("Oslo", "Bergen"), "<atomic/>"], ["<task>"])
+    run = run_of(tmp_path, model)
+    lack = "the plan of task 0 is not whole: all after its first 2 tasks is missing, as it cannot be read: "
+    assert run.gaps[0].startswith(lack)
+    shown = ramify("show", run.id, "--store", run.store_place).out
+    assert f"warning: {lack}" in shown
+    assert f"not covered: {lack}" in shown
+    assert lack in run.report(tmp_path / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    (compose,) = [request for request in model.requests if request.purpose == "compose"]
+    assert lack in compose.messages[-1]["content"]
+    with Store.open(run.store_place) as store:
+        assert store.load_tree(run.id).to_json() == run.task.to_json()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ramify.planner import Agent, Executor, PlanLimits, Run
 from ramify.planner.asking.agent import AgentSettings
-from ramify.planner.errors import ModelError
+from ramify.planner.errors import ModelError, UsageError
 from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import ModelReply, ModelRequest
@@ -117,6 +117,20 @@ def test_with_stop_runaway_off_nothing_is_stopped_nor_streamed(store: Path) -> N
         run = Executor(agent, store=store).run(Task(content="Tell.", id="0"))
         assert is_streamed(server) == [False]
     assert run.result == lines.strip()
+
+
+def test_a_resume_can_switch_it_off_and_it_stays_off(store: Path) -> None:
+    lines = "I will not talk in class again.\n" * 150
+    with OpenAIServer(always(f"<result>{lines}</result>")) as server:
+        model = DirectModel("m", base_url=server.base_url)
+        run, _ = run_with(model, store)
+        assert run.status == "failed"
+        again = Executor.resume(store, run.id, agent=model, retry_failed=True, stop_runaway=False)
+        assert again.result == lines.strip()
+        once_more = Executor.resume(store, run.id, agent=model, from_task="0")
+        assert (once_more.result, len(server.chats)) == (lines.strip(), 4)
+        with pytest.raises(UsageError, match="agent and stop_runaway are both given"):
+            Executor.resume(store, run.id, agent=Agent(model), stop_runaway=False)
 
 
 def test_a_loop_that_a_limit_has_cut_is_called_one_where_nothing_streams(store: Path) -> None:

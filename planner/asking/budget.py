@@ -174,18 +174,25 @@ class Budget:
             account.in_flight += 1
             account.warn()
 
-    def check_calls(self, task: Task, calls: int, what: str) -> None:
-        """Check that so many calls for `task` and what is below it are left.
+    def check_left(self, task: Task, what: str, **needed: int) -> None:
+        """Check that so much is left for `task` and what is below it.
+
+        Args:
+            task: the task.
+            what: what takes it at the least.
+            **needed: how much, by limit: `max_calls`, `max_tokens`.
 
         Raises:
-            LimitError: if a limit leaves fewer; nothing was counted. It says `what` takes them.
+            LimitError: if a limit leaves less; nothing was counted.
         """
         for account in self.over(task):
-            allowed = account.limits.max_calls
-            needed = account.spent.calls + account.in_flight + calls
-            if allowed is not None and needed > allowed:
-                told = f"{what} takes {calls:,} calls at least; {account.owner} has max_calls = {allowed:,}"
-                raise account.reached(f"{told}; spent so far: {account.spent.text}", "max_calls", needed)
+            used = dict(_used(account.spent, account.in_flight))
+            for limit, more in needed.items():
+                allowed, enough = getattr(account.limits, limit), int(used[limit]) + more
+                if allowed is not None and enough > allowed:
+                    takes = f"{what} takes {more:,} {limit.removeprefix('max_')} at least"
+                    told = f"{takes}; {account.owner} has {limit} = {allowed:,}; spent so far: {account.spent.text}"
+                    raise account.reached(told, limit, enough)
 
     def settle(self, task: Task, usage: Usage) -> None:
         """Count what a reserved call has used, whether or not a reply arrived."""

@@ -199,6 +199,7 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
     from .output import tell, tell_error
 
     if isinstance(error, typer.Abort):
+        tell("ramify: interrupted")
         return INTERRUPTED
     if hasattr(error, "format_message"):
         return _explain_usage(error, words, USAGE)

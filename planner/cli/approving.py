@@ -1,4 +1,4 @@
-"""`--approve plan`: a person sees the plan before it is run, and may change it in an editor, or say what to change.
+"""`--approve plan`: a person sees a plan before it is run, and may change it in an editor, or say what to change.
 
 The run waits in the store all the while, with its plan: whatever ends this process, nothing is lost. An edit is checked
 before it is stored; what is wrong with it is shown, and the editor opens again.
@@ -14,10 +14,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor
 from ramify.planner.run import Run
+from ramify.planner.running.editing import PlanEdit
 from ramify.planner.runtime.output_files import write_text
 from ramify.tasks import DocumentError, Task, TaskState, TreeError
 from ramify.tasks.counting import counted
@@ -33,11 +35,42 @@ _HEAD = """\
 """
 
 
-def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
+class Opener(Protocol):
+    """Opens a run again that has ended with its plan complete."""
+
+    def go_on(self, run_id: str, plan: Task | None = None) -> Run:
+        """Return the run, which goes on with its plan, or with another one."""
+
+    def revise(self, run_id: str, words: str) -> Run:
+        """Return the run, in which the planner is asked for another plan in a person's words, and no more."""
+
+
+class Steered:
+    """Opens a run again whose plan was changed while it was under way.
+
+    Args:
+        store: where it is stored.
+        **options: with which it is carried on; see `ResumeOptions`.
+    """
+
+    def __init__(self, store: str | None, **options: Any) -> None:
+        self._store = store
+        self._options = options
+
+    def go_on(self, run_id: str, plan: Task | None = None) -> Run:
+        """Return the run, which goes on with its plan, or with another one."""
+        return Executor.reopen(self._store, run_id, edit=PlanEdit(plan=plan, approves=True), **self._options)
+
+    def revise(self, run_id: str, words: str) -> Run:
+        """Return the run, in which the planner is asked to change what is open in a person's words, and no more."""
+        return Executor.reopen(self._store, run_id, edit=PlanEdit(steer=words, waits=True), **self._options)
+
+
+def approved_run(executor: Opener, run: Run, store: str | None) -> Run | None:
     """Return the run that goes on with the plan of `run`, edited or not; None if nobody says that it may.
 
     Args:
-        executor: what has made the plan.
+        executor: opens it again.
         run: a run that has ended with its plan complete.
         store: where it is stored, as it was said.
     """
@@ -47,7 +80,7 @@ def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
     while True:
         answer = _answer("run this plan? [y]es, [e]dit, [r]evise: WORDS, [n]o: ", "yern")
         if answer[0] == "y":
-            return executor.go_on(run.id, run.task)
+            return executor.go_on(run.id)
         if answer[0] == "n":
             return None
         go_on = _edited_run(executor, run, store) if answer[0] == "e" else _revised_run(executor, run, answer)
@@ -55,7 +88,7 @@ def approved_run(executor: Executor, run: Run, store: str | None) -> Run | None:
             return go_on
 
 
-def _revised_run(executor: Executor, run: Run, answer: str) -> Run | None:
+def _revised_run(executor: Opener, run: Run, answer: str) -> Run | None:
     """Return the run in which the planner is asked for the plan that a person wants; None if they want none."""
     words = answer.partition(":")[2].strip() or _line("what should be different? ").strip()
     if words.partition(":")[0].strip().lower() in {"r", "revise"}:
@@ -69,7 +102,7 @@ def _revised_run(executor: Executor, run: Run, answer: str) -> Run | None:
         return None
 
 
-def _edited_run(executor: Executor, run: Run, store: str | None) -> Run | None:
+def _edited_run(executor: Opener, run: Run, store: str | None) -> Run | None:
     """Return the run that goes on with what the person has made of the plan; None if nothing was made of it."""
     folder = Path(tempfile.mkdtemp(prefix="ramify-"))
     path = folder / f"{run.id}.yaml"

@@ -18,6 +18,18 @@ JSON_VERSION = 1
 """The version of every JSON document that commands print; it grows when a reader of today could not read it."""
 
 
+@contextmanager
+def until_stored() -> Iterator[None]:
+    """Say of Ctrl-C that there is no run yet, and end with its exit code; what is inside ends by storing a run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from .exits import INTERRUPTED
+
+        tell("ramify: interrupted before there was a run; nothing is stored")
+        raise SystemExit(INTERRUPTED) from None
+
+
 def print_text(text: str) -> None:
     """Print words for people, with a line break at their end; wherever they go, they steer no terminal."""
     _write(_for_terminal(text))

@@ -16,6 +16,7 @@ from ramify.tasks import Task
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import told_gaps
 from ramify.tasks.json_text import json_text
+from ramify.tasks.tree.partial import plans_that_lack
 from ramify.tasks.tree.text import tree_text
 
 
@@ -50,6 +51,7 @@ def run_text(
         ("used", usage_text(root)),
         ("warning", losses_text(losses)),
         ("effects", effects_text(effects)),
+        ("warning", cut_for_display(plans_that_lack(root))),
         ("error", cut_for_display(record.error or "")),
         *((kind, cut_for_display(gap)) for kind, gap in told_gaps(root.gaps)),
     ]
@@ -116,8 +118,8 @@ def history_text(versions: Iterable[EventRecord]) -> str:
         if event.type == "plan_approved":
             lines.append(f"plan {max(number, 1)} was approved, {at}")
             continue
-        if event.type == "plan_revised":
-            is_revised = True
+        if event.type in {"plan_revised", "plan_steered"}:
+            is_revised = is_revised or event.type == "plan_revised"
             lines.append(f"plan {max(number, 1)} is to be otherwise, {at}: {one_printable_line(event.data['words'])}")
             continue
         if event.type == "planned":
@@ -137,8 +139,13 @@ def versions_text(versions: Iterable[PlanVersion]) -> str:
     lines = []
     for version in versions:
         at = "" if version.at is None else f", {datetime.fromtimestamp(version.at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
-        who = {"": "was begun", "replan": f"was made by the run, below task {version.below}"}
+        who = {
+            "": "was begun",
+            "replan": f"was made by the run, below task {version.below}",
+            "steer": f"was made by the planner as a person wanted, below task {version.below}",
+        }
         lines.append(f"plan {version.number} {who.get(version.by, 'was edited')}{at}")
+        lines += [f"  as was said: {one_printable_line(version.words)}"] if version.words else []
         lines += [f"  as {task_id} failed: {one_printable_line(why)}" for task_id, why in version.failed.items()]
         lines += [changes_text(version.changes)] if version.changes else []
         lines += [f"  done again: {' '.join(version.redone)}"] if version.redone else []

@@ -12,7 +12,10 @@ from .flags import PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_o
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
     from ramify.planner.run import Run
+    from ramify.tasks import Task
     from ramify.tasks.plans.plans import Form
+
+    from .approving import Opener
 
 Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
 Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
@@ -41,35 +44,35 @@ def solve(
 
     Example: ramify solve "Compare Oslo and Bergen" --model gpt-5-mini
     """
-    from ramify.planner.api import prepare
-    from ramify.planner.errors import UsageError
+    from .output import until_stored
 
-    from .asking import person_there
-    from .carrying import carry
-    from .check_flags import checks_given
-    from .goals import read_goal
+    with until_stored():
+        from ramify.planner.api import prepare
+        from ramify.planner.errors import UsageError
 
-    if approve is not None and (given["dry_run"] or given["estimate"]):
-        option = "--dry-run" if given["dry_run"] else "--estimate"
-        raise UsageError(f"{option} executes nothing, so there is nothing to approve; leave out --approve")
-    executor, root = prepare(
-        read_goal(goal),
-        files=files or (),
-        check=list(checks_given(check or ())),
-        record=given["record"],
-        **person_there(),
-        **keywords_given(given),
-    )
-    is_preview = given["dry_run"] or given["estimate"]
-    run = executor.new_run(root, plan_only=is_preview or approve is not None)
+        from .asking import person_there
+        from .carrying import carry
+        from .check_flags import checks_given
+        from .goals import read_goal
+
+        if approve is not None and (given["dry_run"] or given["estimate"]):
+            option = "--dry-run" if given["dry_run"] else "--estimate"
+            raise UsageError(f"{option} executes nothing, so there is nothing to approve; leave out --approve")
+        executor, root = prepare(
+            read_goal(goal),
+            files=files or (),
+            check=list(checks_given(check or ())),
+            record=given["record"],
+            **person_there(),
+            **keywords_given(given),
+        )
+        is_preview = given["dry_run"] or given["estimate"]
+        run = executor.new_run(root, plan_only=is_preview or approve is not None)
     code = carry(run, given)
     if is_preview and run.is_planned:
         return _preview(run, executor.agent, given)
     if approve is not None:
-        from .approving import approved_run
-
-        while run.is_planned and (approved := approved_run(executor, run, given["store"])) is not None:
-            run, code = approved, carry(approved, given)
+        run, code = _approved(executor, run, code, given)
     return _finish(run, code, given)
 
 
@@ -88,20 +91,22 @@ def decompose(
 
     Example: ramify decompose "Compare Oslo and Bergen" -o plan.yaml
     """
-    from ramify.planner.api import prepare
-    from ramify.planner.runtime.output_files import check_new, write_text
-    from ramify.tasks.plans.plans import write_plan
+    from .output import print_exact, tell, until_stored
 
-    from .asking import person_there
-    from .carrying import carry, tell_ending
-    from .exits import DONE
-    from .goals import read_goal
-    from .output import print_exact, tell
+    with until_stored():
+        from ramify.planner.api import prepare
+        from ramify.planner.runtime.output_files import check_new, write_text
+        from ramify.tasks.plans.plans import write_plan
 
-    form = _plan_form(output)
-    check_new(output, force=force)
-    executor, root = prepare(read_goal(goal), files=files or (), **person_there(), **keywords_given(given))
-    run = executor.new_run(root, plan_only=True)
+        from .asking import person_there
+        from .carrying import carry, tell_ending
+        from .exits import DONE
+        from .goals import read_goal
+
+        form = _plan_form(output)
+        check_new(output, force=force)
+        executor, root = prepare(read_goal(goal), files=files or (), **person_there(), **keywords_given(given))
+        run = executor.new_run(root, plan_only=True)
     code = carry(run, given)
     if not run.is_planned:
         tell_ending(run, code, given["store"])
@@ -129,31 +134,35 @@ def run(
 
     Example: ramify run plan.yaml --jobs 4 -f notes.txt
     """
-    from ramify.planner.api import executor_of, plan_limits, with_config
-    from ramify.planner.errors import UsageError
-    from ramify.planner.settings.settings import load_settings
-    from ramify.tasks.plans.plans import load_plan
+    from .output import until_stored
 
-    from .asking import person_there
-    from .carrying import carry
+    with until_stored():
+        from ramify.planner.api import executor_of, plan_limits, with_config
+        from ramify.planner.errors import UsageError
+        from ramify.planner.settings.settings import load_settings
+        from ramify.tasks.plans.plans import load_plan
 
-    is_preview = given["dry_run"] or given["estimate"]
-    for name in ("record", "events") if is_preview else ():
-        if given[name] is not None:
-            option = "--dry-run" if given["dry_run"] else "--estimate"
-            raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
-    settings = load_settings(**settings_given(given))
-    limits = plan_limits(settings, policy=given["policy"] or "direct") if given_of(given, "planning") else None
-    executor = executor_of(settings, plan=limits, record=given["record"], **person_there())
-    root = with_config(load_plan(plan, files=files or ()), settings)
-    if is_preview:
-        from .exits import DONE
-        from .previewing import print_preview
+        from .asking import person_there
+        from .carrying import carry
 
-        executor.check(root)
-        print_preview(root, executor.agent, given)
-        return DONE
-    new = executor.new_run(root)
+        is_preview = given["dry_run"] or given["estimate"]
+        for name in ("record", "events") if is_preview else ():
+            if given[name] is not None:
+                option = "--dry-run" if given["dry_run"] else "--estimate"
+                raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
+        settings = load_settings(**settings_given(given))
+        root = with_config(load_plan(plan, files=files or ()), settings)
+        _check_planning(root, given)
+        limits = plan_limits(settings, policy=given["policy"] or "direct") if given_of(given, "planning") else None
+        executor = executor_of(settings, plan=limits, record=given["record"], **person_there())
+        if is_preview:
+            from .exits import DONE
+            from .previewing import print_preview
+
+            executor.check(root)
+            print_preview(root, executor.agent, given)
+            return DONE
+        new = executor.new_run(root)
     return _finish(new, carry(new, given), given)
 
 
@@ -186,6 +195,12 @@ def resume(
     step_again: Annotated[
         list[str] | None, typer.Option("--step-again", metavar="ID", help="Take such a step of this task again.")
     ] = None,
+    steer: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What the planner is to change in what is open of the plan.")
+    ] = None,
+    approve: Annotated[
+        Literal["plan"] | None, typer.Option(help="With --steer: show the changed plan, and wait for a word.")
+    ] = None,
 ) -> int:
     """Go on with a run.
 
@@ -193,6 +208,9 @@ def resume(
 
     Example: ramify resume --last --retry-failed
     """
+    from dataclasses import replace
+
+    from ramify.planner.errors import UsageError
     from ramify.planner.executor import Executor
 
     from .asking import person_there
@@ -200,9 +218,12 @@ def resume(
     from .finding import opened_run
     from .plan_options import edit_of, results_of
 
+    if approve is not None and steer is None:
+        raise UsageError("without --steer no plan is made, so there is nothing to approve; leave out --approve")
     edit = edit_of(plan, contents=contents or (), results=results or (), again=again)
     with opened_run(run_id, last=last, store=given["store"]) as (_, record):
         found = record.id
+    kept: dict[str, Any] = {"record": given["record"], **person_there()}  # all else is stored by then
     stored = Executor.reopen(
         given["store"],
         found,
@@ -211,15 +232,29 @@ def resume(
         answer=answer,
         step_done=results_of(step_done or ()),
         step_again=step_again or (),
-        edit=edit,
-        record=given["record"],
-        **person_there(),
+        edit=replace(edit, steer=steer, waits=approve is not None),
+        **kept,
         **{OPTIONS[name].stored_as: given[name] for name in RESUMED},
     )
-    return _finish(stored, carry(stored, given), given)
+    code = carry(stored, given)
+    if approve is not None:
+        from .approving import Steered
+
+        stored, code = _approved(Steered(given["store"], **kept), stored, code, given)
+    return _finish(stored, code, given)
 
 
 COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume}
+
+
+def _approved(opener: "Opener", run: "Run", code: int, given: Mapping[str, Any]) -> tuple["Run", int]:
+    """Show the plan of a run until somebody lets it be run, or nobody does; return what came of it, with the code."""
+    from .approving import approved_run
+    from .carrying import carry
+
+    while run.is_planned and (approved := approved_run(opener, run, given["store"])) is not None:
+        run, code = approved, carry(approved, given)
+    return run, code
 
 
 def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
@@ -264,6 +299,22 @@ def _plan_form(output: Path | None) -> "Form":
     if output is None or not output.suffix:
         return "yaml"
     return format_named_by(output, ENDINGS, what="plan", otherwise="")
+
+
+def _check_planning(root: "Task", given: Mapping[str, Any]) -> None:
+    """Refuse what is said of how a plan file is split, where nothing is, and a limit that it breaks as it stands."""
+    from ramify.planner.api import refuse_unused
+    from ramify.planner.errors import UsageError
+    from ramify.planner.planning.policies import names_policies
+
+    if given["policy"] in {None, "direct"} and not names_policies(root):
+        names = ("split", "max_depth", "max_children")
+        if given["policy"]:
+            refuse_unused(given, names, "policy is 'direct'")
+        refuse_unused(given, names, "the plan is run as it is", "leave it out, or give a policy that splits tasks")
+    count, most = sum(1 for _ in root.walk()), given["max_tasks"]
+    if most is not None and count > most:
+        raise UsageError(f"the plan has {count:,} tasks, more than max_tasks = {most:,}; raise it, or leave it out")
 
 
 def given_of(given: Mapping[str, Any], group: Group) -> bool:

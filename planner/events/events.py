@@ -38,6 +38,7 @@ class EventType(StrEnum):
     PLAN_EDITED = PLAN_EDITED
     PLAN_APPROVED = "plan_approved"
     PLAN_REVISED = "plan_revised"
+    PLAN_STEERED = "plan_steered"
     TASK_STARTED = "task_started"
     TASK_PROGRESS = "task_progress"
     TASK_RETRYING = "task_retrying"

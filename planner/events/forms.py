@@ -38,13 +38,21 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.PLAN_EDITED: _form(
             "the plan was changed, or tasks are done again: what is different in each task, old and new, and which are;"
             " `subtasks` are new or gone as the planner was asked for another plan; where the run did so `by` itself:"
-            " of which task's plan, and which subtasks had failed, with why",
-            {"subtasks": list, "by": str, "below": str, "failed": dict},
+            " of which task's plan, and which subtasks had failed, with why; `words` are a person's, who wanted it",
+            {"subtasks": list, "by": str, "below": str, "failed": dict, "words": str},
             changes=list,
             redone=list,
         ),
         EventType.PLAN_APPROVED: _form("a person, or a program, lets the plan be run"),
         EventType.PLAN_REVISED: _form("a person wants another plan; the planner is asked in these words", words=str),
+        EventType.PLAN_STEERED: _form(
+            "a person wants what is open of a plan changed that is under way; the planner `asks` how, in these words,"
+            " or there is no plan yet, and it is made by them; `failed` are tasks that had failed, with why",
+            {"waits": bool},
+            words=str,
+            asks=bool,
+            failed=dict,
+        ),
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
         EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form(
@@ -155,7 +163,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
         EventType.WARNING: _form(
             "something is not as it should be, and the run goes on; `limit` is one that cannot hold, `plan` is `kept`"
-            " as no other could be had",
+            " as no other could be had, or `cut` where a part of it cannot be read",
             {"limit": str, "plan": str},
             message=str,
         ),

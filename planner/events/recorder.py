@@ -27,7 +27,6 @@ from .tries import Tried
 if TYPE_CHECKING:
     from pydantic import JsonValue
     from ramify.planner.store import Change, RunWriter
-    from ramify.planner.store.changes import TaskAdded
 
 _LONGEST_TOLD = 4_000
 
@@ -111,7 +110,7 @@ class Recorder:
         running.move(task, TaskState.OPEN)
         self.changed(EventType.TASK_RELEASED, task, why=why, **told)
 
-    def split(self, task: Task, added: "Sequence[TaskAdded]") -> Coroutine[Any, Any, None]:
+    def split(self, task: Task, added: "Sequence[Change]") -> Coroutine[Any, Any, None]:
         """Write the subtasks that `task` was split into, for which it is OPEN again; awaited, it is on disk."""
         running.move(task, TaskState.OPEN)
         running.put(task, error=None)  # that was about doing it whole

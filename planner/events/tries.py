@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ramify.planner.store.records import STEER
 from ramify.tasks import Task
 
 from .events import Event, EventType
@@ -122,7 +123,8 @@ def read_tried(store: "StoreReader", run_id: str) -> dict[str, Tried]:
 def unfinished_plans(store: "StoreReader", run_id: str) -> list[str]:
     """Return the ids of the tasks of a run whose plans were being written when it was broken off, in order.
 
-    A plan in which somebody has added or deleted subtasks since is as it is to be.
+    A plan in which somebody has added or deleted subtasks since is as it is to be, but for what the planner has changed
+    in it, who has seen no more than there was.
 
     Raises:
         StoreError: if the events cannot be read.
@@ -133,7 +135,7 @@ def unfinished_plans(store: "StoreReader", run_id: str) -> list[str]:
             found[str(event.task_id)] = None
         elif event.type == EventType.PLAN_ATTACHED:
             found.pop(str(event.task_id), None)
-        else:
+        elif event.data.get("by") != STEER:
             for change in event.data["changes"]:
                 if change["change"] != "changed":
                     found.pop(str(change["task"]).rpartition(".")[0], None)

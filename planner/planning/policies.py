@@ -14,11 +14,13 @@ from ramify.planner.asking.budget import Configs
 from ramify.planner.errors import PlannerError, UsageError
 from ramify.planner.runtime.border import border, error_text
 from ramify.planner.runtime.entry_points import named_object
-from ramify.tasks import Task
+from ramify.tasks import Task, TaskState
+from ramify.tasks.counting import counted
 from ramify.tasks.tree.node import index_of
 
 from .as_needed import AsNeeded
 from .policy import Direct, Failure, Policy, Recovery, Verb
+from .split import PlanLimits
 from .streaming import Streaming
 from .upfront import Upfront
 
@@ -166,6 +168,26 @@ def run_policy(root: Task, others: Policy, configs: Configs, *, max_depth: int) 
 def names_policies(root: Task) -> bool:
     """Return whether the config of a task in the tree of `root` names a policy."""
     return any(task.config.policy is not None for task in index_of(root).by_id.values())
+
+
+def too_deep_words(root: Task, limits: PlanLimits, configs: Configs) -> str:
+    """Return what is to be said of the leaves of a given tree that stand too deep to be split; empty if none does."""
+    if root.is_leaf:
+        return ""
+    deep = [task for task in index_of(root).by_id.values() if _is_too_deep(task, limits, configs)]
+    if not deep:
+        return ""
+    deepest = max(task.get_depth() for task in deep)
+    return (
+        f"{counted(len(deep), 'task')} of the plan, such as {deep[0].id}, cannot be split, as max_depth ="
+        f" {limits.max_depth} counts from the goal; --max-depth {deepest + 1} lets them be"
+    )
+
+
+def _is_too_deep(task: Task, limits: PlanLimits, configs: Configs) -> bool:
+    is_fresh = task.type is None and task.state is TaskState.OPEN and task.is_leaf
+    is_deep = is_fresh and task.get_depth() >= limits.max_depth
+    return is_deep and (configs.of(task).policy or limits.policy) != "direct"
 
 
 def check_policies(root: Task) -> None:

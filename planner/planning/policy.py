@@ -21,6 +21,8 @@ class Verb(StrEnum):
     EXECUTE = "execute"
     COMPOSE = "compose"
     REPLAN = "replan"
+    STEER = "steer"
+    """What is open of the plan is changed as a person wants it; no policy says so."""
 
     splits: bool
     """Whether it is a way to split a task."""
@@ -29,7 +31,7 @@ class Verb(StrEnum):
 
     def __init__(self, value: str) -> None:
         self.splits = value in {"split", "stream"}
-        self.plans = self.splits or value == "replan"
+        self.plans = self.splits or value in {"replan", "steer"}
 
 
 class Recovery(StrEnum):

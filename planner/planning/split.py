@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pydantic import model_validator
@@ -75,10 +75,12 @@ class Grown:
     Attributes:
         rest: the subtasks that are not attached yet.
         notes: what is to be said of the plan, in sentences.
+        lacks: what the plan lacks, in a sentence; empty if it is whole.
     """
 
     rest: tuple[Task, ...] = ()
     notes: tuple[str, ...] = ()
+    lacks: str = ""
 
 
 class _Types(list[str]):
@@ -98,16 +100,29 @@ class Wishes:
         words: what they have said, the first first.
         is_new: whether the plan does not follow the last of it yet.
         whole: why tasks stay whole, by id, as the plan has it so far; they are not asked about again.
+        steers: whether the last of it is about what is open of a plan under way, and nothing has come of it yet.
+        failed: why tasks had failed when that was said, by id.
+        waits: whether the run then waits for a word.
     """
 
     words: tuple[str, ...] = ()
     is_new: bool = False
     whole: Mapping[str, str] = field(default_factory=dict)
+    steers: bool = False
+    failed: Mapping[str, str] = field(default_factory=dict)
+    waits: bool = False
 
 
 def types_of(workers: tuple[WorkerCard, ...]) -> Sequence[str]:
     """Return what a task of a plan can be given to: a worker, several together, or the model; else nothing."""
     return _Types([MODEL, *(worker.type for worker in workers)]) if workers else []
+
+
+def types_by_schema(workers: tuple[WorkerCard, ...]) -> list[str]:
+    """Return the same for a schema, which names each choice: also every two agents together."""
+    agents = [worker.type for worker in workers if worker.is_agent]
+    pairs = (JOINT.join(pair) for pair in combinations(agents, 2))
+    return list(dict.fromkeys((*types_of(workers), *pairs)))
 
 
 class Planner:
@@ -196,7 +211,12 @@ class Planner:
             variables,
             growth.read if growth is not None else partial(_read, rules=rules),
             attempt=attempt,
-            schema=plan_schema(max_tasks=variables.max_tasks, types=types, known_ids=known_ids, may_be_empty=begun > 0),
+            schema=plan_schema(
+                max_tasks=variables.max_tasks,
+                types=types_by_schema(self.workers),
+                known_ids=known_ids,
+                may_be_empty=begun > 0,
+            ),
             whole=reads_whole(variables.materials, asker.agent),
             listener=growth,
         )
@@ -219,22 +239,17 @@ class Planner:
                     raise error.cause from error
                 words = getattr(error.cause, "complaint", str(error.cause))
                 if fault is not None and growth.reached == begun:
-                    return Grown(
-                        notes=(f"all after its first {begun} tasks is missing, as it cannot be read: {words}",)
-                    )
+                    return Grown(lacks=f"all after its first {begun} tasks is missing, as it cannot be read: {words}")
                 begun = growth.reached if growth.reached in recorded else len(growth.there)
                 fault = words
                 continue
             if not begun:
                 verdict = _verdict(task, plan, variables)
                 return Grown(tuple(growth.rest(verdict)), verdict.notes) if isinstance(verdict, Plan) else verdict
-            failed = (
-                ()
-                if plan.failed is None
-                else (f"nothing more is planned ({plan.failed.reason}: {plan.failed.detail})",)
-            )
-            return Grown(tuple(growth.rest(plan)), (*plan.notes, *failed))
-        return Grown(notes=() if fault is None else (f"all after its first {begun} tasks is left out: {fault}",))
+            failed = plan.failed
+            lacks = "" if failed is None else f"nothing more is planned ({failed.reason}: {failed.detail})"
+            return Grown(tuple(growth.rest(plan)), plan.notes, lacks)
+        return Grown(lacks="" if fault is None else f"all after its first {begun} tasks is left out: {fault}")
 
     def _is_revised(self, task: Task) -> bool:
         """Return whether a person wants another plan for `task` than there is."""

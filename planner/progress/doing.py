@@ -15,6 +15,7 @@ _PURPOSES: Mapping[str, str] = MappingProxyType(
         "execute": "asking",
         "decompose": "planning with",
         "replan": "planning again with",
+        "steer": "changing the plan with",
         "compose": "composing with",
         "repair": "asking again",
         "verify": "checking with",

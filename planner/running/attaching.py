@@ -1,6 +1,6 @@
 """How tasks come into the tree of a run: within its limit, with accounts of their own, and known to the run loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ramify.planner.asking.budget import Budget
@@ -10,16 +10,20 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.planning.growing import Growth
 from ramify.planner.planning.split import Grown, Parts, PlanLimits, Whole
 from ramify.planner.runtime.failpoints import failpoint
-from ramify.planner.store.changes import TaskAdded
+from ramify.planner.store.changes import Change, TaskAdded, TaskEdited
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.prompt_variables import tasks_of_plan
 from ramify.tasks.replies.grammar import Plan
 from ramify.tasks.tree.node import index_of
+from ramify.tasks.tree.partial import LACKS
 from ramify.tasks.tree.running import put
 
 if TYPE_CHECKING:
     from asyncio import Future
+
+_TOKEN_CHARACTERS = 6
+"""How many characters of a document are a token at the most, on an average."""
 
 
 class Attaching:
@@ -110,7 +114,7 @@ class Attaching:
         self._recorder.writer.written().add_done_callback(tell)
 
     def check_parts(self, task: Task, parts: Parts) -> None:
-        """Check that the limits leave room for `parts` of `task`, and for the calls that they take at the least.
+        """Check that the limits leave room for `parts` of `task`, and for the calls and tokens that they take at least.
 
         Raises:
             LimitError: if a limit of the run does not; it goes on with a higher one.
@@ -124,7 +128,9 @@ class Attaching:
         if not self.has_room(count):
             told = f"{what} makes {self.total + count} tasks, more than max_tasks = {self.max_tasks}"
             raise LimitError(told, limit="max_tasks", options=("--max-tasks", str(self.total + count)))
-        self._budget.check_calls(task, count + 1, what)
+        read = [each.part for part in parts.tasks for each in part.attachments if each.part is not None]
+        tokens = sum(end - start for start, end in read) // _TOKEN_CHARACTERS
+        self._budget.check_left(task, what, max_calls=count + 1, max_tokens=tokens)
 
     async def settle(self, task: Task, verdict: Plan | Whole | Parts | Grown) -> bool:
         """Attach the plan of `task`, or note that it stays whole; return whether it has been split. On disk then.
@@ -140,7 +146,7 @@ class Attaching:
         count = 0 if isinstance(verdict, Whole) else len(verdict.rest if isinstance(verdict, Grown) else verdict.tasks)
         if not self.has_room(count):
             why = f"its {counted(count, 'subtask')} would make more than max_tasks = {self.max_tasks}"
-            verdict = Whole(why, is_unusual=True) if task.is_leaf else Grown(notes=(f"{why}, and are left out",))
+            verdict = Whole(why, is_unusual=True) if task.is_leaf else Grown(lacks=f"{why}, and are left out")
         if isinstance(verdict, Whole):
             if verdict.is_unusual:
                 self._recorder.put(EventType.WARNING, task, message=f"task {task.id} is not split: {verdict.why}")
@@ -148,10 +154,20 @@ class Attaching:
             return False
         for note in verdict.notes:
             self._recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {note}")
-        await self._split(task, verdict.rest if isinstance(verdict, Grown) else tasks_of_plan(task, verdict))
+        if isinstance(verdict, Grown):
+            await self._split(task, verdict.rest, *self._lacking(task, verdict.lacks))
+        else:
+            await self._split(task, tasks_of_plan(task, verdict))
         return True
 
-    async def _split(self, task: Task, subtasks: Sequence[Task]) -> None:
+    def _lacking(self, task: Task, lacks: str) -> Iterator[Change]:
+        """Say and note what the plan of `task` lacks, for its answer to tell; yield what is to be written of it."""
+        if lacks:
+            self._recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {lacks}", plan="cut")
+            put(task, metadata={**task.metadata, LACKS: self._recorder.redactor.text(lacks)})
+            yield TaskEdited.of(task)
+
+    async def _split(self, task: Task, subtasks: Sequence[Task], *more: Change) -> None:
         """Attach the subtasks of `task`; none begins before all are on disk."""
-        await self._recorder.split(task, self.attach(task, subtasks, is_told=False))
+        await self._recorder.split(task, [*more, *self.attach(task, subtasks, is_told=False)])
         self.on_attached(subtasks)

@@ -143,7 +143,7 @@ class Work:
                 if not await self._steps.answered(task, error):
                     raise
             except Exception as error:
-                if await self._clarifier.clarified(task, error):
+                if await self._clarifier.clarified(task, verb, error):
                     continue
                 failure = _timed_out(error, clock, config)
                 if isinstance(failure, ModelError) and stops_run(failure.kind):
@@ -177,7 +177,7 @@ class Work:
         """Return what comes of a task that is not tried again; a task that cannot be split mostly stays whole."""
         if verb.splits and task.is_leaf and (kept := self._planner.given_up(task, failure)) is not None:
             return kept
-        if verb is not Verb.REPLAN:
+        if verb.splits or not verb.plans:
             self._services.recorder.attempted(task)
         return failure
 
@@ -204,8 +204,8 @@ class Work:
     async def _attempt(self, task: Task, verb: Verb, tries: Tries | None, tried: str | None) -> Done:
         if verb.plans and tries is not None:
             attempt = task.attempts + 1 + tries.plannings
-            if verb is Verb.REPLAN:
-                return await self._replan(task, attempt)
+            if verb is Verb.REPLAN or verb is Verb.STEER:
+                return await self._replan(task, verb, attempt)
             growth = self._attaching.growth(task) if verb is Verb.STREAM else None
             return await self._planner.split(task, self._services.asker, attempt=attempt, tried=tried, growth=growth)
         worker = self._workers.of(task)
@@ -228,14 +228,15 @@ class Work:
             outcome = _kept(task, outcome, "the middleware")
         return await self._checker.passed(task, outcome) if task.checks else outcome
 
-    async def _replan(self, parent: Task, attempt: int) -> Replan:
-        services = self._services
+    async def _replan(self, parent: Task, verb: Verb, attempt: int) -> Replan:
+        services, room = self._services, self._attaching.room()
+        if verb is Verb.STEER:
+            wishes = self._planner.wishes
+            return await self._replanner.steer(parent, services.asker, wishes=wishes, room=room, attempt=attempt)
         await services.recorder.writer.written()
         edits = await asyncio.to_thread(services.store.events_of, services.run_id, (EventType.PLAN_EDITED,))
         earlier = Earlier.of(parent, [dict(event.data) for event in edits])
-        return await self._replanner.replan(
-            parent, services.asker, earlier=earlier, room=self._attaching.room(), attempt=attempt
-        )
+        return await self._replanner.replan(parent, services.asker, earlier=earlier, room=room, attempt=attempt)
 
     def _tell_if_late(self, task: Task, clock: asyncio.Timeout | None) -> None:
         """Say of a task that is done that its time was over, as nothing can end what never gives the loop back."""

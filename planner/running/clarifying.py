@@ -14,6 +14,7 @@ from ramify.planner.asking.reading import reads_words
 from ramify.planner.errors import UsageError, WaitingError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
+from ramify.planner.planning.policy import Verb
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.terminal import one_printable_line, printable
 from ramify.planner.store.changes import TaskEdited
@@ -126,21 +127,29 @@ class Clarifier:
     assumes: bool
     is_on: bool
 
-    async def clarified(self, task: Task, error: Exception) -> bool:
+    async def clarified(self, task: Task, verb: Verb, error: Exception) -> bool:
         """Return whether what a model has asked is answered now, so that it can be asked again.
+
+        After the last round the goal stays whole; what is asked when it is done is assumed then, once.
 
         Raises:
             WaitingError: if only a person can answer, and nobody has; the question is quoted.
         """
         asked = error.question if isinstance(error, WorkFailedError) else ""
         questions = questions_of(asked) if task is self.root and self.is_on and reads_words(self.asker.agent) else []
-        if not questions or rounds_of(self.root) >= MOST_ROUNDS:
+        left = MOST_ROUNDS - rounds_of(self.root)
+        if not questions or left < 0 or (left == 0 and verb.plans):
             return False
-        answers = await (self._assumed(questions) if self.assumes else self._answered(questions))
+        assumes = self.assumes or not left
+        answers = await (self._assumed(questions) if assumes else self._answered(questions))
         if not answers:
             return False
-        with_answers(self.root, questions, answers, assumed=self.assumes)
-        told: Mapping[str, Any] = {"about": "goal", "answers": answers, "assumed": self.assumes}
+        if not left:
+            self.recorder.warn(
+                f"the model asks about the goal for the {MOST_ROUNDS + 1}th time; it goes on as it assumes"
+            )
+        with_answers(self.root, questions, answers, assumed=assumes)
+        told: Mapping[str, Any] = {"about": "goal", "answers": answers, "assumed": assumes}
         await self.recorder.commit(EventType.PERSON_ANSWERED, None, TaskEdited.of(self.root), **told)
         return True
 

@@ -33,12 +33,21 @@ from ramify.tasks.tree.partial import partial_tasks
 
 from .asking_steps import said_of_steps
 from .clarifying import answers_of, open_questions, with_answers
+from .steering import failed_tasks, pending_steer, steer_data
 
-HISTORY = (EventType.PLANNED, EventType.PLAN_EDITED, EventType.PLAN_APPROVED, EventType.PLAN_REVISED)
+HISTORY = (
+    EventType.PLANNED,
+    EventType.PLAN_EDITED,
+    EventType.PLAN_APPROVED,
+    EventType.PLAN_REVISED,
+    EventType.PLAN_STEERED,
+)
 """The events that tell how a plan became what it is."""
 
 LONGEST_WISH = 4_000
 """The most characters of the words that are put to the planner."""
+
+_BEGUN = frozenset({TaskState.RUNNING, TaskState.DONE, TaskState.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,8 @@ class PlanEdit:
         wish: how the plan is to be, in words for the planner; nothing of it may have begun.
         step_done: what came of steps of which nobody knew whether they were taken; see `ResumeOptions`.
         step_again: which of them are to be taken again.
+        steer: how what is open of the plan is to be, in words for the planner; tasks that have failed are open too.
+        waits: whether the run waits for a word once the plan has been changed so.
     """
 
     plan: Task | None = None
@@ -68,10 +79,13 @@ class PlanEdit:
     wish: str | None = None
     step_done: Mapping[str, JsonValue] = field(default_factory=dict)
     step_again: Sequence[str] = ()
+    steer: str | None = None
+    waits: bool = False
 
     def __bool__(self) -> bool:
         is_edit = self.plan or self.contents or self.results or self.again or self.failed or self.says_of_steps
-        return bool(is_edit or self.approves or self.answer is not None or self.wish is not None)
+        is_said = any(words is not None for words in (self.answer, self.wish, self.steer))
+        return bool(is_edit or self.approves or is_said)
 
     @property
     def says_of_steps(self) -> bool:
@@ -93,7 +107,14 @@ class PlanEdit:
         return new
 
 
-def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task, list[Difference]], None]) -> None:
+def edit_run(
+    store: Store,
+    run_id: str,
+    edit: PlanEdit,
+    *,
+    check: Callable[[Task, list[Difference]], None],
+    redact: Callable[[str], str] = str,
+) -> None:
     """Change the plan of a run that nobody holds; afterwards it waits to be resumed.
 
     Args:
@@ -102,6 +123,7 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         edit: what is to be changed.
         check: raises if the changed tree could not be run here, or what is different in it would change nothing;
             nothing is written then.
+        redact: blots secrets out of words.
 
     Raises:
         LeaseError: if another process holds the run.
@@ -120,13 +142,13 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         check(new, differences)
         attempts = store.last_attempts(run_id)
         again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
-        partial = partial_tasks(new) if edit.failed else ()
+        failed, opens_failed = failed_tasks(new), edit.failed or edit.steer is not None
+        partial = partial_tasks(new) if opens_failed else ()
         redone = redo(
             new, differences, again=again, partial=partial, last_attempt=lambda task_id: attempts.get(task_id, 0)
         )
-        opened = redone + (open_failed(new) if edit.failed else [])
-        if edit.wish is not None:
-            _check_wish(run_id, new, edit.wish)
+        opened = redone + (open_failed(new) if opens_failed else [])
+        spoken = list(_words_said(store, run_id, edit, new, failed=failed, redact=redact))
         changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
         changes += _task_changes(before, new)
         for task_id, (settled, words) in said.items():
@@ -135,7 +157,8 @@ def edit_run(store: Store, run_id: str, edit: PlanEdit, *, check: Callable[[Task
         changes += [StepsForgotten(task.id) for task in redone]
         changes += _events(writer, edit, differences, opened)
         if answers:
-            changes.append(_event(writer, EventType.PERSON_ANSWERED, {"about": "goal", "answers": answers}))
+            spoken.append((EventType.PERSON_ANSWERED, {"about": "goal", "answers": answers}))
+        changes += [_event(writer, kind, data) for kind, data in spoken]
         writer.put(*changes)
     failpoint("after-edit-commit")
 
@@ -162,16 +185,33 @@ def _answer(store: Store, run_id: str, root: Task, said: str) -> list[str]:
     return answers
 
 
-def _check_wish(run_id: str, root: Task, words: str) -> None:
-    """Refuse words that cannot be put to the planner, or a plan that is under way."""
-    if not printable(words).strip():
+def _words_said(
+    store: Store, run_id: str, edit: PlanEdit, root: Task, *, failed: dict[str, str], redact: Callable[[str], str]
+) -> Iterator[tuple[EventType, dict[str, Any]]]:
+    """Yield the events of words that the planner is asked in; none for words that it has still to be asked in."""
+    if edit.wish is not None:
+        words = redact(_words_for_planner(edit.wish))
+        if any(task.state in _BEGUN for task in root.walk()):
+            raise UsageError(f"the plan of run {run_id} is under way; `ramify resume {run_id} --steer TEXT` changes it")
+        yield EventType.PLAN_REVISED, {"words": words}
+    if edit.steer is not None:
+        words = redact(_words_for_planner(edit.steer))
+        data = steer_data(run_id, root, words, store.find_run(run_id).phase, failed)
+        pending = pending_steer(store, run_id)
+        if pending is None or pending.data["words"] != words:
+            yield EventType.PLAN_STEERED, data | ({"waits": True} if edit.waits else {})
+
+
+def _words_for_planner(words: str) -> str:
+    """Return what a person says without what steers a terminal; refuse what cannot be put to the planner."""
+    found = printable(words).strip()
+    if not found:
         raise UsageError("the words for the planner are blank; say what should be different in the plan")
     if len(words) > LONGEST_WISH:
         raise UsageError(
             f"the words for the planner have {len(words):,} characters, and {LONGEST_WISH:,} are allowed; edit the plan"
         )
-    if any(task.state in {TaskState.RUNNING, TaskState.DONE, TaskState.FAILED} for task in root.walk()):
-        raise UsageError(f"the plan of run {run_id} is under way; `ramify resume {run_id} --plan FILE` changes it")
+    return found
 
 
 def _living(root: Task, task_id: str, words: str, what: str) -> Task:
@@ -189,6 +229,9 @@ def _run_changes(edit: PlanEdit, root: Task, *, is_different: bool) -> Iterator[
         yield RunChanged.of(phase=REVISING_PHASE, status="waiting", error=why, finished_at=None)
     elif edit.plan is not None:
         yield RunChanged.of(phase=RUNNING_PHASE)
+    if edit.steer is not None:
+        why = "its plan is to be changed as a person has said, and it has not been run since"
+        yield RunChanged.of(status="waiting", error=why, finished_at=None)
     if is_different:
         why = "its plan was edited, or tasks were opened to be done again, and it has not been run since"
         yield RunChanged.of(status="waiting", error=why, finished_at=None, goal=root.content)
@@ -217,8 +260,6 @@ def _events(
         yield _event(writer, EventType.PLAN_EDITED, data)
     if edit.approves:
         yield _event(writer, EventType.PLAN_APPROVED, {})
-    if edit.wish is not None:
-        yield _event(writer, EventType.PLAN_REVISED, {"words": printable(edit.wish).strip()})
 
 
 def _event(writer: RunWriter, kind: EventType, data: dict[str, Any], task: Task | None = None) -> EventHappened:

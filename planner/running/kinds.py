@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "clarify": (callable, "a function that is given a model's questions about the goal, and returns answers"),
     "on_unknown": (callable, "a function that is given a step, and says what became of it"),
     "answer": (lambda value: isinstance(value, str), "the answer to what the model has asked, as text"),
+    "steer": (lambda value: isinstance(value, str), "what should be different in the plan, as text"),
     "run_id": (lambda value: isinstance(value, str), "the id of a run, or the beginning of one, as text"),
     "store": (_is_place, "the place of a store: a file, or the URL of a database"),
     "record": (_is_place, "the file that calls are written to"),

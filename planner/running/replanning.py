@@ -6,6 +6,7 @@ is killed asks the same once more, which the journal knows.
 """
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
@@ -98,7 +99,17 @@ class Replanning:
             StoreError: if it could not be written; the plan is the old one there.
             LeaseError: if another process has taken the run over.
         """
-        why = {task.id: task.error or "" for task in failed}
+        changed = await self.make(parent, replan, by=BY, failed={task.id: task.error or "" for task in failed})
+        for task, needed in changed.needs:
+            scheduler.needs(task, needed)
+        for task in changed.deleted:
+            scheduler.finished(task)
+        for task in changed.reopened:
+            scheduler.released(task)
+        return changed
+
+    async def make(self, parent: Task, replan: Replan, **told: Any) -> Changed:
+        """Make the changes of `replan`, which were asked for `parent`; as `carry_out`, but where nothing is running."""
         changed = change_plan(parent, replan)
         changes: list[Change] = [*self._attaching.enter(changed.added, origin="added", is_told=False)]
         changes += self._changes(changed)
@@ -108,18 +119,11 @@ class Replanning:
             *changes,
             changes=[each.to_data() for each in changed.differences],
             redone=[task.id for task in changed.reopened],
-            by=BY,
             below=parent.id,
-            failed=why,
+            **told,
         )
         failpoint("after-edit-commit")
         self._attaching.on_attached(changed.added)
-        for task, needed in changed.needs:
-            scheduler.needs(task, needed)
-        for task in changed.deleted:
-            scheduler.finished(task)
-        for task in changed.reopened:
-            scheduler.released(task)
         return changed
 
     def _changes(self, changed: Changed) -> Iterator[Change]:

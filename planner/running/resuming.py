@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from ramify.planner.asking.agent import Agent, model_and_server
+from ramify.planner.asking.agent import ASKED, Agent, model_and_server
 from ramify.planner.asking.person import Person
 from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import NoModelError, UsageError
@@ -24,7 +24,7 @@ from ramify.tasks import Task
 from ramify.tasks.tree.edits import Difference
 
 from .editing import PlanEdit, edit_run
-from .keywords import Given
+from .keywords import Given, check_agent_alone
 from .middleware import check_middleware
 from .run_settings import RunSettings
 from .runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
@@ -47,6 +47,7 @@ class ResumeOptions(ResumedOptions, Given, total=False):
         step_done: what came of steps that may not be repeated, and of which nobody knew whether they were taken, by the
             id of their task; where it has several of them, by the id and the step's name, as `ID NAME`.
         step_again: the ids of tasks, or `ID NAME`, whose steps of that sort are to be taken again.
+        steer: what should be different in what is open of its plan, in words for the planner.
         edit: how its plan is changed before it goes on.
         tracing: whether OpenTelemetry spans are made of it; as the settings say unless given.
 
@@ -59,6 +60,7 @@ class ResumeOptions(ResumedOptions, Given, total=False):
     answer: str | None
     step_done: Mapping[str, JsonValue]
     step_again: Sequence[str]
+    steer: str | None
     edit: PlanEdit | None
     tracing: Tracing | None
 
@@ -72,6 +74,8 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         options: what changes.
         store: where the store is, as it was given.
     """
+    if isinstance(options.get("agent"), Agent):
+        check_agent_alone({"stop_runaway": options.get("stop_runaway")})
     settings = _settings_of(found, options)
     policy = _policy_of(settings, options.get("policy"), found.id)
     grants = grants_of(settings.allow, options.get("secrets"))
@@ -98,8 +102,10 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     if options.get("answer") is not None:
         edit = replace(edit, answer=options.get("answer"))
     edit = replace(edit, step_done=options.get("step_done") or {}, step_again=several(options.get("step_again") or ()))
+    if options.get("steer") is not None:
+        edit = replace(edit, steer=options.get("steer"))
     if edit:
-        edit_run(opened, found.id, edit, check=check)
+        edit_run(opened, found.id, edit, check=check, redact=grants.redactor.text)
         found = opened.find_run(found.id)
     root = opened.load_tree(found.id)
     if not edit:
@@ -142,6 +148,7 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
         named["policy"] = stored_name(named["policy"])
     given = {name: value for name, value in named.items() if value not in (None, (), [])}
     agent = _answered_by(settings.agent or StoredAgent(), options.get("agent"), options.get("base_url"))
+    agent = agent.model_copy(update={name: value for name, value in given.items() if name in ASKED})
     limits = options.get("limits") or settings.limits
     try:
         changed = settings.changed(given, agent=agent, limits=limits)

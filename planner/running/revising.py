@@ -82,7 +82,9 @@ async def plan_anew(root: Task, work: Work, planner: Planner, attaching: Attachi
         planner.wishes = replace(planner.wishes, whole={**planner.wishes.whole, root.id: verdict.why})
         await recorder.kept_whole(root, verdict.why)
     revised = revise(root, plan, attaching)
-    told = {"changes": [each.to_data() for each in revised.differences], "redone": [], "subtasks": revised.moved}
+    changes = [each.to_data() for each in revised.differences]
+    words = planner.wishes.words[-1]
+    told = {"changes": changes, "redone": [], "subtasks": revised.moved, "words": words}
     change = RunChanged.of(phase=PLANNING_PHASE)
     await recorder.commit(EventType.PLAN_EDITED, None, change, *revised.changes, **told)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.events.tries import read_tried, unfinished_plans
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
-from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy
+from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy, too_deep_words
 from ramify.planner.planning.policy import Policy
 from ramify.planner.planning.replan import Replanner
 from ramify.planner.planning.split import PlanLimits, Planner, Wishes
@@ -30,7 +30,7 @@ from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from ramify.planner.store import Store, WriterEvents
 from ramify.planner.store.changes import RunChanged
-from ramify.planner.store.records import ENDED, REVISING_PHASE, RUNNING_PHASE, CallRecord, NewRun
+from ramify.planner.store.records import ENDED, RUNNING_PHASE, CallRecord, NewRun
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
@@ -57,6 +57,7 @@ from .replanning import Replanning
 from .revising import plan_anew
 from .run_settings import RunSettings
 from .spawning import Spawning
+from .steering import read_wishes, steer
 
 _MOST_IDS = 5
 
@@ -99,7 +100,7 @@ class Session:
     _loop: RunLoop | None = None
     _early: Ending | None = None
     _timers: Sequence[asyncio.TimerHandle] = ()
-    _before: "asyncio.Task[None] | None" = None
+    _before: "asyncio.Task[Ending | None] | None" = None
     _is_wary: bool = False
 
     def __post_init__(self) -> None:
@@ -179,9 +180,11 @@ class Session:
         to_do = self._open_ones()
         self._count_usage(recorded, failed)
         is_planned = self.settings.plan is None or self.record.phase == RUNNING_PHASE
+        wishes = await asyncio.to_thread(read_wishes, self.store, self.record) if resumed else Wishes()
         models = await prepare_run(
-            self.root, to_do, self.agent, self.workers, is_planned=is_planned, jobs=self.settings.jobs
-        )
+            self.root, to_do, self.agent, self.workers, is_planned=is_planned and not wishes.steers,
+            jobs=self.settings.jobs,
+        )  # fmt: skip
         for caution in dict.fromkeys(filter(None, (getattr(model, "caution", "") for model in models))):
             recorder.warn(caution)
         near = await asyncio.to_thread(self.store.events_of, self.record.id, [EventType.LIMIT_NEAR]) if resumed else ()
@@ -205,7 +208,9 @@ class Session:
             recorded=recorded,
             cache=self.store.find_answer if self.settings.cache else None,
         )
-        return self._early or await self._run(askers, budget, configs, resumed=resumed, is_planned=is_planned)
+        return self._early or await self._run(
+            askers, budget, configs, wishes, resumed=resumed, is_planned=is_planned
+        )  # fmt: skip
 
     def _begun(self, *, resumed: bool) -> RunChanged:
         """Return what is written of the run when it begins: settings that a resume changes stay for later resumes."""
@@ -214,7 +219,7 @@ class Session:
         return RunChanged.of(status="running", error=None)
 
     async def _run(
-        self, askers: Askers, budget: Budget, configs: Configs, *, resumed: bool, is_planned: bool
+        self, askers: Askers, budget: Budget, configs: Configs, wishes: Wishes, *, resumed: bool, is_planned: bool
     ) -> Ending:
         """Split, execute and compose what there is, until nothing is left to do."""
         recorder, plan = self._recorder, self.settings.plan
@@ -251,7 +256,8 @@ class Session:
             engines=RunEngines(self.record.id, self.settings.jobs),
         )
         policy = self._policy_of(plan, configs)
-        wishes = await asyncio.to_thread(self._wishes) if resumed else None
+        if plan is not None and not resumed and (told := too_deep_words(self.root, plan, configs)):
+            recorder.warn(told, limit="max_depth")
         planner = Planner(plan, workers=self.workers.cards, wishes=wishes)
         replanner = Replanner(planner.limits, self.workers.cards, configs)
         clarifier = Clarifier(
@@ -263,12 +269,15 @@ class Session:
             clarifier=clarifier, steps=StepAsking(steps, recorder, self.person), policy=policy,
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
+        replanning = Replanning(recorder, attaching, steps, replanner)
         try:
-            if planner.wishes.is_new and (ending := await self._plan_anew(work, planner, attaching)) is not None:
-                return ending
+            if wishes.is_new and (ended := await self._first(plan_anew(self.root, work, planner, attaching, recorder))):
+                return ended
+            if wishes.steers and (ended := await self._first(steer(self.root, work, wishes, replanning, recorder))):
+                return ended
             self._loop = RunLoop(
                 self.root, work, recorder, policy=policy, attaching=attaching,
-                replanning=Replanning(recorder, attaching, steps, replanner), is_planned=is_planned,
+                replanning=replanning, is_planned=is_planned,
                 stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
                 on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
                 begun=begun,
@@ -289,32 +298,22 @@ class Session:
         others = self.policy or policy_named(plan.policy, plan.max_depth)
         return run_policy(self.root, others, configs, max_depth=plan.max_depth)
 
-    def _wishes(self) -> Wishes:
-        """Return what a person has said of the plan, and whether the planner has still to be asked for it."""
-        said = self.store.events_of(self.record.id, [EventType.PLAN_REVISED])
-        whole = self.store.events_of(self.record.id, [EventType.PLAN_ATOMIC]) if said else ()
-        return Wishes(
-            tuple(str(event.data["words"]) for event in said),
-            is_new=self.record.phase == REVISING_PHASE,
-            whole={str(event.task_id): str(event.data["why"]) for event in whole},
-        )
-
-    async def _plan_anew(self, work: Work, planner: Planner, attaching: Attaching) -> Ending | None:
-        """Have the plan follow what a person wants of it; return how the run ends, if it goes no further."""
-        self._before = asyncio.ensure_future(plan_anew(self.root, work, planner, attaching, self._recorder))
+    async def _first(self, work: Coroutine[Any, Any, Ending | None]) -> Ending | None:
+        """Have done what comes before all else; return how the run ends, if it goes no further."""
+        self._before = asyncio.ensure_future(work)
         try:
-            await self._before
+            ended = await self._before
         except asyncio.CancelledError:
             if self._early is None:
                 raise
+            return self._early
         except Exception as error:
-            ending = ending_of(error)
-            if ending is None:
+            ended = ending_of(error)
+            if ended is None:
                 raise
-            return ending
         finally:
             self._before = None
-        return self._early
+        return ended or self._early
 
     def _open_ones(self) -> dict[str | None, Task]:
         """Return an open task of each type."""

@@ -25,8 +25,9 @@ def named_object(name: str, *, group: str, what: str, built_in: Iterable[str]) -
     points = {point.name: point for point in entry_points(group=group)}
     if name not in points:
         known = sorted({*built_in, *points})
-        near = get_close_matches(name, known, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        spelled = {each.lower(): each for each in known}
+        near = get_close_matches(name.lower().replace("-", "_"), spelled, 1)
+        hint = f" (did you mean {spelled[near[0]]!r}?)" if near else ""
         raise UsageError(f"there is no {what} {name!r}{hint}; there are: {', '.join(known)}")
     point = points[name]
     try:

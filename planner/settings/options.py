@@ -299,6 +299,8 @@ class SharedOptions(AgainOptions, AskingOptions, RunOptions, FileOptions, PlaceO
 class ResumedOptions(RunOptions, AgainOptions, SizeOptions, SourceOptions, total=False):
     """What a run can be resumed with instead of what it had."""
 
+    stop_runaway: bool | None
+
 
 class Entry(NamedTuple):
     """An option with its name and its type as a keyword."""

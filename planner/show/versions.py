@@ -21,9 +21,11 @@ class PlanVersion:
     Attributes:
         number: its number, from 1.
         at: when it was made, in seconds since 1970; None for a plan that was given.
-        by: "person" if somebody edited it, "replan" if the run changed it after a failure; empty for the first one.
+        by: "person" if somebody edited it, "steer" if the planner changed it as somebody wanted while it was under way,
+            "replan" if the run changed it after a failure; empty for the first one.
         below: the task whose subtasks the run has changed.
         failed: why the run has: by id, which tasks had failed, with their errors.
+        words: what a person has said, by which the planner changed it.
         changes: what is different from the version before, as JSON data: see `Difference`.
         redone: the ids of the tasks that are done again.
     """
@@ -33,6 +35,7 @@ class PlanVersion:
     by: str = ""
     below: str = ""
     failed: dict[str, str] = field(default_factory=dict)
+    words: str = ""
     changes: tuple[dict[str, Any], ...] = ()
     redone: tuple[str, ...] = ()
 
@@ -44,6 +47,7 @@ class PlanVersion:
             "by": self.by,
             "below": self.below,
             "failed": self.failed,
+            "words": self.words,
             "changes": list(self.changes),
             "redone": list(self.redone),
         }
@@ -64,6 +68,7 @@ def versions_of(events: Iterable[Event]) -> list[PlanVersion]:
                     by=data.get("by", "person"),
                     below=data.get("below", ""),
                     failed=dict(data.get("failed", {})),
+                    words=data.get("words", ""),
                     changes=tuple(data["changes"]),
                     redone=tuple(data["redone"]),
                 )

@@ -40,6 +40,9 @@ REVISING_PHASE = "revising"
 PLAN_EDITED = "plan_edited"
 """The type of the event that tells that somebody has changed a plan, or has had tasks done again."""
 
+STEER = "steer"
+"""By whom such a change was made, as its event says, if the planner made it as a person wanted: see `--steer`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:

@@ -126,8 +126,11 @@ class Workers(Mapping[str, Worker]):
     @property
     def cards(self) -> tuple[WorkerCard, ...]:
         """The workers that a planner may give tasks to: those that were given, and how agents work together."""
-        cards = [WorkerCard(type=name, description=each.about) for name, each in self.given.items()]
-        first = [name for name, each in self.given.items() if isinstance(each, ModelWorker)][:2]
+        cards = [
+            WorkerCard(type=name, description=each.about, is_agent=isinstance(each, ModelWorker))
+            for name, each in self.given.items()
+        ]
+        first = [card.type for card in cards if card.is_agent][:2]
         if len(first) > 1:
             together = f"{first[0]} and {first[1]} together, {first[0]} joining their answers; likewise other agents"
             cards.append(WorkerCard(type=JOINT.join(first), description=together))

@@ -5,6 +5,7 @@
     <insert before="0.2" id="b">a task whose result it needs first</insert>
     <split of="0.2" id="c">a part of it</split>
     <drop of="0.3">why it is not needed</drop>
+    <add to="0">one task more below it</add>             where a person wants the plan changed
 
 Several elements of one operator about one task belong together: two `replace` give it two successors. Instead there may
 be `<failed reason="...">`. By a schema the same is said in JSON. What changes may not do is told as complaints that can
@@ -12,7 +13,7 @@ be put to the model: each names the task. Knows no tree: `OpenPlan` says what is
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -30,7 +31,7 @@ MOST_CHANGES = 12
 """How many changes one reply may make."""
 
 _MOST_COMPLAINTS = 10
-_OF = ("of", "before", "task", "target")
+_OF = ("of", "before", "to", "task", "target")
 
 
 class Operator(StrEnum):
@@ -46,9 +47,18 @@ class Operator(StrEnum):
     """Tasks are done below it, and it is composed from them."""
     DROP = "drop"
     """It is not done."""
+    ADD = "add"
+    """Tasks are done below it besides those that are there."""
 
 
-_WITH_TASKS = (Operator.REPLACE, Operator.INSERT, Operator.SPLIT)
+_WITH_TASKS = frozenset({Operator.REPLACE, Operator.INSERT, Operator.SPLIT, Operator.ADD})
+"""The operators that bring new tasks."""
+
+BELOW = frozenset({Operator.SPLIT, Operator.ADD})
+"""Those whose new tasks stand below the task that they are about; those of the others stand beside it."""
+
+_BESIDES = frozenset({Operator.INSERT, Operator.ADD})
+"""Those that leave the task as it is, so that another change may be about it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class Replan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPlan:
-    """What may be changed in the plan of one parent.
+    """What may be changed in a plan.
 
     Attributes:
         failed: the ids of the tasks that failed; each needs a change.
@@ -99,6 +109,9 @@ class OpenPlan:
         needed_by: by id, the tasks that need an open or failed one.
         holds: by id, what is below a task and needed from outside, as (task, need).
         splittable: the ids of those that may be split.
+        parents: the ids of tasks that may be given more below them; none where nothing may be added.
+        above: by id, the open tasks that an open one is a part of.
+        most: how many changes one reply may make.
     """
 
     failed: tuple[str, ...]
@@ -108,6 +121,14 @@ class OpenPlan:
     needed_by: Mapping[str, tuple[str, ...]]
     holds: Mapping[str, tuple[tuple[str, str], ...]]
     splittable: frozenset[str]
+    parents: tuple[str, ...] = ()
+    above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    most: int = MOST_CHANGES
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The operators that may be used."""
+        return tuple(do for do in Operator if do is not Operator.ADD or self.parents)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -122,13 +143,13 @@ def replan_schema(plan: OpenPlan, *, max_tasks: int, types: Sequence[str] = ()) 
     """
     names = [*plan.kept, *plan.ids, *(f"new{number}" for number in range(1, max_tasks))]
     change = object_schema(
-        do={"type": "string", "enum": [operator.value for operator in Operator]},
-        of={"type": "string", "enum": list(plan.ids)},
+        do={"type": "string", "enum": [operator.value for operator in plan.operators]},
+        of={"type": "string", "enum": list(dict.fromkeys((*plan.parents, *plan.ids)))},
         content=text_schema(LONGEST_TASK),
         needs={"type": "array", "items": {"type": "string", "enum": names}, "maxItems": len(names)},
         **({"type": {"type": "string", "enum": list(types)}} if types else {}),
     )
-    changes = {"type": "array", "items": change, "minItems": 1, "maxItems": max(max_tasks, MOST_CHANGES)}
+    changes = {"type": "array", "items": change, "minItems": 1, "maxItems": max(max_tasks, plan.most)}
     return object_schema(replan={"anyOf": [object_schema(changes=changes), failed_schema()]})
 
 
@@ -157,7 +178,7 @@ def parse_replan(
     >>> parse_replan('<retry of="0.1">Look twice</retry>', plan).changes[0].words
     'Look twice'
     """
-    entries, failures, complaints = _entries(reply, finish_reason)
+    entries, failures, complaints = _entries(reply, finish_reason, plan.operators)
     builder = PlanBuilder(max_tasks=max_tasks, types=types, known_ids={*plan.kept, *plan.ids})
     for each in entries:
         if each.do in _WITH_TASKS:
@@ -183,11 +204,13 @@ class _Entry:
     item: Item
 
 
-def _entries(reply: str, finish_reason: str) -> tuple[list[_Entry], list[Failure], list[str]]:
+def _entries(
+    reply: str, finish_reason: str, operators: Sequence[Operator]
+) -> tuple[list[_Entry], list[Failure], list[str]]:
     """Return what a reply says, one by one, its failures, and what is wrong with its form."""
     said = object_in(reply, REPLAN, finish_reason=finish_reason)
     if said is not None and isinstance(said[REPLAN], dict):
-        return _of_json(said[REPLAN])
+        return _of_json(said[REPLAN], operators)
     reader = ElementReader(containers={*Operator, "failed"})
     elements = reader.feed(reply)
     elements += close_reader(reader, reply, finish_reason)[0]
@@ -199,7 +222,8 @@ def _entries(reply: str, finish_reason: str) -> tuple[list[_Entry], list[Failure
     ]
     entries = [_of_element(each) for each in elements if each.tag.name != "failed"]
     if not complaints and not entries and not failures:
-        complaints.append("the reply holds no change: `<retry>`, `<replace>`, `<insert>`, `<split>` or `<drop>`")
+        *others, last = (f"`<{each}>`" for each in operators)
+        complaints.append(f"the reply holds no change: {', '.join(others)} or {last}")
     return entries, failures, complaints
 
 
@@ -210,7 +234,7 @@ def _of_element(element: Element) -> _Entry:
     return _Entry(Operator(element.tag.name), of, item)
 
 
-def _of_json(said: Mapping[str, Any]) -> tuple[list[_Entry], list[Failure], list[str]]:
+def _of_json(said: Mapping[str, Any], operators: Sequence[Operator]) -> tuple[list[_Entry], list[Failure], list[str]]:
     if "failed" in said:
         return [], [read_failure(*failure_in(said["failed"]))], []
     changes = said.get("changes")
@@ -219,7 +243,7 @@ def _of_json(said: Mapping[str, Any]) -> tuple[list[_Entry], list[Failure], list
     new = 0
     for number, each in enumerate(changes if isinstance(changes, list) else [], 1):
         if not isinstance(each, dict) or each.get("do") not in set(Operator):
-            complaints.append(f"change {number} has no `do` that is one of {', '.join(Operator)}")
+            complaints.append(f"change {number} has no `do` that is one of {', '.join(operators)}")
             continue
         do = Operator(each["do"])
         new += do in _WITH_TASKS
@@ -253,15 +277,14 @@ def _joined(entries: Sequence[_Entry], tasks: Sequence[PlannedTask]) -> tuple[Ch
 
 def _faults(changes: Sequence[Change], plan: OpenPlan) -> Iterator[str]:
     """Yield what is wrong with changes that are well formed."""
-    if len(changes) > MOST_CHANGES:
-        yield f"there are {len(changes)} changes, the most is {MOST_CHANGES}"
+    if len(changes) > plan.most:
+        yield f"there are {len(changes)} changes, the most is {plan.most}"
     about: dict[str, Operator] = {}
     for change in changes:
-        if change.of not in plan.ids:
-            ids = ", ".join(plan.ids)
-            yield f"`{change.do}` is about {shown(change.of)}, which cannot be changed; the open tasks are {ids}"
+        if not _is_open(change, plan):
+            yield _not_open(change, plan)
             continue
-        if change.do is not Operator.INSERT and about.setdefault(change.of, change.do) is not change.do:
+        if change.do not in _BESIDES and about.setdefault(change.of, change.do) is not change.do:
             yield f"`{about[change.of]}` and `{change.do}` are both about task {change.of}; keep one of them"
         yield from _own_faults(change, plan)
     named = {change.of for change in changes}
@@ -269,9 +292,23 @@ def _faults(changes: Sequence[Change], plan: OpenPlan) -> Iterator[str]:
         if task_id not in named:
             yield f"task {task_id} has failed, and no change is about it"
     gone = {task_id: do for task_id, do in about.items() if do in {Operator.REPLACE, Operator.DROP}}
-    yield from _lost_needs(changes, gone)
-    yield from _needs_of_what_goes(plan, gone)
+    lost = {task_id: top for task_id in plan.ids for top in (task_id, *plan.above.get(task_id, ())) if top in gone}
+    yield from _lost_needs(changes, lost)
+    yield from _needs_of_what_goes(plan, gone, lost)
     yield from _circle(changes, plan, gone)
+
+
+def _is_open(change: Change, plan: OpenPlan) -> bool:
+    return change.of in (plan.parents if change.do is Operator.ADD else plan.ids)
+
+
+def _not_open(change: Change, plan: OpenPlan) -> str:
+    if change.do is Operator.ADD and not plan.parents:
+        return f"`{change.do}` cannot be used here; there are {', '.join(plan.operators)}"
+    if change.do is Operator.ADD:
+        return f"no task can be added to {shown(change.of)}; those that have tasks below are {', '.join(plan.parents)}"
+    ids = f"the open tasks are {', '.join(plan.ids)}" if plan.ids else "no task is open"
+    return f"`{change.do}` is about {shown(change.of)}, which cannot be changed; {ids}"
 
 
 def _own_faults(change: Change, plan: OpenPlan) -> Iterator[str]:
@@ -284,27 +321,32 @@ def _own_faults(change: Change, plan: OpenPlan) -> Iterator[str]:
         yield f"task {change.of} is split into one task; give two or more, or replace it"
 
 
-def _lost_needs(changes: Sequence[Change], gone: Collection[str]) -> Iterator[str]:
-    """Yield each need of a new task, or on one, that would lead to a task which is not there any more, by name."""
+def _lost_needs(changes: Sequence[Change], lost: Mapping[str, str]) -> Iterator[str]:
+    """Yield, by name, what is wanted of or with a task that is not there any more: alone, or as a part of another."""
     for change in changes:
-        if change.do is Operator.INSERT and change.of in gone:
-            yield f"a task is put before task {change.of}, which is not done any more"
+        top = lost.get(change.of)
+        if top is not None and top != change.of:
+            yield f"`{change.do}` is about task {change.of}, which goes with task {top}; leave it out"
+        elif top is not None and change.do in _BESIDES:
+            where = "put before" if change.do is Operator.INSERT else "added to"
+            yield f"a task is {where} task {change.of}, which is not done any more"
         for key, need in ((task.key, need) for task in change.tasks for need in task.needs):
-            if need in gone:
+            if need in lost:
                 yield f"task {shown(key)} needs task {need}, which is not done any more; name what is instead"
-            elif change.do is Operator.SPLIT and need == change.of:
+            elif change.do in BELOW and need == change.of:
                 yield f"task {shown(key)} is a part of task {need} and cannot need it"
 
 
-def _needs_of_what_goes(plan: OpenPlan, gone: Mapping[str, Operator]) -> Iterator[str]:
+def _needs_of_what_goes(plan: OpenPlan, gone: Mapping[str, Operator], lost: Collection[str]) -> Iterator[str]:
     """Yield each need of a task that stays on one that is dropped, or that goes with another, by name."""
     for task_id, do in gone.items():
         others = plan.needed_by.get(task_id, ()) if do is Operator.DROP else ()
         for other in others:
-            if other not in gone:
+            if other not in lost:
                 yield f"task {other} needs task {task_id}, which is dropped; replace {task_id}, or drop {other} too"
         for other, need in plan.holds.get(task_id, ()):
-            yield f"task {other} needs task {need}, which would go with task {task_id}; keep task {task_id}"
+            if other not in lost:
+                yield f"task {other} needs task {need}, which would go with task {task_id}; keep task {task_id}"
 
 
 def _circle(changes: Sequence[Change], plan: OpenPlan, gone: Collection[str]) -> Iterator[str]:

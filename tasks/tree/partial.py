@@ -1,5 +1,6 @@
 """What an answer leaves out: the subtasks that failed before it was composed from what there was, and why they did.
 
+It also leaves out what was to be planned and could not be read, which the metadata of its task say.
 A DONE task is answered in part if it stands above FAILED tasks and its gaps say so. A person's own result has no gaps:
 it needs nothing of what is below it.
 """
@@ -13,6 +14,9 @@ from .states import TaskState
 
 MOST_MISSING = 20
 """How many of the missing parts are named in a prompt, and among the gaps of an answer; the others are counted."""
+
+LACKS = "plan_lacks"
+"""The key in the metadata of a task that says what its plan lacks, as a part of it could not be read."""
 
 _LONGEST_WORDS = 160
 _LONGEST_WHY = 300
@@ -43,6 +47,15 @@ def partial_tasks(root: T) -> list[T]:
     return [task for task in walk(root) if is_partial(task)]
 
 
+def plans_that_lack(root: Node) -> str:
+    """Return which plans in a tree are not whole, and what they lack; empty if all are."""
+    return "; ".join(
+        f"the plan of task {task.id} is not whole: {task.metadata[LACKS]}"
+        for task in walk(root)
+        if LACKS in task.metadata
+    )
+
+
 def missing_words(task: Node) -> tuple[str, ...]:
     """Return what an answer of `task` has to do without, a line each: which part, and why it failed.
 
@@ -53,7 +66,8 @@ def missing_words(task: Node) -> tuple[str, ...]:
     ('task 0.1 (Count the museums of Linz.) failed: no page was found',)
     """
     missing = list(missing_below(task))
-    lines = [
+    lines = [f"the plan of task {task.id} is not whole: {task.metadata[LACKS]}"] if LACKS in task.metadata else []
+    lines += [
         f"task {each.id} ({_line(each.content, _LONGEST_WORDS)}) failed: {_line(each.error or _UNSAID, _LONGEST_WHY)}"
         for each in missing[:MOST_MISSING]
     ]

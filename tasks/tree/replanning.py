@@ -1,7 +1,8 @@
-"""What is open of the plan below one task, and how that becomes another plan by changes that a model has named.
+"""What is open of a plan, and how that becomes another plan by changes that a model has named.
 
-Open are the subtasks that have not begun, and those that failed; what is DONE stays, with its result. A task that is
-replaced or dropped is DELETED: its words and its costs stay, and so does its id.
+Open are the tasks that have not begun, and those that failed: the subtasks of one task, or, where a person wants the
+plan changed, all that the tree has, on every level. What is DONE stays, with its result. A task that is replaced or
+dropped is DELETED: its words and its costs stay, and so does its id.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -10,12 +11,12 @@ from typing import Any
 
 from ramify.tasks.prompt_variables import next_child_number
 from ramify.tasks.replies.grammar import plain_words
-from ramify.tasks.replies.replans import Change, OpenPlan, Operator, Replan
+from ramify.tasks.replies.replans import BELOW, Change, OpenPlan, Operator, Replan
 from ramify.tasks.replies.splitting import MODEL
 
 from .edits import Difference
 from .graph import unfinished
-from .node import index_of, is_below, walk
+from .node import index_of, is_below, walk, walk_up
 from .rules import add_dependency, drop_dependency, waiters_of
 from .running import move, put
 from .states import TaskState
@@ -59,16 +60,52 @@ def is_stuck(parent: Task) -> bool:
 def open_plan(parent: Task, failed: Collection[Task], may_split: Callable[[Task], bool]) -> OpenPlan:
     """Return what may be changed below `parent`, where those of its subtasks in `failed` are to be changed."""
     open_ones = [child for child in parent.subtasks if child.state is TaskState.OPEN]
-    changeable = [*failed, *open_ones]
+    kept = [child for child in parent.subtasks if child.state is TaskState.DONE]
     return OpenPlan(
-        failed=tuple(task.id for task in failed),
-        open=tuple(task.id for task in open_ones),
-        kept=tuple(child.id for child in parent.subtasks if child.state is TaskState.DONE),
-        needs={task.id: tuple(task.dependencies) for task in changeable},
-        needed_by={task.id: tuple(other.id for other in _needed_by(task)) for task in changeable},
-        holds={task.id: tuple(_held_needs(task)) for task in changeable},
-        splittable=frozenset(task.id for task in changeable if task.is_leaf and may_split(task)),
+        failed=tuple(task.id for task in failed), **_said_of([*failed, *open_ones], open_ones, kept, may_split)
     )
+
+
+def whole_open_plan(root: Task, may_split: Callable[[Task], bool], *, most: int) -> OpenPlan:
+    """Return what may be changed in the whole tree of `root`, in which nothing runs: all that is open below it.
+
+    Args:
+        root: the root.
+        may_split: says whether a leaf may be split.
+        most: how many changes there may be.
+    """
+    open_ones = open_tasks(root)
+    return OpenPlan(
+        failed=(),
+        **_said_of(open_ones, open_ones, done_tasks(root), may_split),
+        parents=tuple(task.id for task in (root, *open_ones) if not task.is_leaf),
+        above={task.id: tuple(above.id for above in walk_up(task) if above is not root) for task in open_ones},
+        most=most,
+    )
+
+
+def open_tasks(root: Task) -> list[Task]:
+    """Return all tasks below `root` that still have to be done, parents first."""
+    return [task for task in unfinished(root) if task is not root]
+
+
+def done_tasks(root: Task) -> list[Task]:
+    """Return the tasks whose results stand for all that is DONE: no task above them is."""
+    return [child for task in unfinished(root) for child in task.subtasks if child.state is TaskState.DONE]
+
+
+def _said_of(
+    changeable: Collection[Task], open_ones: Collection[Task], kept: Collection[Task], may_split: Callable[[Task], bool]
+) -> dict[str, Any]:
+    """Return what an `OpenPlan` says of the tasks that may be changed, and of those that stay."""
+    return {
+        "open": tuple(task.id for task in open_ones),
+        "kept": tuple(task.id for task in kept),
+        "needs": {task.id: tuple(task.dependencies) for task in changeable},
+        "needed_by": {task.id: tuple(other.id for other in _needed_by(task)) for task in changeable},
+        "holds": {task.id: tuple(_held_needs(task)) for task in changeable},
+        "splittable": frozenset(task.id for task in changeable if task.is_leaf and may_split(task)),
+    }
 
 
 def given_up_words(differences: Collection[dict[str, Any]]) -> Iterator[str]:
@@ -88,7 +125,7 @@ def new_words(replan: Replan) -> Iterator[str]:
 
 
 def change_plan(parent: Task, replan: Replan) -> Changed:
-    """Make the changes below `parent`, and return what has become of the tree.
+    """Make changes of the tree that `parent` is in, and return what has become of it.
 
     What `parse_replan` has let pass can be made. As needs may also lead through the rest of the tree, it is tried on a
     copy first.
@@ -104,7 +141,7 @@ def change_plan(parent: Task, replan: Replan) -> Changed:
         if change.do not in _ENDING:
             _reopen(task, change, changed)
     for task, change in about:
-        _attach(parent, task, change, ids, changed)
+        _attach(task, change, ids, changed)
     for planned in (planned for change in replan.changes for planned in change.tasks):
         for need in planned.needs:
             add_dependency(by_id[ids[planned.key]], ids.get(need, need))
@@ -121,12 +158,17 @@ def _new_ids(parent: Task, replan: Replan) -> dict[str, str]:
     numbers: dict[str, int] = {}
     ids = {}
     for change in replan.changes:
-        above = change.of if change.do is Operator.SPLIT else parent.id
+        above = _above(index_of(parent).by_id[change.of], change)
         for task in change.tasks:
-            number = numbers.get(above) or next_child_number(index_of(parent).by_id[above])
-            ids[task.key] = f"{above}.{number}"
-            numbers[above] = number + 1
+            number = numbers.get(above.id) or next_child_number(above)
+            ids[task.key] = f"{above.id}.{number}"
+            numbers[above.id] = number + 1
     return ids
+
+
+def _above(task: Task, change: Change) -> Task:
+    """Return the task that the new tasks of a change about `task` stand below."""
+    return task if change.do in BELOW or task.parent is None else task.parent
 
 
 def _reopen(task: Task, change: Change, changed: Changed) -> None:
@@ -140,8 +182,8 @@ def _reopen(task: Task, change: Change, changed: Changed) -> None:
         changed.edited[task] = None
 
 
-def _attach(parent: Task, task: Task, change: Change, ids: dict[str, str], changed: Changed) -> None:
-    above = task if change.do is Operator.SPLIT else parent
+def _attach(task: Task, change: Change, ids: dict[str, str], changed: Changed) -> None:
+    above = _above(task, change)
     new = [
         Task(
             content=planned.content,

@@ -25,6 +25,7 @@ from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import gaps_by_kind
+from ramify.tasks.tree.partial import plans_that_lack
 
 from .words import when
 
@@ -193,7 +194,7 @@ class Report:
             ("ended", when(self.record.finished_at)),
             ("as of", when(self.made_at) if self.record.finished_at is None else ""),
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
-            ("warning", losses_text(losses_of(self.run.events))),
+            ("warning", "; ".join(filter(None, (losses_text(losses_of(self.run.events)), plans_that_lack(self.root))))),
             ("error", self.record.error or ""),
             ("effects", effects_text(effects_of(self.run.steps, is_running=self.status == "running"))),
             *gaps_by_kind(self.root.gaps),
