@@ -98,7 +98,7 @@ def test_a_server_that_ends_is_started_again_and_the_model_is_told(log: Path) ->
 def test_a_server_that_ends_in_what_may_not_be_repeated_asks_a_person(log: Path) -> None:
     run = ran(log, model_of(("burn", {}), "done"))
     assert run.status == "waiting"
-    assert "turn 1, call 1: burn was begun" in str(run.error)
+    assert "turn 1, call 1: burn failed (the server shop ended" in str(run.error)
     assert log.read_text().count("burn") == 1
     model = model_of(("burn", {}), "done")
     assert ran(log, model, may_repeat=["burn"]).status == "done"
