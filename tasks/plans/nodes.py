@@ -3,9 +3,11 @@
 Values are put together from the bottom up, on a stack of their own, so that no nesting can exhaust Python's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ramify.tasks.counting import counted
 from ramify.tasks.errors import DocumentError
 
 MAX_LEVELS = 500
@@ -13,6 +15,8 @@ MAX_LEVELS = 500
 
 MAX_ALIASED = 1_000_000
 """How many values the aliases of one YAML file may stand for in all."""
+
+_MOST_LISTED = 50
 
 
 class PlanFinding(NamedTuple):
@@ -189,6 +193,15 @@ class NodeBuilder:
                 line=place.line,
                 column=place.column,
             )
+
+
+def error_of(findings: Sequence[PlanFinding], *, source: str) -> DocumentError:
+    """Return the error that says what is wrong with a file: a line for each finding, at the place of the first."""
+    first, *rest = findings
+    lines = [first.message, *(f"{source}:{line}:{column}: {what}" for line, column, what in rest[: _MOST_LISTED - 1])]
+    if len(findings) > _MOST_LISTED:
+        lines.append(f"{source}: {counted(len(findings) - _MOST_LISTED, 'more finding')}")
+    return DocumentError("\n".join(lines), source=source, line=first.line, column=first.column)
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from ramify.prompts import Material
 from ramify.tasks.checks import CHECK_KEYS
-from ramify.tasks.counting import counted
 from ramify.tasks.errors import CycleError, DocumentError, TaskError
 from ramify.tasks.misfits import misfit
 from ramify.tasks.text_files import NotTextError, read_materials
@@ -27,7 +26,7 @@ from ramify.tasks.tree.task import Task
 from .attached import read_attached
 from .data import data_of
 from .json_plans import read_json, write_json
-from .nodes import PlanFinding, shown
+from .nodes import PlanFinding, error_of, shown
 from .outline_reader import read_markdown
 from .outline_writer import write_markdown
 from .rewrite import rewrite
@@ -57,7 +56,6 @@ _KINDS = {
 _KNOWN_KEYS = {"config": tuple(TaskConfig.model_fields), "checks": CHECK_KEYS}
 _MOST_CYCLES = 10
 _MOST_HINTS = 20
-_MOST_LISTED = 50
 _LONGEST_PATH = 20
 
 
@@ -81,8 +79,8 @@ def load_plan(path: Path | str, *, files: Iterable[str | Path] = ()) -> Task:
     return root
 
 
-def plan_text(path: Path | str) -> str:
-    """Return the text of a plan file, without a byte order mark.
+def plan_text(path: Path | str, *, most: int = MAX_BYTES) -> str:
+    """Return the text of a plan file, without a byte order mark; it may have `most` bytes.
 
     Raises:
         DocumentError: if there is no such file, or it cannot be read, is empty, too large, or not UTF-8.
@@ -90,7 +88,7 @@ def plan_text(path: Path | str) -> str:
     source = str(path)
     try:
         with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(most + 1)
     except FileNotFoundError:
         raise DocumentError("there is no such file", source=source) from None
     except IsADirectoryError:
@@ -98,9 +96,9 @@ def plan_text(path: Path | str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DocumentError(f"it cannot be read: {reason}", source=source) from None
-    if len(data) > MAX_BYTES:
+    if len(data) > most:
         raise DocumentError(
-            f"it is larger than {MAX_BYTES // 1_000_000} MB; a plan that large cannot be read", source=source
+            f"it is larger than {most // 1_000_000} MB; a plan that large cannot be read", source=source
         )
     if not data.strip():
         raise DocumentError("the file is empty; a plan has a `goal`", source=source)
@@ -131,14 +129,7 @@ def read_plan(text: str, *, source: str, form: Form | None = None, folder: Path 
     """
     task, findings = _examine(text, source, form, folder=folder)
     if task is None:
-        first, *rest = findings
-        lines = [
-            first.message,
-            *(f"{source}:{line}:{column}: {what}" for line, column, what in rest[: _MOST_LISTED - 1]),
-        ]
-        if len(findings) > _MOST_LISTED:
-            lines.append(f"{source}: {counted(len(findings) - _MOST_LISTED, 'more finding')}")
-        raise DocumentError("\n".join(lines), source=source, line=first.line, column=first.column)
+        raise error_of(findings, source=source)
     return task
 
 
@@ -283,7 +274,7 @@ def _examine(
         return None, [PlanFinding(line, column, "half of a surrogate pair stands here, which is no character")]
     rows, wrong = rows_of(root)
     unread = list(read_attached(rows, folder))
-    task, invalid = _grow(rows)
+    task, invalid = tree_of(rows)
     findings = sorted([*findings, *wrong, *unread, *invalid], key=lambda finding: finding[:2])
     if task is not None and judge is not None and not findings:
         findings = [
@@ -297,7 +288,7 @@ def _finding_of(error: DocumentError, source: str) -> PlanFinding:
     return PlanFinding(error.line or 1, error.column or 1, str(error).removeprefix(f"{place}: "))
 
 
-def _grow(rows: list[PlanRow]) -> tuple[Task | None, list[PlanFinding]]:
+def tree_of(rows: list[PlanRow]) -> tuple[Task | None, list[PlanFinding]]:
     """Return the tree of the rows and what is wrong with their values and needs; no tree if ids stand twice in them."""
     by_id = {row.id: row for row in rows}
     findings: list[PlanFinding] = []

@@ -33,6 +33,7 @@ _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\u
 
 _HINTS = {
     "found character that cannot start any token": "; indent with spaces, and quote text that begins with % or @",
+    "did not find expected ',' or ']'": "; in brackets, quote text that has braces or brackets in it",
     "mapping values are not allowed here": "; quote text that has `: ` in it",
     "mapping values are not allowed in this context": "; quote text that has `: ` in it",
 }

@@ -66,6 +66,12 @@ def detach(task: Node) -> None:
     _unlink(task)
 
 
+def detach_all(tasks: Iterable[Node]) -> None:
+    """Make trees of their own of all subtasks of a task, which may need each other; otherwise as `detach`."""
+    for task in tasks:
+        _unlink(task)
+
+
 def add_dependency(task: Node, dependency: str) -> None:
     """Let `task` wait for the task with id `dependency`.
 

@@ -6,7 +6,7 @@ from typing import SupportsIndex, overload
 from ramify.tasks.counting import counted
 
 from .node import T, refuse_if_held
-from .rules import attach, detach
+from .rules import attach, detach, detach_all
 
 
 class Subtasks(MutableSequence[T]):
@@ -135,6 +135,14 @@ class Subtasks(MutableSequence[T]):
     def clear(self) -> None:
         """Take all subtasks out."""
         self.replace([])
+
+    def release(self) -> list[T]:
+        """Take all subtasks out, with what they need of each other, for who puts them below another task."""
+        refuse_if_held(self._owner, "taking its subtasks out", "words")
+        tasks = self[:]
+        detach_all(tasks)
+        self._fill([])
+        return tasks
 
     def replace(self, tasks: list[T]) -> None:
         """Let exactly `tasks` be the subtasks, in that order; nothing is changed if that is not allowed."""
