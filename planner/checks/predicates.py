@@ -51,15 +51,24 @@ class Predicate:
             said = await call(self.function, text, **{name: known[name] for name in self._named})
         except (ValueError, AssertionError) as error:
             return Finding("fail", words_of(error) or f"{type(error).__name__} in {self.name}")
-        if said is True:
-            return PASSED
-        if said is False:
-            return Finding("fail", f"{self.name} says no")
-        if isinstance(said, str) and said.strip():
-            return Finding("fail", whole_text(said.strip()))
-        raise UsageError(
-            f"the check {self.name} returned {said!r}; a predicate returns True, False, or text that says what is wrong"
-        )
+        return finding_of(said, self.name)
+
+
+def finding_of(said: object, name: str) -> Finding:
+    """Return what the answer of a predicate means.
+
+    Raises:
+        UsageError: if it says neither yes nor no.
+    """
+    if said is True:
+        return PASSED
+    if said is False:
+        return Finding("fail", f"{name} says no")
+    if isinstance(said, str) and said.strip():
+        return Finding("fail", whole_text(said.strip()))
+    raise UsageError(
+        f"the check {name} returned {said!r}; a predicate returns True, False, or text that says what is wrong"
+    )
 
 
 def predicate(function: Callable[..., Any]) -> Predicate:
