@@ -4,15 +4,9 @@ The run waits in the store all the while, with its plan: whatever ends this proc
 before it is stored; what is wrong with it is shown, and the editor opens again.
 """
 
-import os
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,10 +20,10 @@ from ramify.tasks.counting import counted
 from ramify.tasks.plans.plans import load_plan, plan_text, write_plan
 
 from .carrying import resume_command
+from .editor import is_saved
 from .output import tell, tell_error
 
 _MOST_LINES = 200
-_EDITORS = ("vi", "nano")
 _HEAD = """\
 # The plan of run {run}. Save it and leave the editor to run it as it stands then; a task that is taken out is not done.
 """
@@ -110,7 +104,7 @@ def _edited_run(executor: Opener, run: Run, store: str | None) -> Run | None:
     write_text(path, written)
     tell(f"the plan is in {path}; if this process ends, what is saved there is run by")
     tell(resume_command(run.id, store, "--plan", str(path)))
-    while _is_saved(path):
+    while is_saved(path, "the plan"):
         try:
             if plan_text(path) == written:
                 tell("nothing was changed")
@@ -125,31 +119,6 @@ def _edited_run(executor: Opener, run: Run, store: str | None) -> Run | None:
             return edited
     shutil.rmtree(folder, ignore_errors=True)
     return None
-
-
-def _is_saved(path: Path) -> bool:
-    """Have the person edit a file, and return whether the editor ended well."""
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
-    words = shlex.split(command)
-    if not words or shutil.which(words[0]) is None:
-        name = f"the editor {words[0]!r} is not there" if words else "there is no editor"
-        tell_error(f"{name}; set VISUAL or EDITOR to the command of one")
-        return False
-    with _interrupts_left_to_the_editor():
-        code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
-    if code:
-        tell_error(f"{words[0]} ended with {code}; the plan is as it was")
-    return code == 0
-
-
-@contextmanager
-def _interrupts_left_to_the_editor() -> Iterator[None]:
-    # a handler, as an ignored signal would be ignored by the editor too
-    before = signal.signal(signal.SIGINT, lambda *_: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _answer(question: str, letters: str) -> str:
