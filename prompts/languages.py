@@ -51,3 +51,12 @@ def language_of(text: str) -> str | None:
     if first < _FEWEST or first == second:
         return None
     return max(hits, key=hits.__getitem__)
+
+
+def is_common(word: str) -> bool:
+    """Return whether a word says little of what a text is about: it is one of the commonest of its language.
+
+    >>> is_common("with"), is_common("ferry")
+    (True, False)
+    """
+    return any(word.lower() in known for known in _known().values())

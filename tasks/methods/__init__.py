@@ -1,0 +1,1 @@
+"""Methods: decompositions that worked, with holes for what differs, kept in files that people read, edit and share."""
