@@ -85,6 +85,20 @@ class NotDoneError(PlannerError):
     is_unknown = False
 
 
+class NoPlanError(PlannerError):
+    """Raised when the methods of a domain reach no plan, or none within its limits.
+
+    Attributes:
+        task: the task, with what it is given, at which the deepest try has ended; None if there was none.
+        steps: how many steps were tried.
+    """
+
+    def __init__(self, message: str, *, task: tuple[object, ...] | None = None, steps: int = 0) -> None:
+        super().__init__(message)
+        self.task = task
+        self.steps = steps
+
+
 class WorkFailedError(PlannerError):
     """Raised when a worker or a model said that it could not do a task.
 

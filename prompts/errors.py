@@ -17,6 +17,7 @@
         +-- NoModelError           no model, key or recording that could do the work
         +-- ModelError             a model call that failed
         +-- NotDoneError           a step that may not be repeated says that it was not done
+        +-- NoPlanError            methods of a domain that reach no plan, or none within its limits
         +-- WorkFailedError        a worker or model said that it could not do the task
         +-- WorkerLostError        what worked on a task is gone before it said what came of it
         +-- OutsideError           a worker, tool or hook raised SystemExit, StopIteration, ...
