@@ -21,13 +21,14 @@ from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
 from .planning.piloting import check_pilot
-from .planning.policies import OWN, PolicyGiven, check_policies, names_policies, own_policy, policy_named, stored_name
+from .planning.policies import OWN, PolicyGiven, names_policies, own_policy, policy_named, stored_name
 from .planning.policy import Policy
 from .planning.split import PlanLimits
 from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
 from .running.keywords import ExecutorKeywords, Given, check_keywords
 from .running.kinds import check_kinds
+from .running.knowing import check_planning
 from .running.middleware import check_middleware
 from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
@@ -260,7 +261,7 @@ class Executor:
         agents = agents_of(self._settings.agents, self._agents, self._agent)
         workers = workers_of(self._settings, self._given.get("workers"), self._given.get("checks"), agents)
         check_runnable(task, workers, self._grants)
-        check_policies(task)
+        check_planning(task, self._settings.plan)
         check_tools(task, self._agent, self._grants)
         check_allow(workers, self._agent, self._grants)
         return workers

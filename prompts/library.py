@@ -13,6 +13,7 @@ from .variables import (
     DecomposeVariables,
     EvolveVariables,
     ExecuteVariables,
+    FitVariables,
     PromptVariables,
     RepairVariables,
     ReplanVariables,
@@ -26,6 +27,7 @@ VARIABLES = MappingProxyType(
         model.template: model
         for model in (
             DecomposeVariables,
+            FitVariables,
             ExecuteVariables,
             ToolsVariables,
             ComposeVariables,

@@ -168,6 +168,24 @@ class DecomposeVariables(PromptVariables):
     revisions: tuple[str, ...] = ()
 
 
+class FitVariables(PromptVariables):
+    """For `fit`: say what the parameters of a method stand for in a goal, or that it does not fit.
+
+    Attributes:
+        goal: what is to be done.
+        pattern: the goals that the method is for, with the names of its parameters in braces.
+        parameters: words about each parameter, by name; the name itself where nobody has said anything.
+        tasks: the tasks of the method, with the names of parameters in braces.
+    """
+
+    template = "fit"
+
+    goal: str
+    pattern: str
+    parameters: dict[str, str]
+    tasks: tuple[str, ...] = ()
+
+
 class ExecuteVariables(PromptVariables):
     """For `execute`: finish one leaf.
 

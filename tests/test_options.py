@@ -218,7 +218,8 @@ def test_what_older_runs_have_stored_is_read() -> None:
         "allow": ["network"], "worker_sources": ["a.py"], "tool_sources": ["mcp:shop"], "tools": [],
     }  # fmt: skip
     since = {
-        "plan": stored["plan"] | {"split": "auto"}, "limits": stored["limits"] | {"ask_at_usd": None}, "assume": False,
+        "plan": stored["plan"] | {"split": "auto", "methods": None},
+        "limits": stored["limits"] | {"ask_at_usd": None}, "assume": False,
         "vote_ahead": None, "recovery": None,
     }  # fmt: skip
     assert RunSettings.model_validate(stored).model_dump(mode="json") == stored | since

@@ -7,6 +7,7 @@ from ramify.planner.tools.arguments import read_arguments
 from ramify.prompts import PromptLibrary
 from ramify.prompts.library import VARIABLES
 from ramify.tasks import ReplyError
+from ramify.tasks.replies.fits import Fit, parse_fit
 from ramify.tasks.replies.grammar import REASONS, parse_answer, parse_evolved, parse_plan
 from ramify.tasks.replies.replans import OpenPlan, parse_replan
 from ramify.tasks.replies.tool_calls import parse_tool_reply
@@ -19,6 +20,7 @@ def replies_in(template: str) -> list[str]:
     """Return the example replies of a template: what stands between "Reply:" and the next blank line."""
     fields: dict[str, object] = {"task_id": "0", "examples": "many", "goal": "g", "task": "t", "children": ()}
     fields |= {"result": "r", "criteria": "c", "revisions": ("w",)}
+    fields |= {"pattern": "p", "parameters": {}}
     fields |= {"contract": "c", "complaint": "c", "reply": "r", "tools": ()}
     model = VARIABLES[template]
     variables = model.model_validate({name: value for name, value in fields.items() if name in model.model_fields})
@@ -77,6 +79,7 @@ def test_answer_example_is_read_as_it_is_meant(
         ("verify", 3),
         ("replan", 2),
         ("steer", 2),
+        ("fit", 2),
     ],
 )
 def test_all_examples_are_found(template: str, count: int) -> None:
@@ -125,6 +128,13 @@ def test_steer_examples_change_a_plan_on_every_side() -> None:
         ("replace", "0.2"), ("retry", "0.3"), ("add", "0"),
     ]  # fmt: skip
     assert [(str(change.do), change.of) for change in dropped.changes] == [("drop", "0.2"), ("drop", "0.3")]
+
+
+def test_fit_examples_fill_both_blanks_and_say_why_they_do_not() -> None:
+    goal = "Which of the ferries Alba and Boreas is better for a car?"
+    filled, failed = (parse_fit(reply, names=["a", "b"], goal=goal) for reply in replies_in("fit"))
+    assert filled == Fit({"a": "Alba", "b": "Boreas"})
+    assert failed == Fit(None, "The goal names no two ferries.")
 
 
 def test_verify_examples_are_a_fail_with_its_issue_a_pass_and_an_unsure() -> None:

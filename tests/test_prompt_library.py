@@ -43,16 +43,8 @@ def test_names_are_the_template_files() -> None:
     library = PromptLibrary()
     files = {path.stem for path in TASK_DECOMPOSE_PROMPT.path.parent.iterdir()}
     assert library.names() == (
-        "decompose",
-        "execute",
-        "tools",
-        "compose",
-        "verify",
-        "replan",
-        "steer",
-        "repair",
-        "evolve",
-    )
+        "decompose", "fit", "execute", "tools", "compose", "verify", "replan", "steer", "repair", "evolve",
+    )  # fmt: skip
     assert set(library.names()) == files
 
 
@@ -112,7 +104,7 @@ def test_file_in_place_of_the_folder_is_refused(folder: Callable[..., Path]) -> 
     [
         ("decompse.j2", r"did you mean decompose\.j2\?"),
         ("execute.txt", r"did you mean execute\.j2\?"),
-        ("notes.j2", r"there are decompose\.j2, execute\.j2"),
+        ("notes.j2", r"there are decompose\.j2, fit\.j2"),
     ],
 )
 def test_file_that_is_no_template_is_named(folder: Callable[..., Path], file: str, hint: str) -> None:

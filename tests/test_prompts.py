@@ -16,6 +16,7 @@ from ramify.prompts.blocks import make_nonce, texts_of
 from ramify.prompts.rendered import RenderedPrompt
 from ramify.prompts.variables import (
     EvolveVariables,
+    FitVariables,
     PromptVariables,
     RepairVariables,
     ReplanVariables,
@@ -114,6 +115,13 @@ CASES: dict[str, PromptVariables] = {
         failed=(TaskResult(id="0.2", content="Find a museum.", state="FAILED", result="the page is gone"),),
         open=("0: the goal itself", "0.2: Find a museum.", "0.3.1 (a part of 0.3, needs 0.1): Walk."),
         max_tasks=3,
+    ),
+    "fit": FitVariables(
+        task_id="0",
+        goal="Which of Oslo and Bergen suits a long weekend?",
+        pattern="Compare {a} with {b}",
+        parameters={"a": "a town", "b": "b"},
+        tasks=("Describe {a}", "Describe {b}"),
     ),
     "verify": VerifyVariables(
         task_id="0.2",

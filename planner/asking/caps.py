@@ -14,11 +14,11 @@ from typing import Protocol
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import Cap, Model, ModelRequest, Sampling
 from ramify.planner.models.retry import FailureKind
-from ramify.prompts.variables import DecomposeVariables, PromptVariables, VerifyVariables
+from ramify.prompts.variables import DecomposeVariables, FitVariables, PromptVariables, VerifyVariables
 
 from .schemas import words_of
 
-_PLAN, _PLANNED_TASK, _VERDICT = 400, 150, 1_500
+_PLAN, _PLANNED_TASK, _VERDICT, _PARAMETER = 400, 150, 1_500, 200
 _ANSWERS = frozenset({"execute", "compose"})
 _REFUSALS = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED, FailureKind.CONTEXT_EXCEEDED})
 _NAMES = re.compile(r"max_(?:completion_|output_|new_)?tokens")
@@ -42,6 +42,9 @@ def cap_of(variables: PromptVariables, settings: Asking) -> Cap | None:
     """
     if isinstance(variables, DecomposeVariables):
         default = _PLAN + _PLANNED_TASK * variables.max_tasks
+        return _cap("max_plan_tokens", settings.max_plan_tokens, default, settings)
+    if isinstance(variables, FitVariables):
+        default = _PLAN + _PARAMETER * len(variables.parameters)
         return _cap("max_plan_tokens", settings.max_plan_tokens, default, settings)
     if isinstance(variables, VerifyVariables):
         return _cap("max_verdict_tokens", settings.max_verdict_tokens, _VERDICT, settings)

@@ -35,7 +35,7 @@ _STATUSES = range(400, 600)
 _ABOUT_SCHEMAS = re.compile(
     r"response.?format|schema|grammar|structured|guided|json.?(?:mode|object)|requested parameters", re.IGNORECASE
 )
-_PURPOSES = frozenset({"decompose", "verify"})
+_PURPOSES = frozenset({"decompose", "fit", "verify"})
 """What is asked by a schema wherever one is taken."""
 
 _BEGINNINGS = ("{", "```")

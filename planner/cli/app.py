@@ -25,6 +25,7 @@ from . import (
     listing,
     looking,
     prompting,
+    remembering,
     reporting,
     solving,
     storing,
@@ -71,7 +72,10 @@ _COMMANDS = (
     looking,
     completing,
 )
-_GROUPS = {"prompts": prompting, "config": configuring, "store": storing, "workers": choosing, "tools": tooling}
+_GROUPS = {
+    "methods": remembering, "prompts": prompting, "config": configuring, "store": storing, "workers": choosing,
+    "tools": tooling,
+}  # fmt: skip
 
 
 def build_app(words: Sequence[str] | None = None) -> typer.Typer:

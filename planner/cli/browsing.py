@@ -8,6 +8,8 @@ import typer
 from .flags import Last, RunId, refuse_others, takes
 
 if TYPE_CHECKING:
+    from ramify.planner.events.losses import Loss
+    from ramify.planner.events.methods_used import MethodUse
     from ramify.planner.store import RunRecord, StepRecord, Store
 
 _OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
@@ -48,8 +50,6 @@ def show(
 
     Examples: ramify show --last; ramify show r12 0.3 --messages; ramify show --last --state failed --depth 3
     """
-    from ramify.planner.events.events import EventType
-    from ramify.planner.events.losses import losses_of
     from ramify.planner.export.making import who_made
     from ramify.planner.export.run_data import call_data, event_data, run_data, step_data
     from ramify.planner.running.editing import plan_history
@@ -84,7 +84,7 @@ def show(
         effects = _effects(store, record, task_id)
         failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
-        losses = losses_of(store.events_of(record.id, (EventType.PROMPT_CUT,)))
+        losses, methods = _noted(store, record.id)
         checked = checked_events(store.events(record.id), task.id) if task_id and task.checks else []
     kept = selected(task, depth=depth, states=states or ())
     if given["as_json"]:
@@ -99,6 +99,7 @@ def show(
             **run_data(record, task, made_by, kept=kept),
             "losses": [loss.to_data() for loss in losses],
             "effects": [step_data(step) for step in effects],
+            "methods": [use.to_data() for use in methods],
         }
         print_json({**data, **(said if messages else {}), **edited, **passed})
         return 0
@@ -106,9 +107,9 @@ def show(
         print_text(history_text(versions))
         return 0
     if task_id is None:
-        print_text(run_text(record, root, losses, effects, made_by=made_by, kept=kept))
+        print_text(run_text(record, root, losses, effects, methods, made_by=made_by, kept=kept))
     else:
-        print_text(task_text(task, effects) if kept is None else task_tree_text(task, kept).rstrip())
+        print_text(task_text(task, effects, methods) if kept is None else task_tree_text(task, kept).rstrip())
     tell_if_none(kept, states or ())
     asked = (conversation_text(calls, steps, failed) or "\nnothing was asked") if messages else ""
     _print_each(f"\nchecks:\n{checked_text(checked)}" if checked else "", asked)
@@ -120,6 +121,16 @@ def _effects(store: "Store", record: "RunRecord", task_id: str | None) -> "list[
     from ramify.planner.export.run_data import status_of
 
     return effects_of(store.steps(record.id, task_id, effects=True), is_running=status_of(record) == "running")
+
+
+def _noted(store: "Store", run_id: str) -> "tuple[list[Loss], list[MethodUse]]":
+    """Return what the prompts of a run did not show, and which methods were found for its tasks."""
+    from ramify.planner.events.events import EventType
+    from ramify.planner.events.losses import losses_of
+    from ramify.planner.events.methods_used import TOLD_BY, methods_of
+
+    losses = losses_of(store.events_of(run_id, (EventType.PROMPT_CUT,)))
+    return losses, methods_of(store.events_of(run_id, TOLD_BY))
 
 
 def _print_each(*texts: str) -> None:

@@ -60,4 +60,14 @@ def prompt_names(context: typer.Context, incomplete: str) -> Iterator[str]:
         yield from (name for name in library.names() if name.startswith(incomplete))
 
 
+def method_names(context: typer.Context, incomplete: str) -> Iterator[str]:
+    """Yield the names of the methods that begin with `incomplete`."""
+    with suppress(Exception):
+        from ramify.planner.planning.methods import Methods
+        from ramify.planner.settings.settings import load_settings
+
+        folder = load_settings(methods=context.params.get("methods")).methods
+        yield from (name for name in Methods(folder).names() if name.startswith(incomplete))
+
+
 COMMANDS = {"completion": completion}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ramify.planner.events.losses import Loss, losses_text
+from ramify.planner.events.methods_used import MethodUse, methods_text
 from ramify.planner.export.effects import effect_text, effects_text
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import status_of
@@ -30,6 +31,7 @@ def run_text(
     root: Task,
     losses: Sequence[Loss] = (),
     effects: Sequence[StepRecord] = (),
+    methods: Sequence[MethodUse] = (),
     *,
     made_by: str,
     kept: Collection[Task] | None = None,
@@ -41,6 +43,7 @@ def run_text(
         root: its tree.
         losses: what its prompts did not show.
         effects: its steps that may not simply be repeated.
+        methods: the methods that were found for its tasks.
         made_by: who its words come from.
         kept: the tasks that are shown; all unless given.
     """
@@ -49,6 +52,7 @@ def run_text(
         ("started", started(record)),
         ("made by", made_by),
         ("used", usage_text(root)),
+        ("methods", methods_text(methods)),
         ("warning", losses_text(losses)),
         ("effects", effects_text(effects)),
         ("warning", cut_for_display(plans_that_lack(root))),
@@ -64,8 +68,14 @@ def task_tree_text(top: Task, kept: Collection[Task] | None) -> str:
     return tree_text(top, "", state=True, kept=kept)
 
 
-def task_text(task: Task, effects: Sequence[StepRecord] = ()) -> str:
-    """Return everything about one task but its subtasks; `effects` are its steps that may not simply be repeated."""
+def task_text(task: Task, effects: Sequence[StepRecord] = (), methods: Sequence[MethodUse] = ()) -> str:
+    """Return everything about one task but its subtasks.
+
+    Args:
+        task: the task.
+        effects: its steps that may not simply be repeated.
+        methods: the methods that were found for the run's tasks.
+    """
     took = "" if task.duration_s is None else format_duration(task.duration_s)
     facts = [
         ("task", task.id),
@@ -75,6 +85,7 @@ def task_text(task: Task, effects: Sequence[StepRecord] = ()) -> str:
         ("worker", task.type or "model"),
         ("needs", " ".join(task.dependencies)),
         ("subtasks", " ".join(child.id for child in task.subtasks)),
+        ("methods", "; ".join(use.text for use in methods if use.task_id == task.id)),
         ("attempts", str(task.attempts)),
         ("took", took),
         ("used", usage_text(task, below=False)),

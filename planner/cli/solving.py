@@ -286,7 +286,7 @@ def _preview(run: "Run", agent: "Agent", given: Mapping[str, Any]) -> int:
     from .output import tell
     from .previewing import print_preview
 
-    print_preview(run.task, agent, given)
+    print_preview(run.task, agent, given, run.methods)
     tell(f"nothing was executed; `{resume_command(run.id, given['store'])}` runs this plan")
     return DONE
 

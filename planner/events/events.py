@@ -33,6 +33,7 @@ class EventType(StrEnum):
     RUN_STARTED = "run_started"
     PLAN_GROWN = "plan_grown"
     PLAN_ATTACHED = "plan_attached"
+    METHOD_PASSED_OVER = "method_passed_over"
     PLAN_ATOMIC = "plan_atomic"
     PLANNED = "planned"
     PLAN_EDITED = PLAN_EDITED

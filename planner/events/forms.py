@@ -32,7 +32,14 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
     {
         EventType.RUN_STARTED: _form("a process has begun to carry the run on", resumed=bool),
         EventType.PLAN_GROWN: _form("a plan is being written; these subtasks are there already", subtasks=list),
-        EventType.PLAN_ATTACHED: _form("a task has been split; its subtasks are there", subtasks=list),
+        EventType.PLAN_ATTACHED: _form(
+            "a task has been split; its subtasks are there; `method` is the one that did so, with its `parameters`",
+            {"method": str, "parameters": dict},
+            subtasks=list,
+        ),
+        EventType.METHOD_PASSED_OVER: _form(
+            "a method was found for a task that is to be split, and is not used", method=str, why=str
+        ),
         EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
         EventType.PLANNED: _form("the plan is complete", tasks=int),
         EventType.PLAN_EDITED: _form(

@@ -110,12 +110,12 @@ class Recorder:
         running.move(task, TaskState.OPEN)
         self.changed(EventType.TASK_RELEASED, task, why=why, **told)
 
-    def split(self, task: Task, added: "Sequence[Change]") -> Coroutine[Any, Any, None]:
+    def split(self, task: Task, added: "Sequence[Change]", **told: Any) -> Coroutine[Any, Any, None]:
         """Write the subtasks that `task` was split into, for which it is OPEN again; awaited, it is on disk."""
         running.move(task, TaskState.OPEN)
         running.put(task, error=None)  # that was about doing it whole
         subtasks = [child.id for child in task.subtasks]
-        return self.commit(EventType.PLAN_ATTACHED, task, *added, TaskChanged.of(task), subtasks=subtasks)
+        return self.commit(EventType.PLAN_ATTACHED, task, *added, TaskChanged.of(task), subtasks=subtasks, **told)
 
     async def tried(self, task: Task, error: str, told: str) -> Tried:
         """Write that `task` has failed in one piece, and is split; return it as it is on disk. Raises as `commit`."""

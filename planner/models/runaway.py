@@ -68,7 +68,7 @@ IN_FORMS = Patience(sentences=20, paragraphs=8, pages=5, least=800, least_labels
 
 IN_ANSWERS = Patience(sentences=100, paragraphs=25, pages=10, least=4_000, least_labels=6_000, tail=12_000)
 
-_FORMS = frozenset({"decompose", "verify"})
+_FORMS = frozenset({"decompose", "fit", "verify"})
 
 
 def patience_for(purpose: str) -> Patience:

@@ -137,7 +137,9 @@ def pilot_of(stored: StoredRun) -> Pilot:
         raise UsageError(_says_nothing(stored))
     stuck = {task_id for task_id, found in rounds.items() if _is_stuck(found)}
     asked = sum(found[0].asked for found in rounds.values())
-    calls = [call for call in stored.calls if call.key.task_id in rounds and call.key.purpose != "decompose"]
+    calls = [
+        call for call in stored.calls if call.key.task_id in rounds and call.key.purpose not in {"decompose", "fit"}
+    ]
     return Pilot(
         run_id=stored.record.id,
         leaves=len(rounds),

@@ -25,6 +25,7 @@ from ramify.tasks.replies.by_schema import plan_schema
 from ramify.tasks.replies.grammar import Plan, PlanRules, is_restatement, parse_plan
 from ramify.tasks.replies.splitting import MODEL, split_of
 
+from .fitting import Fitting, Known
 from .growing import Growth
 from .worth import names_an_order, stays_whole
 
@@ -132,19 +133,26 @@ class Planner:
         limits: how far.
         workers: the workers that tasks can be given to, besides the model.
         wishes: what a person wants of the plan.
+        fitting: finds the methods that fit, which are tried before the model is asked.
     """
 
     def __init__(
-        self, limits: PlanLimits | None = None, *, workers: tuple[WorkerCard, ...] = (), wishes: Wishes | None = None
+        self,
+        limits: PlanLimits | None = None,
+        *,
+        workers: tuple[WorkerCard, ...] = (),
+        wishes: Wishes | None = None,
+        fitting: Fitting | None = None,
     ) -> None:
         self.limits = limits or PlanLimits()
         self.workers = workers
         self.wishes = wishes or Wishes()
+        self._fitting = fitting or Fitting()
 
     async def split(
         self, task: Task, asker: Asker, *, attempt: int, tried: str | None = None, growth: Growth | None = None
-    ) -> Plan | Whole | Parts | Grown:
-        """Ask how `task` is split; one whose documents are too long for that is not asked about.
+    ) -> Plan | Whole | Parts | Grown | Known:
+        """Return how a method splits `task`, or else ask; not about one whose documents are too long for that.
 
         Args:
             task: the task.
@@ -161,6 +169,9 @@ class Planner:
             TooLongError: if it is the root, and its documents are not to be read in parts.
         """
         is_fixed = (growth is not None and bool(growth.there)) or self._is_revised(task)
+        is_open = not is_fixed and task.id not in self.wishes.whole
+        if is_open and (known := await self._fitting.split(task, asker)) is not None:
+            return known
         if not is_fixed and (why := self._kept_whole(task, asker, was_tried=tried is not None)) is not None:
             return Whole(why)
         ask = partial(self._ask, task, asker, attempt=attempt, tried=tried)
@@ -261,6 +272,8 @@ class Planner:
             return self.wishes.whole[task.id]
         if is_part(task):
             return "it reads a part of a document"
+        if not was_tried and (why := self._fitting.why_whole(task)) is not None:
+            return why
         model = asker.agent.model
         recorded: frozenset[str] | None = getattr(model, "recorded_splits", None)
         is_judge = not model.is_language_model if recorded is None else task.id in recorded

@@ -14,6 +14,7 @@ _PURPOSES: Mapping[str, str] = MappingProxyType(
     {
         "execute": "asking",
         "decompose": "planning with",
+        "fit": "filling in a method with",
         "replan": "planning again with",
         "steer": "changing the plan with",
         "compose": "composing with",

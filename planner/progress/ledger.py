@@ -78,6 +78,7 @@ class Ledger:
         self.root = root
         self.active: dict[Task, Activity] = {}
         self.notes: dict[Task, str] = {}
+        self.methods: dict[Task, str] = {}
         self.recent: deque[Task] = deque(maxlen=RECENT)
         self.failed: dict[Task, None] = {}
         self.done_below: Counter[Task] = Counter()
@@ -197,6 +198,8 @@ class Ledger:
                 self._enter(each)
 
     def _split(self, task: Task, event: Event) -> None:
+        if "method" in event.data:
+            self.methods[task] = f"by the method {event.data['method']}"
         self._grow(task, event)
         self._stay_whole(task, event)
 

@@ -65,7 +65,8 @@ def failure_words(data: Mapping[str, Any]) -> str:
 def _split_words(data: Mapping[str, Any]) -> str:
     ids = list(data["subtasks"])
     more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
-    return f"split into {len(ids)}: {' '.join(ids[:_MOST_IDS])}{more}"
+    by = f" by the method {data['method']}" if "method" in data else ""
+    return f"split into {len(ids)}{by}: {' '.join(ids[:_MOST_IDS])}{more}"
 
 
 def _edited_words(data: Mapping[str, Any]) -> str:
@@ -82,6 +83,7 @@ def _waiting_words(data: Mapping[str, Any]) -> str:
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyType(
     {
         EventType.PLAN_ATTACHED: _split_words,
+        EventType.METHOD_PASSED_OVER: lambda data: f"the method {data['method']} is not used: {data['why']}",
         EventType.PLANNED: lambda data: f"the plan is complete, tasks: {data['tasks']}",
         EventType.PLAN_EDITED: _edited_words,
         EventType.TASK_DONE: lambda _: "done",

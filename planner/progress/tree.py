@@ -132,7 +132,7 @@ def _task_line(ledger: Ledger, task: Task, level: int, shown: int, *, now: float
     below = len(task.subtasks)
     facts = [f"{ledger.done_below[task]:,}/{below:,} done"] if below > shown else []
     facts += [took] if (took := _duration(task, activity, now=now)) else []
-    note = activity.words if activity is not None else ledger.notes.get(task)
+    note = activity.words if activity is not None else ledger.notes.get(task) or ledger.methods.get(task)
     words = one_line(task.content[:_MOST_CHARACTERS])
     head = f"{'  ' * min(level, DEEPEST_INDENT)}{GLYPHS[task.state]} {one_line(task.id[:40])} "
     tail = f" — {one_line(note[:_MOST_CHARACTERS])}" if note else ""

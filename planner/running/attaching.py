@@ -1,12 +1,13 @@
 """How tasks come into the tree of a run: within its limit, with accounts of their own, and known to the run loop."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ramify.planner.asking.budget import Budget
 from ramify.planner.errors import LimitError, TooLongError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
+from ramify.planner.planning.fitting import Known
 from ramify.planner.planning.growing import Growth
 from ramify.planner.planning.split import Grown, Parts, PlanLimits, Whole
 from ramify.planner.runtime.failpoints import failpoint
@@ -132,7 +133,7 @@ class Attaching:
         tokens = sum(end - start for start, end in read) // _TOKEN_CHARACTERS
         self._budget.check_left(task, what, max_calls=count + 1, max_tokens=tokens)
 
-    async def settle(self, task: Task, verdict: Plan | Whole | Parts | Grown) -> bool:
+    async def settle(self, task: Task, verdict: Plan | Whole | Parts | Grown | Known) -> bool:
         """Attach the plan of `task`, or note that it stays whole; return whether it has been split. On disk then.
 
         Raises:
@@ -143,7 +144,7 @@ class Attaching:
         if isinstance(verdict, Parts):
             await self._split(task, verdict.tasks)
             return True
-        count = 0 if isinstance(verdict, Whole) else len(verdict.rest if isinstance(verdict, Grown) else verdict.tasks)
+        count = _count_of(verdict)
         if not self.has_room(count):
             why = f"its {counted(count, 'subtask')} would make more than max_tasks = {self.max_tasks}"
             verdict = Whole(why, is_unusual=True) if task.is_leaf else Grown(lacks=f"{why}, and are left out")
@@ -152,6 +153,10 @@ class Attaching:
                 self._recorder.put(EventType.WARNING, task, message=f"task {task.id} is not split: {verdict.why}")
             await self._recorder.kept_whole(task, verdict.why)
             return False
+        if isinstance(verdict, Known):
+            told = {"method": verdict.method, "parameters": dict(verdict.parameters)}
+            await self._split(task, verdict.tasks, **told)
+            return True
         for note in verdict.notes:
             self._recorder.put(EventType.WARNING, task, message=f"task {task.id}: in its plan, {note}")
         if isinstance(verdict, Grown):
@@ -167,7 +172,14 @@ class Attaching:
             put(task, metadata={**task.metadata, LACKS: self._recorder.redactor.text(lacks)})
             yield TaskEdited.of(task)
 
-    async def _split(self, task: Task, subtasks: Sequence[Task], *more: Change) -> None:
+    async def _split(self, task: Task, subtasks: Sequence[Task], *more: Change, **told: Any) -> None:
         """Attach the subtasks of `task`; none begins before all are on disk."""
-        await self._recorder.split(task, [*more, *self.attach(task, subtasks, is_told=False)])
+        await self._recorder.split(task, [*more, *self.attach(task, subtasks, is_told=False)], **told)
         self.on_attached(subtasks)
+
+
+def _count_of(verdict: Plan | Whole | Grown | Known) -> int:
+    """Return how many tasks come into the tree by a verdict."""
+    if isinstance(verdict, Known):
+        return sum(1 for top in verdict.tasks for _ in top.walk())
+    return 0 if isinstance(verdict, Whole) else len(verdict.rest if isinstance(verdict, Grown) else verdict.tasks)

@@ -31,6 +31,7 @@ from ramify.planner.errors import (
 from ramify.planner.events.events import EventType
 from ramify.planner.events.tries import EarlierTries, Tries, TryKind
 from ramify.planner.models.retry import delay_s, may_retry, stops_run
+from ramify.planner.planning.fitting import Known
 from ramify.planner.planning.policy import Failure, Policy, Recovery, Verb
 from ramify.planner.planning.replan import Earlier, Replanner
 from ramify.planner.planning.split import Grown, Parts, Planner, Whole
@@ -54,7 +55,7 @@ from .middleware import Middleware, change_inputs, change_outcome
 MOST_VERIFYING_ROUNDS = 2
 """How often an answer is sent back at most that a model found fault with; more rounds make answers worse."""
 
-Done = Outcome | Plan | Whole | Parts | Grown | Replan
+Done = Outcome | Plan | Whole | Parts | Grown | Known | Replan
 """What comes of doing a task."""
 
 _NO_CLOCK = nullcontext()

@@ -14,6 +14,7 @@ from ramify.planner.errors import LeaseError, LimitError, OutsideError, StoreErr
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.events.tries import Tried
+from ramify.planner.planning.fitting import Known
 from ramify.planner.planning.levels import Levels
 from ramify.planner.planning.policy import Policy, Recovery, Verb, whole
 from ramify.planner.planning.split import Grown, Parts, Whole
@@ -35,7 +36,7 @@ from .endings import Ending, because_of, ending_of, failure_data, settle
 from .replanning import Replanning, not_replanned
 
 OnError = Literal["continue", "partial", "stop"]
-Decision = Plan | Whole | Parts | Grown
+Decision = Plan | Whole | Parts | Grown | Known
 Split = Outcome | Decision | Replan | Exception | None
 """What comes of a task, why it failed, or None if it has to be done again later."""
 _NO_DECISION = (Outcome, Replan)

@@ -11,7 +11,7 @@ from ramify.planner.asking.person import Person
 from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.protocol import Model
-from ramify.planner.planning.policies import OWN, check_policies, own_policy, policy_named, stored_name
+from ramify.planner.planning.policies import OWN, own_policy, policy_named, stored_name
 from ramify.planner.planning.policy import Policy
 from ramify.planner.runtime.several import several
 from ramify.planner.settings.options import ResumedOptions
@@ -25,6 +25,7 @@ from ramify.tasks.tree.edits import Difference
 
 from .editing import PlanEdit, edit_run
 from .keywords import Given, check_agent_alone
+from .knowing import check_planning
 from .middleware import check_middleware
 from .run_settings import RunSettings
 from .runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
@@ -88,7 +89,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
 
     def check(root: Task, differences: Sequence[Difference] = ()) -> None:
         check_runnable(root, workers, grants)
-        check_policies(root)
+        check_planning(root, settings.plan)
         check_tools(root, agent, grants)
         check_allow(workers, agent, grants)
         for difference in differences:

@@ -50,6 +50,7 @@ from .clarifying import Clarifier
 from .endings import Ending, ending_of
 from .holding import hold_tree
 from .inside import Inner, Outer
+from .knowing import fitting_of
 from .loop import RunLoop
 from .lost import settle_lost
 from .preparing import prepare_run, unpriced
@@ -258,7 +259,9 @@ class Session:
         policy = self._policy_of(plan, configs)
         if plan is not None and not resumed and (told := too_deep_words(self.root, plan, configs)):
             recorder.warn(told, limit="max_depth")
-        planner = Planner(plan, workers=self.workers.cards, wishes=wishes)
+        before = self.store if resumed else None
+        fitting = await asyncio.to_thread(fitting_of, plan, recorder, self.workers, self.grants, before=before)
+        planner = Planner(plan, workers=self.workers.cards, wishes=wishes, fitting=fitting)
         replanner = Replanner(planner.limits, self.workers.cards, configs)
         clarifier = Clarifier(
             self.root, recorder, self.person, services.asker, assumes=self.settings.assume,

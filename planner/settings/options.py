@@ -272,6 +272,10 @@ class SizeOptions(TypedDict, total=False):
         "when tasks are split: upfront, as_needed, streaming, direct, or a policy of a package, by name; in Python, a"
         " class or object of your own too. `upfront` unless set, and `direct` where `split` is never.", kind=str,
         metavar="NAME", help="When tasks are split: upfront, as_needed, streaming, direct.")]
+    methods: Annotated[str | Path | None, _plan(
+        "the folder of methods, which are tried before the model is asked to split a task; `.ramify/methods`, if that"
+        " is there, unless set; `none` for none.", kind=Path, metavar="DIR",
+        help="A folder of methods; `none` for none.")]
     max_tasks: Annotated[int | None, _plan(
         "the most tasks of the whole tree, the root included.", default=200, at_least=1,
         help="The most tasks of the tree.")]

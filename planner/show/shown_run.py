@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ramify.planner.events.events import EventType
 from ramify.planner.events.losses import Loss, losses_of
+from ramify.planner.events.methods_used import TOLD_BY as METHODS_TOLD_BY
+from ramify.planner.events.methods_used import MethodUse, methods_of
 from ramify.planner.runtime.output_files import write_bytes
 from ramify.planner.store.records import RunStatus
 from ramify.tasks import Task, Usage
@@ -102,6 +104,16 @@ class ShownRun(ABC):
 
         with self._store_now() as store:
             return effects_of(store.steps(self.id, effects=True), is_running=self.status == "running")
+
+    @property
+    def methods(self) -> list[MethodUse]:
+        """The methods that were found for its tasks: those that have split them, and those that do not fit, with why.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        with self._store_now() as store:
+            return methods_of(store.events_of(self.id, METHODS_TOLD_BY))
 
     def as_pilot(self) -> "Pilot":
         """Return what the run, whole or not, says of another like it, for `estimate`.

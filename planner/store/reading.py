@@ -94,7 +94,9 @@ def models_asked(connection: Connection, run_id: str) -> list[str]:
 def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
     """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
     query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(CALLS.c.run_id == run_id)
-    rows = connection.execute(query.where(CALLS.c.purpose.not_in(("decompose", "replan"))).group_by(CALLS.c.task_id))
+    rows = connection.execute(
+        query.where(CALLS.c.purpose.not_in(("decompose", "fit", "replan"))).group_by(CALLS.c.task_id)
+    )
     return {task_id: int(attempt) for task_id, attempt in rows}
 
 

@@ -11,6 +11,7 @@ from ramify.planner.asking.budget import total_usage
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
+from ramify.planner.events.methods_used import methods_of
 from ramify.planner.export.effects import effects_of, effects_text
 from ramify.planner.export.formats import save_as
 from ramify.planner.export.labels import format_duration
@@ -43,6 +44,7 @@ class ReportedTask:
         duration_s: from its start to its end, in seconds; None if it has not ended.
         made_by: who its result comes from, for people to read; empty if nobody has worked on it.
         note: why it was not split; empty if nobody asked whether it should be.
+        methods: the methods that were found for it, and what became of each, in words.
         calls: the calls that were made for it, in order.
         steps: the steps that its worker took, in order.
         events: what happened to it, in order.
@@ -54,6 +56,7 @@ class ReportedTask:
     duration_s: float | None
     made_by: str
     note: str
+    methods: tuple[str, ...]
     calls: tuple[CallRecord, ...]
     steps: tuple[StepRecord, ...]
     events: tuple[EventRecord, ...]
@@ -249,6 +252,7 @@ def _tasks(run: StoredRun) -> Iterator[ReportedTask]:
             duration_s=task.duration_s,
             made_by=_made_by(task, own, run.record),
             note=_why_whole(events[task.id]),
+            methods=tuple(use.text for use in methods_of(events[task.id])),
             calls=own,
             steps=tuple(steps[task.id]),
             events=tuple(events[task.id]),

@@ -80,6 +80,7 @@ def _facts(each: ReportedTask) -> list[tuple[str, str]]:
     facts = [
         ("made by", each.made_by),
         ("not split, as", each.note),
+        ("methods", "; ".join(each.methods)),
         ("name", task.name or ""),
         ("description", task.description or ""),
         *gaps_by_kind(task.gaps),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from ramify.planner.errors import NoModelError
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.prompts import ComposeVariables, DecomposeVariables, ExecuteVariables
-from ramify.prompts.variables import PromptVariables
+from ramify.prompts.variables import FitVariables, PromptVariables
 
 from .answers import compose, execute, plan
 from .errors import RulesError
@@ -65,6 +65,8 @@ def _answer(purpose: str, variables: PromptVariables | None) -> str:
         match variables:
             case DecomposeVariables():
                 return plan(variables)
+            case FitVariables():
+                return failed_text("other", "no rule finds words for parameters; a goal in the method's own words fits")
             case ExecuteVariables():
                 return execute(variables)
             case ComposeVariables():
