@@ -145,6 +145,10 @@ class OutsideError(PlannerError):
         self.where = where
 
 
+class ScriptError(OutsideError):
+    """Raised for what a script raised; it would raise that again, so it is not tried again."""
+
+
 class ToolError(PlannerError):
     """Raised when a tool cannot be called, or fails; the model that wanted it reads why, and may mend it.
 

@@ -34,6 +34,7 @@ from .running.recording import Recording
 from .running.resuming import ResumeOptions, session_of
 from .running.run_settings import RunSettings
 from .running.runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
+from .running.scripts import scripted
 from .running.session import Session
 from .runtime.kernel import has_kernel
 from .settings.settings import Tracing, load_settings, store_place
@@ -42,6 +43,10 @@ from .store.records import PLANNING_PHASE, RUNNING_PHASE
 from .tools.sources import load_tools
 from .workers import Workers
 from .workers.agents import agents_of, described
+from .workers.script import Script, ScriptFunction, script_of
+
+ScriptGiven = Script | ScriptFunction
+"""What users give as a script."""
 
 
 class Executor:
@@ -117,6 +122,25 @@ class Executor:
     async def arun(self, task: Task | str) -> Run:
         """Run the tree of `task` on the caller's event loop; otherwise as `run`."""
         return await self.new_run(task).drive()
+
+    def run_script(self, script: ScriptGiven, *, inputs: dict[str, Any] | None = None) -> Run:
+        """Run a plan that is code to its end; works where an event loop is running too.
+
+        Args:
+            script: an async function that is given a `ScriptContext`, whose calls are the tasks of the run.
+            inputs: what its context has as `inputs`, as JSON data.
+
+        Raises:
+            UsageError: if it is no such function.
+            StoreError: if the store cannot be used.
+        """
+        given = script_of(script)
+        return self.new_run(given.root(inputs), script=given).start().wait()
+
+    async def arun_script(self, script: ScriptGiven, *, inputs: dict[str, Any] | None = None) -> Run:
+        """Run a plan that is code on the caller's event loop; otherwise as `run_script`."""
+        given = script_of(script)
+        return await self.new_run(given.root(inputs), script=given).drive()
 
     def start(self, task: Task | str) -> Run:
         """Run the tree of `task` in the background, and return the run at once; its id is good in other processes."""
@@ -247,7 +271,7 @@ class Executor:
             record = find(opened, run_id)
             return progress_of(opened.load_tree(record.id), record.status, record.error)
 
-    def check(self, task: Task) -> Workers:
+    def check(self, task: Task, script: Script | None = None) -> Workers:
         """Make sure that the tree of `task` can be run, and return who would run it; nothing is stored.
 
         Raises:
@@ -259,24 +283,33 @@ class Executor:
         if task.parent is not None:
             raise UsageError(f"task {task.id} is part of the tree of task {task.parent.id}; run the root of the tree")
         agents = agents_of(self._settings.agents, self._agents, self._agent)
-        workers = workers_of(self._settings, self._given.get("workers"), self._given.get("checks"), agents)
+        workers = workers_of(self._settings, self._given.get("workers"), self._given.get("checks"), agents, script)
         check_runnable(task, workers, self._grants)
         check_planning(task, self._settings.plan)
         check_tools(task, self._agent, self._grants)
         check_allow(workers, self._agent, self._grants)
         return workers
 
-    def new_run(self, task: Task | str, *, plan_only: bool = False, policy: PolicyGiven | None = None) -> Run:
+    def new_run(
+        self,
+        task: Task | str,
+        *,
+        plan_only: bool = False,
+        policy: PolicyGiven | None = None,
+        script: Script | None = None,
+    ) -> Run:
         """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
 
         Args:
             task: the root, or a goal as text.
             plan_only: whether it ends once its plan is complete, with the status "waiting"; resuming it runs the plan.
             policy: when tasks are split, instead of what the executor says; as there.
+            script: what does the root, if that is of the type `script`.
         """
         task = _root_of(task)
-        workers = self.check(task)
+        workers = self.check(task, script)
         settings, own = self._planned_by(task, policy)
+        settings = settings if script is None else scripted(settings, script)
         _check_plan_only(settings.plan, own, plan_only=plan_only)
         used = {}  # by another run, and not by this one
         for each in task.walk():
@@ -411,7 +444,7 @@ def new_record(
         made_by=agent.model.maker,
         settings=settings.model_dump(mode="json"),
         nonce_seed=uuid4().hex,
-        phase=PLANNING_PHASE if _plans_ahead(settings.plan, policy) else RUNNING_PHASE,
+        phase=PLANNING_PHASE if _plans_ahead(settings.plan, policy) and not settings.script else RUNNING_PHASE,
     )
 
 

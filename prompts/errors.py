@@ -21,6 +21,7 @@
         +-- WorkFailedError        a worker or model said that it could not do the task
         +-- WorkerLostError        what worked on a task is gone before it said what came of it
         +-- OutsideError           a worker, tool or hook raised SystemExit, StopIteration, ...
+        |   +-- ScriptError        a script raised an error of its own
         +-- ToolError              a tool that cannot be called, or has failed; the model is told
         +-- FollowUpError          something that cannot follow in a conversation with tools
         +-- CheckFailedError       an answer that does not pass the checks of its task

@@ -92,6 +92,11 @@ wave: the tasks that could run at the same time
 journal: every call of a run with its reply, on disk
 answered by a glossary of three words (no language model)
 """,
+    "plan_as_code.py": """\
+the first process was ended by signal 9, with 6 tasks done
+weighed: 1 2 3 5 10 20 20 40 -1
+result: {"total": 162, "left out": "0.6"}
+""",
     "python_workers.py": """\
 - Simulation 0: {"pi": 3.148}
 - Simulation 1: {"pi": 3.1382}

@@ -79,6 +79,32 @@ def test_a_released_task_is_ready_again() -> None:
     assert drain(scheduler) == ["0.1.2"]
 
 
+def test_what_needs_a_task_of_a_larger_tree_that_came_in_finds_it() -> None:
+    root = Task("all", id="0")
+    root.add_subtask(Task("first", id="first"))
+    scheduler = Scheduler(root)
+    larger = Task("larger", id="larger", subtasks=[Task("part", id=f"part{n}") for n in range(5)])
+    for task in (larger, Task("last", id="last", dependencies=["part1"])):
+        root.add_subtask(task)
+        scheduler.added([task])
+    assert scheduler.ready == 6
+
+
+def test_a_root_that_leads_is_ready_and_what_is_below_it_when_it_is_called() -> None:
+    root = Task("all", id="0", subtasks=[Task("a", id="a"), Task("b", id="b", dependencies=["a"])])
+    scheduler = Scheduler(root, is_led=True)
+    assert (scheduler.pop(), scheduler.pop()) == (root, None)
+    root.move(TaskState.RUNNING)
+    a, b = root.subtasks
+    scheduler.called(b)
+    assert scheduler.pop() is None
+    scheduler.called(a)
+    assert scheduler.pop() is a
+    a.finish("done")
+    scheduler.finished(a)
+    assert scheduler.pop() is b
+
+
 def test_tasks_added_while_running_are_run_before_their_parent() -> None:
     root = Task(content="root", id="0")
     root.add_subtask(Task(content="a", id="a"))

@@ -125,7 +125,7 @@ def decompose(
 def run(
     given: Mapping[str, Any],
     *,
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan: .yaml, .json or .md.")],
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan: .yaml, .json, .md, or a script: .py.")],
     files: Files = None,
 ) -> int:
     """Run a plan file, and print the answer.
@@ -151,18 +151,23 @@ def run(
                 option = "--dry-run" if given["dry_run"] else "--estimate"
                 raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
         settings = load_settings(**settings_given(given))
-        root = with_config(load_plan(plan, files=files or ()), settings)
-        _check_planning(root, given)
-        limits = plan_limits(settings, policy=given["policy"] or "direct") if given_of(given, "planning") else None
-        executor = executor_of(settings, plan=limits, record=given["record"], **person_there())
-        if is_preview:
-            from .exits import DONE
-            from .previewing import print_preview
+        if plan.suffix == ".py":
+            from .scripting import script_run
 
-            executor.check(root)
-            print_preview(root, executor.agent, given)
-            return DONE
-        new = executor.new_run(root)
+            new = script_run(plan, settings, given, files or ())
+        else:
+            root = with_config(load_plan(plan, files=files or ()), settings)
+            _check_planning(root, given)
+            limits = plan_limits(settings, policy=given["policy"] or "direct") if given_of(given, "planning") else None
+            executor = executor_of(settings, plan=limits, record=given["record"], **person_there())
+            if is_preview:
+                from .exits import DONE
+                from .previewing import print_preview
+
+                executor.check(root)
+                print_preview(root, executor.agent, given)
+                return DONE
+            new = executor.new_run(root)
     return _finish(new, carry(new, given), given)
 
 
@@ -201,6 +206,9 @@ def resume(
     approve: Annotated[
         Literal["plan"] | None, typer.Option(help="With --steer: show the changed plan, and wait for a word.")
     ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on with a script that was changed: do what differs again.")
+    ] = False,
 ) -> int:
     """Go on with a run.
 
@@ -229,6 +237,7 @@ def resume(
         found,
         agent=given["model"],
         retry_failed=retry_failed,
+        accept_changes=accept_changes,
         answer=answer,
         step_done=results_of(step_done or ()),
         step_again=step_again or (),

@@ -151,6 +151,11 @@ class Recorder:
         self._set_failed(task, error)
         self.changed(EventType.TASK_FAILED, task, error=task.error, **told)
 
+    def drop(self, task: Task, change: dict[str, Any]) -> None:
+        """Let `task`, which a script calls no more, be DELETED, as an edit of the plan that makes this `change`."""
+        running.move(task, TaskState.DELETED)
+        self.changed(EventType.PLAN_EDITED, task, changes=[change], redone=[])
+
     def try_again(self, task: Task, error: Exception, *, attempt: int, delay_s: float, counts_as: str) -> None:
         """Tell that attempt number `attempt` at `task` has failed with `error`, and that another one follows."""
         told = {"attempt": attempt, "error": error_text(error), "delay_s": round(delay_s, 3), "counts_as": counts_as}

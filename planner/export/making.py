@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from ramify.planner.store import Store
     from ramify.planner.store.records import RunRecord
 
-_CARRY_RUNS = frozenset({"strategy", "variation"})
-"""Workers that carry runs of their own, which say who made them."""
+_CARRY_RUNS = frozenset({"strategy", "variation", "script", "list"})
+"""Workers that have others do the work: those, or the runs that they carry, say who made the words."""
 
 
 def who_made(store: "Store", record: "RunRecord", root: Task) -> str:

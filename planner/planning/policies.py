@@ -87,14 +87,17 @@ class _ByTask:
         others: the policy of all other tasks.
         configs: name the policies of tasks.
         max_depth: the deepest level that a task may stand on.
+        known: policies that are not to be looked up, by the names that configs have for them.
     """
 
-    def __init__(self, others: Policy, configs: Configs, max_depth: int) -> None:
+    def __init__(
+        self, others: Policy, configs: Configs, max_depth: int, known: Mapping[str, Policy] | None = None
+    ) -> None:
         self.plans_ahead = others.plans_ahead
         self._others = others
         self._configs = configs
         self._max_depth = max_depth
-        self._known: dict[str, Policy] = {}
+        self._known = dict(known or ())
 
     def next(self, task: Task) -> Verb:
         """Return what the policy of `task` says."""
@@ -165,6 +168,11 @@ def run_policy(root: Task, others: Policy, configs: Configs, *, max_depth: int) 
     return _ByTask(others, configs, max_depth) if names_policies(root) else others
 
 
+def policy_of_calls(known: Mapping[str, Policy], configs: Configs, *, max_depth: int) -> Policy:
+    """Return the policy of a run whose tasks a script calls: those alone are split whose config says how."""
+    return _ByTask(UNPLANNED, configs, max_depth, known)
+
+
 def names_policies(root: Task) -> bool:
     """Return whether the config of a task in the tree of `root` names a policy."""
     return any(task.config.policy is not None for task in index_of(root).by_id.values())
@@ -193,7 +201,8 @@ def _is_too_deep(task: Task, limits: PlanLimits, configs: Configs) -> bool:
 def check_policies(root: Task) -> None:
     """Raise `UsageError` if a task of the tree of `root` names a policy that is not there."""
     for task in index_of(root).by_id.values():
-        if task.config.policy is not None and (fault := fault_of_policy(task.config.policy)) is not None:
+        name = task.config.policy
+        if name is not None and not name.startswith(OWN) and (fault := fault_of_policy(name)) is not None:
             raise UsageError(f"task {task.id}, {fault}")
 
 

@@ -15,6 +15,7 @@ from ramify.planner.asking.budget import Configs
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.store.records import STEER
+from ramify.planner.work.special_types import SCRIPT
 from ramify.prompts.blocks import cut
 from ramify.prompts.variables import PromptVariables, ReplanVariables, SteerVariables, TaskResult, WorkerCard
 from ramify.tasks import ReplyError, Task, TaskError, TaskState
@@ -85,8 +86,9 @@ class Replanner:
 
     def is_for(self, task: Task) -> bool:
         """Return whether the plan around `task`, which has failed or may fail, is to be changed then."""
-        is_asked_for = task.parent is not None and self._configs.of(task).recovery == "replan"
-        return is_asked_for and task.is_leaf
+        if task.parent is None or task.parent.type == SCRIPT:  # whose plan is the script
+            return False
+        return task.is_leaf and self._configs.of(task).recovery == "replan"
 
     def failed_below(self, parent: Task) -> list[Task]:
         """Return the subtasks of `parent` that have failed and are to be changed."""

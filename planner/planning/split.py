@@ -15,6 +15,7 @@ from ramify.planner.models.retry import FailureKind, stops_run
 from ramify.planner.runtime.border import error_text
 from ramify.planner.settings.option_fields import model_of
 from ramify.planner.settings.options import PlanOptions, options_of
+from ramify.planner.work.special_types import SCRIPT
 from ramify.planner.workers.teams import JOINT
 from ramify.prompts import DecomposeVariables
 from ramify.prompts.variables import WorkerCard
@@ -201,7 +202,7 @@ class Planner:
         there = growth.there[:begun] if growth is not None else []
         variables = decompose_variables(
             task,
-            is_family_known=growth is None,
+            is_family_known=growth is None and (task.parent is None or task.parent.type != SCRIPT),
             workers=self.workers,
             depth_left=max(0, self.limits.max_depth - task.get_depth() - 1),
             max_tasks=self.limits.max_children - begun,

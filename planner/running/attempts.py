@@ -22,6 +22,7 @@ from ramify.planner.errors import (
     NoModelError,
     OutsideError,
     RunError,
+    ScriptError,
     StoreError,
     TooLongError,
     UsageError,
@@ -325,7 +326,7 @@ def may_pass(error: Exception) -> bool:
     if isinstance(error, FetchError | CommandError):
         return error.may_pass
     return isinstance(error, ReplyError) or not isinstance(
-        error, WorkFailedError | UsageError | RunError | PromptError | TaskError
+        error, WorkFailedError | ScriptError | UsageError | RunError | PromptError | TaskError
     )
 
 

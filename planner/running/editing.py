@@ -27,6 +27,7 @@ from ramify.planner.store.changes import (
 )
 from ramify.planner.store.records import REVISING_PHASE, RUNNING_PHASE, EventRecord
 from ramify.planner.store.rows import PROGRESS_COLUMNS, rows_of_tree
+from ramify.planner.work.special_types import SCRIPT
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.edits import Difference, carry_over, give_result, open_failed, redo
 from ramify.tasks.tree.partial import partial_tasks
@@ -83,9 +84,13 @@ class PlanEdit:
     waits: bool = False
 
     def __bool__(self) -> bool:
-        is_edit = self.plan or self.contents or self.results or self.again or self.failed or self.says_of_steps
         is_said = any(words is not None for words in (self.answer, self.wish, self.steer))
-        return bool(is_edit or self.approves or is_said)
+        return bool(self.changes_tasks or self.says_of_steps or self.approves or is_said)
+
+    @property
+    def changes_tasks(self) -> bool:
+        """Whether tasks are others than before, or done again."""
+        return bool(self.plan or self.contents or self.results or self.again or self.failed)
 
     @property
     def says_of_steps(self) -> bool:
@@ -154,7 +159,7 @@ def edit_run(
         for task_id, (settled, words) in said.items():
             told = {"about": "step", "answers": [words]}
             changes += [*settled, _event(writer, EventType.PERSON_ANSWERED, told, new.find(task_id))]
-        changes += [StepsForgotten(task.id) for task in redone]
+        changes += [StepsForgotten(task.id) for task in redone if task.type != SCRIPT or task in again]
         changes += _events(writer, edit, differences, opened)
         if answers:
             spoken.append((EventType.PERSON_ANSWERED, {"about": "goal", "answers": answers}))

@@ -60,6 +60,7 @@ class RunLoop:
         slots: places that this run shares with others; None leaves it to `jobs`.
         tried: the tasks that were tried in one piece before, and are to be split instead, with why they failed.
         begun: the tasks whose plans were being written when the run was broken off.
+        is_led: whether the worker of the root calls for the tasks below it, and waits; it takes nobody's place.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class RunLoop:
         slots: asyncio.Semaphore | None = None,
         tried: Mapping[str, Tried] | None = None,
         begun: Sequence[str] = (),
+        is_led: bool = False,
     ) -> None:
         self._root = root
         self._work = work
@@ -85,7 +87,8 @@ class RunLoop:
         self._jobs = jobs
         self._on_error = on_error
         self._slots = slots
-        self._scheduler = Scheduler(root)
+        self._leader = root if is_led else None
+        self._scheduler = Scheduler(root, is_led=is_led)
         self._policy = policy
         self._attaching = attaching
         self._replanning = replanning
@@ -116,7 +119,7 @@ class RunLoop:
         if self._levels is not None and self._levels.is_over:
             await self._end_planning()
         self._take_up_failures()
-        await together(self._worker() for _ in range(self._jobs))
+        await together(self._worker() for _ in range(self._jobs + (self._leader is not None)))
         if self._ending is not None and self._root.state is not TaskState.DONE:
             return self._ending
         return settle(self._root, self._scheduler, self._recorder, self._cause)
@@ -138,6 +141,11 @@ class RunLoop:
         """Take in tasks that were attached to the tree while it is run, with all that is below them."""
         self._scheduler.added(tasks)
         self._go_on_without(self._failed_needs(tasks))
+        self._wake(self._scheduler.ready)
+
+    def called(self, task: Task) -> None:
+        """Take up a task that the leader has called for, and that was there before."""
+        self._scheduler.called(task)
         self._wake(self._scheduler.ready)
 
     def may_split(self, task: Task) -> bool:
@@ -169,11 +177,19 @@ class RunLoop:
                 self._active -= 1
             elif self._is_stopping or not self._active:
                 self._wake(len(self._idle))
+                self._release_leader()
                 return
             else:
                 woken = asyncio.get_running_loop().create_future()
                 self._idle.append(woken)
                 await woken
+
+    def _release_leader(self) -> None:
+        """Break off a leader that nothing is done for any more, as what it waits for is not begun."""
+        job = None if self._leader is None else self._performing.get(self._leader)
+        if job is not None and self._is_stopping and self._active == 1:
+            self._is_cancelling = True
+            job.cancel()
 
     def _pop(self) -> Task | None:
         if self._levels is not None:
@@ -188,6 +204,8 @@ class RunLoop:
             return Verb.STREAM
         if self._tried and task.id in self._tried and task.is_leaf:
             return Verb.SPLIT
+        if task is self._leader:
+            return Verb.EXECUTE
         if task in self._whole or self._policy.plans_ahead:
             return whole(task)
         verb = self._policy.next(task)
@@ -207,6 +225,8 @@ class RunLoop:
                 self._wake(self._scheduler.ready)
         elif isinstance(outcome, Exception):
             await self._recover(task, verb, outcome, job)
+        if task is self._leader:
+            self._is_stopping = True  # nobody is there any more for whom to go on
 
     async def _recover(self, task: Task, verb: Verb, error: Exception, job: "asyncio.Task[None]") -> None:
         """Do what the policy says after the last attempt at `task` has failed."""
@@ -290,6 +310,7 @@ class RunLoop:
     def _go_on_without(self, failed: Iterable[Task]) -> None:
         """Let parents be composed without tasks that have `failed`, if that is wanted; what needs these fails too."""
         if self._on_error != "partial":
+            self._end_calls(failed)
             return
         for task in failed:
             if self._replanning.waits_for(task):
@@ -298,9 +319,21 @@ class RunLoop:
                 why = f"it needs task {needed.id}, which has failed" if needed else because_of(task)
                 self._recorder.fail_too(other, error=why)
 
+    def _end_calls(self, failed: Iterable[Task]) -> None:
+        """Let what cannot be done without tasks that have `failed` be FAILED at once, as a leader may go on then."""
+        queue = [] if self._leader is None else [task for task in failed if not self._replanning.waits_for(task)]
+        for task in queue:
+            above = task.parent
+            if above is not None and above is not self._leader and above.state is TaskState.OPEN:
+                self._recorder.fail_too(above, error=because_of(task))
+                queue.append(above)
+            for other, needed in self._scheduler.given_up(task):
+                self._recorder.fail_too(other, error=f"it needs task {(needed or task).id}, which has failed")
+                queue.append(other)
+
     def _failed_needs(self, tasks: Sequence[Task]) -> list[Task]:
         """Return what `tasks`, or tasks below them, need and never get."""
-        if self._on_error != "partial":
+        if self._on_error != "partial" and self._leader is None:
             return []
         needs = {need: None for top in tasks for task in top.walk() for need in task.dependencies}
         return [task for task in map(self._root.find, needs) if task.state is TaskState.FAILED]
@@ -332,7 +365,7 @@ class RunLoop:
         """Return what came of `task`, why it failed, or None if it has to be done again later."""
         self._performing[task] = job
         try:
-            if self._slots is None:
+            if self._slots is None or task is self._leader:
                 outcome = await self._work.perform(task, verb, tried=tried)
             else:
                 async with self._slots:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import PlannerError
 from ramify.planner.models.protocol import Model, prepare
+from ramify.planner.work.special_types import SCRIPT
 from ramify.planner.workers.registry import Workers, is_for_model
 from ramify.tasks import Task, TaskState
 
@@ -27,7 +28,7 @@ async def prepare_run(
         is_planned: whether the plan is complete; if not, the agent's model is asked in any case.
     """
     models: list[Model] = []
-    is_composed = root.state is TaskState.OPEN and not root.is_leaf
+    is_composed = root.state is TaskState.OPEN and not root.is_leaf and root.type != SCRIPT
     if is_composed or not is_planned or any(map(is_for_model, to_do.values())):
         models.append(agent.model)
     for task in to_do.values():

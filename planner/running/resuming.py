@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 from ramify.planner.asking.agent import ASKED, Agent, model_and_server
@@ -29,7 +29,11 @@ from .knowing import check_planning
 from .middleware import check_middleware
 from .run_settings import RunSettings
 from .runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
+from .scripts import script_again
 from .session import Session
+
+if TYPE_CHECKING:
+    from ramify.planner.workers.script import Script, ScriptFunction
 
 
 class ResumeOptions(ResumedOptions, Given, total=False):
@@ -43,6 +47,8 @@ class ResumeOptions(ResumedOptions, Given, total=False):
     Attributes:
         agent: who goes on with it. A model of your own has to be given again.
         tools: tools for its agent besides those that it has.
+        script: the script that does its root, unless it was loaded from a file.
+        accept_changes: whether its script may be another one than before; what differs is done again.
         retry_failed: whether tasks that have failed are done again.
         answer: the answer to what its model has asked about its goal.
         step_done: what came of steps that may not be repeated, and of which nobody knew whether they were taken, by the
@@ -57,6 +63,8 @@ class ResumeOptions(ResumedOptions, Given, total=False):
 
     agent: Agent | Model | str | None
     tools: ToolsGiven
+    script: "Script | ScriptFunction | None"
+    accept_changes: bool
     retry_failed: bool
     answer: str | None
     step_done: Mapping[str, JsonValue]
@@ -83,7 +91,8 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     agent = _agent_of(settings, found, options.get("agent"), base_url=options.get("base_url"), store=store)
     agent = agent.with_tools([*several(options.get("tools", ())), *load_tools(settings.tool_sources)])
     agents = agents_of(settings.agents, options.get("agents") or {}, agent)
-    workers = workers_of(settings, options.get("workers"), options.get("checks"), agents)
+    script = script_again(settings, options.get("script"), found.id)
+    workers = workers_of(settings, options.get("workers"), options.get("checks"), agents, script)
     middleware = check_middleware(options.get("middleware", ()))
     _refuse_without_tools(settings, found, agent)
 
@@ -122,6 +131,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         middleware=middleware,
         policy=policy,
         person=Person.among(options),
+        accepts_changes=bool(options.get("accept_changes") or edit.changes_tasks),
     )
 
 

@@ -26,6 +26,7 @@ class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that ar
         name: what the run is called; empty unless it is a variation or a strategy.
         inside: the id of the run that it is part of; empty if it stands alone.
         tools: the names of the agent's tools, and of servers of tools.
+        script: the file of the script that does its root, or "own:NAME" if it has to be given again; empty if none.
     """
 
     agent: StoredAgent | None = None
@@ -37,6 +38,7 @@ class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that ar
     name: str = ""
     inside: str = ""
     tools: tuple[str, ...] = ()
+    script: str = ""
 
     @property
     def instead(self) -> TaskConfig:

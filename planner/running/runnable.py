@@ -8,10 +8,12 @@ from ramify.planner.errors import UsageError
 from ramify.planner.settings.settings import load_settings
 from ramify.planner.tools.protocol import permissions_of
 from ramify.planner.work.grants import Grants
+from ramify.planner.work.special_types import SCRIPT
 from ramify.planner.workers import Worker, Workers
 from ramify.planner.workers.model import ModelWorker
 from ramify.planner.workers.plugins import plugin_workers
 from ramify.planner.workers.registry import ChecksGiven, WorkersGiven, is_for_model
+from ramify.planner.workers.script import Script, ScriptWorker
 from ramify.planner.workers.sources import load_workers
 from ramify.tasks import Task
 from ramify.tasks.tree.graph import check_can_end
@@ -26,13 +28,13 @@ def check_runnable(root: Task, workers: Workers, grants: Grants) -> None:
     """Raise if the tree of `root` could not be run by `workers` with what `grants` allow them."""
     check_can_end(root)
     workers.check_tree(root, grants)
-    _refuse_secrets(root, grants)
+    refuse_secrets(root, grants)
 
 
 def check_tools(root: Task, agent: Agent, grants: Grants) -> None:
     """Raise `NotAllowedError` if a task of the tree is for `agent`, and its tools take what is not granted."""
     needed = permissions_of(agent.tools)
-    if needed and any(is_for_model(task) for task in root.walk() if task.is_leaf):
+    if needed and any(is_for_model(task) or task.type == SCRIPT for task in root.walk() if task.is_leaf):
         grants.check(root, needed)
 
 
@@ -50,19 +52,27 @@ def check_allow(workers: Workers, agent: Agent, grants: Grants) -> None:
 
 
 def workers_of(
-    settings: RunSettings, given: WorkersGiven | None, checks: ChecksGiven | None, agents: Mapping[str, Agent]
+    settings: RunSettings,
+    given: WorkersGiven | None,
+    checks: ChecksGiven | None,
+    agents: Mapping[str, Agent],
+    script: Script | None = None,
 ) -> Workers:
     """Return who does the tasks of a run: enabled plugins, over these what its sources define, over all what is given.
 
-    With them come the functions that checks call.
+    With them come the functions that checks call. What stands beside a script counts as one of the sources.
     """
     chosen = load_settings().workers
     workers, predicates = load_workers(settings.worker_sources)
+    if script is not None:
+        beside, checks_beside = script.beside
+        workers, predicates = {**beside, **workers}, {**checks_beside, **predicates}
     disabled = [name for name, each in chosen.items() if each.enabled is False]
     return Workers(
         {**plugin_workers(chosen), **workers, **_refuse_doubles(agents, Workers(given).given)},
         {**predicates, **(checks or {})},
         disabled=disabled,
+        script=None if script is None else ScriptWorker(script),
     )
 
 
@@ -80,7 +90,7 @@ def grants_of(allow: Iterable[str], secrets: Mapping[str, str] | None) -> Grants
     return Grants(allow, secrets, for_types={name: each.allow for name, each in chosen.items()})
 
 
-def _refuse_secrets(root: Task, grants: Grants) -> None:
+def refuse_secrets(root: Task, grants: Grants) -> None:
     """Raise `UsageError` if a secret's value stands in a task, where it would be stored."""
     redactor = grants.redactor
     if not redactor:

@@ -21,7 +21,7 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.events.tries import read_tried, unfinished_plans
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
-from ramify.planner.planning.policies import UNPLANNED, policy_named, run_policy, too_deep_words
+from ramify.planner.planning.policies import UNPLANNED, policy_named, policy_of_calls, run_policy, too_deep_words
 from ramify.planner.planning.policy import Policy
 from ramify.planner.planning.replan import Replanner
 from ramify.planner.planning.split import PlanLimits, Planner, Wishes
@@ -34,6 +34,7 @@ from ramify.planner.store.records import ENDED, RUNNING_PHASE, CallRecord, NewRu
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
+from ramify.planner.work.special_types import SCRIPT
 from ramify.planner.work.steps import StepLog
 from ramify.planner.workers import Workers
 from ramify.planner.workers.model import compose_by_model
@@ -46,6 +47,7 @@ from ramify.tasks.tree.node import Hold
 from .asking_steps import StepAsking
 from .attaching import Attaching
 from .attempts import Work
+from .calling import ScriptCalls
 from .clarifying import Clarifier
 from .endings import Ending, ending_of
 from .holding import hold_tree
@@ -81,6 +83,7 @@ class Session:
         outer: what it takes from a run that it is part of; its workers are closed there then.
         policy: says what is done with a task; None leaves it to the settings.
         person: who can be asked while it goes on.
+        accepts_changes: whether a script may make other calls than before.
         cut_off: how it ended, if somebody's code has cancelled it with all else on the loop.
     """
 
@@ -96,6 +99,7 @@ class Session:
     outer: Outer | None = None
     policy: Policy | None = None
     person: Person = field(default_factory=Person)
+    accepts_changes: bool = False
     hold: Hold = field(init=False)
     cut_off: Ending | None = None
     _loop: RunLoop | None = None
@@ -234,6 +238,7 @@ class Session:
         spawning = Spawning(
             self.root, attaching, recorder=recorder, steps=steps, workers=self.workers, grants=self.grants
         )
+        calls = self._calls(attaching, spawning, recorder, steps)
         services = RunServices(
             run_id=self.record.id,
             root=self.root,
@@ -255,6 +260,7 @@ class Session:
             spawn=spawning.spawn,
             compose=compose_by_model,
             engines=RunEngines(self.record.id, self.settings.jobs),
+            calls=calls,
         )
         policy = self._policy_of(plan, configs)
         if plan is not None and not resumed and (told := too_deep_words(self.root, plan, configs)):
@@ -265,7 +271,7 @@ class Session:
         replanner = Replanner(planner.limits, self.workers.cards, configs)
         clarifier = Clarifier(
             self.root, recorder, self.person, services.asker, assumes=self.settings.assume,
-            is_on=plan is not None and (self.outer is None or self.settings.assume),
+            is_on=plan is not None and self.root.type != SCRIPT and (self.outer is None or self.settings.assume),
         )  # fmt: skip
         work = Work(
             services, self.workers, self.middleware, planner=planner, replanner=replanner, attaching=attaching,
@@ -283,10 +289,12 @@ class Session:
                 replanning=replanning, is_planned=is_planned,
                 stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
                 on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
-                begun=begun,
+                begun=begun, is_led=calls is not None,
             )  # fmt: skip
             services.may_split = self._loop.may_split
             attaching.on_attached = self._loop.added
+            if calls is not None:
+                calls.on_called = self._loop.called
             with watched(self._held, self._loop.done_by):
                 ending = await self._loop.run()
             if ending.status == "done":
@@ -295,10 +303,24 @@ class Session:
             await services.aclose(self.workers.used if self.outer is None else ())
         return ending
 
+    def _calls(
+        self, attaching: Attaching, spawning: Spawning, recorder: Recorder, steps: StepLog
+    ) -> ScriptCalls | None:
+        """Return the calls of the script that does the root; None if none does."""
+        if self.root.type != SCRIPT:
+            return None
+        plan, changes = self.settings.plan, self.accepts_changes
+        policy = None if plan is None else plan.policy
+        return ScriptCalls(
+            self.root, attaching, spawning, recorder=recorder, steps=steps, policy=policy, accepts_changes=changes
+        )
+
     def _policy_of(self, plan: PlanLimits | None, configs: Configs) -> Policy:
         if plan is None:
             return self.policy or UNPLANNED
         others = self.policy or policy_named(plan.policy, plan.max_depth)
+        if self.root.type == SCRIPT:
+            return policy_of_calls({plan.policy: others}, configs, max_depth=plan.max_depth)
         return run_policy(self.root, others, configs, max_depth=plan.max_depth)
 
     async def _first(self, work: Coroutine[Any, Any, Ending | None]) -> Ending | None:

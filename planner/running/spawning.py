@@ -5,6 +5,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.store.records import StepKey
 from ramify.planner.work.grants import Grants
+from ramify.planner.work.special_types import SCRIPT
 from ramify.planner.work.steps import StepLog
 from ramify.planner.workers import Workers
 from ramify.tasks import DependencyError, Task, TaskError, TaskState, TreeError
@@ -15,6 +16,7 @@ from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.states import FINISHED
 
 from .attaching import Attaching
+from .runnable import refuse_secrets
 
 
 class Spawning:
@@ -49,13 +51,15 @@ class Spawning:
     def spawn(self, spawner: Task, task: Task, key: StepKey) -> Task:
         """Add `task` beside `spawner`, in the step `key`; see `WorkContext.spawn`."""
         parent = spawner.parent
+        if parent is not None and parent.type == SCRIPT:
+            raise UsageError(f"task {spawner.id} is a call of a script, which alone adds calls; return what it needs")
         if parent is None:
             raise UsageError(f"task {spawner.id} is the root, so nothing can stand beside it; make it a subtask")
         known = self._steps.find(key, task.content)
         if known is not None:
             return self._root.find(str(known.output))
         new = list(task.walk())
-        self._check_new(spawner, task, new)
+        self.check_new(spawner, task, new)
         own_id = task.id
         task.set_id(f"{parent.id}.{next_child_number(parent)}")
         try:
@@ -67,7 +71,7 @@ class Spawning:
         self._recorder.put(EventType.TASK_ADDED, task, *added, note, by=spawner.id, tasks=len(new))
         return task
 
-    def _check_new(self, spawner: Task, task: Task, new: list[Task]) -> None:
+    def check_new(self, spawner: Task, task: Task, new: list[Task]) -> None:
         """Refuse what cannot be added, before anything of it is changed."""
         if spawner.state is not TaskState.RUNNING:
             raise UsageError(f"task {spawner.id} is {spawner.state.value}, so its worker can add nothing any more")
@@ -78,6 +82,7 @@ class Spawning:
                 task_id=task.id,
             )
         self._check_room(task)
+        refuse_secrets(task, self._grants)
         by_id = index_of(self._root).by_id
         for each in new:
             if each.state in {TaskState.RUNNING, TaskState.FAILED}:

@@ -17,6 +17,7 @@ from ramify.planner.planning.split import Wishes
 from ramify.planner.runtime.border import error_text
 from ramify.planner.store import Store
 from ramify.planner.store.records import PLANNING_PHASE, REVISING_PHASE, STEER, NewRun
+from ramify.planner.work.special_types import SCRIPT
 from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.replans import Replan
 from ramify.tasks.tree.replanning import open_tasks
@@ -88,6 +89,11 @@ def steer_data(run_id: str, root: Task, words: str, phase: str, failed: dict[str
         raise UsageError(
             f"run {run_id} is done, so nothing is left to steer; `ramify resume {run_id} --from ID` does a task again,"
             f" and --set ID=TEXT changes one"
+        )
+    if root.type == SCRIPT:
+        raise UsageError(
+            f"the plan of run {run_id} is a script, which no planner can change; change it yourself, and go on with"
+            f" `ramify resume {run_id} --accept-changes`"
         )
     is_planned = not root.is_leaf
     if not is_planned and phase != PLANNING_PHASE:

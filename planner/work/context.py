@@ -21,6 +21,7 @@ from ramify.tasks.prompt_variables import input_data, needed_results
 
 from .keys import TAKING, Taking, key_for
 from .memory import TaskMemory
+from .special_types import SCRIPT
 from .steps import Step, checked_repeat
 from .telling import Telling
 
@@ -202,7 +203,18 @@ class WorkContext(Telling):
             UnknownStepError: if it may not be repeated, and nobody knows whether it was taken.
             RunError: if the step was taken with another input.
         """
-        taking = Taking(self.services.steps.scope, self._key(name), given)
+        return await self.step_at(self._key(name), function, given=given, may_repeat=may_repeat)
+
+    async def step_at(
+        self,
+        key: StepKey,
+        function: Callable[[], Any] | Callable[[], Awaitable[Any]],
+        *,
+        given: JsonValue = None,
+        may_repeat: MayRepeat = True,
+    ) -> Any:
+        """Take the step of that key; otherwise as `step`."""
+        taking = Taking(self.services.steps.scope, key, given)
 
         async def take() -> Any:
             before = TAKING.get()
@@ -243,7 +255,8 @@ class WorkContext(Telling):
         return None
 
     def _key_for(self, step: Taking | None) -> str:
-        subtasks = [[each.id, each.result] for each in self.task.subtasks]
+        is_script = self.task.type == SCRIPT  # below which there are more subtasks every time
+        subtasks = [] if is_script else [[each.id, each.result] for each in self.task.subtasks]
         return key_for(self.services.steps.scope, self.task, [self.inputs, self.results, subtasks], step)
 
     def _key(self, name: str) -> StepKey:

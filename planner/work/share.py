@@ -1,5 +1,6 @@
 """What a context needs of the run that it belongs to; the run's services have it, and more for workers of ours."""
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -44,6 +45,28 @@ class Calling(Protocol):
         """Return what a function gives that is called in this process for the task `owner`."""
 
 
+class Calls(Protocol):
+    """The calls of a script, where a script does the run's root."""
+
+    def make(self, place: tuple[int, ...], task: Task, *, is_split: bool = False) -> Future[Any]:
+        """Return the call at `place`, which is `task`: from before, or begun now."""
+
+    async def step(self, key: StepKey, given: Any, take: Callable[[StepKey], Awaitable[Any]]) -> Any:
+        """Return what comes of a step of the script, which `take` takes unless it is known."""
+
+    def noted(self, key: StepKey, make: Callable[[], Any]) -> Any:
+        """Return what `make` gives, or what it gave before."""
+
+    async def settle(self) -> None:
+        """Return when all that is called is over, and see to what is called no more."""
+
+    def check(self) -> None:
+        """Raise what a call has raised to end the run, if one has."""
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+
+
 class Share(Protocol):
     """The part of a run's services that a context itself uses; `workers.services` has what it means in full."""
 
@@ -78,6 +101,10 @@ class Share(Protocol):
     @property
     def engines(self) -> Calling:
         """Where functions are called."""
+
+    @property
+    def calls(self) -> Calls | None:
+        """The calls of its script, if a script does its root."""
 
     def stored_events(self, after: int, limit: int) -> list[Event]:
         """Return the run's events after a number, no more than `limit`."""

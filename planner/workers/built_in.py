@@ -12,6 +12,7 @@ BUILT_IN: Mapping[str, str] = {
     "generate": "workers.texts:GenerateWorker",
     "http": "workers.http:HttpWorker",
     "human": "workers.model:HumanWorker",
+    "list": "workers.lists:ListWorker",
     "prompt": "workers.texts:PromptWorker",
     "rewrite": "workers.texts:RewriteWorker",
     "strategy": "strategies.work:StrategyWorker",

@@ -12,6 +12,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.protocol import Worker
+from ramify.planner.work.special_types import SCRIPT
 from ramify.prompts.variables import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.tree.config import NO_CONFIG
@@ -45,6 +46,7 @@ class Workers(Mapping[str, Worker]):
         given: workers of the user's own.
         checks: functions that checks call, by name.
         disabled: types that nobody does, of those that come with Ramify.
+        script: what does the root, if a script does.
 
     Attributes:
         given: the workers, by type.
@@ -60,11 +62,12 @@ class Workers(Mapping[str, Worker]):
         checks: ChecksGiven | None = None,
         *,
         disabled: Iterable[str] = (),
+        script: Worker | None = None,
     ) -> None:
         self.given = _named(given or {})
         self.predicates = predicates_of(checks or {})
         self._disabled = frozenset(disabled)
-        self._built_in: dict[str, Worker] = {}
+        self._built_in: dict[str, Worker] = {} if script is None else {SCRIPT: script}
         self._by_type: dict[str, Worker] = {}
 
     def __getitem__(self, name: str) -> Worker:

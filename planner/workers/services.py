@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ramify.planner.web.robots import SiteRules
     from ramify.planner.work.context import WorkContext
     from ramify.planner.work.protocol import Outcome, Worker
+    from ramify.planner.work.share import Calls
 
 _log = logging.getLogger("ramify.run")
 
@@ -58,6 +59,7 @@ class RunServices:
         spawn: adds a task beside another, in a step; see `WorkContext.spawn`.
         compose: has the run's model answer a task from its subtasks' results.
         engines: where functions are called.
+        calls: the calls of the script that does the root, where one does.
         may_split: says whether a task is split if its model finds it too big.
     """
 
@@ -77,6 +79,7 @@ class RunServices:
     spawn: Callable[[Task, Task, StepKey], Task]
     compose: "Callable[[WorkContext], Awaitable[Outcome]]"
     engines: RunEngines
+    calls: "Calls | None" = None
     may_split: Callable[[Task], bool] = lambda _: False
     toolbox: ToolBox = field(default_factory=ToolBox)
     _others: "dict[Hashable, Agent]" = field(default_factory=dict)

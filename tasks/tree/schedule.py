@@ -43,18 +43,21 @@ class Scheduler:
 
     Args:
         root: the tree; nothing in it is RUNNING.
+        is_led: whether the worker of `root` leads the tasks below it: it is ready whatever these are, and what stands
+            below it already is ready when it has called for it.
 
     Raises:
         DependencyError: if a dependency is unknown.
         CycleError: if tasks wait for each other.
     """
 
-    def __init__(self, root: "Task") -> None:
+    def __init__(self, root: "Task", *, is_led: bool = False) -> None:
+        self._leader = root if is_led else None
+        self._uncalled = set(root._subtasks or ()) if is_led else set()
         self._nodes: dict[Task, _Node] = {}
         self._heap: list[tuple[int, int, int, Task]] = []
         self._sequence = 0
         self._given_up: set[Task] = set()
-        self._by_id = index_of(root).by_id
         self._take_in([root])
 
     @property
@@ -103,7 +106,7 @@ class Scheduler:
                         yield other, failed
                         queue.append(other)
             above = self._nodes.get(failed._parent) if failed._parent is not None else None
-            if node is None or above is None:
+            if node is None or above is None or above.task is self._leader:
                 continue
             if failed not in self._given_up:
                 self._given_up.add(failed)
@@ -125,6 +128,12 @@ class Scheduler:
     def added(self, tasks: "Sequence[Task]") -> None:
         """Take in tasks that were attached below a task of the tree, with all that is below them."""
         self._take_in(tasks)
+
+    def called(self, task: "Task") -> None:
+        """Note that the worker of the root has called for `task`, which was there before."""
+        self._uncalled.discard(task)
+        if (node := self._nodes.get(task)) is not None:
+            self._open_gate(node)
 
     def needs(self, task: "Task", needed: "Task") -> None:
         """Note that `task`, which has not begun, needs `needed` too: it, and all below it, waits for that."""
@@ -148,20 +157,21 @@ class Scheduler:
         ranks = longest_remaining(tops, lambda task: self._nodes[task].rank if task in self._nodes else 0)
         new = [_Node(task, ranks[task]) for top in tops for task in unfinished(top)]
         nodes = self._nodes
+        by_id = index_of(tops[0]).by_id if tops else {}  # asked for each time: a larger tree brings its own
         nodes.update((node.task, node) for node in new)
         for node in new:
             parent = node.task._parent
             if parent is not None and parent in nodes:
                 nodes[parent].unfinished_subtasks += 1
             if node.task.dependencies:
-                self._note_needs(node)
+                self._note_needs(node, by_id)
         for top in tops:
             if top in nodes:
                 self._open_gate(nodes[top])
 
-    def _note_needs(self, node: _Node) -> None:
+    def _note_needs(self, node: _Node, by_id: "dict[str, Task]") -> None:
         for dependency in dict.fromkeys(node.task.dependencies):
-            needed_task = self._by_id[dependency]
+            needed_task = by_id[dependency]
             needed = self._nodes.get(needed_task)
             if needed is None:
                 if needed_task.state in FINISHED or node.task.state is TaskState.FAILED:
@@ -181,15 +191,15 @@ class Scheduler:
         stack = [node]
         while stack:
             node = stack.pop()
-            if node.gate_open or node.unmet:
+            if node.gate_open or node.unmet or node.task in self._uncalled:
                 continue
             node.gate_open = True
             self._offer(node)
-            if node.task._subtasks:
+            if node.task._subtasks and node.task is not self._leader:
                 stack.extend([nodes[child] for child in reversed(node.task._subtasks) if child in nodes])
 
     def _offer(self, node: _Node) -> None:
-        if node.gate_open and not node.unfinished_subtasks and node.task.state is TaskState.OPEN:
+        if node.gate_open and node.task.state is TaskState.OPEN and not self._is_held_up(node):
             self._sequence += 1
             heappush(self._heap, (-node.task.priority, -node.rank, self._sequence, node.task))
 
@@ -197,9 +207,12 @@ class Scheduler:
         while self._heap:
             task = self._heap[0][3]
             node = self._nodes.get(task)
-            if node is not None and task.state is TaskState.OPEN and not node.unfinished_subtasks:
+            if node is not None and task.state is TaskState.OPEN and not self._is_held_up(node):
                 return
             heappop(self._heap)
+
+    def _is_held_up(self, node: _Node) -> bool:
+        return node.unfinished_subtasks > 0 and node.task is not self._leader
 
 
 def is_ready(task: "Task") -> bool:
