@@ -9,7 +9,6 @@ from typing import Any, Unpack, cast
 from uuid import uuid4
 
 from ramify.tasks import Task
-from ramify.tasks.plans.plans import load_plan
 from ramify.tasks.tree.config import NO_USAGE, Usage
 from ramify.tasks.tree.fields import keep_data
 from ramify.tasks.tree.running import put
@@ -21,17 +20,17 @@ from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
 from .planning.piloting import check_pilot
-from .planning.policies import OWN, PolicyGiven, names_policies, own_policy, policy_named, stored_name
+from .planning.policies import PolicyGiven, check_plan_only, names_policies, plans_ahead, policy_given, stored_name
 from .planning.policy import Policy
-from .planning.split import PlanLimits
 from .run import Follower, Progress, Run, progress_of
 from .running.editing import PlanEdit
+from .running.forking import forked_session, new_run_id
 from .running.keywords import ExecutorKeywords, Given, check_keywords
 from .running.kinds import check_kinds
 from .running.knowing import check_planning
 from .running.middleware import check_middleware
 from .running.recording import Recording
-from .running.resuming import ResumeOptions, session_of
+from .running.resuming import EditedOptions, ResumeOptions, session_of, with_edit
 from .running.run_settings import RunSettings
 from .running.runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
 from .running.scripts import scripted
@@ -95,7 +94,7 @@ class Executor:
         policy = how.get("policy")
         named = {**how, "policy": None if policy is None else stored_name(policy)}
         settings = settings.changed(named, plan=how.get("plan"), limits=how.get("limits") or RunLimits())
-        self._policy = _policy_of(policy, settings.plan)
+        self._policy = policy_given(policy, settings.plan)
         self._grants = grants_of(settings.allow, how.get("secrets"))
         self._settings: RunSettings = settings.model_copy(update={"allow": self._grants.allow})
         self._agent = agent if isinstance(agent, Agent) else Agent(agent, store=self._store)
@@ -159,17 +158,7 @@ class Executor:
         return self.new_run(root).end_after(leaves).start().wait()
 
     @classmethod
-    def resume(
-        cls,
-        store: str | Path | None,
-        run_id: str | None = None,
-        *,
-        plan: Task | str | Path | None = None,
-        set: Mapping[str, str] | None = None,  # noqa: A002 - as the option is called
-        set_result: Mapping[str, str] | None = None,
-        from_task: str | None = None,
-        **options: Unpack[ResumeOptions],
-    ) -> Run:
+    def resume(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[EditedOptions]) -> Run:
         """Carry a stored run on to its end, and return it; what is finished is not done again.
 
         An edit of the plan is on disk before anything is run. Then exactly what depends on it is done again.
@@ -177,11 +166,13 @@ class Executor:
         Args:
             store: where it is stored; as for the executor.
             run_id: its id, or the unique beginning of one; None for the last run.
+            **options: any of the following keywords, and what changes; see `ResumeOptions`.
+
+        Keyword Args:
             plan: the plan as it is to be from here on: a tree, or a file. A task that it leaves out is DELETED.
             set: new contents, by task id.
             set_result: a person's own results, by task id.
             from_task: a task that is done again, with all below it and all that depends on it.
-            **options: what changes; see `ResumeOptions`. A name that is none is refused.
 
         Raises:
             RunError: if there is no such run.
@@ -191,28 +182,40 @@ class Executor:
             TreeError: if there is no task with one of the ids.
             UsageError: if the edited plan cannot be run.
         """
-        check_keywords(options, [*ResumeOptions.__annotations__, "plan", "set", "set_result", "from_task"])
-        check_kinds({"store": store, "run_id": run_id})
-        edit = PlanEdit(
-            plan=plan if plan is None or isinstance(plan, Task) else load_plan(plan),
-            contents=set or {},
-            results=set_result or {},
-            again=() if from_task is None else (from_task,),
-        )
-        if edit and options.get("edit"):
-            raise UsageError("edit and one of plan, set, set_result and from_task are both given; give one of them")
-        return cls.reopen(store, run_id, **({"edit": edit} | options)).start().wait()
+        return cls.reopen(store, run_id, **with_edit(options)).start().wait()
+
+    @classmethod
+    def fork(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[EditedOptions]) -> Run:
+        """Carry a new run on that has all that a stored one has, and return it; the stored one stays as it is.
+
+        What is finished there is not done again, and costs nothing. The arguments, and what is raised, are those of
+        `resume`; another process may be running the stored run meanwhile.
+        """
+        return cls.new_fork(store, run_id, **with_edit(options)).start().wait()
+
+    @classmethod
+    def new_fork(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
+        """Return a fork of a stored run, stored and ready for `start` or `drive`; otherwise as `fork`."""
+        return cls._stored(store, run_id, options, fork_id=new_run_id())
 
     @classmethod
     def reopen(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
         """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
+        return cls._stored(store, run_id, options)
+
+    @classmethod
+    def _stored(
+        cls, store: str | Path | None, run_id: str | None, options: ResumeOptions, *, fork_id: str | None = None
+    ) -> Run:
+        """Return a stored run, or a fork of it, ready to be carried on."""
         check_keywords(options, ResumeOptions.__annotations__)
         check_kinds({"store": store, "run_id": run_id})
         opened = open_store(store, create=False)
         try:
             found = find(opened, run_id)
-            recording = Recording.at(options.get("record"), found.id)
-            session = session_of(opened, found, options, store=store)
+            recording = Recording.at(options.get("record"), fork_id or found.id)
+            make = session_of if fork_id is None else partial(forked_session, run_id=fork_id)
+            session = make(opened, found, options, store=store)
         except BaseException:
             opened.close()
             raise
@@ -310,7 +313,7 @@ class Executor:
         workers = self.check(task, script)
         settings, own = self._planned_by(task, policy)
         settings = settings if script is None else scripted(settings, script)
-        _check_plan_only(settings.plan, own, plan_only=plan_only)
+        check_plan_only(settings.plan, own, plan_only=plan_only)
         used = {}  # by another run, and not by this one
         for each in task.walk():
             keep_data(each)
@@ -352,36 +355,10 @@ class Executor:
         settings, own = self._settings, self._policy
         if policy is not None:
             settings = settings.changed({"policy": stored_name(policy)})
-            own = _policy_of(policy, settings.plan)
+            own = policy_given(policy, settings.plan)
         if settings.plan is None and names_policies(root):
             settings = settings.changed({"policy": "direct"})
         return settings, own
-
-
-def _policy_of(given: PolicyGiven | None, plan: PlanLimits | None) -> Policy | None:
-    """Return the policy that was given as a class or an object; None if there is none, or it goes by its name.
-
-    Raises:
-        UsageError: if it is no policy, or there is none of its name.
-    """
-    if given is not None and not isinstance(given, str):
-        return own_policy(given)
-    if plan is not None:
-        policy_named(plan.policy, plan.max_depth)
-    return None
-
-
-def _plans_ahead(plan: PlanLimits | None, own: Policy | None) -> bool:
-    return plan is not None and (own or policy_named(plan.policy, plan.max_depth)).plans_ahead
-
-
-def _check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: bool) -> None:
-    """Raise `UsageError` if a plan is wanted before anything runs, and the policy makes none."""
-    if plan_only and plan is not None and not _plans_ahead(plan, own):
-        raise UsageError(
-            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or"
-            " to approve before; take --policy upfront (policy='upfront'), or leave out what asks for the plan alone"
-        )
 
 
 def followers(tracing: Tracing | None = None, *, is_inside: bool = False) -> list[Follower]:
@@ -437,14 +414,14 @@ def new_record(
 ) -> NewRun:
     """Return the record of a new run of the tree of `task`; its id is made up unless given."""
     return NewRun(
-        id=run_id or f"r{uuid4().hex[:10]}",
+        id=run_id or new_run_id(),
         goal=task.content,
         created_at=time.time(),
         model=agent.model.name,
         made_by=agent.model.maker,
         settings=settings.model_dump(mode="json"),
         nonce_seed=uuid4().hex,
-        phase=PLANNING_PHASE if _plans_ahead(settings.plan, policy) and not settings.script else RUNNING_PHASE,
+        phase=PLANNING_PHASE if plans_ahead(settings.plan, policy) and not settings.script else RUNNING_PHASE,
     )
 
 

@@ -158,6 +158,11 @@ class Run(ShownRun):
         return self._made_by
 
     @property
+    def forked_from(self) -> str | None:
+        """The id of the run that it was forked from; None if it is no fork."""
+        return self._session.record.forked_from
+
+    @property
     def asks_person(self) -> bool:
         """Whether a person answers, or has been asked just now, so that nobody knows when."""
         return self._session.person.is_asked or bool(getattr(self._session.agent.model, "is_person", False))

@@ -12,6 +12,7 @@ from .documented import rows_of
 from .ramify_command import Ramify
 from .test_readme import text_of
 
+SOLVED = "`ramify solve`, `ramify run`, `ramify resume`, `ramify fork`"
 ELSEWHERE = {"ramify timeline"}
 """Commands whose JSON another page tells of."""
 
@@ -56,8 +57,9 @@ def solved(ramify: Ramify) -> Ramify:
 @pytest.mark.parametrize(
     ("title", "words"),
     [
-        ("`ramify solve`, `ramify run`, `ramify resume`", ("solve", "-q", "--model", "rules", "1+1", "--json")),
-        ("`ramify solve`, `ramify run`, `ramify resume`", ("resume", "-q", "--last", "--json")),
+        (SOLVED, ("solve", "-q", "--model", "rules", "1+1", "--json")),
+        (SOLVED, ("resume", "-q", "--last", "--json")),
+        (SOLVED, ("fork", "-q", "--last", "--json")),
         ("With `--dry-run` or `--estimate`", ("run", "--model", "rules", "plan.yaml", "--estimate", "--json")),
         ("`ramify estimate`", ("estimate", "-q", "--model", "rules", "plan.yaml", "--pilot", "1", "--json")),
         ("`ramify show`", ("show", "--last", "--messages", "--history", "--json")),

@@ -37,8 +37,8 @@ from ramify.planner.store import (
     TaskEdited,
     WriterEvents,
 )
-from ramify.planner.store.migrations import Migration, prepare
-from ramify.planner.store.tables import MEMORY, META, METADATA, RUNS, STEPS, TASKS
+from ramify.planner.store.migrations import MIGRATIONS, Migration, prepare
+from ramify.planner.store.tables import MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
 from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
@@ -89,6 +89,7 @@ ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs", "Cc"]), max
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT, st.lists
 )
+NEWEST = MIGRATIONS[-1].version
 ELSEWHERE = Holder(host="elsewhere", pid=17, place="another machine", process_start="1", since=1_800_000_000.0)
 
 
@@ -662,8 +663,8 @@ def test_missing_store_is_not_made_unless_asked(place: str) -> None:
 
 def test_store_of_a_newer_ramify_is_refused(place: str, store: Store, run: str) -> None:
     with store._database.changing() as connection:
-        connection.execute(update(META).values(schema_version=7))
-    with pytest.raises(StoreError, match=r"made by a newer Ramify \(schema 7; this one knows 4\); upgrade"):
+        connection.execute(update(META).values(schema_version=70))
+    with pytest.raises(StoreError, match=rf"made by a newer Ramify \(schema 70; this one knows {NEWEST}\); upgrade"):
         Store.open(place)
     assert store.find_run(run)
 
@@ -684,17 +685,19 @@ def test_migration_brings_the_schema_up_and_keeps_what_is_stored(store: Store, r
             return connection.execute(select(META.c.schema_version)).scalar_one(), width
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(store._database, create=False, steps=[Migration(5, fail)])
-    assert version_and_columns() == (4, len(RUNS.c))
-    prepare(store._database, create=False, steps=[Migration(5, add_colour)])
-    prepare(store._database, create=False, steps=[Migration(5, add_colour)])
-    assert version_and_columns() == (5, len(RUNS.c) + 1)
+        prepare(store._database, create=False, steps=[Migration(NEWEST + 1, fail)])
+    assert version_and_columns() == (NEWEST, len(RUNS.c))
+    prepare(store._database, create=False, steps=[Migration(NEWEST + 1, add_colour)])
+    prepare(store._database, create=False, steps=[Migration(NEWEST + 1, add_colour)])
+    assert version_and_columns() == (NEWEST + 1, len(RUNS.c) + 1)
     assert store.find_run(run).id == run
 
 
 def _make_first_schema(connection: Connection) -> None:
-    METADATA.drop_all(connection, tables=[STEPS, MEMORY])
-    connection.execute(text("ALTER TABLE ramify_tasks DROP COLUMN gaps"))
+    METADATA.drop_all(connection, tables=[STEPS, MEMORY, SHARES])
+    for column in ("tasks DROP COLUMN gaps", "runs DROP COLUMN forked_from", "runs DROP COLUMN forked_seq",
+                   "calls DROP COLUMN seq"):  # fmt: skip
+        connection.execute(text(f"ALTER TABLE ramify_{column}"))
 
 
 def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: Store, run: str) -> None:
@@ -705,7 +708,7 @@ def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: St
         assert again.find_run(run).id == run
         assert (again.steps(run), again.memory(run), again.check()) == ([], {}, [])
         with again._database.reading() as connection:
-            assert connection.execute(select(META.c.schema_version)).scalar_one() == 4
+            assert connection.execute(select(META.c.schema_version)).scalar_one() == NEWEST
 
 
 def test_a_store_of_the_third_schema_keeps_its_steps_and_what_they_may(place: str, store: Store, run: str) -> None:

@@ -449,13 +449,13 @@ MIGRATE = """
 import sys
 from sqlalchemy import text
 from ramify.planner.store.database import Database
-from ramify.planner.store.migrations import Migration, prepare
+from ramify.planner.store.migrations import MIGRATIONS, Migration, prepare
 from ramify.planner.settings.place import read_place
 def add_colour(connection):
     connection.execute(text("ALTER TABLE ramify_runs ADD COLUMN colour TEXT"))
     connection.execute(text("UPDATE ramify_runs SET colour = 'red'"))
 database = Database.open(read_place(sys.argv[1]), synchronous="FULL", create=False, lock_wait_s=5)
-prepare(database, create=False, steps=[Migration(4, add_colour)])
+prepare(database, create=False, steps=[Migration(MIGRATIONS[-1].version + 1, add_colour)])
 database.close()
 """
 

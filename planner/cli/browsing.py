@@ -8,9 +8,8 @@ import typer
 from .flags import Last, RunId, refuse_others, takes
 
 if TYPE_CHECKING:
-    from ramify.planner.events.losses import Loss
     from ramify.planner.events.methods_used import MethodUse
-    from ramify.planner.store import RunRecord, StepRecord, Store
+    from ramify.planner.store import EventRecord, RunRecord, StepRecord, Store
 
 _OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
 _OF_HISTORY = frozenset({"run_id", "last", "store", "history"})
@@ -58,7 +57,7 @@ def show(
     from .conversation import conversation_text, failures
     from .finding import opened_run
     from .output import print_json, print_text
-    from .records import history_text, run_text, task_text, task_tree_text
+    from .records import history_text, run_text, task_text, task_tree_text, told_data
     from .selecting import selected, tell_if_none
 
     if plans or between is not None:
@@ -84,7 +83,7 @@ def show(
         effects = _effects(store, record, task_id)
         failed = failures(store.events(record.id), task_id) if messages else []
         versions = plan_history(store, record.id) if history else []
-        losses, methods = _noted(store, record.id)
+        told, methods = _noted(store, record.id)
         checked = checked_events(store.events(record.id), task.id) if task_id and task.checks else []
     kept = selected(task, depth=depth, states=states or ())
     if given["as_json"]:
@@ -97,7 +96,7 @@ def show(
         passed = {"checked": [event_data(event) for event in checked]} if checked else {}
         data = {
             **run_data(record, task, made_by, kept=kept),
-            "losses": [loss.to_data() for loss in losses],
+            **told_data(told),
             "effects": [step_data(step) for step in effects],
             "methods": [use.to_data() for use in methods],
         }
@@ -107,7 +106,7 @@ def show(
         print_text(history_text(versions))
         return 0
     if task_id is None:
-        print_text(run_text(record, root, losses, effects, methods, made_by=made_by, kept=kept))
+        print_text(run_text(record, root, told, effects, methods, made_by=made_by, kept=kept))
     else:
         print_text(task_text(task, effects, methods) if kept is None else task_tree_text(task, kept).rstrip())
     tell_if_none(kept, states or ())
@@ -123,14 +122,13 @@ def _effects(store: "Store", record: "RunRecord", task_id: str | None) -> "list[
     return effects_of(store.steps(record.id, task_id, effects=True), is_running=status_of(record) == "running")
 
 
-def _noted(store: "Store", run_id: str) -> "tuple[list[Loss], list[MethodUse]]":
-    """Return what the prompts of a run did not show, and which methods were found for its tasks."""
+def _noted(store: "Store", run_id: str) -> "tuple[list[EventRecord], list[MethodUse]]":
+    """Return what tells where a run comes from and what its prompts did not show, and the methods of its tasks."""
     from ramify.planner.events.events import EventType
-    from ramify.planner.events.losses import losses_of
     from ramify.planner.events.methods_used import TOLD_BY, methods_of
 
-    losses = losses_of(store.events_of(run_id, (EventType.PROMPT_CUT,)))
-    return losses, methods_of(store.events_of(run_id, TOLD_BY))
+    told = store.events_of(run_id, (EventType.PROMPT_CUT, EventType.RUN_FORKED))
+    return told, methods_of(store.events_of(run_id, TOLD_BY))
 
 
 def _print_each(*texts: str) -> None:

@@ -127,7 +127,7 @@ def _summary(run: Run, seconds: float) -> str:
     words = {"done": "answered by", "partial": "answered in part by"}
     done = "planned by" if run.is_planned else words.get(run.status, f"{run.status} with")
     figures = [
-        f"run {run.id}",
+        f"run {run.id}" + (f", a fork of {run.forked_from}" if run.forked_from else ""),
         format_duration(seconds),
         counted(run.progress.total, "task"),
         run.usage.text,

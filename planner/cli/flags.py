@@ -82,8 +82,45 @@ FLAGS: dict[str, Any] = {
         bool, typer.Option("--estimate", help="Show what the plan will take: calls, tokens, cost; execute nothing.")
     ],
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
+    "retry_failed": Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")],
+    "plan": Annotated[Path | None, typer.Option(metavar="FILE", help="Go on with this plan: the run's own, edited.")],
+    "contents": Annotated[
+        list[str] | None, typer.Option("--set", metavar="ID=TEXT", help="A task's new content; repeatable.")
+    ],
+    "results": Annotated[
+        list[str] | None, typer.Option("--set-result", metavar="ID=TEXT", help="Your own result of a task; repeatable.")
+    ],
+    "again": Annotated[
+        str | None, typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again.")
+    ],
+    "answer": Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Your answer to what the model has asked about the goal.")
+    ],
+    "step_done": Annotated[
+        list[str] | None,
+        typer.Option("--step-done", metavar="ID=RESULT", help="What came of a step that nobody knew the end of."),
+    ],
+    "step_again": Annotated[
+        list[str] | None, typer.Option("--step-again", metavar="ID", help="Take such a step of this task again.")
+    ],
+    "steer": Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What the planner is to change in what is open of the plan.")
+    ],
+    "approve": Annotated[
+        Literal["plan"] | None, typer.Option(help="With --steer: show the changed plan, and wait for a word.")
+    ],
+    "accept_changes": Annotated[
+        bool, typer.Option("--accept-changes", help="Go on with a script that was changed: do what differs again.")
+    ],
 }
-_DEFAULTS = {"quiet": False, "as_json": False, "dry_run": False, "estimate": False}
+_DEFAULTS = {
+    "retry_failed": False,
+    "accept_changes": False,
+    "quiet": False,
+    "as_json": False,
+    "dry_run": False,
+    "estimate": False,
+}
 
 RunId = Annotated[
     str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
@@ -94,6 +131,12 @@ Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")
+EDITED = (
+    "retry_failed", "plan", "contents", "results", "again", "answer", "step_done", "step_again", "steer", "approve",
+    "accept_changes",
+)  # fmt: skip
+"""How the plan of a stored run is changed before it goes on."""
+
 RESUMED = tuple(name for name in RESUMABLE if name in FLAGS)
 _FOREIGN = frozenset({"worker_files", "tool_files"})
 """A command that takes one of these runs other people's code, whose words are no answer of its own."""

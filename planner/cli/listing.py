@@ -127,9 +127,9 @@ def _status(name: str) -> "RunStatus":
 
 
 def _called(record: "RunRecord") -> str:
-    """Return a run's goal, after its name if it has one."""
-    name = record.settings.get("name")
-    return f"{name}: {record.goal}" if name else record.goal
+    """Return a run's goal, after its name if it has one, and the run that it was forked from."""
+    fork = f"fork of {record.forked_from}" if record.forked_from else None
+    return ": ".join(filter(None, (record.settings.get("name"), fork, record.goal)))
 
 
 def _shortened(goal: str) -> str:

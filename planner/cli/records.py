@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ramify.planner.events.losses import Loss, losses_text
+from ramify.planner.events.losses import losses_of, losses_text
 from ramify.planner.events.methods_used import MethodUse, methods_text
+from ramify.planner.events.origins import origin_of
 from ramify.planner.export.effects import effect_text, effects_text
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import status_of
@@ -29,7 +30,7 @@ def started(record: RunRecord) -> str:
 def run_text(
     record: RunRecord,
     root: Task,
-    losses: Sequence[Loss] = (),
+    told: Sequence[EventRecord] = (),
     effects: Sequence[StepRecord] = (),
     methods: Sequence[MethodUse] = (),
     *,
@@ -41,7 +42,7 @@ def run_text(
     Args:
         record: the run.
         root: its tree.
-        losses: what its prompts did not show.
+        told: its events that tell what it was forked from, and what its prompts did not show.
         effects: its steps that may not simply be repeated.
         methods: the methods that were found for its tasks.
         made_by: who its words come from.
@@ -49,11 +50,12 @@ def run_text(
     """
     facts = [
         ("run", f"{record.id}, {status_of(record)}"),
+        ("forked from", str(origin_of(told) or "")),
         ("started", started(record)),
         ("made by", made_by),
         ("used", usage_text(root)),
         ("methods", methods_text(methods)),
-        ("warning", losses_text(losses)),
+        ("warning", losses_text(losses_of(told))),
         ("effects", effects_text(effects)),
         ("warning", cut_for_display(plans_that_lack(root))),
         ("error", cut_for_display(record.error or "")),
@@ -61,6 +63,12 @@ def run_text(
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return f"{head}\n\n{task_tree_text(root, kept).rstrip()}\n"
+
+
+def told_data(told: Sequence[EventRecord]) -> dict[str, Any]:
+    """Return what `run_text` says of events that were `told`, as JSON data."""
+    origin = origin_of(told)
+    return {"origin": origin and origin.to_data(), "losses": [loss.to_data() for loss in losses_of(told)]}
 
 
 def task_tree_text(top: Task, kept: Collection[Task] | None) -> str:

@@ -1,13 +1,13 @@
-"""`solve`, `decompose`, `run` and `resume`: the commands that make or carry on a run."""
+"""`solve`, `decompose`, `run`, `resume` and `fork`: the commands that make or carry on a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from ramify.planner.settings.options import OPTIONS, Group
 
-from .flags import PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_option, takes
+from .flags import EDITED, PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_option, takes
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
@@ -171,89 +171,73 @@ def run(
     return _finish(new, carry(new, given), given)
 
 
-@takes("model", *RESUMED, "store", "record", *SHOWN, "as_json")
-def resume(
-    given: Mapping[str, Any],
-    *,
-    run_id: RunId = None,
-    last: Last = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")] = False,
-    plan: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Go on with this plan: the run's own, edited.")
-    ] = None,
-    contents: Annotated[
-        list[str] | None, typer.Option("--set", metavar="ID=TEXT", help="A task's new content; repeatable.")
-    ] = None,
-    results: Annotated[
-        list[str] | None, typer.Option("--set-result", metavar="ID=TEXT", help="Your own result of a task; repeatable.")
-    ] = None,
-    again: Annotated[
-        str | None, typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again.")
-    ] = None,
-    answer: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Your answer to what the model has asked about the goal.")
-    ] = None,
-    step_done: Annotated[
-        list[str] | None,
-        typer.Option("--step-done", metavar="ID=RESULT", help="What came of a step that nobody knew the end of."),
-    ] = None,
-    step_again: Annotated[
-        list[str] | None, typer.Option("--step-again", metavar="ID", help="Take such a step of this task again.")
-    ] = None,
-    steer: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the planner is to change in what is open of the plan.")
-    ] = None,
-    approve: Annotated[
-        Literal["plan"] | None, typer.Option(help="With --steer: show the changed plan, and wait for a word.")
-    ] = None,
-    accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Go on with a script that was changed: do what differs again.")
-    ] = False,
-) -> int:
+@takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "as_json")
+def resume(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
     """Go on with a run.
 
     What is finished is not done again, unless it depends on what was changed.
 
     Example: ramify resume --last --retry-failed
     """
+    from ramify.planner.executor import Executor
+
+    return _carried(Executor.reopen, given, run_id, last=last)
+
+
+@takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "as_json")
+def fork(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
+    """Go on with a copy of a run.
+
+    The copy is a new run that shares what is finished; the run itself stays as it is. `compare` shows both.
+
+    Examples: ramify fork r12 --from 0.2 --model gpt-5; ramify fork --last --set "0.2=Describe Oslo"
+    """
+    from ramify.planner.executor import Executor
+
+    return _carried(Executor.new_fork, given, run_id, last=last)
+
+
+COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume, "fork": fork}
+
+
+def _carried(make: "Callable[..., Run]", given: Mapping[str, Any], run_id: str | None, *, last: bool) -> int:
+    """Carry a stored run on, or a fork of it, as `make` makes it ready, with what is different in its plan."""
     from dataclasses import replace
 
     from ramify.planner.errors import UsageError
-    from ramify.planner.executor import Executor
 
     from .asking import person_there
     from .carrying import carry
     from .finding import opened_run
     from .plan_options import edit_of, results_of
 
-    if approve is not None and steer is None:
+    if given["approve"] is not None and given["steer"] is None:
         raise UsageError("without --steer no plan is made, so there is nothing to approve; leave out --approve")
-    edit = edit_of(plan, contents=contents or (), results=results or (), again=again)
+    edit = edit_of(
+        given["plan"], contents=given["contents"] or (), results=given["results"] or (), again=given["again"]
+    )
     with opened_run(run_id, last=last, store=given["store"]) as (_, record):
         found = record.id
     kept: dict[str, Any] = {"record": given["record"], **person_there()}  # all else is stored by then
-    stored = Executor.reopen(
+    stored = make(
         given["store"],
         found,
         agent=given["model"],
-        retry_failed=retry_failed,
-        accept_changes=accept_changes,
-        answer=answer,
-        step_done=results_of(step_done or ()),
-        step_again=step_again or (),
-        edit=replace(edit, steer=steer, waits=approve is not None),
+        retry_failed=given["retry_failed"],
+        accept_changes=given["accept_changes"],
+        answer=given["answer"],
+        step_done=results_of(given["step_done"] or ()),
+        step_again=given["step_again"] or (),
+        edit=replace(edit, steer=given["steer"], waits=given["approve"] is not None),
         **kept,
         **{OPTIONS[name].stored_as: given[name] for name in RESUMED},
     )
     code = carry(stored, given)
-    if approve is not None:
+    if given["approve"] is not None:
         from .approving import Steered
 
         stored, code = _approved(Steered(given["store"], **kept), stored, code, given)
     return _finish(stored, code, given)
-
-
-COMMANDS = {"solve": solve, "decompose": decompose, "run": run, "resume": resume}
 
 
 def _approved(opener: "Opener", run: "Run", code: int, given: Mapping[str, Any]) -> tuple["Run", int]:

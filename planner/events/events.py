@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ramify.planner.errors import UsageError
 from ramify.planner.runtime.border import border
-from ramify.planner.store.records import PLAN_EDITED, EventRecord
+from ramify.planner.store.records import PLAN_EDITED, RUN_FORKED, EventRecord
 
 if TYPE_CHECKING:
     from ramify.planner.models.protocol import Model, ModelReply, ModelRequest
@@ -31,6 +31,7 @@ class EventType(StrEnum):
     """The types of events."""
 
     RUN_STARTED = "run_started"
+    RUN_FORKED = RUN_FORKED
     PLAN_GROWN = "plan_grown"
     PLAN_ATTACHED = "plan_attached"
     METHOD_PASSED_OVER = "method_passed_over"

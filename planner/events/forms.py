@@ -31,6 +31,14 @@ def _form(means: str, /, sometimes: DataForm | None = None, **data: type | Union
 EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
     {
         EventType.RUN_STARTED: _form("a process has begun to carry the run on", resumed=bool),
+        EventType.RUN_FORKED: _form(
+            "the run begins as a fork, and shares the events before this one: of which run, how many tasks there are,"
+            " how many are done, and what that run had paid",
+            run=str,
+            tasks=int,
+            done=int,
+            paid=dict,
+        ),
         EventType.PLAN_GROWN: _form("a plan is being written; these subtasks are there already", subtasks=list),
         EventType.PLAN_ATTACHED: _form(
             "a task has been split; its subtasks are there; `method` is the one that did so, with its `parameters`",

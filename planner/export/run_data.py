@@ -31,6 +31,7 @@ def record_data(record: RunRecord, used: Usage) -> dict[str, Any]:
         "goal": record.goal,
         "model": record.model,
         "made_by": record.made_by,
+        "forked_from": record.forked_from,
         "error": record.error,
         "created_at": iso_time(record.created_at),
         "updated_at": iso_time(record.updated_at),

@@ -217,7 +217,7 @@ class _Clock:
         if self._is_first:
             self.started_at, self._is_first = event.at, False
         at = max(self.now, event.at - self.started_at)  # a clock that was set back does not turn time around
-        if event.type == EventType.RUN_STARTED and event.data.get("resumed"):
+        if event.type == EventType.RUN_FORKED or (event.type == EventType.RUN_STARTED and event.data.get("resumed")):
             self._resume(at)
         self.now = at
         if event.task_id is not None:

@@ -163,6 +163,35 @@ def stored_name(given: PolicyGiven) -> str:
     return given if isinstance(given, str) else f"{OWN}{_class_of(given)}"
 
 
+def policy_given(given: PolicyGiven | None, plan: PlanLimits | None) -> Policy | None:
+    """Return the policy that was given as a class or an object; None if there is none, or it goes by its name.
+
+    Raises:
+        UsageError: if it is no policy, or there is none of its name.
+    """
+    if given is not None and not isinstance(given, str):
+        return own_policy(given)
+    if plan is not None:
+        policy_named(plan.policy, plan.max_depth)
+    return None
+
+
+def plans_ahead(plan: PlanLimits | None, own: Policy | None) -> bool:
+    """Return whether a run so planned has a whole plan before anything else is done."""
+    if plan is None:
+        return False
+    return (own or policy_named(plan.policy, plan.max_depth)).plans_ahead
+
+
+def check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: bool) -> None:
+    """Raise `UsageError` if a plan is wanted before anything runs, and the policy makes none."""
+    if plan_only and plan is not None and not plans_ahead(plan, own):
+        raise UsageError(
+            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or"
+            " to approve before; take --policy upfront (policy='upfront'), or leave out what asks for the plan alone"
+        )
+
+
 def run_policy(root: Task, others: Policy, configs: Configs, *, max_depth: int) -> Policy:
     """Return the policy of the run of the tree of `root`, where tasks have none of their own it is `others`."""
     return _ByTask(others, configs, max_depth) if names_policies(root) else others

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from ramify.planner.events.events import Event
@@ -107,7 +108,8 @@ def open_display(run: "Run", kind: DisplayKind | None = None, *, stream: TextIO 
     """
     stream = stream or sys.stderr
     kind = kind or fitting_kind(stream, made_by=run.made_by)
-    display = _display(kind, lambda: Ledger(run.task, spent=run.usage), run.id, run.made_by, stream)
+    ledger = partial(Ledger, run.task, spent=run.usage, forked_from=run.forked_from)
+    display = _display(kind, ledger, run.id, run.made_by, stream)
     forget = run.on(display.take)
     with _shown(display):
         try:
@@ -126,7 +128,9 @@ def follow_on_display(
     """
     stream = stream or sys.stderr
     kind = kind or fitting_kind(stream, made_by="")
-    display = _display(kind, lambda: Ledger(run.root), run.record.id, run.record.made_by or "", stream)
+    record = run.record
+    ledger = partial(Ledger, run.root, forked_from=record.forked_from)
+    display = _display(kind, ledger, record.id, record.made_by or "", stream)
     with _shown(display):
         yield display
 

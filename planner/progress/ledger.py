@@ -72,10 +72,12 @@ class Ledger:
     Args:
         root: the tree, as it stands before the first event, or later.
         spent: what was used before the first event.
+        forked_from: the run that it is a fork of, if it is one.
     """
 
-    def __init__(self, root: Task, *, spent: Usage = NO_USAGE) -> None:
+    def __init__(self, root: Task, *, spent: Usage = NO_USAGE, forked_from: str | None = None) -> None:
         self.root = root
+        self.forked_from = forked_from
         self.active: dict[Task, Activity] = {}
         self.notes: dict[Task, str] = {}
         self.methods: dict[Task, str] = {}

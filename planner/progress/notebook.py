@@ -54,7 +54,7 @@ class LiveCell:
     def __init__(self, run: "Run") -> None:
         from .ledger import Ledger
 
-        self._ledger = Ledger(run.task, spent=run.usage)
+        self._ledger = Ledger(run.task, spent=run.usage, forked_from=run.forked_from)
         self._run_id, self._made_by = run.id, run.made_by
         self._lock = threading.Lock()
         self._is_new = False

@@ -74,7 +74,8 @@ def _time_left(ledger: Ledger, *, now: float) -> Iterator[str]:
 def _spending(ledger: Ledger, run_id: str, made_by: str) -> Line:
     usage = ledger.totals.usage
     facts = [counted(usage.calls, "call"), usage.tokens_text, format_cost(usage)] if usage.calls else []
-    facts += [one_line(made_by), f"run {one_line(run_id)}"]
+    fork = f", a fork of {one_line(ledger.forked_from)}" if ledger.forked_from else ""
+    facts += [one_line(made_by), f"run {one_line(run_id)}{fork}"]
     return Line("  ", " · ".join(fact for fact in facts if fact), look="spending")
 
 

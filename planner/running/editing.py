@@ -15,7 +15,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.terminal import printable
-from ramify.planner.store import RunWriter, Store
+from ramify.planner.store import Store, StoreReader
 from ramify.planner.store.changes import (
     Change,
     EventHappened,
@@ -138,34 +138,48 @@ def edit_run(
         StoreError: if it cannot be written; the run is as it was.
     """
     with store.write(run_id) as writer:
-        old = store.load_tree(run_id)
-        new = edit.applied(old)
-        said = said_of_steps(store.steps(run_id), edit.step_done, edit.step_again) if edit.says_of_steps else {}
-        answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
-        before = list(rows_of_tree(old))
-        differences = carry_over(old, new)
-        check(new, differences)
-        attempts = store.last_attempts(run_id)
-        again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
-        failed, opens_failed = failed_tasks(new), edit.failed or edit.steer is not None
-        partial = partial_tasks(new) if opens_failed else ()
-        redone = redo(
-            new, differences, again=again, partial=partial, last_attempt=lambda task_id: attempts.get(task_id, 0)
-        )
-        opened = redone + (open_failed(new) if opens_failed else [])
-        spoken = list(_words_said(store, run_id, edit, new, failed=failed, redact=redact))
-        changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
-        changes += _task_changes(before, new)
-        for task_id, (settled, words) in said.items():
-            told = {"about": "step", "answers": [words]}
-            changes += [*settled, _event(writer, EventType.PERSON_ANSWERED, told, new.find(task_id))]
-        changes += [StepsForgotten(task.id) for task in redone if task.type != SCRIPT or task in again]
-        changes += _events(writer, edit, differences, opened)
-        if answers:
-            spoken.append((EventType.PERSON_ANSWERED, {"about": "goal", "answers": answers}))
-        changes += [_event(writer, kind, data) for kind, data in spoken]
+        changes = changes_of(edit, store, run_id, check=check, next_seq=writer.next_seq, redact=redact)
         writer.put(*changes)
     failpoint("after-edit-commit")
+
+
+def changes_of(
+    edit: PlanEdit,
+    store: StoreReader,
+    run_id: str,
+    *,
+    check: Callable[[Task, list[Difference]], None],
+    next_seq: Callable[[], int],
+    redact: Callable[[str], str] = str,
+) -> list[Change]:
+    """Return what is written when the plan of a run is changed; its events get numbers of `next_seq`.
+
+    Raises as `edit_run`.
+    """
+    old = store.load_tree(run_id)
+    new = edit.applied(old)
+    said = said_of_steps(store.steps(run_id), edit.step_done, edit.step_again) if edit.says_of_steps else {}
+    answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
+    before = list(rows_of_tree(old))
+    differences = carry_over(old, new)
+    check(new, differences)
+    attempts = store.last_attempts(run_id)
+    again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
+    failed, opens_failed = failed_tasks(new), edit.failed or edit.steer is not None
+    partial = partial_tasks(new) if opens_failed else ()
+    redone = redo(new, differences, again=again, partial=partial, last_attempt=lambda task_id: attempts.get(task_id, 0))
+    opened = redone + (open_failed(new) if opens_failed else [])
+    spoken = list(_words_said(store, run_id, edit, new, failed=failed, redact=redact))
+    changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
+    changes += _task_changes(before, new)
+    for task_id, (settled, words) in said.items():
+        told = {"about": "step", "answers": [words]}
+        changes += [*settled, _event(next_seq, EventType.PERSON_ANSWERED, told, new.find(task_id))]
+    changes += [StepsForgotten(task.id) for task in redone if task.type != SCRIPT or task in again]
+    changes += _events(next_seq, edit, differences, opened)
+    if answers:
+        spoken.append((EventType.PERSON_ANSWERED, {"about": "goal", "answers": answers}))
+    return changes + [_event(next_seq, kind, data) for kind, data in spoken]
 
 
 def plan_history(store: Store, run_id: str) -> list[EventRecord]:
@@ -178,7 +192,7 @@ def plan_history(store: Store, run_id: str) -> list[EventRecord]:
     return [event for event in store.events(run_id) if event.type in HISTORY]
 
 
-def _answer(store: Store, run_id: str, root: Task, said: str) -> list[str]:
+def _answer(store: StoreReader, run_id: str, root: Task, said: str) -> list[str]:
     """Let `root` have the answer to what was asked about it, and return that."""
     questions = open_questions(store.events_of(run_id, [EventType.PERSON_ASKED, EventType.PERSON_ANSWERED]))
     if not questions:
@@ -191,7 +205,7 @@ def _answer(store: Store, run_id: str, root: Task, said: str) -> list[str]:
 
 
 def _words_said(
-    store: Store, run_id: str, edit: PlanEdit, root: Task, *, failed: dict[str, str], redact: Callable[[str], str]
+    store: StoreReader, run_id: str, edit: PlanEdit, root: Task, *, failed: dict[str, str], redact: Callable[[str], str]
 ) -> Iterator[tuple[EventType, dict[str, Any]]]:
     """Yield the events of words that the planner is asked in; none for words that it has still to be asked in."""
     if edit.wish is not None:
@@ -258,15 +272,17 @@ def _task_changes(before: list[tuple[Any, ...]], new: Task) -> Iterator[Change]:
 
 
 def _events(
-    writer: RunWriter, edit: PlanEdit, differences: list[Difference], opened: list[Task]
+    next_seq: Callable[[], int], edit: PlanEdit, differences: list[Difference], opened: list[Task]
 ) -> Iterator[EventHappened]:
     if differences or opened:
         data = {"changes": [each.to_data() for each in differences], "redone": [task.id for task in opened]}
-        yield _event(writer, EventType.PLAN_EDITED, data)
+        yield _event(next_seq, EventType.PLAN_EDITED, data)
     if edit.approves:
-        yield _event(writer, EventType.PLAN_APPROVED, {})
+        yield _event(next_seq, EventType.PLAN_APPROVED, {})
 
 
-def _event(writer: RunWriter, kind: EventType, data: dict[str, Any], task: Task | None = None) -> EventHappened:
+def _event(
+    next_seq: Callable[[], int], kind: EventType, data: dict[str, Any], task: Task | None = None
+) -> EventHappened:
     task_id = None if task is None else task.id
-    return EventHappened.of(EventRecord(writer.next_seq(), time.time(), kind, task_id, data))
+    return EventHappened.of(EventRecord(next_seq(), time.time(), kind, task_id, data))

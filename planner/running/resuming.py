@@ -1,9 +1,9 @@
 """How a stored run is made ready to go on: as it was, but for what is given and what is edited."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 from ramify.planner.asking.agent import ASKED, Agent, model_and_server
@@ -19,12 +19,15 @@ from ramify.planner.settings.settings import Tracing, load_settings
 from ramify.planner.store import RunRecord, Store
 from ramify.planner.tools.functions import ToolsGiven, names_of
 from ramify.planner.tools.sources import load_tools
+from ramify.planner.work.grants import Grants
+from ramify.planner.workers import Workers
 from ramify.planner.workers.agents import agents_of
 from ramify.tasks import Task
+from ramify.tasks.plans.plans import load_plan
 from ramify.tasks.tree.edits import Difference
 
 from .editing import PlanEdit, edit_run
-from .keywords import Given, check_agent_alone
+from .keywords import Given, check_agent_alone, check_keywords
 from .knowing import check_planning
 from .middleware import check_middleware
 from .run_settings import RunSettings
@@ -74,6 +77,15 @@ class ResumeOptions(ResumedOptions, Given, total=False):
     tracing: Tracing | None
 
 
+class EditedOptions(ResumeOptions, total=False):
+    """What `Executor.resume` and `fork` take besides: the single parts of an edit of the plan."""
+
+    plan: Task | str | Path | None
+    set: Mapping[str, str] | None
+    set_result: Mapping[str, str] | None
+    from_task: str | None
+
+
 def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store: str | Path | None) -> Session:
     """Return the session that carries the run `found` on; an edit of its plan is on disk then, if it can be run so.
 
@@ -83,6 +95,94 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         options: what changes.
         store: where the store is, as it was given.
     """
+    carrier, edit = carrier_of(opened, found, options, store=store), edit_of(options)
+    if edit:
+        edit_run(opened, found.id, edit, check=carrier.check, redact=carrier.grants.redactor.text)
+        found = opened.find_run(found.id)
+    root = opened.load_tree(found.id)
+    if not edit:
+        carrier.check(root)
+    return carrier.session(found, root)
+
+
+def with_edit(options: EditedOptions) -> ResumeOptions:
+    """Return `options` with the edit of the plan that its keywords make.
+
+    Raises:
+        DocumentError: if the plan file cannot be used.
+        UsageError: if there is an edit already, or a keyword is none.
+    """
+    check_keywords(options, EditedOptions.__annotations__)
+    plan, again = options.get("plan"), options.get("from_task")
+    edit = PlanEdit(
+        plan=plan if plan is None or isinstance(plan, Task) else load_plan(plan),
+        contents=options.get("set") or {},
+        results=options.get("set_result") or {},
+        again=() if again is None else (again,),
+    )
+    if edit and options.get("edit"):
+        raise UsageError("edit and one of plan, set, set_result and from_task are both given; give one of them")
+    kept: Any = {name: value for name, value in options.items() if name in ResumeOptions.__annotations__}
+    return cast("ResumeOptions", kept | {"edit": edit} if edit else kept)
+
+
+def edit_of(options: ResumeOptions) -> PlanEdit:
+    """Return how the plan is changed before the run goes on."""
+    edit = options.get("edit") or PlanEdit()
+    if options.get("retry_failed"):
+        edit = replace(edit, failed=True)
+    if options.get("answer") is not None:
+        edit = replace(edit, answer=options.get("answer"))
+    if options.get("steer") is not None:
+        edit = replace(edit, steer=options.get("steer"))
+    return replace(edit, step_done=options.get("step_done") or {}, step_again=several(options.get("step_again") or ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Who and what carries a stored run on: the fields are those of `Session`."""
+
+    store: Store
+    run_id: str
+    agent: Agent
+    settings: RunSettings
+    workers: Workers
+    grants: Grants
+    middleware: Sequence[Any]
+    policy: Policy | None
+    person: Person
+    accepts_changes: bool
+
+    def check(self, root: Task, differences: Sequence[Difference] = ()) -> None:
+        """Raise unless the tree can be run, and what is different in it would change something."""
+        check_runnable(root, self.workers, self.grants)
+        check_planning(root, self.settings.plan)
+        check_tools(root, self.agent, self.grants)
+        check_allow(self.workers, self.agent, self.grants)
+        for difference in differences:
+            if difference.kind == "changed":
+                task = root.find(difference.task_id)
+                self.workers.of(task).check_edit(task, difference, store=self.store, run_id=self.run_id)
+
+    def session(self, record: RunRecord, root: Task) -> Session:
+        """Return the session that carries `record` on, whose tree is `root`."""
+        return Session(
+            store=self.store,
+            record=record,
+            root=root,
+            agent=self.agent,
+            settings=self.settings,
+            workers=self.workers,
+            grants=self.grants,
+            middleware=self.middleware,
+            policy=self.policy,
+            person=self.person,
+            accepts_changes=self.accepts_changes,
+        )
+
+
+def carrier_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store: str | Path | None) -> Carrier:
+    """Return who carries the run `found` on, as `session_of` is asked to."""
     if isinstance(options.get("agent"), Agent):
         check_agent_alone({"stop_runaway": options.get("stop_runaway")})
     settings = _settings_of(found, options)
@@ -95,35 +195,9 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     workers = workers_of(settings, options.get("workers"), options.get("checks"), agents, script)
     middleware = check_middleware(options.get("middleware", ()))
     _refuse_without_tools(settings, found, agent)
-
-    def check(root: Task, differences: Sequence[Difference] = ()) -> None:
-        check_runnable(root, workers, grants)
-        check_planning(root, settings.plan)
-        check_tools(root, agent, grants)
-        check_allow(workers, agent, grants)
-        for difference in differences:
-            if difference.kind == "changed":
-                task = root.find(difference.task_id)
-                workers.of(task).check_edit(task, difference, store=opened, run_id=found.id)
-
-    edit = options.get("edit") or PlanEdit()
-    if options.get("retry_failed"):
-        edit = replace(edit, failed=True)
-    if options.get("answer") is not None:
-        edit = replace(edit, answer=options.get("answer"))
-    edit = replace(edit, step_done=options.get("step_done") or {}, step_again=several(options.get("step_again") or ()))
-    if options.get("steer") is not None:
-        edit = replace(edit, steer=options.get("steer"))
-    if edit:
-        edit_run(opened, found.id, edit, check=check, redact=grants.redactor.text)
-        found = opened.find_run(found.id)
-    root = opened.load_tree(found.id)
-    if not edit:
-        check(root)
-    return Session(
+    return Carrier(
         store=opened,
-        record=found,
-        root=root,
+        run_id=found.id,
         agent=agent,
         settings=settings,
         workers=workers,
@@ -131,7 +205,7 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
         middleware=middleware,
         policy=policy,
         person=Person.among(options),
-        accepts_changes=bool(options.get("accept_changes") or edit.changes_tasks),
+        accepts_changes=bool(options.get("accept_changes") or edit_of(options).changes_tasks),
     )
 
 

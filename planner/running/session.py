@@ -15,7 +15,7 @@ from ramify.planner.asking.person import Person
 from ramify.planner.asking.soft_limits import NEAR, SoftLimits
 from ramify.planner.engines.run_engines import RunEngines
 from ramify.planner.errors import LimitError, PlannerError
-from ramify.planner.events.events import EventBus, EventType
+from ramify.planner.events.events import Event, EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.events.tries import read_tried, unfinished_plans
@@ -192,8 +192,7 @@ class Session:
         )  # fmt: skip
         for caution in dict.fromkeys(filter(None, (getattr(model, "caution", "") for model in models))):
             recorder.warn(caution)
-        near = await asyncio.to_thread(self.store.events_of, self.record.id, [EventType.LIMIT_NEAR]) if resumed else ()
-        soft = SoftLimits(recorder, near)
+        soft = SoftLimits(recorder, await asyncio.to_thread(self._limits_near) if resumed else ())
         self._timers = self._set_timers(soft)
         configs = Configs(self.settings.defaults, self.settings.instead)
         outer = self.outer
@@ -322,6 +321,10 @@ class Session:
         if self.root.type == SCRIPT:
             return policy_of_calls({plan.policy: others}, configs, max_depth=plan.max_depth)
         return run_policy(self.root, others, configs, max_depth=plan.max_depth)
+
+    def _limits_near(self) -> list[Event]:
+        """Return what was said of limits that come near; those of a fork have begun at zero."""
+        return self.store.events_of(self.record.id, [EventType.LIMIT_NEAR], self.record.forked_seq or 0)
 
     async def _first(self, work: Coroutine[Any, Any, Ending | None]) -> Ending | None:
         """Have done what comes before all else; return how the run ends, if it goes no further."""

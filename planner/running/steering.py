@@ -15,7 +15,7 @@ from ramify.planner.planning.policy import Verb
 from ramify.planner.planning.replan import MOST_STEERED
 from ramify.planner.planning.split import Wishes
 from ramify.planner.runtime.border import error_text
-from ramify.planner.store import Store
+from ramify.planner.store import StoreReader
 from ramify.planner.store.records import PLANNING_PHASE, REVISING_PHASE, STEER, NewRun
 from ramify.planner.work.special_types import SCRIPT
 from ramify.tasks import Task, TaskState
@@ -30,7 +30,7 @@ _SAID = (EventType.PLAN_REVISED, EventType.PLAN_STEERED)
 _CAME_OF_IT = (EventType.PLAN_EDITED, EventType.WARNING)
 
 
-def read_wishes(store: Store, run: NewRun) -> Wishes:
+def read_wishes(store: StoreReader, run: NewRun) -> Wishes:
     """Return what a person has said of the plan of a run, and whether the planner has still to be asked for it."""
     said = store.events_of(run.id, _SAID)
     whole = _kept_whole(store.events_of(run.id, [EventType.PLAN_ATOMIC, EventType.PLAN_EDITED]) if said else ())
@@ -58,7 +58,7 @@ def _kept_whole(events: Iterable[Event]) -> dict[str, str]:
     return whole
 
 
-def pending_steer(store: Store, run_id: str, said: Sequence[Event] | None = None) -> Event | None:
+def pending_steer(store: StoreReader, run_id: str, said: Sequence[Event] | None = None) -> Event | None:
     """Return what a person has said last while the plan was carried out, if nothing has come of it yet."""
     said = store.events_of(run_id, _SAID) if said is None else said
     last = next((event for event in reversed(said) if event.type == EventType.PLAN_STEERED), None)

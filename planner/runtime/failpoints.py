@@ -15,6 +15,8 @@ The environment says where: `RAMIFY_FAILPOINT="name"`, or `"name:N"` for the Nth
     during-plan-commit      tasks of a plan, or added by a worker, are written, in a transaction that is still open
     during-edit-commit      some of an edit's changes are written, in a transaction that is still open
     after-edit-commit       an edit is on disk, and the run does not go on yet
+    during-fork-commit      a fork's tasks are written, in a transaction that is still open
+    after-fork-commit       a fork is on disk, and does not go on yet
     during-cancel-commit    the wish to stop a run is written, in a transaction that is still open
     during-migration        a schema change is made, in a transaction that is still open
 
@@ -42,6 +44,8 @@ POINTS: Final = (
     "during-plan-commit",
     "during-edit-commit",
     "after-edit-commit",
+    "during-fork-commit",
+    "after-fork-commit",
     "during-cancel-commit",
     "during-migration",
 )

@@ -18,6 +18,7 @@ from ramify.tasks.tree.notebook import folded_text
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from ramify.planner.events.origins import Origin
     from ramify.planner.export.formats import Format
     from ramify.planner.export.render import LayoutName
     from ramify.planner.export.times import Timeline
@@ -82,6 +83,18 @@ class ShownRun(ABC):
 
         with self._store_now() as store:
             return versions_of(store.events_of(self.id, TOLD_BY))
+
+    @property
+    def origin(self) -> "Origin | None":
+        """What it was forked from, and what had been paid for that; None if it is no fork.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        from ramify.planner.events.origins import origin_of
+
+        with self._store_now() as store:
+            return origin_of(store.events_of(self.id, (EventType.RUN_FORKED,)))
 
     @property
     def losses(self) -> list[Loss]:

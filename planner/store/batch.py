@@ -27,6 +27,7 @@ from .changes import (
 from .keeping import Kept, write_kept
 from .lease import Lease
 from .records import PLAN_EDITED
+from .sharing import IN_EDIT, IN_PROGRESS, IN_TASK, share
 from .statements import Statements
 from .tables import RUNS
 
@@ -76,14 +77,15 @@ class Batch:
                 case EventHappened():
                     self._events.append((run_id, *change.row))
                 case TaskChanged():
-                    self._progress[change.task_id] = (*change.row, run_id, change.task_id)
+                    row = share(change.row, IN_PROGRESS, self._texts)
+                    self._progress[change.task_id] = (*row, run_id, change.task_id)
                 case CallMade():
                     self._calls.append((run_id, *change.row))
                     self._texts.update(change.texts)
                 case TaskAdded():
-                    self._added.append((run_id, *change.row))
+                    self._added.append((run_id, *share(change.row, IN_TASK, self._texts)))
                 case TaskEdited():
-                    self._edited.append((*change.row, run_id, change.task_id))
+                    self._edited.append((*share(change.row, IN_EDIT, self._texts), run_id, change.task_id))
                 case StepTaken() | StepsForgotten() | MemorySet() | MemoryCleared():
                     self._kept.append(change)
                 case RunChanged():
@@ -115,7 +117,8 @@ class Batch:
         if self._added:
             failpoint("during-plan-commit")
         statements.edit_task.execute(connection, self._edited)
-        statements.add_call.execute(connection, self._calls)
+        at = max((event[1] for event in self._events), default=lease.last_seq)
+        statements.add_call.execute(connection, [(*call, at) for call in self._calls])
         write_kept(connection, statements, self._run_id, self._kept)
         statements.change_task.execute(connection, list(self._progress.values()))
         if self.is_edit:

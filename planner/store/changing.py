@@ -14,9 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from .database import Database
 from .fields import column_of, encode_field
 from .lease import check_free
+from .lineage import hand_over
 from .reading import require_run
 from .records import NewRun
 from .rows import Row, rows_of_tree
+from .sharing import IN_TASK, share
 from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 
 _ROWS_AT_ONCE = 5000
@@ -36,9 +38,12 @@ def create_run(database: Database, connection: Connection, run: NewRun, root: Ta
         connection.execute(insert(RUNS).values(**values, updated_at=time.time(), lease_token=0, cancel_requested=False))
     except IntegrityError:
         raise RunError(f"run {run.id} is in the store {database.place} already; resume it, or take a new id") from None
-    rows: Iterable[Row] = ((run.id, *row) for row in rows_of_tree(root))
+    texts: dict[str, str] = {}
+    rows: Iterable[Row] = ((run.id, *share(row, IN_TASK, texts)) for row in rows_of_tree(root))
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         database.statements.add_task.execute(connection, chunk)
+        database.statements.add_text.execute(connection, [(run.id, *text) for text in texts.items()])
+        texts.clear()
 
 
 def request_cancel(connection: Connection, run_id: str) -> None:
@@ -53,7 +58,7 @@ def request_cancel(connection: Connection, run_id: str) -> None:
 
 
 def delete_runs(database: Database, connection: Connection, run_ids: Sequence[str], *, stale_after_s: float) -> None:
-    """Delete runs with all that belongs to them.
+    """Delete runs with all that belongs to them; what forks share that are left, these keep.
 
     Raises:
         RunError: if one of them is not there.
@@ -68,6 +73,7 @@ def delete_runs(database: Database, connection: Connection, run_ids: Sequence[st
             check_free(run_id, holder, silent_s=float(now) - (heartbeat_at or 0.0), stale_after_s=stale_after_s)
         for missing in set(part) - {row[0] for row in found}:
             require_run(connection, missing)
+        hand_over(database, connection, part, also_gone=wanted)
         for table in (EVENTS, CALLS, STEPS, TEXTS, TASKS):
             connection.execute(delete(table).where(table.c.run_id.in_(part)))
         connection.execute(delete(MEMORY).where(MEMORY.c.scope.in_(part)))

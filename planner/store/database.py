@@ -85,13 +85,16 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that only reads.
+        """Give a connection that only reads, and sees the store as it is at its first question, whatever others write.
 
         Raises:
             StoreError: if the database fails.
         """
-        with self.explained(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.explained(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:

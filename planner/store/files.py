@@ -39,6 +39,23 @@ def folder_of(files: Path, run_id: str, task: Task) -> Path:
     return folder
 
 
+def copy_files(files: Path, run_id: str, fork_id: str) -> bool:
+    """Let the tasks of a new fork have what those of the run have kept that it is made of; return whether there is any.
+
+    Raises:
+        StoreError: if it cannot be copied.
+    """
+    source, target = files / _name(run_id), files / _name(fork_id)
+    if target.exists() or not source.is_dir():
+        return False
+    try:
+        shutil.copytree(source, target, symlinks=True)
+    except OSError as error:
+        remove_files(files, fork_id)
+        raise StoreError(f"what the tasks of run {run_id} have kept at {source} cannot be copied: {error}") from error
+    return True
+
+
 def remove_files(files: Path, run_id: str) -> None:
     """Remove what the tasks of a run have kept; files that cannot be removed are left."""
     shutil.rmtree(files / _name(run_id), ignore_errors=True)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from ramify.planner.errors import StoreError
 from ramify.planner.runtime.failpoints import failpoint
-from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy import Connection, Table, delete, insert, inspect, select, text
 
 from .database import Database
-from .tables import MEMORY, META, METADATA, RUNS, STEPS, TASKS
+from .tables import CALLS, MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS
 
 FIRST_VERSION = 1
 
@@ -37,20 +37,32 @@ def _add_steps_and_memory(connection: Connection) -> None:
 
 
 def _add_gaps(connection: Connection) -> None:
-    connection.execute(text(f"ALTER TABLE {TASKS.name} ADD COLUMN gaps TEXT"))
+    _add_columns(connection, TASKS, gaps="TEXT")
 
 
 def _add_effects(connection: Connection) -> None:
-    there = {column["name"] for column in inspect(connection).get_columns(STEPS.name)}
-    for name in ("kind", "state", "may_repeat", "idempotency_key"):
-        if name not in there:  # what makes the table anew has made it as it is today
-            connection.execute(text(f"ALTER TABLE {STEPS.name} ADD COLUMN {name} TEXT"))
+    _add_columns(connection, STEPS, kind="TEXT", state="TEXT", may_repeat="TEXT", idempotency_key="TEXT")
+
+
+def _add_forks(connection: Connection) -> None:
+    _add_columns(connection, RUNS, forked_from="TEXT", forked_seq="BIGINT")
+    _add_columns(connection, CALLS, seq="BIGINT")
+    METADATA.create_all(connection, tables=[SHARES])
+
+
+def _add_columns(connection: Connection, table: Table, **columns: str) -> None:
+    """Add the columns that are not there yet: what makes a table anew makes it as it is today."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for name, kind in columns.items():
+        if name not in there:
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
 
 
 MIGRATIONS: Sequence[Migration] = (
     Migration(2, _add_steps_and_memory),
     Migration(3, _add_gaps),
     Migration(4, _add_effects),
+    Migration(5, _add_forks),
 )
 
 

@@ -9,6 +9,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,10 +19,13 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from .database import Database
-from .rows import Row, tree_of_rows
+from .lineage import Lineage, run_column
+from .reading import require_run, texts_of
+from .rows import TASK_COLUMNS, Row, tree_of_rows
 from .run_file import FileWriter, Line, damaged, read_head, read_lines
 from .run_parts import COLUMNS, RUN, check_call, fields_of, row_of
-from .streaming import run_column, snapshot, stream_calls, stream_rows
+from .sharing import whole
+from .streaming import stream_calls, stream_rows
 from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 from .texts import join_texts, references_of, sha256_of
 
@@ -41,15 +45,16 @@ def export_run(database: Database, run_id: str, path: Path) -> None:
     """
     if path.exists():
         raise UsageError(f"{path} is there already; choose another name, or remove it first")
-    with snapshot(database) as connection:
-        run = _run_fields(connection, run_id)
+    with database.reading() as connection:
+        run, lineage = _run_fields(connection, run_id), require_run(connection, run_id)
         with FileWriter(path, "run", run) as file:
-            for tasks in stream_rows(connection, TASKS, run_id, ("id",)):
-                for row in tasks:
-                    file.add("task", fields_of(row, COLUMNS["task"]))
-            _write_calls(connection, run_id, file)
+            for tasks in stream_rows(connection, TASKS, lineage, ("id",)):
+                short = ([row[name] for name in TASK_COLUMNS] for row in tasks)
+                for task in whole(short, run_id, partial(texts_of, connection, lineage)):
+                    file.add("task", fields_of(dict(zip(TASK_COLUMNS, task, strict=True)), COLUMNS["task"]))
+            _write_calls(connection, lineage, file)
             for kind, order in _AFTER_CALLS.items():
-                for rows in stream_rows(connection, _TABLES[kind], run_id, order):
+                for rows in stream_rows(connection, _TABLES[kind], lineage, order):
                     for row in rows:
                         file.add(kind, fields_of(row, COLUMNS[kind]))
 
@@ -60,11 +65,11 @@ def record_calls(database: Database, run_id: str, path: Path) -> None:
     Raises:
         ExportError: if it cannot be written.
     """
-    with snapshot(database) as connection:
-        run = _run_fields(connection, run_id)
+    with database.reading() as connection:
+        run, lineage = _run_fields(connection, run_id), require_run(connection, run_id)
         about = {name: value for name, value in run.items() if name in {"id", "made_by", "model", "created_at"}}
         with FileWriter(path, "recording", about) as file:
-            for calls, texts in stream_calls(connection, run_id):
+            for calls, texts in stream_calls(connection, lineage):
                 words = dict(texts)
                 for row, request in calls:
                     fields = fields_of(row, COLUMNS["call"])
@@ -199,9 +204,9 @@ class _Checker:
         self._called.add(fields["task_id"])
 
 
-def _write_calls(connection: Connection, run_id: str, file: FileWriter) -> None:
+def _write_calls(connection: Connection, lineage: Lineage, file: FileWriter) -> None:
     written: set[str] = set()
-    for calls, texts in stream_calls(connection, run_id):
+    for calls, texts in stream_calls(connection, lineage):
         for sha256, content in texts:
             if sha256 not in written:
                 written.add(sha256)

@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Iterator
 
-from ramify.planner.errors import RunError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from .reading import find_run, list_events
+from .lineage import Lineage
+from .reading import find_run, list_events, require_run, task_rows
 from .records import EventRecord, RunNews, TaskNews
-from .rows import TASK_COLUMNS, lone_task
+from .rows import lone_task
 from .streaming import ROWS_AT_ONCE
-from .tables import TASKS
 
 _LISTS_OF_IDS = ("subtasks", "redone")
 
@@ -21,11 +20,10 @@ def news_of(connection: Connection, run_id: str, after: int, *, limit: int) -> R
         RunError: if there is no such run.
         StoreError: if it is damaged.
     """
+    lineage = require_run(connection, run_id)
     record = find_run(connection, run_id)
-    if record.id != run_id:
-        raise RunError(f"there is no run {run_id!r}; give its whole id")
     events = list_events(connection, run_id, after, limit)
-    tasks = _tasks(connection, run_id, _concerned(events))
+    tasks = _tasks(connection, lineage, _concerned(events))
     return RunNews(record=record, events=tuple(events), tasks=tuple(tasks))
 
 
@@ -40,9 +38,7 @@ def _concerned(events: Collection[EventRecord]) -> list[str]:
     return list(found)
 
 
-def _tasks(connection: Connection, run_id: str, ids: list[str]) -> Iterator[TaskNews]:
-    columns = [TASKS.c[name] for name in TASK_COLUMNS]
+def _tasks(connection: Connection, lineage: Lineage, ids: list[str]) -> Iterator[TaskNews]:
     for start in range(0, len(ids), ROWS_AT_ONCE):
-        wanted = TASKS.c.id.in_(ids[start : start + ROWS_AT_ONCE])
-        for row in connection.execute(select(*columns).where(TASKS.c.run_id == run_id, wanted)):
-            yield TaskNews(lone_task(row, run_id), row.parent_id)
+        for row in task_rows(connection, lineage, ids[start : start + ROWS_AT_ONCE]):
+            yield TaskNews(lone_task(row, lineage.run_id), row[1])

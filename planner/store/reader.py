@@ -125,9 +125,8 @@ class StoreReader:
             StoreError: if it cannot be read, or is damaged.
         """
         from .reading import read_run
-        from .streaming import snapshot
 
-        with snapshot(self._database) as connection:
+        with self._database.reading() as connection:
             return read_run(connection, run_id)
 
     def news(self, run_id: str, after: int, *, limit: int) -> RunNews:
@@ -138,9 +137,8 @@ class StoreReader:
             StoreError: if it cannot be read, or is damaged.
         """
         from .news import news_of
-        from .streaming import snapshot
 
-        with snapshot(self._database) as connection:
+        with self._database.reading() as connection:
             return news_of(connection, run_id, after, limit=limit)
 
     def calls(self, run_id: str, task_id: str | None = None) -> list[CallRecord]:
@@ -185,11 +183,10 @@ class StoreReader:
             StoreError: if it cannot be read.
         """
         from .reading import require_run
-        from .streaming import snapshot, stream_records
+        from .streaming import stream_records
 
-        with snapshot(self._database) as connection:
-            require_run(connection, run_id)
-            yield from stream_records(connection, run_id)
+        with self._database.reading() as connection:
+            yield from stream_records(connection, require_run(connection, run_id))
 
     def events(self, run_id: str, after: int = 0, *, limit: int | None = None) -> list[EventRecord]:
         """Return the events of a run whose number is above `after`, in order; no more than `limit`.

@@ -1,7 +1,8 @@
 """What is asked of a store: runs, trees, calls, events, and whether it is sound."""
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ramify.planner.errors import RunError
@@ -9,8 +10,10 @@ from ramify.tasks.tree.task import Task
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field
+from .lineage import Lineage, lineage_of, taken_over
 from .records import CallKey, CallRecord, EventRecord, MayRepeat, RunRecord, StepKey, StepKind, StepRecord, StoredRun
 from .rows import TASK_COLUMNS, tree_of_rows
+from .sharing import whole
 from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
 from .texts import decode_text, join_texts, load_json, references_of
 
@@ -18,6 +21,8 @@ _SHOWN = 5
 _LONGEST_SAID = 80
 _SCREENED = 1000
 _ASKED_BY_NAME = 500
+_PAID = frozenset({"call_done", "call_failed"})
+"""The events that tell what a call has cost."""
 
 
 def list_runs(connection: Connection, limit: int | None) -> list[RunRecord]:
@@ -64,9 +69,31 @@ def load_tree(connection: Connection, run_id: str) -> Task:
         RunError: if there is no such run.
         StoreError: if its tree is damaged.
     """
-    require_run(connection, run_id)
-    columns = [TASKS.c[name] for name in TASK_COLUMNS]
-    return tree_of_rows(connection.execute(select(*columns).where(TASKS.c.run_id == run_id)), run_id=run_id)
+    lineage = require_run(connection, run_id)
+    return tree_of_rows(task_rows(connection, lineage), run_id=run_id)
+
+
+def task_rows(connection: Connection, lineage: Lineage, ids: Collection[str] | None = None) -> Sequence[Sequence[Any]]:
+    """Return the tasks of a run, or those with these ids, as rows with all their texts, in the order of `TASK_COLUMNS`.
+
+    Raises:
+        StoreError: if one is damaged.
+    """
+    query = select(*(TASKS.c[name] for name in TASK_COLUMNS)).where(TASKS.c.run_id == lineage.run_id)
+    if ids is not None:
+        query = query.where(TASKS.c.id.in_(ids))
+    return whole(connection.execute(query), lineage.run_id, partial(texts_of, connection, lineage))
+
+
+def texts_of(connection: Connection, lineage: Lineage, wanted: Collection[str]) -> dict[str, str]:
+    """Return texts that a run has, as they are stored, by their hashes."""
+    found: dict[str, str] = {}
+    query = select(TEXTS.c.sha256, TEXTS.c.content).where(lineage.rows_of(TEXTS))
+    ordered = sorted(wanted)
+    for start in range(0, len(ordered), _ASKED_BY_NAME):
+        some = query.where(TEXTS.c.sha256.in_(ordered[start : start + _ASKED_BY_NAME]))
+        found.update((sha256, content) for sha256, content in connection.execute(some))
+    return found
 
 
 def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list[CallRecord]:
@@ -75,25 +102,26 @@ def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list
     Raises:
         RunError: if there is no such run.
     """
-    require_run(connection, run_id)
-    query = select(CALLS).where(CALLS.c.run_id == run_id)
+    lineage = require_run(connection, run_id)
+    query = select(CALLS).where(lineage.rows_of(CALLS))
     if task_id is not None:
         query = query.where(CALLS.c.task_id == task_id)
     order = (CALLS.c.started_at, CALLS.c.task_id, CALLS.c.attempt, CALLS.c.sample, CALLS.c.step)
     found = [(row, load_json(row["request"])) for row in connection.execute(query.order_by(*order)).mappings()]
-    texts = _texts_of(connection, run_id, {sha256 for _, request in found for sha256 in references_of(request)})
-    return [call_of(row, join_texts(request, texts)) for row, request in found]
+    wanted = {sha256 for _, request in found for sha256 in references_of(request)}
+    texts = {sha256: decode_text(text) for sha256, text in texts_of(connection, lineage, wanted).items()}
+    return [call_of(row, join_texts(request, texts), lineage) for row, request in found]
 
 
 def models_asked(connection: Connection, run_id: str) -> list[str]:
     """Return the models that have answered calls of a run, by name, the first first."""
-    query = select(CALLS.c.model).where(CALLS.c.run_id == run_id).group_by(CALLS.c.model)
+    query = select(CALLS.c.model).where(_lineage(connection, run_id).rows_of(CALLS)).group_by(CALLS.c.model)
     return [decode_text(name) for (name,) in connection.execute(query.order_by(func.min(CALLS.c.started_at)))]
 
 
 def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
     """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
-    query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(CALLS.c.run_id == run_id)
+    query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(_lineage(connection, run_id).rows_of(CALLS))
     rows = connection.execute(
         query.where(CALLS.c.purpose.not_in(("decompose", "fit", "replan"))).group_by(CALLS.c.task_id)
     )
@@ -106,21 +134,24 @@ def list_events(connection: Connection, run_id: str, after: int, limit: int | No
     Raises:
         RunError: if there is no such run.
     """
-    require_run(connection, run_id)
-    return _events(connection, select(EVENTS).where(EVENTS.c.run_id == run_id, EVENTS.c.seq > after).limit(limit))
+    lineage = require_run(connection, run_id)
+    return _events(connection, lineage, select(EVENTS).where(EVENTS.c.seq > after).limit(limit))
 
 
 def list_events_of(connection: Connection, run_id: str, types: Collection[str], after: int) -> list[EventRecord]:
     """Return the events of a run that are of one of `types` and whose number is above `after`, in order."""
-    are_wanted = (EVENTS.c.run_id == run_id, EVENTS.c.seq > after, EVENTS.c.type.in_([str(each) for each in types]))
-    return _events(connection, select(EVENTS).where(*are_wanted))
+    are_wanted = (EVENTS.c.seq > after, EVENTS.c.type.in_([str(each) for each in types]))
+    return _events(connection, _lineage(connection, run_id), select(EVENTS).where(*are_wanted))
 
 
-def _events(connection: Connection, query: Select[Any]) -> list[EventRecord]:
-    return [
-        EventRecord(seq=row.seq, at=row.at, type=row.type, task_id=row.task_id, data=load_json(row.data))
-        for row in connection.execute(query.order_by(EVENTS.c.seq))
-    ]
+def _events(connection: Connection, lineage: Lineage, query: Select[Any]) -> list[EventRecord]:
+    found = []
+    for row in connection.execute(query.where(lineage.rows_of(EVENTS)).order_by(EVENTS.c.seq)):
+        data = load_json(row.data)
+        if row.type in _PAID and (source := lineage.taken_from(row.seq)) is not None:
+            data = taken_over(data, source)
+        found.append(EventRecord(seq=row.seq, at=row.at, type=row.type, task_id=row.task_id, data=data))
+    return found
 
 
 def read_run(connection: Connection, run_id: str) -> StoredRun:
@@ -187,11 +218,21 @@ def read_memory(connection: Connection, scope: str) -> dict[str, Any]:
     return {decode_text(key): load_json(value) for key, value in rows}
 
 
-def require_run(connection: Connection, run_id: str) -> None:
-    """Raise `RunError` unless there is a run with that id."""
-    if connection.execute(select(RUNS.c.id).where(RUNS.c.id == run_id)).first() is None:
+def require_run(connection: Connection, run_id: str) -> Lineage:
+    """Return where the rows of the run with that id are.
+
+    Raises:
+        RunError: if there is none.
+    """
+    lineage = lineage_of(connection, run_id)
+    if lineage is None:
         find_run(connection, run_id)
         raise RunError(f"there is no run {run_id!r}; give its whole id")
+    return lineage
+
+
+def _lineage(connection: Connection, run_id: str) -> Lineage:
+    return lineage_of(connection, run_id) or Lineage(run_id)
 
 
 def faults_of(connection: Connection) -> list[str]:
@@ -227,24 +268,18 @@ def _tree_faults(connection: Connection) -> Iterator[str]:
         yield f"run {run_id} has {count} root tasks instead of one"
 
 
-def _texts_of(connection: Connection, run_id: str, wanted: set[str]) -> dict[str, str]:
-    if not wanted:
-        return {}
-    query = select(TEXTS.c.sha256, TEXTS.c.content).where(TEXTS.c.run_id == run_id)
-    if len(wanted) <= _ASKED_BY_NAME:
-        query = query.where(TEXTS.c.sha256.in_(wanted))
-    return {sha256: decode_text(content) for sha256, content in connection.execute(query)}
-
-
-def call_of(row: RowMapping, request: Mapping[str, Any]) -> CallRecord:
-    """Return a row of the journal as a record; `request` is its request with the texts put back."""
+def call_of(row: RowMapping, request: Mapping[str, Any], lineage: Lineage) -> CallRecord:
+    """Return a row of the journal as a run has it as a record; `request` is its request with the texts put back."""
+    reply = load_json(row["reply"])
+    if (source := lineage.taken_from(row["seq"])) is not None:
+        reply.setdefault("taken_from", source)
     return CallRecord(
         key=CallKey(*(row[name] for name in CallKey._fields)),
         model=decode_text(row["model"]),
         prompt_version=row["prompt_version"],
         prompt_sha256=row["prompt_sha256"],
         request=request,
-        reply=load_json(row["reply"]),
+        reply=reply,
         started_at=row["started_at"],
         latency_s=row["latency_s"],
     )

@@ -37,6 +37,9 @@ PLANNING_PHASE = "planning"
 REVISING_PHASE = "revising"
 """The phase of a run whose plan is to be another one: the last event `plan_revised` says how."""
 
+RUN_FORKED = "run_forked"
+"""The type of the event with which a fork begins, after those that it shares."""
+
 PLAN_EDITED = "plan_edited"
 """The type of the event that tells that somebody has changed a plan, or has had tasks done again."""
 
@@ -58,6 +61,8 @@ class NewRun:
         status: where it stands.
         phase: what it is doing, in a word.
         created_at: when it was started.
+        forked_from: the run that it was forked from; None if it was not.
+        forked_seq: the last event of that run that it shares.
     """
 
     id: str
@@ -69,6 +74,29 @@ class NewRun:
     nonce_seed: str = ""
     status: RunStatus = "running"
     phase: str = ""
+    forked_from: str | None = None
+    forked_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFork:
+    """A run that is to be stored with all that another one has; the fields are those of `NewRun`.
+
+    Attributes:
+        id: its id, used once in a store.
+        forked_from: the run that it is forked from.
+        created_at: when that is done.
+        model: the model that goes on with it.
+        made_by: who that is, for people to read.
+        settings: how it goes on.
+    """
+
+    id: str
+    forked_from: str
+    created_at: float
+    model: str | None = None
+    made_by: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

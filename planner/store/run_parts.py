@@ -74,6 +74,7 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         Column("reply", "object"),
         Column("started_at", "number"),
         Column("latency_s", "number"),
+        Column("seq", "count", is_optional=True),
     ),
     "step": (
         Column("task_id", "word"),
@@ -112,6 +113,8 @@ RUN: Final = (
     Column("finished_at", "number", is_optional=True),
     Column("error", "text", is_optional=True),
     Column("usage", "object", is_optional=True),
+    Column("forked_from", "text", is_optional=True),
+    Column("forked_seq", "count", is_optional=True),
 )
 """The columns of a run that move with it; who holds it, and whether it is to be cancelled, does not."""
 
@@ -130,7 +133,7 @@ _REPLY: Final = (
 )
 
 
-def fields_of(row: "RowMapping", columns: Sequence[Column]) -> dict[str, Any]:
+def fields_of(row: "RowMapping | Mapping[str, Any]", columns: Sequence[Column]) -> dict[str, Any]:
     """Return a row as the fields of a line; what is empty is left out."""
     return {column.name: _decoded(row[column.name], column.form) for column in columns if row[column.name] is not None}
 

@@ -7,12 +7,12 @@ costs three to five times what the databases do. Inserts may be repeated: a row 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from .rows import PROGRESS_COLUMNS, TASK_COLUMNS, Row
-from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
+from .tables import CALLS, EVENTS, MEMORY, RUNS, SHARES, STEPS, TASKS, TEXTS
 
 EDIT_COLUMNS = ("parent_id", "position", "content", "spec")
 
@@ -53,6 +53,7 @@ class Statements:
         add_event: (run id, seq, at, type, task id, data).
         add_step: (run id, *the columns of a step in the table's order); one that is there is left alone.
         put_step: the same; one that is there is replaced.
+        add_share: (run id, source id, last event); one that is there is left alone.
         add_memory: (scope, key, value, time); one that is there is left alone.
         put_memory: (scope, key, value, time); a value that is there is replaced.
         change_task: (*PROGRESS_COLUMNS, run id, task id).
@@ -68,16 +69,21 @@ class Statements:
         self.add_event = _insert(engine, EVENTS, tuple(EVENTS.c.keys()))
         self.add_step = _insert(engine, STEPS, tuple(STEPS.c.keys()))
         self.put_step = _upsert(engine, STEPS)
+        self.add_share = _insert(engine, SHARES, tuple(SHARES.c.keys()))
         self.add_memory = _insert(engine, MEMORY, tuple(MEMORY.c.keys()))
         self.put_memory = _upsert(engine, MEMORY)
         self.change_task = _update_task(engine, PROGRESS_COLUMNS)
         self.edit_task = _update_task(engine, EDIT_COLUMNS)
 
 
-def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:
+def insert_anew(engine: Engine, table: Table) -> Insert:
+    """Return an insert that leaves a row alone that is there already."""
     insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
-    core = insert(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing()
-    return Statement(engine, core, names)
+    return insert(table).on_conflict_do_nothing()
+
+
+def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:
+    return Statement(engine, insert_anew(engine, table).values({name: bindparam(name) for name in names}), names)
 
 
 def _upsert(engine: Engine, table: Table) -> Statement:

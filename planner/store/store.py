@@ -10,16 +10,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ramify.planner.errors import LeaseError
+from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.settings.place import DEFAULT_STORE, read_place
 from ramify.tasks.tree.task import Task
 
 from .holder import Holder
 from .reader import STALE_AFTER_S, StoreReader
-from .records import NewRun, RunRecord, RunStatus
+from .records import NewFork, NewRun, RunRecord, RunStatus
 from .writer import RunWriter, WriterEvents
 
 if TYPE_CHECKING:
     from .database import Database
+    from .forking import Edit
 
 LOCK_WAIT_S: Final = 10.0
 """How long SQLite waits for another program's lock, in seconds."""
@@ -107,6 +109,30 @@ class Store(StoreReader):
         with self._database.changing() as connection:
             create_run(self._database, connection, run, root)
 
+    def fork_run(self, fork: NewFork, edit: "Edit | None" = None) -> None:
+        """Store a new run that has all that another one has at this instant, in one transaction; that one is as it was.
+
+        Args:
+            fork: the new run.
+            edit: returns what is different in it; see `ramify.planner.store.forking`.
+
+        Raises:
+            RunError: if there is no run to fork, or one has the fork's id already.
+            StoreError: if it cannot be written.
+        """
+        from .files import copy_files, remove_files
+        from .forking import fork_run
+
+        has_files = copy_files(self.files, fork.forked_from, fork.id)
+        try:
+            with self._database.changing() as connection:
+                fork_run(self._database, connection, fork, edit)
+        except BaseException:
+            if has_files:
+                remove_files(self.files, fork.id)
+            raise
+        failpoint("after-fork-commit")
+
     def request_cancel(self, run_id: str) -> None:
         """Have the process that holds a run stop it, within two seconds; the wish survives its end.
 
@@ -120,7 +146,7 @@ class Store(StoreReader):
             request_cancel(connection, run_id)
 
     def delete_runs(self, run_ids: Sequence[str]) -> None:
-        """Delete runs with all that belongs to them; all of them or none.
+        """Delete runs with all that belongs to them; all of them or none. What forks share with them, these keep.
 
         Raises:
             RunError: if one of them is not there.

@@ -49,6 +49,8 @@ class RunRow(_Table, table=True):
     lease_token: int = Field(default=0, sa_type=BigInteger)
     heartbeat_at: float | None
     cancel_requested: bool = False
+    forked_from: str | None = Field(default=None, sa_type=Text)
+    forked_seq: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class TaskRow(_Table, table=True):
@@ -76,7 +78,10 @@ class TaskRow(_Table, table=True):
 
 
 class CallRow(_Table, table=True):
-    """The journal: one model call whose reply arrived. The key is what resume, caching and replay look up."""
+    """The journal: one model call whose reply arrived. The key is what resume, caching and replay look up.
+
+    `seq` is the number of an event that was written together with it.
+    """
 
     __tablename__: ClassVar[str] = "ramify_calls"
 
@@ -94,6 +99,7 @@ class CallRow(_Table, table=True):
     reply: str = Field(sa_type=Text)
     started_at: float
     latency_s: float
+    seq: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class TextRow(_Table, table=True):
@@ -152,10 +158,20 @@ class MemoryRow(_Table, table=True):
     updated_at: float
 
 
+class ShareRow(_Table, table=True):
+    """A fork has what the run `source_id` had written with its event `until`, besides what it has itself."""
+
+    __tablename__: ClassVar[str] = "ramify_shares"
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    source_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text, index=True)
+    until: int = Field(sa_type=BigInteger)
+
+
 METADATA: MetaData = _Table.metadata
 
 
-META, RUNS, TASKS, CALLS, TEXTS, EVENTS, STEPS, MEMORY = (
+META, RUNS, TASKS, CALLS, TEXTS, EVENTS, STEPS, MEMORY, SHARES = (
     METADATA.tables[row.__tablename__]
-    for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow)
+    for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow, ShareRow)
 )

@@ -49,6 +49,13 @@ class VariationWorker(Worker):
             way = f"change that one: {changing}; ramify compare {run_id} shows it then"
         raise UsageError(f"task {task.id} is a variation, which is done and answered by a run of its own; {way}")
 
+    def check_fork(self, task: Task, *, run_id: str) -> None:
+        """Refuse to fork the run that holds variations together: each of them is a run of its own."""
+        raise UsageError(
+            f"run {run_id} is a sweep, whose variations are runs of their own; fork one of these, such as"
+            f" {inner_id(run_id, task)}"
+        )
+
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Run the variation, or go on with its run.
 

@@ -58,6 +58,13 @@ class Worker(ABC):
             UsageError: if such a thing is to be changed.
         """
 
+    def check_fork(self, task: "Task", *, run_id: str) -> None:
+        """Refuse to have the run of `task` forked, with the way to what was meant; none is, by default.
+
+        Raises:
+            UsageError: if a fork could not go on with the task.
+        """
+
     async def prepare(self, task: "Task") -> None:
         """Load what tasks such as `task` need; awaited before the first of them starts, so that none pays for it."""
 

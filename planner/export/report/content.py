@@ -12,6 +12,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
 from ramify.planner.events.methods_used import methods_of
+from ramify.planner.events.origins import Origin, origin_of
 from ramify.planner.export.effects import effects_of, effects_text
 from ramify.planner.export.formats import save_as
 from ramify.planner.export.labels import format_duration
@@ -140,6 +141,11 @@ class Report:
         return self.run.root
 
     @property
+    def origin(self) -> Origin | None:
+        """What it was forked from; None if it was not."""
+        return origin_of(self.run.events)
+
+    @property
     def made_by(self) -> str:
         """What the words come from, for people to read: the models that were asked, or else the workers."""
         return self.timeline.made_by or "not recorded"
@@ -188,6 +194,7 @@ class Report:
         taken = sum(model.taken for model in self.models)
         facts = [
             ("status", self.status),
+            ("forked from", str(self.origin or "")),
             ("made by", self.made_by),
             ("tasks", f"{len(self.tasks):,}: {state_counts(self.counts())}"),
             ("calls", f"{usage.calls:,}" + (f", and {taken:,} taken over" if taken else "")),
