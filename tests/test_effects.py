@@ -444,6 +444,20 @@ def test_a_step_with_a_key_is_not_repeated_under_another_key(store: Path) -> Non
         store, run.id, agent=ScriptedModel({}), workers=[paying(4)], retry_failed=True, middleware=[Euros()]
     )
     assert (again.status, states(again)) == ("waiting", [("charge#1", "unknown")])
+    assert "it may not be repeated under another key, and nobody knows" in str(again.error)
+    again = Executor.resume(
+        store, run.id, agent=ScriptedModel({}), workers=[paying(4)], step_again="0", middleware=[Euros()]
+    )
+    assert (again.result, states(again)) == ("charged", [("charge#1", "done")])
+
+
+def test_a_fork_asks_about_a_step_as_its_key_is_another_one(store: Path) -> None:
+    run = ran(store, bill(), raising(HALF_WAY, may_repeat="with_key")[0])
+    pay, paid = raising(None, may_repeat="with_key")
+    how: dict[str, Any] = {"agent": ScriptedModel({}), "workers": [pay], "retry_failed": True}
+    forked = Executor.fork(store, run.id, **how)
+    assert (forked.status, paid, states(forked)) == ("waiting", [], [("charge#1", "unknown")])
+    assert Executor.resume(store, run.id, **how).result == "receipt 1"
 
 
 # The command line

@@ -169,12 +169,13 @@ class StepLog:
         """
         task_id, _, name = step.key
         told = f"failed ({why})" if why else INTERRUPTED
+        under = " under another key" if step.may_repeat == "with_key" else ""
         named = f" (its idempotency key is {step.idempotency_key})" if step.idempotency_key else ""
         who = next((who for who, each in names_of(self.of(task_id)).items() if each.key == step.key), task_id)
         done, again = (f'"{who}{end}"' if " " in who else f"{who}{end}" for end in ("=RESULT", ""))
         return UnknownStepError(
-            f"task {task_id}: the step {name} {told}, it may not be repeated, and nobody knows whether it was done."
-            f" Look{named}, then say what came of it with `ramify resume {self._writer.run_id} --step-done {done}`, or"
+            f"task {task_id}: the step {name} {told}, it may not be repeated{under}, and nobody knows whether it was"
+            f" done. Look{named}, then say what came of it with `ramify resume {self._writer.run_id} --step-done {done}`, or"
             f" have it done again with `ramify resume {self._writer.run_id} --step-again {again}`",
             key=step.key,
             options=("--step-done", f"{who}=RESULT"),

@@ -76,7 +76,7 @@ def names_of(steps: Iterable[StepRecord]) -> dict[str, StepRecord]:
     """
     found: dict[str, list[StepRecord]] = {}
     for step in steps:
-        if step.may_repeat is False and step.ended_at is None:
+        if step.is_effect and step.ended_at is None:
             found.setdefault(step.key.task_id, []).append(step)
     return {
         task_id if len(each) == 1 else f"{task_id} {step.key.key}": step
