@@ -168,6 +168,7 @@ class StepLog:
             why: how it ended; with the process that took it unless given.
         """
         task_id, _, name = step.key
+        resume = f"ramify resume {self._writer.run_id}"
         told = f"failed ({why})" if why else INTERRUPTED
         under = " under another key" if step.may_repeat == "with_key" else ""
         named = f" (its idempotency key is {step.idempotency_key})" if step.idempotency_key else ""
@@ -175,8 +176,8 @@ class StepLog:
         done, again = (f'"{who}{end}"' if " " in who else f"{who}{end}" for end in ("=RESULT", ""))
         return UnknownStepError(
             f"task {task_id}: the step {name} {told}, it may not be repeated{under}, and nobody knows whether it was"
-            f" done. Look{named}, then say what came of it with `ramify resume {self._writer.run_id} --step-done {done}`, or"
-            f" have it done again with `ramify resume {self._writer.run_id} --step-again {again}`",
+            f" done. Look{named}, then say what came of it with `{resume} --step-done {done}`, or have it done again"
+            f" with `{resume} --step-again {again}`",
             key=step.key,
             options=("--step-done", f"{who}=RESULT"),
         )
