@@ -1,21 +1,27 @@
 """`--steer`: a person's words change what is open of a plan that is under way; what is done stays as it is."""
 
+import json
 import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ramify.planner import Executor, PlanLimits, Run
 from ramify.planner.errors import LeaseError, UsageError
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.running.editing import LONGEST_WISH, PlanEdit
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import ReplyError, Task, TaskConfig, TaskState
+from ramify.tasks import ReplyError, Task, TaskConfig, TaskError, TaskState
 from ramify.tasks.replies.replans import OpenPlan, parse_replan, replan_schema
+from ramify.tasks.tree.graph import check_can_end, topological_order
+from ramify.tasks.tree.replanning import change_plan, whole_open_plan
 
 from .openai_server import Chat, OpenAIServer
 from .ramify_command import Ramify
@@ -271,6 +277,15 @@ def test_where_no_change_can_be_had_the_old_plan_stays_and_the_run_waits(replies
     assert "steer 0" not in asked(model)
 
 
+def test_words_that_no_plan_could_follow_are_told_and_do_not_hold_any_more(ramify: Ramify) -> None:
+    run, _ = steered(stopped(), {"steer": '<failed reason="other">no museums are there</failed>'}, words="no museums")
+    again, model = steered(run, {"steer": CHANGES})
+    assert again.status == "done"
+    assert "no museums" not in said_to_planner(model)
+    history = ramify("show", run.id, "--history", "--store", STORE).out
+    assert "the plan stays as it is: no museums are there (other), 20" in history
+
+
 def test_a_malformed_reply_is_put_back_with_the_complaint() -> None:
     run, model = steered(stopped(), {"steer": '<drop of="0.2"/>', "repair": CHANGES})
     assert run.status == "done"
@@ -344,6 +359,55 @@ def test_changes_that_would_wait_for_each_other_are_put_back() -> None:
     run, model = steered(stopped(), {"steer": '<add to="0.2" needs="0.3">x</add>', "repair": CHANGES})
     assert run.status == "done"
     assert asked(model)[:2] == ["steer 0", "repair 0"]
+
+
+# --- any reply on any tree ---
+
+
+@st.composite
+def plans_under_way(draw: st.DrawFn) -> Task:
+    """Return a tree of which some is done, as far as what it needs is."""
+    root = Task("all", id="0")
+    tasks = [root]
+    for number in range(draw(st.integers(2, 8))):
+        above = draw(st.sampled_from(tasks))
+        child = Task(f"task {number}", id=f"t{number}")
+        above.add_subtask(child)
+        for needed in draw(st.lists(st.sampled_from(tasks), max_size=2, unique=True)):
+            with suppress(TaskError):
+                child.add_dependency(needed.id)
+        tasks.append(child)
+    order = topological_order([root])[:-1]
+    for task in order[: draw(st.integers(0, len(order)))]:
+        task.finish("done")
+    return root
+
+
+@given(root=plans_under_way(), data=st.data())
+def test_whatever_a_reply_says_it_is_refused_or_leaves_a_sound_tree_with_all_that_is_done(
+    root: Task, data: st.DataObject
+) -> None:
+    ids = [task.id for task in root.walk()]
+    change = st.fixed_dictionaries(
+        {
+            "do": st.sampled_from(["retry", "replace", "insert", "split", "drop", "add"]),
+            "of": st.sampled_from(ids),
+            "content": st.sampled_from(["so", "otherwise", " "]),
+            "needs": st.lists(st.sampled_from([*ids, "new1", "new2"]), max_size=2),
+        }
+    )
+    reply = json.dumps({"replan": {"changes": data.draw(st.lists(change, min_size=1, max_size=5))}})
+    before = {task.id: task.result for task in root.walk() if task.state is TaskState.DONE}
+    try:
+        changed = change_plan(root, parse_replan(reply, whole_open_plan(root, lambda _: True, most=50)))
+        check_can_end(root)
+    except TaskError:
+        return
+    by_id = {task.id: task for task in root.walk()}
+    assert {task_id: by_id[task_id].result for task_id in before} == before
+    assert all(by_id[task_id].state is TaskState.DONE for task_id in before)
+    assert all(by_id[task.id] is task and task.state is TaskState.OPEN for task in changed.added)
+    assert not [task.id for task in root.walk() if task.state is TaskState.OPEN and not task.content.strip()]
 
 
 # --- kills ---

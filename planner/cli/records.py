@@ -137,6 +137,9 @@ def history_text(versions: Iterable[EventRecord]) -> str:
         if event.type == "plan_approved":
             lines.append(f"plan {max(number, 1)} was approved, {at}")
             continue
+        if event.type == "warning":
+            lines.append(f"{one_printable_line(event.data['message'])}, {at}")
+            continue
         if event.type in {"plan_revised", "plan_steered"}:
             is_revised = is_revised or event.type == "plan_revised"
             lines.append(f"plan {max(number, 1)} is to be otherwise, {at}: {one_printable_line(event.data['words'])}")

@@ -34,7 +34,7 @@ from ramify.tasks.tree.partial import partial_tasks
 
 from .asking_steps import said_of_steps
 from .clarifying import answers_of, open_questions, with_answers
-from .steering import failed_tasks, pending_steer, steer_data
+from .steering import KEPT, failed_tasks, pending_steer, steer_data
 
 HISTORY = (
     EventType.PLANNED,
@@ -183,13 +183,13 @@ def changes_of(
 
 
 def plan_history(store: Store, run_id: str) -> list[EventRecord]:
-    """Return the events that tell how the plan of a run became what it is, in order: made, edited, approved.
+    """Return the events that tell how the plan of a run became what it is, in order: made, edited, approved, kept.
 
     Raises:
         RunError: if there is no such run.
         StoreError: if they cannot be read.
     """
-    return [event for event in store.events(run_id) if event.type in HISTORY]
+    return [event for event in store.events(run_id) if event.type in HISTORY or event.data.get("plan") == KEPT]
 
 
 def _answer(store: StoreReader, run_id: str, root: Task, said: str) -> list[str]:

@@ -26,15 +26,15 @@ from .attempts import Work
 from .endings import Ending, ending_of
 from .replanning import Replanning
 
-_SAID = (EventType.PLAN_REVISED, EventType.PLAN_STEERED)
-_CAME_OF_IT = (EventType.PLAN_EDITED, EventType.WARNING)
+KEPT = "kept"
+"""What the warning says of the plan that tells why it could not follow a person's words."""
 
 
 def read_wishes(store: StoreReader, run: NewRun) -> Wishes:
     """Return what a person has said of the plan of a run, and whether the planner has still to be asked for it."""
-    said = store.events_of(run.id, _SAID)
+    said = _said(store, run.id)
     whole = _kept_whole(store.events_of(run.id, [EventType.PLAN_ATOMIC, EventType.PLAN_EDITED]) if said else ())
-    pending = pending_steer(store, run.id, said)
+    pending = _pending(store, run.id, said)
     return Wishes(
         tuple(str(event.data["words"]) for event in said),
         is_new=run.phase == REVISING_PHASE,
@@ -58,18 +58,29 @@ def _kept_whole(events: Iterable[Event]) -> dict[str, str]:
     return whole
 
 
-def pending_steer(store: StoreReader, run_id: str, said: Sequence[Event] | None = None) -> Event | None:
+def pending_steer(store: StoreReader, run_id: str) -> Event | None:
     """Return what a person has said last while the plan was carried out, if nothing has come of it yet."""
-    said = store.events_of(run_id, _SAID) if said is None else said
+    return _pending(store, run_id, _said(store, run_id))
+
+
+def _said(store: StoreReader, run_id: str) -> list[Event]:
+    """Return what a person has said of a plan, but for what it could not follow while it was carried out."""
+    said: list[Event] = []
+    for event in store.events_of(run_id, (EventType.PLAN_REVISED, EventType.PLAN_STEERED, EventType.WARNING)):
+        if event.type != EventType.WARNING:
+            said.append(event)
+        elif event.data.get("plan") == KEPT and said and said[-1].type == EventType.PLAN_STEERED:
+            said.pop()
+    return said
+
+
+def _pending(store: StoreReader, run_id: str, said: Sequence[Event]) -> Event | None:
     last = next((event for event in reversed(said) if event.type == EventType.PLAN_STEERED), None)
     if last is None or not last.data["asks"]:
         return None
-    came = (event for event in store.events_of(run_id, _CAME_OF_IT) if event.seq > last.seq)
-    return None if any(_is_answer(event) for event in came) else last
-
-
-def _is_answer(event: Event) -> bool:
-    return event.data.get("by") == STEER if event.type == EventType.PLAN_EDITED else event.data.get("plan") == "kept"
+    edits = store.events_of(run_id, [EventType.PLAN_EDITED])
+    is_followed = any(event.seq > last.seq and event.data.get("by") == STEER for event in edits)
+    return None if is_followed else last
 
 
 def steer_data(run_id: str, root: Task, words: str, phase: str, failed: dict[str, str]) -> dict[str, Any]:
@@ -138,7 +149,7 @@ async def steer(root: Task, work: Work, wishes: Wishes, replanning: Replanning, 
         if ending_of(error) is not None and not isinstance(error, NoModelError):
             raise
         why = f"the plan stays as it is: {error_text(error)}"
-        await recorder.commit(EventType.WARNING, None, message=why, plan="kept")
+        await recorder.commit(EventType.WARNING, None, message=why, plan=KEPT)
         told = f"{why}; `ramify resume {run_id}` goes on with it, and --steer TEXT says it in other words"
         return Ending("waiting", told, WaitingError(told, task_id=root.id))
     if isinstance(found, Replan):
