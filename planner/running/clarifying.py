@@ -19,7 +19,7 @@ from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.terminal import one_printable_line, printable
 from ramify.planner.store.changes import TaskEdited
 from ramify.planner.workers import Outcome
-from ramify.planner.workers.model import read_answer
+from ramify.planner.workers.answers import read_answer
 from ramify.prompts import ExecuteVariables, Material
 from ramify.prompts.blocks import cut
 from ramify.tasks import ReplyError, Task

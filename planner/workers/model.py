@@ -1,26 +1,25 @@
 """The worker that all tasks without a type go to: the run's model, asked with the templates `execute` and `compose`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramify.planner.asking.composing import compose
 from ramify.planner.asking.reading import Steps, read_in_parts, reads_whole
 from ramify.planner.errors import TooLongError, UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
-from ramify.planner.models.protocol import Model, ModelReply
+from ramify.planner.models.protocol import Model
 from ramify.planner.tools.protocol import permissions_of
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts import ComposeVariables, ExecuteVariables
 from ramify.prompts.variables import TaskResult
-from ramify.tasks import ReplyError, Task
+from ramify.tasks import Task
 from ramify.tasks.checks import schema_of
 from ramify.tasks.prompt_variables import compose_variables, execute_variables, is_part
-from ramify.tasks.replies.by_schema import answer_in, answer_schema
-from ramify.tasks.replies.grammar import Answer, parse_answer
-from ramify.tasks.replies.json_answers import read_json_answer
+from ramify.tasks.replies.by_schema import answer_schema
+from ramify.tasks.replies.grammar import Answer
 
+from .answers import read_answer, read_json
 from .lengths import not_too_long
 from .services import services_of
 from .tool_choice import may_call_tools, required_of
@@ -186,32 +185,6 @@ async def _composed(context: WorkContext, asker: "Asker", whole: ComposeVariable
             return outcome_of(task, await compose(whole, ask, budget=steps.budget, head=steps.head))
         except TooLongError:
             steps.make_smaller()
-
-
-def read_answer(reply: ModelReply) -> Answer:
-    """Return the answer that a reply holds.
-
-    Raises:
-        ReplyError: if it holds none, or was cut.
-    """
-    if reply.finish_reason == "content_filter":
-        raise ReplyError("the provider's content filter stopped the reply", reply=reply.text)
-    return parse_answer(reply.text, finish_reason=reply.finish_reason)
-
-
-def read_json(reply: ModelReply) -> Answer:
-    """Return the answer that a reply holds, whose text is one JSON value.
-
-    Raises:
-        ReplyError: if it holds none, was cut, or the answer is no JSON.
-    """
-    answer = answer_in(reply.text, finish_reason=reply.finish_reason) or read_answer(reply)
-    if answer.failed is None:
-        try:
-            answer = replace(answer, text=read_json_answer(answer.text)[1])
-        except ReplyError as error:
-            raise ReplyError(error.complaint, reply=reply.text) from None
-    return answer
 
 
 def outcome_of(task: Task, answer: Answer) -> Outcome:
