@@ -198,6 +198,7 @@ class ExecuteVariables(PromptVariables):
         format: what the result has to pass; None leaves it to the task.
         last_error: what was wrong with the attempt before; None on the first.
         may_split: whether the task can be split, should it be too big.
+        continues: whether it stands in a conversation, after the results that it builds on.
     """
 
     template = "execute"
@@ -210,6 +211,7 @@ class ExecuteVariables(PromptVariables):
     format: str | None = None
     last_error: str | None = None
     may_split: bool = False
+    continues: bool = False
 
 
 class ComposeVariables(PromptVariables):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -270,6 +271,15 @@ def test_openai_keeps_a_conversation_with_tools_by_itself() -> None:
     told = wire_arguments(TALK, has_bounds=True, cache=PromptCache(takes_key=True, mark=BREAKPOINT))
     assert "prompt_cache_options" not in told
     assert [isinstance(message["content"], list) for message in told["messages"]] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("mark", "marked"), [(CACHE_CONTROL, [True, False, True]), (BREAKPOINT, [True, False, False])])
+def test_a_conversation_that_may_go_on_is_kept_up_to_its_end(mark: str, marked: list[bool]) -> None:
+    said = (*TALK.messages[:2], Message(role="assistant", content="Seen."))
+    chain = replace(TALK, messages=said, tools=(), goes_on=True)
+    told = wire_arguments(chain, has_bounds=True, cache=PromptCache(takes_key=True, mark=mark))
+    assert "prompt_cache_options" not in told
+    assert [isinstance(message["content"], list) for message in told["messages"]] == marked
 
 
 @pytest.mark.parametrize(

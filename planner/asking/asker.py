@@ -11,6 +11,7 @@ from ramify.planner.models.listening import Listener
 from ramify.planner.models.protocol import ModelReply, ModelRequest
 from ramify.planner.store.records import CallRecord
 from ramify.prompts.blocks import DEFAULT_BUDGET, make_nonce, texts_of
+from ramify.prompts.rendered import Message
 from ramify.prompts.variables import PromptVariables, RepairVariables
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
@@ -59,6 +60,7 @@ class Asker:
         repairs: bool = True,
         whole: bool = False,
         listener: Listener | None = None,
+        earlier: tuple[Message, ...] | None = None,
     ) -> T:
         """Return what `read` makes of the reply; a malformed one is put to the model once more, with the complaint.
 
@@ -72,6 +74,8 @@ class Asker:
             repairs: whether a malformed reply is put to the model once more; it is not, when answers are voted on.
             whole: whether the prompt shows all of its data or is not asked.
             listener: hears the reply, and that to a repair, while it comes.
+            earlier: what was said before in a conversation that may go on after it too, the system message first; it
+                is none for a repair. None if it is not to go on.
 
         Raises:
             HeardError: if the reply broke off, and the listener keeps some of what it has heard.
@@ -81,7 +85,7 @@ class Asker:
             ReplyError: if the reply is malformed, and after the repair again; it is quoted. A model that gives up on a
                 repair has said nothing about the task.
         """
-        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs, whole, listener)
+        inquiry = _Inquiry(task, variables, read, attempt, sample, repairs, whole, listener, earlier)
         if schema is None:
             return await self._asked(inquiry, None)
         schemas, wish = self._caller.schemas, self.agent.settings.constrain
@@ -126,14 +130,16 @@ class Asker:
         schema: Mapping[str, Any] | None,
         nonces: Sequence[str],
     ) -> T:
-        make = self._maker(variables, schema, nonce=nonces[-1], asked=inquiry.variables)
+        is_first = variables.template == inquiry.variables.template
+        earlier = inquiry.earlier if is_first else None
+        make = self._maker(variables, schema, nonce=nonces[-1], asked=inquiry.variables, earlier=earlier)
 
         def read(reply: ModelReply) -> T:
             if schema is not None:
                 self._caller.schemas.answered(reply, self.agent.settings.constrain, inquiry.task)
             return _read_clean(inquiry.read, reply, nonces)
 
-        whole = inquiry.whole and variables.template == inquiry.variables.template
+        whole = inquiry.whole and is_first
         listener = inquiry.listener
         if listener is not None:
             place = inquiry.place(inquiry.variables)
@@ -218,6 +224,10 @@ class Asker:
         """Return what delimits `data` in a prompt: the same for all prompts of the run, unless `data` hold it."""
         return make_nonce(self._nonce_seed, data=data)
 
+    def was_cut(self, task: Task, purpose: str, *, attempt: int) -> bool:
+        """Return whether a prompt for a task was answered that showed less than all of its data."""
+        return any(slot[:3] == (task.id, purpose, attempt) for slot in self._caller.budgets)
+
     def recall(self, calls: Iterable[CallRecord]) -> None:
         """Take the replies of `calls` instead of asking the same once more."""
         self._caller.recall(calls)
@@ -229,10 +239,14 @@ class Asker:
         *,
         nonce: str,
         asked: PromptVariables | None = None,
+        earlier: tuple[Message, ...] | None = None,
     ) -> Make:
         def make(budget: int) -> ModelRequest:
             prompt = self.agent.prompts.render(variables, nonce=nonce, budget=budget)
             request = self.agent.request(prompt, asked=asked)
+            if earlier is not None:
+                new = (each for each in prompt.messages if each["role"] != "system" or not earlier)
+                request = replace(request, messages=(*earlier, *new), goes_on=True)
             return request if schema is None else replace(request, schema=schema)
 
         return make
@@ -250,6 +264,7 @@ class _Inquiry(Generic[T]):
     repairs: bool
     whole: bool
     listener: Listener | None
+    earlier: tuple[Message, ...] | None
 
     def place(self, asked: PromptVariables) -> Place:
         """Return the place of one of its questions."""

@@ -106,6 +106,8 @@ class ModelRequest:
             if it is told nothing.
         shared: how many characters of the first user's message those of its siblings begin with too, after the system
             message; 0 if it is the latter alone, None if nothing is shared. For caches; no part of the hash.
+        goes_on: whether another request may go on with the conversation, so that caches keep it to its end; no part of
+            the hash.
         stop_runaway: whether a reply that runs away is stopped; not sent.
         cap: how long the reply may become by what is asked for, besides `sampling.max_output_tokens`; no part of the
             hash, as the words of a reply that is whole do not depend on it.
@@ -129,6 +131,7 @@ class ModelRequest:
     data_given: int = 0
     cache_key: str = ""
     shared: int | None = None
+    goes_on: bool = False
     stop_runaway: bool = True
     cap: Cap | None = None
 

@@ -125,16 +125,17 @@ def _choice_on_the_wire(request: ModelRequest) -> str | dict[str, Any]:
 def _cache_arguments(messages: list[dict[str, Any]], request: ModelRequest, cache: PromptCache) -> dict[str, Any]:
     """Return what a provider's cache of prompts is told, with marks in `messages`.
 
-    A mark stands where what siblings share ends, and at the end of a conversation with tools, which is read again at
-    its next turn; OpenAI sets that one by itself. In the explicit mode, it puts nothing into the cache but what is
-    marked, as a token costs more there.
+    A mark stands where what siblings share ends, and at the end of a conversation that goes on or has tools, which is
+    read again at its next turn; OpenAI sets that one by itself. In the explicit mode, it puts nothing into the cache
+    but what is marked, as a token costs more there.
     """
     told: dict[str, Any] = {}
+    goes_on = request.goes_on or bool(request.tools)
     if cache.takes_key:
         told["prompt_cache_key"] = request.cache_key
-    if cache.mark == BREAKPOINT and not request.tools:
+    if cache.mark == BREAKPOINT and not goes_on:
         told["prompt_cache_options"] = {"mode": "explicit"}
-    if cache.mark == CACHE_CONTROL and request.tools:
+    if cache.mark == CACHE_CONTROL and goes_on:
         messages = _marked(messages, len(messages) - 1, None, cache)
     if cache.mark is not None and request.shared is not None:
         role = "user" if request.shared else "system"

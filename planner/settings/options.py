@@ -154,6 +154,10 @@ class AgainOptions(TypedDict, total=False):
     max_turns: Annotated[int | None, _asking(
         "replies in one conversation of a model with its tools.", part="task", at_least=2,
         help="Replies in one conversation with tools.")]
+    conversation: Annotated[Literal["chain", "fresh"] | None, Option(
+        about="whether a leaf goes on with the conversation of a leaf that it needs (chain), which caches have read, or"
+        " begins one of its own (fresh, as unless set).", part="task", group="asking",
+        help="Whether leaves go on with the conversation of one they need.")]
     vote_ahead: Annotated[int | None, Option(
         about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
         metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]

@@ -12,6 +12,7 @@ from ramify.planner.tools.protocol import permissions_of
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts import ComposeVariables, ExecuteVariables
+from ramify.prompts.rendered import Message
 from ramify.prompts.variables import TaskResult
 from ramify.tasks import Task
 from ramify.tasks.checks import schema_of
@@ -20,6 +21,7 @@ from ramify.tasks.replies.by_schema import answer_schema
 from ramify.tasks.replies.grammar import Answer
 
 from .answers import read_answer, read_json
+from .chains import CHAIN, chain_before
 from .lengths import not_too_long
 from .services import services_of
 from .tool_choice import may_call_tools, required_of
@@ -39,7 +41,7 @@ class ModelWorker(Worker):
     """
 
     about = "a language model, or whichever model the run has"
-    keeps = frozenset({"vote_ahead", "max_samples", "max_answer_characters", "tool_choice"})
+    keeps = frozenset({"conversation", "vote_ahead", "max_samples", "max_answer_characters", "tool_choice"})
 
     def __init__(self, agent: "Agent | None" = None, *, about: str | None = None) -> None:
         self.agent = agent
@@ -72,17 +74,38 @@ class ModelWorker(Worker):
         try:
             if may_call_tools(context, asker.agent):
                 return outcome_of(task, await answer_with_tools(context, asker))
-            return outcome_of(task, await self._answer(context, asker, variables))
+            answer = self._continued if context.config.conversation == CHAIN else self._answer
+            return outcome_of(task, await answer(context, asker, variables))
         except TooLongError as error:
             parts = read_in_parts(task, asker, variables, error)
             raise TooLongError(str(error), parts=parts) from error
 
-    async def _answer(self, context: WorkContext, asker: "Asker", variables: ExecuteVariables) -> Answer:
+    async def _continued(self, context: WorkContext, asker: "Asker", variables: ExecuteVariables) -> Answer:
+        """Return the answer in the conversation of a leaf before, or in one of its own if none fits."""
+        chain = await chain_before(context, asker, variables)
+        if chain is not None:
+            try:
+                return await self._answer(context, asker, chain.variables, chain.messages)
+            except TooLongError:
+                services_of(context).recorder.warn(
+                    f"task {context.task.id} does not go on with the conversation of task {chain.task_id}, as the model"
+                    " cannot read that and its own prompt at once; it begins a new one, with the result as data",
+                    context.task,
+                )
+        return await self._answer(context, asker, variables, ())
+
+    async def _answer(
+        self,
+        context: WorkContext,
+        asker: "Asker",
+        variables: ExecuteVariables,
+        earlier: tuple[Message, ...] | None = None,
+    ) -> Answer:
         task = context.task
         wanted = schema_of(task.checks)
         schema = None if wanted is None else answer_schema(wanted, has_steps=True, may_split=variables.may_split)
         read = read_answer if schema is None else read_json
-        whole = reads_whole(variables.materials, asker.agent)
+        whole = bool(earlier) or reads_whole(variables.materials, asker.agent)
 
         async def ask(number: int, *, repairs: bool = False) -> Answer:
             return await asker.ask(
@@ -94,6 +117,7 @@ class ModelWorker(Worker):
                 schema=schema,
                 repairs=repairs,
                 whole=whole,
+                earlier=earlier,
             )
 
         if context.config.vote_ahead is not None:

@@ -28,7 +28,7 @@ ONLY_FOR_SOME: Mapping[str, str] = {
     ),
     "max_memory_mb": "workers that run programs",
     **dict.fromkeys(("viewport_width", "viewport_height"), "workers with a browser"),
-    **dict.fromkeys(("vote_ahead", "max_samples", "max_answer_characters", "tool_choice"), "models"),
+    **dict.fromkeys(("vote_ahead", "max_samples", "max_answer_characters", "tool_choice", "conversation"), "models"),
 }
 """Limits that only some workers keep, and who these are; all others hold whoever does a task."""
 

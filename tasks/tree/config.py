@@ -33,6 +33,8 @@ class TaskConfig(BaseModel):
         concurrent_requests: model calls and pages in flight, over all tasks below.
         max_turns: replies in one conversation of a model with its tools.
         tool_choice: which tool a leaf's model calls before it answers: auto, required, none, or the name of one.
+        conversation: whether a leaf goes on with the conversation of a leaf that it needs (chain), or begins one of its
+            own (fresh, as unless set).
         max_calls: model calls, over all tasks below.
         max_tokens: input and output tokens, over all tasks below.
         max_cost_usd: cost of the model calls in US dollars, over all tasks below.
@@ -62,6 +64,7 @@ class TaskConfig(BaseModel):
     concurrent_requests: _Count | None = None
     max_turns: Annotated[int, Field(ge=2)] | None = None
     tool_choice: Annotated[str, Field(min_length=1)] | None = None
+    conversation: Literal["chain", "fresh"] | None = None
     max_calls: _Count | None = None
     max_tokens: _Count | None = None
     max_cost_usd: _Amount | None = None
