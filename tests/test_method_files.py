@@ -227,6 +227,21 @@ def test_a_method_of_a_tree_makes_the_same_tree_again() -> None:
     assert made[2].subtasks[0].inputs == {"town": "Oslo"}
 
 
+@pytest.mark.parametrize(
+    ("goal", "found"),
+    [
+        ("Describe Oslo", []),
+        ("Plan a ferry trip to Oslo and back, with a ferry lunch", ["plan", "ferry", "trip"]),
+        ("Vergleiche Oslo mit Bergen im Winter", ["vergleiche", "winter"]),
+    ],
+)
+def test_a_saved_method_is_found_by_words_that_say_what_it_is_about(goal: str, found: list[str]) -> None:
+    root = Task(goal, id="0")
+    root.add_subtasks([Task("Look at Oslo", id="0.1"), Task("Look at Bergen", id="0.2")])
+    values = {"town": "Oslo", "other": "Bergen"} if "Bergen" in goal else {"town": "Oslo"}
+    assert list(read(method_text(root, parameters=values, provenance={})).keywords) == found
+
+
 @given(st.text(st.sampled_from("ab {}x."), max_size=30), st.text(st.sampled_from("abx"), min_size=1, max_size=3))
 def test_what_is_opened_is_filled_to_the_same_text(text: str, words: str) -> None:
     assert filled(opened(text, {"p": words}), {"p": words}) == text

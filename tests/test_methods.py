@@ -1,6 +1,7 @@
 """Methods in runs: tried before the model, refused by their preconditions, kept over kills, saved from runs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 from ramify.planner import Executor, PlanLimits, Run, solve
 from ramify.planner.errors import PlannerError, UsageError
-from ramify.planner.events.events import EventType
+from ramify.planner.events.events import Event, EventType
 from ramify.planner.planning.methods import Methods
+from ramify.planner.progress.ledger import Ledger
+from ramify.planner.progress.plain import PlainLines
+from ramify.planner.progress.tree import lines_of
 from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
@@ -327,10 +331,14 @@ def test_a_run_goes_on_without_its_methods_and_asks_for_no_plan_of_their_tasks(t
     model = scripted()
     run = solved(tmp_path, "Do it now", model, max_calls=1, jobs=1, policy="streaming")
     assert run.status == "stopped"
-    (tmp_path / "methods" / "m.yaml").unlink()
+    shutil.rmtree(tmp_path / "methods")
     again = Executor.resume(tmp_path / "r.db", run.id, agent=model, max_calls=99)
     assert again.status == "done"
     assert asked(model) == []
+    warnings = [event.data["message"] for event in again.events() if event.type == EventType.WARNING]
+    assert ["is not there any more, so none is tried" in each for each in warnings][-1:] == [True]
+    with pytest.raises(UsageError, match="the folder of methods nowhere is not there"):
+        solved(tmp_path, "Do it now", model, methods="nowhere")
 
 
 def blocks_file(place: Path, size: int = 50) -> Path:
@@ -410,6 +418,17 @@ def test_the_commands_save_show_edit_switch_and_delete(
     assert ramify("methods", "show", "towns").err.startswith("ramify: error: there is no method 'towns'")
     assert "NAME=WORDS" in ramify("methods", "save", run.id, *store, "-p", "Oslo").err
     assert "leave out one of them" in ramify("methods", "save", run.id, *store, "-p", "a=Oslo", "--fixed").err
+
+
+def test_the_live_tree_and_plain_lines_name_the_method(saved: Path) -> None:
+    events: list[Event] = []
+    run = solved(saved, LIKE, scripted(), on_event=events.append)
+    ledger, plain = Ledger(run.task), PlainLines()
+    lines = [plain.line_of(event) for event in events]
+    for event in events:
+        ledger.take(event)
+    assert "0 split into 3 by the method compare: 0.1 0.2 0.3" in lines
+    assert "by the method compare" in [line.note for line in lines_of(ledger, now=events[-1].at, height=30)][1]
 
 
 def test_what_a_method_did_is_shown_everywhere(saved: Path, ramify: Ramify) -> None:

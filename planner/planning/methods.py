@@ -175,6 +175,11 @@ class Methods:
         return taken[0] if taken else self.folder / f"{name}.yaml"
 
 
+def is_gone(given: Path | None) -> bool:
+    """Return whether a folder of methods is named, and is not there."""
+    return given is not None and str(given) != NONE and not given.is_dir()
+
+
 def methods_in_use(given: Path | None) -> list[Method]:
     """Return the methods that are tried in a run, of the folder that is `given`, or else of the usual one.
 
@@ -186,7 +191,7 @@ def methods_in_use(given: Path | None) -> list[Method]:
         return [each for each in Methods().all() if each.is_enabled] if DEFAULT_FOLDER.is_dir() else []
     if str(given) == NONE:
         return []
-    if not given.is_dir():
+    if is_gone(given):
         raise UsageError(
             f"the folder of methods {given} is not there; name one with --methods DIR, or --methods {NONE}"
         )

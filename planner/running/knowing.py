@@ -7,7 +7,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.methods_used import methods_of
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.planning.fitting import Fitting, Used
-from ramify.planner.planning.methods import methods_in_use
+from ramify.planner.planning.methods import is_gone, methods_in_use
 from ramify.planner.planning.policies import check_policies
 from ramify.planner.planning.split import PlanLimits
 from ramify.planner.work.grants import Grants
@@ -31,13 +31,17 @@ def fitting_of(
         before: the store, if another process may have carried the run on before.
 
     Raises:
-        UsageError: if the folder of methods is not there.
+        UsageError: if the folder of methods is not there, and the run is new.
         DocumentError: if a file in it is broken.
     """
     if plan is None:
         return Fitting()
+    if is_lost := before is not None and is_gone(plan.methods):
+        recorder.warn(
+            f"the folder of methods {plan.methods} is not there any more, so none is tried; --methods names one"
+        )
     return Fitting(
-        methods_in_use(plan.methods),
+        () if is_lost else methods_in_use(plan.methods),
         tell=partial(_tell, recorder),
         check=partial(_check, workers, grants),
         max_depth=plan.max_depth,
@@ -45,15 +49,20 @@ def fitting_of(
     )
 
 
-def check_planning(root: Task, plan: PlanLimits | None) -> None:
+def check_planning(root: Task, plan: PlanLimits | None, *, is_resumed: bool = False) -> None:
     """Raise if a task of the tree of `root` names a policy that is not there, or methods cannot be used.
+
+    Args:
+        root: the tree.
+        plan: how it is split; None if it is run as it is.
+        is_resumed: whether the run was begun before; it goes on without a folder of methods that has gone since.
 
     Raises:
         UsageError: if one does, or the folder of methods is not there.
         DocumentError: if a file in it is broken; the message says where.
     """
     check_policies(root)
-    if plan is not None:
+    if plan is not None and not (is_resumed and is_gone(plan.methods)):
         methods_in_use(plan.methods)
 
 

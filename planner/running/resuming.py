@@ -156,7 +156,7 @@ class Carrier:
     def check(self, root: Task, differences: Sequence[Difference] = ()) -> None:
         """Raise unless the tree can be run, and what is different in it would change something."""
         check_runnable(root, self.workers, self.grants)
-        check_planning(root, self.settings.plan)
+        check_planning(root, self.settings.plan, is_resumed=True)
         check_tools(root, self.agent, self.grants)
         check_allow(self.workers, self.agent, self.grants)
         for difference in differences:

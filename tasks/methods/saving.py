@@ -155,7 +155,8 @@ def _entry(task: Task, ids: Mapping[str, str], parameters: Mapping[str, str]) ->
 def _keywords(pattern: Pattern) -> list[str]:
     words = plain_words(filled(pattern.text, dict.fromkeys(pattern.names, " "))).split()
     said = [word for place, word in enumerate(words) if not place or (len(word) > _SHORT and not is_common(word))]
-    return list(dict.fromkeys(said))[:_MOST_KEYWORDS]
+    found = list(dict.fromkeys(said))[:_MOST_KEYWORDS]
+    return found if len(found) > 1 else []  # a single word would have the model asked about goals of all kinds
 
 
 def _whole(words: str) -> str:
