@@ -167,16 +167,16 @@ def _check_split(given: Mapping[str, Any]) -> None:
     """Refuse what is said in a call of how its goal is split, and contradicts itself, or has nothing to limit."""
     split, policy = given.get("split"), given.get("policy")
     if unused := "split is 'never'" if split == "never" else "policy is 'direct'" if policy == "direct" else None:
-        refuse_unused(given, ("max_depth", "max_children"), unused)
+        refuse_unused(given, ("max_depth", "max_children", "methods"), unused)
     if split == "never" and policy not in {None, "direct"}:
         raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
 
 
 def refuse_unused(given: Mapping[str, Any], names: Iterable[str], why: str, way: str = "leave one of them out") -> None:
-    """Raise `UsageError` if one of the options `names` was given, which has nothing to limit; say why, and the way."""
+    """Raise `UsageError` if one of the options `names` was given, which has nothing to do; say why, and the way."""
     for name in names:
         if given.get(name) is not None:
-            raise UsageError(f"{why}, so {name} has nothing to limit; {way}")
+            raise UsageError(f"{why}, so {name} has nothing to {'split' if name == 'methods' else 'limit'}; {way}")
 
 
 def settled(model: str | Model | None, agent: Agent | None, given: Mapping[str, Any]) -> tuple[Settings, Agent, Given]:

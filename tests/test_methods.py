@@ -223,7 +223,10 @@ def test_methods_are_tried_under_every_policy(tmp_path: Path, policy: str) -> No
 
 def test_what_splits_nothing_tries_no_method(tmp_path: Path) -> None:
     write(tmp_path, m=METHOD)
-    assert solved(tmp_path, "Compare Oslo with Rome", scripted(), split="never").task.is_leaf
+    with pytest.raises(UsageError, match="split is 'never', so methods has nothing to split"):
+        solved(tmp_path, "Compare Oslo with Rome", scripted(), split="never")
+    run = Executor(scripted(), store=tmp_path / "r.db").run("Compare Oslo with Rome")
+    assert run.task.is_leaf
     assert solved(tmp_path, "Compare Oslo with Rome", scripted(decompose="<atomic/>"), methods="none").task.is_leaf
 
 

@@ -301,7 +301,7 @@ def _check_planning(root: "Task", given: Mapping[str, Any]) -> None:
     from ramify.planner.planning.policies import names_policies
 
     if given["policy"] in {None, "direct"} and not names_policies(root):
-        names = ("split", "max_depth", "max_children")
+        names = ("split", "max_depth", "max_children", "methods")
         if given["policy"]:
             refuse_unused(given, names, "policy is 'direct'")
         refuse_unused(given, names, "the plan is run as it is", "leave it out, or give a policy that splits tasks")
