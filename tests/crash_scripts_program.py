@@ -78,7 +78,7 @@ def given_of(log: Log) -> tuple[Agent, dict[str, Any]]:
 
     async def noted(task: Task) -> None:
         log.write("body", task.type, task.id)
-        await asyncio.sleep(0.004 * random.random())
+        await asyncio.sleep(0.01 * random.random())
 
     async def measure(task: Task) -> int:
         await noted(task)
