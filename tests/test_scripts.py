@@ -603,11 +603,11 @@ def test_a_kill_at_every_named_point_loses_nothing(tmp_path: Path, point: str) -
 
 
 def test_kills_at_random_lose_nothing(tmp_path: Path) -> None:
-    crash_scripts(str(tmp_path / "runs.db"), tmp_path, kills=4, items=60, seed=5, calm=str(tmp_path / "calm.db"))
+    crash_scripts(str(tmp_path / "runs.db"), tmp_path, kills=3, items=60, seed=5, calm=str(tmp_path / "calm.db"))
 
 
 def test_kills_lose_nothing_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:
-    crash_scripts(postgres.empty_database(), tmp_path, kills=3, items=40, seed=8, calm=str(tmp_path / "calm.db"))
+    crash_scripts(postgres.empty_database(), tmp_path, kills=2, items=40, seed=8, calm=str(tmp_path / "calm.db"))
 
 
 # the command line
