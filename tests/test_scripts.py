@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ramify.planner import Executor, Run, worker
+from ramify.planner import Executor, Run, WorkContext, worker
 from ramify.planner.errors import ScriptError, UsageError, WorkFailedError
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.work.script import ScriptContext
@@ -417,6 +417,27 @@ def test_a_person_can_give_a_call_another_result_and_what_follows_from_it_is_don
     run_id = bench.begin(plan).id
     run = Executor.resume(bench.place, run_id, set_result={"0.1": "mine"}, script=plan, workers=bench.workers())
     assert (run.status, run.result, bench.begun) == ("done", "after mine", ["0.1", "0.2", "0.2-2"])
+
+
+def test_a_call_adds_no_task_beside_itself_whose_id_the_script_will_give(bench: Bench) -> None:
+    async def add(context: WorkContext) -> str:
+        return context.spawn(Task("beside")).id
+
+    async def plan(ctx: ScriptContext) -> Any:
+        return await ctx.task("add", type="add")
+
+    run = Executor("rules", store=bench.place, workers=[add]).run_script(plan)
+    assert run.status == "failed"
+    assert "task 0.1 is a call of a script, which alone adds calls" in str(run.error)
+
+
+def test_a_secret_is_kept_out_of_calls(bench: Bench) -> None:
+    async def plan(ctx: ScriptContext) -> Any:
+        return await ctx.task(f"log in with {ctx.secret('PASS')}", type="echo")
+
+    run = Executor("rules", store=bench.place, workers=bench.workers(), secrets={"PASS": "hunter22"}).run_script(plan)
+    assert (run.status, bench.begun) == ("failed", [])
+    assert "the value of a secret stands in task 0.1" in str(run.error)
 
 
 def test_a_script_cannot_be_steered(bench: Bench) -> None:
