@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.planner import Executor, estimate, solve, worker
+from ramify.planner import Executor, RunLimits, estimate, solve, worker
 from ramify.planner.asking.voting import Ballot, key_of_answer, poll, still_needed
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.models.protocol import ModelReply
@@ -202,6 +202,17 @@ def test_a_kill_repeats_no_sample_that_had_arrived(store: Path) -> None:
         )
         said.append((done.returncode, done.stdout.split()))
     assert said == [(-9, ["0", "1"]), (-9, ["2", "3"]), (0, ["4", "5", "6", "42"])]
+
+
+def test_a_limit_lets_the_samples_under_way_arrive_and_a_higher_one_takes_them(store: Path) -> None:
+    first = ScriptedModel(["42", "42"], latency_s=0.1)
+    run = Executor(first, store=store, limits=RunLimits(max_calls=2)).run(voting(vote_ahead=3))
+    assert (run.status, run.task.usage.calls) == ("stopped", 2)
+    with Store.open(store) as opened:
+        assert [call.key.sample for call in opened.calls(run.id)] == [0, 1]
+    second = ScriptedModel(["42"])
+    resumed = Executor.resume(store, agent=second, limits=RunLimits(max_calls=3))
+    assert (resumed.result, [request.sample for request in second.requests]) == ("42", [2])
 
 
 def test_the_command_line_votes(ramify: Ramify) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ramify.planner.errors import WorkFailedError
+from ramify.planner.errors import LimitError, WorkFailedError
 from ramify.planner.runtime.gather import together
 from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text, read_json
@@ -128,7 +128,8 @@ async def poll(
 ) -> Poll[T]:
     """Return the vote over `sample(0)`, `sample(1)`, ..., of which up to `ahead` run at the same time.
 
-    Which answer wins depends on their numbers, and not on the order in which they arrive.
+    Which answer wins depends on their numbers, and not on the order in which they arrive. Where a limit refuses one,
+    those that are under way still arrive, so that they are there when the vote goes on.
 
     Args:
         sample: gives the answer of that number.
@@ -138,6 +139,7 @@ async def poll(
         on_end: is told how the vote went, also of one that is not decided.
 
     Raises:
+        LimitError: if a limit was reached.
         WorkFailedError: if no answer leads after `most`, or none can any more.
     """
     ballots: list[Ballot[T]] = []
@@ -146,13 +148,29 @@ async def poll(
             counts, flags = _counts(ballots), _flags(ballots)
             on_end(Tally(samples=len(ballots), counts=counts, discarded=flags, is_decided=False))
             raise WorkFailedError(_undecided(ballots, ahead, most), task_id=task_id, reason="ambiguous")
-        ballots += await together(sample(number) for number in range(len(ballots), len(ballots) + more))
+        ballots += await _batch(sample, range(len(ballots), len(ballots) + more))
     counts = _counts(ballots)
     key = next(iter(counts))
     winner: T = next(ballot.value for ballot in ballots if ballot.key == key)  # type: ignore[assignment]
     found = Poll(samples=len(ballots), counts=counts, discarded=_flags(ballots), is_decided=True, winner=winner)
     on_end(found)
     return found
+
+
+async def _batch(sample: Callable[[int], Coroutine[Any, Any, Ballot[T]]], numbers: range) -> list[Ballot[T]]:
+    refusals: list[LimitError] = []
+
+    async def ballot(number: int) -> Ballot[T]:
+        try:
+            return await sample(number)
+        except LimitError as error:
+            refusals.append(error)
+            return Ballot(None, flag="refused")
+
+    ballots = await together(map(ballot, numbers))
+    if refusals:
+        raise refusals[0]
+    return ballots
 
 
 def _counts(ballots: Iterable[Ballot[Any]]) -> dict[str, int]:
