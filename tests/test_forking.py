@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from ramify.planner import Executor, Run, RunLimits, solve
+from ramify.planner import Executor, Run, RunLimits, WorkContext, solve
 from ramify.planner.asking.budget import total_usage
-from ramify.planner.errors import RunError, UsageError
+from ramify.planner.errors import RunError, StoreError, UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.forms import EVENT_FORMS
 from ramify.planner.models.protocol import ModelReply
@@ -28,18 +28,21 @@ from ramify.planner.store import (
     Store,
     StoredRun,
     TaskChanged,
+    TaskEdited,
 )
-from ramify.planner.store.tables import METADATA
+from ramify.planner.store.tables import EVENTS, METADATA, TASKS, TEXTS
 from ramify.planner.strategies import Strategy
 from ramify.planner.strategies.comparing import compare
 from ramify.planner.testing import ScriptedModel
-from ramify.tasks import Task, TaskState
+from ramify.planner.work.script import ScriptContext
+from ramify.prompts.whole_text import whole_text
+from ramify.tasks import Task, TaskConfig, TaskState
 from ramify.tasks.errors import TreeError
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from .made_up_goals import answer, solution_of
 from .ramify_command import Ramify, ramify_process
-from .store_samples import call, full_tree, new_run, small_tree, values_of
+from .store_samples import HOSTILE_TEXTS, call, full_tree, new_run, small_tree, values_of
 
 GOAL = "trip{pack{bag{}|shoes{}|hat{}};travel{train{};walk{}};rest{}}"
 LONG = "the same long words " * 100
@@ -158,6 +161,54 @@ def test_replies_texts_and_events_are_not_copied(store: Store) -> None:
         "ramify_runs": 1, "ramify_tasks": tasks, "ramify_events": 1, "ramify_steps": 1, "ramify_memory": 1,
         "ramify_shares": 1,
     }  # fmt: skip
+
+
+LONG_TEXTS = [whole_text(words * 200) for words in (*HOSTILE_TEXTS, "\x1b$", "plain words ")]
+
+
+def tree_of_long_texts() -> Task:
+    root = Task(content=LONG_TEXTS[0], id="0", metadata={"note": LONG_TEXTS[1]})
+    root.add_subtasks([Task(content=words, id=f"0.{place}") for place, words in enumerate(LONG_TEXTS)])
+    return root
+
+
+@pytest.mark.usefixtures("place")
+def test_long_texts_of_tasks_come_back_and_a_fork_shares_them(store: Store, tmp_path: Path) -> None:
+    root = tree_of_long_texts()
+    store.create_run(new_run("r1"), root)
+    with store.write("r1") as writer:
+        for task, words in zip(root.subtasks, LONG_TEXTS, strict=True):
+            task.move(TaskState.RUNNING)
+            task.finish(words, {"said": words})
+            told = EventRecord(seq=writer.next_seq(), at=1.0, type="task_done", task_id=task.id)
+            writer.put(TaskChanged.of(task), EventHappened.of(told))
+        root.subtasks[0].content = LONG_TEXTS[1]
+        writer.put(TaskEdited.of(root.subtasks[0]))
+    before = row_counts(store)["ramify_texts"]
+    fork(store, "r1", "f1")
+    assert row_counts(store)["ramify_texts"] == before
+    with store._database.reading() as connection:
+        for table in (TASKS, EVENTS):
+            assert max(map(len, map(str, connection.execute(select(table))))) < 1000
+    for run_id in ("r1", "f1"):
+        assert values_of(store.load_tree(run_id)) == values_of(root)
+        news = {each.task.id: each.task for each in store.news(run_id, 0, limit=99).tasks}
+        assert [news[task.id].result for task in root.subtasks] == LONG_TEXTS
+    store.export_run("f1", tmp_path / "fork.jsonl")
+    store.delete_runs(["r1"])
+    assert values_of(store.load_tree("f1")) == values_of(root)
+    with Store.open(tmp_path / "other.db") as other:
+        other.import_run(tmp_path / "fork.jsonl")
+        assert values_of(other.load_tree("f1")) == values_of(root)
+
+
+def test_a_long_text_that_is_gone_is_told_as_damage(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "runs.db") as store:
+        store.create_run(new_run("r1"), tree_of_long_texts())
+        with store._database.changing() as connection:
+            connection.execute(delete(TEXTS))
+        with pytest.raises(StoreError, match=r"run r1 is damaged in the store: \d+ of the long texts of its tasks"):
+            store.load_tree("r1")
 
 
 @pytest.mark.usefixtures("place")
@@ -482,6 +533,45 @@ def test_a_sweep_is_not_forked_but_its_variations_are(tmp_path: Path) -> None:
     assert forked.result == "3"
     with Store.open(place) as store:
         assert store.find_run(forked.id).settings["inside"] == ""
+
+
+def test_an_effect_that_may_have_been_is_not_repeated_by_a_fork_which_has_keys_of_its_own(place: str) -> None:
+    charged: list[str] = []
+
+    async def pay(*, context: WorkContext) -> str:
+        def charge() -> str:
+            charged.append(context.idempotency_key)
+            raise ConnectionError("the answer was lost")
+
+        return str(await context.step("charge", charge, may_repeat="with_key"))
+
+    bill = Task("pay", id="0", type="pay", config=TaskConfig(max_retries=0))
+    run = Executor("rules", store=place, workers={"pay": pay}).run(bill)
+    assert (run.status, len(charged)) == ("failed", 1)
+    forked = Executor.fork(place, run.id, workers={"pay": pay}, retry_failed=True)
+    assert (forked.status, len(charged)) == ("waiting", 1)
+    answered = Executor.resume(place, forked.id, workers={"pay": pay}, step_done={"0": "paid"})
+    assert (answered.result, len(charged)) == ("paid", 1)
+    again = Executor.resume(place, run.id, workers={"pay": pay}, retry_failed=True)
+    assert (again.status, charged) == ("failed", [charged[0]] * 2)
+
+
+def test_a_script_is_forked_in_the_middle_and_finished_calls_are_not_made_again(place: str) -> None:
+    made: list[str] = []
+
+    async def echo(task: Task) -> str:
+        made.append(task.content)
+        return task.content.upper()
+
+    async def plan(ctx: ScriptContext) -> str:
+        first = await ctx.task("one", type="echo")
+        return f"{first} {await ctx.task(f'two after {first}', type='echo')}"
+
+    run = Executor("rules", store=place, workers={"echo": echo}).run_script(plan)
+    assert (run.result, made) == ("ONE TWO AFTER ONE", ["one", "two after ONE"])
+    forked = Executor.fork(place, run.id, workers={"echo": echo}, script=plan, from_task="0.2")
+    assert (forked.result, made[2:]) == ("ONE TWO AFTER ONE", ["two after ONE"])
+    assert stored(place, run.id).record.status == "done"
 
 
 # What people see
