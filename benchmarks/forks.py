@@ -39,7 +39,8 @@ REPLY = "What came of the task with the number {}, in a few sentences. " * 30
 
 def leaf_changes(writer: RunWriter, task: Task, number: int) -> Iterator[Change]:
     """Yield what a run writes of a leaf that a model does in one call."""
-    reply = ModelReply(text=REPLY.replace("{}", str(number)), model="m", finish_reason="stop", input_tokens=900, output_tokens=300)
+    words = REPLY.replace("{}", str(number))
+    reply = ModelReply(text=words, model="m", finish_reason="stop", input_tokens=900, output_tokens=300)
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": ABOUT.replace("{}", str(number))}]
     key = CallKey(task.id, "execute", 1, 0, 0, sha256(str(number).encode()).hexdigest())
     task.move(TaskState.RUNNING)

@@ -117,8 +117,9 @@ class Batch:
         if self._added:
             failpoint("during-plan-commit")
         statements.edit_task.execute(connection, self._edited)
-        at = max((event[1] for event in self._events), default=lease.last_seq)
-        statements.add_call.execute(connection, [(*call, at) for call in self._calls])
+        if self._calls:
+            seq = max((event[1] for event in self._events), default=lease.last_seq)
+            statements.add_call.execute(connection, [(*call, seq) for call in self._calls])
         write_kept(connection, statements, self._run_id, self._kept)
         statements.change_task.execute(connection, list(self._progress.values()))
         if self.is_edit:
