@@ -55,6 +55,8 @@ def decode(data: bytes, source: str) -> str:
     Raises:
         NotTextError: if it is no text in UTF-8; `source` and the first bad byte are named.
     """
+    if (at := data.find(0)) >= 0:
+        raise NotTextError(f"{source} is not text (byte {at:,} is 0x00); convert it first")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

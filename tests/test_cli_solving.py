@@ -258,9 +258,10 @@ def test_what_cannot_be_used_is_one_clear_line(
         (b"", "standard input is empty"),
         (b" \n", "standard input is empty"),
         (b"1+\xff", "standard input is not text in UTF-8 (byte 2 is 0xff)"),
+        (b"1+\x00", "standard input is not text (byte 2 is 0x00)"),
         (b"1+" * 5_000_000, "the goal has 10,000,000 characters"),
     ],
-    ids=["empty", "blank", "no text", "10 MB"],
+    ids=["empty", "blank", "no text", "binary", "10 MB"],
 )
 def test_standard_input_that_is_no_goal_is_refused(home: Path, stdin: bytes, message: str) -> None:
     said = ramify_process("solve", *RULES, "-", stdin=stdin)

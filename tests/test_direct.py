@@ -472,3 +472,23 @@ def test_only_tools_of_openais_reasoning_models_go_through_litellm(
     agents = [chat.headers["user-agent"] for chat in server.chats]
     assert ["aiohttp" in agent and "OpenAI" not in agent for agent in agents] == [True, True, False]
     assert [chat.headers.get("openai-organization") for chat in server.chats[:2]] == ["ours", "ours"]
+
+
+def test_an_address_without_a_path_is_said_to_end_in_v1_mostly() -> None:
+    with RawServer(answer(404, '{"error": "unknown route"}')) as server:
+        host = server.base_url.removesuffix("/v1")
+        for base_url, is_told in ((host, True), (f"{host}/", True), (server.base_url, False)):
+            with pytest.raises(ModelError, match="unknown route") as caught:
+                complete(DirectModel("m", base_url=base_url))
+            assert (f"; most such addresses end in /v1, as in {host}/v1" in str(caught.value)) is is_told
+
+
+def test_a_reply_in_another_encoding_is_said_to_be_that() -> None:
+    body = b'{"choices": [{"message": {"content": "caf\xe9"}, "finish_reason": "stop"}]}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with (
+        RawServer(head + body) as server,
+        pytest.raises(ModelError, match=r"what came is not UTF-8 \(byte 41 is 0xe9\), and begins with: {") as caught,
+    ):
+        complete(DirectModel("m", base_url=server.base_url))
+    assert caught.value.kind == "malformed"

@@ -187,7 +187,6 @@ BOTH: list[tuple[FaultKind, str, int | None]] = [
     ("reset", "truncated", None),
     ("slow", "timeout", None),
     ("stalled", "timeout", None),
-    ("cut_json", "malformed", None),
     ("html", "malformed", None),
     ("empty", "empty", None),
     ("loading", "loading", 503),
@@ -195,6 +194,8 @@ BOTH: list[tuple[FaultKind, str, int | None]] = [
 ]
 CASES = [(fault, kind, status, streamed) for fault, kind, status in BOTH for streamed in (False, True)]
 CASES += [
+    ("cut_json", "malformed", None, False),
+    ("cut_json", "truncated", None, True),
     ("cut_stream", "malformed", None, False),
     ("cut_stream", "truncated", None, True),
     ("stream_error", "server_error", 500, True),
@@ -208,6 +209,8 @@ def test_every_fault_is_an_error_of_its_kind_after_exactly_one_request(
     server.fail_next(Fault(fault, seconds=5))
     with pytest.raises(ModelError) as caught:
         ask(model_at(way, server, timeouts=QUICK), streamed=streamed)
+    if way is LiteLLMModel and fault == "cut_json":  # it does not say where the JSON was cut
+        kind = "malformed"
     assert (caught.value.kind, caught.value.status_code, caught.value.model) == (kind, status, "test-model")
     assert len(server.chats) == 1
     assert ask(model_at(way, server), streamed=streamed).text == WORDS

@@ -109,6 +109,12 @@ def test_a_prompt_that_cannot_be_cut_any_more_is_an_error_that_says_so(tmp_path:
     assert "it does not fit even with next to none of its 225,002 characters of data" in (run.error or "")
 
 
+def test_a_goal_that_is_itself_too_long_is_to_go_into_a_file(tmp_path: Path) -> None:
+    run = Executor(Narrow(100), store=tmp_path / "runs.db").run(Task("Count this: " + "word " * 4000, id="0"))
+    assert run.status == "failed"
+    assert "its own words are too many; put the text into a file (-f), which is read in parts" in (run.error or "")
+
+
 @pytest.mark.fault("3.2")
 def test_the_loss_is_an_event_a_line_and_a_value(tmp_path: Path) -> None:
     events: list[Event] = []

@@ -155,7 +155,11 @@ class Completion:
         tools = "" if has_tools or has_words else ", ".join(call.name for call in self._calls.values())
         faults = (
             (not self._has_choices, FailureKind.MALFORMED, "the server's reply holds no choices, so no words either"),
-            (is_blank and self._finish is None, FailureKind.MALFORMED, "the server sent a stream without a reply"),
+            (
+                is_blank and self._finish is None,
+                FailureKind.MALFORMED,
+                "the server sent nothing that a reply is made of",
+            ),
             (self._finish is None, FailureKind.TRUNCATED, f"the stream ended {far} without saying why"),
             (self._native_finish in _BROKEN_OFF, FailureKind.TRUNCATED, f"stopped {far}: {self._native_finish}"),
             (self._finish == "content_filter", FailureKind.CONTENT_FILTERED, f"stopped {far}"),

@@ -90,7 +90,12 @@ class NotAReplyError(Exception):
 
     def __init__(self, text: bytes) -> None:
         begins = text[:_LONGEST_QUOTE].decode("utf-8", "replace").strip()
-        super().__init__(f"what came begins with: {begins}" if begins else "the answer has no body")
+        what = "what came"
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            what += f" is not UTF-8 (byte {error.start:,} is 0x{text[error.start]:02x}), and"
+        super().__init__(f"{what} begins with: {begins}" if begins else "the answer has no body")
 
 
 class BrokenOffError(Exception):

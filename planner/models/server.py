@@ -5,6 +5,7 @@ Nothing here knows how requests reach it.
 
 import math
 import os
+import re
 from dataclasses import dataclass, field
 
 from ramify.planner.errors import ModelError
@@ -15,7 +16,7 @@ from ramify.tasks import Usage
 
 from .prices import window_listed
 from .protocol import ModelRequest
-from .retry import Failure, classify
+from .retry import Failure, FailureKind, classify
 from .server_facts import NotReadyError, ServerFacts, ask_facts
 from .unanswered import used_without_reply
 
@@ -23,6 +24,8 @@ NO_KEY = "no-key"
 """What is sent as key to servers that need none."""
 
 _LONGEST_QUOTE = 600
+_HOST_ALONE = re.compile(r"\w+://[^/?#]+/?")
+_MAY_BE_ELSEWHERE = frozenset({FailureKind.NOT_FOUND, FailureKind.MALFORMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +111,11 @@ class Server:
         )
         if len(detail) > _LONGEST_QUOTE:
             detail = detail[:_LONGEST_QUOTE] + "..."
+        advice = failure.rule.advice
+        if failure.kind in _MAY_BE_ELSEWHERE and self.base_url and _HOST_ALONE.fullmatch(self.base_url):
+            advice += f"; most such addresses end in /v1, as in {shown_address(self.base_url).rstrip('/')}/v1"
         return ModelError(
-            f"{self}: {failure.means}: {detail.rstrip('.')}; {failure.rule.advice}",
+            f"{self}: {failure.means}: {detail.rstrip('.')}; {advice}",
             kind=failure.kind,
             model=self.model,
             status_code=failure.status_code,

@@ -33,7 +33,7 @@ async def settle_lost(root: Task, store: Store, recorder: Recorder, workers: Wor
     before = ends_of(await asyncio.to_thread(store.events_of, recorder.writer.run_id, _COUNTED))
     for task in lost:
         ends = before[task.id] + 1
-        recorder.release(task, why="its process ended while it was done", lost=True)
+        recorder.release(task, why="its process ended while it was being done", lost=True)
         if ends >= MOST_ENDS and workers.may_end_process(task):
             recorder.fail_too(
                 task,
