@@ -158,6 +158,10 @@ class AgainOptions(TypedDict, total=False):
         about="whether a leaf goes on with the conversation of a leaf that it needs (chain), which caches have read, or"
         " begins one of its own (fresh, as unless set).", part="task", group="asking",
         help="Whether leaves go on with the conversation of one they need.")]
+    composing: Annotated[Literal["steps", "read"] | None, Option(
+        about="how results are composed that one prompt does not hold: in steps (as unless set), or by a model that"
+        " reads what it wants of them with a tool (read).", part="task", group="asking",
+        help="Compose what no prompt holds in steps, or have it read.")]
     vote_ahead: Annotated[int | None, Option(
         about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
         metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ramify.planner.models.protocol import REQUIRED, ModelRequest
-from ramify.prompts import ExecuteVariables, Prompt, PromptLibrary
+from ramify.prompts import Prompt, PromptLibrary
 from ramify.prompts.blocks import cut, share, texts_of
 from ramify.prompts.rendered import Message
-from ramify.prompts.variables import ToolCard, ToolOutcome, ToolsVariables
+from ramify.prompts.variables import PromptVariables, ToolCard, ToolOutcome, ToolsVariables
 from ramify.tasks.json_text import json_text
 from ramify.tasks.replies.answers import Answer
 
@@ -111,7 +111,7 @@ class Script:
     """
 
     prompts: PromptLibrary
-    opening: ExecuteVariables
+    opening: PromptVariables
     tools: tuple[Tool, ...]
     is_native: bool
     required: str | None = None

@@ -21,11 +21,11 @@ from ramify.planner.tools.protocol import Tool
 from ramify.planner.tools.transitions import End, Kind, When
 from ramify.planner.work.context import WorkContext
 from ramify.planner.workers.lengths import not_too_long
+from ramify.prompts import ComposeVariables, ExecuteVariables, Material
 from ramify.prompts.blocks import DEFAULT_BUDGET
-from ramify.prompts.variables import ToolOutcome
+from ramify.prompts.variables import PromptVariables, ToolOutcome
 from ramify.tasks import ReplyError
 from ramify.tasks.checks import schema_of
-from ramify.tasks.prompt_variables import execute_variables
 from ramify.tasks.replies.answers import Answer, parse_answer, without_thoughts
 from ramify.tasks.replies.json_answers import read_json_answer
 from ramify.tasks.replies.json_calls import calls_written_as_json
@@ -57,6 +57,7 @@ class ToolLoop:
         context: the task's.
         asker: asks the agent.
         tools: its tools, by name.
+        opening: what the first prompt is made from.
         is_native: whether its model calls tools by itself.
         required: `REQUIRED`, or the tool that has to be called before the answer; None if none has to be.
     """
@@ -66,6 +67,7 @@ class ToolLoop:
         context: WorkContext,
         asker: "Asker",
         tools: Mapping[str, Tool],
+        opening: ExecuteVariables | ComposeVariables,
         *,
         is_native: bool,
         required: str | None = None,
@@ -74,6 +76,7 @@ class ToolLoop:
         self._task = context.task
         self._asker = asker
         self._tools = tools
+        self._variables = opening
         self._is_native = is_native
         self._required = self._due = required
         self._max_turns = context.config.max_turns or MOST_TURNS
@@ -119,14 +122,7 @@ class ToolLoop:
     def _first(self, last_error: str | None) -> tuple[Script, list[Content]]:
         """Return the conversation as it begins."""
         agent = self._asker.agent
-        opening = execute_variables(
-            self._task,
-            root=services_of(self._context).root,
-            inputs=self._context.inputs,
-            seen=self._context.seen,
-            may_split=services_of(self._context).may_split(self._task),
-            **agent.prompt_settings,
-        ).model_copy(update={"last_error": last_error})
+        opening = self._variables.model_copy(update={"last_error": last_error})
         script = Script(
             prompts=agent.prompts,
             opening=opening,
@@ -135,8 +131,8 @@ class ToolLoop:
             required=self._required,
         )
         contents = [Content(kind=Kind.USER_MESSAGE, text=self._task.content)]
-        if opening.materials:
-            names = ", ".join(material.name for material in opening.materials)
+        if materials := materials_in(opening):
+            names = ", ".join(material.name for material in materials)
             contents.insert(0, Content(kind=Kind.UPLOADED_FILES, text=names))
         return script, contents
 
@@ -174,7 +170,7 @@ class ToolLoop:
             sample=self._context.first_sample,
             step=self._turns,
             budget=self._budget,
-            whole=self._turns == 0 and reads_whole(self._script.opening.materials, self._asker.agent),
+            whole=self._turns == 0 and reads_whole(materials_in(self._script.opening), self._asker.agent),
         )
         return reply
 
@@ -228,7 +224,8 @@ class ToolLoop:
                 answer = replace(answer, text=read_json_answer(answer.text)[1])
             if answer.failed is None and self._due is not None:
                 refuse_without_call(self._due, content.text)
-            answer = not_too_long(answer, self._context)
+            if self._task.is_leaf:
+                answer = not_too_long(answer, self._context)
             refuse_delimiters(answer.text, [self._nonce])
         except ReplyError as error:
             self._report(error)
@@ -301,3 +298,8 @@ class ToolLoop:
 
     def _key(self, name: str) -> StepKey:
         return StepKey(self._task.id, self._place.label, f"{member_of(self._context)}{name}")
+
+
+def materials_in(opening: PromptVariables) -> Sequence[Material]:
+    """Return the documents that a first prompt shows."""
+    return opening.materials if isinstance(opening, ExecuteVariables) else ()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ramify.planner.asking.composing import compose
-from ramify.planner.asking.reading import Steps, read_in_parts, reads_whole
+from ramify.planner.asking.reading import Steps, read_in_parts, reads_whole, reads_words
 from ramify.planner.errors import TooLongError, UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.protocol import Model
@@ -73,7 +73,7 @@ class ModelWorker(Worker):
         )
         try:
             if may_call_tools(context, asker.agent):
-                return outcome_of(task, await answer_with_tools(context, asker))
+                return outcome_of(task, await answer_with_tools(context, asker, variables))
             answer = self._continued if context.config.conversation == CHAIN else self._answer
             return outcome_of(task, await answer(context, asker, variables))
         except TooLongError as error:
@@ -147,7 +147,7 @@ class HumanWorker(ModelWorker):
         super().__init__(Agent("human"), about="a person, who reads the task in the terminal and writes the answer")
 
 
-async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
+async def answer_with_tools(context: WorkContext, asker: "Asker", variables: ExecuteVariables) -> Answer:
     """Return the answer of an agent that may have tools called.
 
     Raises:
@@ -165,12 +165,18 @@ async def answer_with_tools(context: WorkContext, asker: "Asker") -> Answer:
     grants.check(context.task, permissions_of(asker.agent.tools))
     tools = await services_of(context).toolbox.tools_of(asker.agent, grants)
     required = required_of(context, asker.agent, tools)
+    is_native = await _calls_natively(context, asker)
+    return await ToolLoop(context, asker, tools, variables, is_native=is_native, required=required).run()
+
+
+async def _calls_natively(context: WorkContext, asker: "Asker") -> bool:
+    """Return whether the model calls tools by itself; it is told where that is wished, and cannot be."""
     is_native = await asker.calls_tools()
     if asker.agent.settings.native_tools and not is_native:
         words = "the model's template has no place for tools, and its server drops them; the prompt asks for `<call>`"
         told = f"task {context.task.id} does without --native-tools: {words}"
         context.services.recorder.put(EventType.WARNING, context.task, message=told)
-    return await ToolLoop(context, asker, tools, is_native=is_native, required=required).run()
+    return is_native
 
 
 async def compose_by_model(context: WorkContext, asker: "Asker | None" = None) -> Outcome:
@@ -192,6 +198,7 @@ async def _composed(context: WorkContext, asker: "Asker", whole: ComposeVariable
     wanted = schema_of(task.checks)
     schema = None if wanted is None else answer_schema(wanted, has_steps=False)
     steps = Steps(asker, whole)
+    reads = context.config.composing == "read" and reads_words(asker.agent) and not task.is_leaf
 
     async def ask(part: ComposeVariables) -> Answer:
         has_schema = schema is not None and part.format == whole.format
@@ -201,14 +208,26 @@ async def _composed(context: WorkContext, asker: "Asker", whole: ComposeVariable
             read_json if has_schema else read_answer,
             attempt=context.attempt,
             schema=schema if has_schema else None,
-            whole=steps.may_be_smaller and len(part.children) > 1,
+            whole=reads or (steps.may_be_smaller and len(part.children) > 1),
         )
 
+    if reads and asker.steps_of(task.id) is not None:  # as it was when the same was composed before
+        return outcome_of(task, await _read(context, asker, whole, steps))
     while True:
         try:
-            return outcome_of(task, await compose(whole, ask, budget=steps.budget, head=steps.head))
+            budget = None if reads else steps.budget
+            return outcome_of(task, await compose(whole, ask, budget=budget, head=steps.head))
         except TooLongError:
             steps.make_smaller()
+            if reads:
+                return outcome_of(task, await _read(context, asker, whole, steps))
+
+
+async def _read(context: WorkContext, asker: "Asker", whole: ComposeVariables, steps: Steps) -> Answer:
+    from .reading_results import answer_by_reading
+
+    is_native = await _calls_natively(context, asker)
+    return await answer_by_reading(context, asker, whole, steps, is_native=is_native)
 
 
 def outcome_of(task: Task, answer: Answer) -> Outcome:

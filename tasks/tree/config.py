@@ -35,6 +35,8 @@ class TaskConfig(BaseModel):
         tool_choice: which tool a leaf's model calls before it answers: auto, required, none, or the name of one.
         conversation: whether a leaf goes on with the conversation of a leaf that it needs (chain), or begins one of its
             own (fresh, as unless set).
+        composing: how results are composed that one prompt does not hold: in steps (as unless set), or by a model that
+            reads what it wants of them with a tool (read).
         max_calls: model calls, over all tasks below.
         max_tokens: input and output tokens, over all tasks below.
         max_cost_usd: cost of the model calls in US dollars, over all tasks below.
@@ -65,6 +67,7 @@ class TaskConfig(BaseModel):
     max_turns: Annotated[int, Field(ge=2)] | None = None
     tool_choice: Annotated[str, Field(min_length=1)] | None = None
     conversation: Literal["chain", "fresh"] | None = None
+    composing: Literal["steps", "read"] | None = None
     max_calls: _Count | None = None
     max_tokens: _Count | None = None
     max_cost_usd: _Amount | None = None
