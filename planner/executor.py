@@ -32,7 +32,7 @@ from .running.middleware import check_middleware
 from .running.recording import Recording
 from .running.resuming import EditedOptions, ResumeOptions, session_of, with_edit
 from .running.run_settings import RunSettings
-from .running.runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
+from .running.runnable import check_allow, check_asking, check_runnable, check_tools, grants_of, workers_of
 from .running.scripts import scripted
 from .running.session import Session
 from .runtime.kernel import has_kernel
@@ -290,6 +290,7 @@ class Executor:
         check_runnable(task, workers, self._grants)
         check_planning(task, self._settings.plan)
         check_tools(task, self._agent, self._grants)
+        check_asking(task, workers, self._agent, self._settings)
         check_allow(workers, self._agent, self._grants)
         return workers
 

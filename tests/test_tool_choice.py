@@ -8,6 +8,7 @@ import pytest
 from ramify.planner import Agent, Executor, Run, solve
 from ramify.planner.asking.agent import AgentSettings
 from ramify.planner.asking.stored_agent import StoredAgent
+from ramify.planner.errors import UsageError
 from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
 from ramify.planner.models.protocol import Model
@@ -17,6 +18,7 @@ from ramify.planner.workers.conversation import MOST_REPAIRS
 from ramify.tasks import Task, TaskConfig
 
 from .openai_server import Answer, Chat, Fault, OpenAIServer
+from .ramify_command import Ramify
 
 if TYPE_CHECKING:
     from ramify.planner.events.events import Event
@@ -117,8 +119,6 @@ def test_the_task_has_the_last_word(store: Path) -> None:
         ("prise", [price, order], "(there are: order, price)"),
         ("weather", [price, order], "there are: order, price"),
         ("weather", [price], "auto, required and none are choices too"),
-        ("price", [], "tool_choice is 'price', and its agent has no tools"),
-        ("required", [], "tool_choice is 'required', and its agent has no tools"),
     ],
 )
 def test_a_choice_that_is_no_tool_of_the_task_is_refused(store: Path, choice: str, tools: Any, words: str) -> None:
@@ -126,6 +126,22 @@ def test_a_choice_that_is_no_tool_of_the_task_is_refused(store: Path, choice: st
     run = run_of(store, model, choice, tools=tools)
     assert words in (run.error or "")
     assert model.requests == []
+
+
+@pytest.mark.parametrize("by", ["agent", "task"])
+@pytest.mark.parametrize("choice", ["price", "required"])
+def test_a_choice_without_any_tools_is_refused_before_the_first_call(store: Path, by: str, choice: str) -> None:
+    model = ScriptedModel([])
+    words = rf"task 0: tool_choice is '{choice}' \(--tool-choice\), and no tools are given; add --tools FILE"
+    with pytest.raises(UsageError, match=words):
+        run_of(store, model, choice, by=by, tools=())
+    assert model.requests == []
+
+
+def test_the_command_line_refuses_a_choice_without_tools(ramify: Ramify) -> None:
+    done = ramify("solve", "2 * 3", "--model", "rules", "--tool-choice", "required")
+    assert (done.code, "no tools are given; add --tools FILE" in done.err) == (2, True)
+    assert ramify("runs").out.count("2 * 3") == 0
 
 
 def test_solve_takes_it(store: Path) -> None:

@@ -6,14 +6,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ramify.planner import Executor, RunLimits, estimate, solve, worker
+from ramify.planner import Agent, AgentSettings, Executor, RunLimits, decompose, estimate, solve, worker
 from ramify.planner.asking.voting import Ballot, key_of_answer, poll, still_needed
 from ramify.planner.errors import UsageError, WorkFailedError
-from ramify.planner.models.protocol import ModelReply
+from ramify.planner.models.protocol import ModelReply, Sampling
 from ramify.planner.store import Store
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import Check, Task, TaskConfig
@@ -221,17 +222,67 @@ def test_the_command_line_votes(ramify: Ramify) -> None:
     assert ramify("show", "--last", "--json").out.count('"vote_ahead": 2') == 1
 
 
+def test_the_command_line_refuses_a_vote_at_temperature_0(ramify: Ramify) -> None:
+    done = ramify("solve", "2 * 3", "--model", "rules", "--vote-ahead", "3", "--temperature", "0")
+    assert (done.code, "vote_ahead is 3, and at temperature 0" in done.err) == (2, True)
+    assert ramify("runs").out.count("2 * 3") == 0
+
+
 def test_an_estimate_counts_the_answers_of_a_vote() -> None:
     root = voting(vote_ahead=3, max_samples=20, max_retries=1)
     expected = estimate(root, model=ScriptedModel({}))
     assert (expected.calls, expected.calls_at_most) == ((3, 3), 40)
 
 
-def test_a_vote_at_temperature_0_is_refused(tmp_path: Path) -> None:
+ALIKE = "vote_ahead is 2, and at temperature 0 all answers are alike"
+
+
+def at_temperature_0(model: ScriptedModel) -> Agent:
+    return Agent(model, settings=AgentSettings(sampling=Sampling(temperature=0)))
+
+
+def test_a_vote_at_temperature_0_is_refused_before_the_plan_is_paid_for(store: Path) -> None:
     model = ScriptedModel({"*": "<result>4</result>"})
-    run = solve("2 + 2", model=model, temperature=0, vote_ahead=2, max_depth=1, store=tmp_path / "r.db")
-    assert run.status == "failed"
-    assert "at temperature 0 all answers are alike" in str(run.error)
+    with pytest.raises(UsageError, match=f"task 0: {ALIKE}"):
+        solve("2 + 2", model=model, temperature=0, vote_ahead=2, store=store)
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("kind", [None, "judge", "judge+critic"])
+def test_a_task_of_a_plan_is_not_voted_on_by_an_agent_at_temperature_0(store: Path, kind: str | None) -> None:
+    model = ScriptedModel({"*": "<result>4</result>"})
+    cold = at_temperature_0(model)
+    root = Task(content="x", id="0")
+    root.add_subtasks([Task(content="a", id="0.1"), Task(content="b", id="0.2", type=kind)])
+    root.subtasks[1].config = TaskConfig(vote_ahead=2)
+    agents = {"critic": Agent(model), "judge": cold} if kind else {}
+    with pytest.raises(UsageError, match=rf"task 0\.2: {ALIKE}"):
+        Executor(Agent(model) if kind else cold, agents=agents, store=store).run(root)
+    assert model.requests == []
+
+
+def test_a_vote_that_one_answer_decides_is_taken_at_temperature_0(store: Path) -> None:
+    model = ScriptedModel(["<result></result>", "42"])
+    run = Executor(at_temperature_0(model), store=store).run(voting(vote_ahead=1))
+    assert (run.result, [request.purpose for request in model.requests]) == ("42", ["execute", "repair"])
+
+
+def test_a_task_that_comes_later_and_cannot_be_voted_on_goes_on_as_its_error_says(store: Path) -> None:
+    plan = '<tasks><task id="a">a</task><task id="b" type="judge">b</task></tasks>'
+    model = ScriptedModel({"decompose": plan, "execute": "1", "compose": "2"})
+    how: dict[str, Any] = {"store": store, "agents": {"judge": at_temperature_0(model)}}
+    run = solve("a, then b", model=model, split="always", max_depth=2, vote_ahead=2, **how)
+    assert ALIKE in str(run.error)
+    assert "(--vote-ahead 1, which `ramify resume` takes too)" in str(run.error)
+    how["agent"] = model
+    assert Executor.resume(run_id=run.id, vote_ahead=1, retry_failed=True, **how).result == "2"
+
+
+def test_a_run_is_not_resumed_with_votes_at_temperature_0(store: Path) -> None:
+    model = ScriptedModel({"*": "4"})
+    decompose("2 + 2", model=model, temperature=0, max_depth=1, store=store)
+    with pytest.raises(UsageError, match=ALIKE):
+        Executor.resume(store, agent=model, vote_ahead=2)
     assert model.requests == []
 
 

@@ -31,7 +31,7 @@ from .keywords import Given, check_agent_alone, check_keywords
 from .knowing import check_planning
 from .middleware import check_middleware
 from .run_settings import RunSettings
-from .runnable import check_allow, check_runnable, check_tools, grants_of, workers_of
+from .runnable import check_allow, check_asking, check_runnable, check_tools, grants_of, workers_of
 from .scripts import script_again
 from .session import Session
 
@@ -158,6 +158,7 @@ class Carrier:
         check_runnable(root, self.workers, self.grants)
         check_planning(root, self.settings.plan, is_resumed=True)
         check_tools(root, self.agent, self.grants)
+        check_asking(root, self.workers, self.agent, self.settings)
         check_allow(self.workers, self.agent, self.grants)
         for difference in differences:
             if difference.kind == "changed":

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.budget import Configs
 from ramify.planner.errors import UsageError
 from ramify.planner.settings.settings import load_settings
 from ramify.planner.tools.protocol import permissions_of
@@ -15,7 +16,8 @@ from ramify.planner.workers.plugins import plugin_workers
 from ramify.planner.workers.registry import ChecksGiven, WorkersGiven, is_for_model
 from ramify.planner.workers.script import Script, ScriptWorker
 from ramify.planner.workers.sources import load_workers
-from ramify.tasks import Task
+from ramify.planner.workers.teams import TeamWorker
+from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.graph import check_can_end
 
 from .run_settings import RunSettings
@@ -36,6 +38,24 @@ def check_tools(root: Task, agent: Agent, grants: Grants) -> None:
     needed = permissions_of(agent.tools)
     if needed and any(is_for_model(task) or task.type == SCRIPT for task in root.walk() if task.is_leaf):
         grants.check(root, needed)
+
+
+def check_asking(root: Task, workers: Workers, agent: Agent, settings: RunSettings) -> None:
+    """Refuse what the open tasks of a tree ask of their models, if it contradicts itself; before any call is paid for.
+
+    Raises:
+        UsageError: if one is voted on at temperature 0, or has to call a tool, and there are none.
+    """
+    configs = Configs(settings.defaults, settings.instead)
+    asked: dict[str | None, ModelWorker | TeamWorker | None] = {SCRIPT: None}
+    for task in root.walk():
+        if not task.is_leaf or task.state not in {TaskState.OPEN, TaskState.RUNNING}:
+            continue
+        if task.type not in asked:
+            worker = workers.of(task)
+            asked[task.type] = worker if isinstance(worker, ModelWorker | TeamWorker) else None
+        if (who := asked[task.type]) is not None:
+            who.check_asking(task, configs.of(task), agent)
 
 
 def check_allow(workers: Workers, agent: Agent, grants: Grants) -> None:

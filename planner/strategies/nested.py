@@ -14,7 +14,7 @@ from ramify.planner.run import Run
 from ramify.planner.running.editing import PlanEdit, edit_run
 from ramify.planner.running.inside import Outer, inner_of
 from ramify.planner.running.run_settings import RunSettings
-from ramify.planner.running.runnable import check_runnable
+from ramify.planner.running.runnable import check_asking, check_runnable
 from ramify.planner.running.session import Session
 from ramify.planner.store import NewRun, Store
 from ramify.planner.workers import WorkContext
@@ -39,6 +39,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
     is_new = record is None
     if record is None:
         check_runnable(task, inner.workers, services.grants)
+        check_asking(task, inner.workers, agent, settings)
         record = _stored(store, run_id, task, agent, settings)
     else:
         if record.status == "failed":

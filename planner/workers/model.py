@@ -14,7 +14,7 @@ from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts import ComposeVariables, ExecuteVariables
 from ramify.prompts.rendered import Message
 from ramify.prompts.variables import TaskResult
-from ramify.tasks import Task
+from ramify.tasks import Task, TaskConfig
 from ramify.tasks.checks import schema_of
 from ramify.tasks.prompt_variables import compose_variables, execute_variables, is_part
 from ramify.tasks.replies.by_schema import answer_schema
@@ -25,7 +25,7 @@ from .chains import CHAIN, chain_before
 from .lengths import not_too_long
 from .services import services_of
 from .tool_choice import may_call_tools, required_of
-from .votes import voted_answer
+from .votes import is_voted_on, voted_answer
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
@@ -53,6 +53,16 @@ class ModelWorker(Worker):
         """Return the permissions of the agent's tools."""
         return frozenset() if self.agent is None else permissions_of(self.agent.tools)
 
+    def check_asking(self, task: Task, config: TaskConfig, agent: "Agent") -> None:
+        """Make sure that its agent, or else the run's own `agent`, can be asked as `config` says.
+
+        Raises:
+            UsageError: if a vote has nothing to decide, or a tool has to be called, and there are none.
+        """
+        asked = self.agent or agent
+        is_voted_on(task, config, asked)
+        may_call_tools(task, config, asked)
+
     @property
     def models(self) -> tuple[Model, ...]:
         """The agent's model, if it has an agent of its own."""
@@ -72,7 +82,7 @@ class ModelWorker(Worker):
             task, root=root, inputs=context.inputs, seen=context.seen, may_split=may_split, **shown
         )
         try:
-            if may_call_tools(context, asker.agent):
+            if may_call_tools(task, context.config, asker.agent):
                 return outcome_of(task, await answer_with_tools(context, asker, variables))
             answer = self._continued if context.config.conversation == CHAIN else self._answer
             return outcome_of(task, await answer(context, asker, variables))
@@ -120,12 +130,7 @@ class ModelWorker(Worker):
                 earlier=earlier,
             )
 
-        if context.config.vote_ahead is not None:
-            if asker.agent.settings.sampling.temperature == 0:
-                raise UsageError(
-                    f"task {task.id}: vote_ahead asks until one answer leads, and at temperature 0 all answers are"
-                    " alike; set a temperature above 0 (--temperature), or leave out vote_ahead"
-                )
+        if is_voted_on(task, context.config, asker.agent):
             return await voted_answer(context, ask)
         return not_too_long(await ask(0, repairs=True), context)
 

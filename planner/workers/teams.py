@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.work.protocol import Outcome, Worker
 from ramify.prompts.variables import TaskResult
-from ramify.tasks import Task
+from ramify.tasks import Task, TaskConfig
 
 from .model import ModelWorker, join_by_model
 
 if TYPE_CHECKING:
+    from ramify.planner.asking.agent import Agent
     from ramify.planner.models.protocol import Model
     from ramify.planner.work.context import WorkContext
 
@@ -45,6 +46,11 @@ class TeamWorker(Worker):
     def needs(self, task: Task) -> frozenset[str]:
         """Return what any of the agents needs."""
         return frozenset[str]().union(*(member.needs(task) for member in self._members.values()))
+
+    def check_asking(self, task: Task, config: TaskConfig, agent: "Agent") -> None:
+        """Make sure that each of the agents can be asked as `config` says."""
+        for member in self._members.values():
+            member.check_asking(task, config, agent)
 
     @property
     def models(self) -> "tuple[Model, ...]":

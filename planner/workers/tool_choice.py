@@ -7,7 +7,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.models.protocol import REQUIRED
 from ramify.planner.tools.protocol import near_hint
 from ramify.planner.work.context import WorkContext
-from ramify.tasks import ReplyError
+from ramify.tasks import ReplyError, Task, TaskConfig
 
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 AUTO, NONE = "auto", "none"
 
 
-def may_call_tools(context: WorkContext, agent: "Agent") -> bool:
-    """Return whether the task is done with tools.
+def may_call_tools(task: Task, config: TaskConfig, agent: "Agent") -> bool:
+    """Return whether `agent` does `task` with tools.
 
     Raises:
         UsageError: if a tool has to be called, and there are none.
     """
-    choice = _choice(context, agent)
-    if choice not in {AUTO, NONE} and not agent.tools:
-        raise UsageError(f"task {context.task.id}: tool_choice is {choice!r}, and its agent has no tools; give it some")
-    return bool(agent.tools) and choice != NONE
+    choice = _choice(config, agent)
+    if choice in {AUTO, NONE} or agent.tools:
+        return bool(agent.tools) and choice != NONE
+    raise UsageError(
+        f"task {task.id}: tool_choice is {choice!r} (--tool-choice), and no tools are given; add --tools FILE (in"
+        " Python, and for an agent of your own: tools=[...])"
+    )
 
 
 def required_of(context: WorkContext, agent: "Agent", names: Iterable[str]) -> str | None:
@@ -33,7 +36,7 @@ def required_of(context: WorkContext, agent: "Agent", names: Iterable[str]) -> s
     Raises:
         UsageError: if it is none of them.
     """
-    choice = _choice(context, agent)
+    choice = _choice(context.config, agent)
     if choice == AUTO:
         return None
     known = sorted(names)
@@ -55,6 +58,6 @@ def refuse_without_call(due: str, text: str) -> NoReturn:
     raise ReplyError(f"{what}, and has to be before the answer (tool_choice)", reply=text)
 
 
-def _choice(context: WorkContext, agent: "Agent") -> str:
-    said: str = context.config.tool_choice or agent.settings.tool_choice
+def _choice(config: TaskConfig, agent: "Agent") -> str:
+    said: str = config.tool_choice or agent.settings.tool_choice
     return said

@@ -1,15 +1,36 @@
 """How a model's answer to a task is voted on: what is asked, what does not count, and what is recorded."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from ramify.planner.asking.voting import SAMPLES_A_LEAD, Ballot, Tally, key_of_answer, poll
-from ramify.planner.errors import ModelError
+from ramify.planner.errors import ModelError, UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.models.retry import FailureKind, may_retry
 from ramify.planner.work.context import WorkContext
-from ramify.tasks import ReplyError
+from ramify.tasks import ReplyError, Task, TaskConfig
 from ramify.tasks.errors import TruncatedReplyError
 from ramify.tasks.replies.grammar import Answer
+
+if TYPE_CHECKING:
+    from ramify.planner.asking.agent import Agent
+
+
+def is_voted_on(task: Task, config: TaskConfig, agent: "Agent") -> bool:
+    """Return whether the answer of `agent` to `task` is voted on; one answer at temperature 0 is a vote that is over.
+
+    Raises:
+        UsageError: if several answers are wanted that are alike, as nothing is left to chance.
+    """
+    ahead = config.vote_ahead
+    if ahead is None or agent.settings.sampling.temperature != 0:
+        return ahead is not None
+    if ahead > 1:
+        raise UsageError(
+            f"task {task.id}: vote_ahead is {ahead}, and at temperature 0 all answers are alike; set a temperature"
+            " above 0, or have each question asked once (--vote-ahead 1, which `ramify resume` takes too)"
+        )
+    return False
 
 
 async def voted_answer(context: WorkContext, ask: Callable[[int], Awaitable[Answer]]) -> Answer:
