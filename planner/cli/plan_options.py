@@ -1,6 +1,5 @@
 """What the options of `resume` say about the plan: a file, `ID=TEXT`, or an id."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from pydantic import JsonValue
 from ramify.planner.errors import UsageError
 from ramify.planner.running.editing import PlanEdit
 from ramify.tasks.json_data import as_json
+from ramify.tasks.json_text import read_json
 from ramify.tasks.plans.plans import load_plan
 
 
@@ -38,8 +38,8 @@ def results_of(given: Iterable[str]) -> dict[str, JsonValue]:
 def json_or_text(words: str) -> JsonValue:
     """Return the JSON data that `words` are, else the words."""
     try:
-        found: JsonValue = as_json(json.loads(words), "result")
-    except ValueError:
+        found: JsonValue = as_json(read_json(words), "result")
+    except (ValueError, RecursionError):
         return words
     return found
 
