@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ramify.planner import Agent, Executor, RunLimits
 from ramify.planner.errors import ModelError
 from ramify.planner.models.direct import DirectModel
 from ramify.planner.models.litellm import LiteLLMModel
@@ -21,6 +22,7 @@ from ramify.planner.models.server import Timeouts
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.runtime.background import run_sync
 from ramify.prompts.rendered import Message
+from ramify.tasks import Task, TaskConfig
 from ramify.tasks.tree.config import NO_USAGE
 
 from .openai_server import Chat, OpenAIServer
@@ -178,7 +180,24 @@ def test_an_error_in_the_middle_of_a_stream_leaves_no_reply(event: str, kind: st
     raw = RawServer(*events(f"data: {WORD}\n\n{event}\n\ndata: [DONE]\n\n".encode(), b""))
     with raw as server, pytest.raises(ModelError) as caught:
         run_sync(pieces_of(DirectModel("m", base_url=server.base_url)))
-    assert (caught.value.kind, caught.value.status_code) == (kind, status)
+    assert (caught.value.kind, caught.value.status_code, caught.value.usage) == (kind, status, UNKNOWN)
+
+
+def test_an_error_before_the_first_piece_of_a_stream_is_no_call() -> None:
+    raw = RawServer(*events(f"data: {error('slot unavailable', code=503)}\n\ndata: [DONE]\n\n".encode(), b""))
+    with raw as server, pytest.raises(ModelError) as caught:
+        run_sync(pieces_of(DirectModel("m", base_url=server.base_url)))
+    assert caught.value.usage == NO_USAGE
+
+
+def test_a_limit_on_calls_holds_where_errors_come_in_the_middle_of_streams(tmp_path: Path) -> None:
+    raw = RawServer(*events(f"data: {WORD}\n\ndata: {error('it broke', code=500)}\n\n".encode(), b""))
+    task = Task(content="x", id="0", config=TaskConfig(max_retries=5, retry_delay_seconds=0.0))
+    with raw as server:
+        agent = Agent("m", base_url=server.base_url)
+        run = Executor(agent, store=tmp_path / "runs.db", limits=RunLimits(max_calls=2)).run(task)
+    sent = [head for head in server.requests if head.startswith("POST")]
+    assert (run.status, run.usage, len(sent)) == ("stopped", UNKNOWN.times(2), 2)
 
 
 def test_a_stream_that_ends_within_an_event_has_broken_off() -> None:

@@ -246,6 +246,14 @@ def test_a_call_that_never_reached_a_server_has_used_nothing(way: Way, server: O
     assert caught.value.usage == NO_USAGE
 
 
+@pytest.mark.fault("2.6")
+def test_an_error_after_the_first_words_of_a_stream_is_one_call(way: Way, server: OpenAIServer) -> None:
+    server.fail_next(Fault("stream_error"))
+    with pytest.raises(ModelError) as caught:
+        ask(model_at(way, server), streamed=True)
+    assert caught.value.usage == UNKNOWN
+
+
 @pytest.mark.fault("3.1")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_late_reply_is_told_with_the_name_of_the_limit_and_the_way_out(

@@ -238,7 +238,7 @@ class DirectModel(ServedModel[DirectServer]):
                         yield piece
                 await drained(lines)
         except Exception as error:  # noqa: BLE001 - as above
-            failed = self._server.failed(error, usage=self._used(said))
+            failed = self._failed(error, said)
             is_refused = failed.kind in _REFUSALS and "stream" in self._server.words_of(error)
             if not self.streams or said.has_begun or not is_refused:
                 raise failed from None

@@ -117,7 +117,7 @@ class LiteLLMModel(ServedModel[LiteLLMServer]):
                 # litellm makes a finish reason up when the server sent none, so what it received counts.
                 said.end(getattr(chunks, "received_finish_reason", None))
         except Exception as error:  # noqa: BLE001 - litellm lets anything through; none of it may pass as it is
-            raise self._server.failed(error, usage=self._used(said)) from None
+            raise self._failed(error, said) from None
         yield self._reply(said, request, started=started)
 
     def _arguments(self, litellm: ModuleType, request: ModelRequest) -> dict[str, Any]:

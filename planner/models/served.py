@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Generic, TypeVar
 
+from ramify.planner.errors import ModelError
 from ramify.planner.runtime.address import shown_address
 from ramify.planner.runtime.background import on_background_loop, stream_on_background_loop
 from ramify.tasks import Usage
@@ -20,6 +21,7 @@ from .retry import Failure
 from .schema_dialects import is_strict, without_bounds
 from .server import Server
 from .server_facts import ServerFacts
+from .unanswered import UNKNOWN
 
 ServerT = TypeVar("ServerT", bound=Server)
 
@@ -94,6 +96,11 @@ class ServedModel(ABC, Generic[ServerT]):
     def _used(self, said: Completion) -> Usage | None:
         """Return what a call has used; None if the server said nothing."""
         return None if said.usage is None else self._priced(said.usage)
+
+    def _failed(self, error: Exception, said: Completion) -> ModelError:
+        """Return what the failure of a stream means; a reply that had begun was worked on, whatever is said after it."""
+        used = self._used(said)
+        return self._server.failed(error, usage=UNKNOWN if used is None and said.has_streamed else used)
 
     def _reply(self, said: Completion, request: ModelRequest, *, started: float) -> ModelReply:
         said.leave_thoughts_out()

@@ -1,7 +1,8 @@
 """What a request has used that got no reply: whatever was sent is one call, and costs what the server said, if it did.
 
 A server that answers with an error status says that it has done no work: such a request is no call. One whose reply was
-refused, cut, too late, or lost with its connection is one call, and so is one that was given up while it was under way.
+refused, cut, too late, or lost with its connection is one call, and so is one that was given up while it was under way,
+or in the middle of whose reply an error came.
 """
 
 from collections.abc import Iterator
