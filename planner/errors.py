@@ -1,6 +1,6 @@
 """The errors of models, runs and stores; the whole tree is drawn in `ramify.prompts.errors`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ramify.prompts.errors import RamifyError
@@ -298,15 +298,22 @@ class UnknownStepError(WaitingError):
 class LimitError(PlannerError):
     """Raised when a limit was reached; the run can be resumed with a higher one.
 
+    Args:
+        message: what happened; a function says it anew whenever it is read, as what was under way is still counted.
+
     Attributes:
         limit: the name of the limit.
         options: the words of `ramify resume` that raise it, where these are known.
     """
 
-    def __init__(self, message: str, *, limit: str, options: Sequence[str] = ()) -> None:
+    def __init__(self, message: str | Callable[[], str], *, limit: str, options: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self._message = message
         self.limit = limit
         self.options = tuple(options)
+
+    def __str__(self) -> str:
+        return self._message if isinstance(self._message, str) else self._message()
 
 
 class RunError(PlannerError):

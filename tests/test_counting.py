@@ -97,6 +97,15 @@ def test_limits_hold_on_refused_replies_too(store: Path, limits: RunLimits, word
     assert model.faults_made == ["malformed"]
 
 
+def test_a_run_that_is_stopped_says_what_it_has_spent_at_its_end(store: Path) -> None:
+    root = Task(content="say", id="0")
+    root.add_subtasks([Task(content=name, id=name) for name in "ab"])
+    model = ScriptedModel({"*": ANSWER}, latency_s=0.1)
+    run = Executor(model, store=store, limits=RunLimits(max_calls=1), jobs=2).run(root)
+    assert run.usage.calls == 1
+    assert str(run.error).endswith(f"; spent so far: {run.usage.text}")
+
+
 @pytest.mark.fault("2.6")
 def test_a_refused_reply_is_no_answer_when_the_run_is_resumed_and_stays_counted(store: Path) -> None:
     run = Executor(failing(refused()), store=store, limits=RunLimits(max_calls=1)).run(leaf())

@@ -320,5 +320,9 @@ def test_what_is_under_way_is_told_beside_what_was_spent() -> None:
         budget.reserve(root)
     budget.settle(root, Usage(calls=1))
     budget.settle(root, Usage(calls=1))
-    with pytest.raises(LimitError, match=r"spent so far: 2 calls, 0 tokens, \$0\.0000, and 1 call under way$"):
+    with pytest.raises(
+        LimitError, match=r"spent so far: 2 calls, 0 tokens, \$0\.0000, and 1 call under way$"
+    ) as caught:
         budget.reserve(root)
+    budget.settle(root, Usage(calls=1))
+    assert str(caught.value).endswith("spent so far: 3 calls, 0 tokens, $0.0000")

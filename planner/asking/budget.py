@@ -88,18 +88,19 @@ class _Account:
         for limit, used in _used(self.spent, self.in_flight):
             allowed = getattr(self.limits, limit)
             if allowed is not None and used >= allowed:
-                told = f"{self.owner} has reached {limit} = {allowed:g}; spent so far: {self.spent.text}"
-                if self.in_flight:
-                    told += f", and {counted(self.in_flight, 'call')} under way"
-                raise self.reached(told, limit)
+                raise self.reached(f"{self.owner} has reached {limit} = {allowed:g}", limit)
 
     def reached(self, told: str, limit: str, enough: int | None = None) -> LimitError:
-        """Return the error for a limit, with the way out."""
-        if isinstance(self.limits, TaskConfig):
-            told = f"{told}; raise it in its config, in an edited plan"
-            return LimitError(told, limit=limit, options=("--plan", "FILE"))
-        options = () if enough is None else (_flag(limit), str(enough))
-        return LimitError(told, limit=limit, options=options)
+        """Return the error for a limit, with what is spent when it is read, and the way out."""
+        is_of_task = isinstance(self.limits, TaskConfig)
+        way_out = "; raise it in its config, in an edited plan" if is_of_task else ""
+        options = ("--plan", "FILE") if is_of_task else () if enough is None else (_flag(limit), str(enough))
+        return LimitError(
+            lambda: f"{told}; spent so far: {self.spent.text}{self._under_way()}{way_out}", limit=limit, options=options
+        )
+
+    def _under_way(self) -> str:
+        return f", and {counted(self.in_flight, 'call')} under way" if self.in_flight else ""
 
 
 class Budget:
@@ -191,8 +192,7 @@ class Budget:
                 allowed, enough = getattr(account.limits, limit), int(used[limit]) + more
                 if allowed is not None and enough > allowed:
                     takes = f"{what} takes {more:,} {limit.removeprefix('max_')} at least"
-                    told = f"{takes}; {account.owner} has {limit} = {allowed:,}; spent so far: {account.spent.text}"
-                    raise account.reached(told, limit, enough)
+                    raise account.reached(f"{takes}; {account.owner} has {limit} = {allowed:,}", limit, enough)
 
     def settle(self, task: Task, usage: Usage) -> None:
         """Count what a reserved call has used, whether or not a reply arrived."""

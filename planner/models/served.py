@@ -98,7 +98,7 @@ class ServedModel(ABC, Generic[ServerT]):
         return None if said.usage is None else self._priced(said.usage)
 
     def _failed(self, error: Exception, said: Completion) -> ModelError:
-        """Return what the failure of a stream means; a reply that had begun was worked on, whatever is said after it."""
+        """Return what the failure of a stream means; a reply that had begun was worked on, whatever came then."""
         used = self._used(said)
         return self._server.failed(error, usage=UNKNOWN if used is None and said.has_streamed else used)
 

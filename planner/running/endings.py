@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from traceback import format_exception
 
 from ramify.planner.errors import LimitError, ModelError, NoModelError, RunError, WaitingError
@@ -33,6 +33,10 @@ class Ending:
     status: RunStatus
     error: str | None = None
     cause: Exception | None = None
+
+    def read_again(self) -> "Ending":
+        """Return it as it reads now: at a limit, what was under way has been counted since."""
+        return replace(self, error=error_text(self.cause)) if isinstance(self.cause, LimitError) else self
 
 
 def settle(root: Task, scheduler: Scheduler, recorder: Recorder, cause: Exception | None) -> Ending:

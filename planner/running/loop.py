@@ -121,7 +121,7 @@ class RunLoop:
         self._take_up_failures()
         await together(self._worker() for _ in range(self._jobs + (self._leader is not None)))
         if self._ending is not None and self._root.state is not TaskState.DONE:
-            return self._ending
+            return self._ending.read_again()
         return settle(self._root, self._scheduler, self._recorder, self._cause)
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
