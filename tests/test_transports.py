@@ -1,6 +1,7 @@
 """Real HTTP against the local server, through litellm and without it: the same outcomes, by the table of failures."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -265,6 +266,22 @@ def test_a_late_reply_is_told_with_the_name_of_the_limit_and_the_way_out(
     ) as caught:
         ask(model_at(way, server), streamed=streamed, timeout_s=0.2)
     assert caught.value.kind == "timeout"
+
+
+@pytest.mark.fault("3.1")
+def test_a_late_stream_is_told_as_one_that_was_still_being_written(way: Way, server: OpenAIServer) -> None:
+    for timeout_s in (0.3, 3, 30):  # until its first words have come in time
+        server.fail_next(Fault("stalled"))
+        with pytest.raises(ModelError) as caught:
+            ask(model_at(way, server), streamed=True, timeout_s=timeout_s)
+        if "no reply within" not in str(caught.value):
+            break
+    assert re.search(
+        r"the reply was still being written after timeout_s = \d[.\d]* \(--timeout-s\), and \d+ characters had come;"
+        r" allow more time, or set --max-answer-tokens$",
+        str(caught.value),
+    )
+    assert (caught.value.kind, caught.value.usage) == ("timeout", UNKNOWN)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -12,6 +12,7 @@ from typing import cast
 
 from ramify.planner.errors import ModelError
 from ramify.planner.runtime.border import border
+from ramify.tasks.counting import counted
 
 from .listening import Listener
 from .protocol import Model, ModelReply, ModelRequest
@@ -20,12 +21,32 @@ from .server import Timeouts
 
 
 class LateError(TimeoutError):
-    """Raised when something did not come in time; says what, and within which limit."""
+    """Raised when something did not come in time; says what, and within which limit.
+
+    Attributes:
+        timeout_s: the limit of the whole reply, if it is this one.
+        advice: what a person can do about it, where there is more than to allow more time.
+    """
+
+    def __init__(self, message: str, *, timeout_s: float | None = None, advice: str = "") -> None:
+        super().__init__(message)
+        self.timeout_s = timeout_s
+        self.advice = advice
+
+    def after(self, written: int) -> "LateError":
+        """Return the same for a reply of which so many characters had come by then."""
+        if self.timeout_s is None or not written:
+            return self
+        return LateError(
+            f"the reply was still being written after timeout_s = {self.timeout_s:g} (--timeout-s),"
+            f" and {counted(written, 'character')} had come",
+            advice="allow more time, or set --max-answer-tokens",
+        )
 
 
 def late(timeout_s: float) -> LateError:
     """Return the error for a reply that was not there after `timeout_s`."""
-    return LateError(f"no reply within timeout_s = {timeout_s:g} (--timeout-s)")
+    return LateError(f"no reply within timeout_s = {timeout_s:g} (--timeout-s)", timeout_s=timeout_s)
 
 
 @asynccontextmanager

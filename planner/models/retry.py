@@ -208,7 +208,7 @@ _BY_CLASS = {
     "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
     **dict.fromkeys(
         ("TimeoutError", "ReadTimeout", "WriteTimeout", "PoolTimeout", "APITimeoutError", "Timeout",
-         "SocketTimeoutError", "ServerTimeoutError"), FailureKind.TIMEOUT,
+         "SocketTimeoutError", "ServerTimeoutError", "LateError"), FailureKind.TIMEOUT,
     ),
     **dict.fromkeys(
         ("ConnectError", "ConnectTimeout", "ReadError", "WriteError", "RemoteProtocolError", "ClientConnectorError",

@@ -15,6 +15,7 @@ from ramify.planner.runtime.background import on_background_loop, stream_on_back
 from ramify.tasks import Usage
 
 from .completion import Completion
+from .deadline import LateError
 from .prompt_cache import BREAKPOINT, CACHE_CONTROL, MARKS, PromptCache
 from .protocol import REQUIRED, ModelReply, ModelRequest
 from .retry import Failure
@@ -100,6 +101,8 @@ class ServedModel(ABC, Generic[ServerT]):
     def _failed(self, error: Exception, said: Completion) -> ModelError:
         """Return what the failure of a stream means; a reply that had begun was worked on, whatever came then."""
         used = self._used(said)
+        if isinstance(error, LateError):
+            error = error.after(len(said.text))
         return self._server.failed(error, usage=UNKNOWN if used is None and said.has_streamed else used)
 
     def _reply(self, said: Completion, request: ModelRequest, *, started: float) -> ModelReply:

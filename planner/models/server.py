@@ -92,7 +92,8 @@ class Server:
     def failed(self, error: Exception, *, usage: Usage | None = None) -> ModelError:
         """Return what the failure of a call means; `usage` is what it has used, if the server said so."""
         detail = self.words_of(error) or type(error).__name__
-        return self.error(classify(error), detail, usage=usage or used_without_reply(error))
+        advice = getattr(error, "advice", "")
+        return self.error(classify(error), detail, usage=usage or used_without_reply(error), advice=advice)
 
     def words_of(self, error: Exception) -> str:
         """Return what is worth quoting of an exception."""
@@ -104,14 +105,14 @@ class Server:
         except ValueError:  # no address, which is what the error is about
             return ()
 
-    def error(self, failure: Failure, detail: str, *, usage: Usage | None = None) -> ModelError:
-        """Return the error for a failure, with a detail from which keys are blotted out."""
+    def error(self, failure: Failure, detail: str, *, usage: Usage | None = None, advice: str = "") -> ModelError:
+        """Return the error for a failure, with a detail from which keys are blotted out, and its own advice if any."""
         detail = hide_keys(
             " ".join(whole_text(detail).split()), known=[self.api_key, *self._secrets(), *_environment_keys()]
         )
         if len(detail) > _LONGEST_QUOTE:
             detail = detail[:_LONGEST_QUOTE] + "..."
-        advice = failure.rule.advice
+        advice = advice or failure.rule.advice
         if failure.kind in _MAY_BE_ELSEWHERE and self.base_url and _HOST_ALONE.fullmatch(self.base_url):
             advice += f"; most such addresses end in /v1, as in {shown_address(self.base_url).rstrip('/')}/v1"
         return ModelError(
