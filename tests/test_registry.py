@@ -108,6 +108,23 @@ def test_at_a_base_url_a_name_of_another_provider_goes_through_litellm(name: str
     assert isinstance(open_model(name, base_url="http://127.0.0.1:1/v1"), LiteLLMModel)
 
 
+@pytest.mark.parametrize("port", [99999, 65536, 0])
+def test_a_port_that_there_cannot_be_is_refused(port: int) -> None:
+    with pytest.raises(UsageError, match=f"port {port} is out of range; ports go from 1 to 65535"):
+        open_model("x", base_url=f"http://ann:pw@127.0.0.1:{port}/v1")
+
+
+@pytest.mark.parametrize("base_url", ["http://h:port/v1", "http://[::1/v1"])
+def test_what_cannot_be_read_as_an_address_is_refused(base_url: str) -> None:
+    with pytest.raises(UsageError, match="is no address"):
+        open_model("x", base_url=base_url)
+
+
+def test_an_address_without_a_port_or_with_the_last_one_is_taken() -> None:
+    for base_url in ("http://h/v1", "http://[::1]/v1", "http://[::1]:65535/v1", "https://ann:99999@h/v1"):
+        assert isinstance(open_model("x", base_url=base_url), DirectModel)
+
+
 @pytest.mark.parametrize("base_url", ["localhost:8080", "ftp://x/v1", ""])
 def test_a_base_url_has_to_be_an_address(base_url: str) -> None:
     with pytest.raises(UsageError, match="has to start with http"):

@@ -2,9 +2,11 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.runtime.address import is_hidden, shown_address
@@ -48,6 +50,9 @@ PROVIDERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "OpenRouter": ("openrouter/openai/gpt-5-mini", ("OPENROUTER_API_KEY",)),
 }
 """Some of litellm's providers: the name of one model, and the variables any one of which holds the key."""
+
+
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +103,8 @@ def open_model(
         return _open_gguf(argument, timeouts, window)
     if own in OWN_MODELS and base_url is None:
         return _open_own(own, argument or None, store)
-    if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
-        raise UsageError(f"--base-url has to start with http:// or https://, and {shown_address(base_url)!r} does not")
+    if base_url is not None:
+        _check_address(base_url)
     if base_url is not None and is_hidden(base_url):
         raise NoModelError(
             f"{name} is asked at {base_url}, whose password is never stored: give the whole address again, with"
@@ -173,6 +178,20 @@ def _open_own(name: str, argument: str | None, store: str | Path | None) -> Mode
     from .human import HumanModel
 
     return HumanModel(Path(argument)) if argument is not None else HumanModel()
+
+
+def _check_address(base_url: str) -> None:
+    shown = shown_address(base_url)
+    if not base_url.lower().startswith(("http://", "https://")):
+        raise UsageError(f"--base-url has to start with http:// or https://, and {shown!r} does not")
+    try:
+        place = urlsplit(base_url).netloc.rpartition("@")[2]
+        port = place.rpartition(":")[2] if re.search(r":[0-9]+$", place) else None
+        if port is not None and not 0 < int(port) <= _LAST_PORT:
+            raise UsageError(f"--base-url {shown}: port {port} is out of range; ports go from 1 to {_LAST_PORT}")
+        _ = urlsplit(base_url).port
+    except ValueError as error:
+        raise UsageError(f"--base-url {shown!r} is no address: {error}") from None
 
 
 def _check(name: str) -> None:
