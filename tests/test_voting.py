@@ -1,6 +1,7 @@
 """Voting: when an answer has won, what does not count, and that a kill repeats nothing."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -284,6 +285,46 @@ def test_a_run_is_not_resumed_with_votes_at_temperature_0(store: Path) -> None:
     with pytest.raises(UsageError, match=ALIKE):
         Executor.resume(store, agent=model, vote_ahead=2)
     assert model.requests == []
+
+
+LAST_SEED = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("seed", "seeds"),
+    [(7, [7, 8, 9]), (None, [None, None, None]), (LAST_SEED, [LAST_SEED, LAST_SEED - 1, LAST_SEED - 2])],
+)
+def test_each_answer_of_a_vote_has_a_seed_of_its_own_also_when_it_is_replayed(
+    store: Path, seed: int | None, seeds: list[int | None]
+) -> None:
+    model = ScriptedModel({"*": "42"})
+    asking = AgentSettings(sampling=Sampling(seed=seed))
+    run = Executor(Agent(model, settings=asking), store=store).run(voting(vote_ahead=3))
+    asked = sorted(model.requests, key=lambda request: request.sample)
+    assert [request.sampling.seed for request in asked] == seeds
+    again = Agent(f"replay:{run.id}", settings=asking, store=store)
+    assert Executor(again, store=store).run(voting(vote_ahead=3)).result == "42"
+
+
+def test_the_first_answer_of_each_agent_of_a_team_keeps_the_seed(store: Path) -> None:
+    model = ScriptedModel({"*": "42"})
+    agents = {name: Agent(model, settings=AgentSettings(sampling=Sampling(seed=7))) for name in ("one", "two")}
+    Executor(model, agents=agents, store=store).run(Task(content="x", id="0", type="one+two"))
+    assert [request.sampling.seed for request in model.requests] == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"temperature": True}, "it is True, and should be a number, at least 0 and at most 2"),
+        ({"jobs": True}, "jobs cannot be used: it is True, and should be a number, at least 1 and at most 10000"),
+        ({"seed": 2**70}, "should be at most 9,223,372,036,854,775,807"),
+        ({"seed": -(2**70)}, "should be at least -9,223,372,036,854,775,808"),
+    ],
+)
+def test_numbers_that_cannot_be_sent_are_refused(store: Path, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        solve("2 + 2", model=ScriptedModel({}), store=store, **given)
 
 
 def test_how_replies_are_drawn_is_an_option(tmp_path: Path) -> None:

@@ -24,8 +24,10 @@ from ramify.planner.models.unanswered import used_without_reply
 from ramify.planner.models.watching import complete_watched
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.redaction import Redactor
+from ramify.planner.settings.options import MOST_SEED
 from ramify.planner.store.changes import CallMade, TaskChanged
 from ramify.planner.store.records import CallKey, CallRecord
+from ramify.planner.work.context import SAMPLES_A_MEMBER
 from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks import Task, Usage
 from ramify.tasks.parts import part_data
@@ -158,7 +160,7 @@ class Caller:
             NoModelError: if the model cannot do such work.
         """
         name = self._model.name
-        request = replace(request, attempt=attempt, sample=sample)
+        request = _drawn_otherwise(replace(request, attempt=attempt, sample=sample))
         key = CallKey(task.id, request.purpose, attempt, sample, step, request.sha256(name))
         noted: dict[str, Any] = dict(self.notes.get(task.id, ()))
         if is_part(task):
@@ -312,6 +314,15 @@ class Caller:
         self._cuts.add(key)
         loss = Loss(*key, request.data_shown, request.data_given, self.window.tokens)
         self._recorder.put(EventType.PROMPT_CUT, task, **loss.to_data())
+
+
+def _drawn_otherwise(request: ModelRequest) -> ModelRequest:
+    """Return `request`, with another seed if it is a later sample of a vote: equal seeds would make equal votes."""
+    seed, number = request.sampling.seed, request.sample % SAMPLES_A_MEMBER
+    if seed is None or number == 0:
+        return request
+    seed += number if seed <= MOST_SEED - number else -number
+    return replace(request, sampling=replace(request.sampling, seed=seed))
 
 
 class _Look:

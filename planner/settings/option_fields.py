@@ -1,6 +1,7 @@
 """The table of options as pydantic reads it: the fields of a model, with the types and bounds that values must have."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Optional, Union, get_args
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Optional, Union, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from ramify.tasks.misfits import misfit
 
-from .options import Entry, Words
+from .options import Entry, Option, Words
 
 
 def model_of(entries: Mapping[str, Entry]) -> type[BaseModel]:
@@ -24,9 +25,9 @@ def _field(entry: Entry) -> tuple[Any, Any]:
     kind = option.kind or Union[tuple(each for each in get_args(entry.type) if each is not NoneType)]  # noqa: UP007
     bounds: dict[str, Any] = {"ge": option.at_least, "gt": option.above, "le": option.at_most}
     if kind is float:
-        kind = Annotated[kind, Field(**bounds, allow_inf_nan=False)]
+        kind = Annotated[kind, Field(**bounds, allow_inf_nan=False), BeforeValidator(partial(_no_truth, option))]
     elif kind is int:
-        kind = Annotated[kind, Field(**bounds)]
+        kind = Annotated[kind, Field(**bounds), BeforeValidator(partial(_no_truth, option))]
     elif kind is Words:
         kind = Annotated[kind, BeforeValidator(_listed)]
     if option.default is None:
@@ -49,6 +50,17 @@ def misfit_of(entry: Entry, value: Any) -> str | None:
     except ValidationError as error:
         return misfit(error.errors(include_url=False)[0])
     return None
+
+
+def _no_truth(option: Option, value: Any) -> Any:
+    """Refuse True and False as the number of an option, which pydantic would take as 1 and 0."""
+    if isinstance(value, bool):
+        bounds = {"at least": option.at_least, "more than": option.above, "at most": option.at_most}
+        words = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
+        raise ValueError(  # noqa: TRY004 - pydantic takes no other
+            f"it is {value}, and should be a number{', ' if words else ''}{words}"
+        )
+    return value
 
 
 def _listed(value: Any) -> Any:

@@ -25,6 +25,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from ramify.tasks.tree.bounds import MOST_AHEAD, SLOWEST_RATE
 
+MOST_SEED = 2**63 - 1
+"""The largest seed: servers keep it in 64 bits."""
+
 Names = str | Iterable[str]
 Words = tuple[str, ...]
 Part = Literal["run", "limits", "plan", "task", "asking", "agent", "sampling", ""]
@@ -177,7 +180,9 @@ class SamplingOptions(TypedDict, total=False):
         "the share of the likeliest words that replies are drawn from.", "NUMBER", part="sampling", above=0,
         at_most=1)]
     seed: Annotated[int | None, _asking(
-        "what the draw begins with, for servers that take it.", part="sampling", metavar="N")]
+        "what the draw begins with, for servers that take it; answers that are voted on begin with it, one more, two"
+        " more, ...", part="sampling", metavar="N", at_least=-MOST_SEED - 1, at_most=MOST_SEED,
+        help="What the draw begins with, for servers that take it.")]
     max_output_tokens: Annotated[int | None, _asking(
         "the most tokens of one reply; a longer one is asked for again, shorter.", "N", part="sampling", at_least=1)]
 
