@@ -171,6 +171,22 @@ def test_no_parts_refuses_the_document_by_name_before_any_call(tmp_path: Path) -
     assert "leave that out, attach less, or use a model that reads more" in str(run.error)
 
 
+def test_the_window_that_the_user_says_holds_whatever_the_server_says(tmp_path: Path) -> None:
+    model = Reader(window=100_000)
+    agent = Agent(model, settings=AgentSettings(window=WINDOW))
+    expected = estimate(task(), agent=agent)
+    run = run_of(agent, tmp_path)  # type: ignore[arg-type]
+    assert run.status == "done"
+    assert all(sum(len(each["content"]) for each in request.messages) // 4 <= WINDOW for request in model.requests)
+    assert expected.calls[0] == len(model.requests) > 2
+
+
+def test_a_server_that_reads_less_than_the_user_says_is_believed(tmp_path: Path) -> None:
+    model = Reader(knows=False)
+    run = run_of(Agent(model, settings=AgentSettings(window=2 * WINDOW)), tmp_path)  # type: ignore[arg-type]
+    assert (run.status, len(model.refused)) == ("done", 1)
+
+
 def test_a_question_that_leaves_no_room_for_parts_is_an_error_that_says_so(tmp_path: Path) -> None:
     root = task(inputs={"table": "x" * 9_000})
     run = run_of(Reader(), tmp_path, root)

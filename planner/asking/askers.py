@@ -64,7 +64,8 @@ class Askers:
             if caller is None:
                 caller = self._callers[id(model)] = Caller(
                     model, self._recorder, self._budget, self._make_gate(), RateLimiter(), seed=self._nonce_seed,
-                    recorded=self._recorded, cache=self._cache, redactor=self._recorder.redactor,
+                    window=agent.settings.window, recorded=self._recorded, cache=self._cache,
+                    redactor=self._recorder.redactor,
                 )  # fmt: skip
             known = self._askers[id(agent)] = agent, Asker(agent, caller, nonce_seed=self._nonce_seed)
         return known[1]

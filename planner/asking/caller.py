@@ -63,6 +63,7 @@ class Caller:
         gate: holds calls back while the model is out of reach.
         limiter: how often calls may start; it slows down when the model wants fewer.
         seed: what the run's key for caches of providers is made from.
+        window: how many tokens the model reads, if the user has said so; else its server is asked.
         recorded: the replies that had arrived before the run was resumed.
         cache: where answers to the same request are looked up; None asks the model every time.
         redactor: blots secrets out of what is written and of what comes back.
@@ -77,6 +78,7 @@ class Caller:
         limiter: RateLimiter,
         *,
         seed: str,
+        window: int | None = None,
         recorded: Iterable[CallRecord] = (),
         cache: Cache | None = None,
         redactor: Redactor | None = None,
@@ -88,7 +90,7 @@ class Caller:
         self._budget = budget
         self._gate = gate
         self._limiter = limiter
-        self.window = Window()
+        self.window = Window(window, is_said=window is not None)
         self.schemas = Schemas(model, recorder.warn)
         self._prefixes = Prefixes(model, recorder.warn, seed=seed)
         self.budgets: dict[Slot, int] = dict(getattr(model, "budgets", ()))

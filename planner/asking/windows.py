@@ -34,12 +34,17 @@ Make = Callable[[int], ModelRequest]
 class Window:
     """What is known of the window of one model.
 
-    Attributes:
+    Args:
         tokens: how many tokens it has; None as long as nobody has said.
+        is_said: whether the user says so, and not a server: then the first prompt is made to fit already.
+
+    Attributes:
+        tokens: likewise; less than the user says only where a server refuses that.
     """
 
-    def __init__(self, tokens: int | None = None) -> None:
+    def __init__(self, tokens: int | None = None, *, is_said: bool = False) -> None:
         self.tokens = tokens
+        self._is_said = is_said
         self._has_refused = False
         self._bytes_per_token = _USUAL_BYTES
         self._most_bytes: int | None = None
@@ -64,7 +69,7 @@ class Window:
 
     def first_budget(self, make: Make, budget: int) -> int:
         """Return with which budget to begin: `budget`, or less if it is known already that so much does not fit."""
-        if not self._has_refused:  # before that, what fits is a guess
+        if not self._has_refused and not self._is_said:  # before that, what fits is a guess
             return budget
         request = make(budget)
         size = size_of(request)
@@ -79,7 +84,8 @@ class Window:
         size = size_of(request)
         self._has_refused = True
         self._least_refused = min(size, self._least_refused or size)
-        self.tokens = error.window_tokens or self.tokens
+        known = (error.window_tokens, self.tokens if self._is_said or not error.window_tokens else None)
+        self.tokens = min(filter(None, known), default=None)
         if self.tokens is not None and error.prompt_tokens is not None:
             ratio = self._counted_bytes = size / error.prompt_tokens
             self._bytes_per_token = max(self._bytes_per_token, ratio)

@@ -242,7 +242,8 @@ def _window_of(agent: Agent, root: Task) -> Window:
     """Return the window of the model, of which nothing is known if there are no documents, or nobody says it."""
     if any(each.attachments for each in root.walk()):
         with suppress(PlannerError):
-            return Window(run_sync(facts_of(agent.model)).window)
+            said = agent.settings.window
+            return Window(said or run_sync(facts_of(agent.model)).window, is_said=said is not None)
     return Window()
 
 

@@ -203,8 +203,9 @@ class AgentOptions(TypedDict, total=False):
         " server takes them, and tries it once where nobody knows.", part="agent", default="auto",
         help="Whether the model is held to JSON schemas.")]
     window: Annotated[int | None, _asking(
-        "the tokens that a `gguf:` model reads at once, its reply included; 8,192, or what fits, unless set.", "N",
-        part="agent", at_least=256, help="Tokens that a gguf: model reads at once.")]
+        "the tokens that the model reads at once, its reply included; what its server says, or of a `gguf:` model"
+        " 8,192, or what fits, unless set.", "N", part="agent", at_least=256,
+        help="Tokens that the model reads at once.")]
     parts: Annotated[bool | None, _asking(
         "whether documents that the model cannot read whole are gone through in parts, or else refused.", part="agent",
         default=True, flag="--parts/--no-parts", help="Go through documents that are too long in parts, or refuse.")]
