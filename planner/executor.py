@@ -172,7 +172,7 @@ class Executor:
             plan: the plan as it is to be from here on: a tree, or a file. A task that it leaves out is DELETED.
             set: new contents, by task id.
             set_result: a person's own results, by task id.
-            from_task: a task that is done again, with all below it and all that depends on it.
+            from_task: a task, or several, that are done again, with all below them and all that depends on them.
 
         Raises:
             RunError: if there is no such run.

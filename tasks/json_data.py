@@ -14,11 +14,11 @@ from dataclasses import is_dataclass
 from functools import lru_cache
 from typing import Any, Never
 
-from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter
+from pydantic import BaseModel, JsonValue, PydanticSchemaGenerationError, TypeAdapter
 from pydantic_core import PydanticSerializationError
 from ramify.prompts.whole_text import whole_text
 
-from .json_text import json_text
+from .json_text import json_text, read_json
 
 DEEPEST = 200
 """How many levels of lists and dicts may stand in each other."""
@@ -97,6 +97,19 @@ def as_json(value: Any, what: str = "value") -> Any:
     except NotJsonError as error:
         error.inside(what)
         raise
+
+
+def json_or_text(words: str) -> JsonValue:
+    """Return the JSON data that `words` are, else the words.
+
+    >>> json_or_text("[1, 2]"), json_or_text("nearly [1, 2]")
+    ([1, 2], 'nearly [1, 2]')
+    """
+    try:
+        found: JsonValue = as_json(read_json(words), "result")
+    except (ValueError, RecursionError):
+        return words
+    return found
 
 
 def copy_json(value: Any) -> Any:

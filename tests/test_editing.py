@@ -72,9 +72,11 @@ CHANGES: list[tuple[dict[str, Any], Iterable[str]]] = [
     ({"from_task": "bari"}, {"bari", "south", "0"}),
     ({"from_task": "table"}, {"table", "head", "body", "0"}),
     ({"from_task": "0"}, EVERYTHING),
+    ({"from_task": ["bari", "alone"]}, {"bari", "south", "alone", "0"}),
     ({"set_result": {"rome": "my own words"}}, {"bari", "south", "0"}),
     ({"set_result": {"north": "my own words"}}, {"table", "head", "body", "0"}),
     ({"set_result": {"0": "my own words"}}, ()),
+    ({"set_result": {"rome": "rome 1"}, "set": {"rome": "Rome in May"}}, {"bari", "south", "0"}),
 ]
 
 
@@ -216,6 +218,8 @@ def test_an_unknown_id_is_refused_with_what_may_have_been_meant(tmp_path: Path) 
     first = made(answering(), place)
     with pytest.raises(TreeError, match=r"there is no task olso .*; did you mean oslo"):
         Executor.resume(place, first.id, agent=answering(), set={"olso": "x"})
+    with pytest.raises(UsageError, match="task oslo is given a result, and is to be done again"):
+        Executor.resume(place, first.id, agent=answering(), set_result={"oslo": "mine"}, from_task="oslo")
     with pytest.raises(UsageError, match="the new content of task oslo is blank"):
         Executor.resume(place, first.id, agent=answering(), set={"oslo": " "})
     with pytest.raises(UsageError, match="for a worker 'nobody'"):

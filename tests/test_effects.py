@@ -409,7 +409,7 @@ def test_steps_of_one_task_are_told_apart_by_name(store: Path) -> None:
     ("said", "words"),
     [
         ({"step_done": {"0.7": 1}}, "'0.7' names no step that waits for a person; there are: '0'"),
-        ({"step_done": {"0": 1}, "step_again": ["0"]}, "'0' is said to be done, and to be done again; say one of them"),
+        ({"step_done": {"0": 1}, "step_again": ["0"]}, "'0' is said to be done, and also to be done again; say one of the two"),
     ],
 )
 def test_what_is_said_of_no_step_is_refused_and_changes_nothing(store: Path, said: Any, words: str) -> None:

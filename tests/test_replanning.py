@@ -76,6 +76,10 @@ def json_of(*changes: Any) -> str:
         ),
         ('<split of="0.2">left</split><split of="0.2">right</split>', [("split", "0.2", "", [("1", ()), ("2", ())])]),
         (
+            '<split of="0.2"><task id="a">left</task>\n<task needs="a">right</task></split>',
+            [("split", "0.2", "", [("a", ()), ("2", ("a",))])],
+        ),
+        (
             '<drop of="0.4">too much</drop><drop of="0.3">not needed</drop><retry of="0.2">again</retry>',
             [("drop", "0.4", "too much", []), ("drop", "0.3", "not needed", []), ("retry", "0.2", "again", [])],
         ),

@@ -699,3 +699,36 @@ def test_a_script_cannot_be_shown_before_it_runs(ramify: Ramify, option: str) ->
 def test_a_missing_file_is_told(ramify: Ramify) -> None:
     said = ramify("run", "none.py", "--model", "rules")
     assert (said.code, "there is no script none.py" in said.err) == (2, True)
+
+
+def test_a_script_can_be_done_anew_as_often_as_wanted(ramify: Ramify) -> None:
+    Path("plan.py").write_text(PLAN)
+    assert ramify("run", "plan.py", "--model", "rules", "-q").code == 0
+    for _ in range(2):
+        said = ramify("resume", "--last", "--from", "0", "-q")
+        assert (said.code, said.out) == (0, "OSLO and LINZ\n")
+    said = ramify("fork", "--last", "--from", "0", "-q")
+    assert (said.code, said.out) == (0, "OSLO and LINZ\n")
+
+
+def test_a_result_that_a_person_gives_is_data_where_the_call_gave_data(bench: Bench) -> None:
+    async def plan(ctx: ScriptContext) -> int:
+        return int(await ctx.task("one", type="double", inputs={"item": 4})) + 1
+
+    run_id = bench.begin(plan).id
+    run = Executor.resume(bench.place, run_id, set_result={"0.1": "20"}, script=plan, workers=bench.workers())
+    assert (run.status, run.result, run.task.subtasks[0].output) == ("done", "21", 20)
+
+
+@pytest.mark.parametrize("command", ["lint", "estimate"])
+def test_a_script_is_no_plan_file(ramify: Ramify, command: str) -> None:
+    Path("plan.py").write_text(PLAN)
+    said = ramify(command, "plan.py")
+    assert (said.code, "this is a script, not a plan; `ramify run` runs it" in said.out + said.err) == (2, True)
+
+
+def test_a_forgotten_await_is_told(tmp_path: Path) -> None:
+    (tmp_path / "plan.py").write_text("async def audit(): ...\n\nasync def main(ctx):\n    audit()\n    return 1\n")
+    said = ramify_process("run", str(tmp_path / "plan.py"), "--model", "rules", "-q", "--store", str(tmp_path / "r.db"))
+    assert (said.code, said.out) == (0, "1\n")
+    assert "plan.py:4: RuntimeWarning: coroutine 'audit' was never awaited" in said.err

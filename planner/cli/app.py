@@ -193,6 +193,7 @@ def _prepare_process(*, is_debugging: bool) -> None:
         logging.lastResort = logging.NullHandler()  # without one, Python says that there is none, between our lines
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
+            warnings.filterwarnings("default", "coroutine .* was never awaited", RuntimeWarning)
 
 
 def _explain(error: BaseException, words: Sequence[str]) -> int:

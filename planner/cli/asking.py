@@ -60,7 +60,8 @@ class _Terminal:
 
     async def on_unknown(self, step: "UnknownStep") -> "StepAnswer | None":
         """Ask whether a step was done, and what came of it; no answer leaves the run waiting."""
-        from .plan_options import json_or_text
+        from ramify.tasks.json_data import json_or_text
+
         from .records import unknown_step_text
 
         with terminal_taken():

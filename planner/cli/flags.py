@@ -91,7 +91,8 @@ FLAGS: dict[str, Any] = {
         list[str] | None, typer.Option("--set-result", metavar="ID=TEXT", help="Your own result of a task; repeatable.")
     ],
     "again": Annotated[
-        str | None, typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again.")
+        list[str] | None,
+        typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again; repeatable."),
     ],
     "answer": Annotated[
         str | None, typer.Option(metavar="TEXT", help="Your answer to what the model has asked about the goal.")

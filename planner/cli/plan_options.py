@@ -6,12 +6,11 @@ from pathlib import Path
 from pydantic import JsonValue
 from ramify.planner.errors import UsageError
 from ramify.planner.running.editing import PlanEdit
-from ramify.tasks.json_data import as_json
-from ramify.tasks.json_text import read_json
+from ramify.tasks.json_data import json_or_text
 from ramify.tasks.plans.plans import load_plan
 
 
-def edit_of(plan: Path | None, *, contents: Iterable[str], results: Iterable[str], again: str | None) -> PlanEdit:
+def edit_of(plan: Path | None, *, contents: Iterable[str], results: Iterable[str], again: Iterable[str]) -> PlanEdit:
     """Return what is to be changed in the plan of a run.
 
     Raises:
@@ -22,7 +21,7 @@ def edit_of(plan: Path | None, *, contents: Iterable[str], results: Iterable[str
         plan=None if plan is None else load_plan(plan),
         contents=_by_id(contents, "--set"),
         results=_by_id(results, "--set-result"),
-        again=() if again is None else (again,),
+        again=tuple(again),
     )
 
 
@@ -33,15 +32,6 @@ def results_of(given: Iterable[str]) -> dict[str, JsonValue]:
         UsageError: if a text does not say of which step it is, or two texts are of the same one.
     """
     return {name: json_or_text(words) for name, words in _by_id(given, "--step-done").items()}
-
-
-def json_or_text(words: str) -> JsonValue:
-    """Return the JSON data that `words` are, else the words."""
-    try:
-        found: JsonValue = as_json(read_json(words), "result")
-    except (ValueError, RecursionError):
-        return words
-    return found
 
 
 def _by_id(given: Iterable[str], option: str) -> dict[str, str]:

@@ -214,7 +214,7 @@ def _carried(make: "Callable[..., Run]", given: Mapping[str, Any], run_id: str |
     if given["approve"] is not None and given["steer"] is None:
         raise UsageError("without --steer no plan is made, so there is nothing to approve; leave out --approve")
     edit = edit_of(
-        given["plan"], contents=given["contents"] or (), results=given["results"] or (), again=given["again"]
+        given["plan"], contents=given["contents"] or (), results=given["results"] or (), again=given["again"] or ()
     )
     with opened_run(run_id, last=last, store=given["store"]) as (_, record):
         found = record.id

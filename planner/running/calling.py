@@ -154,7 +154,10 @@ class ScriptCalls:
         if is_split and task.config.policy is None:
             task.config = task.config.over(TaskConfig(policy=self._policy))
         if before is None:
-            return self._begin(place, place, task, request)
+            left = index_of(self._root).by_id.get(f"{self._root.id}.{place}")  # of a script that is done anew
+            if left is None:
+                return self._begin(place, place, task, request)
+            return self._instead(place, left, task, request)
         known = index_of(self._root).by_id[str(before.output)]
         self._uncalled.pop(known.id, None)
         if before.input == request:
@@ -188,6 +191,7 @@ class ScriptCalls:
         number = 2
         while f"{self._root.id}.{place}-{number}" in index_of(self._root).by_id:
             number += 1
+        self._uncalled.pop(known.id, None)
         self._drop(known)
         return self._begin(place, f"{place}-{number}", task, request)
 

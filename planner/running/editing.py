@@ -108,6 +108,8 @@ class PlanEdit:
         for task_id, content in self.contents.items():
             _living(new, task_id, content, "content").content = content
         for task_id, result in self.results.items():
+            if task_id in self.again:
+                raise UsageError(f"task {task_id} is given a result, and is to be done again; leave one of them out")
             give_result(_living(new, task_id, result, "result"), result)
         return new
 
@@ -167,7 +169,10 @@ def changes_of(
     again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
     failed, opens_failed = failed_tasks(new), edit.failed or edit.steer is not None
     partial = partial_tasks(new) if opens_failed else ()
-    redone = redo(new, differences, again=again, partial=partial, last_attempt=lambda task_id: attempts.get(task_id, 0))
+    redone = redo(
+        new, differences, again=again, partial=partial, results=edit.results,
+        last_attempt=lambda task_id: attempts.get(task_id, 0),
+    )  # fmt: skip
     opened = redone + (open_failed(new) if opens_failed else [])
     spoken = list(_words_said(store, run_id, edit, new, failed=failed, redact=redact))
     changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]

@@ -1,6 +1,6 @@
 """How a stored run is made ready to go on: as it was, but for what is given and what is edited."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -83,7 +83,7 @@ class EditedOptions(ResumeOptions, total=False):
     plan: Task | str | Path | None
     set: Mapping[str, str] | None
     set_result: Mapping[str, str] | None
-    from_task: str | None
+    from_task: str | Iterable[str] | None
 
 
 def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store: str | Path | None) -> Session:
@@ -118,7 +118,7 @@ def with_edit(options: EditedOptions) -> ResumeOptions:
         plan=plan if plan is None or isinstance(plan, Task) else load_plan(plan),
         contents=options.get("set") or {},
         results=options.get("set_result") or {},
-        again=() if again is None else (again,),
+        again=() if again is None else several(again),
     )
     if edit and options.get("edit"):
         raise UsageError("edit and one of plan, set, set_result and from_task are both given; give one of them")

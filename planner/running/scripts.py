@@ -43,5 +43,6 @@ def script_again(settings: RunSettings, given: Any, run_id: str) -> Script | Non
     name = stored.removeprefix(OWN)
     raise UsageError(
         f"run {run_id} runs the script {name}, a function that has to be given again, in Python:"
-        f" Executor.resume(store, {run_id!r}, script={name}); a script that `ramify run FILE` runs is found in its file"
+        f" Executor.resume(store, {run_id!r}, script={name}), or Executor.fork for a fork of it; a script that"
+        " `ramify run FILE` runs is found in its file"
     )

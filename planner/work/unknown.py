@@ -119,10 +119,10 @@ def answers_in(
     said += [(name, StepAnswer(is_done=False)) for name in again]
     for name, answer in said:
         if name not in known:
-            there = ", ".join(map(repr, known)) or "none"
-            raise UsageError(f"{name!r} names no step that waits for a person; there are: {there}")
+            there = f"there are: {', '.join(map(repr, known))}" if known else "no step of this run does"
+            raise UsageError(f"{name!r} names no step that waits for a person; {there}")
         if name in found:
-            raise UsageError(f"{name!r} is said to be done, and to be done again; say one of them")
+            raise UsageError(f"{name!r} is said to be done, and also to be done again; say one of the two")
         found[name] = known[name], answer
     return found
 

@@ -86,6 +86,8 @@ def plan_text(path: Path | str, *, most: int = MAX_BYTES) -> str:
         DocumentError: if there is no such file, or it cannot be read, is empty, too large, or not UTF-8.
     """
     source = str(path)
+    if Path(path).suffix == ".py":
+        raise DocumentError("this is a script, not a plan; `ramify run` runs it", source=source)
     try:
         with Path(path).open("rb") as file:
             data = file.read(most + 1)

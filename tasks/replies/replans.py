@@ -220,18 +220,29 @@ def _entries(
         for each in elements
         if each.tag.name == "failed"
     ]
-    entries = [_of_element(each) for each in elements if each.tag.name != "failed"]
+    entries = [entry for each in elements if each.tag.name != "failed" for entry in _of_element(each)]
     if not complaints and not entries and not failures:
         *others, last = (f"`<{each}>`" for each in operators)
         complaints.append(f"the reply holds no change: {', '.join(others)} or {last}")
     return entries, failures, complaints
 
 
-def _of_element(element: Element) -> _Entry:
+def _of_element(element: Element) -> list[_Entry]:
+    """Return the change that an element makes; if its words stand in `<task>` elements, one for each of these."""
     fields = element.tag.attributes()
     of = next((stripped(fields[name]) for name in _OF if name in fields), "")
-    item = item_of(words_of(element.content), {name: value for name, value in fields.items() if name not in _OF})
-    return _Entry(Operator(element.tag.name), of, item)
+    own = {name: value for name, value in fields.items() if name not in _OF}
+    items = [item_of(words_of(each.content), own | each.tag.attributes()) for each in _tasks_in(element.content)]
+    do = Operator(element.tag.name)
+    return [_Entry(do, of, item) for item in items or [item_of(words_of(element.content), own)]]
+
+
+def _tasks_in(content: str) -> list[Element]:
+    """Return the `<task>` elements that are all that `content` holds; none if it holds anything else."""
+    if not content.lstrip().startswith("<task") or not content.rstrip().endswith("</task>"):
+        return []
+    reader = ElementReader(containers=("task",))
+    return reader.feed(content) + reader.close()[0]
 
 
 def _of_json(said: Mapping[str, Any], operators: Sequence[Operator]) -> tuple[list[_Entry], list[Failure], list[str]]:

@@ -5,12 +5,13 @@ type, inputs, documents or needs have changed, and with it everything that canno
 it, what is below that, and the tasks above, which are composed again. All else is kept as it is.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ramify.tasks.checks import Check
 from ramify.tasks.errors import TreeError
+from ramify.tasks.json_data import json_or_text
 from ramify.tasks.prompt_variables import title
 
 from .node import index_of, walk
@@ -85,6 +86,7 @@ def redo(
     *,
     again: Iterable[Task] = (),
     partial: Iterable[Task] = (),
+    results: Collection[str] = (),
     last_attempt: Callable[[str], int],
 ) -> list[Task]:
     """Open everything in the tree `root` that has begun and depends on what is different; return it, parents first.
@@ -94,6 +96,7 @@ def redo(
         differences: what is different in it.
         again: tasks that are done again although nothing is different, with all below them.
         partial: tasks that are composed again, as what failed below them is done again.
+        results: ids of tasks whose results a person has given, so that they are not done again, whatever is different.
         last_attempt: for an id, the number of the last attempt for which a reply may have been written down; the next
             one is above it, so that no such reply is taken for the new one.
     """
@@ -102,7 +105,7 @@ def redo(
     for difference in differences:
         task = root.find(difference.task_id)
         seeds.update(_touched(root, task, difference))
-        if task.state is TaskState.DELETED or _is_given(task, difference):
+        if task.state is TaskState.DELETED or task.id in results or _is_given(task, difference):
             given.add(task)
     waiting = waiters_of(seeds | given) if seeds or given else {}
     opened = []
@@ -132,11 +135,14 @@ def open_failed(root: Task) -> list[Task]:
 def give_result(task: Task, result: str) -> None:
     """Let `task` have a person's result; what is still open below it is not needed any more.
 
+    Where its answer was JSON data, a result that is JSON is data too.
+
     Raises:
         TransitionError: if it is DELETED.
     """
     task.move(TaskState.DONE)
-    task.__dict__.update(result=result, output=None, gaps=(), error=None)
+    output = None if task.output is None else json_or_text(result)
+    task.__dict__.update(result=result, output=output, gaps=(), error=None)
     for below in walk(task):
         if below.state is TaskState.OPEN or below.state is TaskState.RUNNING:
             below.move(TaskState.DELETED)
