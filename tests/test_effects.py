@@ -405,11 +405,28 @@ def test_steps_of_one_task_are_told_apart_by_name(store: Path) -> None:
     assert Executor.resume(store, run.id, **said, **resume).task.output == ["by hand", "charged"]
 
 
+def test_a_worker_that_catches_what_is_unknown_is_not_done_for_that(store: Path) -> None:
+    @worker(name="careless")
+    async def careless(context: WorkContext) -> str:
+        try:
+            return str(await context.step("charge", lambda: 1 / 0, may_repeat=False))
+        except Exception:  # noqa: BLE001 - what is tested
+            return "no matter"
+
+    run = ran(store, Task(content="pay", id="0", type="careless"), careless)
+    assert (run.status, states(run)) == ("waiting", [("charge#1", "unknown")])
+    run = Executor.resume(store, run.id, agent=ScriptedModel({}), workers=[careless], step_done={"0": "paid"})
+    assert (run.status, run.result) == ("done", "paid")
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
         ({"step_done": {"0.7": 1}}, "'0.7' names no step that waits for a person; there are: '0'"),
-        ({"step_done": {"0": 1}, "step_again": ["0"]}, "'0' is said to be done, and also to be done again; say one of the two"),
+        (
+            {"step_done": {"0": 1}, "step_again": ["0"]},
+            "'0' is said to be done, and also to be done again; say one of the two",
+        ),
     ],
 )
 def test_what_is_said_of_no_step_is_refused_and_changes_nothing(store: Path, said: Any, words: str) -> None:

@@ -225,6 +225,7 @@ class Work:
                 raise
             raise OutsideError(name_and_words(error)) from error  # it is some store that the worker has to do with
         outcome = _kept(task, outcome)
+        self._services.steps.check_known(task.id)
         if self._middleware:
             outcome = await change_outcome(self._middleware, task, outcome, self._services.recorder)
             outcome = _kept(task, outcome, "the middleware")

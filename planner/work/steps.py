@@ -131,6 +131,12 @@ class StepLog:
         self._keep(done)
         return copy_json(output)
 
+    def check_known(self, task_id: str) -> None:
+        """Raise `UnknownStepError` for a step that may not be repeated and is unknown, though its worker goes on."""
+        for step in self._steps.get(task_id, {}).values():
+            if step.state == "unknown" and step.may_repeat is False:
+                raise self.unknown(step)
+
     def note(self, key: StepKey, output: Any, *, given: Any = None) -> StepTaken:
         """Return the change that says that a step is taken, for whoever writes it together with its effect."""
         now = time.time()
