@@ -44,7 +44,8 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def loops_once() -> Iterator[OpenAIServer]:
-    with OpenAIServer(lambda chat: LOOP if chat.number == 1 else GOOD) as running:
+    # it takes its time, so that it is still writing when it is left
+    with OpenAIServer(lambda chat: LOOP if chat.number == 1 else GOOD, pause_s=0.002) as running:
         yield running
 
 
