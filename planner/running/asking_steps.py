@@ -15,7 +15,7 @@ from ramify.planner.runtime.border import error_text
 from ramify.planner.store.changes import Change
 from ramify.planner.store.records import StepKey, StepRecord
 from ramify.planner.work.steps import StepLog
-from ramify.planner.work.unknown import StepAnswer, UnknownStep, answers_in, changes_of, settled
+from ramify.planner.work.unknown import StepAnswer, UnknownStep, answers_in, changes_of, settled, words_of
 from ramify.tasks import Task
 
 
@@ -44,7 +44,7 @@ class StepAsking:
             return False
         key = StepKey(*error.key)
         found = next(step for step in self.steps.of(key.task_id) if step.key == key)
-        question = f"task {task.id}: was the step {key.key} done?"
+        question = f"task {task.id}: was {words_of(found)} done?"
         self.recorder.put(EventType.PERSON_ASKED, task, about="step", questions=[question])
         try:
             said = await self.person.answer(on_unknown, _told(found, task, question, self.recorder.writer.run_id))

@@ -11,7 +11,18 @@ from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from .fields import RUN_FIELDS, column_of, decode_field
 from .lineage import Lineage, lineage_of, taken_over
-from .records import CallKey, CallRecord, EventRecord, MayRepeat, RunRecord, StepKey, StepKind, StepRecord, StoredRun
+from .records import (
+    STEER,
+    CallKey,
+    CallRecord,
+    EventRecord,
+    MayRepeat,
+    RunRecord,
+    StepKey,
+    StepKind,
+    StepRecord,
+    StoredRun,
+)
 from .rows import TASK_COLUMNS, tree_of_rows
 from .sharing import whole
 from .tables import CALLS, EVENTS, MEMORY, RUNS, STEPS, TASKS, TEXTS
@@ -123,7 +134,7 @@ def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
     """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
     query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(_lineage(connection, run_id).rows_of(CALLS))
     rows = connection.execute(
-        query.where(CALLS.c.purpose.not_in(("decompose", "fit", "replan"))).group_by(CALLS.c.task_id)
+        query.where(CALLS.c.purpose.not_in(("decompose", "fit", "replan", STEER))).group_by(CALLS.c.task_id)
     )
     return {task_id: int(attempt) for task_id, attempt in rows}
 

@@ -22,7 +22,7 @@ from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
 from ramify.tasks.json_text import json_text
 
-from .unknown import StepAnswer, changes_of, names_of, settled
+from .unknown import StepAnswer, changes_of, names_of, settled, words_of
 
 INTERRUPTED = "was begun when the run was interrupted"
 
@@ -173,7 +173,7 @@ class StepLog:
             step: the step.
             why: how it ended; with the process that took it unless given.
         """
-        task_id, _, name = step.key
+        task_id = step.key.task_id
         resume = f"ramify resume {self._writer.run_id}"
         told = f"failed ({why})" if why else INTERRUPTED
         under = " under another key" if step.may_repeat == "with_key" else ""
@@ -181,7 +181,7 @@ class StepLog:
         who = next((who for who, each in names_of(self.of(task_id)).items() if each.key == step.key), task_id)
         done, again = (f'"{who}{end}"' if " " in who else f"{who}{end}" for end in ("=RESULT", ""))
         return UnknownStepError(
-            f"task {task_id}: the step {name} {told}, it may not be repeated{under}, and nobody knows whether it was"
+            f"task {task_id}: {words_of(step)} {told}, it may not be repeated{under}, and nobody knows whether it was"
             f" done. Look{named}, then say what came of it with `{resume} --step-done {done}`, or have it done again"
             f" with `{resume} --step-again {again}`",
             key=step.key,

@@ -106,6 +106,11 @@ def changes_of(task_id: str, steps: Iterable[StepRecord]) -> list[Change]:
     return [StepsForgotten(task_id), *map(StepTaken.of, steps)]
 
 
+def words_of(step: StepRecord) -> str:
+    """Return what messages about a task call one of its steps, or all that its worker does."""
+    return "its work" if step.kind == "task" else f"the step {step.key.key}"
+
+
 def answers_in(
     steps: Sequence[StepRecord], done: Mapping[str, JsonValue], again: Iterable[str]
 ) -> dict[str, tuple[StepRecord, StepAnswer]]:
