@@ -199,7 +199,8 @@ class Scheduler:
                 stack.extend([nodes[child] for child in reversed(node.task._subtasks) if child in nodes])
 
     def _offer(self, node: _Node) -> None:
-        if node.gate_open and node.task.state is TaskState.OPEN and not self._is_held_up(node):
+        may_go = not node.unfinished_subtasks or node.task is self._leader
+        if may_go and node.gate_open and node.task.state is TaskState.OPEN:
             self._sequence += 1
             heappush(self._heap, (-node.task.priority, -node.rank, self._sequence, node.task))
 
@@ -207,12 +208,10 @@ class Scheduler:
         while self._heap:
             task = self._heap[0][3]
             node = self._nodes.get(task)
-            if node is not None and task.state is TaskState.OPEN and not self._is_held_up(node):
+            may_go = node is not None and (not node.unfinished_subtasks or task is self._leader)
+            if may_go and task.state is TaskState.OPEN:
                 return
             heappop(self._heap)
-
-    def _is_held_up(self, node: _Node) -> bool:
-        return node.unfinished_subtasks > 0 and node.task is not self._leader
 
 
 def is_ready(task: "Task") -> bool:
