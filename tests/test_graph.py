@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ramify.tasks import CycleError, DependencyError, Task, TaskError, TaskManager
 from ramify.tasks.tree.graph import check_tree, critical_path, to_networkx, topological_order, waves
+from ramify.tasks.tree.node import index_of
 
 from .effort import growth
 
@@ -244,6 +245,94 @@ def test_a_chain_is_tied_in_near_linear_time_from_wherever_it_is_begun(
         return work
 
     assert growth(tie, size=200) < 6  # 4 times as many tasks; quadratic would be 16
+
+
+def chain(root: Task) -> list[Task]:
+    """Return the subtasks of `root`, each of which needs the one before."""
+    tasks = list(root.subtasks)
+    for before, after in pairwise(tasks):
+        after.add_dependency(before.id)
+    return tasks
+
+
+SHAPES: dict[str, Callable[[list[Task]], Iterable[tuple[Task, Task]]]] = {
+    "on the one before the last, forwards": lambda tasks: zip(tasks[2:], tasks, strict=False),
+    "on the one before the last, backwards": lambda tasks: reversed([*zip(tasks[2:], tasks, strict=False)]),
+    "all on the first": lambda tasks: ((task, tasks[0]) for task in tasks[2:]),
+    "the last on all": lambda tasks: ((tasks[-1], task) for task in tasks[:-2]),
+}
+
+
+@pytest.mark.parametrize("pairs", SHAPES.values(), ids=SHAPES)
+def test_needs_that_a_chain_has_already_are_added_in_near_linear_time(
+    pairs: Callable[[list[Task]], Iterable[tuple[Task, Task]]],
+) -> None:
+    def tie(size: int) -> Callable[[], None]:
+        new = list(pairs(chain(row(size))))
+
+        def work() -> None:
+            for task, needed in new:
+                task.add_dependency(needed.id)
+
+        return work
+
+    assert growth(tie, size=200) < 6
+
+
+def row_with_an_order(free: int) -> Task:
+    """Return a row of 50 but one of which each needs the two before, so that an order of them was looked for."""
+    root = row(50)
+    tied = [task for task in root.subtasks if task.id != f"t{free}"]
+    for back in (1, 2):
+        for needed, task in zip(tied, tied[back:], strict=False):
+            task.add_dependency(needed.id)
+    assert index_of(root).order is not None
+    return root
+
+
+def test_an_order_that_is_known_allows_no_circle() -> None:
+    root = row_with_an_order(free=0)
+    with pytest.raises(CycleError):
+        root.find("t3").add_dependency("t40")
+    root.find("t40").add_dependency("t3")
+
+
+def move_the_last_below_the_first(root: Task) -> None:
+    last = root.find("t49")
+    root.remove_subtask("t49")
+    root.find("t0").add_subtask(last)
+
+
+def add_what_needs_the_last_below_the_first(root: Task) -> None:
+    root.find("t0").add_subtask(Task(content="x", id="new", dependencies=["t49"]))
+
+
+def let_the_first_need_the_last(root: Task) -> None:
+    root.find("t0").dependencies = ["t49"]
+
+
+def let_the_first_need_what_is_new_and_needs_the_last(root: Task) -> None:
+    root.add_subtask(Task(content="x", id="new"))
+    root.find("new").add_dependency("t49")
+    root.find("t0").add_dependency("new")
+
+
+@pytest.mark.parametrize(
+    ("change", "task", "needed"),
+    [
+        (move_the_last_below_the_first, "t49", "t5"),
+        (add_what_needs_the_last_below_the_first, "t1", "t0"),
+        (let_the_first_need_the_last, "t1", "t0"),
+        (let_the_first_need_what_is_new_and_needs_the_last, "t1", "t0"),
+    ],
+)
+def test_an_order_is_forgotten_with_what_may_make_it_untrue(
+    change: Callable[[Task], None], task: str, needed: str
+) -> None:
+    root = row_with_an_order(free=49 if task == "t49" else 0)
+    change(root)
+    with pytest.raises(CycleError):
+        root.find(task).add_dependency(needed)
 
 
 @pytest.mark.fault("4.6")

@@ -67,16 +67,21 @@ class TreeIndex(Generic[T]):
         by_id: every task of the tree.
         dependents: for an id, the tasks that were seen to depend on it.
         strays: tasks below the root that depend on what is not in the tree, as the root was taken out of another one.
+        order: the places of the starts and of the ends of tasks in an order in which they can happen; None if none is
+            known. What agrees with it closes no circle; what was added without being asked about makes it unknown.
+        searched: how many events were looked at for circles since an order was last looked for.
         hold: the right of a run to change the tree, as long as there is one; None if nobody has it.
     """
 
-    __slots__ = ("by_id", "dependents", "hold", "root", "strays")
+    __slots__ = ("by_id", "dependents", "hold", "order", "root", "searched", "strays")
 
     def __init__(self, root: T) -> None:
         self.root = root
         self.by_id: dict[str, T] = {root.id: root}
         self.dependents: dict[str, dict[T, None]] = {}
         self.strays: list[T] = []
+        self.order: tuple[dict[T, int], dict[T, int]] | None = None
+        self.searched = 0
         self.hold: ref[Hold] | None = None
 
     @property
@@ -90,6 +95,7 @@ class TreeIndex(Generic[T]):
 
     def note_dependencies(self, task: T) -> None:
         """Remember that `task` is held up by what it depends on."""
+        self.order = None
         for dependency in task.dependencies:
             self.dependents.setdefault(dependency, {})[task] = None
 

@@ -8,8 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ramify.tasks.errors import CycleError, DependencyError, HeldError, TreeError
 
+from .graph import event_order
 from .node import Node, T, TreeIndex, index_of, is_below, walk, walk_up
 from .waiting import Waiters
+
+_SEARCHES_FOR_ORDER = 4
+"""How many events a task are looked at for circles until an order is looked for, which costs about as much."""
 
 _set = object.__setattr__
 """Sets what `Task.__setattr__` would set too, in a fifth of the time: trees are made of very many tasks."""
@@ -83,9 +87,15 @@ def add_dependency(task: Node, dependency: str) -> None:
         return
     tree = index_of(task)
     needed = _needed(task, dependency)
-    _check_wait(task, needed, Waiters((task, False), {(above, True) for above in walk_up(needed)}))
+    if not _is_in_order(tree, needed, task):
+        waiters = Waiters((task, False), {(above, True) for above in walk_up(needed)})
+        _check_wait(task, needed, waiters)
+        tree.order = None
+        tree.searched += waiters.looked_at
     task.dependencies.append(dependency)
     tree.dependents.setdefault(dependency, {})[task] = None
+    if tree.searched > _SEARCHES_FOR_ORDER * len(tree.by_id):
+        tree.order, tree.searched = _order_of(tree.root), 0
 
 
 def drop_dependency(task: Node, dependency: str) -> None:
@@ -185,6 +195,7 @@ def _taken(host: TreeIndex[T], task_id: str) -> str:
 
 def _unlink(task: Node) -> None:
     tree = index_of(task)
+    tree.order = None  # as the task may come back elsewhere
     task._parent = None
     if not task._subtasks:
         del tree.by_id[task.id]
@@ -258,6 +269,27 @@ def _check_wait(task: T, needed: T, waiters: Waiters[T]) -> None:
     if path is not None:
         waiting = [each.id for each, is_end in path if is_end]
         raise CycleError([task.id, *waiting, *([] if waiting[-1] == task.id else [task.id])])
+
+
+def _is_in_order(tree: TreeIndex[T], needed: T, task: T) -> bool:
+    """Return whether it is known that `needed` can end before `task` starts."""
+    if tree.order is None:
+        return False
+    starts, ends = tree.order
+    return needed in ends and task in starts and ends[needed] < starts[task]
+
+
+def _order_of(root: T) -> tuple[dict[T, int], dict[T, int]] | None:
+    """Return the places of the starts and ends of all tasks in an order; None if somebody has written a circle."""
+    try:
+        events = event_order([root])
+    except DependencyError:
+        return None
+    starts: dict[T, int] = {}
+    ends: dict[T, int] = {}
+    for place, (task, is_end) in enumerate(events):
+        (ends if is_end else starts)[task] = place
+    return starts, ends
 
 
 def _check_siblings(dependent: Sequence[tuple[T, T]]) -> None:

@@ -96,6 +96,8 @@ class Task(ShownAsTree, Node):
             self.set_id(value)
         else:
             self._refuse(f"changing its {name}", "state" if name in _TOLD_BY_RUNS else "words")
+            if name == "dependencies" and self._tree is not None:
+                self._tree.order = None
             super().__setattr__(name, value)
 
     def _refuse(self, what: str, way: Way = "state") -> None:

@@ -19,9 +19,13 @@ class Waiters(Generic[T]):
     Args:
         event: the event; the tree must not change while this is used.
         never: events that are known not to lead to any that is asked about.
+
+    Attributes:
+        looked_at: how many steps the searches have taken.
     """
 
     def __init__(self, event: Event[T], never: Container[Event[T]] = ()) -> None:
+        self.looked_at = 0
         self._reached: dict[Event[T], Event[T] | None] = {event: None}
         self._more = _spread(event, after, self._reached, never)
 
@@ -39,6 +43,7 @@ class Waiters(Generic[T]):
         more = _spread(event, before, reached, never)
         following: Event[T] | None = event
         while following is not None:
+            self.looked_at += 1
             if following in self._reached:
                 return [*_back(following, reached)[::-1], *_back(following, self._reached)[1:]]
             waiter = next(self._more, None)
