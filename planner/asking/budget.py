@@ -279,7 +279,8 @@ class Configs:
         line = []
         current: Task | None = task
         while current is not None and current not in self._known:
-            line.append(current)
+            if current is not task or current.config is not NO_CONFIG:  # else there would be an entry for each leaf
+                line.append(current)
             current = current.parent
         config = self._defaults if current is None else self._known[current]
         for each in reversed(line):
@@ -291,14 +292,4 @@ class Configs:
 
 def total_usage(top: Task) -> Usage:
     """Return what the calls for `top` and all below it have used together."""
-    used = [usage for task in top.walk() if (usage := task.usage) is not NO_USAGE]
-    if not used:
-        return NO_USAGE
-    return Usage(
-        calls=sum(usage.calls for usage in used),
-        input_tokens=sum(usage.input_tokens for usage in used),
-        output_tokens=sum(usage.output_tokens for usage in used),
-        cost_usd=sum(usage.cost_usd for usage in used),
-        calls_without_cost=sum(usage.calls_without_cost for usage in used),
-        cached_tokens=sum(usage.cached_tokens for usage in used),
-    )
+    return Usage.sum_of([usage for task in top.walk() if (usage := task.usage) is not NO_USAGE])

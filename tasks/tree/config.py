@@ -1,5 +1,6 @@
 """What a task may cost and take: its limits (`TaskConfig`) and what it has used (`Usage`)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -123,6 +124,11 @@ class Usage:
         """Return what is left without `other`."""
         return Usage(**{each.name: getattr(self, each.name) - getattr(other, each.name) for each in fields(self)})
 
+    @classmethod
+    def sum_of(cls, used: Sequence["Usage"]) -> "Usage":
+        """Return all of `used` together; quicker than one sum after the other."""
+        return cls(*(sum(getattr(each, name) for each in used) for name in _USAGE_NAMES)) if used else NO_USAGE
+
     def times(self, count: int) -> "Usage":
         """Return what `count` of it are together."""
         return Usage(**{each.name: getattr(self, each.name) * count for each in fields(self)})
@@ -173,5 +179,6 @@ class Usage:
         return f"at least ${self.cost_usd:.4f} (cost unknown for {self.calls_without_cost} of {self.calls} calls)"
 
 
+_USAGE_NAMES = tuple(each.name for each in fields(Usage))
 NO_CONFIG = TaskConfig()
 NO_USAGE = Usage()

@@ -5,7 +5,7 @@ from typing import SupportsIndex, overload
 
 from ramify.tasks.counting import counted
 
-from .node import T, refuse_if_held
+from .node import Node, T, refuse_if_held
 from .rules import attach, detach, detach_all
 
 
@@ -13,20 +13,25 @@ class Subtasks(MutableSequence[T]):
     """The subtasks of one task, in order.
 
     Everything that a list can do works, and obeys the rules of the tree. Taking tasks away leaves gaps that are closed
-    when somebody asks for a position, so that removing n tasks one by one, from either end or by id, costs O(n).
+    when somebody asks for a position, so that removing n tasks one by one, from either end or by id, costs O(n). Where
+    each of them stands is noted once somebody asks for it, as it takes as much memory as all else here.
     """
 
-    __slots__ = ("_first", "_holes", "_items", "_owner", "_places")
+    __slots__ = ("_count", "_first", "_items", "_owner", "_places")
 
     def __init__(self, owner: T) -> None:
         self._owner = owner
         self._items: list[T | None] = []
-        self._places: dict[T, int] = {}
+        self._places: dict[T, int] | None = None
         self._first = 0
-        self._holes = False
+        self._count = 0
+
+    @property
+    def _holes(self) -> bool:
+        return len(self._items) - self._first != self._count
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
     def __iter__(self) -> Iterator[T]:
         return iter(self[:])
@@ -35,7 +40,7 @@ class Subtasks(MutableSequence[T]):
         return reversed(self[:])
 
     def __contains__(self, task: object) -> bool:
-        return task in self._places
+        return isinstance(task, Node) and task._parent is self._owner
 
     def __eq__(self, other: object) -> bool:
         return self[:] == list(other) if isinstance(other, list | tuple | Subtasks) else NotImplemented
@@ -63,11 +68,11 @@ class Subtasks(MutableSequence[T]):
 
     def index(self, value: T, start: int = 0, stop: int | None = None) -> int:
         """Return the position of the task `value`."""
-        if value not in self._places:
+        if value not in self:
             raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
         if self._holes:
             self._close_gaps()
-        place = self._places[value] - self._first
+        place = self._index()[value] - self._first
         if place < start or (stop is not None and place >= stop):
             raise ValueError(f"task {value.id} is not between positions {start} and {stop}")
         return place
@@ -108,8 +113,7 @@ class Subtasks(MutableSequence[T]):
         """Put the task `value` at the end."""
         refuse_if_held(self._owner, "adding a task", "tasks")
         attach(self._owner, [value])
-        self._places[value] = len(self._items)
-        self._items.append(value)
+        self._put([value])
 
     def extend(self, values: Iterable[T]) -> None:
         """Put several tasks at the end; they may depend on each other in any order."""
@@ -120,13 +124,11 @@ class Subtasks(MutableSequence[T]):
         """Do what `extend` does, as a run does it that holds the tree."""
         tasks = list(values)
         attach(self._owner, tasks)
-        for task in tasks:
-            self._places[task] = len(self._items)
-            self._items.append(task)
+        self._put(tasks)
 
     def remove(self, value: T) -> None:
         """Take the task `value` out; it becomes the root of its own tree."""
-        if value not in self._places:
+        if value not in self:
             raise ValueError(f"task {value.id} is not a subtask of task {self._owner.id}")
         refuse_if_held(self._owner, f"taking task {value.id} out", "words")
         detach(value)
@@ -163,15 +165,27 @@ class Subtasks(MutableSequence[T]):
             raise
         self._fill(tasks)
 
+    def _put(self, tasks: list[T]) -> None:
+        """Put tasks, which are attached, at the end."""
+        if self._places is not None:
+            self._places.update((task, place) for place, task in enumerate(tasks, len(self._items)))
+        self._items += tasks
+        self._count += len(tasks)
+
+    def _index(self) -> dict[T, int]:
+        """Return where each task stands among the items."""
+        if self._places is None:
+            self._places = {task: place for place, task in enumerate(self._items) if task is not None}
+        return self._places
+
     def _drop(self, task: T) -> None:
-        place = self._places.pop(task)
-        self._items[place] = None
+        self._items[self._index().pop(task)] = None
+        self._count -= 1
         while self._items and self._items[-1] is None:
             self._items.pop()
         while self._first < len(self._items) and self._items[self._first] is None:
             self._first += 1
-        self._holes = len(self._items) - self._first != len(self._places)
-        if not self._places or len(self._items) > 2 * len(self._places) + 16:
+        if not self._count or len(self._items) > 2 * self._count + 16:
             self._close_gaps()
 
     def _close_gaps(self) -> None:
@@ -179,6 +193,6 @@ class Subtasks(MutableSequence[T]):
 
     def _fill(self, tasks: list[T]) -> None:
         self._items = list(tasks)
-        self._places = {task: place for place, task in enumerate(tasks)}
+        self._places = None
+        self._count = len(tasks)
         self._first = 0
-        self._holes = False

@@ -30,6 +30,9 @@ _TOLD_BY_RUNS = frozenset(
 )
 """Fields that tell how far a task has come."""
 
+_NAMES_GIVEN: dict[frozenset[str], set[str]] = {}
+"""Which fields somebody has set, as pydantic keeps it for each task: most tasks share one set with many others."""
+
 _set = object.__setattr__
 _read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(title="Task")).validate_python
 """Fills a `Task` without asking whether its fields are a document, which its own validator has to do for each one."""
@@ -65,7 +68,9 @@ class Task(ShownAsTree, Node):
         if content is not None:
             fields["content"] = content
         if type(self) is Task:
+            own = self.__dict__
             _read_fields(fields, self_instance=self)
+            _keep_small(self, own)
             stand_alone(self)
         else:
             super().__init__(**fields)
@@ -96,6 +101,7 @@ class Task(ShownAsTree, Node):
             self.set_id(value)
         else:
             self._refuse(f"changing its {name}", "state" if name in _TOLD_BY_RUNS else "words")
+            _set(self, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
             if name == "dependencies" and self._tree is not None:
                 self._tree.order = None
             super().__setattr__(name, value)
@@ -121,7 +127,9 @@ class Task(ShownAsTree, Node):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         from .documents import tree_from_data, tree_to_data
 
-        return tree_from_data(tree_to_data(self), Task)  # type: ignore[return-value]
+        copied = tree_from_data(tree_to_data(self), Task)
+        _set(copied, "__pydantic_fields_set__", copied.__pydantic_fields_set__.copy())  # pydantic adds to it
+        return copied  # type: ignore[return-value]
 
     def __copy__(self) -> Self:
         return self.__deepcopy__()
@@ -378,6 +386,21 @@ class Task(ShownAsTree, Node):
         from .documents import tree_from_json
 
         return tree_from_json(text, Task)
+
+
+def _keep_small(task: Task, own: dict[str, Any]) -> None:
+    """Have a new task take half the memory: its values move from the dict that pydantic made to the task's `own`.
+
+    All dicts that Python makes for the tasks themselves have their keys in common, as PEP 412 says.
+    """
+    names = frozenset(task.__pydantic_fields_set__)
+    given = _NAMES_GIVEN.get(names)
+    if given is None:
+        given = _NAMES_GIVEN[names] = set(names)
+    own["content"] = None  # an empty dict would take over the table of the other one, keys and all
+    own.update(task.__dict__)
+    _set(task, "__dict__", own)
+    _set(task, "__pydantic_fields_set__", given)
 
 
 def _not_deleted(top: Task) -> list[Task]:
