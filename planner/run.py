@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
@@ -18,11 +18,13 @@ from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
 from .planning.policy import Verb
+from .running.controlling import Controlled, limit_run, pause_run
 from .running.endings import Ending
 from .running.recording import Recording
 from .running.session import Session
 from .runtime.background import LONGEST_HOLD_S, background_loop, run_sync, start_on_background_loop
 from .runtime.border import words_of
+from .settings.options import LimitOptions
 from .show.shown_run import ShownRun
 from .store import Store
 from .store.records import RunStatus
@@ -165,7 +167,7 @@ class Run(ShownRun):
     @property
     def asks_person(self) -> bool:
         """Whether a person answers, or has been asked just now, so that nobody knows when."""
-        return self._session.person.is_asked or bool(getattr(self._session.agent.model, "is_person", False))
+        return self._session.asks_person
 
     @property
     def reply_timeout_s(self) -> float | None:
@@ -295,6 +297,26 @@ class Run(ShownRun):
     def cancel(self) -> None:
         """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
         self.stop(cancel=True, status="cancelled")
+
+    def pause(self) -> None:
+        """Start nothing more and finish what is being done, within two seconds; then it waits until it is resumed."""
+        with self._session.store.open_again() as store:
+            pause_run(store, self.id)
+
+    def limit(self, **limits: Unpack[LimitOptions]) -> Controlled:
+        """Have other limits hold, higher or lower ones, within two seconds; at what is used already it stops.
+
+        Args:
+            **limits: those that `solve` takes too: `max_calls`, `max_cost_usd`, ...
+
+        Raises:
+            UsageError: if there is no such limit, or a value cannot be used.
+        """
+        with self._session.store.open_again() as store:
+            done = limit_run(store, self.id, limits)
+        if done.holder is None:  # it has not begun here, or is over
+            self._session.limit(limits)
+        return done
 
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with self._store_now() as store:

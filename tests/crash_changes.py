@@ -296,7 +296,7 @@ def cancelled(store: str, folder: Path, chance: random.Random) -> ChangeTest:
                 time.sleep(0.01)
             test._read()
             run_id = str(test.run_id)
-            for point in ("during-cancel-commit", ""):
+            for point in ("during-control-commit", ""):
                 code, printed = test._process("cancel", run_id, point=point)
                 assert code == (-signal.SIGKILL if point else 0), printed
             time.sleep(chance.random() * 3)  # with luck it has heard of it by then, and ended
@@ -305,8 +305,8 @@ def cancelled(store: str, folder: Path, chance: random.Random) -> ChangeTest:
     test.kills = 2
     with Store.open(store) as opened:
         record = opened.find_run(run_id)
-        assert (record.status == "cancelled") != record.is_cancel_requested, "the wish is fulfilled, or there"
-    if record.is_cancel_requested:
+        assert (record.status == "cancelled") != bool(record.controls), "the wish is fulfilled, or there"
+    if record.controls:
         code, printed = test._process("resume", run_id)
         assert (code, printed.splitlines()[-1].split()[0]) in {(1, "cancelled"), (0, "done")}, printed
     test.kill_at(chance.choice(POINTS), chance.randint(1, 4))

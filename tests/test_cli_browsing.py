@@ -221,7 +221,7 @@ def test_the_process_that_holds_a_run_is_asked_to_stop(ramify: Ramify) -> None:
         said = ramify("cancel", "r1", "--store", "runs.db")
         assert (said.code, said.out) == (0, "")
         assert f"process {os.getpid()}" in said.err
-        assert store.find_run("r1").is_cancel_requested
+        assert [each.action for each in store.find_run("r1").controls] == ["cancel"]
 
 
 def test_the_prompts_are_listed_shown_and_copied(ramify: Ramify, home: Path) -> None:

@@ -13,7 +13,7 @@ from ramify.planner import Executor, PlanLimits
 from ramify.planner.api import make_root
 from ramify.planner.errors import LeaseError
 from ramify.planner.models.protocol import ModelRequest
-from ramify.planner.store import Store
+from ramify.planner.store import Control, Store
 from ramify.planner.testing import ScriptedModel
 
 from .crash import PROGRAM, ROOT, RUN_POINTS, CrashTest, crash, wide_goal
@@ -117,7 +117,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path: Path) 
 def test_a_cancel_from_outside_stops_a_run_and_survives_a_kill(tmp_path: Path) -> None:
     process, run_id = started(tmp_path, wide_goal(40, 6))
     with Store.open(tmp_path / "runs.db") as store:
-        store.request_cancel(run_id)
+        store.ask(run_id, Control.of("cancel", via="python"))
         process.communicate(timeout=HANG_S)
         assert store.find_run(run_id).status == "cancelled"
 

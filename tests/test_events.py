@@ -73,7 +73,7 @@ def test_every_event_of_runs_that_succeed_wait_retry_fail_and_stop_has_the_form_
         EventType.PLAN_EDITED, EventType.PLAN_APPROVED, EventType.TASK_ADDED, EventType.TASK_CHANGED,
         EventType.STEP_DONE, EventType.CHECKED, EventType.VOTED, EventType.PROMPT_CUT, EventType.PLAN_REVISED,
         EventType.RUN_FORKED, EventType.PERSON_ASKED, EventType.PERSON_ANSWERED, EventType.STEP_INTENDED,
-        EventType.STEP_UNKNOWN, EventType.PLAN_STEERED, EventType.METHOD_PASSED_OVER,
+        EventType.STEP_UNKNOWN, EventType.PLAN_STEERED, EventType.METHOD_PASSED_OVER, EventType.RUN_CONTROLLED,
     }  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def solved(ramify: Ramify) -> Ramify:
         ("With `--dry-run` or `--estimate`", ("run", "--model", "rules", "plan.yaml", "--estimate", "--json")),
         ("`ramify estimate`", ("estimate", "-q", "--model", "rules", "plan.yaml", "--pilot", "1", "--json")),
         ("`ramify show`", ("show", "--last", "--messages", "--history", "--json")),
+        ("`ramify limits`", ("limits", "--last", "--json")),
         ("`ramify show --plans`", ("show", "--last", "--plans", "--json")),
         (
             "`ramify sweep`, `ramify compare`",

@@ -41,7 +41,7 @@ async def no_sleep(_: float) -> None:
 
 
 def gate(waits: list[tuple[str, float]], *, max_wait_s: float = 60) -> OutageGate:
-    return OutageGate(max_wait_s=max_wait_s, base_s=0.001, on_waiting=lambda why, s: waits.append((why, s)))
+    return OutageGate(max_wait_s=lambda: max_wait_s, base_s=0.001, on_waiting=lambda why, s: waits.append((why, s)))
 
 
 def test_everybody_is_answered_and_nobody_but_one_tries_meanwhile() -> None:
@@ -69,7 +69,7 @@ def test_the_server_is_looked_at_every_second_or_two_however_long_it_is_away(kin
         waits.append(seconds)
 
     async def main() -> None:
-        held = OutageGate(max_wait_s=1e9, base_s=1.0, on_waiting=lambda why, _: said.append(why), sleep=slept)
+        held = OutageGate(max_wait_s=lambda: 1e9, base_s=1.0, on_waiting=lambda why, _: said.append(why), sleep=slept)
         assert await held.pass_through(Server([kind] * 50).call) == "reply"
 
     asyncio.run(main())
@@ -83,7 +83,7 @@ def test_what_the_server_asks_for_is_waited_however_long() -> None:
     waits: list[float] = []
 
     async def main() -> str:
-        held = OutageGate(max_wait_s=1e9, base_s=1.0, on_waiting=lambda _, s: waits.append(s), sleep=no_sleep)
+        held = OutageGate(max_wait_s=lambda: 1e9, base_s=1.0, on_waiting=lambda _, s: waits.append(s), sleep=no_sleep)
         return await held.pass_through(Server([failure("overloaded", retry_after_s=30)]).call)
 
     assert asyncio.run(main()) == "reply"
@@ -116,7 +116,7 @@ def test_when_whoever_tries_is_cancelled_another_one_does() -> None:
     async def main() -> str:
         waits: list[tuple[str, float]] = []
         server = Server(["unreachable"])
-        held = OutageGate(max_wait_s=1e9, base_s=1e6, on_waiting=lambda why, s: waits.append((why, s)))
+        held = OutageGate(max_wait_s=lambda: 1e9, base_s=1e6, on_waiting=lambda why, s: waits.append((why, s)))
         first = asyncio.create_task(held.pass_through(server.call))
         while not waits:
             await asyncio.sleep(0)

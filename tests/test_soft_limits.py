@@ -100,7 +100,9 @@ def test_a_long_wait_for_a_model_is_told_of() -> None:
         async def sleep(_: float) -> None:
             pass
 
-        gate = OutageGate(max_wait_s=600, base_s=0.0, on_waiting=lambda *_: None, on_waited=waited.append, sleep=sleep)
+        gate = OutageGate(
+            max_wait_s=lambda: 600, base_s=0.0, on_waiting=lambda *_: None, on_waited=waited.append, sleep=sleep
+        )
         away = iter([ModelError("away", kind="unreachable", model="m", retry_after_s=500.0)])
 
         async def attempt() -> str:

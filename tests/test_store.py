@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from ramify.planner.errors import LeaseError, PlannerError, RunError, StoreError, UsageError
 from ramify.planner.store import (
     CallMade,
+    Control,
+    ControlsDone,
     EventHappened,
     EventRecord,
     Holder,
@@ -90,6 +92,7 @@ ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT, st.lists
 )
 NEWEST = MIGRATIONS[-1].version
+CANCEL = Control.of("cancel", via="cli")
 ELSEWHERE = Holder(host="elsewhere", pid=17, place="another machine", process_start="1", since=1_800_000_000.0)
 
 
@@ -210,7 +213,7 @@ def test_run_comes_back_with_every_field(store: Store) -> None:
     record = store.find_run("full")
     for name in ("id", "goal", "model", "made_by", "settings", "nonce_seed", "status", "phase", "created_at"):
         assert getattr(record, name) == getattr(given_run, name)
-    assert (record.finished_at, record.error, record.holder, record.is_cancel_requested) == (None, None, None, False)
+    assert (record.finished_at, record.error, record.holder, record.controls) == (None, None, None, ())
 
 
 def test_changes_of_a_run_come_back_and_leave_the_rest(store: Store, writer: RunWriter, run: str) -> None:
@@ -297,11 +300,11 @@ def test_empty_store_says_that_it_holds_no_run(store: Store) -> None:
             ask()
 
 
-@pytest.mark.parametrize("method", ["load_tree", "calls", "events", "request_cancel", "write", "delete_runs"])
+@pytest.mark.parametrize("method", ["load_tree", "calls", "events", "ask", "write", "delete_runs"])
 def test_unknown_run_is_an_error_everywhere(store: Store, run: str, method: str) -> None:
     wanted = "run-2" if method != "delete_runs" else ["run-1", "run-2"]
     with pytest.raises(RunError, match=r"there is no run '?run-2"):
-        getattr(store, method)(wanted)
+        getattr(store, method)(wanted, *([CANCEL] if method == "ask" else []))
     assert [record.id for record in store.runs()] == [run]
 
 
@@ -580,24 +583,44 @@ def test_idle_writer_shows_that_it_lives(store: Store, run: str, writer: RunWrit
     assert writer.commits == 0
 
 
-def test_cancel_is_seen_once(store: Store, place: str, run: str) -> None:
-    seen: list[bool] = []
-    with store.write(run, events=WriterEvents(on_cancel=lambda: seen.append(True))), Store.open(place) as other:
-        other.request_cancel(run)
-        assert comes_true(lambda: seen)
-        time.sleep(1.2)
-    assert seen == [True]
+def limits_of(calls: int) -> Control:
+    return Control.of("limits", via="python", limits={"max_calls": calls})
 
 
-def test_cancel_outlives_the_writer_until_it_is_answered(store: Store, run: str) -> None:
-    store.request_cancel(run)
-    assert store.find_run(run).is_cancel_requested
-    seen: list[bool] = []
-    with store.write(run, events=WriterEvents(on_cancel=lambda: seen.append(True))) as writer:
+def test_what_is_asked_of_a_run_is_heard_once_each_and_in_order(store: Store, place: str, run: str) -> None:
+    heard: list[Control] = []
+    asked = [limits_of(5), Control.of("pause", via="page"), CANCEL]
+    with store.write(run, events=WriterEvents(on_control=heard.append)) as writer, Store.open(place) as other:
+        other.ask(run, asked[0])
+        assert comes_true(lambda: heard)
+        other.ask(run, asked[1])
+        other.ask(run, asked[2])
         writer.flush()
-        assert seen == [True]
-        writer.put(RunChanged.of(is_cancel_requested=False))
-    assert not store.find_run(run).is_cancel_requested
+        writer.flush()
+        assert heard == asked
+        assert list(store.find_run(run).controls) == asked
+
+
+def test_what_is_asked_outlives_the_writer_until_it_is_done(store: Store, run: str) -> None:
+    asked = [CANCEL, limits_of(5), limits_of(6)]
+    for each in asked:
+        store.ask(run, each)
+    heard: list[Control] = []
+    with store.write(run, events=WriterEvents(on_control=heard.append)) as writer:
+        writer.flush()
+        assert heard == asked
+        writer.put(ControlsDone(frozenset({asked[1].id})))
+        writer.flush()
+        assert list(store.find_run(run).controls) == [asked[0], asked[2]]
+        writer.put(ControlsDone(actions=frozenset({"cancel"})), ControlsDone(frozenset({"another"})))
+    assert list(store.find_run(run).controls) == [asked[2]]
+
+
+def test_a_pause_is_asked_of_who_holds_the_run_and_of_nobody_who_takes_it_later(store: Store, run: str) -> None:
+    store.ask(run, Control.of("pause", via="cli"))
+    store.ask(run, limits_of(5))
+    with store.write(run):
+        assert [each.action for each in store.find_run(run).controls] == ["limits"]
 
 
 ACKNOWLEDGE = """
@@ -693,10 +716,13 @@ def test_migration_brings_the_schema_up_and_keeps_what_is_stored(store: Store, r
     assert store.find_run(run).id == run
 
 
+_BEFORE_CONTROLS = ("runs DROP COLUMN controls", "runs ADD COLUMN cancel_requested BOOLEAN NOT NULL DEFAULT FALSE")
+
+
 def _make_first_schema(connection: Connection) -> None:
     METADATA.drop_all(connection, tables=[STEPS, MEMORY, SHARES])
     for column in ("tasks DROP COLUMN gaps", "runs DROP COLUMN forked_from", "runs DROP COLUMN forked_seq",
-                   "calls DROP COLUMN seq"):  # fmt: skip
+                   "calls DROP COLUMN seq", *_BEFORE_CONTROLS):  # fmt: skip
         connection.execute(text(f"ALTER TABLE ramify_{column}"))
 
 
@@ -726,6 +752,20 @@ def test_a_store_of_the_third_schema_keeps_its_steps_and_what_they_may(place: st
     assert found == [
         ("pay#1", "step", "intended", False), ("pay#1", "call", "intended", False), ("look#1", "step", "done", True),
     ]  # fmt: skip
+
+
+def test_a_store_of_the_fifth_schema_keeps_the_wish_to_cancel_a_run(place: str, store: Store, run: str) -> None:
+    store.create_run(new_run("wanted"), small_tree())
+    with store._database.changing() as connection:
+        for column in _BEFORE_CONTROLS:
+            connection.execute(text(f"ALTER TABLE ramify_{column}"))
+        connection.execute(text(f"UPDATE ramify_runs SET cancel_requested = TRUE WHERE id = '{run}'"))  # noqa: S608
+        connection.execute(update(META).values(schema_version=5))
+    with Store.open(place) as again:
+        assert [each.action for each in again.find_run(run).controls] == ["cancel"]
+        assert again.find_run("wanted").controls == ()
+        again.create_run(new_run("later"), small_tree())
+        assert again.find_run("later").controls == ()
 
 
 def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_schema_whole(place: str, store: Store, run: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ramify.planner.errors import PlannerError, StoreError
 from ramify.planner.settings.place import read_place
-from ramify.planner.store import EventHappened, RunWriter, Store, TaskChanged, WriterEvents
+from ramify.planner.store import Control, EventHappened, RunWriter, Store, TaskChanged, WriterEvents
 from ramify.planner.store.database import Database
 from ramify.planner.store.migrations import prepare
 from ramify.tasks import TaskState
@@ -221,7 +221,7 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 from ramify.planner.errors import StoreError
-from ramify.planner.store import Store, NewRun
+from ramify.planner.store import Control, NewRun, Store
 from ramify.tasks import Task
 Store.open(sys.argv[2]).close()  # everything is loaded before rights are given up
 if os.geteuid() == 0:
@@ -231,7 +231,7 @@ try:
     with Store.open(sys.argv[1]) as store:
         run = store.read_run("run-1")
         print("read", run.record.goal, len(list(run.root.walk())), store.check(), store.backup(sys.argv[3]) > 0)
-        store.request_cancel("run-1")
+        store.ask("run-1", Control.of("cancel", via="cli"))
 except StoreError as error:
     print(error)
 """
@@ -290,8 +290,8 @@ def test_lock_of_another_program_is_named(path: Path) -> None:
     make_store(path)
     with Store.open(path, lock_wait_s=0.05) as store:
         with locked(path), pytest.raises(StoreError, match="another program holds it locked; close that program"):
-            store.request_cancel("run-1")
-        store.request_cancel("run-1")
+            store.ask("run-1", Control.of("cancel", via="cli"))
+        store.ask("run-1", Control.of("cancel", via="cli"))
 
 
 def test_writer_that_meets_a_lock_for_too_long_writes_nothing_more(path: Path) -> None:

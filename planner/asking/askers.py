@@ -21,7 +21,6 @@ class Askers:
         recorder: where replies are written.
         budget: what calls may cost.
         nonce_seed: what the delimiters of data blocks are made from, and the run's key for caches of providers.
-        max_wait_s: how long to wait for a model that is out of reach, in seconds.
         base_s: the first delay before such a model is asked again, in seconds.
         on_waiting: told when calls wait.
         recorded: the calls whose replies had arrived before the run was resumed.
@@ -34,7 +33,6 @@ class Askers:
         budget: Budget,
         *,
         nonce_seed: str,
-        max_wait_s: float,
         base_s: float,
         on_waiting: Callable[[str, float], None],
         recorded: Iterable[CallRecord] = (),
@@ -45,10 +43,12 @@ class Askers:
         self._nonce_seed = nonce_seed
         self._make_gate = partial(
             OutageGate,
-            max_wait_s=max_wait_s,
+            max_wait_s=lambda: budget.limits.max_wait_seconds,
             base_s=base_s,
             on_waiting=on_waiting,
-            on_waited=lambda waited_s: budget.near("max_wait_seconds", round(waited_s, 1), max_wait_s),
+            on_waited=lambda waited_s: budget.near(
+                "max_wait_seconds", round(waited_s, 1), budget.limits.max_wait_seconds
+            ),
         )
         self._recorded = tuple(recorded)
         self._cache = cache

@@ -31,12 +31,17 @@ def raised_limits(limits: RunLimits, spent: Usage) -> dict[str, float]:
     {'max_calls': 20}
     """
     raised: dict[str, float] = {}
-    for limit, used in (*_used(spent), ("ask_at_usd", spent.cost_usd)):
+    for limit, used in used_of_limits(spent).items():
         allowed = getattr(limits, limit)
         if allowed is not None and used >= allowed:
             enough = float(f"{2 * used:.2g}")
             raised[limit] = enough if limit.endswith("_usd") else int(enough)
     return raised
+
+
+def used_of_limits(spent: Usage) -> dict[str, float]:
+    """Return how much of each limit a run has used that has `spent` so much, as far as that tells."""
+    return dict((*_used(spent), ("ask_at_usd", spent.cost_usd)))
 
 
 def _used(spent: Usage, in_flight: int = 0) -> tuple[tuple[str, float], ...]:
@@ -84,10 +89,11 @@ class _Account:
             for limit, used in _used(self.spent, self.in_flight):
                 self._soft.used(limit, used, getattr(self.limits, limit), self._task)
 
-    def check(self) -> None:
+    def check(self, *, is_over: bool = False) -> None:
+        """Raise `LimitError` if a limit is reached; with `is_over`, only if more is used than it allows."""
         for limit, used in _used(self.spent, self.in_flight):
             allowed = getattr(self.limits, limit)
-            if allowed is not None and used >= allowed:
+            if allowed is not None and (used > allowed if is_over else used >= allowed):
                 raise self.reached(f"{self.owner} has reached {limit} = {allowed:g}", limit)
 
     def reached(self, told: str, limit: str, enough: int | None = None) -> LimitError:
@@ -156,6 +162,18 @@ class Budget:
             await self._outer[0].passed()
         if self._gate is not None:
             await self._gate.passed(lambda: self.spent.cost_usd)
+
+    def change(self, limits: RunLimits) -> None:
+        """Have other limits of the run hold from now on.
+
+        Raises:
+            LimitError: if more than one of them allows is used already; they hold all the same.
+        """
+        self.limits = self._run.limits = limits
+        if self._gate is not None:
+            self._gate.ask_at_usd = limits.ask_at_usd
+        self._run.check(is_over=True)
+        self._run.warn()
 
     def near(self, limit: str, used: float, allowed: float | None) -> None:
         """Tell that so much of a limit of the run is used that is not about calls, if that is near it."""

@@ -25,12 +25,15 @@ class CostGate:
         person: who is asked.
         recorder: writes down what is asked and said.
         keep: returns the change of the run that keeps another `ask_at_usd`.
+
+    Attributes:
+        ask_at_usd: the cost at which it is asked from now on.
     """
 
     def __init__(
         self, ask_at_usd: float | None, person: Person, recorder: Recorder, keep: Callable[[float | None], RunChanged]
     ) -> None:
-        self._ask_at_usd = ask_at_usd
+        self.ask_at_usd = ask_at_usd
         self._person = person
         self._recorder = recorder
         self._keep = keep
@@ -46,11 +49,11 @@ class CostGate:
         Raises:
             LimitError: if the run is to stop, or nobody can be asked.
         """
-        if self._ask_at_usd is None or cost_usd() < self._ask_at_usd:
+        if self.ask_at_usd is None or cost_usd() < self.ask_at_usd:
             return
         async with self._turn:
-            while self._ask_at_usd is not None and cost_usd() >= self._ask_at_usd:
-                await self._ask(cost_usd(), self._ask_at_usd)
+            while self.ask_at_usd is not None and cost_usd() >= self.ask_at_usd:
+                await self._ask(cost_usd(), self.ask_at_usd)
 
     async def _ask(self, cost_usd: float, at: float) -> None:
         if self._stop is not None:
@@ -68,9 +71,9 @@ class CostGate:
         if not _is_answer(said, cost_usd):
             words = f"{told}; on_ask gave {said!r}: give True, False, or a higher cost to be asked at again"
             raise self._stopped(words, cost_usd)
-        self._ask_at_usd = None if said is True else float(said)
-        answer = "go on" if self._ask_at_usd is None else f"ask again at {self._ask_at_usd:g}"
-        change = self._keep(self._ask_at_usd)
+        self.ask_at_usd = None if said is True else float(said)
+        answer = "go on" if self.ask_at_usd is None else f"ask again at {self.ask_at_usd:g}"
+        change = self._keep(self.ask_at_usd)
         await self._recorder.commit(EventType.PERSON_ANSWERED, None, change, about="cost", answers=[answer])
 
     def _stopped(self, words: str, cost_usd: float) -> LimitError:

@@ -32,7 +32,7 @@ class OutageGate:
     """The gate in front of one model.
 
     Args:
-        max_wait_s: how long to wait without a break before giving up, in seconds.
+        max_wait_s: says how long to wait without a break before giving up, in seconds.
         base_s: the first pause, in seconds; it doubles up to `LONGEST_PAUSE_S`.
         on_waiting: told why, and for how many seconds, when it begins to wait, when the reason becomes another one, and
             once a minute.
@@ -43,7 +43,7 @@ class OutageGate:
     def __init__(
         self,
         *,
-        max_wait_s: float,
+        max_wait_s: Callable[[], float],
         base_s: float,
         on_waiting: Callable[[str, float], None],
         on_waited: Callable[[float], None] = lambda _: None,
@@ -133,10 +133,11 @@ class OutageGate:
             self._on_waiting(why, wait_s)
 
     def _check_patience(self, error: ModelError, *, lasted_s: float, wait_s: float) -> None:
-        if lasted_s + wait_s > self._max_wait_s:
+        max_wait_s = self._max_wait_s()
+        if lasted_s + wait_s > max_wait_s:
             raise LimitError(
                 f"{error}; this has lasted {lasted_s:.0f} s, the next try would be in {wait_s:.0f} s, and"
-                f" max_wait_seconds is {self._max_wait_s:g}",
+                f" max_wait_seconds is {max_wait_s:g}",
                 limit="max_wait_seconds",
             )
         self._on_waited(lasted_s + wait_s)

@@ -1,4 +1,4 @@
-"""`show` and `cancel`: what is in a run, and how to stop what runs elsewhere."""
+"""`show`: what is in a run, as a tree, task by task, and version by version of its plan."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,11 +123,11 @@ def _effects(store: "Store", record: "RunRecord", task_id: str | None) -> "list[
 
 
 def _noted(store: "Store", run_id: str) -> "tuple[list[EventRecord], list[MethodUse]]":
-    """Return what tells where a run comes from and what its prompts did not show, and the methods of its tasks."""
+    """Return what tells where a run comes from, what its prompts left out and who controlled it, and its methods."""
     from ramify.planner.events.events import EventType
     from ramify.planner.events.methods_used import TOLD_BY, methods_of
 
-    told = store.events_of(run_id, (EventType.PROMPT_CUT, EventType.RUN_FORKED))
+    told = store.events_of(run_id, (EventType.PROMPT_CUT, EventType.RUN_FORKED, EventType.RUN_CONTROLLED))
     return told, methods_of(store.events_of(run_id, TOLD_BY))
 
 
@@ -172,35 +172,4 @@ def _numbers(between: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-@takes("store")
-def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Stop a run of any process; it can be resumed.
-
-    Example: ramify cancel --last
-    """
-    from ramify.planner.errors import LeaseError
-    from ramify.planner.store.changes import RunChanged
-    from ramify.planner.store.records import ENDED
-
-    from .finding import opened_run
-    from .output import tell
-
-    with opened_run(run_id, last=last, store=given["store"]) as (store, record):
-        if record.status in ENDED:
-            tell(f"run {record.id} is {record.status} already; there is nothing to cancel")
-            return 0
-        try:
-            writer = store.write(record.id)
-        except LeaseError as error:
-            store.request_cancel(record.id)
-            tell(f"asked {error.holder} to stop run {record.id}; it does so within two seconds")
-            return 0
-        try:
-            writer.put(RunChanged.of(status="cancelled", error=None, is_cancel_requested=False))
-        finally:
-            writer.close()
-    tell(f"run {record.id} is cancelled; `ramify resume {record.id}` goes on with it")
-    return 0
-
-
-COMMANDS = {"show": show, "cancel": cancel}
+COMMANDS = {"show": show}

@@ -6,7 +6,7 @@ code  means
 2     the command, a file, a setting or the store cannot be used as it is
 3     no model that can be used, or a key that is refused
 4     stopped by a limit or a full store; can be resumed
-5     waiting for a person; can be resumed
+5     waiting for a person, or paused; can be resumed
 6     partial: answered without what FAILED; `ramify resume RUN --retry-failed` tries that again
 70    a fault in Ramify itself
 130   interrupted or cancelled; can be resumed

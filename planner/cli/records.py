@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ramify.planner.events.controls import controls_of
+from ramify.planner.events.events import EventType
 from ramify.planner.events.losses import losses_of, losses_text
 from ramify.planner.events.methods_used import MethodUse, methods_text
 from ramify.planner.events.origins import origin_of
 from ramify.planner.export.effects import effect_text, effects_text
 from ramify.planner.export.labels import format_duration
-from ramify.planner.export.run_data import status_of
+from ramify.planner.export.run_data import event_data, status_of
 from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 from ramify.planner.show.versions import PlanVersion
 from ramify.planner.store import EventRecord, RunRecord, StepRecord
@@ -42,7 +44,7 @@ def run_text(
     Args:
         record: the run.
         root: its tree.
-        told: its events that tell what it was forked from, and what its prompts did not show.
+        told: its events that tell what it was forked from, what its prompts did not show, and who has controlled it.
         effects: its steps that may not simply be repeated.
         methods: the methods that were found for its tasks.
         made_by: who its words come from.
@@ -59,6 +61,7 @@ def run_text(
         ("effects", effects_text(effects)),
         ("warning", cut_for_display(plans_that_lack(root))),
         ("error", cut_for_display(record.error or "")),
+        *(("control", cut_for_display(text)) for text in controls_of(told)),
         *((kind, cut_for_display(gap)) for kind, gap in told_gaps(root.gaps)),
     ]
     head = "\n".join(f"{name}: {value}" for name, value in facts if value)
@@ -68,7 +71,11 @@ def run_text(
 def told_data(told: Sequence[EventRecord]) -> dict[str, Any]:
     """Return what `run_text` says of events that were `told`, as JSON data."""
     origin = origin_of(told)
-    return {"origin": origin and origin.to_data(), "losses": [loss.to_data() for loss in losses_of(told)]}
+    return {
+        "origin": origin and origin.to_data(),
+        "losses": [loss.to_data() for loss in losses_of(told)],
+        "controls": [event_data(event) for event in told if event.type == EventType.RUN_CONTROLLED],
+    }
 
 
 def task_tree_text(top: Task, kept: Collection[Task] | None) -> str:

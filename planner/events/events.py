@@ -65,6 +65,7 @@ class EventType(StrEnum):
     PERSON_ASKED = "person_asked"
     PERSON_ANSWERED = "person_answered"
     RUN_WAITING = "run_waiting"
+    RUN_CONTROLLED = "run_controlled"
     RUN_STOPPING = "run_stopping"
     WARNING = "warning"
     RUN_FINISHED = "run_finished"

@@ -175,6 +175,16 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             answers=list,
         ),
         EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
+        EventType.RUN_CONTROLLED: _form(
+            "somebody outside has asked for something, which is done: to `cancel` the run, to `pause` it, or other"
+            " `limits`; who, as user@host, from which process there, and by what (`cli`, `python`, `page`); `changes`"
+            " are the limits that are different, old and new",
+            {"changes": dict},
+            action=str,
+            by=str,
+            pid=int,
+            via=str,
+        ),
         EventType.RUN_STOPPING: _form("nothing new is started", why=str),
         EventType.WARNING: _form(
             "something is not as it should be, and the run goes on; `limit` is one that cannot hold, `plan` is `kept`"

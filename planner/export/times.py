@@ -214,6 +214,8 @@ class _Clock:
         self._is_waiting = False
 
     def take(self, event: Event) -> None:
+        if event.type == EventType.RUN_CONTROLLED:
+            return  # it may have come long after the run had stopped
         if self._is_first:
             self.started_at, self._is_first = event.at, False
         at = max(self.now, event.at - self.started_at)  # a clock that was set back does not turn time around

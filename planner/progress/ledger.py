@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from ramify.planner.events.controls import control_text
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.tasks import Task, TaskState, TreeError, Usage
@@ -28,6 +29,7 @@ _NOTICES: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
         EventType.PERSON_ASKED: lambda data: f"a person is asked: {' '.join(data['questions'])}",
         EventType.PERSON_ANSWERED: lambda _: "",
         EventType.LIMIT_NEAR: lambda data: str(data["message"]),
+        EventType.RUN_CONTROLLED: control_text,
     }
 )
 """What is said above the tree at events that are no task's."""

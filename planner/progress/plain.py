@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ramify.planner.events.controls import control_text
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.export.labels import format_duration
 from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
@@ -101,6 +102,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
             f"{'assumed' if data.get('assumed') else 'a person has answered'}: {' '.join(data['answers'])}"
         ),
         EventType.RUN_WAITING: _waiting_words,
+        EventType.RUN_CONTROLLED: control_text,
         EventType.PROMPT_CUT: lambda data: f"warning: {data['message']}",
         EventType.WARNING: lambda data: f"warning: {data['message']}",
     }

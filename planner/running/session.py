@@ -9,12 +9,10 @@ from typing import Any
 
 from ramify.planner.asking.agent import Agent
 from ramify.planner.asking.askers import Askers
-from ramify.planner.asking.budget import Budget, Configs, total_usage
-from ramify.planner.asking.cost_gate import CostGate
+from ramify.planner.asking.budget import Budget, Configs, RunLimits, total_usage
 from ramify.planner.asking.person import Person
-from ramify.planner.asking.soft_limits import NEAR, SoftLimits
 from ramify.planner.engines.run_engines import RunEngines
-from ramify.planner.errors import LimitError, PlannerError
+from ramify.planner.errors import PlannerError
 from ramify.planner.events.events import Event, EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from ramify.planner.events.recorder import Recorder
@@ -28,8 +26,9 @@ from ramify.planner.planning.split import PlanLimits, Planner, Wishes
 from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
+from ramify.planner.settings.options import LimitOptions
 from ramify.planner.store import Store, WriterEvents
-from ramify.planner.store.changes import RunChanged
+from ramify.planner.store.changes import ControlsDone, RunChanged
 from ramify.planner.store.records import ENDED, RUNNING_PHASE, CallRecord, NewRun
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
@@ -49,10 +48,12 @@ from .attaching import Attaching
 from .attempts import Work
 from .calling import ScriptCalls
 from .clarifying import Clarifier
+from .controlling import Controls
 from .endings import Ending, ending_of
 from .holding import hold_tree
 from .inside import Inner, Outer
 from .knowing import fitting_of
+from .limiting import Limiting
 from .loop import RunLoop
 from .lost import settle_lost
 from .preparing import prepare_run, unpriced
@@ -104,12 +105,18 @@ class Session:
     cut_off: Ending | None = None
     _loop: RunLoop | None = None
     _early: Ending | None = None
-    _timers: Sequence[asyncio.TimerHandle] = ()
     _before: "asyncio.Task[Ending | None] | None" = None
     _is_wary: bool = False
 
     def __post_init__(self) -> None:
         self.hold = hold_tree(self.root, self.record.id)
+        self._limiting = Limiting(self.settings.limits, keep=self._keeps, stop=self.stop)
+        self._controls = Controls(self._limiting, stop=self.stop, asks_person=lambda: self.asks_person)
+
+    @property
+    def asks_person(self) -> bool:
+        """Whether a person answers, or has been asked just now, so that nobody knows when."""
+        return self.person.is_asked or bool(getattr(self.agent.model, "is_person", False))
 
     async def drive(self, *, resumed: bool) -> Ending:
         """Carry the run on until it ends, and say how; whatever happens, what was done is on disk.
@@ -120,7 +127,7 @@ class Session:
         """
         loop = asyncio.get_running_loop()
         events = WriterEvents(
-            on_cancel=_on(loop, self._cancelled),
+            on_control=_on(loop, self._controls.hear),
             on_waiting=_on(loop, self._waits),
             on_failure=_on(loop, self._cannot_write),
         )
@@ -140,8 +147,7 @@ class Session:
             ending = Ending("interrupted", error_text(error), error)
             raise
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            self._limiting.end()
             await self._close(ending)
         return ending
 
@@ -181,6 +187,9 @@ class Session:
         recorded = await asyncio.to_thread(self.store.calls, self.record.id) if resumed else []
         self._is_wary = failed.was_killed
         if resumed:
+            await recorder.writer.written()  # by then it is heard what was asked while nobody held the run
+        self._controls.begin(recorder)
+        if resumed:
             await settle_lost(self.root, self.store, recorder, self.workers)
         to_do = self._open_ones()
         self._count_usage(recorded, failed)
@@ -192,13 +201,11 @@ class Session:
         )  # fmt: skip
         for caution in dict.fromkeys(filter(None, (getattr(model, "caution", "") for model in models))):
             recorder.warn(caution)
-        soft = SoftLimits(recorder, await asyncio.to_thread(self._limits_near) if resumed else ())
-        self._timers = self._set_timers(soft)
         configs = Configs(self.settings.defaults, self.settings.instead)
         outer = self.outer
         above = None if outer is None else (outer.budget, outer.task)
-        gate = CostGate(self.settings.limits.ask_at_usd, self.person, recorder, self._asks_at)
-        budget = Budget(self.root, self.settings.limits, outer=above, soft=soft, gate=gate)
+        near = await asyncio.to_thread(self._limits_near) if resumed else ()
+        budget = self._limiting.begin(self.root, recorder, self.person, outer=above, near=near)
         dear = unpriced(models)
         if dear is not None and (told := budget.told_unpriced(dear.name)):
             recorder.warn(told, limit="max_cost_usd")
@@ -206,7 +213,6 @@ class Session:
             recorder,
             budget,
             nonce_seed=self.record.nonce_seed,
-            max_wait_s=self.settings.limits.max_wait_seconds,
             base_s=configs.of(self.root).retry_delay_seconds or 0.0,
             on_waiting=self._waits,
             recorded=recorded,
@@ -291,6 +297,8 @@ class Session:
                 begun=begun, is_led=calls is not None,
             )  # fmt: skip
             services.may_split = self._loop.may_split
+            if self._early is not None:  # what stopped the run came while this was made ready
+                return self._early
             attaching.on_attached = self._loop.added
             if calls is not None:
                 calls.on_called = self._loop.called
@@ -374,25 +382,14 @@ class Session:
                 f" {HOLDS_NO_LOOP}",
             )
 
-    def _set_timers(self, soft: SoftLimits) -> Sequence[asyncio.TimerHandle]:
-        seconds = self.settings.limits.max_seconds
-        if seconds is None:
-            return ()
-        loop = asyncio.get_running_loop()
-        error = LimitError(f"the run has reached max_seconds = {seconds:g}", limit="max_seconds")
-        return (
-            loop.call_later(NEAR * seconds, soft.used, "max_seconds", NEAR * seconds, seconds),
-            loop.call_later(seconds, lambda: self.stop(Ending("stopped", str(error), error), cancel=True)),
-        )
+    def limit(self, limits: LimitOptions) -> None:
+        """Let other limits be those of a run that does not go on here."""
+        self._limiting.change(limits)
 
-    def _asks_at(self, cost_usd: float | None) -> RunChanged:
-        """Let a person be asked at another cost from here on; return what is written of it."""
-        limits = self.settings.limits.model_copy(update={"ask_at_usd": cost_usd})
+    def _keeps(self, limits: RunLimits) -> RunChanged:
+        """Let other limits be those of the run; return what is written of it."""
         self.settings = self.settings.model_copy(update={"limits": limits})
         return RunChanged.of(settings=self.settings.model_dump(mode="json"))
-
-    def _cancelled(self) -> None:
-        self.stop(Ending("cancelled"), cancel=True)
 
     def _cannot_write(self, error: PlannerError) -> None:
         with suppress(PlannerError):
@@ -408,10 +405,10 @@ class Session:
             error=None if ending.error is None else self.grants.redactor.text(ending.error),
             usage=total_usage(self.root),
             finished_at=time.time() if ending.status in ENDED else None,
-            is_cancel_requested=False,
         )
+        stopped = ControlsDone(actions=frozenset({"cancel", "pause"}))
         try:
-            self._recorder.put(EventType.RUN_FINISHED, None, over, status=ending.status)
+            self._recorder.put(EventType.RUN_FINISHED, None, over, stopped, status=ending.status)
         finally:
             await asyncio.to_thread(self._recorder.writer.close)
 

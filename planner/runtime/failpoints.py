@@ -17,7 +17,7 @@ The environment says where: `RAMIFY_FAILPOINT="name"`, or `"name:N"` for the Nth
     after-edit-commit       an edit is on disk, and the run does not go on yet
     during-fork-commit      a fork's tasks are written, in a transaction that is still open
     after-fork-commit       a fork is on disk, and does not go on yet
-    during-cancel-commit    the wish to stop a run is written, in a transaction that is still open
+    during-control-commit   what is asked of a run is written, in a transaction that is still open
     during-migration        a schema change is made, in a transaction that is still open
 
 The process is killed by SIGKILL, as by `kill -9`: nothing is flushed, closed or cleaned up.
@@ -46,7 +46,7 @@ POINTS: Final = (
     "after-edit-commit",
     "during-fork-commit",
     "after-fork-commit",
-    "during-cancel-commit",
+    "during-control-commit",
     "during-migration",
 )
 

@@ -8,10 +8,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 from ramify.planner.events.events import Event
 from ramify.planner.export.run_data import status_of
+from ramify.planner.running.controlling import Controlled, cancel_run, limit_run, pause_run
+from ramify.planner.settings.options import LimitOptions
 from ramify.planner.settings.settings import store_place
 from ramify.planner.store import RunNews, RunRecord, RunStatus, Store, TaskNews
 
@@ -108,6 +110,34 @@ class FollowedRun:
                 yield event
             if not self._may_be_more and not self.is_over:
                 await asyncio.sleep(self._poll_s)
+
+    def pause(self) -> Controlled:
+        """Have the run start nothing more, finish what is being done, and wait until it is resumed.
+
+        Raises:
+            StoreError: if the store cannot be written.
+        """
+        return pause_run(self._store, self.record.id)
+
+    def cancel(self) -> Controlled:
+        """Have the run give up what is being done, and end; it can be resumed.
+
+        Raises:
+            StoreError: if the store cannot be written.
+        """
+        return cancel_run(self._store, self.record.id)
+
+    def limit(self, **limits: Unpack[LimitOptions]) -> Controlled:
+        """Have other limits hold for the run: at once if it goes on, else from when it is resumed.
+
+        Args:
+            **limits: those that `solve` takes too: `max_calls`, `max_cost_usd`, ...
+
+        Raises:
+            UsageError: if there is no such limit, or a value cannot be used.
+            StoreError: if the store cannot be written.
+        """
+        return limit_run(self._store, self.record.id, limits)
 
     def close(self) -> None:
         """Let go of the store."""

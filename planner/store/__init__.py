@@ -5,6 +5,7 @@ from ramify.planner.settings.place import DEFAULT_STORE
 from .changes import (
     CallMade,
     Change,
+    ControlsDone,
     EventHappened,
     MemoryCleared,
     MemorySet,
@@ -15,6 +16,7 @@ from .changes import (
     TaskChanged,
     TaskEdited,
 )
+from .control import Control
 from .holder import Holder
 from .reader import STALE_AFTER_S, StoreReader
 from .records import (
@@ -42,6 +44,8 @@ __all__ = [
     "CallMade",
     "CallRecord",
     "Change",
+    "Control",
+    "ControlsDone",
     "EventHappened",
     "EventRecord",
     "Holder",

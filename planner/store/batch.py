@@ -6,7 +6,7 @@ Writing a batch twice does what writing it once does.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from ramify.planner.runtime.failpoints import failpoint
 from sqlalchemy import Connection, update
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, update
 from .changes import (
     CallMade,
     Change,
+    ControlsDone,
     EventHappened,
     MemoryCleared,
     MemorySet,
@@ -24,6 +25,7 @@ from .changes import (
     TaskChanged,
     TaskEdited,
 )
+from .control import dump_controls, load_controls
 from .keeping import Kept, write_kept
 from .lease import Lease
 from .records import PLAN_EDITED
@@ -50,6 +52,7 @@ class Batch:
         self.size = 0
         self._run_id = run_id
         self._run_changes: list[dict[str, Any]] = []
+        self._done: list[ControlsDone] = []
         self._texts: dict[str, str] = {}
         self._added: list[Row] = []
         self._edited: list[Row] = []
@@ -90,11 +93,13 @@ class Batch:
                     self._kept.append(change)
                 case RunChanged():
                     self._run_changes.append(dict(change.columns))
+                case ControlsDone():
+                    self._done.append(change)
                 case _:
                     assert_never(change)
 
-    def write(self, connection: Connection, statements: Statements, lease: Lease, known_texts: set[str]) -> bool:
-        """Write everything in the transaction that `connection` is in; return whether a cancel is requested.
+    def write(self, connection: Connection, statements: Statements, lease: Lease, known_texts: set[str]) -> str | None:
+        """Write everything in the transaction that `connection` is in; return what is asked of the run.
 
         Args:
             connection: in a transaction.
@@ -109,7 +114,8 @@ class Batch:
         row = fence.first(connection, (lease.run_id, lease.token))
         if row is None:
             raise LeaseLostError
-        for values in self._run_changes:
+        left = [{"controls": self._left_of(row[0])}] if self._done else []
+        for values in (*self._run_changes, *left):
             connection.execute(update(RUNS).where(RUNS.c.id == lease.run_id).values(values))
         new_texts = [(self._run_id, sha256, text) for sha256, text in self._texts.items() if sha256 not in known_texts]
         statements.add_text.execute(connection, new_texts)
@@ -125,7 +131,14 @@ class Batch:
         if self.is_edit:
             failpoint("during-edit-commit")
         statements.add_event.execute(connection, self._events)
-        return bool(row[0])
+        return cast("str | None", row[0])
+
+    def _left_of(self, asked: str | None) -> str | None:
+        """Return what is left of what was `asked` of the run."""
+        left = load_controls(asked)
+        for done in self._done:
+            left = tuple(each for each in left if each.id not in done.ids and each.action not in done.actions)
+        return dump_controls(left)
 
     @property
     def texts(self) -> Iterable[str]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Self, TypedDict, Unpack
 from ramify.tasks.tree.config import Usage
 from ramify.tasks.tree.task import Task
 
-from .fields import column_of, encode_field
+from .control import Action
+from .fields import encode_field
 from .records import CallRecord, EventRecord, MayRepeat, RunStatus, StepRecord
 from .rows import Row, position_of, progress_of, row_of, spec_of
 from .texts import dump_json, encode_text, share_texts
@@ -27,7 +28,6 @@ class RunFields(TypedDict, total=False):
     finished_at: float | None
     error: str | None
     usage: Usage
-    is_cancel_requested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,20 @@ class RunChanged:
     @classmethod
     def of(cls, **fields: Unpack[RunFields]) -> Self:
         """Note the fields that have changed, and only these."""
-        return cls({column_of(name): encode_field(name, value) for name, value in fields.items()})
+        return cls({name: encode_field(name, value) for name, value in fields.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class ControlsDone:
+    """What somebody outside has asked of the run has been done, or means nothing any more.
+
+    Attributes:
+        ids: which, by their ids.
+        actions: and all that is of one of these.
+    """
+
+    ids: frozenset[str] = frozenset()
+    actions: frozenset[Action] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +206,7 @@ class MemoryCleared:
 
 Change = (
     RunChanged
+    | ControlsDone
     | TaskAdded
     | TaskChanged
     | TaskEdited

@@ -1,4 +1,4 @@
-"""What is done to a store outside a run's writer: a run is made, marked for cancelling, deleted."""
+"""What is done to a store outside a run's writer: a run is made, something is asked of it, it is deleted."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,9 @@ from ramify.tasks.tree.task import Task
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from .control import Control, dump_controls, load_controls
 from .database import Database
-from .fields import column_of, encode_field
+from .fields import encode_field
 from .lease import check_free
 from .lineage import hand_over
 from .reading import require_run
@@ -33,9 +34,9 @@ def create_run(database: Database, connection: Connection, run: NewRun, root: Ta
         RunError: if a run with its id is there already.
         UsageError: if a task holds what cannot be written as JSON.
     """
-    values = {column_of(name): encode_field(name, getattr(run, name)) for name in _FIELDS}
+    values = {name: encode_field(name, getattr(run, name)) for name in _FIELDS}
     try:
-        connection.execute(insert(RUNS).values(**values, updated_at=time.time(), lease_token=0, cancel_requested=False))
+        connection.execute(insert(RUNS).values(**values, updated_at=time.time(), lease_token=0))
     except IntegrityError:
         raise RunError(f"run {run.id} is in the store {database.place} already; resume it, or take a new id") from None
     texts: dict[str, str] = {}
@@ -46,15 +47,19 @@ def create_run(database: Database, connection: Connection, run: NewRun, root: Ta
         texts.clear()
 
 
-def request_cancel(connection: Connection, run_id: str) -> None:
-    """Note that the run is to be stopped; whoever holds it hears of it within two seconds.
+def ask(connection: Connection, run_id: str, control: Control) -> None:
+    """Note what is asked of the run; whoever holds it hears of it within two seconds.
 
     Raises:
         RunError: if there is no such run.
     """
-    require_run(connection, run_id)
-    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(cancel_requested=True))
-    failpoint("during-cancel-commit")
+    row = connection.execute(select(RUNS.c.controls).where(RUNS.c.id == run_id).with_for_update()).one_or_none()
+    if row is None:
+        require_run(connection, run_id)
+        raise RunError(f"run {run_id} was deleted just now; there is nothing to control")
+    controls = dump_controls([*load_controls(row[0]), control])
+    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(controls=controls))
+    failpoint("during-control-commit")
 
 
 def delete_runs(database: Database, connection: Connection, run_ids: Sequence[str], *, stale_after_s: float) -> None:

@@ -3,17 +3,13 @@
 from dataclasses import fields
 from typing import Any, Final
 
+from .control import load_controls
 from .holder import Holder
 from .records import RunRecord
 from .rows import dump_usage, load_usage
 from .texts import decode_text, dump_json, encode_text, load_json
 
 RUN_FIELDS: Final = tuple(field.name for field in fields(RunRecord))
-
-
-def column_of(field: str) -> str:
-    """Return the column that holds a field of a run."""
-    return "cancel_requested" if field == "is_cancel_requested" else field
 
 
 def encode_field(field: str, value: Any) -> Any:
@@ -37,4 +33,6 @@ def decode_field(field: str, stored: Any) -> Any:
         return load_usage(stored)
     if field == "holder":
         return None if stored is None else Holder.from_json(stored)
+    if field == "controls":
+        return load_controls(stored)
     return decode_text(stored) if isinstance(stored, str) else stored

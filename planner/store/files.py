@@ -2,9 +2,11 @@
 
 .ramify/files/RUN/TASK/         of a task; it goes with its run
 .ramify/files/permanent/TYPE/   of a type of task, for ever
+.ramify/logs/RUN.log            what a process of its own has said that carried a run on; it goes with its run
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +22,11 @@ _LONGEST_NAME = 120
 def files_beside(place: Place) -> Path:
     """Return the folder for the files of the runs in a store; for a database server, it is in the working directory."""
     return (place.path.parent if place.path is not None else DEFAULT_STORE.absolute().parent) / "files"
+
+
+def log_beside(files: Path, run_id: str) -> Path:
+    """Return the file that a process of its own that carries a run on writes its words to."""
+    return files.parent / "logs" / f"{_name(run_id)}.log"
 
 
 def folder_of(files: Path, run_id: str, task: Task) -> Path:
@@ -57,8 +64,10 @@ def copy_files(files: Path, run_id: str, fork_id: str) -> bool:
 
 
 def remove_files(files: Path, run_id: str) -> None:
-    """Remove what the tasks of a run have kept; files that cannot be removed are left."""
+    """Remove what the tasks of a run have kept, and its log; files that cannot be removed are left."""
     shutil.rmtree(files / _name(run_id), ignore_errors=True)
+    with suppress(OSError):
+        log_beside(files, run_id).unlink(missing_ok=True)
 
 
 def _name(word: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from .batch import Batch
 from .changes import Change, EventHappened
 from .database import Database
-from .fields import column_of, encode_field
+from .fields import encode_field
 from .holder import Holder
 from .lease import Lease
 from .lineage import lineage_of, run_column
@@ -88,8 +88,8 @@ def _insert_run(database: Database, connection: Connection, fork: NewFork, sourc
     kept = {name: source[name] for name in ("goal", "phase", "nonce_seed", "status", "error", "finished_at")}
     if source["status"] not in ENDED:
         kept |= {"status": "waiting", "error": _NOT_RUN.format(fork.forked_from), "finished_at": None}
-    said = {column_of(name): encode_field(name, getattr(fork, name)) for name in NewFork.__dataclass_fields__}
-    fresh = {"updated_at": time.time(), "lease_token": 0, "cancel_requested": False, "forked_seq": until}
+    said = {name: encode_field(name, getattr(fork, name)) for name in NewFork.__dataclass_fields__}
+    fresh = {"updated_at": time.time(), "lease_token": 0, "forked_seq": until}
     try:
         connection.execute(insert(RUNS).values(**kept, **said, **fresh))
     except IntegrityError:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ramify.planner.errors import LeaseError, RunError
 from sqlalchemy import Connection, func, select, update
 
+from .control import dump_controls, load_controls
 from .database import Database
 from .holder import Holder, has_lapsed
 from .tables import EVENTS, RUNS
@@ -31,20 +32,22 @@ class Lease(NamedTuple):
 
 
 def take(database: Database, run_id: str, holder: Holder, *, stale_after_s: float) -> Lease:
-    """Take the run for `holder`.
+    """Take the run for `holder`; a pause that another holder was asked for is forgotten with it.
 
     Raises:
         LeaseError: if a process holds it that lives, or was heard of in the last `stale_after_s` seconds.
         RunError: if there is no such run.
     """
     with database.changing() as connection:
-        query = select(RUNS.c.holder, RUNS.c.lease_token, RUNS.c.heartbeat_at, database.now)
+        query = select(RUNS.c.holder, RUNS.c.lease_token, RUNS.c.heartbeat_at, RUNS.c.controls, database.now)
         row = connection.execute(query.where(RUNS.c.id == run_id).with_for_update()).one_or_none()
         if row is None:
             raise RunError(f"there is no run {run_id} in the store {database.place}; list them with `ramify runs`")
-        held_by, token, heartbeat_at, now = row
+        held_by, token, heartbeat_at, asked, now = row
         check_free(run_id, held_by, silent_s=float(now) - (heartbeat_at or 0.0), stale_after_s=stale_after_s)
         values = {"holder": holder.to_json(), "lease_token": token + 1, "heartbeat_at": database.now}
+        if asked is not None:
+            values["controls"] = dump_controls(each for each in load_controls(asked) if each.action != "pause")
         connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(values))
         last_seq = connection.execute(select(func.max(EVENTS.c.seq)).where(EVENTS.c.run_id == run_id)).scalar()
     return Lease(run_id, token + 1, holder, last_seq or 0)

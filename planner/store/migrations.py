@@ -11,6 +11,7 @@ from ramify.planner.errors import StoreError
 from ramify.planner.runtime.failpoints import failpoint
 from sqlalchemy import Connection, Table, delete, insert, inspect, select, text
 
+from .control import Control, dump_controls
 from .database import Database
 from .tables import CALLS, MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS
 
@@ -50,6 +51,16 @@ def _add_forks(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[SHARES])
 
 
+def _generalise_cancelling(connection: Connection) -> None:
+    _add_columns(connection, RUNS, controls="TEXT")
+    if "cancel_requested" not in {column["name"] for column in inspect(connection).get_columns(RUNS.name)}:
+        return
+    wish = dump_controls([Control(id="before", action="cancel", by="somebody", pid=0, via="cli")])
+    wanted = text(f"UPDATE {RUNS.name} SET controls = :wish WHERE cancel_requested")  # noqa: S608 - our own name
+    connection.execute(wanted, {"wish": wish})
+    connection.execute(text(f"ALTER TABLE {RUNS.name} DROP COLUMN cancel_requested"))
+
+
 def _add_columns(connection: Connection, table: Table, **columns: str) -> None:
     """Add the columns that are not there yet: what makes a table anew makes it as it is today."""
     there = {column["name"] for column in inspect(connection).get_columns(table.name)}
@@ -63,6 +74,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration(3, _add_gaps),
     Migration(4, _add_effects),
     Migration(5, _add_forks),
+    Migration(6, _generalise_cancelling),
 )
 
 

@@ -106,7 +106,7 @@ def import_run(database: Database, path: Path) -> str:
 
 
 def _insert_run(database: Database, connection: Connection, values: Mapping[str, Any]) -> None:
-    fresh = {"updated_at": time.time(), "lease_token": 0, "cancel_requested": False}
+    fresh = {"updated_at": time.time(), "lease_token": 0}
     try:
         connection.execute(insert(RUNS).values(**values, **fresh))
     except IntegrityError:

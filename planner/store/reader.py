@@ -30,6 +30,12 @@ class StoreReader:
         return str(self._database.place)
 
     @property
+    def address(self) -> str:
+        """What opens it again in another process; it may hold a password."""
+        place = self._database.place
+        return place.url if place.path is None else str(place.path)
+
+    @property
     def files(self) -> Path:
         """Where workers keep files; see `ramify.planner.store.files`."""
         from .files import files_beside

@@ -9,7 +9,7 @@ from ramify.planner.errors import RunError
 from ramify.tasks.tree.task import Task
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
-from .fields import RUN_FIELDS, column_of, decode_field
+from .fields import RUN_FIELDS, decode_field
 from .lineage import Lineage, lineage_of, taken_over
 from .records import (
     STEER,
@@ -297,7 +297,7 @@ def call_of(row: RowMapping, request: Mapping[str, Any], lineage: Lineage) -> Ca
 
 
 def _run_of(row: RowMapping) -> RunRecord:
-    fields: dict[str, Any] = {name: decode_field(name, row[column_of(name)]) for name in RUN_FIELDS}
+    fields: dict[str, Any] = {name: decode_field(name, row[name]) for name in RUN_FIELDS}
     return RunRecord(**fields)
 
 

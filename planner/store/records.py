@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from ramify.tasks.tree.config import NO_USAGE, Usage
 from ramify.tasks.tree.task import Task
 
+from .control import Control
 from .holder import Holder
 
 PERMANENT = "permanent"
@@ -110,7 +111,7 @@ class RunRecord(NewRun):
         usage: what its model calls had used when it last ended or was stopped; `Store.used_so_far` knows more.
         holder: the process that holds it; None if none does.
         heartbeat_at: when the holder was last heard of.
-        is_cancel_requested: whether somebody wants it stopped.
+        controls: what somebody outside asks of it, and has not been done yet.
     """
 
     updated_at: float
@@ -119,7 +120,7 @@ class RunRecord(NewRun):
     usage: Usage = NO_USAGE
     holder: Holder | None = None
     heartbeat_at: float | None = None
-    is_cancel_requested: bool = False
+    controls: tuple[Control, ...] = ()
 
 
 class CallKey(NamedTuple):

@@ -116,7 +116,7 @@ RUN: Final = (
     Column("forked_from", "text", is_optional=True),
     Column("forked_seq", "count", is_optional=True),
 )
-"""The columns of a run that move with it; who holds it, and whether it is to be cancelled, does not."""
+"""The columns of a run that move with it; who holds it, and what is asked of it, does not."""
 
 _REPLY: Final = (
     Column("text", "text"),

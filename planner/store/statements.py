@@ -45,7 +45,7 @@ class Statements:
     """All of them.
 
     Attributes:
-        heartbeat: (run id, token) -> whether a cancel is requested; no row if the run is another's.
+        heartbeat: (run id, token) -> what somebody outside asks of the run; no row if it is another's.
         touch: the same, for a transaction that writes more.
         add_text: (run id, hash, content).
         add_task: (run id, *TASK_COLUMNS).
@@ -109,6 +109,6 @@ def _fence(engine: Engine, **times: ColumnElement[Any]) -> Statement:
         update(RUNS)
         .where(RUNS.c.id == bindparam("of_run"), RUNS.c.lease_token == bindparam("of_token"))
         .values(times)
-        .returning(RUNS.c.cancel_requested)
+        .returning(RUNS.c.controls)
     )
     return Statement(engine, core, ("of_run", "of_token"))

@@ -14,6 +14,7 @@ from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.settings.place import DEFAULT_STORE, read_place
 from ramify.tasks.tree.task import Task
 
+from .control import Control
 from .holder import Holder
 from .reader import STALE_AFTER_S, StoreReader
 from .records import NewFork, NewRun, RunRecord, RunStatus
@@ -133,17 +134,17 @@ class Store(StoreReader):
             raise
         failpoint("after-fork-commit")
 
-    def request_cancel(self, run_id: str) -> None:
-        """Have the process that holds a run stop it, within two seconds; the wish survives its end.
+    def ask(self, run_id: str, control: Control) -> None:
+        """Ask something of the process that holds a run, which does it within two seconds; it survives that one's end.
 
         Raises:
             RunError: if there is no such run.
             StoreError: if it cannot be written.
         """
-        from .changing import request_cancel
+        from .changing import ask
 
         with self._database.changing() as connection:
-            request_cancel(connection, run_id)
+            ask(connection, run_id, control)
 
     def delete_runs(self, run_ids: Sequence[str]) -> None:
         """Delete runs with all that belongs to them; all of them or none. What forks share with them, these keep.

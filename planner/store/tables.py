@@ -28,7 +28,7 @@ class MetaRow(_Table, table=True):
 
 
 class RunRow(_Table, table=True):
-    """A run, who holds it, and whether somebody wants it cancelled."""
+    """A run, who holds it, and what somebody outside asks of it."""
 
     __tablename__: ClassVar[str] = "ramify_runs"
 
@@ -48,7 +48,7 @@ class RunRow(_Table, table=True):
     holder: str | None = Field(sa_type=Text)
     lease_token: int = Field(default=0, sa_type=BigInteger)
     heartbeat_at: float | None
-    cancel_requested: bool = False
+    controls: str | None = Field(default=None, sa_type=Text)
     forked_from: str | None = Field(default=None, sa_type=Text)
     forked_seq: int | None = Field(default=None, sa_type=BigInteger)
 

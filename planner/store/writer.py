@@ -3,8 +3,8 @@
 Everything that waits goes into one transaction, up to `BATCH_ROWS`; while it is being written the next one fills up. A
 caller's own group of changes is never divided. Changes for whose writing nobody waits stay for up to `GATHER_S`, so
 that they go along with what comes next. When nothing comes the thread wakes once a second, to show that it lives and to
-see whether a cancel was requested. What went wrong once is what every later caller is told: nothing is written after an
-error.
+hear what somebody outside asks of the run. What went wrong once is what every later caller is told: nothing is written
+after an error.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from .batch import Batch
     from .changes import Change
+    from .control import Control
     from .database import Database
     from .lease import Lease
 
@@ -53,12 +54,12 @@ class WriterEvents:
     """What a writer tells by itself: plain functions, called in its thread, that return at once and do not raise.
 
     Attributes:
-        on_cancel: somebody wants the run stopped; told once.
+        on_control: somebody outside asks something of the run; told once of each.
         on_waiting: the database cannot be reached, and the writer tries again; gets words for the user.
         on_failure: nothing can be written any more; gets the error that every later caller will get.
     """
 
-    on_cancel: Callable[[], None] = _ignore
+    on_control: "Callable[[Control], None]" = _ignore
     on_waiting: Callable[[str], None] = _ignore
     on_failure: Callable[[PlannerError], None] = _ignore
 
@@ -143,7 +144,7 @@ class RunWriter:
         self._is_hurrying = False
         self._is_closed = False
         self._failure: Callable[[], PlannerError] | None = None
-        self._is_cancel_told = False
+        self._told: set[str] = set()
         self._connection: Connection | None = None
         self._known_texts: set[str] = set()
         self._thread = threading.Thread(target=self._work, name=f"ramify writer {self.run_id}", daemon=True)
@@ -296,7 +297,7 @@ class RunWriter:
         if self._connection is None:
             self._connection = self._database.connect()
         with self._connection.begin():
-            is_cancelled = batch.write(self._connection, self._database.statements, self._lease, self._known_texts)
+            asked = batch.write(self._connection, self._database.statements, self._lease, self._known_texts)
             if batch.is_running:
                 failpoint("before-running-commit")
             if is_last:
@@ -307,10 +308,17 @@ class RunWriter:
             self._known_texts.clear()
         self._known_texts.update(batch.texts)
         self.commits += batch.size > 0
-        if is_cancelled and not self._is_cancel_told:
-            self._is_cancel_told = True
-            with suppress(RuntimeError):  # the event loop that was to hear of it is closed
-                self._events.on_cancel()
+        if asked is not None:
+            self._tell(asked)
+
+    def _tell(self, asked: str) -> None:
+        from .control import load_controls
+
+        for control in load_controls(asked):
+            if control.id not in self._told:
+                self._told.add(control.id)
+                with suppress(RuntimeError):  # the event loop that was to hear of it is closed
+                    self._events.on_control(control)
 
     def _lease_error(self) -> Callable[[], PlannerError]:
         from .lease import lost

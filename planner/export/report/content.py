@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ramify.planner.asking.budget import total_usage
+from ramify.planner.events.controls import controls_of
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
@@ -207,6 +208,7 @@ class Report:
             ("warning", "; ".join(filter(None, (losses_text(losses_of(self.run.events)), plans_that_lack(self.root))))),
             ("error", self.record.error or ""),
             ("effects", effects_text(effects_of(self.run.steps, is_running=self.status == "running"))),
+            *(("control", told) for told in controls_of(self.run.events)),
             *gaps_by_kind(self.root.gaps),
         ]
         return [(name, words) for name, words in facts if words]
