@@ -13,7 +13,7 @@ from ramify.tasks.tree.collecting import patient_collector
 from ramify.tasks.tree.states import FINISHED
 
 from .asking.budget import raising_options, total_usage
-from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError, WaitingError
+from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError, UsageError, WaitingError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
@@ -32,6 +32,8 @@ from .workers.registry import is_for_model
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from .running.detaching import Detached
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,26 @@ class Run(ShownRun):
         if self._future is None:
             self._future = start_on_background_loop(self._driven())
         return self
+
+    def detach(self, *options: str) -> "Detached":
+        """Let a process of its own carry the run on, which outlives this one, and return once it has begun.
+
+        That process has to find again what was given to this run: models and agents of your own, and functions that are
+        in no file, it does not. `FollowedRun` follows it. This run cannot be started any more.
+
+        Args:
+            *options: further words of `ramify resume`, such as "--events", "events.jsonl".
+
+        Raises:
+            UsageError: if the run was started here, or a person answers its model.
+            RunError: if the other process could not begin; the message says why.
+        """
+        from .running.detaching import detach
+
+        if self._future is not None or self.bus.first_seq is not None:
+            raise UsageError(f"run {self.id} goes on in this process; detach it instead of starting it")
+        record = () if self._recording is None else ("--record", str(self._recording.path))
+        return detach(self._session, (*record, *options))
 
     def wait(self) -> Self:
         """Return when the run has ended. Interrupted (Ctrl-C), it is stopped, saved, and the interruption goes on.

@@ -81,6 +81,9 @@ FLAGS: dict[str, Any] = {
     "estimate": Annotated[
         bool, typer.Option("--estimate", help="Show what the plan will take: calls, tokens, cost; execute nothing.")
     ],
+    "detach": Annotated[
+        bool, typer.Option("--detach", help="Leave it to a process of its own, which outlives the terminal.")
+    ],
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
     "retry_failed": Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")],
     "plan": Annotated[Path | None, typer.Option(metavar="FILE", help="Go on with this plan: the run's own, edited.")],
@@ -118,6 +121,7 @@ _DEFAULTS = {
     "retry_failed": False,
     "accept_changes": False,
     "quiet": False,
+    "detach": False,
     "as_json": False,
     "dry_run": False,
     "estimate": False,

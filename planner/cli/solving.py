@@ -23,7 +23,7 @@ _RUN: tuple[Group, ...] = ("limits", "running", "store", "working", "reusing")
 PlanOutput = Annotated[Path | None, output_option("Where the plan goes: .yaml, .json or .md.")]
 
 
-@takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, *PREVIEWS, "as_json")
+@takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, "detach", *PREVIEWS, "as_json")
 def solve(
     given: Mapping[str, Any],
     *,
@@ -53,8 +53,10 @@ def solve(
         from .asking import person_there
         from .carrying import carry
         from .check_flags import checks_given
+        from .detaching import check_detach, detached
         from .goals import read_goal
 
+        check_detach(given, approve=approve)
         if approve is not None and (given["dry_run"] or given["estimate"]):
             option = "--dry-run" if given["dry_run"] else "--estimate"
             raise UsageError(f"{option} executes nothing, so there is nothing to approve; leave out --approve")
@@ -68,6 +70,8 @@ def solve(
         )
         is_preview = given["dry_run"] or given["estimate"]
         run = executor.new_run(root, plan_only=is_preview or approve is not None)
+    if given["detach"]:
+        return detached(run, given)
     code = carry(run, given)
     if is_preview and run.is_planned:
         return _preview(run, executor.agent, given)
@@ -121,7 +125,7 @@ def decompose(
     return DONE
 
 
-@takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, *PREVIEWS, "as_json")
+@takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, "detach", *PREVIEWS, "as_json")
 def run(
     given: Mapping[str, Any],
     *,
@@ -144,7 +148,9 @@ def run(
 
         from .asking import person_there
         from .carrying import carry
+        from .detaching import check_detach, detached
 
+        check_detach(given)
         is_preview = given["dry_run"] or given["estimate"]
         for name in ("record", "events") if is_preview else ():
             if given[name] is not None:
@@ -168,10 +174,12 @@ def run(
                 print_preview(root, executor.agent, given)
                 return DONE
             new = executor.new_run(root)
+    if given["detach"]:
+        return detached(new, given)
     return _finish(new, carry(new, given), given)
 
 
-@takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "as_json")
+@takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "detach", "as_json")
 def resume(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
     """Go on with a run.
 
@@ -184,7 +192,7 @@ def resume(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     return _carried(Executor.reopen, given, run_id, last=last)
 
 
-@takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "as_json")
+@takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "detach", "as_json")
 def fork(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
     """Go on with a copy of a run.
 
@@ -208,9 +216,11 @@ def _carried(make: "Callable[..., Run]", given: Mapping[str, Any], run_id: str |
 
     from .asking import person_there
     from .carrying import carry
+    from .detaching import check_detach, detached
     from .finding import opened_run
     from .plan_options import edit_of, results_of
 
+    check_detach(given, approve=given["approve"])
     if given["approve"] is not None and given["steer"] is None:
         raise UsageError("without --steer no plan is made, so there is nothing to approve; leave out --approve")
     edit = edit_of(
@@ -232,6 +242,8 @@ def _carried(make: "Callable[..., Run]", given: Mapping[str, Any], run_id: str |
         **kept,
         **{OPTIONS[name].stored_as: given[name] for name in RESUMED},
     )
+    if given["detach"]:
+        return detached(stored, given)
     code = carry(stored, given)
     if given["approve"] is not None:
         from .approving import Steered
