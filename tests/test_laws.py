@@ -53,8 +53,8 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "xllamacpp": "planner/models/gguf/child.py",
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (
-    "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/exporters.py",
-    "prompts/jinja",
+    "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/parts.py",
+    "planner/tracing/exporters.py", "prompts/jinja",
 )  # fmt: skip
 """Files that are themselves imported only when they are needed."""
 

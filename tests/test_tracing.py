@@ -20,12 +20,14 @@ from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.planner.tracing import missing_packages
 from ramify.planner.tracing.exporters import exporters
 from ramify.planner.tracing.providers import provider_of
+from ramify.planner.tracing.spans import RunSpans
 from ramify.tasks import Task, TaskConfig
 
 from .openai_server import OpenAIServer
 from .ramify_command import ramify_process
 
 WORDS = "the word in question"
+KEYS = {"task_id": "ramify.task.id", "purpose": "gen_ai.prompt.name"}
 REPLIES = {
     "decompose 0": "<task>first</task><task needs='1'>second</task>",
     "decompose": "<atomic/>",
@@ -50,11 +52,11 @@ class Traces:
         return [span for span in self.spans if span.name == name]
 
     def only(self, name: str, **wanted: Any) -> ReadableSpan:
-        """Return the only span of that name whose attributes are those, with `_` for the dots in their names."""
+        """Return the only span of that name whose attributes are those, by the names in `KEYS`."""
         (found,) = [
             span
             for span in self.named(name)
-            if all(said(span).get(f"ramify.{key.replace('_', '.')}") == value for key, value in wanted.items())
+            if all(said(span).get(KEYS[key]) == value for key, value in wanted.items())
         ]
         return found
 
@@ -66,6 +68,11 @@ class Traces:
 
     def words(self) -> str:
         return "\n".join(span.to_json() for span in self.spans)
+
+
+def words_of(span: ReadableSpan, name: str) -> list[str]:
+    """Return the texts of the messages of a span."""
+    return [part["content"] for message in json.loads(said(span)[name]) for part in message["parts"]]
 
 
 def said(span: ReadableSpan) -> Mapping[str, Any]:
@@ -92,17 +99,21 @@ def traced(executor: Executor, root: Task, traces: Traces, **how: Any) -> None:
 
 def test_a_run_has_spans_for_itself_its_plan_its_tasks_and_its_calls(store: Path, traces: Traces) -> None:
     traced(Executor(ScriptedModel(REPLIES), plan=PlanLimits(), store=store), Task(content="both", id="0"), traces)
-    run, plan, root = traces.only("ramify.run"), traces.only("ramify.plan"), traces.only("ramify.task", task_id="0")
+    run, plan, root = (
+        traces.only("invoke_workflow ramify"),
+        traces.only("plan ramify"),
+        traces.only("invoke_agent model", task_id="0"),
+    )
     assert traces.parent(run) is None
     assert traces.parent(plan) is run
     assert traces.parent(root) is run
     for task_id in ("0.1", "0.2"):
-        task = traces.only("ramify.task", task_id=task_id)
+        task = traces.only("invoke_agent model", task_id=task_id)
         assert traces.parent(task) is root
-        call = traces.only("chat scripted", task_id=task_id, call_purpose="execute")
+        call = traces.only("chat scripted", task_id=task_id, purpose="execute")
         assert traces.parent(call) is task
-    assert traces.parent(traces.only("chat scripted", call_purpose="compose")) is root
-    planned = [span for span in traces.named("chat scripted") if said(span)["ramify.call.purpose"] == "decompose"]
+    assert traces.parent(traces.only("chat scripted", purpose="compose")) is root
+    planned = [span for span in traces.named("chat scripted") if said(span)["gen_ai.prompt.name"] == "decompose"]
     assert [traces.parent(span) for span in planned] == [plan] * 3
     assert len({span.context.trace_id for span in traces.spans}) == 1
     assert len(traces.spans) == 1 + 1 + 3 + 6
@@ -115,7 +126,7 @@ def test_every_span_lies_within_its_parent_and_a_dependent_links_to_what_it_need
         parent = traces.parent(span)
         if parent is not None:
             assert (parent.start_time or 0) <= (span.start_time or 0) <= (span.end_time or 0) <= (parent.end_time or 0)
-    first, second = (traces.only("ramify.task", task_id=task_id) for task_id in ("0.1", "0.2"))
+    first, second = (traces.only("invoke_agent model", task_id=task_id) for task_id in ("0.1", "0.2"))
     assert [link.context.span_id for link in second.links] == [first.context.span_id]
     assert (first.end_time or 0) <= (second.start_time or 0)
     calls = traces.named("chat scripted")
@@ -140,10 +151,10 @@ def test_a_call_says_what_the_conventions_for_generative_ai_want(store: Path, tr
         "gen_ai.request.max_tokens": 99,
         "gen_ai.request.stop_sequences": ("END",),
         "gen_ai.response.finish_reasons": ("stop",),
-        "ramify.call.purpose": "execute",
+        "gen_ai.prompt.name": "execute",
     }
     assert {name: attributes[name] for name in expected} == expected
-    assert attributes["gen_ai.conversation.id"] == said(traces.only("ramify.run"))["ramify.run.id"]
+    assert attributes["gen_ai.conversation.id"] == said(traces.only("invoke_workflow ramify"))["ramify.run.id"]
 
 
 @pytest.mark.fault("5.5")
@@ -182,15 +193,66 @@ def test_spans_carry_their_operation_and_the_run_its_answer(store: Path, traces:
     traced(executor, Task(content="both", id="0"), traces, content=True)
     operations = {span.name: said(span)["gen_ai.operation.name"] for span in traces.spans}
     assert operations == {
-        "ramify.run": "invoke_workflow", "ramify.plan": "plan", "ramify.task": "invoke_agent", "chat scripted": "chat",
+        "invoke_workflow ramify": "invoke_workflow", "plan ramify": "plan", "invoke_agent model": "invoke_agent",
+        "chat scripted": "chat",
     }  # fmt: skip
-    run = said(traces.only("ramify.run"))
+    run = said(traces.only("invoke_workflow ramify"))
     assert json.loads(run["gen_ai.input.messages"]) == [
         {"role": "user", "parts": [{"type": "text", "content": "both"}]}
     ]
     assert json.loads(run["gen_ai.output.messages"]) == [
         {"role": "assistant", "parts": [{"type": "text", "content": "both"}], "finish_reason": "stop"}
     ]
+
+
+@pytest.mark.parametrize("content", [True, False])
+def test_a_task_that_is_split_in_mid_run_has_its_plan_inside(store: Path, traces: Traces, *, content: bool) -> None:
+    replies = {**REPLIES, "execute 0": "<failed reason='too_big'>two parts</failed>"}
+    executor = Executor(ScriptedModel(replies), policy="as_needed", store=store)
+    traced(executor, Task(content="both", id="0"), traces, content=content)
+    plan, root = traces.only("plan ramify"), traces.only("invoke_agent model", task_id="0")
+    assert traces.parent(plan) is root
+    assert [traces.parent(span) for span in traces.named("chat scripted")].count(plan) == 1
+    parts = [traces.only("invoke_agent model", task_id=each) for each in ("0.1", "0.2")]
+    assert [traces.parent(part) for part in parts] == [root] * 2
+    assert (plan.end_time or 0) <= (parts[0].start_time or 0)
+    if content:
+        assert words_of(plan, "gen_ai.output.messages") == ["0.1: first\n0.2: second"]
+
+
+def test_a_run_of_many_spans_goes_on_in_further_traces_that_link_to_it(store: Path, traces: Traces) -> None:
+    root = Task(content="all", id="0")
+    for number in range(1, 7):
+        group = Task(content=f"group {number}", id=f"0.{number}")
+        group.add_subtasks([Task(content="leaf", id=f"0.{number}.{each}") for each in (1, 2)])
+        root.add_subtask(group)
+    run = Executor(ScriptedModel(REPLIES), store=store, jobs=1).new_run(root)
+    spans = RunSpans(run.id, run.task, provider=traces.provider, content=True, most=12)
+    spans.follow(run.bus)
+    run.start().wait()
+    runs = traces.named("invoke_workflow ramify")
+    first, *parts = [span for span in runs if "ramify.trace.part" not in said(span)] + [
+        span for span in runs if "ramify.trace.part" in said(span)
+    ]
+    by_trace: dict[int, int] = {}
+    for span in traces.spans:
+        by_trace[span.context.trace_id] = by_trace.get(span.context.trace_id, 0) + 1
+    assert sum(by_trace.values()) == len(traces.spans) == 1 + 19 + 19 + len(parts)
+    assert set(by_trace) == {span.context.trace_id for span in runs}
+    assert len(parts) == 2
+    assert all(size <= 12 + 7 for size in by_trace.values())
+    assert [said(part)["ramify.trace.part"] for part in parts] == [2, 3]
+    assert all(traces.parent(part) is None for part in parts)
+    assert [[link.context.span_id for link in part.links] for part in parts] == [[first.context.span_id]] * 2
+    assert {link.context.span_id for link in first.links} == {part.context.span_id for part in parts}
+    moved = [span for span in traces.named("invoke_agent model") if traces.parent(span) in parts]
+    assert moved
+    groups = {said(span)["ramify.task.id"]: span.context.span_id for span in traces.named("invoke_agent model")}
+    for span in moved:
+        above = str(said(span)["ramify.task.id"]).rpartition(".")[0]
+        assert [link.context.span_id for link in span.links] == [groups[above]]
+    assert {said(span)["gen_ai.conversation.id"] for span in traces.spans} == {run.id}
+    assert all(words_of(each, "gen_ai.output.messages") == ["both"] for each in runs)
 
 
 def look(place: str) -> str:
@@ -212,7 +274,7 @@ def test_tools_that_a_model_calls_by_itself_leave_a_trace(store: Path, traces: T
     model = ScriptedModel(lambda _: next(replies), calls_tools=True)
     traced(Executor(Agent(model, tools=[look]), store=store), Task(content="x", id="0"), traces, content=content)
     first, second = traces.named("execute_tool look")
-    task = traces.only("ramify.task")
+    task = traces.only("invoke_agent model")
     for span, number in ((first, 0), (second, 1)):
         assert traces.parent(span) is task
         expected = {
@@ -248,10 +310,10 @@ def test_words_are_left_out_unless_they_are_asked_for(store: Path, traces: Trace
 
     open_traces = Traces()
     traced(Executor(ScriptedModel(REPLIES), store=store), Task(content=WORDS, id="0"), open_traces, content=True)
-    call, task = open_traces.only("chat scripted"), open_traces.only("ramify.task")
+    call, task = open_traces.only("chat scripted"), open_traces.only("invoke_agent model")
     assert WORDS in said(call)["gen_ai.input.messages"]
     assert WORDS in said(call)["gen_ai.output.messages"]
-    assert said(task)["ramify.task.result"] == WORDS
+    assert words_of(task, "gen_ai.input.messages") == words_of(task, "gen_ai.output.messages") == [WORDS]
     open_traces.provider.shutdown()
 
 
@@ -274,10 +336,10 @@ def test_a_failed_call_and_a_failed_task_are_errors_and_a_retry_is_noted(store: 
     first, second = traces.named("chat scripted")
     assert (said(first)["error.type"], first.status.status_code) == ("timeout", StatusCode.ERROR)
     assert "error.type" not in said(second)
-    task = traces.only("ramify.task")
+    task = traces.only("invoke_agent model")
     assert task.status.status_code is StatusCode.ERROR
     assert [event.name for event in task.events] == ["ramify.task_retrying"]
-    assert traces.only("ramify.run").status.status_code is StatusCode.ERROR
+    assert traces.only("invoke_workflow ramify").status.status_code is StatusCode.ERROR
 
 
 def test_what_was_answered_before_is_no_call_of_the_resumed_run(store: Path, traces: Traces) -> None:
@@ -287,11 +349,11 @@ def test_what_was_answered_before_is_no_call_of_the_resumed_run(store: Path, tra
     instrument(run, provider=before.provider)
     run.start().wait()
     assert len(before.named("chat scripted")) == 4
-    assert said(before.only("ramify.run"))["ramify.run.status"] == "stopped"
+    assert said(before.only("invoke_workflow ramify"))["ramify.run.status"] == "stopped"
     again = Executor.reopen(store, run.id, agent=ScriptedModel(REPLIES), limits=RunLimits())
     instrument(again, provider=traces.provider)
     again.start().wait()
-    assert said(traces.only("ramify.run"))["ramify.run.resumed"] is True
+    assert said(traces.only("invoke_workflow ramify"))["ramify.run.resumed"] is True
     assert len(traces.named("chat scripted")) == 2
     before.provider.shutdown()
 
@@ -307,7 +369,7 @@ def test_the_callers_span_is_around_the_run_and_a_call_is_current_for_what_it_ca
 
     with tracer.start_as_current_span("notebook"):
         traced(Executor(ScriptedModel(answer), store=store), Task(content="x", id="0"), traces)
-    assert traces.parent(traces.only("ramify.run")) is traces.only("notebook")
+    assert traces.parent(traces.only("invoke_workflow ramify")) is traces.only("notebook")
     assert traces.parent(traces.only("http")) is traces.only("chat scripted")
 
 
@@ -329,7 +391,7 @@ def test_a_command_sends_spans_where_the_variables_say_if_it_was_told_to_trace(h
     goal = ("solve", "--model", "rules", "-q", "2 * 3")
     told = ramify_process(*goal, RAMIFY_OTEL="1", OTEL_TRACES_EXPORTER="console", OTEL_SERVICE_NAME="mine")
     assert (told.code, told.out) == (0, "6\n")
-    assert '"name": "ramify.run"' in told.err
+    assert '"name": "invoke_workflow ramify"' in told.err
     assert '"service.name": "mine"' in told.err
     assert "2 * 3" not in told.err
     silent = ramify_process(*goal, OTEL_TRACES_EXPORTER="console")
@@ -356,7 +418,7 @@ def test_the_setting_makes_spans_of_runs_from_python_and_instrument_is_not_doubl
 ) -> None:
     monkeypatch.setenv("RAMIFY_OTEL", "1")
     traced(Executor(ScriptedModel(REPLIES), store=store), Task(content="x", id="0"), traces)
-    assert len(traces.named("ramify.run")) == 1
+    assert len(traces.named("invoke_workflow ramify")) == 1
 
 
 def test_solve_takes_the_setting_as_a_keyword_and_a_program_without_a_provider_loses_nothing(store: Path) -> None:
@@ -375,8 +437,8 @@ def test_solve_takes_the_setting_as_a_keyword_and_a_program_without_a_provider_l
         "print(len(kept.get_finished_spans()))\n"
         "solve('2 * 3', otel=True, otel_content=True, **how)\n"
         "print(*sorted(span.name for span in kept.get_finished_spans()))\n"
-        "print(kept.get_finished_spans()[-1].attributes['ramify.run.goal'])\n"
+        "print('2 * 3' in kept.get_finished_spans()[-1].attributes['gen_ai.input.messages'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout == "6\n0\nchat rules chat rules ramify.plan ramify.run ramify.task\n2 * 3\n"
+    assert done.stdout == ("6\n0\nchat rules chat rules invoke_agent model invoke_workflow ramify plan ramify\nTrue\n")
