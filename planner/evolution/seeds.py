@@ -3,17 +3,15 @@
 Nothing is left out unsaid: a line that holds no task is an error that names the line.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ramify.planner.asking.attachments import read_text
+from ramify.planner.asking.data_rows import DELIMITERS, JSON_LINES, json_lines, table_rows
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
-from ramify.tasks.json_text import read_json
 from ramify.tasks.replies.grammar import plain_words
 
 FIELD = "content"
@@ -22,7 +20,7 @@ FIELD = "content"
 MOST_CHARACTERS = 20_000
 """The longest seed."""
 
-SUFFIXES = frozenset({".txt", ".md", ".jsonl", ".ndjson", ".csv", ".tsv"})
+SUFFIXES = frozenset({".txt", ".md", *JSON_LINES, *DELIMITERS})
 
 SeedSource = str | Path | Task | Mapping[str, Any]
 
@@ -82,21 +80,14 @@ def _seeds_of(source: SeedSource, number: int, field: str) -> Iterator[Seed]:
 def _file_seeds(path: Path, field: str) -> Iterator[Seed]:
     text = read_text(path)
     kind = path.suffix.lower()
-    if kind in {".csv", ".tsv"}:
-        yield from _table_seeds(text, str(path), field, delimiter="\t" if kind == ".tsv" else ",")
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            origin = f"{path}:{number}"
-            is_json = kind in {".jsonl", ".ndjson"}
-            yield _data_seed(_json_of(line, origin), field, origin) if is_json else Seed(line.strip(), origin)
-
-
-def _json_of(line: str, origin: str) -> Any:
-    try:
-        return read_json(line)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{origin} is not JSON: {error}") from None
+    if kind in DELIMITERS:
+        yield from _table_seeds(text, str(path), field, delimiter=DELIMITERS[kind])
+    elif kind in JSON_LINES:
+        yield from (_data_seed(data, field, origin) for origin, data in json_lines(text, str(path)))
+    else:
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield Seed(line.strip(), f"{path}:{number}")
 
 
 def _data_seed(data: Any, field: str, origin: str) -> Seed:
@@ -113,13 +104,10 @@ def _data_seed(data: Any, field: str, origin: str) -> Seed:
 
 
 def _table_seeds(text: str, name: str, field: str, *, delimiter: str) -> Iterator[Seed]:
-    rows = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        if field not in (columns := rows.fieldnames or ()):
-            raise UsageError(
-                f"{name} has no column {field!r}; its columns: {', '.join(columns)} (--field NAME chooses one)"
-            )
-        for row in rows:
-            yield Seed((row[field] or "").strip(), f"{name}:{rows.line_num}")
-    except csv.Error as error:
-        raise UsageError(f"{name}:{rows.line_num} is not a table: {error}") from None
+    rows = table_rows(text, name, delimiter=delimiter)
+    _, columns = next(rows)
+    if field not in columns:
+        raise UsageError(
+            f"{name} has no column {field!r}; its columns: {', '.join(columns)} (--field NAME chooses one)"
+        )
+    yield from (Seed(row[field].strip(), origin) for origin, row in rows)
