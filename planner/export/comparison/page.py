@@ -1,10 +1,10 @@
 """A comparison as HTML: a page of its own, or a piece for a notebook; no script, and nothing that others wrote acts."""
 
-import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
 
 from ramify.planner.export.report.markup import Markup, element, together
+from ramify.planner.export.report.plain_page import plain_page
 from ramify.planner.export.report.words import visible_line
 
 from .chart import to_svg
@@ -28,7 +28,6 @@ _STYLE = """\
 .ramify-comparison .none { color: light-dark(#c21c2a, #ff8f88); }
 .ramify-comparison img { max-width: 100%; height: auto; }
 """
-_BODY = "body { margin: 2em auto; max-width: 90em; padding: 0 1.5em; background: light-dark(#ffffff, #0d1117); }\n"
 _NUMBERS = range(3, 7)
 _MOST_TITLE = 120
 
@@ -37,18 +36,8 @@ def to_html(comparison: Comparison, *, in_cell: bool = False) -> str:
     """Return `comparison` as one page that needs no network, or as what stands in a notebook's cell."""
     if in_cell:
         return together(Markup(f"<style>{_STYLE}</style>"), _body(comparison))
-    style = f":root {{ color-scheme: light dark; }}\n{_BODY}{_STYLE}"
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    head = together(
-        Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        element("title", f"{comparison.title}: {visible_line(comparison.goal)[:_MOST_TITLE]}"),
-        Markup(f"<style>{style}</style>"),
-    )
-    page = together(element("head", head), element("body", _body(comparison)))
-    return f'<!DOCTYPE html>\n<html lang="en">{page}</html>\n'
+    title = f"{comparison.title}: {visible_line(comparison.goal)[:_MOST_TITLE]}"
+    return plain_page(title, _STYLE, _body(comparison))
 
 
 def _body(comparison: Comparison) -> Markup:
@@ -92,7 +81,3 @@ def _answer(variant: Variant, parts: Sequence[Part]) -> Markup:
     is_first = all(part.is_shared for part in parts)
     words = (part.text if part.is_shared or is_first else element("mark", part.text) for part in parts)
     return element("section", title, element("div", *words, class_="words", dir="auto"))
-
-
-def _hash(style: str) -> str:
-    return b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -5,9 +5,7 @@ looked at and put in place as text. A content security policy lets nothing run b
 its hash, and has the browser refuse to make markup of any string.
 """
 
-import hashlib
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -28,6 +26,7 @@ from ramify.tasks.counting import counted
 from .content import Report
 from .details import CHUNK, detail_chunks, task_row
 from .markup import Markup, as_json, element, json_block, packed_block, together
+from .plain_page import hash_of, picture
 from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
 from .words import flat_settings, visible_line, when
 
@@ -38,7 +37,6 @@ _MOST_TITLE = 240
 _MOST_UNPACKED = 1_000_000
 """The characters of details above which they are packed; below that, a report can be searched as a text too."""
 _TOLD_ABOVE = frozenset({"status", "made by", "error"})
-_MEDIA: Final[tuple[tuple[str, ThemeName], ...]] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
 
 
 def to_html(report: Report) -> str:
@@ -74,13 +72,9 @@ def _file(name: str) -> str:
 def _policy(style: str, script: str) -> str:
     # Source: https://www.w3.org/TR/CSP3/ and https://www.w3.org/TR/trusted-types/
     return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none';"
+        f"default-src 'none'; script-src {hash_of(script)}; style-src {hash_of(style)}; img-src data:; base-uri 'none';"
         " form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
-
-
-def _hash(words: str) -> str:
-    return f"'sha256-{b64encode(hashlib.sha256(words.encode()).digest()).decode()}'"
 
 
 def _short_goal(report: Report) -> str:
@@ -146,7 +140,7 @@ def _graph(report: Report) -> Markup:
     def draw(theme: ThemeName) -> str:
         return to_svg(replace(view, options=replace(options, theme=theme)))
 
-    return _picture(draw, f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks")
+    return picture(draw, f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks")
 
 
 def _timeline(report: Report) -> Markup:
@@ -156,22 +150,12 @@ def _timeline(report: Report) -> Markup:
         return element("p", "Nothing has run.", class_="quiet")
     words = f"What ran when, in {format_duration(timeline.seconds)}; the times of each task stand beside the list"
     laid = laid_out(timeline, max_bars=_MOST_BARS)
-    return _picture(lambda theme: svg_of(draw_timeline(laid, theme=theme)), words)
+    return picture(lambda theme: svg_of(draw_timeline(laid, theme=theme)), words)
 
 
 def _title(report: Report) -> str:
     """Return what a picture is called; the goal stands at the top of the page already."""
     return f"Run {report.record.id}"
-
-
-def _picture(draw: Callable[[ThemeName], str], words: str) -> Markup:
-    """Return a picture for light and dark screens and for paper, as images, in which nothing can run."""
-
-    def address(theme: ThemeName) -> str:
-        return f"data:image/svg+xml;base64,{b64encode(draw(theme).encode()).decode()}"
-
-    sources = "".join(f'<source media="{media}" srcset="{address(theme)}">' for media, theme in _MEDIA)
-    return Markup(f'<picture>{sources}<img src="{address("light")}" alt="{together(words)}"></picture>')
 
 
 def _provenance(report: Report) -> Markup:
