@@ -7,7 +7,7 @@ BIN := .venv/bin
 SOURCES := $(shell find planner tasks prompts -name '*.py' -o -name '*.j2' -o -path '*/page/*' -o -name '*.txt' -o -name 'py.typed' | LC_ALL=C sort)
 PYTEST_ARGS ?=
 
-.PHONY: demo test coverage check bench crash soak million docs format requirements clean
+.PHONY: demo test coverage check bench crash soak million studies docs format requirements clean
 
 demo: .venv/run
 	@echo '$$ ramify solve --model rules "((17*23 + 4^5) / (9 - 2)) * 60%"'
@@ -49,6 +49,10 @@ soak: .venv/dev
 
 million: .venv/dev
 	$(BIN)/python -m tests.million
+
+# 1,000 simulated studies of each kind, and 20 that are really run: the table of docs/bench.md, some minutes.
+studies: .venv/dev
+	$(BIN)/python -m tests.studies --through 20
 
 # The pages that are made from the code: every command, every public name.
 docs: .venv/dev

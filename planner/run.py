@@ -167,6 +167,11 @@ class Run(ShownRun):
         return self._session.record.forked_from
 
     @property
+    def jobs(self) -> int:
+        """How many of its tasks run at the same time."""
+        return int(self._session.settings.jobs)
+
+    @property
     def asks_person(self) -> bool:
         """Whether a person answers, or has been asked just now, so that nobody knows when."""
         return self._session.asks_person
@@ -302,13 +307,13 @@ class Run(ShownRun):
         loop = background_loop()
         loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status), cancel=cancel))
 
-    def end_after(self, leaves: int) -> Self:
-        """Start nothing more once so many leaves were given to a model; what is begun is finished."""
+    def end_after(self, leaves: int, where: Callable[[Task], bool] = is_for_model) -> Self:
+        """Start nothing more once so many leaves, of a model or `where` it says, were begun; these are finished."""
         begun: set[str] = set()
 
         def count(event: Event) -> None:
             task = self.task.find(cast("str", event.task_id))
-            if is_for_model(task):
+            if where(task):
                 begun.add(task.id)
             if len(begun) >= leaves:
                 self._session.stop(Ending("stopped", f"the pilot of {counted(leaves, 'leaf task')} is over"))

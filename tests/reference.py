@@ -118,6 +118,7 @@ _FORMATS_ARE_FOR: dict[Subject, str] = {
     "timeline": "`ramify timeline`, `run.save_timeline(path)`: [timelines](graphs.md#the-timeline)",
     "report": "`ramify report`, `run.report(path)`: [reports](reports.md)",
     "comparison": "`ramify compare`, `ramify sweep`, `comparison.save(path)`: [strategies](strategies.md)",
+    "study": "`ramify bench`, `ramify compare` of a study, `study.save(path)`: [is it worth splitting?](bench.md)",
 }
 PAGES = {
     "commands.md": commands_page,

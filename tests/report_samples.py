@@ -8,6 +8,8 @@ from typing import Any
 
 from ramify.planner.export.formats import format_of
 from ramify.planner.export.report import Report
+from ramify.planner.export.study.content import ArmSpec, Trial
+from ramify.planner.export.study.study import Study
 from ramify.planner.store import CallKey, CallRecord, EventRecord, RunRecord, StepKey, StepRecord, StoredRun
 from ramify.tasks import Task, TaskState, Usage
 
@@ -167,3 +169,17 @@ def _events(tasks: list[Task]) -> Iterator[EventRecord]:
 
 def render_report(report: Report, form: str) -> bytes:
     return format_of("report", form=form).write(report).data
+
+
+def hostile_study() -> Study:
+    """Return a study whose data, arms and answers are full of hostile words."""
+    arms = (
+        ArmSpec(INJECTIONS[0], "direct"),
+        ArmSpec(f"{INJECTIONS[0]}2", "upfront", parameters={"system": INJECTIONS[1]}),
+    )
+    trials = tuple(
+        Trial(item=words, arm=arm.name, question=words, expected=words, answer=words, run=words, right=bool(number % 2))
+        for number, words in enumerate(INJECTIONS)
+        for arm in arms[:: 1 if number % 3 else -1]
+    )
+    return Study(INJECTIONS[0], "r1", "done", INJECTIONS[0], INJECTIONS[0], 1, arms, trials)

@@ -13,7 +13,7 @@ from ramify.tasks.tree.documents import tree_to_data
 
 from .ramify_command import Ramify
 from .reference import DOCS
-from .report_samples import hostile_run
+from .report_samples import hostile_run, hostile_study
 
 EVERY = pytest.mark.parametrize("row", FORMATS, ids=lambda row: f"{row.of} {row.name}")
 MAGIC = {"png": b"\x89PNG", "pdf": b"%PDF", "xlsx": b"PK"}
@@ -28,6 +28,7 @@ def subject_of(row: Format) -> Any:
         "timeline": report.timeline,
         "report": report,
         "comparison": Comparison(report.record.goal, variants),
+        "study": hostile_study(),
     }[row.of]
 
 

@@ -69,6 +69,21 @@ def solved(ramify: Ramify) -> Ramify:
             "`ramify sweep`, `ramify compare`",
             ("sweep", "-q", "--model", "rules", "1+1", "-p", "max_depth=1,2", "--json"),
         ),
+        (
+            "`ramify bench`",
+            (
+                "bench",
+                "-q",
+                "--model",
+                "rules",
+                "data.csv",
+                "--arm",
+                "upfront",
+                "--without",
+                "self-consistency",
+                "--json",
+            ),
+        ),
         ("`ramify runs`", ("runs", "--json")),
         ("`ramify models`", ("models", "--json")),
         ("`ramify workers list`", ("workers", "list", "--json")),
@@ -86,6 +101,7 @@ def solved(ramify: Ramify) -> Ramify:
 def test_a_command_prints_the_keys_that_the_page_tells_of(title: str, words: tuple[str, ...], solved: Ramify) -> None:
     known = told(title)
     Path("broken.yaml").write_text("tasks: [")
+    Path("data.csv").write_text("question,answer\n1 + 1,2\n")
     Path("tools.py").write_text("from ramify.planner import tool\n\n@tool\ndef add(a: int) -> int:\n    return a + 1\n")
     Path("plan.yaml").write_text("goal: 1+1\ntasks: [1+1, 2+2]")
     assert set(keys_of(printed(solved(*words).out), known)) == known

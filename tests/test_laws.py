@@ -22,7 +22,7 @@ FRONT = "planner/front/"  # is installed as `ramify` itself
 ROOMS = (
     "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "engines", "tools",
     "asking", "checks", "workers", "planning", "running", "export", "show", "run", "tracing", "progress",
-    "executor", "strategies", "api", "evolution", "testing", "cli",
+    "executor", "strategies", "api", "evolution", "bench", "testing", "cli",
     "front",
 )  # fmt: skip
 """The rooms of `planner/`, from the ground up: each may import those before it, lazily and for typing as well."""

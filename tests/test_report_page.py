@@ -16,7 +16,7 @@ from ramify.planner.store import StoredRun
 
 from .patience import HANG_S
 from .readers import chromium, needs_chromium
-from .report_samples import INJECTIONS, SYSTEM, hostile_run, render_report, sample_run
+from .report_samples import INJECTIONS, SYSTEM, hostile_run, hostile_study, render_report, sample_run
 
 pytestmark = needs_chromium
 
@@ -364,3 +364,20 @@ def test_without_scripts_the_answer_and_the_pictures_are_there(browser: Browser,
     assert "need JavaScript" in page.locator("#tasks").inner_text()
     assert page.locator("img").count() == 2
     page.close()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (380, True)])
+def test_a_study_is_a_page_that_has_nothing_to_complain_of(
+    browser: Browser, tmp_path: Path, *, width: int, dark: bool
+) -> None:
+    file = hostile_study().save(tmp_path / "study.html")
+    opened = Opened(
+        browser.new_page(viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light")
+    )
+    opened.listen()
+    opened.page.goto(file.as_uri())
+    assert opened.page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 300)")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert Axe().run(opened.page).response["violations"] == []
+    assert opened.trouble() == []
+    opened.page.close()

@@ -164,8 +164,14 @@ class Asker:
         contract = self._contract(variables, as_json=as_json)
         return repair.model_copy(update={"contract": contract, "as_json": as_json})
 
-    async def whole_reply(self, task: Task, request: ModelRequest, *, attempt: int) -> ModelReply:
+    async def whole_reply(self, task: Task, request: ModelRequest, *, attempt: int, sample: int = 0) -> ModelReply:
         """Return the reply to a request of the caller's own; one that is cut by a limit of length is asked for shorter.
+
+        Args:
+            task: the task that it is asked for.
+            request: the question.
+            attempt: the attempt at the task.
+            sample: which of several answers to the same question, from 0.
 
         Raises:
             LimitError: if a limit forbids the call.
@@ -177,7 +183,7 @@ class Asker:
                 raise TruncatedReplyError("the reply was cut by the length limit", reply=reply.text)
             return reply
 
-        return await self.fitter.found(Question(task, lambda _: request, attempt, 0), read, tries_less=True)
+        return await self.fitter.found(Question(task, lambda _: request, attempt, sample), read, tries_less=True)
 
     async def calls_tools(self) -> bool:
         """Return whether the model is to call tools by itself: it can, or is said to, and its server lets tools pass.

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from . import (
+    benching,
     browsing,
     choosing,
     completing,
@@ -62,6 +63,7 @@ def _ramify(
 _COMMANDS = (
     solving,
     varying,
+    benching,
     evolving,
     linting,
     estimating,

@@ -13,6 +13,8 @@ from .flags import SHOWN, Force, Last, flags, format_option, output_option, take
 from .solving import Files, Goal, settings_given
 
 if TYPE_CHECKING:
+    from ramify.planner.export.study.study import Study
+    from ramify.planner.store import Store
     from ramify.planner.strategies import Comparison
 
 Output = Annotated[Path | None, output_option(f"Where it goes: {', '.join(endings_of('comparison'))}.")]
@@ -84,14 +86,14 @@ def compare_runs(
     *,
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN...", help="Runs; or one that is a sweep.", autocompletion=run_ids),
+        typer.Argument(metavar="RUN...", help="Runs; or one that is a sweep or a study.", autocompletion=run_ids),
     ] = None,
     last: Last = False,
     output: Output = None,
     force: Force = False,
     form: Form = None,
 ) -> int:
-    """Show runs side by side.
+    """Show runs side by side, or a study.
 
     What each gave, what differs from the first, time, tokens and cost.
 
@@ -109,9 +111,13 @@ def compare_runs(
     check_new(output, force=force)
     wanted = format_of("comparison", output, form)
     ids = list(runs or ())
-    if last:
-        with open_store(given["store"], create=False) as store:
+    with open_store(given["store"], create=False) as store:
+        if last:
             ids.append(store.last_run().id)
+        study = _study_among(store, ids)
+    if study is not None:
+        deliver_study(study, output, form, as_json=given["as_json"])
+        return 0
     _deliver(compare(*ids, store=given["store"]), wanted, output, as_json=given["as_json"])
     return 0
 
@@ -137,6 +143,28 @@ def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
         whole = _json(values)
         grid[key] = whole if isinstance(whole, list) else [_json(value) for value in values.split(",")]
     return grid
+
+
+def _study_among(store: "Store", ids: Sequence[str]) -> "Study | None":
+    """Return the study that a single run is; None if it is none, or there are several."""
+    from ramify.planner.bench.api import stored_study
+    from ramify.planner.export.study.content import is_study
+
+    if len(ids) != 1:
+        return None
+    record = store.find_run(ids[0])
+    return stored_study(store, record) if is_study(store.load_tree(record.id)) else None
+
+
+def deliver_study(study: "Study", output: Path | None, form: str | None, *, as_json: bool) -> None:
+    """Print a study, or write it to the file `output`."""
+    from .output import deliver, print_json
+
+    wanted = format_of("study", output, form)
+    if output is not None or not as_json:
+        deliver(wanted.write(study).data, wanted.name, output, is_text=wanted.is_text)
+    if as_json:
+        print_json(study.to_data())
 
 
 def _json(text: str) -> Any:

@@ -62,6 +62,16 @@ def variants_frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
     return frame.set_index("variant") if len(frame) else frame
 
 
+def trials_frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Return a table of `rows`, one for each item of a study in each arm, indexed by both.
+
+    Raises:
+        ExportError: if pandas is not installed.
+    """
+    frame = _pandas().DataFrame(rows)
+    return frame.set_index(["item", "arm"]) if len(frame) else frame
+
+
 def _pandas() -> Any:
     try:
         import pandas as pd

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-Subject = Literal["graph", "timeline", "report", "comparison"]
+Subject = Literal["graph", "timeline", "report", "comparison", "study"]
 
 
 class Written(NamedTuple):
@@ -171,6 +171,30 @@ FORMATS = (
         "comparison", "svg", (".svg",), "comparison.chart:to_svg", "image/svg+xml",
         "a chart of time, tokens and cost",
     ),
+    Format(
+        "study", "txt", (".txt",), "study.text:to_text", "text/plain",
+        "what to do, and the figures of each arm, for terminals",
+    ),
+    Format(
+        "study", "md", (".md",), "study.text:to_markdown", "text/markdown",
+        "the same, and the items on which arms differ; for papers and repositories",
+    ),
+    Format(
+        "study", "html", (".html",), "study.page:to_html", "text/html",
+        "the same with plots, in one page that needs no network",
+    ),
+    Format(
+        "study", "csv", (".csv",), "study.data_files:to_csv", "text/csv",
+        "a row for each item in each arm; for spreadsheets, data frames",
+    ),
+    Format(
+        "study", "json", (".json",), "study.data_files:to_json", "application/json",
+        "all of it, for programs",
+    ),
+    Format(
+        "study", "svg", (".svg",), "study.plots:to_svg", "image/svg+xml",
+        "accuracy against tokens, with the Pareto front",
+    ),
 )  # fmt: skip
 """Every format; the first of each subject is what commands print unless something else is said."""
 
@@ -213,7 +237,7 @@ def save_as(of: Subject, subject: Any, path: str | Path, *, form: str | None = N
 
     Args:
         of: what it is.
-        subject: a `Timeline`, `Report` or `Comparison`.
+        subject: a `Timeline`, `Report`, `Comparison` or `Study`.
         path: the file; one that is there is written over.
         form: the format's name.
         **options: what its writer takes.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ramify.planner.store import Store
     from ramify.planner.store.records import RunRecord
 
-_CARRY_RUNS = frozenset({"strategy", "variation", "script", "list"})
+_CARRY_RUNS = frozenset({"strategy", "variation", "study", "trial", "script", "list"})
 """Workers that have others do the work: those, or the runs that they carry, say who made the words."""
 
 

@@ -81,6 +81,13 @@ def _waiting_words(data: Mapping[str, Any]) -> str:
     return f"waiting{pause}: {data['why']}"
 
 
+def _trial_words(data: Mapping[str, Any]) -> str:
+    """Return what came of a trial of a study."""
+    judged = "right" if data["right"] else "wrong"
+    said = f": {data['answer']}" if data["answer"] else ""
+    return f"{data['arm']}, item {data['item']}: {judged}{said} (run {data['run']})"
+
+
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyType(
     {
         EventType.PLAN_ATTACHED: _split_words,
@@ -88,6 +95,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyTy
         EventType.PLANNED: lambda data: f"the plan is complete, tasks: {data['tasks']}",
         EventType.PLAN_EDITED: _edited_words,
         EventType.TASK_DONE: lambda _: "done",
+        EventType.EMITTED: lambda data: _trial_words(data["data"]) if data["name"] == "trial" else None,
         EventType.TASK_FAILED: lambda data: f"failed: {failure_words(data)}",
         EventType.TASK_RELEASED: lambda data: f"put back: {data['why']}",
         EventType.STEP_UNKNOWN: lambda data: f"nobody knows whether {data['step']} was done: {data['why']}",

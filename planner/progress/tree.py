@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from ramify.planner.export.labels import format_cost, format_duration, one_line
 from ramify.planner.export.look import GLYPHS
+from ramify.planner.export.study.content import is_study
+from ramify.planner.export.study.tally import MOST_ARMS, arm_lines
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 
@@ -42,6 +44,8 @@ def lines_of(ledger: Ledger, *, now: float, height: int, run_id: str = "", made_
         lines.append(_spending(ledger, run_id, made_by))
     if ledger.notice:
         lines.append(Line("  ", one_line(ledger.notice[:_MOST_CHARACTERS]), look="notice"))
+    if is_study(ledger.root) and height >= _ROOM_FOR_SPENDING + MOST_ARMS:
+        lines += [Line(f"  {one_line(name)} ", standing, look="spending") for name, standing in arm_lines(ledger.root)]
     room = max(1, height - len(lines))
     below = _below(_chosen(ledger, room))
     stack = [(ledger.root, 0)]

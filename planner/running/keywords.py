@@ -3,7 +3,7 @@
 Editors complete the names and type checkers know them; a name that is none of them is refused with the nearest one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -90,6 +90,19 @@ class EvolveKeywords(RunKeywords, total=False):
     field: str
     output: str | Path | None
     overwrite: bool
+
+
+class BenchKeywords(RunKeywords, Given, PlanOptions, total=False):
+    """What `bench` and `abench` can be given; see `bench`."""
+
+    without: str | Sequence[str]
+    check: "str | Callable[..., Any]"
+    question: str | None
+    answer: str | None
+    items: int | None
+    pilot: int
+    ask: str | None
+    title: str | None
 
 
 def check_keywords(given: Mapping[str, Any], known: Collection[str]) -> None:

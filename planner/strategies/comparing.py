@@ -83,6 +83,11 @@ def inner_runs(store: Store, run_id: str, task: Task) -> list[RunRecord]:
         found.append(record)
 
 
+def next_inner_id(store: Store, run_id: str, task: Task) -> str:
+    """Return the id for a run that does the variation `task` anew; one that is resumed goes on with the run it has."""
+    return inner_id(run_id, task, len(inner_runs(store, run_id, task)) + 1)
+
+
 def _variant_of_run(store: Store, record: RunRecord) -> Variant:
     return _variant(store, record, name=f"{record.id} {record.made_by or ''}".strip(), parameters={})
 

@@ -17,7 +17,7 @@ from ramify.tasks.tree.documents import tree_from_data
 from ramify.tasks.tree.edits import Difference
 from ramify.tasks.tree.running import put
 
-from .comparing import compare_tree, inner_id, inner_runs
+from .comparing import compare_tree, inner_id, inner_runs, next_inner_id
 from .nested import run_inside
 from .parameters import vary
 
@@ -83,7 +83,11 @@ class VariationWorker(Worker):
             )
             return varied.task, varied.agent, settings
 
-        run = await run_inside(context, await context.step("run", lambda: _next_id(context, task)), make)
+        run = await run_inside(
+            context,
+            await context.step("run", lambda: next_inner_id(services_of(context).store, context.run_id, task)),
+            make,
+        )
         put(task, usage=run.usage)
         return _outcome(run, task)
 
@@ -113,12 +117,6 @@ class StrategyWorker(Worker):
 
 def _is_renamed(difference: Difference) -> bool:
     return "content" in difference.fields and "inputs" not in difference.fields
-
-
-def _next_id(context: WorkContext, task: Task) -> str:
-    """Return the id for a run that does `task` anew: a variation that is resumed goes on with the run that it has."""
-    made = inner_runs(services_of(context).store, context.run_id, task)
-    return inner_id(context.run_id, task, len(made) + 1)
 
 
 def _outcome(run: Run, task: Task) -> Outcome:

@@ -12,11 +12,15 @@ BUILT_IN: Mapping[str, str] = {
     "generate": "workers.texts:GenerateWorker",
     "http": "workers.http:HttpWorker",
     "human": "workers.model:HumanWorker",
+    "judgement": "bench.grading:JudgementWorker",
     "list": "workers.lists:ListWorker",
     "prompt": "workers.texts:PromptWorker",
     "rewrite": "workers.texts:RewriteWorker",
+    "sample": "bench.work:SampleWorker",
     "strategy": "strategies.work:StrategyWorker",
+    "study": "bench.work:StudyWorker",
     "subprocess": "workers.command:CommandWorker",
+    "trial": "bench.work:TrialWorker",
     "variation": "strategies.work:VariationWorker",
 }
 """The workers that come with Ramify: type -> the module in `ramify.planner`, and a class that takes no arguments."""

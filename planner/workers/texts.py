@@ -127,8 +127,10 @@ async def fill_in(template: str, task: Task, context: WorkContext, *, content: s
     return words
 
 
-async def generate(words: str, inputs: GenerateInputs, task: Task, context: WorkContext, *, purpose: str) -> str:
-    """Return what the model answers to `words`.
+async def generate(
+    words: str, inputs: GenerateInputs, task: Task, context: WorkContext, *, purpose: str, sample: int = 0
+) -> str:
+    """Return what the model answers to `words`; `sample` is which of several answers to them, from 0.
 
     Raises:
         ModelError: if the call failed, or its reply was cut by a limit of length, twice.
@@ -145,7 +147,7 @@ async def generate(words: str, inputs: GenerateInputs, task: Task, context: Work
         stop_runaway=asker.agent.settings.stop_runaway,
         cap=answer_cap(asker.agent.settings),
     )
-    reply = await asker.whole_reply(task, request, attempt=context.attempt)
+    reply = await asker.whole_reply(task, request, attempt=context.attempt, sample=sample)
     if reply.finish_reason == "content_filter" or not reply.text.strip():
         raise WorkFailedError(f"the model gave no answer for task {task.id} ({reply.finish_reason})", task_id=task.id)
     return reply.text
