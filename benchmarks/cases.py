@@ -54,6 +54,7 @@ CASES: Final = (
     Case("leaves-1000", "{size:,} leaves that do nothing, 100 at a time", "leaves", 1_000, unit="ms a leaf"),
     Case("leaves-10000", "{size:,} leaves that do nothing, 100 at a time", "leaves", 10_000),
     Case("sleeps", "{size:,} leaves of 50 ms, 100 at a time", "leaves", 1_000, leaf_s=0.05),
+    Case("short-sleeps", "{size:,} leaves of 20 ms, 16 at a time", "leaves", 4_000, leaf_s=0.02, jobs=16),
     Case("graph", "layered random graph of {size:,} leaves of 10 ms, 50 at a time", "graph", 1_000, 0.01, jobs=50),
     Case(
         "crash", "leaves that had finished and ran again after `kill -9` ({size:,} of 20 ms, 4 at a time)",

@@ -21,7 +21,7 @@ class Contender:
     Attributes:
         name: for people to read.
         program: the file that does its cases.
-        requirements: what is installed for it from PyPI; nothing for Ramify, which runs where this runs.
+        requirements: what is installed for it from PyPI; nothing for what runs where this runs.
         setup: how it is set, and whether what it does is on disk.
         declines: the kinds of cases that it does not do, with the reason.
     """
@@ -35,7 +35,9 @@ class Contender:
     @property
     def packages(self) -> tuple[str, ...]:
         """The names of the packages whose versions are shown."""
-        return tuple(each.partition("<")[0] for each in self.requirements) or ("ramify", "sqlalchemy", "pydantic")
+        if self.program.name == "ours.py":
+            return ("ramify", "sqlalchemy", "pydantic")
+        return tuple(each.partition("<")[0] for each in self.requirements)
 
     @property
     def environment(self) -> str:
@@ -51,6 +53,13 @@ OURS: Final = Contender(
 
 CONTENDERS: Final = (
     OURS,
+    Contender(
+        "asyncio alone",
+        HERE / "peers" / "asyncio_peer.py",
+        setup="no engine at all, the least that any costs: coroutines that take the next ready leaf from a heap; nothing"
+        " is kept on disk, and nothing but that the leaves ran",
+        declines={"flat": _NO_TREES, "chain": _NO_TREES, "crash": _NOT_DURABLE, **_LARGE},
+    ),
     Contender(
         "LangGraph",
         HERE / "peers" / "langgraph_peer.py",

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ramify.planner.errors import PlannerError
@@ -27,6 +28,7 @@ from .tries import Tried
 if TYPE_CHECKING:
     from pydantic import JsonValue
     from ramify.planner.store import Change, RunWriter
+    from ramify.planner.store.writer import Then
 
 _LONGEST_TOLD = 4_000
 
@@ -76,6 +78,12 @@ class Recorder:
             raise
         self._unwritten.remove(event.seq)
         self._tell()
+
+    def _written(self, seq: int, then: "Then", error: PlannerError | None) -> None:
+        if error is None:
+            self._unwritten.remove(seq)
+            self._tell()
+        then(error)
 
     def _told_when_written(self, event: Event) -> None:
         """Have an event told for which nobody waits any more: it is written all the same, and holds others back."""
@@ -134,12 +142,20 @@ class Recorder:
         return self.commit(EventType.PLANNED, None, RunChanged.of(phase=RUNNING_PHASE), tasks=tasks)
 
     def finish(
-        self, task: Task, text: str, output: "JsonValue" = None, gaps: tuple[str, ...] = ()
-    ) -> Coroutine[Any, Any, None]:
-        """Let `task` be DONE, without secrets in what came of it; awaited, it is on disk. Raises as `commit`."""
+        self, task: Task, text: str, output: "JsonValue" = None, gaps: tuple[str, ...] = (), *, then: "Then"
+    ) -> None:
+        """Let `task` be DONE, without secrets in what came of it; `then` is called when that is on disk and was told.
+
+        Raises:
+            StoreError: if nothing can be written any more; `then` is given it if it is found out later.
+            LeaseError: if another process has taken the run over; likewise.
+        """
         redact = self.redactor.text
         running.finish(task, redact(text), self.redactor.data(output), tuple(map(redact, gaps)) if gaps else ())
-        return self.commit_changed(EventType.TASK_DONE, task)
+        event = self._event(EventType.TASK_DONE, task, {})
+        self._pending.append(event)
+        self._unwritten.add(event.seq)
+        self.writer.tell(partial(self._written, event.seq, then), TaskChanged.of(task), EventHappened.of(event))
 
     def fail(self, task: Task, *, error: str, **told: Any) -> Coroutine[Any, Any, None]:
         """Let `task` be FAILED, without secrets in why; awaited, it is on disk. Raises as `commit`."""

@@ -1,16 +1,25 @@
 """The run loop: ready, start, finish. It asks the policy what is done with a task, has it done, writes what came of it.
 
-A result is on disk before any dependent starts and before its event is published. Nothing is polled: a worker sleeps
-until a task becomes ready, the run stops, or there is nothing left to do.
+A result is on disk before any dependent starts, before its event is published, and before the run ends; its place is
+free before that, within the bounds of `Places`. Nothing is polled: a worker sleeps until a task becomes ready, the run
+stops, or there is nothing left to do.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Literal, cast
 
-from ramify.planner.errors import LeaseError, LimitError, OutsideError, StoreError, TooLongError, WorkFailedError
+from ramify.planner.errors import (
+    LeaseError,
+    LimitError,
+    OutsideError,
+    PlannerError,
+    StoreError,
+    TooLongError,
+    WorkFailedError,
+)
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.events.tries import Tried
@@ -32,7 +41,9 @@ from ramify.tasks.tree.schedule import Scheduler
 
 from .attaching import Attaching
 from .attempts import Work, put_back
-from .endings import Ending, because_of, ending_of, failure_data, settle
+from .endings import Ending, ending_of, failure_data, settle
+from .failures import Failures
+from .places import Places
 from .replanning import Replanning, not_replanned
 
 OnError = Literal["continue", "partial", "stop"]
@@ -92,6 +103,9 @@ class RunLoop:
         self._policy = policy
         self._attaching = attaching
         self._replanning = replanning
+        self._failures = Failures(
+            root, self._scheduler, recorder, replanning, leader=self._leader, are_partial=on_error == "partial"
+        )
         self._stops_when_planned = stops_when_planned
         self._levels: Levels[Decision] | None = None
         if policy.plans_ahead and not is_planned:
@@ -101,9 +115,9 @@ class RunLoop:
         self._tried = dict(tried or ())
         self._begun = {task: None for task in map(root.find, begun) if task.state is TaskState.OPEN}
         self._cause: Exception | None = None
-        self._idle: deque[asyncio.Future[None]] = deque()
+        self._places = Places(jobs + is_led)
+        self._lost: PlannerError | None = None
         self._performing: dict[Task, asyncio.Task[None]] = {}
-        self._active = 0
         self._is_stopping = False
         self._is_cancelling = False
         self._is_broken = False
@@ -120,6 +134,7 @@ class RunLoop:
             await self._end_planning()
         self._take_up_failures()
         await together(self._worker() for _ in range(self._jobs + (self._leader is not None)))
+        await self._all_written()
         if self._ending is not None and self._root.state is not TaskState.DONE:
             return self._ending.read_again()
         return settle(self._root, self._scheduler, self._recorder, self._cause)
@@ -129,7 +144,7 @@ class RunLoop:
         is_first = self._ending is None
         self._ending = self._ending or ending
         self._is_stopping = True
-        self._wake(len(self._idle))
+        self._places.wake_all()
         if cancel:
             self._is_cancelling = True
             for job in self._performing.values():
@@ -140,13 +155,13 @@ class RunLoop:
     def added(self, tasks: Sequence[Task]) -> None:
         """Take in tasks that were attached to the tree while it is run, with all that is below them."""
         self._scheduler.added(tasks)
-        self._go_on_without(self._failed_needs(tasks))
-        self._wake(self._scheduler.ready)
+        self._failures.carry_on(self._failures.needed_by(tasks))
+        self._places.wake(self._scheduler.ready)
 
     def called(self, task: Task) -> None:
         """Take up a task that the leader has called for, and that was there before."""
         self._scheduler.called(task)
-        self._wake(self._scheduler.ready)
+        self._places.wake(self._scheduler.ready)
 
     def may_split(self, task: Task) -> bool:
         """Return whether `task` is split if its model says that it is too big."""
@@ -164,30 +179,32 @@ class RunLoop:
             raise
 
     async def _take_tasks(self, job: "asyncio.Task[None]") -> None:
-        while True:
+        places = self._places
+        while self._lost is None:
+            if not (places.has_room or self._is_stopping):
+                await places.sleep()
+                continue
             task = None if self._is_stopping else self._pop()
             if task is not None:
-                self._active += 1
+                places.at_work += 1
                 verb = self._verb(task)
                 await (self._split(task, job, verb) if verb.splits else self._run_one(task, verb, job))
-                self._active -= 1
+                places.at_work -= 1
             elif (parent := self._stuck()) is not None:
-                self._active += 1
+                places.at_work += 1
                 await self._replan(parent, job)
-                self._active -= 1
-            elif self._is_stopping or not self._active:
-                self._wake(len(self._idle))
+                places.at_work -= 1
+            elif self._is_stopping or places.is_quiet:
+                places.wake_all()
                 self._release_leader()
                 return
             else:
-                woken = asyncio.get_running_loop().create_future()
-                self._idle.append(woken)
-                await woken
+                await places.sleep()
 
     def _release_leader(self) -> None:
         """Break off a leader that nothing is done for any more, as what it waits for is not begun."""
         job = None if self._leader is None else self._performing.get(self._leader)
-        if job is not None and self._is_stopping and self._active == 1:
+        if job is not None and self._is_stopping and self._places.at_work == 1:
             self._is_cancelling = True
             job.cancel()
 
@@ -218,15 +235,32 @@ class RunLoop:
             self._recorder.release(task, why="the run is stopping")
         elif isinstance(outcome, Outcome):
             gaps = (*missing_words(task), *outcome.gaps) if verb is Verb.COMPOSE else outcome.gaps
-            await self._recorder.finish(task, outcome.text, outcome.output, gaps)
-            failpoint("after-done-commit")
-            self._scheduler.finished(task)
-            if self._idle:
-                self._wake(self._scheduler.ready)
+            self._places.unwritten += 1
+            self._recorder.finish(task, outcome.text, outcome.output, gaps, then=partial(self._on_disk, task))
+            await asyncio.sleep(0)  # a body that waits for nothing keeps nobody else waiting
         elif isinstance(outcome, Exception):
             await self._recover(task, verb, outcome, job)
         if task is self._leader:
             self._is_stopping = True  # nobody is there any more for whom to go on
+
+    def _on_disk(self, task: Task, error: PlannerError | None) -> None:
+        """Let go on what waited for `task`, which is DONE on disk, unless there was an `error`, which ends the run."""
+        self._places.unwritten -= 1
+        self._lost = self._lost or error
+        if self._lost is not None:
+            self._places.wake_all()
+            return
+        failpoint("after-done-commit")
+        self._scheduler.finished(task)
+        # one at least: there may be room again, or nothing left to do
+        self._places.wake(max(self._scheduler.ready, 1))
+
+    async def _all_written(self) -> None:
+        """Return when all that was done is on disk. Raises what is wrong with the store if it never will be."""
+        while self._places.unwritten and self._lost is None:
+            await self._places.sleep()
+        if self._lost is not None:
+            raise self._lost
 
     async def _recover(self, task: Task, verb: Verb, error: Exception, job: "asyncio.Task[None]") -> None:
         """Do what the policy says after the last attempt at `task` has failed."""
@@ -279,8 +313,8 @@ class RunLoop:
             await self._settle_level(self._levels, task, verdict)
         elif not isinstance(verdict, _NO_DECISION) and await self._attaching.settle(task, verdict):
             self._scheduler.released(task)
-            self._go_on_without(child for child in task.subtasks if child.state is TaskState.FAILED)
-            self._wake(self._scheduler.ready)
+            self._failures.carry_on(child for child in task.subtasks if child.state is TaskState.FAILED)
+            self._places.wake(self._scheduler.ready)
         elif instead_of is not None:
             await self._fail_or_replan(task, Verb.EXECUTE, instead_of)
         else:
@@ -305,38 +339,7 @@ class RunLoop:
             if task.parent is not None and task.parent.state is TaskState.OPEN and self._replanning.is_left_for(task):
                 self._replanning.wait_for(task)
             else:
-                self._go_on_without([task])
-
-    def _go_on_without(self, failed: Iterable[Task]) -> None:
-        """Let parents be composed without tasks that have `failed`, if that is wanted; what needs these fails too."""
-        if self._on_error != "partial":
-            self._end_calls(failed)
-            return
-        for task in failed:
-            if self._replanning.waits_for(task):
-                continue
-            for other, needed in self._scheduler.given_up(task):
-                why = f"it needs task {needed.id}, which has failed" if needed else because_of(task)
-                self._recorder.fail_too(other, error=why)
-
-    def _end_calls(self, failed: Iterable[Task]) -> None:
-        """Let what cannot be done without tasks that have `failed` be FAILED at once, as a leader may go on then."""
-        queue = [] if self._leader is None else [task for task in failed if not self._replanning.waits_for(task)]
-        for task in queue:
-            above = task.parent
-            if above is not None and above is not self._leader and above.state is TaskState.OPEN:
-                self._recorder.fail_too(above, error=because_of(task))
-                queue.append(above)
-            for other, needed in self._scheduler.given_up(task):
-                self._recorder.fail_too(other, error=f"it needs task {(needed or task).id}, which has failed")
-                queue.append(other)
-
-    def _failed_needs(self, tasks: Sequence[Task]) -> list[Task]:
-        """Return what `tasks`, or tasks below them, need and never get."""
-        if self._on_error != "partial" and self._leader is None:
-            return []
-        needs = {need: None for top in tasks for task in top.walk() for need in task.dependencies}
-        return [task for task in map(self._root.find, needs) if task.state is TaskState.FAILED]
+                self._failures.carry_on([task])
 
     async def _settle_level(self, levels: Levels[Decision], task: Task, verdict: Decision) -> None:
         levels.decided(task, verdict)
@@ -348,7 +351,7 @@ class RunLoop:
         self._is_settling = False
         if levels.is_over:
             await self._end_planning()
-        self._wake(len(self._idle))
+        self._places.wake_all()
 
     async def _end_planning(self) -> None:
         """Go on to run what was planned, or end here if that was all; nothing runs before that is on disk."""
@@ -406,8 +409,8 @@ class RunLoop:
         """Do what is to be done about tasks that have failed and are not done again."""
         if self._on_error == "stop":
             self._is_stopping = True
-        self._go_on_without(failed)
-        self._wake(self._scheduler.ready)
+        self._failures.carry_on(failed)
+        self._places.wake(self._scheduler.ready)
 
     def _stuck(self) -> Task | None:
         return None if self._is_stopping else self._replanning.next(self._performing)
@@ -422,16 +425,10 @@ class RunLoop:
             for task in changed.reopened:
                 self._tried.pop(task.id, None)
             # where all that is left has failed, there is nothing to compose the parent from
-            self._go_on_without(child for child in parent.subtasks if child.state is TaskState.FAILED)
-            self._wake(self._scheduler.ready)
+            self._failures.carry_on(child for child in parent.subtasks if child.state is TaskState.FAILED)
+            self._places.wake(self._scheduler.ready)
         elif isinstance(found, Exception):
             why = f"{not_replanned(parent)}{error_text(found)}"
             for task in failed:
                 self._recorder.told_more(task, why)
             self._give_up(failed)
-
-    def _wake(self, count: int) -> None:
-        for _ in range(min(count, len(self._idle))):
-            woken = self._idle.popleft()
-            if not woken.done():
-                woken.set_result(None)

@@ -2,9 +2,14 @@
 
 Rows are plain tuples, in the order that each attribute's docstring gives: SQLAlchemy's own handling of named values
 costs three to five times what the databases do. Inserts may be repeated: a row that is there already is left alone.
+
+SQLite is given many rows in one statement where it can be: Python's driver gives the interpreter's lock away and takes
+it again with each execution, and has to wait for it each time while the event loop works.
 """
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Insert, Table, bindparam, update
@@ -14,27 +19,48 @@ from sqlalchemy.sql.dml import UpdateBase
 from .rows import PROGRESS_COLUMNS, TASK_COLUMNS, Row
 from .tables import CALLS, EVENTS, MEMORY, RUNS, SHARES, STEPS, TASKS, TEXTS
 
+_ROWS_TOGETHER = (64, 16, 4)
+"""Rows of one statement of SQLite."""
+
+_TAKES_MANY = sqlite3.sqlite_version_info >= (3, 33)
+"""Whether SQLite takes more than 999 values in one statement, and updates rows from a list of values."""
+
 EDIT_COLUMNS = ("parent_id", "position", "content", "spec")
 
 
 class Statement:
     """One compiled statement.
 
+    Args:
+        engine: for whose database it is compiled.
+        core: the statement, for one row.
+        names: the names of the values of a row, in order.
+        many: returns its text for a number of rows, whose values follow each other; None if there is none.
+
     Attributes:
         sql: its text.
     """
 
-    def __init__(self, engine: Engine, core: UpdateBase, names: Sequence[str]) -> None:
+    def __init__(
+        self, engine: Engine, core: UpdateBase, names: Sequence[str], many: Callable[[int], str] | None = None
+    ) -> None:
         compiled = core.compile(engine)
         order: Sequence[str] = getattr(compiled, "positiontup", None) or ()
         if tuple(order) != tuple(names):
             raise RuntimeError(f"a statement takes {tuple(order)}, but its rows are {tuple(names)}")
         self.sql = str(compiled)
+        can_many = many is not None and engine.dialect.name == "sqlite" and _TAKES_MANY
+        self._many = [(count, many(count)) for count in _ROWS_TOGETHER] if can_many and many is not None else []
 
     def execute(self, connection: Connection, rows: list[Row]) -> None:
         """Execute it for every row."""
-        if rows:
-            connection.exec_driver_sql(self.sql, rows)
+        done = 0
+        for count, sql in self._many:
+            while len(rows) - done >= count:
+                connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows[done : done + count])))
+                done += count
+        if done < len(rows):
+            connection.exec_driver_sql(self.sql, rows[done:] if done else rows)
 
     def first(self, connection: Connection, row: Row) -> Sequence[Any] | None:
         """Execute it for one row, and return the first row that comes back."""
@@ -73,7 +99,7 @@ class Statements:
         self.add_memory = _insert(engine, MEMORY, tuple(MEMORY.c.keys()))
         self.put_memory = _upsert(engine, MEMORY)
         self.change_task = _update_task(engine, PROGRESS_COLUMNS)
-        self.edit_task = _update_task(engine, EDIT_COLUMNS)
+        self.edit_task = _update_task(engine, EDIT_COLUMNS, is_once=False)
 
 
 def insert_anew(engine: Engine, table: Table) -> Insert:
@@ -83,7 +109,13 @@ def insert_anew(engine: Engine, table: Table) -> Insert:
 
 
 def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:
-    return Statement(engine, insert_anew(engine, table).values({name: bindparam(name) for name in names}), names)
+    core = insert_anew(engine, table).values({name: bindparam(name) for name in names})
+
+    def many(count: int) -> str:
+        rows = [{name: bindparam(f"{name}_{number}") for name in names} for number in range(count)]
+        return str(insert_anew(engine, table).values(rows).compile(engine))
+
+    return Statement(engine, core, names, many)
 
 
 def _upsert(engine: Engine, table: Table) -> Statement:
@@ -95,13 +127,22 @@ def _upsert(engine: Engine, table: Table) -> Statement:
     return Statement(engine, core, names)
 
 
-def _update_task(engine: Engine, names: Sequence[str]) -> Statement:
+def _update_task(engine: Engine, names: Sequence[str], *, is_once: bool = True) -> Statement:
+    """Return an update of tasks; `is_once` says that no two rows are of one task, so that their order is no matter."""
     core = (
         update(TASKS)
         .where(TASKS.c.run_id == bindparam("of_run"), TASKS.c.id == bindparam("of_task"))
         .values({name: bindparam(name) for name in names})
     )
-    return Statement(engine, core, (*names, "of_run", "of_task"))
+
+    def many(count: int) -> str:
+        new = ", ".join((*names, "of_run", "of_task"))
+        rows = ", ".join([f"({', '.join('?' * (len(names) + 2))})"] * count)
+        changes = ", ".join(f"{name} = new.{name}" for name in names)
+        is_the_one = f"{TASKS.name}.run_id = new.of_run AND {TASKS.name}.id = new.of_task"
+        return f"WITH new({new}) AS (VALUES {rows}) UPDATE {TASKS.name} SET {changes} FROM new WHERE {is_the_one}"  # noqa: S608 - our own columns
+
+    return Statement(engine, core, (*names, "of_run", "of_task"), many if is_once else None)
 
 
 def _fence(engine: Engine, **times: ColumnElement[Any]) -> Statement:

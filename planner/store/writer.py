@@ -42,7 +42,19 @@ LONGEST_PAUSE_S: Final = 5.0
 KNOWN_TEXTS: Final = 10_000
 """How many texts are remembered as stored; a forgotten one is offered again and left alone by the database."""
 
-_Waiter = asyncio.Future[None] | Future[None]
+Then = Callable[[PlannerError | None], None]
+"""Told in its event loop that changes are on disk, or what has kept them from it."""
+
+
+class _Listener(NamedTuple):
+    loop: asyncio.AbstractEventLoop
+    then: Then
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self.loop
+
+
+_Waiter = asyncio.Future[None] | Future[None] | _Listener
 
 
 def _ignore(_: object = None) -> None:
@@ -191,11 +203,18 @@ class RunWriter:
         """
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        self._ask(_Request(changes, waiter))
-        if not self._is_hurrying:
-            self._is_hurrying = True
-            loop.call_soon(self._hurry)
+        self._ask_soon(loop, _Request(changes, waiter))
         return waiter
+
+    def tell(self, then: Then, *changes: "Change") -> None:
+        """Have `changes` written as `written` does; `then` is called in this loop when that is done. It must not raise.
+
+        Raises:
+            LeaseError: at once, or `then` is given it, if the run was taken over; `changes` were not written.
+            StoreError: at once, or `then` is given it, if writing has failed; `changes` were not written.
+        """
+        loop = asyncio.get_running_loop()
+        self._ask_soon(loop, _Request(changes, _Listener(loop, then)))
 
     async def commit(self, *changes: "Change") -> None:
         """Have `changes` written, and return when they are on disk. Raises as `written`."""
@@ -226,6 +245,12 @@ class RunWriter:
             waiter.result()
         finally:
             self._thread.join()
+
+    def _ask_soon(self, loop: asyncio.AbstractEventLoop, request: _Request) -> None:
+        self._ask(request)
+        if not self._is_hurrying:
+            self._is_hurrying = True
+            loop.call_soon(self._hurry)
 
     def _ask(self, request: _Request) -> None:
         with self._gate:
@@ -360,7 +385,7 @@ class RunWriter:
 
 def _answer(waiters: Iterable[_Waiter], failure: Callable[[], PlannerError] | None) -> None:
     """Tell all who wait how it went: one call into each event loop, however many wait there."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None] | _Listener]] = {}
     for waiter in waiters:
         if isinstance(waiter, Future):
             _resolve([waiter], failure)
@@ -373,9 +398,11 @@ def _answer(waiters: Iterable[_Waiter], failure: Callable[[], PlannerError] | No
 
 def _resolve(waiters: Iterable[_Waiter], failure: Callable[[], PlannerError] | None) -> None:
     for waiter in waiters:
-        if waiter.done():
+        if isinstance(waiter, _Listener):
+            waiter.then(None if failure is None else failure())
+        elif waiter.done():
             continue
-        if failure is None:
+        elif failure is None:
             waiter.set_result(None)
         else:
             waiter.set_exception(failure())
