@@ -56,8 +56,7 @@ CONTENDERS: Final = (
     Contender(
         "asyncio alone",
         HERE / "peers" / "asyncio_peer.py",
-        setup="no engine at all, the least that any costs: coroutines that take the next ready leaf from a heap; nothing"
-        " is kept on disk, and nothing but that the leaves ran",
+        setup="not durable, no engine: coroutines take the next ready leaf from a heap; the least that any costs",
         declines={"flat": _NO_TREES, "chain": _NO_TREES, "crash": _NOT_DURABLE, **_LARGE},
     ),
     Contender(

@@ -10,48 +10,68 @@ from cases import graph_of
 from contender import WARM_UP, Measured, Order, body, check, clocked, serve
 
 
-async def run_all(needs: list[list[int]], order: Order) -> int:
-    """Do the leaves in a list schedule; return how many were done."""
-    dependents: list[list[int]] = [[] for _ in needs]
-    for leaf, needed in enumerate(needs):
-        for need in needed:
-            dependents[need].append(leaf)
-    rank = [0] * len(needs)
-    for leaf in reversed(range(len(needs))):
-        rank[leaf] = 1 + max((rank[other] for other in dependents[leaf]), default=0)
-    unmet = [len(needed) for needed in needs]
-    ready = [(-rank[leaf], leaf) for leaf, count in enumerate(unmet) if not count]
-    heapq.heapify(ready)
-    waiting: list[asyncio.Future[None]] = []
-    done = 0
+class Greedy:
+    """A list schedule of leaves that need others.
 
-    async def worker() -> None:
-        nonlocal done
-        while done < len(needs):
-            if not ready:
-                waiting.append(asyncio.get_running_loop().create_future())
-                await waiting[-1]
-                continue
-            leaf = heapq.heappop(ready)[1]
-            await body(order.leaf_s)
-            done += 1
-            for other in dependents[leaf]:
-                unmet[other] -= 1
-                if not unmet[other]:
-                    heapq.heappush(ready, (-rank[other], other))
-            for _ in range(len(waiting) if done == len(needs) else min(len(ready), len(waiting))):
-                waiting.pop().set_result(None)
+    Args:
+        needs: for each leaf the numbers of those that it needs, all below its own.
+        order: what is asked for.
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(order.jobs):
-            group.create_task(worker())
-    return done
+    Attributes:
+        done: how many leaves are done.
+    """
+
+    def __init__(self, needs: list[list[int]], order: Order) -> None:
+        self.done = 0
+        self._order = order
+        self._size = len(needs)
+        self._dependents: list[list[int]] = [[] for _ in needs]
+        for leaf, needed in enumerate(needs):
+            for need in needed:
+                self._dependents[need].append(leaf)
+        self._rank = [0] * len(needs)
+        for leaf in reversed(range(len(needs))):
+            self._rank[leaf] = 1 + max((self._rank[other] for other in self._dependents[leaf]), default=0)
+        self._unmet = [len(needed) for needed in needs]
+        self._ready = [(-self._rank[leaf], leaf) for leaf, count in enumerate(self._unmet) if not count]
+        heapq.heapify(self._ready)
+        self._sleeping: list[asyncio.Future[None]] = []
+
+    async def run(self) -> "Greedy":
+        """Do them all."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._order.jobs):
+                group.create_task(self._worker())
+        return self
+
+    async def _worker(self) -> None:
+        while self.done < self._size:
+            if self._ready:
+                leaf = heapq.heappop(self._ready)[1]
+                await body(self._order.leaf_s)
+                self._finish(leaf)
+            else:
+                woken = asyncio.get_running_loop().create_future()
+                self._sleeping.append(woken)
+                await woken
+
+    def _finish(self, leaf: int) -> None:
+        self.done += 1
+        for other in self._dependents[leaf]:
+            self._unmet[other] -= 1
+            if not self._unmet[other]:
+                heapq.heappush(self._ready, (-self._rank[other], other))
+        count = len(self._sleeping) if self.done == self._size else len(self._ready)
+        for woken in self._sleeping[:count]:
+            woken.set_result(None)
+        del self._sleeping[:count]
 
 
 def measure(needs: list[list[int]], order: Order) -> Measured:
-    asyncio.run(run_all([[] for _ in range(WARM_UP)], order))
+    """Do the leaves after a few others."""
+    asyncio.run(Greedy([[] for _ in range(WARM_UP)], order).run())
     with clocked() as measured:
-        done = asyncio.run(run_all(needs, order))
+        done = asyncio.run(Greedy(needs, order).run()).done
     check(done, order.size)
     return measured
 
