@@ -112,7 +112,9 @@ def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:
     core = insert_anew(engine, table).values({name: bindparam(name) for name in names})
 
     def many(count: int) -> str:
-        rows = [{name: bindparam(f"{name}_{number}") for name in names} for number in range(count)]
+        rows: list[dict[str, Any]] = [
+            {name: bindparam(f"{name}_{number}") for name in names} for number in range(count)
+        ]
         return str(insert_anew(engine, table).values(rows).compile(engine))
 
     return Statement(engine, core, names, many)
