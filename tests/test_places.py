@@ -154,12 +154,13 @@ def test_a_result_that_can_never_get_on_disk_ends_the_run_and_the_bodies_at_work
     assert sorted(ended) == ["0.2", "0.3"]
 
 
-def test_places_count_both_those_at_work_and_those_that_are_not_on_disk() -> None:
+@pytest.mark.parametrize(
+    ("at_work", "unwritten", "has_room", "is_quiet"),
+    [(0, 0, True, True), (2, 1, True, False), (2, 2, False, False), (0, 4, False, False), (0, 3, True, False)],
+)
+def test_places_count_both_those_at_work_and_those_that_are_not_on_disk(
+    at_work: int, unwritten: int, has_room: bool, is_quiet: bool
+) -> None:
     places = Places(2)
-    assert places.has_room
-    assert places.is_quiet
-    places.at_work, places.unwritten = 2, 1
-    assert places.has_room
-    assert not places.is_quiet
-    places.unwritten = 2
-    assert not places.has_room
+    places.at_work, places.unwritten = at_work, unwritten
+    assert (places.has_room, places.is_quiet) == (has_room, is_quiet)
