@@ -159,7 +159,7 @@ def test_a_result_that_can_never_get_on_disk_ends_the_run_and_the_bodies_at_work
     [(0, 0, True, True), (2, 1, True, False), (2, 2, False, False), (0, 4, False, False), (0, 3, True, False)],
 )
 def test_places_count_both_those_at_work_and_those_that_are_not_on_disk(
-    at_work: int, unwritten: int, has_room: bool, is_quiet: bool
+    at_work: int, unwritten: int, *, has_room: bool, is_quiet: bool
 ) -> None:
     places = Places(2)
     places.at_work, places.unwritten = at_work, unwritten
