@@ -32,7 +32,7 @@ from .postgres import running_server
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = [sys.executable, "-m", "tests.crash_program"]
-_OTHERS = ("edit", "fork", "cancel", "migration", "tried", "grown", "step")
+_OTHERS = ("edit", "fork", "cancel", "migration", "tried", "grown", "step", "control")
 RUN_POINTS = tuple(point for point in POINTS if not any(other in point for other in _OTHERS))
 
 
