@@ -124,11 +124,24 @@ class WorkerLostError(PlannerError):
 
     Attributes:
         task_id: the task.
+        is_unknown: False if it is known that it had not begun; None otherwise.
     """
 
-    def __init__(self, message: str, *, task_id: str) -> None:
+    def __init__(self, message: str, *, task_id: str, is_unknown: bool | None = None) -> None:
         super().__init__(message)
         self.task_id = task_id
+        self.is_unknown = is_unknown
+
+
+class EngineError(PlannerError):
+    """Raised when an engine cannot be used as it stands; nothing was started there, and the run can be resumed.
+
+    Attributes:
+        options: the words of `ramify resume` with which the run goes on without it.
+    """
+
+    is_unknown = False
+    options = ("--engine", "here")
 
 
 class OutsideError(PlannerError):

@@ -13,7 +13,7 @@ from ramify.tasks.tree.collecting import patient_collector
 from ramify.tasks.tree.states import FINISHED
 
 from .asking.budget import raising_options, total_usage
-from .errors import LeaseError, LimitError, PlannerError, RunError, StoreError, UsageError, WaitingError
+from .errors import EngineError, LeaseError, LimitError, PlannerError, RunError, StoreError, UsageError, WaitingError
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
@@ -195,7 +195,7 @@ class Run(ShownRun):
     @property
     def raising_options(self) -> list[str]:
         """The words of `ramify resume` with which it goes on, as a higher limit; none if it can go on without."""
-        if isinstance(self.cause, LimitError | WaitingError) and self.cause.options:
+        if isinstance(self.cause, EngineError | LimitError | WaitingError) and self.cause.options:
             return list(self.cause.options)
         return raising_options(self._session.settings.limits, self.usage)
 

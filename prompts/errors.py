@@ -20,6 +20,7 @@
         +-- NoPlanError            methods of a domain that reach no plan, or none within its limits
         +-- WorkFailedError        a worker or model said that it could not do the task
         +-- WorkerLostError        what worked on a task is gone before it said what came of it
+        +-- EngineError            an engine that cannot be used as it stands
         +-- OutsideError           a worker, tool or hook raised SystemExit, StopIteration, ...
         |   +-- ScriptError        a script raised an error of its own
         +-- ToolError              a tool that cannot be called, or has failed; the model is told

@@ -1,5 +1,6 @@
 """Functions that the tests of engines have called on each of them; where one is called it is found by its name."""
 
+import asyncio
 import os
 import threading
 import time
@@ -9,6 +10,8 @@ from typing import Any
 from ramify.planner import WorkContext
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.workers import Outcome
+
+from .patience import HANG_S
 
 FAR_FROM_HERE = 3
 """The exit code of a process that is lost, so that nobody takes it for an accident."""
@@ -27,6 +30,16 @@ def double(n: int) -> int:
 async def double_on_a_loop(n: int) -> int:
     """Double a number."""
     return 2 * n
+
+
+def whose() -> int:
+    """Say in which process this is."""
+    return os.getpid()
+
+
+def names_its_key(context: WorkContext) -> str:
+    """Say what names the task to others."""
+    return context.idempotency_key
 
 
 def covers_half(n: int) -> Outcome:
@@ -98,6 +111,17 @@ def goes_on(folder: str, context: WorkContext) -> str:
     while not context.is_cancelled:
         time.sleep(0.01)
     (Path(folder) / "heard").touch()
+    return "too late"
+
+
+async def waits(folder: str) -> str:
+    """Wait on a loop for what does not come, until it is cancelled."""
+    (Path(folder) / "began").touch()
+    try:
+        await asyncio.sleep(HANG_S)
+    except asyncio.CancelledError:
+        (Path(folder) / "heard").touch()
+        raise
     return "too late"
 
 

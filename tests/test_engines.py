@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from ramify.planner import Executor, Run, worker
 from ramify.planner.engines import Engine, Home, Order
-from ramify.planner.engines.far import perform, value_of
+from ramify.planner.engines.far import packed, perform, unpacked, value_of
 from ramify.planner.engines.run_engines import RunEngines
 from ramify.planner.engines.table import EngineGiven, engine_class
-from ramify.planner.errors import UsageError, WorkerLostError
+from ramify.planner.errors import CommandError, UsageError, WorkerLostError
 from ramify.planner.events.events import Event, EventType
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
@@ -179,6 +179,20 @@ def test_a_function_of_a_cancelled_run_is_ended_or_told(tmp_path: Path, engine: 
     assert comes_true(heard.exists) if engine != "process" else not heard.exists()
 
 
+def test_an_async_function_of_a_cancelled_run_is_cancelled_where_it_is(tmp_path: Path) -> None:
+    run = Ran(tmp_path, functions.waits, Pool, folder=str(tmp_path)).start()
+    assert comes_true((tmp_path / "began").exists)
+    run.cancel()
+    assert run.wait().status == "cancelled"
+    assert comes_true((tmp_path / "heard").exists)
+
+
+def test_what_a_program_raises_elsewhere_says_the_same_here() -> None:
+    error = unpacked(plain(packed(CommandError("no paper", may_pass=True, exit_code=3))))
+    assert isinstance(error, CommandError)
+    assert (str(error), error.may_pass, error.exit_code, error.is_unknown) == ("no paper", True, 3, False)
+
+
 @every_far_engine
 def test_a_lost_worker_is_tried_again(tmp_path: Path, engine: EngineGiven) -> None:
     ran = Ran(tmp_path, functions.is_lost, engine, times=1)
@@ -296,7 +310,7 @@ def test_isolated_is_short_for_one_engine_and_stands_beside_no_other() -> None:
 
 
 def test_an_engine_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(UsageError, match=r"no engine 'proces' \(did you mean 'process'\?\); there are: here, process"):
+    with pytest.raises(UsageError, match=r"no engine 'proces' \(did you mean 'process'\?\); there are: dask, here"):
         worker(engine="proces")(functions.double)
 
 
@@ -326,3 +340,32 @@ def test_a_package_adds_an_engine_by_its_entry_points(tmp_path: Path) -> None:
 
 def test_an_engine_of_your_own_is_given_as_its_class() -> None:
     assert engine_class(Pool) is Pool
+
+
+def pid_of(folder: Path, of_the_run: str | None, **given: Any) -> int:
+    function = worker(**given)(functions.whose)
+    executor = Executor(ScriptedModel({}), store=folder / "r.db", workers=[function], engine=of_the_run)
+    pid = executor.run(Task(content="x", id="0", type="whose")).task.output
+    assert isinstance(pid, int)
+    return pid
+
+
+def test_a_run_says_where_functions_are_called_whose_workers_do_not(tmp_path: Path) -> None:
+    assert pid_of(tmp_path, "process") != os.getpid()
+    assert pid_of(tmp_path, "process", engine="here") == os.getpid()
+    assert pid_of(tmp_path, None) == os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("proces", r"no engine 'proces' \(did you mean 'process'\?\)"),
+        ("process:here", "the engine 'process' is told no place, and 'process:here' has one; give 'process'"),
+        ("process", "has to be a function at the top of a module; or leave it in this process with @worker"),
+    ],
+)
+def test_an_engine_of_a_run_is_refused_before_anything_is_stored(tmp_path: Path, engine: str, said: str) -> None:
+    executor = Executor(ScriptedModel({}), store=tmp_path / "r.db", workers={"w": lambda: "x"}, engine=engine)
+    with pytest.raises(UsageError, match=said):
+        executor.run(Task(content="x", id="0", type="w"))
+    assert not (tmp_path / "r.db").exists()

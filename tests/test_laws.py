@@ -51,6 +51,7 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "regex": "tasks/patterns.py",
     "protego": "planner/web/robots.py",
     "xllamacpp": "planner/models/gguf/child.py",
+    "distributed": "planner/engines/dask",
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (
     "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/parts.py",

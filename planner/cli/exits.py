@@ -5,7 +5,7 @@ code  means
 1     the goal FAILED; `ramify resume RUN --retry-failed` tries again
 2     the command, a file, a setting or the store cannot be used as it is
 3     no model that can be used, or a key that is refused
-4     stopped by a limit or a full store; can be resumed
+4     stopped by a limit, a full store, or an engine that cannot be used; can be resumed
 5     waiting for a person, or paused; can be resumed
 6     partial: answered without what FAILED; `ramify resume RUN --retry-failed` tries that again
 70    a fault in Ramify itself
@@ -15,7 +15,7 @@ code  means
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ramify.planner.errors import LimitError, ModelError, NoModelError, WaitingError
+from ramify.planner.errors import EngineError, LimitError, ModelError, NoModelError, WaitingError
 from ramify.planner.run import Run
 from ramify.planner.store import RunStatus
 from ramify.tasks import RamifyError
@@ -26,6 +26,7 @@ _ERRORS: tuple[tuple[type[BaseException], int], ...] = (
     (NoModelError, NO_MODEL),
     (ModelError, NO_MODEL),
     (LimitError, LIMIT),
+    (EngineError, LIMIT),
     (WaitingError, WAITING),
     (RamifyError, USAGE),
     (KeyboardInterrupt, INTERRUPTED),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from ramify.planner.errors import NotDoneError, OutsideError, UsageError, WorkFailedError
+from ramify.planner.errors import CommandError, NotDoneError, OutsideError, UsageError, WorkFailedError
 from ramify.planner.events.events import EventType
 from ramify.planner.runtime.border import border, error_text, origin_of
 from ramify.planner.work.context import WorkContext
@@ -29,8 +29,11 @@ from .protocol import Message, Order
 Ask = Callable[[Message], Message]
 """What sends a message to the run, and returns its answer; any thread may call it."""
 
-_imported = functools.cache(imported)
-_FAILED, _NOT_DONE, _USAGE, _OUTSIDE = "failed", "not done", "usage", "outside"
+module_of = functools.cache(imported)
+"""Returns the module that an order names; it is imported once in a process."""
+
+_FAILED, _NOT_DONE, _USAGE, _COMMAND, _OUTSIDE = "failed", "not done", "usage", "command", "outside"
+_LOOKS_EVERY_S = 0.1
 
 
 def perform(order: Message, ask: Ask, is_cancelled: Callable[[], bool] = lambda: False) -> Message:
@@ -60,13 +63,17 @@ def value_of(said: Message) -> Any:
 
 def packed(error: Exception) -> Message:
     """Return an error as plain data."""
+    told: Message
     if isinstance(error, WorkFailedError):
         told = {"task_id": error.task_id, "reason": error.reason, "is_unknown": error.is_unknown}
         return {"kind": _FAILED, "text": str(error), **told}
     if isinstance(error, NotDoneError):
         return {"kind": _NOT_DONE, "text": str(error)}
+    if isinstance(error, CommandError):
+        told = {"may_pass": error.may_pass, "exit_code": error.exit_code}
+        return {"kind": _COMMAND, "text": str(error), "is_unknown": error.is_unknown, **told}
     if isinstance(error, UsageError):
-        return {"kind": _USAGE, "text": str(error)}
+        return {"kind": _USAGE, "text": str(error), "is_unknown": error.is_unknown}
     origin = origin_of(error) or error
     trace = traceback.format_exception(type(origin), origin, from_own_code(origin.__traceback__))
     return {"kind": _OUTSIDE, "text": error_text(error), "where": raised_at(origin), "trace": "".join(trace)}
@@ -79,8 +86,11 @@ def unpacked(data: Message) -> Exception:
         return WorkFailedError(data["text"], **told)
     if data["kind"] == _NOT_DONE:
         return NotDoneError(data["text"])
-    if data["kind"] == _USAGE:
-        return UsageError(data["text"])
+    if data["kind"] in {_USAGE, _COMMAND}:
+        told = {name: data[name] for name in ("may_pass", "exit_code")} if data["kind"] == _COMMAND else {}
+        found = CommandError(data["text"], **told) if told else UsageError(data["text"])
+        found.is_unknown = data["is_unknown"]
+        return found
     error = OutsideError(data["text"], where=data["where"])
     error.add_note(data["trace"])
     return error
@@ -190,7 +200,7 @@ class _FarMemory:
 
 def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message:
     """Return what the function gives, written as its signature says, as JSON data."""
-    found: Any = _imported(order.source)
+    found: Any = module_of(order.source)
     for name in order.name.split("."):
         found = getattr(found, name)
     function = getattr(found, "function") if isinstance(found, Worker) else found  # noqa: B009 - any kind of worker
@@ -199,7 +209,7 @@ def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message
     positional, named = signature.arguments(None, FarContext(order, ask, is_cancelled), inputs)
     value = function(*positional, **named)
     if isinstance(value, Awaitable):
-        value = asyncio.run(_awaited(value))
+        value = asyncio.run(_awaited(value, is_cancelled))
     try:
         value = signature.written(value)
         if not isinstance(value, Outcome):
@@ -212,6 +222,11 @@ def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message
     return {"outcome": {"text": value.text, "output": output, "gaps": list(value.gaps)}}
 
 
-async def _awaited(value: Awaitable[Any]) -> Any:
+async def _awaited(value: Awaitable[Any], is_cancelled: Callable[[], bool]) -> Any:
+    """Return what an awaitable gives; it is cancelled once the run wants it to stop."""
     with border:
-        return await value
+        at_work = asyncio.ensure_future(value)
+        while not (await asyncio.wait([at_work], timeout=_LOOKS_EVERY_S))[0]:
+            if is_cancelled():
+                at_work.cancel()
+        return at_work.result()

@@ -36,6 +36,7 @@ class Order(NamedTuple):
         inputs: what the task's inputs are, as JSON data.
         limits: the limits that hold for the task.
         memory_scope: what its memory is shared with.
+        is_once: whether it may not be begun a second time if nobody knows whether it was done.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class Order(NamedTuple):
     inputs: dict[str, Any]
     limits: TaskConfig
     memory_scope: MemoryScope
+    is_once: bool = False
 
     def to_data(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -77,6 +79,8 @@ class Engine(ABC):
         is_far: whether functions are found again by their names, in another process perhaps; then they cannot be given
             the task itself, and their context is a `FarContext`.
         keeps: the limits of `TaskConfig` that it keeps; it need not keep the time, as it is told to cancel then.
+        has_places: whether it can be told where it is, as in "dask:tcp://host:8786"; its `place` says where then.
+        takes_programs: whether the programs of `subprocess` tasks are run there too.
 
     Args:
         run_id: the run.
@@ -85,10 +89,21 @@ class Engine(ABC):
 
     is_far: ClassVar[bool] = True
     keeps: ClassVar[frozenset[str]] = frozenset()
+    has_places: ClassVar[bool] = False
+    takes_programs: ClassVar[bool] = False
+    place: str = ""
 
     def __init__(self, *, run_id: str, jobs: int) -> None:
         self.run_id = run_id
         self.jobs = jobs
+
+    @classmethod
+    def check(cls) -> None:
+        """Make sure that what the engine needs is installed; asked before anything of a run is begun.
+
+        Raises:
+            UsageError: if it is not, with the way to get it.
+        """
 
     @abstractmethod
     async def submit(self, order: Order, home: Home) -> Any:

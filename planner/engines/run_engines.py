@@ -11,7 +11,7 @@ from ramify.planner.runtime.border import border
 
 from .here import Here
 from .protocol import Engine, Home, Order
-from .table import EngineGiven, engine_class
+from .table import EngineGiven, engine_class, place_of
 
 if TYPE_CHECKING:
     from ramify.planner.work.context import WorkContext
@@ -44,6 +44,7 @@ class RunEngines:
         found = self._made.get(given)
         if found is None:
             found = self._made[given] = engine_class(given)(run_id=self._run_id, jobs=self._jobs)
+            found.place = place_of(given)
         return found
 
     async def do(self, owner: Hashable, engine: Engine, order: Order, home: Home) -> Any:

@@ -1,4 +1,4 @@
-"""Which functions can be sent to an engine, and what the order says of one: it is found again by its name."""
+"""Which functions can be sent to an engine, what an order says of one, and how it is done: it is found by its name."""
 
 import inspect
 from collections.abc import Callable
@@ -9,7 +9,10 @@ from ramify.planner.errors import UsageError
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.signatures import TASK, Signature
 
-from .protocol import Order
+from .hearing import Hearing
+from .protocol import Home, Order
+from .run_engines import engines_of
+from .table import EngineGiven
 
 _NOT_IMPORTABLE = ("__main__", "ramify_workers_")
 
@@ -37,8 +40,34 @@ def check_sendable(function: Callable[..., Any], signature: Signature, worker: s
         )
 
 
-def order_for(place: tuple[str, str], worker: str, context: WorkContext) -> Order:
-    """Return the order to call the function at `place` for the task of a context."""
+async def done_on(given: EngineGiven, order: Order, context: WorkContext, call: Callable[[], Any]) -> Any:
+    """Return what an engine gives for an order of the task of a context.
+
+    Args:
+        given: the engine.
+        order: what is to be done there.
+        context: hears what the function says, and is cancelled if it is broken off.
+        call: calls the function here, for an engine that stays here.
+
+    Raises:
+        WorkerLostError: if what called the function is gone.
+        EngineError: if the engine cannot be used.
+        Exception: whatever the function raised.
+    """
+    engines, hearing = engines_of(context), Hearing(context)
+    try:
+        return await engines.do(context.task, engines.of(given), order, Home(hearing, call))
+    except BaseException as error:
+        context.cancelled.set()
+        if hearing.fatal is not None and isinstance(error, Exception):
+            raise hearing.fatal from error
+        raise
+
+
+def order_for(
+    place: tuple[str, str], worker: str, context: WorkContext, *, inputs: dict[str, Any] | None = None, is_once: bool
+) -> Order:
+    """Return the order to call the function at `place` for the task of a context, with its inputs or with others."""
     source, name = place
     task = context.task
     return Order(
@@ -48,9 +77,10 @@ def order_for(place: tuple[str, str], worker: str, context: WorkContext) -> Orde
         worker=worker,
         source=source,
         name=name,
-        inputs=context.inputs,
+        inputs=context.inputs if inputs is None else inputs,
         limits=context.config,
         memory_scope=task.memory_scope,
+        is_once=is_once,
     )
 
 

@@ -14,26 +14,42 @@ from .protocol import Engine
 
 GROUP = "ramify.engines"
 
-BUILT_IN: Mapping[str, str] = {"here": "here:Here", "process": "process:Process"}
+BUILT_IN: Mapping[str, str] = {"here": "here:Here", "process": "process:Process", "dask": "dask:Dask"}
 """The engines that come with Ramify: name -> the module in this package, and the class."""
 
 EngineGiven = str | type[Engine]
-"""What users give as an engine: its name, or a class of their own."""
+"""What users give as an engine: its name, with its place behind a colon if it has one, or a class of their own."""
 
 
 def engine_class(given: EngineGiven) -> type[Engine]:
     """Return the class of the engine of that name; one that was given as a class is that class.
 
     Raises:
-        UsageError: if there is none of that name, or it cannot be imported.
+        UsageError: if there is none of that name, it cannot be imported, lacks what it needs, or has no places.
     """
     if not isinstance(given, str):
         return given
-    if given in BUILT_IN:
-        module, _, attribute = BUILT_IN[given].partition(":")
-        found: type[Engine] = getattr(import_module(f".{module}", __package__), attribute)
-        return found
-    return _installed(given)
+    name, _, place = given.partition(":")
+    found = _built_in(name) if name in BUILT_IN else _installed(name)
+    if place and not found.has_places:
+        raise UsageError(f"the engine {name!r} is told no place, and {given!r} has one; give {name!r}")
+    found.check()
+    return found
+
+
+def place_of(given: EngineGiven) -> str:
+    """Return where an engine is, as its name says; "" if that is left to it.
+
+    >>> place_of("dask:tcp://10.0.0.5:8786"), place_of("process")
+    ('tcp://10.0.0.5:8786', '')
+    """
+    return given.partition(":")[2] if isinstance(given, str) else ""
+
+
+def _built_in(name: str) -> type[Engine]:
+    module, _, attribute = BUILT_IN[name].partition(":")
+    found: type[Engine] = getattr(import_module(f".{module}", __package__), attribute)
+    return found
 
 
 def _installed(name: str) -> type[Engine]:

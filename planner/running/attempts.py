@@ -15,6 +15,7 @@ from ramify.planner.checks import Checker
 from ramify.planner.errors import (
     CheckFailedError,
     CommandError,
+    EngineError,
     FetchError,
     LeaseError,
     LimitError,
@@ -141,7 +142,7 @@ class Work:
             try:
                 async with clock or _NO_CLOCK:
                     outcome = await self._attempt(task, verb, tries, tried)
-            except (LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError) as error:
+            except (EngineError, LimitError, NoModelError, WaitingError, TooLongError, StoreError, LeaseError) as error:
                 if not await self._steps.answered(task, error):
                     raise
             except Exception as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from traceback import format_exception
 
-from ramify.planner.errors import LimitError, ModelError, NoModelError, RunError, WaitingError
+from ramify.planner.errors import EngineError, LimitError, ModelError, NoModelError, RunError, WaitingError
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.models.retry import stops_run
 from ramify.planner.runtime.border import error_text, origin_of
@@ -82,7 +82,9 @@ def ending_of(error: Exception) -> Ending | None:
     """Return how a run ends that meets `error` in a task; None if only the task fails."""
     if isinstance(error, WaitingError):
         return Ending("waiting", error_text(error), error)
-    if isinstance(error, LimitError | NoModelError) or (isinstance(error, ModelError) and stops_run(error.kind)):
+    if isinstance(error, EngineError | LimitError | NoModelError) or (
+        isinstance(error, ModelError) and stops_run(error.kind)
+    ):
         return Ending("stopped", error_text(error), error)
     return None
 

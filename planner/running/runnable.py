@@ -93,6 +93,7 @@ def workers_of(
         {**predicates, **(checks or {})},
         disabled=disabled,
         script=None if script is None else ScriptWorker(script),
+        engine=settings.engine,
     )
 
 

@@ -137,6 +137,10 @@ class RunOptions(LimitOptions, total=False):
         about="what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.",
         help="Let workers do this: network, secret:NAME, ...; repeatable.", default=(), kind=Words, group="working",
         metavar="NAME")]
+    engine: Annotated[str | None, Option(
+        about="where functions and programs are called whose workers do not say: here, process, dask (a cluster of its"
+        " own), dask:ADDRESS, or an engine of a package; see docs/engines.md. `here` unless set.",
+        help="Where functions are called: here, process, dask, dask:ADDRESS.", group="working", metavar="NAME")]
     assume: Annotated[bool | None, Option(
         about="whether the run goes on as the model assumes where it calls the goal ambiguous, and nobody is asked.",
         help="Go on with assumptions where the goal is ambiguous.", default=False, group="planning", flag="--assume")]

@@ -1,7 +1,7 @@
 """The interface of a worker, which does all tasks of one `type`."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .outcome import Outcome
 
@@ -39,6 +39,10 @@ class Worker(ABC):
     def needs(self, task: "Task") -> frozenset[str]:
         """Return the permissions that `task` takes: those of the worker, and any that its inputs make necessary."""
         return self.permissions
+
+    def placed(self, engine: Any) -> "Worker":
+        """Return the worker as it is in a run whose functions are called on `engine`, unless it says where itself."""
+        return self
 
     @property
     def models(self) -> "tuple[Model, ...]":

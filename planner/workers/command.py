@@ -1,10 +1,13 @@
 """The `subprocess` worker: runs a command in the task's own folder, within limits, in a sandbox if that is asked."""
 
 import os
+from copy import copy
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from ramify.planner.engines.sending import done_on, order_for, place_of
+from ramify.planner.engines.table import EngineGiven, engine_class
 from ramify.planner.errors import CommandError, UsageError, WorkFailedError
 from ramify.planner.processes import CommandLimits, Finished, Sandbox, run_command
 from ramify.planner.work.context import WorkContext
@@ -71,6 +74,15 @@ class CommandWorker(ListWorker):
     permissions = frozenset({SUBPROCESS})
     keeps = frozenset({"max_memory_mb"})
     inputs = CommandInputs
+    engine: EngineGiven = "here"
+
+    def placed(self, engine: EngineGiven) -> "CommandWorker":
+        """Return the worker as it is in a run whose programs are run on `engine`, if it takes programs."""
+        if not engine_class(engine).takes_programs:
+            return self
+        there = copy(self)
+        there.engine = engine
+        return there
 
     def needs(self, task: Task) -> frozenset[str]:
         """Return the permissions that the inputs of `task` make necessary."""
@@ -89,16 +101,36 @@ class CommandWorker(ListWorker):
         words = _words(inputs, task)
         stdin = _stdin(inputs, context)
         given: JsonValue = {"command": [*words], "stdin": stdin, "env": {**inputs.env}, "sandbox": inputs.sandbox}
-        data: Any = await context.step(
-            "run", partial(_run, words, stdin, inputs, context), given=given, may_repeat=inputs.may_repeat
-        )
+        run = partial(run_program, words, stdin, inputs, context)
+        if self.engine != "here":
+            run = partial(self._run_there, words, stdin, inputs, context)
+        data: Any = await context.step("run", run, given=given, may_repeat=inputs.may_repeat)
         if not isinstance(data, dict) or "stdout" not in data:  # a person has said what came of it
             return Outcome(data if isinstance(data, str) else json_text(data), None if isinstance(data, str) else data)
         return Outcome(data["stdout"].strip() or f"exit code {data['exit_code']}, and nothing written", data)
 
+    async def _run_there(
+        self, words: list[str], stdin: str, inputs: CommandInputs, context: WorkContext
+    ) -> dict[str, Any]:
+        """Do as `run_program` does, where the engine is."""
+        sent = {"words": words, "stdin": stdin, "inputs": inputs.model_dump(mode="json")}
+        is_once = inputs.may_repeat is False
+        order = order_for(place_of(run_program), "subprocess", context, inputs=sent, is_once=is_once)
+        data: dict[str, Any] = await done_on(
+            self.engine, order, context, partial(run_program, words, stdin, inputs, context)
+        )
+        return data
 
-async def _run(words: list[str], stdin: str, inputs: CommandInputs, context: WorkContext) -> dict[str, Any]:
+
+async def run_program(words: list[str], stdin: str, inputs: CommandInputs, context: WorkContext) -> dict[str, Any]:
+    """Run a program in the folder of its task, on whatever machine this is, and return how it ended.
+
+    Raises:
+        CommandError: if it failed, or was ended for what it took.
+        UsageError: if it cannot be started.
+    """
     folder = str(context.storage)
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as short as can be; on a machine with its own disks it is new
     command = words
     if inputs.sandbox == _BUBBLEWRAP:
         command = Sandbox(has_network=inputs.network, reads=inputs.reads).wrap(words, cwd=folder)

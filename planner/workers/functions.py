@@ -2,13 +2,11 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from copy import copy
 from functools import partial
 from typing import Any, overload
 
-from ramify.planner.engines import Home
-from ramify.planner.engines.hearing import Hearing
-from ramify.planner.engines.run_engines import engines_of
-from ramify.planner.engines.sending import check_sendable, order_for, place_of
+from ramify.planner.engines.sending import check_sendable, done_on, order_for, place_of
 from ramify.planner.engines.table import EngineGiven, engine_class
 from ramify.planner.errors import UsageError, WorkFailedError
 from ramify.planner.runtime.several import several
@@ -46,9 +44,9 @@ class FunctionWorker(Worker):
         may_repeat: whether it may be called again for a task if nobody knows whether it has done it: "with_key" if what
             it does is done once for one `context.idempotency_key`; False if a person has to say.
         engine: where the function is called: "here", in this process; "process", in one of its own, in which
-            `max_memory_mb` is kept; or an engine of an installed package, or of your own. Elsewhere it can be given
-            inputs and a context, and stands at the top of its module, which is imported again there: a script has to
-            keep what it runs below `if __name__ == "__main__":`.
+            `max_memory_mb` is kept; "dask"; or an engine of an installed package, or of your own; as the run says
+            unless given. Elsewhere it can be given inputs and a context, and stands at the top of its module, which is
+            imported again there: a script has to keep what it runs below `if __name__ == "__main__":`.
 
     Raises:
         UsageError: if the function has a parameter that cannot be filled by name, yields its values, or returns nothing
@@ -64,7 +62,7 @@ class FunctionWorker(Worker):
         permissions: Iterable[str] = (),
         keeps: Iterable[str] = (),
         may_repeat: MayRepeat = True,
-        engine: EngineGiven = "here",
+        engine: EngineGiven | None = None,
     ) -> None:
         self.function = function
         self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
@@ -72,16 +70,44 @@ class FunctionWorker(Worker):
         self.about = lines[0]
         self.permissions = frozenset(several(permissions))
         self.may_repeat = checked_repeat(may_repeat)
-        self.engine = engine
-        where = engine_class(engine)
-        self.keeps = frozenset(several(keeps)) | where.keeps
+        self.keeps = frozenset(several(keeps))
         _check_gives(function, self.name)
         self._signature = read_signature(function, f"the worker {self.name!r}")
         self.inputs = self._signature.inputs
         self._place = place_of(function)
-        if where.is_far:
-            check_sendable(function, self._signature, self.name)
+        self.engine: EngineGiven = "here"
+        self._is_far = False
+        self._has_engine = engine is not None
+        if engine is not None:
+            self.put_on(engine)
         self._is_plain = inspect.iscoroutinefunction(function) and self._signature.takes_the_task
+
+    def put_on(self, engine: EngineGiven) -> None:
+        """Have the function called on an engine.
+
+        Raises:
+            UsageError: if there is none of that name, or the function cannot be called there.
+        """
+        where = engine_class(engine)
+        self.engine, self._is_far = engine, where.is_far
+        self.keeps |= where.keeps
+        if where.is_far:
+            check_sendable(self.function, self._signature, self.name)
+
+    def placed(self, engine: EngineGiven) -> "FunctionWorker":
+        """Return the worker as it is in a run whose functions are called on `engine`, unless it says where itself.
+
+        Raises:
+            UsageError: if the function cannot be called there.
+        """
+        if self._has_engine and not _says_where(engine, self.engine):
+            return self
+        there = copy(self)
+        try:
+            there.put_on(engine)
+        except UsageError as error:
+            raise UsageError(f'{error}; or leave it in this process with @worker(engine="here")') from None
+        return there
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call the function itself."""
@@ -99,17 +125,9 @@ class FunctionWorker(Worker):
         model = self._signature.inputs
         inputs = None if model is None else read_inputs(model, context.inputs, task, worker=self.name)
         positional, named = self._signature.arguments(task, context, inputs)
-        engines, hearing = engines_of(context), Hearing(context)
-        engine = engines.of(self.engine)
-        order = order_for(self._place, self.name, context)
-        try:
-            value = await engines.do(task, engine, order, Home(hearing, partial(self.function, *positional, **named)))
-        except BaseException as error:
-            context.cancelled.set()
-            if hearing.fatal is not None and isinstance(error, Exception):
-                raise hearing.fatal from error
-            raise
-        return self._outcome(value, task, is_written=engine.is_far)
+        order = order_for(self._place, self.name, context, is_once=self.may_repeat is False)
+        value = await done_on(self.engine, order, context, partial(self.function, *positional, **named))
+        return self._outcome(value, task, is_written=self._is_far)
 
     def _outcome(self, value: Any, task: Task, *, is_written: bool = False) -> Outcome:
         if self._signature.declares and not is_written and type(value) is not self._signature.plain:
@@ -150,6 +168,11 @@ class FunctionWorker(Worker):
         return Outcome(kept if isinstance(kept, str) else json_text(kept), kept)
 
 
+def _says_where(engine: EngineGiven, bare: EngineGiven) -> bool:
+    """Return whether the run's engine is the one that a worker names, with a place, which the worker does not name."""
+    return isinstance(engine, str) and isinstance(bare, str) and engine.startswith(f"{bare}:")
+
+
 def _check_gives(function: Function, name: str) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise UsageError(f"the worker {name!r} yields its values; return a list of them")
@@ -171,7 +194,7 @@ def worker(
     permissions: Iterable[str] = (),
     keeps: Iterable[str] = (),
     may_repeat: MayRepeat = True,
-    engine: EngineGiven = "here",
+    engine: EngineGiven | None = None,
     isolated: bool = False,
 ) -> Callable[[Function], FunctionWorker]: ...
 

@@ -47,13 +47,14 @@ class Workers(Mapping[str, Worker]):
         checks: functions that checks call, by name.
         disabled: types that nobody does, of those that come with Ramify.
         script: what does the root, if a script does.
+        engine: where functions are called whose workers do not say.
 
     Attributes:
         given: the workers, by type.
         predicates: the functions, by name.
 
     Raises:
-        UsageError: if one of them is no worker, or two have one name.
+        UsageError: if one of them is no worker, two have one name, or one cannot be called on the engine.
     """
 
     def __init__(
@@ -63,8 +64,12 @@ class Workers(Mapping[str, Worker]):
         *,
         disabled: Iterable[str] = (),
         script: Worker | None = None,
+        engine: str | None = None,
     ) -> None:
-        self.given = _named(given or {})
+        self._engine = engine
+        if engine is not None:
+            engine_class(engine)
+        self.given = {name: self._placed(each) for name, each in _named(given or {}).items()}
         self.predicates = predicates_of(checks or {})
         self._disabled = frozenset(disabled)
         self._built_in: dict[str, Worker] = {} if script is None else {SCRIPT: script}
@@ -76,7 +81,8 @@ class Workers(Mapping[str, Worker]):
             raise KeyError(name)
         if found is None:
             module, _, attribute = BUILT_IN[name].partition(":")
-            found = self._built_in[name] = getattr(import_module(f"ramify.planner.{module}"), attribute)()
+            made = getattr(import_module(f"ramify.planner.{module}"), attribute)()
+            found = self._built_in[name] = self._placed(made)
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -98,6 +104,9 @@ class Workers(Mapping[str, Worker]):
             parts = {part: self._one(part, task) for part in name.split(JOINT)} if is_team else {}
             found = self._by_type[name] = TeamWorker(parts) if is_team else self._one(name, task)
         return found
+
+    def _placed(self, worker: Worker) -> Worker:
+        return worker if self._engine is None else worker.placed(self._engine)
 
     def _one(self, name: str, task: Task) -> Worker:
         try:

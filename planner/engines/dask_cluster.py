@@ -1,0 +1,198 @@
+"""The cluster of the engine `dask`: found at an address or started here, and refused where it would break our rules.
+
+A scheduler that runs the task of a lost worker again by itself is refused, as only the run may say that; and workers
+that have another Python, another Ramify or another version of a function's module.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+from contextlib import suppress
+from importlib import import_module
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from ramify.planner.errors import EngineError, UsageError
+from ramify.planner.runtime.border import error_text
+
+from . import dask_far
+from .dask_far import Versions, difference, versions_here
+
+PATIENCE_S = 60.0
+"""How long a scheduler file and the first worker are waited for; a batch system starts them in any order."""
+
+ALLOWED_FAILURES = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0"
+"""What a scheduler has to be started with."""
+
+
+class Cluster:
+    """A cluster that a run is connected with.
+
+    Args:
+        client: what the run is to the cluster.
+        local: the cluster itself, if it was started here.
+        workers: how many workers it has, of whom each is a process.
+        threads: how many functions they call at a time.
+    """
+
+    def __init__(self, client: Any, local: Any, *, workers: int, threads: int) -> None:
+        self.client = client
+        self.workers = workers
+        self.threads = threads
+        self._local = local
+        self._checks: dict[str, asyncio.Task[Versions]] = {}
+
+    @property
+    def address(self) -> str:
+        """Where its scheduler is."""
+        return str(self.client.scheduler.address)
+
+    async def check(self, source: str) -> Versions:
+        """Make sure, once, that every worker has what the run has, and the same module that `source` names.
+
+        Returns:
+            What the run has.
+
+        Raises:
+            EngineError: if one has not; it is named, with what is different and the way out.
+        """
+        if source not in self._checks:
+            self._checks[source] = asyncio.ensure_future(self._check(source))
+        return await asyncio.shield(self._checks[source])
+
+    async def _check(self, source: str) -> Versions:
+        here = versions_here(source)
+        found = await self.client.run(dask_far.probe, source, on_error="return")
+        wrong: dict[str, str] = {}
+        for address, there in found.items():
+            if isinstance(there, OSError):  # it is just going; who comes instead is asked with its first order
+                continue
+            if isinstance(there, Exception):
+                wrong[address] = (
+                    f"cannot load Ramify ({error_text(there)}); start the workers in the environment of the run"
+                )
+            elif told := difference(here, there):
+                wrong[address] = told
+        if wrong:
+            address, told = next(iter(wrong.items()))
+            others = f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
+            raise EngineError(f"the Dask worker {address}{others} {told}")
+        return here
+
+    async def aclose(self, topic: str) -> None:
+        """Let the cluster go, which forgets what was said under a topic; end it if it was started here."""
+        for check in self._checks.values():
+            check.cancel()
+        if self._local is None:
+            with suppress(Exception):  # it is gone
+                await self.client.run_on_scheduler(dask_far.forget, topic)
+        await closed(self.client, self._local)
+
+
+async def opened(place: str, jobs: int) -> Cluster:
+    """Return the cluster at an address or of a scheduler file, or a new one on this machine for as many `jobs`.
+
+    Raises:
+        EngineError: if there is none, or it has to be set otherwise.
+        UsageError: if this process is one that a cluster is just starting.
+    """
+    await asyncio.to_thread(import_module, "distributed")
+    local = client = None
+    try:
+        if not place:
+            local = await _started(jobs)
+        client = await _connected(place, local)
+        if local is None:
+            await _check_failures(client, place)
+            await _wait_for_worker(client, place)
+        threads = await client.nthreads()
+    except BaseException:
+        await closed(client, local)
+        raise
+    return Cluster(client, local, workers=len(threads), threads=sum(threads.values()))
+
+
+async def closed(client: Any, local: Any) -> None:
+    """Let a client and a cluster go, as far as they are there."""
+    for each in (client, local):
+        if each is not None:
+            with suppress(OSError, TimeoutError):
+                await each.close()
+
+
+async def _started(jobs: int) -> Any:
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError(
+            "this module runs tasks on a cluster as it is imported by a process of that cluster; keep that below `if"
+            ' __name__ == "__main__":`'
+        )
+    from distributed import LocalCluster
+
+    processes = min(jobs, os.cpu_count() or 1)
+    try:
+        return await LocalCluster(  # type: ignore[no-untyped-call] # as Dask has it
+            n_workers=processes,
+            threads_per_worker=ceil(jobs / processes),
+            processes=True,
+            asynchronous=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            memory_limit=0,
+            scheduler_kwargs={"allowed_failures": 0, "dashboard_address": "127.0.0.1:0"},
+        )
+    except Exception as error:
+        raise EngineError(
+            f"no Dask cluster could be started on this machine: {error_text(error)}; a script keeps what it runs below"
+            ' `if __name__ == "__main__":`'
+        ) from error
+
+
+async def _connected(place: str, local: Any) -> Any:
+    from distributed import Client
+
+    given: dict[str, Any] = {"address": place or local}
+    if place.endswith(".json"):
+        await _wait_for_file(Path(place))
+        given = {"scheduler_file": place}
+    try:
+        return await Client(**given, asynchronous=True, set_as_default=False, name="ramify")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TimeoutError) as error:
+        raise EngineError(f"no Dask scheduler answers at {place}: {error_text(error)}; is it started?") from error
+
+
+async def _wait_for_file(path: Path) -> None:
+    for _ in range(int(PATIENCE_S)):
+        if await asyncio.to_thread(path.is_file):
+            return
+        await asyncio.sleep(1)
+    raise EngineError(
+        f"the scheduler file {path} is not there, nor was it {PATIENCE_S:.0f} s later; name it as `dask"
+        " scheduler --scheduler-file FILE` does, in a folder that all machines see"
+    )
+
+
+async def _check_failures(client: Any, place: str) -> None:
+    try:
+        allowed = await client.run_on_scheduler(dask_far.allowed_failures)
+    except Exception as error:
+        raise EngineError(
+            f"the Dask scheduler at {place} cannot be asked how it is set ({error_text(error)}); start it in the"
+            " environment of the run"
+        ) from error
+    if allowed != 0:
+        raise EngineError(
+            f"the Dask scheduler at {place} calls what a lost worker was doing up to {allowed} times again by itself,"
+            f" which only the run may say; start it with {ALLOWED_FAILURES} in its environment"
+        )
+
+
+async def _wait_for_worker(client: Any, place: str) -> None:
+    try:
+        await client.wait_for_workers(1, timeout=PATIENCE_S)
+    except TimeoutError:
+        raise EngineError(
+            f"no worker has joined the Dask scheduler at {place} in {PATIENCE_S:.0f} s; start some with `dask worker"
+            f" {place}`"
+        ) from None
