@@ -57,7 +57,7 @@ TRUTHS = (
     Truth(0.40, 0.00, 0.20),
     Truth(0.60, -0.05, 0.15),
     Truth(0.30, 0.20, 0.40),
-    Truth(0.80, 0.00, 0.06),
+    Truth(0.50, 0.05, 0.25),
 )
 SIZES = (60, 200)
 COVERS = 0.95
@@ -146,10 +146,14 @@ class Solver(ScriptedModel):
             is_root = request.task_id == "0"
             return "<task>Find the first half</task><task>Find the second half</task>" if is_root else "<atomic/>"
         if request.purpose == "sample":
-            is_right = Random(f"{self._seed} plain {item} {request.sample}").random() < self._plain
+            is_right = self.has_right(item, request.sample)
             return f"I think.\nAnswer: {item if is_right else 1_000_000 + request.sample % 2}"
         is_right = Random(f"{self._seed} planned {item}").random() < self._planned
         return f"<result>Answer: {item if is_right else 1_000_002}</result>"
+
+    def has_right(self, item: object, sample: int = 0) -> bool:
+        """Return whether a plain call has an item right."""
+        return Random(f"{self._seed} plain {item} {sample}").random() < self._plain
 
 
 def questions(number: int) -> list[dict[str, object]]:

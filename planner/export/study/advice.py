@@ -90,9 +90,11 @@ def points(share: float) -> str:
 def ratio(one: float, other: float) -> str:
     """Return how many times `other` a figure is.
 
-    >>> ratio(300, 100), ratio(50, 100), ratio(1, 0)
-    ('3.0', '0.5', 'many')
+    >>> ratio(300, 100), ratio(50, 100), ratio(0, 0), ratio(1, 0)
+    ('3.0', '0.5', '1.0', 'many')
     """
+    if one == other:
+        return "1.0"
     return f"{one / other:.1f}" if other else "many"
 
 
@@ -149,7 +151,7 @@ def _told(figures: Sequence[Figures], versus: Versus) -> str:
 
 
 def _gain(versus: Versus) -> str:
-    return f"{_between(versus.gain, versus.between)}, p = {versus.p_holm:.2g}"
+    return f"{_between(versus.gain, versus.between)}, p = {versus.p_holm:.2g} (Holm)"
 
 
 def _between(gain: float, between: tuple[float, float]) -> str:
