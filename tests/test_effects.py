@@ -436,6 +436,54 @@ def test_what_is_said_of_no_step_is_refused_and_changes_nothing(store: Path, sai
     assert states(run) == [("charge#1", "unknown")]
 
 
+def strict_pay() -> tuple[Any, list[int]]:
+    """Return a worker that pays once, and fails if what came of that is no receipt."""
+    paid: list[int] = []
+
+    @worker(name="pay")
+    async def pay(context: WorkContext) -> str:
+        def charge() -> str:
+            paid.append(1)
+            raise HALF_WAY
+
+        receipt = str(await context.step("charge", charge, given={"euros": 3}, may_repeat=False))
+        if not receipt.startswith("receipt"):
+            raise ValueError(f"{receipt} is no receipt")
+        return receipt
+
+    return pay, paid
+
+
+def test_a_wrong_answer_can_be_changed_until_something_rests_on_it(store: Path) -> None:
+    pay, paid = strict_pay()
+    run = ran(store, bill(), pay)
+    how: dict[str, Any] = {"agent": ScriptedModel({}), "workers": [pay]}
+    wrong = Executor.resume(store, run.id, step_done={"0": "no idea"}, **how)
+    assert (wrong.status, states(wrong)) == ("failed", [("charge#1", "done")])
+    right = Executor.resume(store, run.id, step_done={"0": "receipt 9"}, retry_failed=True, **how)
+    assert (right.status, right.result, len(paid)) == ("done", "receipt 9", 1)
+    told = "task 0: what you said of the step charge#1 cannot be changed any more, as task 0 is DONE with it"
+    with pytest.raises(UsageError, match=re.escape(told)) as refused:
+        Executor.resume(store, run.id, step_done={"0": "receipt 8"}, **how)
+    assert f"--set-result 0=TEXT`, or do it anew in a run of its own with `ramify fork {run.id} --from 0`" in str(
+        refused.value
+    )
+
+
+def test_an_answer_is_not_changed_after_a_later_step(store: Path) -> None:
+    @worker(name="pay")
+    async def pay(context: WorkContext) -> str:
+        receipt = await context.step("charge", lambda: 1 / 0, may_repeat=False)
+        await context.step("book", lambda: receipt)
+        raise ValueError("the printer is on fire")
+
+    run = ran(store, bill(), pay)
+    how: dict[str, Any] = {"agent": ScriptedModel({}), "workers": [pay]}
+    assert Executor.resume(store, run.id, step_done={"0": "receipt 9"}, **how).status == "failed"
+    with pytest.raises(UsageError, match="as the step book#1 was taken after it"):
+        Executor.resume(store, run.id, step_again=["0"], **how)
+
+
 def test_a_step_with_a_key_is_not_repeated_under_another_key(store: Path) -> None:
     def paying(euros: int) -> Any:
         @worker(name="pay")

@@ -3,8 +3,9 @@
 Where nobody can be asked, or nobody knows, the run waits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 from ramify.planner.asking.person import Person
@@ -12,11 +13,12 @@ from ramify.planner.errors import UnknownStepError, UsageError
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
 from ramify.planner.runtime.border import error_text
+from ramify.planner.store import StoreReader
 from ramify.planner.store.changes import Change
 from ramify.planner.store.records import StepKey, StepRecord
 from ramify.planner.work.steps import StepLog
 from ramify.planner.work.unknown import StepAnswer, UnknownStep, answers_in, changes_of, settled, words_of
-from ramify.tasks import Task
+from ramify.tasks import Task, TaskState
 
 
 @dataclass(slots=True)
@@ -54,28 +56,89 @@ class StepAsking:
         except Exception as failure:
             words = f"{error} (on_unknown failed: {error_text(failure)})"
             raise UnknownStepError(words, key=error.key, options=error.options) from failure
-        await self.recorder.commit(EventType.PERSON_ANSWERED, task, *changes, about="step", answers=[said.words])
+        await self.recorder.commit(
+            EventType.PERSON_ANSWERED, task, *changes, about="step", answers=[said.words], steps=_noted([key])
+        )
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class SaidOfTask:
+    """What somebody has said of the steps of one task.
+
+    Attributes:
+        changes: what is to be written of them.
+        data: the data of the event that tells of it.
+    """
+
+    changes: list[Change]
+    data: dict[str, Any]
+
+
 def said_of_steps(
-    steps: Sequence[StepRecord], done: Mapping[str, JsonValue], again: Sequence[str]
-) -> dict[str, tuple[list[Change], str]]:
-    """Return what is to be written of the steps of each task that somebody has said something of, and what they said.
+    store: StoreReader, run_id: str, root: Task, done: Mapping[str, JsonValue], again: Sequence[str]
+) -> dict[str, SaidOfTask]:
+    """Return by task id what somebody says of steps, also otherwise than before.
 
     Raises:
-        UsageError: if there is no such step, or what came of it cannot be kept.
+        UsageError: if there is no such step, what was said of it before has been used, or what came of it cannot be
+            kept.
+        StoreError: if the store cannot be read.
     """
-    found: dict[str, tuple[list[Change], str]] = {}
+    if not done and not again:
+        return {}
+    steps = store.steps(run_id)
     left: dict[str, list[StepRecord]] = {}
     for step in steps:
         left.setdefault(step.key.task_id, []).append(step)
-    for step, answer in answers_in(steps, done, again).values():
+
+    def used(step: StepRecord) -> str | None:
+        return _used(step, root.find(step.key.task_id), left[step.key.task_id], run_id)
+
+    said: dict[str, list[tuple[StepKey, str]]] = {}
+    found = answers_in(steps, done, again, answered=_answered(store, run_id), used=used)
+    for step, answer in found.values():
         task_id = step.key.task_id
         left[task_id] = settled(left[task_id], step, answer)
-        before = f"{found[task_id][1]}; " if task_id in found else ""
-        found[task_id] = changes_of(task_id, left[task_id]), f"{before}{step.key.key}: {answer.words}"
-    return found
+        said.setdefault(task_id, []).append((step.key, f"{step.key.key}: {answer.words}"))
+    return {
+        task_id: SaidOfTask(
+            changes_of(task_id, left[task_id]),
+            {
+                "about": "step",
+                "answers": ["; ".join(words for _, words in each)],
+                "steps": _noted(key for key, _ in each),
+            },
+        )
+        for task_id, each in said.items()
+    }
+
+
+def _noted(keys: Iterable[StepKey]) -> dict[str, int]:
+    return {key.key: key.attempt for key in keys}
+
+
+def _answered(store: StoreReader, run_id: str) -> set[StepKey]:
+    """Return the steps of a run of which a person has said what became of them."""
+    return {
+        StepKey(str(event.task_id), attempt, key)
+        for event in store.events_of(run_id, (EventType.PERSON_ANSWERED,))
+        for key, attempt in event.data.get("steps", {}).items()
+    }
+
+
+def _used(step: StepRecord, task: Task, steps: Sequence[StepRecord], run_id: str) -> str | None:
+    """Return what to do about an answer that something rests on already; None if it can still be another one."""
+    ended_at = step.ended_at or 0.0
+    later = next((each for each in steps if each.started_at > ended_at), None)
+    if task.state is not TaskState.DONE and later is None:
+        return None
+    by = f"task {task.id} is DONE with it" if later is None else f"{words_of(later)} was taken after it"
+    return (
+        f"task {task.id}: what you said of {words_of(step)} cannot be changed any more, as {by}. Give the task's answer"
+        f" yourself with `ramify resume {run_id} --set-result {task.id}=TEXT`, or do it anew in a run of its own with"
+        f" `ramify fork {run_id} --from {task.id}`"
+    )
 
 
 def _checked(said: object) -> StepAnswer:

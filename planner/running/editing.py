@@ -160,7 +160,7 @@ def changes_of(
     """
     old = store.load_tree(run_id)
     new = edit.applied(old)
-    said = said_of_steps(store.steps(run_id), edit.step_done, edit.step_again) if edit.says_of_steps else {}
+    said = said_of_steps(store, run_id, old, edit.step_done, edit.step_again)
     answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
     before = list(rows_of_tree(old))
     differences = carry_over(old, new)
@@ -177,9 +177,8 @@ def changes_of(
     spoken = list(_words_said(store, run_id, edit, new, failed=failed, redact=redact))
     changes = [*_run_changes(edit, new, is_different=bool(differences or opened))]
     changes += _task_changes(before, new)
-    for task_id, (settled, words) in said.items():
-        told = {"about": "step", "answers": [words]}
-        changes += [*settled, _event(next_seq, EventType.PERSON_ANSWERED, told, new.find(task_id))]
+    for task_id, of_task in said.items():
+        changes += [*of_task.changes, _event(next_seq, EventType.PERSON_ANSWERED, of_task.data, new.find(task_id))]
     changes += [StepsForgotten(task.id) for task in redone if task.type != SCRIPT or task in again]
     changes += _events(next_seq, edit, differences, opened)
     if answers:

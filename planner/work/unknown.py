@@ -1,7 +1,7 @@
 """Steps of which nobody knows whether they were taken: what a person is told of one, and what they can say of it."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,10 +74,13 @@ def names_of(steps: Iterable[StepRecord]) -> dict[str, StepRecord]:
     >>> list(names_of([pay])), list(names_of([pay, replace(pay, key=StepKey("0.1", 0, "pay#2"))]))
     (['0.1'], ['0.1 pay#1', '0.1 pay#2'])
     """
+    return _named(step for step in steps if step.is_effect and step.ended_at is None)
+
+
+def _named(steps: Iterable[StepRecord]) -> dict[str, StepRecord]:
     found: dict[str, list[StepRecord]] = {}
     for step in steps:
-        if step.is_effect and step.ended_at is None:
-            found.setdefault(step.key.task_id, []).append(step)
+        found.setdefault(step.key.task_id, []).append(step)
     return {
         task_id if len(each) == 1 else f"{task_id} {step.key.key}": step
         for task_id, each in found.items()
@@ -112,17 +115,35 @@ def words_of(step: StepRecord) -> str:
 
 
 def answers_in(
-    steps: Sequence[StepRecord], done: Mapping[str, JsonValue], again: Iterable[str]
+    steps: Sequence[StepRecord],
+    done: Mapping[str, JsonValue],
+    again: Iterable[str],
+    *,
+    answered: Collection[StepKey] = (),
+    used: Callable[[StepRecord], str | None] = lambda _: None,
 ) -> dict[str, tuple[StepRecord, StepAnswer]]:
-    """Return what is said of unknown steps, by their names.
+    """Return what is said of unknown steps, or otherwise than before of those that are `answered`, by their names.
+
+    Args:
+        steps: the steps of a run.
+        done: what came of some.
+        again: which are to be taken again.
+        answered: the steps of which a person has said before what became of them.
+        used: says what to do about a step whose answer has been used, in words; None if it has not.
 
     Raises:
-        UsageError: if there is no such step, or two things are said of one; the message tells which there are.
+        UsageError: if there is no such step, its answer has been used, or two things are said of one; the message tells
+            which there are.
     """
     known, found = names_of(steps), {}
+    corrected = {name: step for name, step in _named(s for s in steps if s.key in answered).items() if name not in known}
     said = [*((name, StepAnswer(is_done=True, result=result)) for name, result in done.items())]
     said += [(name, StepAnswer(is_done=False)) for name in again]
     for name, answer in said:
+        if name in corrected:
+            if (words := used(corrected[name])) is not None:
+                raise UsageError(words)
+            known[name] = corrected[name]
         if name not in known:
             there = f"there are: {', '.join(map(repr, known))}" if known else "no step of this run does"
             raise UsageError(f"{name!r} names no step that waits for a person; {there}")
