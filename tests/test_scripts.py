@@ -1,6 +1,7 @@
 """Plans as code: calls are tasks, known again in a new process by their place and by what was asked."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -213,6 +214,15 @@ def test_an_error_of_the_script_itself_ends_the_run_with_its_line_and_is_not_tri
     assert isinstance(run.cause, ScriptError)
     line = plan.__code__.co_firstlineno + 2
     assert run.error == f"ValueError: no such city (test_scripts.py, line {line}, in plan)"
+
+
+def test_a_script_that_ends_its_process_is_told_with_its_line_too(bench: Bench) -> None:
+    async def plan(_: ScriptContext) -> Any:
+        sys.exit("no city left")
+
+    run = bench.begin(plan)
+    line = plan.__code__.co_firstlineno + 1
+    assert (run.status, run.error) == ("failed", f"SystemExit: no city left (test_scripts.py, line {line}, in plan)")
 
 
 def test_a_goal_is_solved_as_the_runs_policy_says_and_other_calls_stay_whole(bench: Bench) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ramify.planner.checks.predicates import Predicate
-from ramify.planner.errors import LimitError, ScriptError, UsageError, WaitingError, WorkFailedError
-from ramify.planner.runtime.border import border, error_text, name_and_words
+from ramify.planner.errors import LimitError, OutsideError, ScriptError, UsageError, WaitingError, WorkFailedError
+from ramify.planner.runtime.border import border, error_text, name_and_words, origin_of
 from ramify.planner.work.context import WorkContext
 from ramify.planner.work.modules import imported, place_of
 from ramify.planner.work.protocol import Outcome, Worker
@@ -152,8 +152,8 @@ class ScriptWorker(Worker):
 
 
 def _told(error: Exception) -> ScriptError:
-    where = raised_at(error)
-    words = error_text(error) if isinstance(error, UsageError) else name_and_words(error)
+    where = raised_at(origin_of(error) or error)
+    words = error_text(error) if isinstance(error, UsageError | OutsideError) else name_and_words(error)
     return ScriptError(words if where is None else f"{words} ({where})", where=where)
 
 
