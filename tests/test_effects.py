@@ -427,6 +427,9 @@ def test_a_worker_that_catches_what_is_unknown_is_not_done_for_that(store: Path)
             {"step_done": {"0": 1}, "step_again": ["0"]},
             "'0' is said to be done, and also to be done again; say one of the two",
         ),
+        ({"step_done": ["0"]}, "step_done is ['0'], of type list; give what came of each step, by its task"),
+        ({"step_again": 5}, "step_again is 5, of type int; give the ids of tasks"),
+        ({"set": {"0": 5}}, "set is {'0': 5}, of type dict; give new contents by task"),
     ],
 )
 def test_what_is_said_of_no_step_is_refused_and_changes_nothing(store: Path, said: Any, words: str) -> None:

@@ -508,6 +508,27 @@ async def unknown_field(ctx: ScriptContext) -> Any:
     return ctx.task("x", color="red")  # type: ignore[call-arg]
 
 
+def bad(call: Callable[[Any], Any]) -> Any:
+    async def plan(ctx: ScriptContext) -> Any:
+        return await call(ctx)
+
+    plan.__name__ = call.__name__ = "plan"
+    return plan
+
+
+def len_of(item: str) -> int:
+    return len(item)
+
+
+async def needs_an_answer(ctx: ScriptContext) -> Any:
+    first = await ctx.task("Oslo", type="echo")
+    return await ctx.task("x", type="echo", needs=first)
+
+
+async def step_begun(ctx: ScriptContext) -> Any:
+    return await ctx.step("a", asyncio.sleep(0))  # type: ignore[arg-type]
+
+
 async def in_a_thread(ctx: ScriptContext) -> Any:
     return await asyncio.to_thread(ctx.task, "x")
 
@@ -519,6 +540,14 @@ async def in_a_thread(ctx: ScriptContext) -> Any:
         (unknown_worker, "for a worker 'nobody', which is not there"),
         (unknown_field, "a call takes no color"),
         (in_a_thread, "a script makes its calls on its own loop"),
+        (bad(lambda ctx: ctx.step("a", 5)), "the step a#1 is taken by calling a function; it is given int"),
+        (step_begun, "the step a#1 takes a function, not what it gives: step(NAME, fetch), not fetch()"),
+        (bad(lambda ctx: ctx.map("sq", 5)), "map goes over items, such as a list, not int"),
+        (bad(lambda ctx: ctx.map("sq", ctx.task("x", type="echo"))), "map goes over what a call gives, and not over"),
+        (bad(lambda ctx: ctx.map(5, [1])), "map takes what is done with an item as text or a function, not int"),
+        (bad(lambda ctx: ctx.map(worker(len_of), [1])), "for a worker: map('len_of', items, type='len_of')"),
+        (bad(lambda ctx: ctx.compose("x", 5)), "needs takes calls, or ids of tasks, and 5 is neither"),
+        (needs_an_answer, "needs takes calls, or ids of tasks, and 'Oslo' is neither; give the call itself"),
     ],
 )
 def test_a_bad_call_is_told_with_its_line(bench: Bench, plan: Any, told: str) -> None:
@@ -526,6 +555,11 @@ def test_a_bad_call_is_told_with_its_line(bench: Bench, plan: Any, told: str) ->
     assert run.status == "failed"
     assert told in str(run.error)
     assert f"in {plan.__name__}" in str(run.error)
+
+
+def test_a_scripts_inputs_are_a_dict(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="the inputs of a script are a dict by name, not list"):
+        Executor("rules", store=bench.place).run_script(two_steps, inputs=["a"])  # type: ignore[arg-type]
 
 
 # random scripts, stopped at random

@@ -21,6 +21,10 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, str | Path)
 
 
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values())
+
+
 def _is_model(value: Any) -> bool:
     return isinstance(value, str) or hasattr(value, "complete")
 
@@ -34,6 +38,14 @@ KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "clarify": (callable, "a function that is given a model's questions about the goal, and returns answers"),
     "on_unknown": (callable, "a function that is given a step, and says what became of it"),
     "answer": (lambda value: isinstance(value, str), "the answer to what the model has asked, as text"),
+    "step_done": (
+        lambda value: isinstance(value, Mapping),
+        'what came of each step, by its task: {"0.2": "receipt 7"}; step_again=["0.2"] has a step taken again',
+    ),
+    "step_again": (lambda value: isinstance(value, str) or _is_row(value), 'the ids of tasks, as ["0.2"]'),
+    "set": (_is_texts, 'new contents by task: {"0.2": "text"}'),
+    "set_result": (_is_texts, 'results, as text, by task: {"0.2": "text"}'),
+    "inputs": (lambda value: isinstance(value, Mapping), 'inputs by name: {"name": value}'),
     "steer": (lambda value: isinstance(value, str), "what should be different in the plan, as text"),
     "run_id": (lambda value: isinstance(value, str), "the id of a run, or the beginning of one, as text"),
     "store": (_is_place, "the place of a store: a file, or the URL of a database"),

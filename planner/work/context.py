@@ -22,7 +22,7 @@ from ramify.tasks.prompt_variables import input_data, needed_results
 from .keys import TAKING, Taking, key_for
 from .memory import TaskMemory
 from .special_types import SCRIPT
-from .steps import Step, checked_repeat
+from .steps import Step, check_function, checked_repeat
 from .telling import Telling
 
 if TYPE_CHECKING:
@@ -214,6 +214,7 @@ class WorkContext(Telling):
         may_repeat: MayRepeat = True,
     ) -> Any:
         """Take the step of that key; otherwise as `step`."""
+        check_function(function, key.key)
         taking = Taking(self.services.steps.scope, key, given)
 
         async def take() -> Any:

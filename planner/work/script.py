@@ -27,10 +27,13 @@ from ramify.planner.runtime.several import several
 from ramify.planner.store.records import MayRepeat, StepKey
 from ramify.prompts import Material
 from ramify.tasks import Check, Task, TaskConfig
+from ramify.tasks.prompt_variables import title
 from ramify.tasks.tree.documents import validation_text
+from ramify.tasks.tree.node import index_of
 
 from .context import WorkContext
 from .memory import TaskMemory
+from .protocol import Worker
 from .special_types import LIST
 from .telling import Telling
 
@@ -156,7 +159,7 @@ class ScriptContext(Telling):
             WaitingError: if the script was changed, so that it makes another call here than before.
         """
         scope = self._scope()
-        made = _task_of(content, fields)
+        made = self._task_of(content, fields)
         return cast("Call", self.calls.make(scope.next(), made, is_split=split))
 
     def solve(self, goal: str, **fields: Unpack[CallFields]) -> Call:
@@ -171,7 +174,7 @@ class ScriptContext(Telling):
             of: the calls; they may be under way.
             **fields: as for `task`.
         """
-        fields["needs"] = [*_needs(of), *_needs(fields.get("needs", ()))]
+        fields["needs"] = [*self._needs(of), *self._needs(fields.get("needs", ()))]
         return self.task(content, **fields)
 
     def map(
@@ -189,6 +192,7 @@ class ScriptContext(Telling):
         Raises:
             UsageError: as `task`.
         """
+        _check_mapped(make, items)
         place = self._scope().next()
         if inspect.iscoroutinefunction(make):
             if fields:
@@ -197,9 +201,9 @@ class ScriptContext(Telling):
             return self._branches(make, list(items), place)
         name = "" if isinstance(make, str) else str(getattr(make, "__name__", "")).replace("<lambda>", "")
         group = Task(make if isinstance(make, str) else f"map {name}".strip(), type=LIST)
-        group.dependencies = _needs(fields.get("needs", ()))
+        group.dependencies = self._needs(fields.get("needs", ()))
         each: Any = {field: value for field, value in fields.items() if field != "needs"}
-        group.add_subtasks([_item_of(make, item, each) for item in items])
+        group.add_subtasks([self._item_of(make, item, each) for item in items])
         return cast("Call", self.calls.make(place, group))
 
     async def step(
@@ -268,6 +272,53 @@ class ScriptContext(Telling):
             _above.set(self._scopes[job])
         return await make(item)
 
+    def _task_of(self, content: str | Task, fields: CallFields) -> Task:
+        """Return the task of a call; of a task that is given, what else is said."""
+        if not isinstance(content, str | Task):
+            raise UsageError(f"a call takes what is to be done as text, or a Task, not {type(content).__name__}")
+        said: dict[str, Any] = {name: value for name, value in fields.items() if name not in {"type", "needs", "check"}}
+        unknown = [name for name in said if name not in CallFields.__annotations__]
+        if unknown:
+            raise UsageError(f"a call takes no {unknown[0]}; it takes {', '.join(CallFields.__annotations__)}")
+        if "type" in fields:
+            said["type"] = getattr(fields["type"], "name", fields["type"])
+        if "needs" in fields:
+            said["dependencies"] = self._needs(fields["needs"])
+        if "check" in fields:
+            said["checks"] = tuple(several(fields["check"], Check))
+        if "attachments" in said:
+            said["attachments"] = tuple(several(said["attachments"], Material))
+        try:
+            return Task(content, **said) if isinstance(content, str) else _told_more(content, said)
+        except ValidationError as error:
+            raise UsageError(f"a call cannot be made: {validation_text(error)}") from None
+
+    def _item_of(self, make: str | Callable[[Any], Any], item: Any, fields: CallFields) -> Task:
+        """Return the task of one item of `map`."""
+        if isinstance(make, str):
+            own = item if isinstance(item, Mapping) else {"item": item}
+            return self._task_of(make, {**fields, "inputs": {**fields.get("inputs", {}), **own}})
+        made = make(item)
+        if isinstance(made, Awaitable):
+            raise UsageError("map takes a plain function that returns text or a Task, or an `async def` that makes calls")
+        return self._task_of(made, fields)
+
+    def _needs(self, given: Call | str | Iterable[Call | str]) -> list[str]:
+        """Return the ids of the tasks that a call needs.
+
+        Raises:
+            UsageError: if something else is given, such as what a call gave when it was awaited.
+        """
+        calls = [given] if isinstance(given, Call | str) or not isinstance(given, Iterable) else list(given)
+        known = index_of(self.root).by_id
+        for each in calls:
+            if not isinstance(each, Call) and not (isinstance(each, str) and each in known):
+                raise UsageError(
+                    f"needs takes calls, or ids of tasks, and {title(repr(each))} is neither; give the call itself"
+                    " (call = ctx.task(...)), not what `await` gives of it"
+                )
+        return [each.id if isinstance(each, Call) else each for each in calls]
+
     def _noted(self, name: str, make: Callable[[], Any]) -> Any:
         return self.calls.noted(self._key(name), make)
 
@@ -283,28 +334,6 @@ class ScriptContext(Telling):
         self._context._tell(kind, **data)  # noqa: SLF001 - it tells of the same task
 
 
-def _task_of(content: str | Task, fields: CallFields) -> Task:
-    """Return the task of a call; of a task that is given, what else is said."""
-    if not isinstance(content, str | Task):
-        raise UsageError(f"a call takes what is to be done as text, or a Task, not {type(content).__name__}")
-    said: dict[str, Any] = {name: value for name, value in fields.items() if name not in {"type", "needs", "check"}}
-    unknown = [name for name in said if name not in CallFields.__annotations__]
-    if unknown:
-        raise UsageError(f"a call takes no {unknown[0]}; it takes {', '.join(CallFields.__annotations__)}")
-    if "type" in fields:
-        said["type"] = getattr(fields["type"], "name", fields["type"])
-    if "needs" in fields:
-        said["dependencies"] = _needs(fields["needs"])
-    if "check" in fields:
-        said["checks"] = tuple(several(fields["check"], Check))
-    if "attachments" in said:
-        said["attachments"] = tuple(several(said["attachments"], Material))
-    try:
-        return Task(content, **said) if isinstance(content, str) else _told_more(content, said)
-    except ValidationError as error:
-        raise UsageError(f"a call cannot be made: {validation_text(error)}") from None
-
-
 def _told_more(content: Task, said: Mapping[str, Any]) -> Task:
     """Return a copy of a task, or of a plan, with what else is said of it."""
     if content.parent is not None:
@@ -315,17 +344,14 @@ def _told_more(content: Task, said: Mapping[str, Any]) -> Task:
     return task
 
 
-def _item_of(make: str | Callable[[Any], Any], item: Any, fields: CallFields) -> Task:
-    """Return the task of one item of `map`."""
-    if isinstance(make, str):
-        own = item if isinstance(item, Mapping) else {"item": item}
-        return _task_of(make, {**fields, "inputs": {**fields.get("inputs", {}), **own}})
-    made = make(item)
-    if isinstance(made, Awaitable):
-        raise UsageError("map takes a plain function that returns text or a Task, or an `async def` that makes calls")
-    return _task_of(made, fields)
-
-
-def _needs(given: Call | str | Iterable[Call | str]) -> list[str]:
-    calls = [given] if isinstance(given, Call | str) else list(given)
-    return [each.id if isinstance(each, Call) else each for each in calls]
+def _check_mapped(make: object, items: object) -> None:
+    """Raise unless `map` can go over `items` with `make`."""
+    if isinstance(make, Worker):
+        name = getattr(make, "name", "NAME")
+        raise UsageError(f"map takes a text or a function; for a worker: map({name!r}, items, type={name!r})")
+    if not isinstance(make, str) and not callable(make):
+        raise UsageError(f"map takes what is done with an item as text or a function, not {type(make).__name__}")
+    if isinstance(items, Awaitable):
+        raise UsageError("map goes over what a call gives, and not over the call; `await` it first")
+    if not isinstance(items, Iterable):
+        raise UsageError(f"map goes over items, such as a list, not {type(items).__name__}")

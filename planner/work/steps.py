@@ -6,7 +6,7 @@ taken, it is taken again with its idempotency key, where it has one, or a person
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -233,6 +233,15 @@ def checked_repeat(may_repeat: MayRepeat) -> MayRepeat:
     if may_repeat is True or may_repeat is False or may_repeat == "with_key":
         return may_repeat
     raise UsageError(f"may_repeat is {may_repeat!r}; give True, False, or 'with_key'")
+
+
+def check_function(function: object, name: str) -> None:
+    """Raise `UsageError` unless the step `name` can be taken by calling `function`."""
+    if isinstance(function, Coroutine):
+        function.close()
+        raise UsageError(f"the step {name} takes a function, not what it gives: step(NAME, fetch), not fetch()")
+    if not callable(function):
+        raise UsageError(f"the step {name} is taken by calling a function; it is given {type(function).__name__}")
 
 
 def _may_not_follow(step: Step, known: StepRecord) -> bool:

@@ -70,7 +70,9 @@ class Script:
         return workers, {each.name: each for each in there if isinstance(each, Predicate)}
 
     def root(self, inputs: dict[str, Any] | None = None) -> Task:
-        """Return the root of a run that it does."""
+        """Return the root of a run that it does; `inputs` that are none are refused with a `UsageError`."""
+        if inputs is not None and not isinstance(inputs, dict):
+            raise UsageError(f"the inputs of a script are a dict by name, not {type(inputs).__name__}")
         return Task(self.about, id="0", type=SCRIPT, inputs=inputs or {})
 
 
