@@ -149,6 +149,8 @@ def test_who_made_it_is_the_same_wherever_it_is_said(home: Path, ramify: Ramify)
     where = ("--last", "--store", "runs.db")
     assert "made by: worker subprocess\n" in ramify("show", *where).out
     assert json.loads(ramify("show", *where, "--json").out)["made_by"] == "worker subprocess"
+    assert "worker subprocess" in ramify("runs", "--store", "runs.db").out
+    assert json.loads(ramify("runs", "--json", "--store", "runs.db").out)["runs"][0]["made_by"] == "worker subprocess"
     assert "answers by worker subprocess" in ramify("graph", *where, "-f", "svg").out
     assert "answers by worker subprocess" in ramify("timeline", *where, "-f", "svg").out
     assert "worker subprocess" in ramify("report", *where, "-f", "md").out

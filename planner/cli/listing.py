@@ -68,6 +68,7 @@ def runs(
 
 def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_json: bool) -> int:
     """Show the runs that are `wanted`, `limit` at the most."""
+    from ramify.planner.export.making import who_made_in_short
     from ramify.planner.export.run_data import record_data, status_of
     from ramify.planner.store.records import ENDED
 
@@ -76,13 +77,17 @@ def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_js
 
     found = store.runs(None if limit is None else limit + 1, **wanted)
     shown = found[:limit]
+    made_by = {record.id: who_made_in_short(store, record) for record in shown}
     if as_json:
         used = store.used_so_far([record.id for record in shown if record.status not in ENDED])
-        data = [record_data(record, used.get(record.id, record.usage)) for record in shown]
+        data = [
+            {**record_data(record, used.get(record.id, record.usage)), "made_by": made_by[record.id]}
+            for record in shown
+        ]
         print_json({"store": store.place, "runs": data})
         return 0
     rows = [
-        (record.id, status_of(record), started(record), record.made_by or "", _shortened(_called(record)))
+        (record.id, status_of(record), started(record), made_by[record.id], _shortened(_called(record)))
         for record in shown
     ]
     print_table(("run", "status", "started", "made by", "goal"), rows)

@@ -1,9 +1,9 @@
 """Who the words of a run come from: one answer for commands, displays, pictures, data and reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ramify.planner.workers.registry import is_for_model
+from ramify.planner.workers.registry import is_models
 from ramify.tasks import Task
 
 if TYPE_CHECKING:
@@ -31,8 +31,19 @@ def makers_of(models: Iterable[str], record: "RunRecord", root: Task) -> str:
         record: the run.
         root: its tree.
     """
-    makers = [maker_of(model, record) for model in dict.fromkeys(models)] or workers_of(root)
-    return ", ".join(dict.fromkeys(makers)) or record.made_by or "not recorded"
+    return _named(models, record) or _workers(_done_by(root)) or record.made_by or "not recorded"
+
+
+def who_made_in_short(store: "Store", record: "RunRecord") -> str:
+    """Return who the words of a run come from without its tree, for lists: `who_made`, but for rare workers.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    if record.usage.calls:
+        return record.made_by or "not recorded"
+    asked = _named(store.models_asked(record.id), record)
+    return asked or _workers(store.begun_types(record.id)) or record.made_by or "not recorded"
 
 
 def maker_of(model: str, record: "RunRecord") -> str:
@@ -44,7 +55,15 @@ def maker_of(model: str, record: "RunRecord") -> str:
     return RulesModel.maker if model == RulesModel.name else model
 
 
-def workers_of(root: Task) -> list[str]:
-    """Return the workers, not the model, that have done tasks of a tree, for people to read."""
-    done = (task.type for task in root.walk() if task.started_at is not None and not is_for_model(task))
-    return [f"worker {name}" for name in dict.fromkeys(done) if name not in _CARRY_RUNS]
+def _named(models: Iterable[str], record: "RunRecord") -> str:
+    return ", ".join(dict.fromkeys(maker_of(model, record) for model in models))
+
+
+def _done_by(root: Task) -> Iterator[str | None]:
+    return (task.type for task in root.walk() if task.started_at is not None)
+
+
+def _workers(types: Iterable[str | None]) -> str:
+    """Return the workers, not the model, that do tasks of these types, for people to read."""
+    names = (name for name in dict.fromkeys(types) if not is_models(name) and name not in _CARRY_RUNS)
+    return ", ".join(f"worker {name}" for name in names)

@@ -170,6 +170,17 @@ class StoreReader:
         with self._database.reading() as connection:
             return models_asked(connection, run_id)
 
+    def begun_types(self, run_id: str, *, most: int = 200) -> list[str | None]:
+        """Return the types of the tasks of a run that have begun, of no more than `most` of them, each once.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .reading import begun_types
+
+        with self._database.reading() as connection:
+            return begun_types(connection, run_id, most)
+
     def last_attempts(self, run_id: str) -> dict[str, int]:
         """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside.
 

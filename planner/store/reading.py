@@ -130,6 +130,13 @@ def models_asked(connection: Connection, run_id: str) -> list[str]:
     return [decode_text(name) for (name,) in connection.execute(query.order_by(func.min(CALLS.c.started_at)))]
 
 
+def begun_types(connection: Connection, run_id: str, most: int) -> list[str | None]:
+    """Return the types of the tasks of a run that have begun, of no more than `most` of them, each once."""
+    specs = select(TASKS.c.spec).where(TASKS.c.run_id == run_id, TASKS.c.started_at.is_not(None))
+    rows = connection.execute(specs.order_by(TASKS.c.id).limit(most))
+    return list(dict.fromkeys(load_json(spec).get("type") for (spec,) in rows))
+
+
 def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
     """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
     query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(_lineage(connection, run_id).rows_of(CALLS))

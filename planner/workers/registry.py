@@ -226,7 +226,12 @@ class Workers(Mapping[str, Worker]):
 
 def is_for_model(task: Task) -> bool:
     """Return whether the leaf `task` is the model's, and no other worker's."""
-    return task.type in {None, MODEL}
+    return is_models(task.type)
+
+
+def is_models(name: str | None) -> bool:
+    """Return whether leaves of the type `name` are the model's."""
+    return name in {None, MODEL}
 
 
 def _named(given: WorkersGiven) -> dict[str, Worker]:
