@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ramify.planner import Executor, Run, WorkContext, worker
 from ramify.planner.errors import ScriptError, UsageError, WorkFailedError
+from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.work.script import ScriptContext
 from ramify.planner.workers.script import Script
@@ -406,6 +407,23 @@ def test_an_item_of_a_map_that_differs_is_told(bench: Bench) -> None:
     assert told in str(run.error)
 
 
+def test_what_is_below_a_call_that_is_made_no_more_is_deleted_with_it(bench: Bench) -> None:
+    def over(items: list[int]) -> Any:
+        async def plan(ctx: ScriptContext) -> Any:
+            return await ctx.map("double", items, type="double")
+
+        return plan
+
+    bench.stop_at = 2
+    bench.begin(over([1, 2, 3]), jobs=1)
+    run = bench.go_on(over([1, 5]), accept_changes=True)
+    assert (run.status, run.task.output) == ("done", [2, 10])
+    gone = {task_id: state for task_id, state in states(run).items() if task_id == "0.1" or task_id.startswith("0.1.")}
+    assert gone == dict.fromkeys(("0.1", "0.1.1", "0.1.2", "0.1.3"), "DELETED")
+    with Store.open(bench.place) as store:
+        assert {task.id: task.state.value for task in store.load_tree(run.id).walk()} == states(run)
+
+
 def test_what_a_script_swallows_of_a_refusal_helps_it_nothing(bench: Bench) -> None:
     bench.stop_at = 2
     bench.begin(two_steps)
@@ -512,7 +530,6 @@ def bad(call: Callable[[Any], Any]) -> Any:
     async def plan(ctx: ScriptContext) -> Any:
         return await call(ctx)
 
-    plan.__name__ = call.__name__ = "plan"
     return plan
 
 
@@ -554,7 +571,7 @@ def test_a_bad_call_is_told_with_its_line(bench: Bench, plan: Any, told: str) ->
     run = bench.begin(plan)
     assert run.status == "failed"
     assert told in str(run.error)
-    assert f"in {plan.__name__}" in str(run.error)
+    assert "(test_scripts.py, line " in str(run.error)
 
 
 def test_a_scripts_inputs_are_a_dict(bench: Bench) -> None:
@@ -696,6 +713,8 @@ def test_a_file_is_run_and_gone_on_with(ramify: Ramify) -> None:
     Path("plan.py").write_text(PLAN)
     said = ramify("run", "plan.py", "--model", "rules", "-q")
     assert (said.code, said.out) == (0, "OSLO and LINZ\n")
+    assert "worker shout" in ramify("runs").out
+    assert "made by: worker shout\n" in ramify("show", "--last").out
     Path("plan.py").write_text(PLAN.replace('"linz"', '"graz"'))
     said = ramify("resume", "--last", "--from", "0.1.1", "--quiet")
     assert (said.code, said.out) == (0, "OSLO and GRAZ\n")

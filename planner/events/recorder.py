@@ -168,9 +168,11 @@ class Recorder:
         self.changed(EventType.TASK_FAILED, task, error=task.error, **told)
 
     def drop(self, task: Task, change: dict[str, Any]) -> None:
-        """Let `task`, which a script calls no more, be DELETED, as an edit of the plan that makes this `change`."""
-        running.move(task, TaskState.DELETED)
-        self.changed(EventType.PLAN_EDITED, task, changes=[change], redone=[])
+        """Let `task`, which a script calls no more, be DELETED with all below it; `change` is how an edit tells it."""
+        gone = [each for each in task.walk() if each.state is not TaskState.DELETED]
+        for each in gone:
+            running.move(each, TaskState.DELETED)
+        self.put(EventType.PLAN_EDITED, task, *map(TaskChanged.of, gone), changes=[change], redone=[])
 
     def try_again(self, task: Task, error: Exception, *, attempt: int, delay_s: float, counts_as: str) -> None:
         """Tell that attempt number `attempt` at `task` has failed with `error`, and that another one follows."""
