@@ -115,6 +115,20 @@ async def mapped(ctx: ScriptContext) -> Any:
     return await ctx.map("double", range(1000), type="double")
 
 
+def test_items_of_a_map_are_told_apart_by_their_inputs(bench: Bench) -> None:
+    run = bench.begin(mapped_twice)
+    assert run.task.to_string().splitlines()[1:] == [
+        "  Task 0.1: double", "    Task 0.1.1: double (item: 1)", "    Task 0.1.2: double (item: 2)",
+        "  Task 0.2: double", "    Task 0.2.1: double",
+    ]  # fmt: skip
+    assert "double (item: 2)" in run.to_mermaid()
+
+
+async def mapped_twice(ctx: ScriptContext) -> Any:
+    await ctx.map("double", [1, 2], type="double")
+    return await ctx.map("double", [7], type="double")
+
+
 async def mapped_by_function(ctx: ScriptContext) -> Any:
     return await ctx.map(lambda item: f"say {item}", "ab", type="echo")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
 from ramify.tasks.tree.replanning import REPLACES
+from ramify.tasks.tree.shown import shown_words
 
 from .fold import around_focus, within_depth, within_limit
 from .labels import one_line, shorten
@@ -64,7 +65,7 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
         nodes.append(
             ViewNode(
                 id=task.id,
-                content=task.content,
+                content=shown_words(task),
                 state=task.state,
                 worker=task.type or "model",
                 parent=parent,

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from ramify.planner.events.events import Event, EventType
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
+from ramify.tasks.tree.shown import shown_words
 
 from .formats import format_of, save_as
 from .labels import format_duration, one_line
@@ -289,7 +290,7 @@ class _Clock:
 def _timed(task_id: str, task: Task | None, times: _Times) -> TimedTask:
     return TimedTask(
         id=task_id,
-        content="" if task is None else task.content,
+        content="" if task is None else shown_words(task),
         state=TaskState.DELETED if task is None else task.state,
         spans=tuple(times.spans),
         calls=tuple(times.calls),

@@ -13,6 +13,7 @@ from ramify.planner.export.study.content import is_study
 from ramify.planner.export.study.tally import MOST_ARMS, arm_lines
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
+from ramify.tasks.tree.shown import shown_words
 
 from .estimate import format_left
 from .ledger import Activity, Ledger
@@ -138,7 +139,7 @@ def _task_line(ledger: Ledger, task: Task, level: int, shown: int, *, now: float
     facts = [f"{ledger.done_below[task]:,}/{below:,} done"] if below > shown else []
     facts += [took] if (took := _duration(task, activity, now=now)) else []
     note = activity.words if activity is not None else ledger.notes.get(task) or ledger.methods.get(task)
-    words = one_line(task.content[:_MOST_CHARACTERS])
+    words = one_line(shown_words(task)[:_MOST_CHARACTERS])
     head = f"{'  ' * min(level, DEEPEST_INDENT)}{GLYPHS[task.state]} {one_line(task.id[:40])} "
     tail = f" — {one_line(note[:_MOST_CHARACTERS])}" if note else ""
     return Line(head, words, note=tail, facts="".join(f" · {fact}" for fact in facts), look=task.state.value)

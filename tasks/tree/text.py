@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from ramify.tasks.counting import counted
 
 from .node import Node
+from .shown import shown_words
 
 INDENT = "  "
 DEEPEST_INDENT = 100
@@ -22,7 +23,7 @@ def tree_text(top: Node, indent: str, *, state: bool, kept: Collection[Node] | N
     """
     left_out = {} if kept is None else _left_out(top, kept)
     return "".join(
-        f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(task.content, margin)}"
+        f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(shown_words(task), margin)}"
         f"{_more(left_out.get(task))}\n"
         for margin, task in _indented(top, indent, kept)
     )

@@ -13,6 +13,7 @@ from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import gaps_by_kind
 from ramify.tasks.json_text import json_text
+from ramify.tasks.tree.shown import shown_words
 
 from .content import Report, ReportedTask, usage_of
 from .words import visible, visible_line, when
@@ -33,7 +34,7 @@ Share = Callable[[str], str | int]
 def task_row(each: ReportedTask) -> list[Any]:
     """Return what the tree shows and searches: id, parent, state, content, duration, cost."""
     task = each.task
-    content = visible_line(task.content)
+    content = visible_line(shown_words(task))
     return [
         visible_line(task.id),
         each.parent,

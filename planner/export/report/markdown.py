@@ -8,6 +8,7 @@ from ramify.planner.export.look import GLYPHS
 from ramify.planner.export.mermaid import to_mermaid
 from ramify.planner.export.snapshot import graph_view
 from ramify.planner.export.view import ViewOptions
+from ramify.tasks.tree.shown import shown_words
 
 from .content import Report, ReportedTask
 from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
@@ -68,7 +69,7 @@ def _tasks(report: Report) -> Iterator[str]:
 
 def _task_row(each: ReportedTask) -> tuple[str, ...]:
     task = each.task
-    content = visible_line(task.content)
+    content = visible_line(shown_words(task))
     if len(content) > _MOST_CONTENT:
         content = f"{content[: _MOST_CONTENT - 1]}…"
     error = f"; {escaped(task.error)}" if task.error else ""
