@@ -41,6 +41,12 @@ def read(text: str, name: str = "m") -> Method:
         ("{n} times {m}", "6 times 7", {"n": "6", "m": "7"}),
         ("{a} and {a} again", "Oslo and oslo again", {"a": "Oslo"}),
         ("{a} and {a} again", "Oslo and Rome again", None),
+        ("{a} and {a}", "rock and roll and rock and roll", {"a": "rock and roll"}),
+        ("Say {a}, {b}: {a} first", "Say x, y, z: x, y first", {"a": "x, y", "b": "z"}),
+        ("{a} x {b} y {a}", "p x 1 y 2 y p", {"a": "p", "b": "1 y 2"}),
+        ("{a} and {a}", "and and and", {"a": "and"}),
+        ("{a} or {a} in {b}", "a or b or a or b in c in d", {"a": "a or b", "b": "c in d"}),
+        ("{a} and {a}", "a and", None),
         ("Compare {a} with {b}", "Compare Oslo and Bergen", None),
         ("Compare {a} with {b}", "Compare with Bergen", None),
         ("Say {a} ({b})", "Say hello (twice)", {"a": "hello", "b": "twice"}),
@@ -92,6 +98,15 @@ def test_matching_is_linear_in_the_goal() -> None:
         return lambda: [pattern.match(f"x {word * size}") for word in ("and ", "a and", "a", " ", "and b")]
 
     assert is_near_linear(work, size=20_000)
+
+
+def test_a_hole_that_is_there_twice_is_looked_for_in_bounded_time() -> None:
+    pattern = Pattern("x {a} and {b} and {a} and {c} and {b} end")
+
+    def work(size: int) -> Work:
+        return lambda: [pattern.match(f"x {word * size}") for word in ("and ", "a and ", "a", "and b end")]
+
+    assert is_near_linear(work, size=4_000)
 
 
 def test_what_a_hole_holds_is_no_template() -> None:

@@ -391,6 +391,17 @@ def test_fifty_blocks_are_arranged_by_the_command_through_a_kill(tmp_path: Path,
     assert all(task.attempts == 1 for task in root.subtasks[:20])
 
 
+def test_a_method_whose_function_is_not_there_is_listed_as_broken(
+    tmp_path: Path, ramify: Ramify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, towns="goal: Compare {a}\npreconditions: {check: fits.py:fits}\ntasks: [look]\n")
+    listed = ramify("methods", "list", "--methods", "methods")
+    assert ("towns   broken" in listed.out, "there is no file methods/fits.py" in listed.err) == (True, True)
+    (tmp_path / "methods" / "fits.py").write_text("def fits(a):\n    return True\n")
+    assert "towns   enabled" in ramify("methods", "list", "--methods", "methods").out
+
+
 def test_the_commands_save_show_edit_switch_and_delete(
     tmp_path: Path, ramify: Ramify, monkeypatch: pytest.MonkeyPatch
 ) -> None:

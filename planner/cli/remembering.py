@@ -28,15 +28,18 @@ def list_methods(given: Mapping[str, Any]) -> int:
 
     Example: ramify methods list
     """
+    from ramify.planner.planning.method_functions import MethodFunctions
     from ramify.tasks.errors import DocumentError
 
     from .output import print_json, print_table, tell
 
-    methods = folder_of(given)
+    methods, functions = folder_of(given), MethodFunctions()
     rows: list[dict[str, Any]] = []
     for name in methods.names():
         try:
-            rows.append(_data(methods.get(name)))
+            method = methods.get(name)
+            fault = functions.fault(method) if method.is_enabled else None
+            rows.append(_data(method) | ({"state": "broken", "error": fault} if fault else {}))
         except DocumentError as error:
             rows.append({"name": name, "goal": "", "state": "broken", "error": str(error)})
     if given["as_json"]:

@@ -25,6 +25,15 @@ class MethodFunctions:
     def __init__(self) -> None:
         self._modules: dict[str, Any] = {}
 
+    def fault(self, method: Method) -> str | None:
+        """Return why a function that a method names cannot be called, which is imported for that; None if each can."""
+        for named in filter(None, (*method.preconditions.checks, method.function)):
+            try:
+                self._found(method, named)
+            except UsageError as error:
+                return str(error)
+        return None
+
     async def call(self, method: Method, named: str, task: Task, values: Mapping[str, str]) -> Any:
         """Return what a function of a method gives; whatever it raises is left to the caller.
 

@@ -5,13 +5,17 @@ braces; `{{name}}` stands for those very characters, and braces around anything 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _HOLE = re.compile(rf"\{{\{{({_NAME})\}}\}}|\{{({_NAME})\}}")
 _WORD = re.compile(r"\S+")
 _ENDS = ".!?\u2026\u3002 \t\r\n"
+_FLAGS = re.IGNORECASE | re.DOTALL
+MOST_TRIES = 1_000
+"""How often it is tried where a hole ends that is there twice."""
 LONGEST_GOAL = 100_000
 """How many characters a goal may have that is held against a pattern; a longer one holds its documents itself."""
 
@@ -95,14 +99,22 @@ class Pattern:
             raise ValueError("it has no words besides its holes, so that it would fit every goal")
         self.weight = sum(map(len, literals))
         """How many of its characters stand for themselves: of two that fit, the one with more says more."""
-        self._regex = re.compile(self._source(pieces), re.IGNORECASE | re.DOTALL)
+        self._regex = re.compile(self._source(pieces), _FLAGS)
+        self._holes = [str(hole) for _, hole in pieces[:-1]]
+        self._words: list[re.Pattern[str]] | None = None
+        if len(self.names) < len(self._holes):
+            last = f"{_literal(pieces[-1][0])}\\Z"
+            self._words = [re.compile(words, _FLAGS) for words in [*(_literal(each) for each, _ in pieces[:-1]), last]]
 
     def match(self, goal: str) -> dict[str, str] | None:
         """Return what the holes take of a goal; None if it does not fit."""
         if len(goal) > LONGEST_GOAL:
             return None
-        found = self._regex.fullmatch(goal.strip().rstrip(_ENDS))
-        return None if found is None else {name: found[name] for name in self.names}
+        text = goal.strip().rstrip(_ENDS)
+        found = self._regex.fullmatch(text)
+        if found is not None:
+            return {name: found[name] for name in self.names}
+        return None if self._words is None else _Search(text, self._holes, self._words).found()
 
     @staticmethod
     def _pieces(text: str) -> list[tuple[str, str | None]]:
@@ -128,6 +140,58 @@ class Pattern:
             source += f"{hole}{_literal(words)}" if is_last else f"(?>{hole}{_literal(words)})"
             open_hole = name
         return source
+
+
+@dataclass(slots=True)
+class _Search:
+    """Fits a goal to words with a hole that is there twice, of which the shortest words may not be the right ones.
+
+    `{a} and {a}` takes `rock and roll and rock and roll` once `a` is `rock and roll`. A hole takes more as long as one
+    that comes again is still ahead; a goal for which that has to be tried more than `MOST_TRIES` times does not fit.
+
+    Attributes:
+        text: the goal.
+        holes: the names of the holes, as often as they are there.
+        words: what stands before each hole, and after the last one.
+        tries: how many ends of holes are still tried.
+    """
+
+    text: str
+    holes: Sequence[str]
+    words: Sequence[re.Pattern[str]]
+    tries: int = MOST_TRIES
+
+    def found(self) -> dict[str, str] | None:
+        """Return what the holes take; None if the goal does not fit."""
+        first = self.words[0].match(self.text)
+        return None if first is None else self._rest(first.end(), 0, {})
+
+    def _rest(self, start: int, number: int, values: dict[str, str]) -> dict[str, str] | None:
+        """Return what all holes take, of which the one with `number` begins at `start`."""
+        if number == len(self.holes):
+            return values
+        hole = self.holes[number]
+        may_take_more = not set(self.holes[: number + 1]).isdisjoint(self.holes[number + 1 :])
+        for end, after in self._ends(start, self.words[number + 1], values.get(hole)):
+            found = self._rest(after, number + 1, {**values, hole: values.get(hole, self.text[start:end])})
+            if found is not None or not may_take_more or self.tries <= 0:
+                return found
+        return None
+
+    def _ends(self, start: int, words: re.Pattern[str], known: str | None) -> Iterator[tuple[int, int]]:
+        """Yield where a hole may end, the nearest first, and where the words after it do."""
+        if known is not None:
+            end = start + len(known)
+            if self.text[start:end].casefold() == known.casefold() and (found := words.match(self.text, end)):
+                yield end, found.end()
+            return
+        if self.text[start : start + 1].isspace():
+            return
+        end = start
+        while end < len(self.text) and (found := words.search(self.text, end + 1)):
+            self.tries -= 1
+            end = found.start()
+            yield end, found.end()
 
 
 def _literal(words: str) -> str:
