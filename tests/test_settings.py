@@ -148,8 +148,21 @@ def test_a_named_settings_file_that_is_missing_is_an_error(monkeypatch: pytest.M
 
 
 def test_variables_that_only_look_like_settings_are_told_of() -> None:
-    environment = {"RAMIFY_MODLE": "x", "RAMIFY_MODEL": "y", "RAMIFY_CONFIG": "z", "PATH": "p"}
-    assert unknown_variables(environment) == {"RAMIFY_MODLE": "did you mean RAMIFY_MODEL?"}
+    environment = {"RAMIFY_MODLE": "x", "RAMIFY_MODEL": "y", "RAMIFY_CONFIG": "z", "RAMIFY_ISOLATED": "1", "PATH": "p"}
+    assert unknown_variables(environment) == {"RAMIFY_MODLE": "the nearest name is RAMIFY_MODEL"}
+
+
+def test_an_unknown_variable_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RAMIFY_PARALLEL_JOBS", "3")
+    assert main(["prompts", "list"]) == 0
+    told = "RAMIFY_PARALLEL_JOBS in the environment is no setting, so it does nothing here; the nearest name is RAMIFY_"
+    assert f"ramify: warning: {told}" in capsys.readouterr().err
+    load_settings()
+    load_settings()
+    warned = [record.message for record in caplog.records if "RAMIFY_PARALLEL_JOBS" in record.message]
+    assert len(warned) == 1
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,9 @@ def _check_text(words: Sequence[str]) -> None:
 
 
 def _check_environment(words: Sequence[str]) -> None:
-    """Refuse misspelled variables, also where no setting is read; `doctor` finds them, and help needs none.
+    """Refuse misspelled variables, also where no setting is read, and warn of unknown ones.
+
+    `doctor` finds them itself, and help needs none.
 
     Raises:
         UsageError: if there is one.
@@ -179,9 +181,13 @@ def _check_environment(words: Sequence[str]) -> None:
     if not needs_none.isdisjoint(words) or completing.COMPLETION_VARIABLE in os.environ:
         return
     if any(name.upper().startswith("RAMIFY_") for name in os.environ):
-        from ramify.planner.settings.layers import check_environment
+        from ramify.planner.settings.layers import check_environment, unknown_variables
+
+        from .output import tell
 
         check_environment()
+        for name, hint in unknown_variables().items():
+            tell(f"ramify: warning: {name} in the environment is no setting, so it does nothing here; {hint}")
 
 
 def _prepare_process(*, is_debugging: bool) -> None:

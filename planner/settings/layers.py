@@ -1,5 +1,6 @@
 """The places that settings come from, the strongest first, and what each says, as it stands there."""
 
+import logging
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +23,8 @@ GIVEN = "the call"
 PYPROJECT = "pyproject.toml"
 PYPROJECT_TABLE = ("tool", "ramify")
 _ENV_FILE = Path(".env")
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG", "RAMIFY_IDEMPOTENCY_KEY"})
+_log = logging.getLogger("ramify.settings")
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG", "RAMIFY_IDEMPOTENCY_KEY", "RAMIFY_ISOLATED"})
 _MISSPELLED = 0.8
 """How much the name of a variable is like one of ours, of 1, to be taken for it; programs and workers have others."""
 
@@ -74,6 +76,8 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
     _check_names(said, GIVEN)
     variables = _named_as_ours(os.environ)
     _check_variables(variables)
+    for name, hint in unknown_variables(variables).items():
+        _warn(f"{name} in the environment is no setting, so nothing of Ramify reads it; {hint}")
     yield Layer("call", None, said)
     from_variables, from_file = _read_environment(variables)
     yield Layer("environment", None, from_variables)
@@ -85,6 +89,12 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
             if name not in OPTIONS:
                 raise UsageError(f"{layer.place_of(name)}: {name} is not a setting; {_hint(name)}")
         yield layer
+
+
+@lru_cache
+def _warn(message: str) -> None:
+    """Warn of something once in a process."""
+    _log.warning("%s", message)
 
 
 def _read_environment(variables: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -203,6 +213,10 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables in the environment that look like settings and are none, each with a hint."""
-    names = (name for name in environment if name.startswith(PREFIX) and name not in _NOT_SETTINGS)
-    return {name: _hint(name, prefix=PREFIX) for name in names if name.removeprefix(PREFIX).lower() not in OPTIONS}
+    """Return the variables in the environment that look like settings and are none, each with the nearest name."""
+    bare = {name: name.upper().removeprefix(PREFIX).lower() for name in _named_as_ours(environment)}
+    return {
+        name: f"the nearest name is {PREFIX}{get_close_matches(each, OPTIONS, 1, 0.0)[0].upper()}"
+        for name, each in bare.items()
+        if each not in OPTIONS and name.upper() not in _NOT_SETTINGS
+    }
