@@ -22,6 +22,7 @@ from ramify.tasks.replies.grammar import Failure, PlanStream, parse_plan
 from ramify.tasks.replies.verdicts import VALUES, Verdict, parse_verdict
 
 from .openai_server import Answer, Chat, Fault, Handler, OpenAIServer
+from .ramify_command import Ramify
 
 PLAN = plan_schema(max_tasks=3, types=["model", "look"], known_ids=["0.1"])
 PLAIN = plan_schema(max_tasks=12)
@@ -253,7 +254,9 @@ def test_a_server_that_takes_schemas_is_asked_by_them_for_plans_alone(tmp_path: 
 
 
 @pytest.mark.parametrize("said", ["'response_format' is not supported", "Bad Request"])
-def test_a_server_that_refuses_schemas_is_asked_for_tags_after_one_try(tmp_path: Path, said: str) -> None:
+def test_a_server_that_refuses_schemas_is_asked_for_tags_after_one_try(
+    tmp_path: Path, ramify: Ramify, said: str
+) -> None:
     store = tmp_path / "runs.db"
     check = [Check(verify="It is right.")]
     with OpenAIServer(lambda chat: _judged(refuses(said), chat)) as server:
@@ -263,6 +266,10 @@ def test_a_server_that_refuses_schemas_is_asked_for_tags_after_one_try(tmp_path:
         assert [chat.number for chat in server.chats if "response_format" in chat.body] == [1]
     assert run.status == "done"
     (told,) = warnings(run, store)
+    assert [each.message for each in run.warnings] == [told]
+    shown = ramify("show", "--last", "--store", str(store)).out
+    assert "\nwarning: lm: " in shown
+    assert "tags are asked for instead" in shown
     assert said in told
     assert "from here on tags are asked for instead (--constrain never spares the try)" in told
 

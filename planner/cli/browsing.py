@@ -123,11 +123,12 @@ def _effects(store: "Store", record: "RunRecord", task_id: str | None) -> "list[
 
 
 def _noted(store: "Store", run_id: str) -> "tuple[list[EventRecord], list[MethodUse]]":
-    """Return what tells where a run comes from, what its prompts left out and who controlled it, and its methods."""
+    """Return what tells where a run comes from, what was not as it should be and who controlled it, and its methods."""
     from ramify.planner.events.events import EventType
     from ramify.planner.events.methods_used import TOLD_BY, methods_of
 
-    told = store.events_of(run_id, (EventType.PROMPT_CUT, EventType.RUN_FORKED, EventType.RUN_CONTROLLED))
+    kinds = (EventType.PROMPT_CUT, EventType.RUN_FORKED, EventType.RUN_CONTROLLED, EventType.WARNING)
+    told = store.events_of(run_id, kinds)
     return told, methods_of(store.events_of(run_id, TOLD_BY))
 
 

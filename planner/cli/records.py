@@ -9,6 +9,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.losses import losses_of, losses_text
 from ramify.planner.events.methods_used import MethodUse, methods_text
 from ramify.planner.events.origins import origin_of
+from ramify.planner.events.warned import warning_lines, warnings_of
 from ramify.planner.export.effects import effect_text, effects_text
 from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import event_data, status_of
@@ -44,7 +45,8 @@ def run_text(
     Args:
         record: the run.
         root: its tree.
-        told: its events that tell what it was forked from, what its prompts did not show, and who has controlled it.
+        told: its events that tell what it was forked from, what its prompts did not show, what it was warned of, and who
+            has controlled it.
         effects: its steps that may not simply be repeated.
         methods: the methods that were found for its tasks.
         made_by: who its words come from.
@@ -58,6 +60,7 @@ def run_text(
         ("used", usage_text(root)),
         ("methods", methods_text(methods)),
         ("warning", losses_text(losses_of(told))),
+        *(("warning", cut_for_display(line)) for line in warning_lines(warnings_of(told))),
         ("effects", effects_text(effects)),
         ("warning", cut_for_display(plans_that_lack(root))),
         ("error", cut_for_display(record.error or "")),
@@ -75,6 +78,7 @@ def told_data(told: Sequence[EventRecord]) -> dict[str, Any]:
         "origin": origin and origin.to_data(),
         "losses": [loss.to_data() for loss in losses_of(told)],
         "controls": [event_data(event) for event in told if event.type == EventType.RUN_CONTROLLED],
+        "warnings": [warned.to_data() for warned in warnings_of(told)],
     }
 
 

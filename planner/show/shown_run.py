@@ -10,6 +10,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.events.losses import Loss, losses_of
 from ramify.planner.events.methods_used import TOLD_BY as METHODS_TOLD_BY
 from ramify.planner.events.methods_used import MethodUse, methods_of
+from ramify.planner.events.warned import Warned, warnings_of
 from ramify.planner.runtime.output_files import write_bytes
 from ramify.planner.store.records import RunStatus
 from ramify.tasks import Task, Usage
@@ -107,6 +108,16 @@ class ShownRun(ABC):
             return losses_of(store.events_of(self.id, (EventType.PROMPT_CUT,)))
 
     @property
+    def warnings(self) -> list[Warned]:
+        """What it was warned of, also where no display has shown it; see `Warned`.
+
+        Raises:
+            StoreError: if the store cannot be read.
+        """
+        with self._store_now() as store:
+            return warnings_of(store.events_of(self.id, (EventType.WARNING,)))
+
+    @property
     def effects(self) -> "list[StepRecord]":
         """What its workers and tools did or wanted to do that may not simply be repeated, and what is known of each.
 
@@ -151,6 +162,7 @@ class ShownRun(ABC):
             "error": self.error,
             "usage": asdict(self.usage),
             "losses": [loss.to_data() for loss in self.losses],
+            "warnings": [warned.to_data() for warned in self.warnings],
             "effects": [step_data(step) for step in self.effects],
             **tree_to_data(self.task, next_tasks=True),
         }

@@ -12,6 +12,7 @@ from ramify.planner.events.controls import controls_of
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
+from ramify.planner.events.warned import warning_lines, warnings_of
 from ramify.planner.events.methods_used import methods_of
 from ramify.planner.events.origins import Origin, origin_of
 from ramify.planner.export.effects import effects_of, effects_text
@@ -206,6 +207,7 @@ class Report:
             ("as of", when(self.made_at) if self.record.finished_at is None else ""),
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("warning", "; ".join(filter(None, (losses_text(losses_of(self.run.events)), plans_that_lack(self.root))))),
+            *(("warning", line) for line in warning_lines(warnings_of(self.run.events))),
             ("error", self.record.error or ""),
             ("effects", effects_text(effects_of(self.run.steps, is_running=self.status == "running"))),
             *(("control", told) for told in controls_of(self.run.events)),

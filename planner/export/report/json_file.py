@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from ramify.planner.events.losses import losses_of
+from ramify.planner.events.warned import warnings_of
 from ramify.planner.events.methods_used import methods_of
 from ramify.planner.export.run_data import call_data, event_data, iso_time, run_data, step_data
 from ramify.planner.export.times import timeline_data
@@ -35,6 +36,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "settings": dict(flat_settings(report.record.settings)),
         "methods": [use.to_data() for use in methods_of(report.run.events)],
         "losses": [loss.to_data() for loss in losses_of(report.run.events)],
+        "warnings": [warned.to_data() for warned in warnings_of(report.run.events)],
         **run_data(report.record, report.root, report.made_by),
         "calls": [call_data(call) for call in report.run.calls],
         "steps": [step_data(step) for step in report.run.steps],
