@@ -1,5 +1,6 @@
 """Forks: new runs that share what another one has finished; on SQLite and PostgreSQL alike."""
 
+import json
 import signal
 from dataclasses import replace
 from itertools import count, permutations
@@ -589,6 +590,11 @@ def test_a_fork_is_made_shown_and_compared_on_the_command_line(ramify: Ramify) -
     assert f"forked from: run {run_id}, with 3 of 3 tasks done; paid for there: 6 calls" in shown
     compared = ramify("compare", run_id, fork_id).out
     assert "{+27+}" in compared or "27" in compared
+    assert "Tasks that differ from the first run:\n  0: result: 9 -> 27\n  0.1: content: " in compared
+    assert "result: 3 -> 9" in compared
+    fields = json.loads(ramify("compare", run_id, fork_id, "--json").out)["variants"][1]["tasks"][0]["fields"]
+    assert fields == {"result": {"old": "9", "new": "27"}}
+    assert "0: result: 9 -&gt; 27" in ramify("compare", run_id, fork_id, "-f", "html").out
     assert ramify("show", run_id).out.count("forked") == 0
     assert ramify("fork", "nothing").code == 2
 

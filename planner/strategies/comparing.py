@@ -1,12 +1,14 @@
 """Stored runs, and the variations of a strategy, side by side: what is read of each from the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import JsonValue
 from ramify.planner.asking.budget import total_usage
 from ramify.planner.errors import RunError, UsageError
 from ramify.planner.export.comparison import Comparison, Variant
+from ramify.planner.export.comparison.differing import task_differences
 from ramify.planner.export.making import who_made
 from ramify.planner.store import RunRecord, Store
 from ramify.tasks import Task, TaskState
@@ -42,7 +44,7 @@ def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
     if not records:
         raise UsageError("say which runs are to be compared; `ramify runs` lists them")
     goals = "\n".join(dict.fromkeys(each.goal for each in records))
-    return Comparison(counted(len(records), "run"), tuple(_variant_of_run(store, each) for each in records), goals)
+    return Comparison(counted(len(records), "run"), tuple(_variants_of_runs(store, records)), goals)
 
 
 def compare_tree(store: Store, strategy: Task, run_id: str) -> Comparison:
@@ -56,7 +58,7 @@ def _variant_of_task(store: Store, task: Task, run_id: str) -> Variant:
     runs = inner_runs(store, run_id, task)
     if not runs:
         return Variant(name=name, parameters=dict(task.inputs), status=task.state.value.lower(), error=task.error or "")
-    return _variant(store, runs[-1], name=name, parameters=dict(task.inputs))
+    return _variant(store, runs[-1], store.load_tree(runs[-1].id), name=name, parameters=dict(task.inputs))
 
 
 def inner_id(run_id: str, task: Task, turn: int = 1) -> str:
@@ -88,12 +90,32 @@ def next_inner_id(store: Store, run_id: str, task: Task) -> str:
     return inner_id(run_id, task, len(inner_runs(store, run_id, task)) + 1)
 
 
-def _variant_of_run(store: Store, record: RunRecord) -> Variant:
-    return _variant(store, record, name=f"{record.id} {record.made_by or ''}".strip(), parameters={})
+def _variants_of_runs(store: Store, records: Sequence[RunRecord]) -> Iterator[Variant]:
+    """Yield the variants of runs; of those that have to do with the first one by forks, with the tasks that differ."""
+    first, family = store.load_tree(records[0].id), _family(store, records[0])
+    for record in records:
+        root = first if record is records[0] else store.load_tree(record.id)
+        variant = _variant(store, record, root, name=f"{record.id} {record.made_by or ''}".strip(), parameters={})
+        if root is not first and not family.isdisjoint(_family(store, record)):
+            variant = replace(variant, tasks=tuple(each.to_data() for each in task_differences(first, root)))
+        yield variant
 
 
-def _variant(store: Store, record: RunRecord, *, name: str, parameters: dict[str, JsonValue]) -> Variant:
-    root = store.load_tree(record.id)
+def _family(store: Store, record: RunRecord) -> set[str]:
+    """Return the id of a run, and of those that it was forked from, as far back as they are there."""
+    found = {record.id}
+    while record.forked_from is not None:
+        found.add(record.forked_from)
+        try:
+            record = store.find_run(record.forked_from)
+        except RunError:
+            break
+    return found
+
+
+def _variant(
+    store: Store, record: RunRecord, root: Task, *, name: str, parameters: dict[str, JsonValue]
+) -> Variant:
     is_done = root.state is TaskState.DONE
     ended = root.completed_at.timestamp() if root.completed_at is not None else record.finished_at
     return Variant(

@@ -35,6 +35,8 @@ class Variant:
         made_by: who the words come from.
         usage: what its model calls have used.
         seconds: from its start to its end; None if it has not ended.
+        tasks: the tasks that differ from those of the first run, where one of the two was forked from the other, each
+            with what is different in it, old and new.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Variant:
     made_by: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float | None = None
+    tasks: tuple[dict[str, Any], ...] = ()
 
     def cells(self) -> tuple[str, ...]:
         """Return the figures as texts, under `HEAD`."""

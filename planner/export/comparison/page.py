@@ -10,6 +10,8 @@ from ramify.planner.export.report.words import visible_line
 from .chart import to_svg
 from .content import HEAD, Comparison, Variant
 from .differences import Part
+from .differing import task_lines
+from .text import DIFFER
 
 _STYLE = """\
 .ramify-comparison { font: 15px/1.5 system-ui, sans-serif; color-scheme: light dark; }
@@ -75,9 +77,14 @@ def _chart(comparison: Comparison) -> Markup:
 
 
 def _answer(variant: Variant, parts: Sequence[Part]) -> Markup:
-    title = element("h2", variant.name)
+    title, tasks = element("h2", variant.name), _tasks(variant)
     if not variant.answer:
-        return element("section", title, element("p", variant.error or variant.status, class_="none"))
+        return element("section", title, element("p", variant.error or variant.status, class_="none"), *tasks)
     is_first = all(part.is_shared for part in parts)
     words = (part.text if part.is_shared or is_first else element("mark", part.text) for part in parts)
-    return element("section", title, element("div", *words, class_="words", dir="auto"))
+    return element("section", title, element("div", *words, class_="words", dir="auto"), *tasks)
+
+
+def _tasks(variant: Variant) -> list[Markup]:
+    lines = (element("li", visible_line(line)) for line in task_lines(variant.tasks))
+    return [element("p", DIFFER), element("ul", *lines)] if variant.tasks else []

@@ -7,6 +7,9 @@ from ramify.planner.runtime.terminal import one_printable_line, printable
 
 from .content import HEAD, Comparison
 from .differences import Part
+from .differing import task_lines
+
+DIFFER = "Tasks that differ from the first run:"
 
 _LONGEST_CELL = 48
 _NUMBERS = range(3, 7)
@@ -20,6 +23,8 @@ def to_text(comparison: Comparison, *, width: int = 100) -> str:
     for variant, parts in zip(comparison.variants, comparison.differences(), strict=True):
         lines += ["", f"── {one_printable_line(variant.name)} ".ljust(min(width, 72), "─")]
         lines.append(printable(marked(parts)) if variant.answer else f"(no answer: {variant.error or variant.status})")
+        if variant.tasks:
+            lines += ["", DIFFER, *(f"  {one_printable_line(line)}" for line in task_lines(variant.tasks))]
     return "\n".join(lines) + "\n"
 
 
@@ -31,6 +36,8 @@ def to_markdown(comparison: Comparison) -> str:
     for variant, parts in zip(comparison.variants, comparison.differences(), strict=True):
         lines += ["", f"## {escaped(variant.name)}", ""]
         lines.append(fenced(marked(parts)) if variant.answer else escaped(variant.error or variant.status))
+        if variant.tasks:
+            lines += ["", DIFFER, "", *(f"- {escaped(line)}" for line in task_lines(variant.tasks))]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
