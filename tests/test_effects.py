@@ -17,7 +17,7 @@ from ramify.planner.store import Store
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.work.unknown import StepAnswer, UnknownStep
 from ramify.planner.workers.functions import FunctionWorker
-from ramify.tasks import Check, Task, TaskConfig
+from ramify.tasks import Check, Task, TaskConfig, load_plan
 
 from .crash_effects import paid_through, payment_server
 from .isolated_functions import crash_once, key_of
@@ -288,6 +288,52 @@ def test_another_word_than_those_three_is_refused(made: Callable[..., Any], stor
     run = ran(store, bill(), pay)
     assert (run.status, paid) == ("failed", [])
     assert "may_repeat is 'once'" in str(run.error)
+
+
+@pytest.mark.parametrize(
+    ("by_worker", "by_plan", "ending"),
+    [
+        (True, False, ("waiting", 1, ["unknown"])),
+        (True, "with_key", ("failed", 3, ["unknown"])),
+        (False, True, ("failed", 3, [])),
+        (False, None, ("waiting", 1, ["unknown"])),
+    ],
+)
+def test_a_plan_says_whether_a_task_may_be_repeated(
+    store: Path, tmp_path: Path, by_worker: Any, by_plan: Any, ending: tuple[str, int, list[str]]
+) -> None:
+    paid: list[int] = []
+
+    @worker(name="pay", may_repeat=by_worker)
+    def pay() -> str:
+        paid.append(1)
+        raise HALF_WAY
+
+    config = {"max_retries": 2, "retry_delay_seconds": 0, **({} if by_plan is None else {"may_repeat": by_plan})}
+    (tmp_path / "plan.json").write_text(json.dumps({"goal": "Pay", "type": "pay", "config": config}))
+    run = ran(store, load_plan(tmp_path / "plan.json"), pay)
+    assert (run.status, len(paid), [step.state for step in run.effects]) == ending
+
+
+def test_may_repeat_is_said_of_one_task_and_not_of_those_below_it() -> None:
+    above = TaskConfig(may_repeat=False, max_retries=1)
+    assert TaskConfig().over(above) == TaskConfig(max_retries=1)
+    assert TaskConfig(may_repeat=True).over(above) == TaskConfig(may_repeat=True, max_retries=1)
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        (Task("Pay", id="0", config=TaskConfig(may_repeat=False)), "and 'model' does not; of what a model's tools do"),
+        (
+            Task("Pay", id="0", config=TaskConfig(may_repeat=False), subtasks=[Task("x", id="0.1")]),
+            "task 0: may_repeat is about what a worker does, and this task is answered from its subtasks",
+        ),
+    ],
+)
+def test_may_repeat_where_it_would_do_nothing_is_refused(store: Path, root: Task, told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        ran(store, root)
 
 
 # Who says what became of it

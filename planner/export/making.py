@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from ramify.planner.work.special_types import CARRY_RUNS
 from ramify.planner.workers.registry import is_models
 from ramify.tasks import Task
 
 if TYPE_CHECKING:
     from ramify.planner.store import Store
     from ramify.planner.store.records import RunRecord
-
-_CARRY_RUNS = frozenset({"strategy", "variation", "study", "trial", "script", "list"})
-"""Workers that have others do the work: those, or the runs that they carry, say who made the words."""
 
 
 def who_made(store: "Store", record: "RunRecord", root: Task) -> str:
@@ -65,5 +63,5 @@ def _done_by(root: Task) -> Iterator[str | None]:
 
 def _workers(types: Iterable[str | None]) -> str:
     """Return the workers, not the model, that do tasks of these types, for people to read."""
-    names = (name for name in dict.fromkeys(types) if not is_models(name) and name not in _CARRY_RUNS)
+    names = (name for name in dict.fromkeys(types) if not is_models(name) and name not in CARRY_RUNS)
     return ", ".join(f"worker {name}" for name in names)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ramify.planner.errors import UsageError
 from ramify.planner.events.events import EventType
-from ramify.planner.store.records import StepKey
+from ramify.planner.store.records import MayRepeat, StepKey
 from ramify.tasks import Task
 
 from .context import WorkContext
@@ -17,10 +17,14 @@ WHOLE = "the whole task"
 
 def performed(worker: Worker, task: Task, context: WorkContext) -> Awaitable[Outcome]:
     """Return what comes of `task`: of its worker now, or of the time before where that may not be repeated."""
-    return worker.perform(task, context) if worker.may_repeat is True else _performed_once(worker, task, context)
+    said = task.config.may_repeat
+    may_repeat = worker.may_repeat if said is None else said
+    if may_repeat is True:
+        return worker.perform(task, context)
+    return _performed_once(worker, task, context, checked_repeat(may_repeat))
 
 
-async def _performed_once(worker: Worker, task: Task, context: WorkContext) -> Outcome:
+async def _performed_once(worker: Worker, task: Task, context: WorkContext, may_repeat: MayRepeat) -> Outcome:
     async def perform() -> dict[str, Any]:
         outcome = await worker.perform(task, context)
         if not isinstance(outcome, Outcome) or not isinstance(outcome.text, str):
@@ -28,7 +32,7 @@ async def _performed_once(worker: Worker, task: Task, context: WorkContext) -> O
         return {"text": outcome.text, "output": outcome.output, "gaps": [*outcome.gaps]}
 
     step = Step(
-        key=StepKey(task.id, 0, WHOLE), given=context.inputs or None, may_repeat=checked_repeat(worker.may_repeat),
+        key=StepKey(task.id, 0, WHOLE), given=context.inputs or None, may_repeat=may_repeat,
         kind="task", idempotency_key=context.idempotency_key,
     )  # fmt: skip
     said = await context.services.steps.take(task, step, perform)

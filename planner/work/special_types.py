@@ -5,3 +5,6 @@ LIST = "list"
 
 SCRIPT = "script"
 """The type of a root that is done by a script, which calls for the tasks below it."""
+
+CARRY_RUNS = frozenset({"strategy", "variation", "study", "trial", SCRIPT, LIST})
+"""Types whose workers have others do the work: those, or the runs that they carry, do all that is done."""

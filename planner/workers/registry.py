@@ -12,7 +12,7 @@ from ramify.planner.errors import UsageError
 from ramify.planner.runtime.several import several
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.protocol import Worker
-from ramify.planner.work.special_types import SCRIPT
+from ramify.planner.work.special_types import CARRY_RUNS, SCRIPT
 from ramify.prompts.variables import WorkerCard
 from ramify.tasks import Task
 from ramify.tasks.tree.config import NO_CONFIG
@@ -211,6 +211,8 @@ class Workers(Mapping[str, Worker]):
 
     def _check_limits(self, task: Task) -> None:
         """Refuse a limit that no leaf at or below `task` has a worker for; a limit is never silently ignored."""
+        if task.config.may_repeat is not None:
+            self._check_may_repeat(task)
         named = [name for name in ONLY_FOR_SOME if getattr(task.config, name) is not None]
         if not named:
             return
@@ -222,6 +224,20 @@ class Workers(Mapping[str, Worker]):
                 raise UsageError(
                     f"task {task.id}: {name} is a limit for {who}, and no task here has such a worker; remove it{more}"
                 )
+
+    def _check_may_repeat(self, task: Task) -> None:
+        """Refuse `may_repeat` of a task for which no worker does anything outside."""
+        worker = self.of(task)
+        if not task.is_leaf:
+            raise UsageError(
+                f"task {task.id}: may_repeat is about what a worker does, and this task is answered from its subtasks;"
+                " say it of those that do something outside"
+            )
+        if isinstance(worker, ModelWorker | TeamWorker) or task.type in CARRY_RUNS:
+            raise UsageError(
+                f"task {task.id}: may_repeat is about a worker that does something outside, and {task.type or MODEL!r}"
+                " does not; of what a model's tools do, each says it: @tool(may_repeat=...)"
+            )
 
 
 def is_for_model(task: Task) -> bool:

@@ -20,6 +20,8 @@ class TaskConfig(BaseModel):
 
     Attributes:
         policy: when tasks are split, this one and those below it: the name of a policy; see docs/decomposition.md.
+        may_repeat: whether what a worker does for this task, and for none below it, may be done again if nobody knows
+            whether it was done: True, False, or "with_key"; as its worker says unless given. See docs/effects.md.
         max_duration_seconds: time for one attempt at the task, in seconds.
         max_retries: attempts after the first one.
         retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
@@ -54,6 +56,7 @@ class TaskConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     policy: Annotated[str, Field(min_length=1)] | None = None
+    may_repeat: bool | Literal["with_key"] | None = None
     max_duration_seconds: _Amount | None = None
     max_retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -82,8 +85,10 @@ class TaskConfig(BaseModel):
     viewport_height: _Count | None = None
 
     def over(self, inherited: "TaskConfig") -> "TaskConfig":
-        """Return this configuration with what it leaves open taken from `inherited`."""
+        """Return this configuration with what it leaves open taken from `inherited`, but for `may_repeat`."""
         said = self.model_dump(exclude_none=True)
+        if inherited.may_repeat is not None:
+            said.setdefault("may_repeat", None)
         return inherited.model_copy(update=said) if said else inherited
 
 
