@@ -241,6 +241,8 @@ class FetchError(PlannerError):
 class RefusedError(FetchError):
     """Raised when a page is not fetched since the policy, its site or this machine's safety forbids it."""
 
+    is_unknown = False
+
 
 class CommandError(PlannerError):
     """Raised when a command failed, or was ended for what it took.

@@ -30,6 +30,10 @@ def site() -> Iterator[WebSite]:
         "/c": page("C"),
         "/flaky": [Reply(status=503), page("flaky")],
         "/broken": Reply(status=500),
+        "/pay": Reply('{"receipt": 7}', status=201, kind="application/json"),
+        "/late": [Reply(status=500), Reply("paid", kind="text/plain")],
+        "/moved": Reply.to("/pay", status=307),
+        "/gone": Reply(status=204),
     }
     with WebSite(pages) as running:
         yield running
@@ -162,12 +166,67 @@ def test_pages_are_counted_over_a_subtree_and_a_resumed_run(site: WebSite, tmp_p
         ({"url": "http://a.example/", "urls": ["http://b.example/"]}, "both url and urls"),
         ({"url": "http://a.example/", "follows": 1}, "the input follows of task 0 does not fit the worker 'http'"),
         ({"url": "file:///etc/passwd"}, "only http:// and https:// addresses are fetched"),
+        ({"url": "http://a.example/", "body": "x"}, "body is for a method that sends something"),
+        ({"urls": ["http://a.example/"], "method": "POST"}, "method POST takes one url"),
+        ({"url": "http://a.example/", "method": "POST", "follow": 1}, "takes neither follow nor on_error: keep"),
+        ({"url": "http://a.example/", "method": "POST", "headers": {"Host": "b"}}, "the header 'Host' cannot be set"),
+        ({"url": "http://a.example/", "method": "POST", "headers": {"A": "b\nC: d"}}, "header A is not printable ASCII"),
     ],
 )
 def test_inputs_that_do_not_fit_are_named(site: WebSite, tmp_path: Path, inputs: dict[str, Any], words: str) -> None:
     run = fetched(site, tmp_path / "r.db", **inputs)
     assert words in str(run.error)
     assert run.task.attempts == 1
+
+
+def sent(site: WebSite, store: Path, path: str = "/pay", **inputs: Any) -> Run:
+    config = {"max_retries": 2, "retry_delay_seconds": 0.0}
+    task = Task(content="pay", id="0", type="http", inputs={"url": site.url(path), **inputs}, config=TaskConfig(**config))
+    allow = ["network", f"network:{site.host}", "secret:TOKEN"]
+    return Executor(ScriptedModel({}), store=store, allow=allow, secrets={"TOKEN": "s3cret-s3cret"}).run(task)
+
+
+def test_a_post_carries_its_body_secrets_and_an_idempotency_key(site: WebSite, tmp_path: Path) -> None:
+    headers = {"Authorization": "Bearer {TOKEN}", "X-Braces": "{other}"}
+    run = sent(site, tmp_path / "r.db", method="POST", body={"euros": 3}, headers=headers, secrets=["TOKEN"])
+    output = {"url": site.url("/pay"), "status": 201, "content_type": "application/json", "text": '{"receipt": 7}'}
+    assert run.task.output == {**output, "data": {"receipt": 7}}
+    (asked,) = site.asked
+    assert (asked.method, asked.path, asked.body) == ("POST", "/pay", '{"euros": 3}')
+    told = [asked.headers[name] for name in ("authorization", "x-braces", "content-type")]
+    assert told == ["Bearer s3cret-s3cret", "{other}", "application/json"]
+    (step,) = run.effects
+    assert (step.key.key, step.state, step.idempotency_key) == ("send#1", "done", asked.headers["idempotency-key"])
+    assert step.input["headers"] == headers
+    assert b"s3cret-s3cret" not in (tmp_path / "r.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("path", "inputs", "ending"),
+    [
+        ("/late", {"method": "POST"}, ("waiting", 1, ["unknown"])),
+        ("/late", {"method": "POST", "may_repeat": "with_key"}, ("done", 2, ["done"])),
+        ("/late", {"method": "POST", "may_repeat": True}, ("done", 2, [])),
+        ("/late", {"method": "PUT"}, ("done", 2, [])),
+        ("/missing", {"method": "POST"}, ("failed", 1, [])),
+        ("/moved", {"method": "POST"}, ("failed", 1, [])),
+        ("/gone", {"method": "DELETE"}, ("done", 1, [])),
+    ],
+)
+def test_what_is_sent_is_sent_again_only_where_that_does_nothing_twice(
+    site: WebSite, tmp_path: Path, path: str, inputs: dict[str, Any], ending: tuple[str, int, list[str]]
+) -> None:
+    run = sent(site, tmp_path / "r.db", path, body="three euros", **inputs)
+    assert (run.status, len(site.asked), [step.state for step in run.effects]) == ending
+    assert len({each.headers["idempotency-key"] for each in site.asked}) == 1
+    assert {each.body for each in site.asked} == {"three euros"}
+
+
+def test_nothing_is_sent_where_it_may_not_go(site: WebSite, tmp_path: Path) -> None:
+    task = Task("pay", id="0", type="http", inputs={"url": site.url("/pay"), "method": "POST"})
+    run = Executor(ScriptedModel({}), store=tmp_path / "r.db", allow=["network"]).run(task)
+    assert (run.status, run.effects, site.asked) == ("failed", [], [])
+    assert "private hosts are reached only if they are named" in str(run.error)
 
 
 def test_a_limit_for_pages_is_refused_where_nobody_fetches(tmp_path: Path) -> None:

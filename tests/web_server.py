@@ -44,10 +44,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that arrived: its path, and its headers in lower case."""
+    """A request that arrived: its path, its headers in lower case, its method and its body."""
 
     path: str
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: str = ""
 
 
 class WebSite:
@@ -105,9 +107,10 @@ class WebSite:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, EOFError, asyncio.CancelledError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            path = head[0].split(" ")[1]
-            pairs = (line.partition(":") for line in head[1:])
-            self.asked.append(Asked(path, {name.lower(): value.strip() for name, _, value in pairs}))
+            method, path, _ = head[0].split(" ")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            self.asked.append(Asked(path, headers, method, body.decode()))
             await self._answer(writer, self._next(path))
         writer.transport.abort() if writer.transport.is_closing() else writer.close()
 

@@ -3,7 +3,7 @@
 Nothing of a page is ever run. No proxy is used, since a proxy would choose the address that is connected to.
 """
 
-from .fetching import Fetcher, FetchLimits, Page
+from .fetching import Fetcher, FetchLimits, Page, Sending
 from .policy import WebPolicy
 
-__all__ = ["FetchLimits", "Fetcher", "Page", "WebPolicy"]
+__all__ = ["FetchLimits", "Fetcher", "Page", "Sending", "WebPolicy"]

@@ -8,7 +8,7 @@ nothing. Nothing is sent but what is written here: no cookies, no keys, no refer
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import httpx
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NOT_DONE = frozenset({307, 308, *range(400, 500)}) - {408}
+"""The statuses of a server that has done nothing of what was sent."""
 _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _ACCEPT = "text/html,application/xhtml+xml,text/*;q=0.9,application/json;q=0.9,application/xml;q=0.8"
 _SUCCESS = range(200, 300)
@@ -77,6 +79,21 @@ class Page:
             "url": self.url, "status": self.status, "content_type": self.content_type, "title": self.title,
             "text": self.text, "links": list(self.links),
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What is sent to an address, where it is not only read.
+
+    Attributes:
+        method: how it is sent, such as POST.
+        headers: further headers.
+        body: what is sent.
+    """
+
+    method: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,34 @@ class Fetcher:
             ) from None
         return await asyncio.to_thread(_page_of, got)
 
+    async def send(self, url: str, sending: Sending) -> Page:
+        """Send something to `url`, and return what it answers; robots.txt is for those who only read, and not asked.
+
+        Raises:
+            RefusedError: if it may not be sent there.
+            FetchError: if it was not, was refused, or nobody knows; `is_unknown` is False where nothing was done.
+        """
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                got = await self._sent(read_url(url), sending)
+        except TimeoutError:
+            raise FetchError(
+                f"{url} did not answer within {self.limits.timeout_s:g} s", url=url, may_pass=True
+            ) from None
+        return await asyncio.to_thread(_page_of, got)
+
+    async def _sent(self, target: Target, sending: Sending) -> _Response:
+        self.policy.check(target)
+        got = await self._get(target, most_bytes=self.limits.max_bytes, sending=sending)
+        if got.status in _REDIRECTS:
+            where = read_url(got.headers.get("location", ""), base=target)
+            raise _not_done(FetchError(f"{target} answered {got.status}: it is sent to {where} only if that is named",
+                                       url=str(target)), if_so=got.status in _NOT_DONE)  # fmt: skip
+        try:
+            return _checked(got)
+        except FetchError as error:
+            raise _not_done(error, if_so=got.status in _NOT_DONE) from None
+
     async def _follow(self, target: Target, *, obeys_robots: bool, most_bytes: int) -> _Response:
         """Return what is found at `target` after redirects, each of them checked like the first address."""
         seen = {str(target)}
@@ -167,7 +212,7 @@ class Fetcher:
             return rules_without_file(error)
         return RobotRules(decode(got.body, got.headers.get("content-type", "")))
 
-    async def _get(self, target: Target, *, most_bytes: int) -> _Response:
+    async def _get(self, target: Target, *, most_bytes: int, sending: Sending | None = None) -> _Response:
         import httpx
 
         addresses = await self._addresses_of(target)
@@ -176,12 +221,12 @@ class Fetcher:
         problem: Exception | None = None
         for address in addresses:
             try:
-                return await self._ask(target, address, most_bytes=most_bytes)
+                return await self._ask(target, address, most_bytes=most_bytes, sending=sending)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 problem = error
             except httpx.HTTPError as error:
                 raise _broken(target, error) from None
-        raise _broken(target, problem) from None
+        raise _not_done(_broken(target, problem)) from None
 
     async def _addresses_of(self, target: Target) -> Sequence[str]:
         if target.is_ip:
@@ -190,28 +235,25 @@ class Fetcher:
             return await self.resolve(target.host, target.port)
         except OSError as error:
             may_pass = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
-            raise FetchError(
-                f"{target} is not fetched: {target.host} has no address ({error})",
-                url=str(target),
-                may_pass=may_pass,
-                is_unreached=True,
-            ) from None
+            told = f"{target} is not fetched: {target.host} has no address ({error})"
+            raise _not_done(FetchError(told, url=str(target), may_pass=may_pass, is_unreached=True)) from None
 
-    async def _ask(self, target: Target, address: str, *, most_bytes: int) -> _Response:
+    async def _ask(self, target: Target, address: str, *, most_bytes: int, sending: Sending | None) -> _Response:
         import httpx
 
         options: dict[str, Any] = {} if self.tls is None else {"verify": self.tls}
         async with httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0), **options) as transport:
-            response = await transport.handle_async_request(self._request(target, address))
+            response = await transport.handle_async_request(self._request(target, address, sending))
             try:
                 body = b""
-                if response.status_code in _SUCCESS:
+                kind = kind_of(response.headers.get("content-type", ""))
+                if response.status_code in _SUCCESS and (sending is None or is_text(kind)):
                     body = await _read(response, target, most_bytes=most_bytes)
                 return _Response(target, response.status_code, response.headers, body)
             finally:
                 await response.aclose()
 
-    def _request(self, target: Target, address: str) -> "httpx.Request":
+    def _request(self, target: Target, address: str, sending: Sending | None) -> "httpx.Request":
         import httpx
 
         limits = self.limits
@@ -219,11 +261,15 @@ class Fetcher:
             "Host": target.authority, "User-Agent": self.policy.user_agent, "Accept": _ACCEPT,
             "Accept-Encoding": "gzip, deflate", "Connection": "close",
         }  # fmt: skip
+        if sending is not None:
+            own = {name.lower() for name in sending.headers}
+            headers = {name: value for name, value in headers.items() if name.lower() not in own} | {**sending.headers}
         timeout = {"connect": limits.connect_s, "read": limits.timeout_s, "write": limits.connect_s, "pool": None}
         return httpx.Request(
-            "GET",
+            "GET" if sending is None else sending.method,
             httpx.URL(f"{target.scheme}://{host_and_port(address, target.port)}{target.path}"),
             headers=headers,
+            content=None if sending is None else sending.body,
             extensions={"timeout": timeout, "sni_hostname": target.host},
         )
 
@@ -236,6 +282,13 @@ async def _read(response: "httpx.Response", target: Target, *, most_bytes: int) 
     async for piece in response.aiter_raw():
         unpacker.add(piece)
     return unpacker.whole()
+
+
+def _not_done(error: FetchError, *, if_so: bool = True) -> FetchError:
+    """Return `error`, which says that nothing was done at the address, `if_so`."""
+    if if_so:
+        error.is_unknown = False
+    return error
 
 
 def _checked(got: _Response) -> _Response:

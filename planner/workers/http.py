@@ -1,14 +1,17 @@
-"""The `http` worker: fetches pages under the task's limits, each in a step of its own, and says what is in them."""
+"""The `http` worker: fetches pages under the task's limits, each in a step of its own, and says what is in them.
+
+What it sends stands in `http_sending.py`.
+"""
 
 import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import JsonValue
 from ramify.planner.errors import FetchError, WorkFailedError
 from ramify.planner.web import Fetcher, FetchLimits, WebPolicy
 from ramify.planner.work.context import WorkContext
@@ -16,7 +19,11 @@ from ramify.planner.work.inputs import read_inputs
 from ramify.planner.work.pages import FETCH
 from ramify.planner.work.protocol import Outcome
 from ramify.tasks import Task
+from ramify.tasks.json_text import json_text
+from ramify.tasks.prompt_variables import input_data
 
+from .http_inputs import HttpInputs, check_sending
+from .http_sending import SEND, answer_data, given_of, may_repeat_of, secrets_needed, sending_of
 from .lists import ListWorker
 from .services import services_of
 
@@ -25,50 +32,34 @@ NETWORK = "network"
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _AFTER_ADDRESS = ".,;:!?)]}"
-_MOST_PAGES = 1000
-
-
-class HttpInputs(BaseModel):
-    """What an `http` task takes.
-
-    Attributes:
-        url: the page; its data is the task's output.
-        urls: several pages; the output is a list. With neither, the addresses in the task's content are fetched.
-        follow: how many more pages of the same hosts are fetched, by the links of the first ones, breadth first.
-        on_error: "fail" fails the task when a page cannot be had; "keep" has the error in the page's place.
-        robots: whether the sites' robots.txt are obeyed.
-        max_bytes: the largest page, in bytes.
-        timeout_s: for one page, in seconds.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str | None = None
-    urls: tuple[str, ...] | None = None
-    follow: Annotated[int, Field(ge=0, le=_MOST_PAGES)] = 0
-    on_error: Literal["fail", "keep"] = "fail"
-    robots: bool = True
-    max_bytes: Annotated[int, Field(ge=1)] = 5_000_000
-    timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
 
 class HttpWorker(ListWorker):
-    """Fetches pages; see `HttpInputs`."""
+    """Fetches pages, and sends requests; see `HttpInputs`."""
 
-    about = "fetches web pages, and gives their title, text and links"
+    about = "fetches web pages, and gives their title, text and links; sends requests"
     permissions = frozenset({NETWORK})
     keeps = frozenset({"max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent"})
     inputs = HttpInputs
 
+    def needs(self, task: Task) -> frozenset[str]:
+        """Return the permissions that the inputs of `task` make necessary."""
+        return self.permissions | secrets_needed(input_data(task))
+
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
-        """Fetch the pages that the inputs name.
+        """Fetch the pages that the inputs name, or send what they say.
 
         Raises:
             RefusedError: if one may not be fetched.
             FetchError: if one could not be.
             LimitError: if more pages are named than `max_pages` allows.
+            UnknownStepError: if something may not be sent again, and nobody knows whether it was done.
         """
+        context.services.grants.check(task, self.permissions | secrets_needed(context.inputs))
         inputs = read_inputs(HttpInputs, context.inputs, task, worker="http")
+        check_sending(inputs, task)
+        if inputs.method != "GET":
+            return await _Visit(task, context, inputs).send()
         urls = _urls(inputs, task)
         pages = await _Visit(task, context, inputs).fetch(urls)
         is_one = inputs.urls is None and len(urls) == 1 and not inputs.follow
@@ -89,6 +80,22 @@ class _Visit:
             obeys_robots=inputs.robots,
             site_rules=services_of(context).site_rules,
         )
+
+    async def send(self) -> Outcome:
+        """Send what the inputs say, and return what was answered, now or before."""
+        inputs, context = self._inputs, self._context
+        secrets = {name: context.secret(name) for name in inputs.secrets}
+
+        async def send() -> dict[str, Any]:
+            async with AsyncExitStack() as stack:
+                for rate in services_of(context).budget.rates(self._task):
+                    await stack.enter_async_context(rate)
+                return answer_data(await self._fetcher.send(str(inputs.url), sending_of(inputs, secrets, context.idempotency_key)))
+
+        said: Any = await context.step(SEND, send, given=given_of(inputs), may_repeat=may_repeat_of(inputs))
+        if not isinstance(said, dict) or "status" not in said:  # a person has said what came of it
+            return Outcome(said if isinstance(said, str) else json_text(said), None if isinstance(said, str) else said)
+        return Outcome(said["text"] or f"{said['url']} answered {said['status']}, and nothing more", said)
 
     async def fetch(self, urls: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return the pages at `urls`, and those that are followed to from there."""
