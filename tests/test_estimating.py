@@ -44,6 +44,34 @@ def test_a_run_whose_answers_are_as_assumed_sends_what_was_estimated(
     assert expected.input_tokens[end] * token_length == pytest.approx(characters(model.requests), rel=0.01)
 
 
+@pytest.mark.parametrize(("end", "answer_length", "token_length"), [(0, 250, 5), (1, 3000, 3)])
+def test_a_chain_is_counted_with_all_that_was_said_before(
+    tmp_path: Path, end: int, answer_length: int, token_length: int
+) -> None:
+    text = f"{PLAN}  - {{id: d, task: Judge it, needs: [c]}}\n"
+
+    def chained() -> Task:
+        return read_plan(f"config: {{conversation: chain}}\n{text}", source="p.yaml")
+
+    cache = PromptCache(read=0.1, least_tokens=1)
+    model = Provider(cache, lambda _: f"<result>{'x' * answer_length}</result>")
+    expected, fresh = (estimate(each, model=model) for each in (chained(), read_plan(text, source="p.yaml")))
+    Executor(model, store=tmp_path / "runs.db", jobs=1).run(chained())
+    longest = max(len(request.messages) for request in model.requests)
+    assert (expected.calls[end], longest) == (len(model.requests), 6)
+    assert expected.input_tokens[end] * token_length == pytest.approx(characters(model.requests), rel=0.01)
+    assert expected.cached_tokens[end] > fresh.cached_tokens[end]
+
+
+def test_a_chain_goes_on_with_what_is_done() -> None:
+    chained, fresh = (read_plan(f"{head}{PLAN}", source="p.yaml") for head in ("config: {conversation: chain}\n", ""))
+    for root in (chained, fresh):
+        for task_id in ("a", "b"):
+            root.find(task_id).update_result("A fjord.")
+    tokens = [estimate(each, model=ScriptedModel([])).input_tokens[1] for each in (chained, fresh)]
+    assert tokens[0] > tokens[1]
+
+
 def test_what_is_known_is_counted() -> None:
     expected = estimate(plan(), model="rules")
     assert (expected.tasks, expected.worker_tasks, expected.calls) == (4, 0, (4, 4))

@@ -44,11 +44,15 @@ class End:
     output_tokens: float = 0
     _begun: set[int] = field(default_factory=set)
 
-    def count(self, task: Task, prompt: ModelRequest, answers: float) -> None:
-        """Count the calls that so many answers to one prompt of `task` take."""
+    def count(self, task: Task, prompt: ModelRequest, answers: float, *, said: int = 0) -> None:
+        """Count the calls that so many answers to one prompt of `task` take, of which `said` characters were said."""
         self.calls += answers
         self.input_tokens += answers * ceil(length_of(prompt) / self.characters)
         self.output_tokens += answers * (self.answer if task.is_leaf else self.composed)
+        if said:
+            is_read = self.cache.pays and said // self.characters >= self.cache.least_tokens
+            self.read_tokens += answers * (said // self.characters) * is_read
+            return
         begins = shared_text(prompt)
         tokens, place = len(begins) // self.characters, hash(begins)
         if not self.cache.pays or tokens < self.cache.least_tokens:

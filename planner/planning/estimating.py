@@ -8,7 +8,7 @@ What is known is counted, and what nobody can know is a range, from one end of a
                    characters
     output tokens  `ANSWER_TOKENS` for each call, or less where the sampling settings allow less
     cached tokens  of the input: where prompts begin alike, and the provider's cache is known, all but the first are
-                   taken to read that from there
+                   taken to read that from there; and so is what was said before in a conversation that goes on
     cost           all, at the model's known prices; the low end counts on the cache, the high end is that of one that
                    has always forgotten
 
@@ -23,7 +23,7 @@ Not in the ranges without a pilot: repairs and retries, whose most is said as `c
 without saying it. Not in any: tasks that split while they run; calls that workers make.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from math import ceil
@@ -50,6 +50,7 @@ from ramify.tasks.prompt_variables import compose_variables, execute_variables, 
 from ramify.tasks.tree.graph import critical_path, waves
 from ramify.tasks.tree.states import FINISHED
 
+from .chained import Chains, has_chains
 from .ends import End, ends_of
 from .piloting import Pilot
 from .vote_estimates import VoteEstimate
@@ -148,18 +149,23 @@ def estimate(
     leaves = sum(each.is_leaf and is_for_model(each) and each.state is not TaskState.DELETED for each in task.walk())
     voting = _voting_of(pilot, leaves, steps, target)
     left = [each for each in task.walk() if each.state not in FINISHED]
-    asked = [each for each in left if not each.is_leaf or is_for_model(each)]
+    asked = dict.fromkeys(each for each in left if not each.is_leaf or is_for_model(each))
     configs = Configs(DEFAULTS)
     low, high = ends_of(asking, pilot, voting)
+    steps_of_plan = waves(task)
+    talks = _talks(task, asking, configs, window, (low, high))
+    order = asked if talks is None else [each for wave in steps_of_plan for each in wave if _is_said(each, asked)]
     at_most = 0.0
-    for each in asked:
+    for each in order:
         times = steps / leaves if steps is not None and each.is_leaf else 1
-        for end in (low, high):
+        for number, end in enumerate((low, high)):
             before = end.calls
             for prompt in _prompts(each, task, asking, window, answer=int(end.answer * end.characters)):
-                told = replace(prompt, shared=shared_characters(each, prompt))
-                end.count(each, told, _answers(each, configs, end) * times)
-        at_most += _most_calls(each, configs.of(each), end.calls - before, voting, times)
+                request, said = (prompt, 0) if talks is None or not each.is_leaf else talks[number].request(each, prompt)
+                told = replace(request, shared=shared_characters(each, request))
+                if each in asked:
+                    end.count(each, told, _answers(each, configs, end) * times, said=said)
+        at_most += _most_calls(each, configs.of(each), end.calls - before, voting, times) if each in asked else 0
     to_do = {each.id for each in left}
     return Estimate(
         model=asking.named,
@@ -175,9 +181,24 @@ def estimate(
         critical_path=[
             each.id for each in critical_path(task, lambda each: float(each.id in to_do)) if each.id in to_do
         ],
-        waves=[ids for wave in waves(task) if (ids := [each.id for each in wave if each.id in to_do])],
+        waves=[ids for wave in steps_of_plan if (ids := [each.id for each in wave if each.id in to_do])],
         voting=voting,
     )
+
+
+def _talks(
+    task: Task, agent: Agent, configs: Configs, window: Window, ends: tuple[End, End]
+) -> tuple[Chains, Chains] | None:
+    """Return the conversations that leaves go on with, at each end; None if there are none."""
+    if not has_chains(task, agent, configs):
+        return None
+    low, high = (Chains(agent, configs, window.holds, answer=int(end.answer * end.characters)) for end in ends)
+    return low, high
+
+
+def _is_said(task: Task, asked: Collection[Task]) -> bool:
+    """Return whether `task` is asked about, or was before, so that others may go on with its conversation."""
+    return task in asked or (task.is_leaf and task.state is TaskState.DONE and is_for_model(task))
 
 
 def _voting_of(pilot: Pilot | None, leaves: int, steps: int | None, target: float) -> VoteEstimate | None:

@@ -64,11 +64,13 @@ async def chain_before(context: WorkContext, asker: "Asker", variables: ExecuteV
     nonce = asker.nonce(texts_of(variables))
     begun = [agent.render(variables.model_copy(update={"as_json": each}), nonce=nonce) for each in (False, True)]
     opening = [_system(prompt.messages) for prompt in begun]
-    for before in _leaves_before(task, services.configs):
+    for before in leaves_before(task, services.configs):
+        if before.state is not TaskState.DONE:
+            continue
         calls = await asyncio.to_thread(services.store.calls, services.run_id, before.id)
         own = [each for each in calls if each.model == agent.model.name and each.key.purpose == variables.template]
         if messages := conversation_of(before, own, opening):
-            return Chain(before.id, messages, _without_said(variables, before, messages, nonce))
+            return Chain(before.id, messages, without_said(variables, before, messages, nonce))
     return None
 
 
@@ -90,17 +92,17 @@ def conversation_of(task: Task, calls: Sequence[CallRecord], opening: Collection
     return (*_messages(plain[-1]), Message(role="assistant", content=f"<result>{task.result}</result>"))
 
 
-def _leaves_before(task: Task, configs: Configs) -> Iterator[Task]:
-    """Yield the leaves that `task` builds on and may go on with, the last that it needs itself first."""
+def leaves_before(task: Task, configs: Configs) -> Iterator[Task]:
+    """Yield the leaves that `task` builds on and may go on with once they are DONE, the last that it needs first."""
     by_id = index_of(task).by_id
     for each in (task, *walk_up(task)):
         for need in reversed(each.dependencies):
             before = by_id[need]
-            if before.is_leaf and before.state is TaskState.DONE and configs.of(before).conversation == CHAIN:
+            if before.is_leaf and configs.of(before).conversation == CHAIN:
                 yield before
 
 
-def _without_said(
+def without_said(
     variables: ExecuteVariables, before: Task, messages: Sequence[Message], nonce: str
 ) -> ExecuteVariables:
     """Return `variables` without what stands in the conversation: as data, or as the answer to a task."""
