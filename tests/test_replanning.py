@@ -9,8 +9,10 @@ from ramify.planner import Executor, PlanLimits, Run, solve
 from ramify.planner.planning.policy import Failure, Recovery, Verb, next_step
 from ramify.planner.show.versions import between
 from ramify.planner.store import Store
+from ramify.planner.store.changes import TaskChanged
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import ReplyError, Task, TaskConfig, TaskState
+from ramify.tasks.tree import running
 from ramify.tasks.replies.replans import OpenPlan, Operator, parse_replan, replan_schema
 from ramify.tasks.tree.graph import check_can_end
 from ramify.tasks.tree.replanning import change_plan, is_stuck, open_plan
@@ -399,6 +401,88 @@ def test_what_is_in_memory_is_what_is_stored(tmp_path: Path) -> None:
     run, _ = ran(tmp_path, {"execute 0.2": NO, "replan": REPLACED + '<insert of="0.4">x</insert>'})
     with Store.open(tmp_path / "r.db") as store:
         assert store.load_tree(run.id).to_json() == run.task.to_json()
+
+
+# --- one level further up ---
+
+
+def deep(**config: Any) -> Task:
+    """Return a tree of three levels below the root; what is the lowest fails."""
+    root = Task("All of it", id="0", config=TaskConfig(max_retries=0, **{"recovery": "replan", **config}))
+    root.add_subtasks([Task("first", id="0.1"), Task("second", id="0.2")])
+    root.subtasks[0].add_subtasks([Task("half", id="0.1.1"), Task("other half", id="0.1.2")])
+    root.subtasks[0].subtasks[0].add_subtasks([Task("a", id="0.1.1.1"), Task("b", id="0.1.1.2")])
+    return root
+
+
+BELOW = {"execute 0.1.1.2": NO, "replan 0.1.1": NO}
+
+
+@pytest.mark.parametrize("change", ["replace", "retry"])
+def test_a_plan_that_cannot_be_changed_has_the_one_around_it_changed(tmp_path: Path, change: str) -> None:
+    replies = {**BELOW, "replan 0.1": f'<{change} of="0.1.1">half in one go</{change}>'}
+    run, model = ran(tmp_path, replies, deep(), jobs=1)
+    assert (run.status, run.result) == ("done", "together")
+    gone = {"0.1.1": "DELETED", "0.1.1.1": "DONE", "0.1.1.2": "DELETED", "0.1.3": "DONE"}
+    assert {task_id: state for task_id, state in states(run.task).items() if task_id in gone} == gone
+    assert run.task.find("0.1.3").content == "half in one go"
+    replans = [each for each in asked(model) if each.startswith("replan")]
+    assert replans == ["replan 0.1.1", "replan 0.1"]
+    (asking,) = [request for request in model.requests if (request.purpose, request.task_id) == ("replan", "0.1")]
+    assert "subtask 0.1.1.2 failed: the page is gone" in asking.messages[-1]["content"]
+    assert [version.below for version in run.plans if version.by == "replan"] == ["0.1"]
+
+
+def test_it_goes_one_level_up_and_no_further(tmp_path: Path) -> None:
+    run, model = ran(tmp_path, {**BELOW, "replan": NO}, deep())
+    assert (run.status, asked(model).count("replan 0.1"), asked(model).count("replan 0")) == ("failed", 1, 0)
+    assert states(run.task)["0.1.1"] == "FAILED"
+    assert "task 0.1 could not be replanned: the page is gone" in str(run.task.find("0.1.1").error)
+
+
+def test_nothing_is_put_before_a_task_whose_plan_leads_nowhere(tmp_path: Path) -> None:
+    replies = {**BELOW, "replan 0.1": '<insert before="0.1.1">look</insert>', "repair": '<drop of="0.1.1">no</drop>'}
+    run, model = ran(tmp_path, replies, deep())
+    assert run.status == "done"
+    (repair,) = [request for request in model.requests if request.purpose == "repair"]
+    assert "task 0.1.1 has a plan that leads nowhere" in repair.messages[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("config", "how"), [({}, {"on_error": "partial"}), ({"recovery": "split"}, {}), ({"max_replans": 0}, {})]
+)
+def test_it_does_not_go_up_where_that_is_not_wanted(tmp_path: Path, config: Any, how: Any) -> None:
+    _, model = ran(tmp_path, {**BELOW, "replan": NO}, deep(**config), **how)
+    assert "replan 0.1" not in asked(model)
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+def test_a_run_that_goes_up_and_is_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path: Path, limit: int) -> None:
+    replies = {**DONE, **BELOW, "replan 0.1": '<replace of="0.1.1">half in one go</replace>'}
+    (tmp_path / "whole").mkdir()
+    whole, every = ran(tmp_path / "whole", replies, deep(), jobs=1)
+    first, before = ran(tmp_path, replies, deep(), jobs=1, max_calls=limit)
+    assert first.status == "stopped"
+    model = ScriptedModel(replies)
+    again = Executor.resume(tmp_path / "r.db", first.id, agent=model, max_calls=99)
+    assert states(again.task) == states(whole.task)
+    assert sorted(asked(before) + asked(model)) == sorted(asked(every))
+
+
+def test_a_process_that_ended_before_it_went_up_is_followed_by_one_that_does(tmp_path: Path) -> None:
+    root = deep()
+    first, _ = ran(tmp_path, BELOW, root, jobs=1, max_calls=5)
+    with Store.open(tmp_path / "r.db") as store:
+        tree_then = store.load_tree(first.id)
+    assert states(tree_then)["0.1.1.2"] == "FAILED"
+    marked = "failed; task 0.1.1 could not be replanned: no way on"
+    with Store.open(tmp_path / "r.db") as store, store.write(first.id) as writer:
+        task = tree_then.find("0.1.1.2")
+        running.put(task, error=marked)
+        writer.put(TaskChanged.of(task))
+    model = ScriptedModel({**DONE, "replan 0.1": '<replace of="0.1.1">half in one go</replace>'})
+    again = Executor.resume(tmp_path / "r.db", first.id, agent=model, max_calls=99)
+    assert (again.status, "replan 0.1.1" in asked(model), "replan 0.1" in asked(model)) == ("done", False, True)
 
 
 # --- kills ---

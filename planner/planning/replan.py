@@ -1,6 +1,7 @@
 """Replanning: what is asked when a task of a plan has failed for good, and which changes of the plan the reply makes.
 
-It asks, and changes nothing. It is local: one call about what is open below one parent. A plan is changed `max_replans`
+It asks, and changes nothing. It is local: one call about what is open below one parent, and, where that leads nowhere,
+one about the plan that this parent is in. A plan is changed `max_replans`
 times at the most, and none comes back to words that have failed, or were given up, before. Where a person wants the
 plan changed, one call is about all that is open, on every level, as their words are about the whole goal.
 """
@@ -70,6 +71,11 @@ class Earlier:
         )
 
 
+def not_replanned(parent: Task) -> str:
+    """Return how the errors of tasks go on whose parent could not be replanned, and its own."""
+    return f"task {parent.id} could not be replanned: "
+
+
 class Replanner:
     """Finds changes of a plan.
 
@@ -86,9 +92,13 @@ class Replanner:
 
     def is_for(self, task: Task) -> bool:
         """Return whether the plan around `task`, which has failed or may fail, is to be changed then."""
+        return (task.is_leaf or not_replanned(task) in (task.error or "")) and self.may_be_for(task)
+
+    def may_be_for(self, task: Task) -> bool:
+        """Return whether the plan around `task` may be changed at all."""
         if task.parent is None or task.parent.type == SCRIPT:  # whose plan is the script
             return False
-        return task.is_leaf and self._configs.of(task).recovery == "replan"
+        return self._configs.of(task).recovery == "replan"
 
     def failed_below(self, parent: Task) -> list[Task]:
         """Return the subtasks of `parent` that have failed and are to be changed."""

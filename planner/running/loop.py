@@ -336,9 +336,7 @@ class RunLoop:
     def _take_up_failures(self) -> None:
         """Go on from the failures that another process has left."""
         for task in [task for task in index_of(self._root).by_id.values() if task.state is TaskState.FAILED]:
-            if task.parent is not None and task.parent.state is TaskState.OPEN and self._replanning.is_left_for(task):
-                self._replanning.wait_for(task)
-            else:
+            if not self._replanning.take_up(task, may_go_up=self._on_error != "partial"):
                 self._failures.carry_on([task])
 
     async def _settle_level(self, levels: Levels[Decision], task: Task, verdict: Decision) -> None:
@@ -431,4 +429,5 @@ class RunLoop:
             why = f"{not_replanned(parent)}{error_text(found)}"
             for task in failed:
                 self._recorder.told_more(task, why)
-            self._give_up(failed)
+            if self._on_error == "partial" or not await self._replanning.go_up(parent):
+                self._give_up(failed)

@@ -1,7 +1,7 @@
 """How a plan is changed while it is run: whole or not at all, as an event that tells each difference, by one writer.
 
 A parent whose subtask has failed for good waits until nothing below it goes on by itself; then what is open of its plan
-is planned anew. So what the model is told depends on what came of tasks, and not on which was quicker, and a run that
+is planned anew. If that is given up, the parent is FAILED, and the plan around it is changed instead, if it may be. So what the model is told depends on what came of tasks, and not on which was quicker, and a run that
 is killed asks the same once more, which the journal knows.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.planning.replan import BY, Replanner
+from ramify.planner.planning.replan import BY, Replanner, not_replanned
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.store.changes import Change, TaskChanged, TaskEdited
 from ramify.planner.work.steps import StepLog
@@ -21,13 +21,9 @@ from ramify.tasks.tree.replanning import Changed, change_plan, is_stuck
 from ramify.tasks.tree.schedule import Scheduler
 
 from .attaching import Attaching
+from .endings import because_of
 
 _OVER = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.DELETED})
-
-
-def not_replanned(parent: Task) -> str:
-    """Return how the error of a task goes on whose parent could not be replanned."""
-    return f"task {parent.id} could not be replanned: "
 
 
 class Replanning:
@@ -51,14 +47,54 @@ class Replanning:
         """Return whether the plan around `task`, which has failed, is to be changed."""
         return self._replanner.is_for(task)
 
-    def is_left_for(self, task: Task) -> bool:
-        """Return whether that is still to be done of a task that had failed when the run was resumed.
+    def take_up(self, task: Task, *, may_go_up: bool) -> bool:
+        """Have the plan around `task` changed if that is still to be done of a task that another process left FAILED.
 
         It is not if the plan was given up, which the error tells, or if the task never ran, as what it needs failed.
+
+        Args:
+            task: the task.
+            may_go_up: whether the plan around its parent may be changed where its own could not be.
+
+        Returns:
+            Whether it is.
         """
-        above = task.parent
-        is_given_up = above is None or f"; {not_replanned(above)}" in (task.error or "")
-        return self.is_for(task) and not is_given_up and not _has_failed_needs(task)
+        parent = task.parent
+        if parent is None or parent.state is not TaskState.OPEN or not self.is_for(task):
+            return False
+        if not _is_given_up(task):
+            if is_left := not _has_failed_needs(task):
+                self.wait_for(task)
+            return is_left
+        if not may_go_up or not self._goes_up(parent):
+            return False
+        self.wait_for(parent)
+        self._recorder.fail_too(parent, error=because_of(task))
+        return True
+
+    async def go_up(self, parent: Task) -> bool:
+        """Let `parent`, whose plan could not be changed, be FAILED, and have the plan around it changed, if it may be.
+
+        Returns:
+            Whether it may be.
+
+        Raises:
+            StoreError, LeaseError: as `carry_out`.
+        """
+        if not self._goes_up(parent):
+            return False
+        self.wait_for(parent)
+        await self._recorder.fail(parent, error=because_of(self.failed_below(parent)[0]))
+        return True
+
+    def _goes_up(self, parent: Task) -> bool:
+        """Return whether the plan around `parent` is changed, as its own could not be: one level up, and no further.
+
+        What has failed below it says that its own could not be, also after a kill.
+        """
+        failed = self.failed_below(parent)
+        is_given_up = bool(failed) and all(each.is_leaf and _is_given_up(each) for each in failed)
+        return is_given_up and self._replanner.may_be_for(parent)
 
     def wait_for(self, task: Task) -> None:
         """Have the plan around `task`, which has failed, changed as soon as nothing in it goes on by itself."""
@@ -132,6 +168,11 @@ class Replanning:
         for task in dict.fromkeys((*changed.reopened, *changed.deleted)):
             yield TaskChanged.of(task)
             yield self._steps.forget(task.id)
+
+
+def _is_given_up(task: Task) -> bool:
+    """Return whether the plan around `task` could not be changed."""
+    return task.parent is None or f"; {not_replanned(task.parent)}" in (task.error or "")
 
 
 def _has_failed_needs(task: Task) -> bool:

@@ -13,7 +13,7 @@ be put to the model: each names the task. Knows no tree: `OpenPlan` says what is
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -109,6 +109,7 @@ class OpenPlan:
         needed_by: by id, the tasks that need an open or failed one.
         holds: by id, what is below a task and needed from outside, as (task, need).
         splittable: the ids of those that may be split.
+        split: the ids of failed ones that have subtasks: others are done instead, also where they are tried again.
         parents: the ids of tasks that may be given more below them; none where nothing may be added.
         above: by id, the open tasks that an open one is a part of.
         most: how many changes one reply may make.
@@ -121,6 +122,7 @@ class OpenPlan:
     needed_by: Mapping[str, tuple[str, ...]]
     holds: Mapping[str, tuple[tuple[str, str], ...]]
     splittable: frozenset[str]
+    split: frozenset[str] = frozenset()
     parents: tuple[str, ...] = ()
     above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     most: int = MOST_CHANGES
@@ -179,6 +181,10 @@ def parse_replan(
     'Look twice'
     """
     entries, failures, complaints = _entries(reply, finish_reason, plan.operators)
+    entries = [
+        replace(each, do=Operator.REPLACE) if each.do is Operator.RETRY and each.of in plan.split else each
+        for each in entries
+    ]
     builder = PlanBuilder(max_tasks=max_tasks, types=types, known_ids={*plan.kept, *plan.ids})
     for each in entries:
         if each.do in _WITH_TASKS:
@@ -326,6 +332,8 @@ def _own_faults(change: Change, plan: OpenPlan) -> Iterator[str]:
     """Yield what is wrong with one change by itself."""
     if change.do is Operator.RETRY and not has_words(change.words):
         yield f"the retry of task {change.of} is blank; say what is to be done"
+    if change.do is Operator.INSERT and change.of in plan.split:
+        yield f"task {change.of} has a plan that leads nowhere, so a task before it does not help; replace or drop it"
     if change.do is Operator.SPLIT and change.of not in plan.splittable:
         yield f"task {change.of} cannot be split; replace it, or try it again in other words"
     elif change.do is Operator.SPLIT and len(change.tasks) == 1:

@@ -105,6 +105,7 @@ def _said_of(
         "needed_by": {task.id: tuple(other.id for other in _needed_by(task)) for task in changeable},
         "holds": {task.id: tuple(_held_needs(task)) for task in changeable},
         "splittable": frozenset(task.id for task in changeable if task.is_leaf and may_split(task)),
+        "split": frozenset(task.id for task in changeable if task.state is TaskState.FAILED and not task.is_leaf),
     }
 
 
