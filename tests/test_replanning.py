@@ -12,8 +12,8 @@ from ramify.planner.store import Store
 from ramify.planner.store.changes import TaskChanged
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import ReplyError, Task, TaskConfig, TaskState
-from ramify.tasks.tree import running
 from ramify.tasks.replies.replans import OpenPlan, Operator, parse_replan, replan_schema
+from ramify.tasks.tree import running
 from ramify.tasks.tree.graph import check_can_end
 from ramify.tasks.tree.replanning import change_plan, is_stuck, open_plan
 

@@ -72,8 +72,13 @@ class Earlier:
 
 
 def not_replanned(parent: Task) -> str:
-    """Return how the errors of tasks go on whose parent could not be replanned, and its own."""
+    """Return how the error of a task goes on whose parent could not be replanned."""
     return f"task {parent.id} could not be replanned: "
+
+
+def left_to_plan(parent: Task) -> str:
+    """Return how the error of a task goes on that has failed so that the plan around it is changed."""
+    return f"; task {parent.id} is left to the plan around it"
 
 
 class Replanner:
@@ -92,7 +97,7 @@ class Replanner:
 
     def is_for(self, task: Task) -> bool:
         """Return whether the plan around `task`, which has failed or may fail, is to be changed then."""
-        return (task.is_leaf or not_replanned(task) in (task.error or "")) and self.may_be_for(task)
+        return (task.is_leaf or left_to_plan(task) in (task.error or "")) and self.may_be_for(task)
 
     def may_be_for(self, task: Task) -> bool:
         """Return whether the plan around `task` may be changed at all."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ramify.planner.events.events import EventType
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.planning.replan import BY, Replanner, not_replanned
+from ramify.planner.planning.replan import BY, Replanner, left_to_plan, not_replanned
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.store.changes import Change, TaskChanged, TaskEdited
 from ramify.planner.work.steps import StepLog
@@ -69,7 +69,7 @@ class Replanning:
         if not may_go_up or not self._goes_up(parent):
             return False
         self.wait_for(parent)
-        self._recorder.fail_too(parent, error=because_of(task))
+        self._recorder.fail_too(parent, error=f"{because_of(task)}{left_to_plan(parent)}")
         return True
 
     async def go_up(self, parent: Task) -> bool:
@@ -84,7 +84,8 @@ class Replanning:
         if not self._goes_up(parent):
             return False
         self.wait_for(parent)
-        await self._recorder.fail(parent, error=because_of(self.failed_below(parent)[0]))
+        why = because_of(self.failed_below(parent)[0])
+        await self._recorder.fail(parent, error=f"{why}{left_to_plan(parent)}")
         return True
 
     def _goes_up(self, parent: Task) -> bool:
