@@ -137,6 +137,19 @@ def test_a_stream_that_is_cut_is_gone_on_with_and_nothing_is_doubled(tmp_path: P
     assert list(getattr(begun, "begun", {})) == [f"0.{number}" for number in range(1, said + 1) if said > 1]
 
 
+@pytest.mark.parametrize("cuts", [[CITIES[:2]], [CITIES[:2], CITIES[2:3]]])
+def test_a_run_whose_stream_was_cut_is_replayed(tmp_path: Path, cuts: list[tuple[str, ...]]) -> None:
+    left = CITIES[sum(map(len, cuts)) :]
+    model = Streamed(*([*elements(*cities), CUT] for cities in cuts), elements(*left))
+    root = Task(content=GOAL, id="0", config=TaskConfig(max_retries=3, retry_delay_seconds=0))
+    plan = PlanLimits(policy="streaming", max_depth=2)
+    run = Executor(model, store=tmp_path / "r.db", plan=plan).run(Task.from_json(root.to_json()))
+    assert (run.status, words_of(run)) == ("done", CONTENTS)
+    again = Executor(f"replay:{run.id}", store=tmp_path / "r.db", plan=plan).run(root)
+    assert (again.status, again.result, again.usage.calls) == ("done", "all nice", 0), again.error
+    assert again.task.to_string(state=True) == run.task.to_string(state=True)
+
+
 def test_a_task_whose_plan_is_cut_for_good_fails_and_goes_on_where_it_was(tmp_path: Path) -> None:
     model = Streamed([*elements(*CITIES[:2]), CUT], [CUT])
     run = run_of(tmp_path, model)

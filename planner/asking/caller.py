@@ -167,8 +167,8 @@ class Caller:
         noted: dict[str, Any] = dict(self.notes.get(task.id, ()))
         if is_part(task):
             noted["part"] = part_data(task)
-        if begun := len(getattr(request.variables, "begun", ())):
-            noted["begun"] = begun
+        if begun := getattr(request.variables, "begun", None):
+            noted |= {"begun": len(begun), "there": [_fields_of(each) for each in task.subtasks if each.id in begun]}
         if request.data_shown < request.data_given:
             noted["cut"] = {"budget": budget, "shown": request.data_shown, "given": request.data_given}
         if key in self._recorded:
@@ -357,3 +357,9 @@ class _Look:
         if not self.is_told:
             self.is_told = True
             self._tell()
+
+
+def _fields_of(task: Task) -> dict[str, Any]:
+    """Return a subtask that a plan begins with as what it can be made from again."""
+    fields = {"id": task.id, "content": task.content, "type": task.type, "dependencies": [*task.dependencies]}
+    return {name: value for name, value in fields.items() if value}

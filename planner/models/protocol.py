@@ -283,6 +283,7 @@ class Model(Protocol):
         budgets: the budgets of prompts that were asked before, by task, purpose, attempt, sample and step.
         recorded_splits: the ids of the tasks that it is asked to split whatever their words say, as it was when it was
             recorded; the only ones where nothing else is known of it.
+        recorded_heads: what plans begin with whose first reply had broken off when it was recorded, likewise.
         recorded_parts, recorded_steps: in which parts documents were read, and results composed, likewise.
         is_person: whether a person answers, who has all the time that it takes. False where it is not there.
         thinks: whether it is known to think before it answers. False where it is not there.

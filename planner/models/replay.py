@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ramify.planner.errors import NoModelError, RunError, StoreError, UsageError
 from ramify.planner.settings.settings import store_place
@@ -83,6 +83,8 @@ class ReplayModel:
         recorded_splits: the ids of the tasks for which a plan was asked.
         schemas_sent: whether a schema was sent, by task, purpose, attempt and sample.
         recorded_parts: the parts in which documents were read, by the task that they belong to.
+        recorded_heads: the tasks that a plan had begun with, by the task that it is for, where the reply that gave them
+            broke off and is not recorded.
         recorded_steps: how much the prompts of compositions showed that had to be made in steps, by task.
         budgets: those of the recorded prompts that left something out, by task, purpose, attempt, sample and step.
     """
@@ -101,6 +103,7 @@ class ReplayModel:
         self.schemas_sent: dict[tuple[str, str, int, int], bool] = {}
         self.recorded_steps: dict[str, int] = {}
         parts: dict[str, tuple[str, Part]] = {}
+        heads: dict[str, list[dict[str, Any]]] = {}
         for call in calls():
             if (cut := call.request.get("cut")) is not None:
                 self.budgets[call.key[:-1]] = cut["budget"]
@@ -113,12 +116,14 @@ class ReplayModel:
             self.schemas_sent[place] = "schema" in call.request or self.schemas_sent.get(place, False)
             if call.key.purpose == "decompose":
                 splits.add(call.key.task_id)
+                heads.setdefault(call.key.task_id, call.request.get("there", []))
             makers[call.model] = None
             reply = replace(ModelReply.from_data(call.reply), taken_from=source, latency_s=0.0)
             self._takes.setdefault(call.key.request_sha256, _Takes()).add(_Take(call.key, reply))
         if not makers:
             raise NoModelError(f"there is no recorded call in {source}; record a run that makes calls")
         self.recorded_splits = frozenset(splits)
+        self.recorded_heads = {task_id: head for task_id, head in heads.items() if head}
         self.recorded_parts: dict[str, list[Part]] = {}
         for _, (of, part) in sorted(parts.items(), key=lambda each: (len(each[0]), each[0])):
             self.recorded_parts.setdefault(of, []).append(part)

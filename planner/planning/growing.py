@@ -7,8 +7,8 @@ question for the tasks that are missing. Tasks that are there already, from a re
 from one that broke off, are known by their order and their words. Knows no loop and no store.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Unpack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Unpack
 
 from ramify.planner.errors import HeardError
 from ramify.planner.models.protocol import ModelReply
@@ -56,6 +56,13 @@ class Growth:
     def keeps(self) -> bool:
         """Whether something of the present reply is attached."""
         return self._new > 0
+
+    def goes_on_from(self, head: Sequence[Mapping[str, Any]]) -> None:
+        """Attach what a reply had given that broke off and is not recorded, unless something is there."""
+        if head and not self.there:
+            new = [Task(**fields) for fields in head]
+            self.there += new
+            self._attach(self.task, new)
 
     def expect(self, goals: Iterable[str], *, begun: int, **rules: Unpack[PlanRules]) -> None:
         """Get ready for the reply to another question.

@@ -178,6 +178,7 @@ class Planner:
         ask = partial(self._ask, task, asker, attempt=attempt, tried=tried)
         try:
             if growth is not None:
+                growth.goes_on_from(getattr(asker.agent.model, "recorded_heads", {}).get(task.id, ()))
                 return await self._grow(growth, ask, asker.begun_before(task, attempt=attempt))
             return _verdict(task, *await ask())
         except TooLongError as error:
