@@ -22,7 +22,7 @@ FRONT = "planner/front/"  # is installed as `ramify` itself
 ROOMS = (
     "errors", "runtime", "settings", "store", "models", "events", "processes", "web", "work", "engines", "tools",
     "asking", "checks", "workers", "planning", "running", "export", "show", "run", "tracing", "progress",
-    "executor", "strategies", "api", "evolution", "bench", "testing", "cli",
+    "executor", "strategies", "api", "evolution", "bench", "testing", "bridges", "cli",
     "front",
 )  # fmt: skip
 """The rooms of `planner/`, from the ground up: each may import those before it, lazily and for typing as well."""
@@ -52,10 +52,11 @@ HEAVY: dict[str, str | tuple[str, ...]] = {
     "protego": "planner/web/robots.py",
     "xllamacpp": "planner/models/gguf/child.py",
     "distributed": "planner/engines/dask",
+    "inspect_ai": "planner/bridges/",
 }
 MAY_IMPORT_HEAVY_AT_ONCE = (
     "planner/store/", "planner/cli/", "planner/progress/", "planner/tracing/spans.py", "planner/tracing/parts.py",
-    "planner/tracing/exporters.py", "prompts/jinja",
+    "planner/tracing/exporters.py", "prompts/jinja", "planner/bridges/inspect",
 )  # fmt: skip
 """Files that are themselves imported only when they are needed."""
 

@@ -169,8 +169,8 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             questions=list,
         ),
         EventType.PERSON_ANSWERED: _form(
-            "a person has answered; where the answers are `assumed`, the model has said them; `steps` are those that the"
-            " answers are about, each with its attempt",
+            "a person has answered; where the answers are `assumed`, the model has said them; `steps` are those that"
+            " the answers are about, each with its attempt",
             {"assumed": bool, "steps": dict},
             about=str,
             answers=list,

@@ -161,7 +161,8 @@ def estimate(
         for number, end in enumerate((low, high)):
             before = end.calls
             for prompt in _prompts(each, task, asking, window, answer=int(end.answer * end.characters)):
-                request, said = (prompt, 0) if talks is None or not each.is_leaf else talks[number].request(each, prompt)
+                is_talk = talks is not None and each.is_leaf
+                request, said = talks[number].request(each, prompt) if talks and is_talk else (prompt, 0)
                 told = replace(request, shared=shared_characters(each, request))
                 if each in asked:
                     end.count(each, told, _answers(each, configs, end) * times, said=said)

@@ -1,8 +1,9 @@
 """How a plan is changed while it is run: whole or not at all, as an event that tells each difference, by one writer.
 
 A parent whose subtask has failed for good waits until nothing below it goes on by itself; then what is open of its plan
-is planned anew. If that is given up, the parent is FAILED, and the plan around it is changed instead, if it may be. So what the model is told depends on what came of tasks, and not on which was quicker, and a run that
-is killed asks the same once more, which the journal knows.
+is planned anew. If that is given up, the parent is FAILED, and the plan around it is changed instead, if it may be. So
+what the model is told depends on what came of tasks, and not on which was quicker, and a run that is killed asks the
+same once more, which the journal knows.
 """
 
 from collections.abc import Collection, Iterator

@@ -24,7 +24,9 @@ PYPROJECT = "pyproject.toml"
 PYPROJECT_TABLE = ("tool", "ramify")
 _ENV_FILE = Path(".env")
 _log = logging.getLogger("ramify.settings")
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG", "RAMIFY_IDEMPOTENCY_KEY", "RAMIFY_ISOLATED"})
+_NOT_SETTINGS = frozenset(
+    {CONFIG_VARIABLE, "RAMIFY_FAILPOINT", "RAMIFY_DEBUG", "RAMIFY_IDEMPOTENCY_KEY", "RAMIFY_ISOLATED"}
+)
 _MISSPELLED = 0.8
 """How much the name of a variable is like one of ours, of 1, to be taken for it; programs and workers have others."""
 

@@ -300,7 +300,7 @@ class ScriptContext(Telling):
             return self._task_of(make, {**fields, "inputs": {**fields.get("inputs", {}), **own}})
         made = make(item)
         if isinstance(made, Awaitable):
-            raise UsageError("map takes a plain function that returns text or a Task, or an `async def` that makes calls")
+            raise UsageError("map takes a function that returns text or a Task, or an `async def` that makes calls")
         return self._task_of(made, fields)
 
     def _needs(self, given: Call | str | Iterable[Call | str]) -> list[str]:

@@ -136,7 +136,11 @@ def answers_in(
             which there are.
     """
     known, found = names_of(steps), {}
-    corrected = {name: step for name, step in _named(s for s in steps if s.key in answered).items() if name not in known}
+    corrected = {
+        name: step
+        for name, step in _named(step for step in steps if step.key in answered).items()
+        if name not in known
+    }
     said = [*((name, StepAnswer(is_done=True, result=result)) for name, result in done.items())]
     said += [(name, StepAnswer(is_done=False)) for name in again]
     for name, answer in said:

@@ -90,7 +90,8 @@ class _Visit:
             async with AsyncExitStack() as stack:
                 for rate in services_of(context).budget.rates(self._task):
                     await stack.enter_async_context(rate)
-                return answer_data(await self._fetcher.send(str(inputs.url), sending_of(inputs, secrets, context.idempotency_key)))
+                sending = sending_of(inputs, secrets, context.idempotency_key)
+                return answer_data(await self._fetcher.send(str(inputs.url), sending))
 
         said: Any = await context.step(SEND, send, given=given_of(inputs), may_repeat=may_repeat_of(inputs))
         if not isinstance(said, dict) or "status" not in said:  # a person has said what came of it

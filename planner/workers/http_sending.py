@@ -1,6 +1,6 @@
 """What an `http` task sends: a request that does something, in a step of its own that is not taken twice unasked.
 
-It carries the step's idempotency key in a header. Whether nothing was done, or nobody knows, is told from what came back.
+It carries the step's idempotency key in a header. What comes back tells whether nothing was done, or nobody knows.
 """
 
 import re

@@ -1,0 +1,95 @@
+"""Ramify in inspect_ai: as an agent of its evaluations, and its studies as logs that inspect reads."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ramify.planner.store import Store
+
+pytestmark = [
+    pytest.mark.inspect,
+    pytest.mark.filterwarnings("ignore"),  # inspect's own, and of what it is made of
+    pytest.mark.skipif(
+        find_spec("inspect_ai") is None, reason="inspect_ai is not installed: pip install 'ramify[inspect]'"
+    ),
+]
+
+GOAL = "Name the capital of Norway."
+PLAN = "<task>Name the country.</task><task>Name its largest city.</task>"
+
+
+def evaluated(place: Path, replies: Any, **how: Any) -> Any:
+    """Return the log of an evaluation of one sample, whose model gives `replies` one after the other."""
+    from inspect_ai import Task, eval
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ModelOutput, get_model
+    from inspect_ai.scorer import includes
+    from ramify.planner.bridges import ramify_agent
+
+    options = how.pop("options", {"policy": "direct"})
+    outputs = [ModelOutput.from_content("mockllm/model", each) for each in replies]
+    task = Task(
+        dataset=[Sample(input=how.pop("input", GOAL), target="Oslo")],
+        solver=ramify_agent(store=str(place / "runs.db"), **options),
+        scorer=includes(),
+    )
+    model = get_model("mockllm/model", custom_outputs=outputs)
+    (log,) = eval(task, model=model, display="none", log_dir=str(place / "logs"), **how)
+    return log
+
+
+def test_a_sample_is_the_goal_of_a_run_and_is_scored_by_its_answer(tmp_path: Path) -> None:
+    log = evaluated(tmp_path, ["<result>It is Oslo.</result>"])
+    assert log.status == "success"
+    (sample,) = log.samples
+    assert (sample.output.completion, sample.scores["includes"].value) == ("It is Oslo.", "C")
+    with Store.open(tmp_path / "runs.db") as store:
+        record = store.last_run()
+    assert (record.goal, record.status) == (GOAL, "done")
+    assert sample.store["ramify_run"]["id"] == record.id
+    assert [event.event for event in sample.events].count("model") == 1
+    assert "execute 0" in [event.name for event in sample.events if event.event == "span_begin"]
+    assert record.usage.calls == 1
+
+
+def test_a_plan_is_made_of_calls_to_inspects_model(tmp_path: Path) -> None:
+    replies = [PLAN, "<result>Norway</result>", "<result>Oslo</result>", "<result>Oslo, in Norway.</result>"]
+    log = evaluated(tmp_path, replies, options={"policy": "upfront", "split": "always", "max_depth": 2, "jobs": 1})
+    (sample,) = log.samples
+    assert sample.output.completion == "Oslo, in Norway."
+    spans = [event.name for event in sample.events if event.event == "span_begin"]
+    assert [name for name in spans if name.endswith(("0", "0.1", "0.2"))] == [
+        "decompose 0", "execute 0.1", "execute 0.2", "compose 0",
+    ]  # fmt: skip
+
+
+def test_what_was_said_before_the_goal_is_given_as_material(tmp_path: Path) -> None:
+    from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+
+    said = [ChatMessageSystem(content="Answer in Norwegian."), ChatMessageUser(content=GOAL)]
+    log = evaluated(tmp_path, ["<result>Oslo</result>"], input=said)
+    (call,) = [event for event in log.samples[0].events if event.event == "model"]
+    assert "system: Answer in Norwegian." in call.input[-1].text
+
+
+def test_a_limit_of_inspects_ends_the_sample(tmp_path: Path) -> None:
+    replies = [PLAN, *["<result>Norway</result>"] * 9]
+    options = {"policy": "upfront", "split": "always", "max_depth": 2, "jobs": 1}
+    log = evaluated(tmp_path, replies, options=options, token_limit=1)
+    assert log.samples[0].limit.type == "token"
+    with Store.open(tmp_path / "runs.db") as store:
+        assert store.last_run().status == "stopped"
+
+
+def test_a_run_that_fails_is_a_wrong_answer_and_no_error(tmp_path: Path) -> None:
+    log = evaluated(tmp_path, ['<failed reason="other">nobody knows</failed>'] * 9)
+    (sample,) = log.samples
+    assert (log.status, sample.scores["includes"].value) == ("success", "I")
+    assert sample.output.completion.startswith("(no answer: nobody knows")
+
+
+def test_inspect_finds_the_agent_by_its_name() -> None:
+    from inspect_ai.util import registry_create
+
+    assert callable(registry_create("agent", "ramify/ramify_agent", policy="direct"))
