@@ -268,7 +268,7 @@ def test_a_server_that_refuses_schemas_is_asked_for_tags_after_one_try(
     (told,) = warnings(run, store)
     assert [each.message for each in run.warnings] == [told]
     shown = ramify("show", "--last", "--store", str(store)).out
-    assert "\nwarning: lm: " in shown
+    assert "\nwarning: lm at " in shown
     assert "tags are asked for instead" in shown
     assert said in told
     assert "from here on tags are asked for instead (--constrain never spares the try)" in told

@@ -53,14 +53,19 @@ def test_a_chain_is_counted_with_all_that_was_said_before(
     def chained() -> Task:
         return read_plan(f"config: {{conversation: chain}}\n{text}", source="p.yaml")
 
-    cache = PromptCache(read=0.1, least_tokens=1)
-    model = Provider(cache, lambda _: f"<result>{'x' * answer_length}</result>")
-    expected, fresh = (estimate(each, model=model) for each in (chained(), read_plan(text, source="p.yaml")))
+    model = ScriptedModel(lambda _: f"<result>{'x' * answer_length}</result>")
+    expected = estimate(chained(), model=model)
     Executor(model, store=tmp_path / "runs.db", jobs=1).run(chained())
     longest = max(len(request.messages) for request in model.requests)
     assert (expected.calls[end], longest) == (len(model.requests), 6)
     assert expected.input_tokens[end] * token_length == pytest.approx(characters(model.requests), rel=0.01)
-    assert expected.cached_tokens[end] > fresh.cached_tokens[end]
+
+
+def test_what_was_said_before_in_a_chain_is_expected_from_the_cache() -> None:
+    text = f"{PLAN}  - {{id: d, task: Judge it, needs: [c]}}\n"
+    chained, fresh = (read_plan(f"{head}{text}", source="p.yaml") for head in ("config: {conversation: chain}\n", ""))
+    read = [estimate(each, model="gpt-5.6").cached_tokens[1] for each in (chained, fresh)]
+    assert read[0] > read[1]
 
 
 def test_a_chain_goes_on_with_what_is_done() -> None:

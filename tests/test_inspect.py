@@ -21,21 +21,23 @@ PLAN = "<task>Name the country.</task><task>Name its largest city.</task>"
 
 def evaluated(place: Path, replies: Any, **how: Any) -> Any:
     """Return the log of an evaluation of one sample, whose model gives `replies` one after the other."""
-    from inspect_ai import Task, eval
+    import inspect_ai
     from inspect_ai.dataset import Sample
-    from inspect_ai.model import ModelOutput, get_model
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
     from inspect_ai.scorer import includes
     from ramify.planner.bridges import ramify_agent
 
     options = how.pop("options", {"policy": "direct"})
     outputs = [ModelOutput.from_content("mockllm/model", each) for each in replies]
-    task = Task(
+    for each in outputs:  # without a usage, inspect counts tokens by a vocabulary that it loads from the network
+        each.usage = ModelUsage(input_tokens=20, input_tokens_cache_read=10, output_tokens=5, total_tokens=35)
+    task = inspect_ai.Task(
         dataset=[Sample(input=how.pop("input", GOAL), target="Oslo")],
         solver=ramify_agent(store=str(place / "runs.db"), **options),
         scorer=includes(),
     )
     model = get_model("mockllm/model", custom_outputs=outputs)
-    (log,) = eval(task, model=model, display="none", log_dir=str(place / "logs"), **how)
+    (log,) = inspect_ai.eval(task, model=model, display="none", log_dir=str(place / "logs"), **how)
     return log
 
 
@@ -50,7 +52,8 @@ def test_a_sample_is_the_goal_of_a_run_and_is_scored_by_its_answer(tmp_path: Pat
     assert sample.store["ramify_run"]["id"] == record.id
     assert [event.event for event in sample.events].count("model") == 1
     assert "execute 0" in [event.name for event in sample.events if event.event == "span_begin"]
-    assert record.usage.calls == 1
+    used = record.usage
+    assert (used.calls, used.input_tokens, used.cached_tokens, used.output_tokens) == (1, 30, 10, 5)
 
 
 def test_a_plan_is_made_of_calls_to_inspects_model(tmp_path: Path) -> None:
@@ -69,8 +72,8 @@ def test_what_was_said_before_the_goal_is_given_as_material(tmp_path: Path) -> N
 
     said = [ChatMessageSystem(content="Answer in Norwegian."), ChatMessageUser(content=GOAL)]
     log = evaluated(tmp_path, ["<result>Oslo</result>"], input=said)
-    (call,) = [event for event in log.samples[0].events if event.event == "model"]
-    assert "system: Answer in Norwegian." in call.input[-1].text
+    (prompt,) = [text for text in log.samples[0].attachments.values() if GOAL in text]
+    assert "system: Answer in Norwegian." in prompt
 
 
 def test_a_limit_of_inspects_ends_the_sample(tmp_path: Path) -> None:

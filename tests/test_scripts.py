@@ -121,7 +121,7 @@ def test_items_of_a_map_are_told_apart_by_their_inputs(bench: Bench) -> None:
         "  Task 0.1: double", "    Task 0.1.1: double (item: 1)", "    Task 0.1.2: double (item: 2)",
         "  Task 0.2: double", "    Task 0.2.1: double",
     ]  # fmt: skip
-    assert "double (item: 2)" in run.to_mermaid()
+    assert "double (item: 2)" in run.to_graphml()
 
 
 async def mapped_twice(ctx: ScriptContext) -> Any:

@@ -102,6 +102,7 @@ class InspectModel:
 
 
 def _ramify_agent(
+    *,
     policy: str | None = None,
     max_depth: int | None = None,
     max_tasks: int | None = None,
@@ -144,7 +145,8 @@ def _ramify_agent(
         """Answer the last message as the goal of a run."""
         model = InspectModel(get_model(role=model_role))
         goal, before = _goal_of(state.messages)
-        run = await asolve(goal, model=model, **({"materials": before} if before else {}), **how)
+        given: dict[str, Any] = {**how, "materials": before} if before else how
+        run = await asolve(goal, model=model, **given)
         _note(run)
         if model.limit is not None:
             raise model.limit
@@ -180,9 +182,9 @@ def _note(run: Run) -> None:
 
 def _config(request: ModelRequest) -> Any:
     given = request.sampling
-    names = {
-        "temperature": given.temperature, "top_p": given.top_p, "seed": given.seed, "stop_seqs": given.stop,
+    told: dict[str, Any] = {
+        "temperature": given.temperature, "top_p": given.top_p, "seed": given.seed,
         "max_tokens": given.max_output_tokens, "reasoning_effort": given.reasoning_effort,
+        "stop_seqs": None if given.stop is None else list(given.stop),
     }  # fmt: skip
-    told = {name: list(value) if name == "stop_seqs" else value for name, value in names.items() if value is not None}
-    return GenerateConfig(**told)
+    return GenerateConfig(**{name: value for name, value in told.items() if value is not None})

@@ -26,6 +26,7 @@ from ramify.planner.events.tries import Tried
 from ramify.planner.planning.fitting import Known
 from ramify.planner.planning.levels import Levels
 from ramify.planner.planning.policy import Policy, Recovery, Verb, whole
+from ramify.planner.planning.replan import not_replanned
 from ramify.planner.planning.split import Grown, Parts, Whole
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.failpoints import failpoint
@@ -44,7 +45,7 @@ from .attempts import Work, put_back
 from .endings import Ending, ending_of, failure_data, settle
 from .failures import Failures
 from .places import Places
-from .replanning import Replanning, not_replanned
+from .replanning import Replanning
 
 OnError = Literal["continue", "partial", "stop"]
 Decision = Plan | Whole | Parts | Grown | Known

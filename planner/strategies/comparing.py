@@ -113,9 +113,7 @@ def _family(store: Store, record: RunRecord) -> set[str]:
     return found
 
 
-def _variant(
-    store: Store, record: RunRecord, root: Task, *, name: str, parameters: dict[str, JsonValue]
-) -> Variant:
+def _variant(store: Store, record: RunRecord, root: Task, *, name: str, parameters: dict[str, JsonValue]) -> Variant:
     is_done = root.state is TaskState.DONE
     ended = root.completed_at.timestamp() if root.completed_at is not None else record.finished_at
     return Variant(

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 from ramify.planner.errors import UsageError
 from ramify.planner.store.changes import Change, StepsForgotten, StepTaken
-from ramify.planner.store.records import StepKind, StepRecord
+from ramify.planner.store.records import StepKey, StepKind, StepRecord
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
 
@@ -137,9 +137,7 @@ def answers_in(
     """
     known, found = names_of(steps), {}
     corrected = {
-        name: step
-        for name, step in _named(step for step in steps if step.key in answered).items()
-        if name not in known
+        name: step for name, step in _named(step for step in steps if step.key in answered).items() if name not in known
     }
     said = [*((name, StepAnswer(is_done=True, result=result)) for name, result in done.items())]
     said += [(name, StepAnswer(is_done=False)) for name in again]

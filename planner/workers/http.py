@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import JsonValue
 from ramify.planner.errors import FetchError, WorkFailedError
 from ramify.planner.web import Fetcher, FetchLimits, WebPolicy
 from ramify.planner.work.context import WorkContext
@@ -26,6 +25,9 @@ from .http_inputs import HttpInputs, check_sending
 from .http_sending import SEND, answer_data, given_of, may_repeat_of, secrets_needed, sending_of
 from .lists import ListWorker
 from .services import services_of
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 NETWORK = "network"
 """The permission to reach public addresses; `network:HOST:PORT` names a private host that may be reached too."""

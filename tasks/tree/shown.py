@@ -26,7 +26,7 @@ def shown_words(task: Node) -> str:
 
 def _is_said_again(task: Node) -> bool:
     """Return whether a sibling says the same; of many that do, one of the first two is looked at."""
-    beside = None if task.parent is None else task.parent._subtasks  # noqa: SLF001 - of the same class
+    beside = None if task.parent is None else task.parent._subtasks
     if beside is None or len(beside) == 1:
         return False
     return beside[beside[0] is task].content == task.content

@@ -12,9 +12,9 @@ from ramify.planner.events.controls import controls_of
 from ramify.planner.events.events import EventType
 from ramify.planner.events.failed_calls import usage_of_failed
 from ramify.planner.events.losses import losses_of, losses_text
-from ramify.planner.events.warned import warning_lines, warnings_of
 from ramify.planner.events.methods_used import methods_of
 from ramify.planner.events.origins import Origin, origin_of
+from ramify.planner.events.warned import warning_lines, warnings_of
 from ramify.planner.export.effects import effects_of, effects_text
 from ramify.planner.export.formats import save_as
 from ramify.planner.export.labels import format_duration

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from ramify.planner.events.losses import losses_of
-from ramify.planner.events.warned import warnings_of
 from ramify.planner.events.methods_used import methods_of
+from ramify.planner.events.warned import warnings_of
 from ramify.planner.export.run_data import call_data, event_data, iso_time, run_data, step_data
 from ramify.planner.export.times import timeline_data
 from ramify.tasks.json_text import json_text
