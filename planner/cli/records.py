@@ -45,8 +45,8 @@ def run_text(
     Args:
         record: the run.
         root: its tree.
-        told: its events that tell what it was forked from, what its prompts did not show, what it was warned of, and who
-            has controlled it.
+        told: its events that tell what it was forked from, what its prompts did not show, what it was warned of, and
+            who has controlled it.
         effects: its steps that may not simply be repeated.
         methods: the methods that were found for its tasks.
         made_by: who its words come from.
