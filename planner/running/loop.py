@@ -238,7 +238,7 @@ class RunLoop:
             gaps = (*missing_words(task), *outcome.gaps) if verb is Verb.COMPOSE else outcome.gaps
             self._places.unwritten += 1
             self._recorder.finish(task, outcome.text, outcome.output, gaps, then=partial(self._on_disk, task))
-            await asyncio.sleep(0)  # a body that waits for nothing keeps nobody else waiting
+            await self._places.rest()
         elif isinstance(outcome, Exception):
             await self._recover(task, verb, outcome, job)
         if task is self._leader:
@@ -253,8 +253,7 @@ class RunLoop:
             return
         failpoint("after-done-commit")
         self._scheduler.finished(task)
-        # one at least: there may be room again, or nothing left to do
-        self._places.wake(max(self._scheduler.ready, 1))
+        self._places.wake_for(self._scheduler.ready)
 
     async def _all_written(self) -> None:
         """Return when all that was done is on disk. Raises what is wrong with the store if it never will be."""

@@ -8,6 +8,9 @@ twice the number of places.
 import asyncio
 from collections import deque
 
+_BETWEEN_RESTS = 16
+"""Bodies between two turns of the loop."""
+
 
 class Places:
     """Counts who is at work, and lets workers sleep until there is something to do.
@@ -25,6 +28,8 @@ class Places:
         self.unwritten = 0
         self._most = 2 * jobs
         self._sleeping: deque[asyncio.Future[None]] = deque()
+        self._waking = 0
+        self._begun = 0
 
     @property
     def has_room(self) -> bool:
@@ -40,7 +45,21 @@ class Places:
         """Return when there may be something to do."""
         woken = asyncio.get_running_loop().create_future()
         self._sleeping.append(woken)
-        await woken
+        try:
+            await woken
+        finally:
+            self._waking -= not woken.cancelled()
+
+    async def rest(self) -> None:
+        """Let others have their turn now and then, as bodies that wait for nothing would keep everybody waiting."""
+        self._begun += 1
+        if self._begun % _BETWEEN_RESTS == 0:
+            await asyncio.sleep(0)
+
+    def wake_for(self, ready: int) -> None:
+        """Let as many of those who sleep begin as tasks are `ready` and there is room for; one at least has a look."""
+        room = self._most - self.at_work - self.unwritten - self._waking
+        self.wake(max(min(ready, room), not self._waking))
 
     def wake(self, count: int) -> None:
         """Let up to `count` of those who sleep look for something to do."""
@@ -49,6 +68,7 @@ class Places:
             woken = sleeping.popleft()
             if not woken.done():
                 woken.set_result(None)
+                self._waking += 1
                 count -= 1
 
     def wake_all(self) -> None:
