@@ -302,9 +302,9 @@ def test_dependencies_run_from_prerequisite_to_dependent(seed: int, count: int) 
 
 
 @pytest.mark.parametrize(("make", "direction"), [(chain, "LR"), (flat, "TB")])
-def test_a_hundred_thousand_tasks_are_drawn(make: Callable[[int], Task], direction: Direction) -> None:
-    svg = to_svg(graph_view(make(100_000), options=ViewOptions(max_nodes=None, direction=direction)))
-    assert svg.count("<title>") == 100_001
+def test_20_000_tasks_are_drawn(make: Callable[[int], Task], direction: Direction) -> None:
+    svg = to_svg(graph_view(make(20_000), options=ViewOptions(max_nodes=None, direction=direction)))
+    assert svg.count("<title>") == 20_001
 
 
 @given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 130))

@@ -143,13 +143,13 @@ def test_the_tree_refuses_exactly_what_makes_a_cycle(root: Task, data: st.DataOb
         check_tree(root)
 
 
-def test_100_000_tasks_in_a_row_are_sorted() -> None:
+def test_30_000_tasks_in_a_row_are_sorted() -> None:
     root = Task(content="x", id="0")
     root.add_subtasks(
-        [Task(content="x", id=f"t{n}", dependencies=[f"t{n + 1}"] if n < 99_999 else []) for n in range(100_000)]
+        [Task(content="x", id=f"t{n}", dependencies=[f"t{n + 1}"] if n < 29_999 else []) for n in range(30_000)]
     )
-    assert topological_order([root])[0].id == "t99999"
-    assert len(waves(root)) == 100_001
+    assert topological_order([root])[0].id == "t29999"
+    assert len(waves(root)) == 30_001
 
 
 def events_of(root: Task) -> "nx.DiGraph[tuple[str, bool]]":

@@ -35,7 +35,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 REPLIES = st.sampled_from(CORPUS) | st.lists(WORDS, max_size=20).map("".join) | st.text(max_size=40)
 A_RUN = 40
-EXAMPLES = int(os.environ.get("RAMIFY_HOSTILE_REPLIES", "1200")) // A_RUN
+EXAMPLES = int(os.environ.get("RAMIFY_HOSTILE_REPLIES", "600")) // A_RUN
 
 LIMITS = {name: PlanLimits(policy=name, max_depth=3, max_children=4, max_tasks=25) for name in BUILT_IN}
 

@@ -85,7 +85,7 @@ def check(run: Run) -> None:
             assert TaskState.DONE in below
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     trees(),
     st.integers(0, 10**6),

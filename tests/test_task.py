@@ -189,25 +189,25 @@ def test_a_tree_inside_a_users_model_round_trips() -> None:
     assert again.plan.to_string() == family().to_string()
 
 
-def test_a_chain_of_100_000_works_like_any_other_tree() -> None:
+def test_a_chain_of_30_000_works_like_any_other_tree() -> None:
     root = bottom = Task(content="x", id="0")
-    for number in range(1, 100_000):
+    for number in range(1, 30_000):
         child = Task(content="x", id=f"t{number}")
         bottom.add_subtask(child)
         bottom = child
-    assert bottom.get_depth() == 100_000
+    assert bottom.get_depth() == 30_000
     bottom.set_state("RUNNING")
     assert root.get_running_task() is bottom
     root.set_state("DONE")
     assert bottom.state is TaskState.DONE
     text = root.to_string()
-    assert text.count("\n") == 100_000
-    assert len(text) < 300 * 100_000
-    assert "(level 100000) Task t99999: x\n" in text
-    assert root.get_result().count("\n") == 100_000
+    assert text.count("\n") == 30_000
+    assert len(text) < 300 * 30_000
+    assert "(level 30000) Task t29999: x\n" in text
+    assert root.get_result().count("\n") == 30_000
     again = Task.model_validate_json(root.model_dump_json())
-    assert again.find("t99999").get_depth() == 100_000
-    assert json.loads(root.to_json())["tasks"][-1]["parent"] == "t99998"
+    assert again.find("t29999").get_depth() == 30_000
+    assert json.loads(root.to_json())["tasks"][-1]["parent"] == "t29998"
     assert copy.deepcopy(root).find("t5").state is TaskState.DONE
 
 
