@@ -10,6 +10,7 @@ HERE: Final = Path(__file__).parent
 
 _NO_TREES = "it has no task trees"
 _NOT_DURABLE = "it keeps nothing on disk: all run again"
+_DEEP = "it counts the levels above each new task anew, and writes a tree by recursion, which ends near 1,000 levels"
 _OURS_ONLY = "measured for Ramify alone"
 _LARGE: Final = {"stored": _OURS_ONLY, "million": _OURS_ONLY}
 
@@ -96,6 +97,14 @@ CONTENDERS: Final = (
         "not durable: a step mapped over the leaves and joined, a semaphore; the graph runs layer by layer, as a join"
         " waits for its whole fork",
         {"flat": _NO_TREES, "chain": _NO_TREES, "crash": _NOT_DURABLE, **_LARGE},
+    ),
+    Contender(
+        "myriapod",
+        HERE / "peers" / "myriapod_peer.py",
+        ("myriapod",),
+        "not durable: a `Swarm` whose planner and worker are functions; the planner calls for all leaves in one turn,"
+        " and leaves start while a turn goes on",
+        {"chain": _DEEP, "crash": _NOT_DURABLE, **_LARGE},
     ),
     Contender(
         "CAMEL",
