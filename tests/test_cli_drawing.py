@@ -112,6 +112,21 @@ def test_a_plan_file_is_drawn_without_a_run(ramify: Ramify, home: Path) -> None:
     assert not (home / ".ramify").exists()
 
 
+def test_a_picture_of_more_tasks_than_it_has_boxes_says_so_and_what_else_can_be_seen(
+    ramify: Ramify, home: Path
+) -> None:
+    tasks = "".join(f"  - Describe part {number}\n" for number in range(400))
+    (home / "plan.yaml").write_text(f"goal: g\ntasks:\n{tasks}", encoding="utf-8")
+    said = ramify("graph", "plan.yaml", "-f", "svg")
+    assert said.err == (
+        "300 of 401 tasks shown; boxes with a + hold the others; --max-nodes N shows more, --depth N the upper levels,"
+        " --focus ID what has to do with one task\n"
+    )
+    for part in (("--depth", "1"), ("--focus", "0.7"), ("--max-nodes", "500")):
+        assert ramify("graph", "plan.yaml", "-f", "svg", *part).err == ""
+    assert "graphml" in ramify("graph", "plan.yaml", "-f", "graphml").out
+
+
 def test_less_can_be_shown(solved: Ramify) -> None:
     assert "+2 tasks" in solved("graph", "--last", "--depth", "1").out
     assert "\n\t0.2 [" not in solved("graph", "--last", "--focus", "0.1").out

@@ -154,3 +154,16 @@ def test_a_person_is_asked_between_plain_lines() -> None:
     assert code == 0
     assert "\x1b[?25l" not in text
     assert plain(text)[-1] == "hello there"
+
+
+def test_a_tree_that_no_screen_holds_is_shown_with_the_ways_to_see_less() -> None:
+    root = Task("many", id="0")
+    root.add_subtasks([Task("one of them", id=f"0.{number}") for number in range(250)])
+    with Store.open("runs.db") as store:
+        store.create_run(NewRun(id="r1", goal="many", created_at=1.0, status="done"), root)
+    command = ("show", "r1", "--store", "runs.db")
+    code, text = Terminal().run(*command)
+    assert (code, text.count("one of them")) == (0, 250)
+    assert "251 tasks; `--depth N` shows the upper levels" in text
+    assert "251 tasks;" not in Terminal().run(*command, "--depth", "1")[1]
+    assert subprocess.run([*COMMAND, *command], capture_output=True, check=True).stderr == b""

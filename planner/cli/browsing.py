@@ -58,7 +58,7 @@ def show(
     from .finding import opened_run
     from .output import print_json, print_text
     from .records import history_text, run_text, task_text, task_tree_text, told_data
-    from .selecting import selected, tell_if_none
+    from .selecting import selected, tell_if_many, tell_if_none
 
     if plans or between is not None:
         refuse_others(context, "--plans shows the versions of the plan", kept=_OF_PLANS)
@@ -110,6 +110,7 @@ def show(
     else:
         print_text(task_text(task, effects, methods) if kept is None else task_tree_text(task, kept).rstrip())
     tell_if_none(kept, states or ())
+    tell_if_many(task if task_id is None and kept is None else None)
     asked = (conversation_text(calls, steps, failed) or "\nnothing was asked") if messages else ""
     _print_each(f"\nchecks:\n{checked_text(checked)}" if checked else "", asked)
     return 0

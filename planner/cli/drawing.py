@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
 _OF_STATES = frozenset({"states", "form", "output", "force", "store"})
 _OF_TIMES = frozenset({"run_id", "last", "store", "as_json"})
+_OTHER_PARTS = "--max-nodes N shows more, --depth N the upper levels, --focus ID what has to do with one task"
 _OF_DATA = frozenset({"source", "last", "form", "output", "force", "store", "lineage"})
 
 
@@ -188,4 +189,8 @@ def _drawn(
 
     if form.takes_data:
         return form.write({"version": JSON_VERSION, **data, **tree_to_data(root, next_tasks=True)})
-    return render(graph_view(root, made_by=data["made_by"], options=options), form.name, layout=layout)
+    view = graph_view(root, made_by=data["made_by"], options=options)
+    written = render(view, form.name, layout=layout)
+    is_part_asked = options.max_depth is not None or options.focus is not None
+    note = "" if is_part_asked or not view.note else f"{view.note}; {_OTHER_PARTS}"
+    return written if written.note else Written(written.data, note)

@@ -5,7 +5,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task, TaskState
 
+from .apart import is_terminal
 from .output import tell
+
+_MOST_ON_SCREEN = 200
 
 
 def selected(top: Task, *, depth: int | None, states: Sequence[str]) -> Collection[Task] | None:
@@ -37,6 +40,15 @@ def tell_if_none(kept: Iterable[Task] | None, states: Sequence[str]) -> None:
     wanted = {_state_of(word) for word in states}
     if wanted and not any(task.state in wanted for task in kept or ()):
         tell(f"no task here is {' or '.join(word.strip().lower() for word in states)}")
+
+
+def tell_if_many(top: Task | None) -> None:
+    """Say how less can be shown if all below `top` was, and somebody has it on a screen where it does not fit."""
+    if top is None or not is_terminal():
+        return
+    total = sum(1 for _ in top.walk())
+    if total > _MOST_ON_SCREEN:
+        tell(f"{total:,} tasks; `--depth N` shows the upper levels, `--state failed` those that failed, `ID` one task")
 
 
 def _down_to(top: Task, depth: int | None) -> Iterator[Task]:
