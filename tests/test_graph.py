@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ramify.tasks import CycleError, DependencyError, Task, TaskError, TaskManager
 from ramify.tasks.tree.graph import check_tree, critical_path, to_networkx, topological_order, waves
@@ -170,6 +170,7 @@ STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 14), st.lists(st.intege
 
 @pytest.mark.fault("4.6")
 @given(STEPS)
+@example([*[(True, 0, [])] * 6, (True, 1, []), (True, 0, [2]), (False, 1, [8])])
 def test_the_tree_takes_what_networkx_finds_without_a_cycle(steps: list[tuple[bool, int, list[int]]]) -> None:
     root = Task(content="root", id="0")
     for is_new, number, needs in steps:
@@ -200,7 +201,9 @@ def check_refusal(change: Callable[[], None], would_be: "nx.DiGraph[tuple[str, b
         path = caught.value.path
         assert path[0] == path[-1]
         for waiting, needed in pairwise(path):
-            assert nx.has_path(would_be, (needed, True), (waiting, True))
+            assert nx.has_path(
+                would_be, (needed, False), (waiting, True)
+            )  # the start: a part waits for that of its parent
 
 
 def row(size: int) -> Task:
