@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -192,16 +192,11 @@ class Report:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what stands at the top of a report, as names and words."""
-        usage = self.usage
-        taken = sum(model.taken for model in self.models)
         facts = [
             ("status", self.status),
             ("forked from", str(self.origin or "")),
             ("made by", self.made_by),
-            ("tasks", f"{len(self.tasks):,}: {state_counts(self.counts())}"),
-            ("calls", f"{usage.calls:,}" + (f", and {taken:,} taken over" if taken else "")),
-            ("tokens", f"{usage.input_tokens:,} in{usage.cached_text}, {usage.output_tokens:,} out"),
-            ("cost", usage.cost_text if usage.calls else "none"),
+            *work_facts(self.counts(), self.usage, taken=sum(model.taken for model in self.models)),
             ("started", when(self.record.created_at)),
             ("ended", when(self.record.finished_at)),
             ("as of", when(self.made_at) if self.record.finished_at is None else ""),
@@ -217,6 +212,22 @@ class Report:
 
     def _at_once(self) -> str:
         return f"at most {counted(self.timeline.most_at_once(), 'task')} at a time"
+
+
+def work_facts(counts: Mapping[TaskState, int], usage: Usage, *, taken: int = 0) -> list[tuple[str, str]]:
+    """Return how many tasks are in which state, and what their calls have used, as names and words.
+
+    Args:
+        counts: how many tasks are in which state.
+        usage: what their calls have used.
+        taken: how many replies were taken from other runs or recordings besides.
+    """
+    return [
+        ("tasks", f"{sum(counts.values()):,}: {state_counts(counts)}"),
+        ("calls", f"{usage.calls:,}" + (f", and {taken:,} taken over" if taken else "")),
+        ("tokens", f"{usage.input_tokens:,} in{usage.cached_text}, {usage.output_tokens:,} out"),
+        ("cost", usage.cost_text if usage.calls else "none"),
+    ]
 
 
 def report_of(run: StoredRun) -> Report:
@@ -255,19 +266,35 @@ def _tasks(run: StoredRun) -> Iterator[ReportedTask]:
         places[task] = place
         parent = places.get(task.parent, -1)
         depths.append(depths[parent + 1] + 1)
-        own = tuple(calls[task.id])
-        yield ReportedTask(
-            task=task,
-            parent=parent,
-            depth=depths[-1],
-            duration_s=task.duration_s,
-            made_by=_made_by(task, own, run.record),
-            note=_why_whole(events[task.id]),
-            methods=tuple(use.text for use in methods_of(events[task.id])),
-            calls=own,
-            steps=tuple(steps[task.id]),
-            events=tuple(events[task.id]),
-        )
+        yield reported_task(
+            task, run.record, parent=parent, depth=depths[-1],
+            calls=calls[task.id], steps=steps[task.id], events=events[task.id],
+        )  # fmt: skip
+
+
+def reported_task(
+    task: Task,
+    record: RunRecord,
+    *,
+    calls: Sequence[CallRecord] = (),
+    steps: Sequence[StepRecord] = (),
+    events: Sequence[EventRecord] = (),
+    parent: int = -1,
+    depth: int = 1,
+) -> ReportedTask:
+    """Return a task of the run `record` with what was done for it; what is not given was not done."""
+    return ReportedTask(
+        task=task,
+        parent=parent,
+        depth=depth,
+        duration_s=task.duration_s,
+        made_by=_made_by(task, calls, record),
+        note=_why_whole(events),
+        methods=tuple(use.text for use in methods_of(events)),
+        calls=tuple(calls),
+        steps=tuple(steps),
+        events=tuple(events),
+    )
 
 
 def _by_task(records: Iterable[T], task_of: Callable[[T], str | None]) -> "defaultdict[str | None, list[T]]":

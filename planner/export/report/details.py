@@ -8,7 +8,7 @@ from ramify.planner.events.events import EventType
 from ramify.planner.export.effects import effect_text
 from ramify.planner.export.labels import format_cost, format_duration
 from ramify.planner.export.making import maker_of
-from ramify.planner.store.records import CallRecord, EventRecord, StepRecord
+from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import gaps_by_kind
@@ -31,16 +31,15 @@ Share = Callable[[str], str | int]
 """Gives the text itself, or the number under which it is shared."""
 
 
-def task_row(each: ReportedTask) -> list[Any]:
-    """Return what the tree shows and searches: id, parent, state, content, duration, cost."""
-    task = each.task
+def task_row(task: Task, parent: int | str | None) -> list[Any]:
+    """Return what the tree shows and searches: id, `parent` as it is given, state, content, duration, cost."""
     content = visible_line(shown_words(task))
     return [
         visible_line(task.id),
-        each.parent,
+        parent,
         _STATES.index(task.state),
         content if len(content) <= _MOST_CONTENT else f"{content[:_MOST_CONTENT]}…",
-        "" if each.duration_s is None else format_duration(each.duration_s),
+        "" if task.duration_s is None else format_duration(task.duration_s),
         format_cost(task.usage) if task.usage.cost_usd or task.usage.calls_without_cost else "",
     ]
 
@@ -55,12 +54,13 @@ def detail_chunks(report: Report) -> tuple[list[str], list[list[dict[str, Any]]]
     def share(text: str) -> str | int:
         return numbers[text] if text in numbers else visible(text)
 
-    details = [_detail(each, report, share) for each in report.tasks]
+    details = [task_detail(each, report.record, share) for each in report.tasks]
     chunks = [details[start : start + CHUNK] for start in range(0, len(details), CHUNK)]
     return [visible(text) for text in numbers], chunks
 
 
-def _detail(each: ReportedTask, report: Report, share: Share) -> dict[str, Any]:
+def task_detail(each: ReportedTask, record: RunRecord, share: Share = visible) -> dict[str, Any]:
+    """Return all that a page shows of a task of the run `record`, beside its row."""
     task = each.task
     detail = {
         "facts": [[name, words] for name, words in _facts(each) if words],
@@ -69,9 +69,9 @@ def _detail(each: ReportedTask, report: Report, share: Share) -> dict[str, Any]:
         "result": visible(task.result),
         "error": visible(task.error or ""),
         "data": [[name, visible(_json(value))] for name, value in _data(task) if value not in ({}, [], None)],
-        "calls": [_call(call, report, share) for call in each.calls],
+        "calls": [_call(call, record, share) for call in each.calls],
         "steps": [_step(step) for step in each.steps],
-        "events": [_event(event, report.record.created_at) for event in _told(each.events)],
+        "events": [_event(event, record.created_at) for event in _told(each.events)],
     }
     return {name: value for name, value in detail.items() if value}
 
@@ -112,13 +112,13 @@ def _data(task: Task) -> Iterator[tuple[str, Any]]:
     yield "documents", [material.name for material in task.attachments]
 
 
-def _call(call: CallRecord, report: Report, share: Share) -> dict[str, Any]:
+def _call(call: CallRecord, record: RunRecord, share: Share) -> dict[str, Any]:
     key, reply = call.key, call.reply
     usage = usage_of(call)
     title = [key.purpose, f"attempt {key.attempt}" if key.attempt else ""]
     title += [f"sample {key.sample + 1}" if key.sample else "", f"step {key.step + 1}" if key.step else ""]
     facts = [
-        maker_of(call.model, report.record),
+        maker_of(call.model, record),
         f"taken from {reply['taken_from']}" if reply.get("taken_from") else "",
         format_duration(call.latency_s),
         usage.tokens_text if usage.tokens else "",

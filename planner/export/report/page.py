@@ -7,33 +7,24 @@ its hash, and has the browser refuse to make markup of any string.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from string import Template
 from typing import Final
 
-from ramify.planner.export.critical import critical_path_of
 from ramify.planner.export.labels import format_duration
-from ramify.planner.export.look import GLYPHS, ThemeName
-from ramify.planner.export.shapes import svg_of
-from ramify.planner.export.snapshot import graph_view
-from ramify.planner.export.svg import to_svg
-from ramify.planner.export.timeline import draw_timeline, laid_out
-from ramify.planner.export.view import ViewOptions
+from ramify.planner.export.look import GLYPHS
 from ramify.tasks import TaskState
 from ramify.tasks.counting import counted
 
 from .content import Report
 from .details import CHUNK, detail_chunks, task_row
 from .markup import Markup, as_json, element, json_block, packed_block, together
+from .pictures import graph_drawn, timeline_drawn
 from .plain_page import hash_of, picture
 from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
-from .words import flat_settings, visible_line, when
+from .sections import SHARED_SCRIPTS, page_file, sections, short_goal, state_filters
+from .words import flat_settings, when
 
-_SCRIPTS: Final = ("inflate.js", "data.js", "model.js", "tree.js", "detail.js", "page.js")
-_MOST_BOXES = 60
-_MOST_BARS = 100
-_MOST_TITLE = 240
+_SCRIPTS: Final = (*SHARED_SCRIPTS, "inflate.js", "data.js", "page.js")
 _MOST_UNPACKED = 1_000_000
 """The characters of details above which they are packed; below that, a report can be searched as a text too."""
 _TOLD_ABOVE = frozenset({"status", "made by", "error"})
@@ -41,19 +32,17 @@ _TOLD_ABOVE = frozenset({"status", "made by", "error"})
 
 def to_html(report: Report) -> str:
     """Write `report` as one HTML page."""
-    style, script = _file("report.css"), "".join(map(_file, _SCRIPTS))
-    return Template(_file("report.html")).substitute(
+    style, script = page_file("report.css"), "".join(map(page_file, _SCRIPTS))
+    return Template(page_file("report.html")).substitute(
         policy=_policy(style, script),
-        title=together(_short_goal(report)),
+        title=together(short_goal(report.record.goal)),
         generator=together(report.written_by),
         style=style,
         goal=_whole_goal(report),
         head=_head(report),
         facts=_facts(report),
         answer=_answer(report),
-        filters=_filters(report),
-        graph=_graph(report),
-        timeline=_timeline(report),
+        sections=sections(filters=state_filters(report.counts()), graph=_graph(report), timeline=_timeline(report)),
         provenance=_provenance(report),
         footer=together(
             f"Run {report.record.id}, answered by {report.made_by}. Written by {report.written_by} on"
@@ -64,11 +53,6 @@ def to_html(report: Report) -> str:
     )
 
 
-@cache
-def _file(name: str) -> str:
-    return (files(__package__) / "page" / name).read_text(encoding="utf-8")
-
-
 def _policy(style: str, script: str) -> str:
     # Source: https://www.w3.org/TR/CSP3/ and https://www.w3.org/TR/trusted-types/
     return (
@@ -77,14 +61,9 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _short_goal(report: Report) -> str:
-    goal = visible_line(report.record.goal[: 4 * _MOST_TITLE])
-    return goal if len(goal) <= _MOST_TITLE else f"{goal[: _MOST_TITLE - 1]}…"
-
-
 def _whole_goal(report: Report) -> Markup:
     """Return the goal as it was given, where the title does not say all of it."""
-    if _short_goal(report) == report.record.goal.strip():
+    if short_goal(report.record.goal) == report.record.goal.strip():
         return Markup()
     words = element("div", report.record.goal, class_="words", dir="auto")
     return element("details", element("summary", "The whole goal"), words, class_="goal")
@@ -116,41 +95,20 @@ def _answer(report: Report) -> Markup:
     )
 
 
-def _filters(report: Report) -> Markup:
-    return together(*(_filter(state, number) for state, number in report.counts().items() if number))
-
-
-def _filter(state: TaskState, number: int) -> Markup:
-    return element(
-        "label",
-        Markup(f'<input type="checkbox" name="state" value="{state.value}" checked>'),
-        element("span", GLYPHS[state], class_="glyph", aria_hidden="true"),
-        element("span", f"{state.value.lower()} ", element("span", f"{number:,}", class_="quiet")),
-        class_=f"chip {state.value}",
-    )
-
-
 def _graph(report: Report) -> Markup:
     """Return the picture of the tree, with its critical path; large trees are folded in it."""
-    critical = critical_path_of(report.root)
-
-    options = ViewOptions(max_nodes=_MOST_BOXES, critical_path=critical)
-    view = graph_view(report.root, title=_title(report), made_by=report.made_by, options=options)
-
-    def draw(theme: ThemeName) -> str:
-        return to_svg(replace(view, options=replace(options, theme=theme)))
-
+    draw = graph_drawn(report.root, title=_title(report), made_by=report.made_by)
     return picture(draw, f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks")
 
 
 def _timeline(report: Report) -> Markup:
     """Return the picture of what ran when."""
-    timeline = replace(report.timeline, title=_title(report), made_by=report.made_by)
-    if not timeline.tasks:
+    if not report.timeline.tasks:
         return element("p", "Nothing has run.", class_="quiet")
-    words = f"What ran when, in {format_duration(timeline.seconds)}; the times of each task stand beside the list"
-    laid = laid_out(timeline, max_bars=_MOST_BARS)
-    return picture(lambda theme: svg_of(draw_timeline(laid, theme=theme)), words)
+    words = (
+        f"What ran when, in {format_duration(report.timeline.seconds)}; the times of each task stand beside the list"
+    )
+    return picture(timeline_drawn(replace(report.timeline, title=_title(report), made_by=report.made_by)), words)
 
 
 def _title(report: Report) -> str:
@@ -184,7 +142,7 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, 
 
 def _blocks(report: Report) -> Iterator[Markup]:
     states = [[state.value, GLYPHS[state]] for state in TaskState]
-    tasks = [task_row(each) for each in report.tasks]
+    tasks = [task_row(each.task, each.parent) for each in report.tasks]
     yield json_block("tasks", as_json({"states": states, "chunk": CHUNK, "rows": tasks}))
     shared, chunks = detail_chunks(report)
     details = [

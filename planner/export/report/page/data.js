@@ -1,5 +1,3 @@
-"use strict";
-
 // The data that the page carries: blocks of JSON, packed where there is much, each parsed when it is first asked for.
 
 const parsed = new Map();
@@ -16,17 +14,4 @@ function block(id) {
 function detailsOf(place) {
   const { chunk } = block("tasks");
   return block(`details-${Math.floor(place / chunk)}`)[place % chunk];
-}
-
-/** Return a text of a message: itself, or the one that is shared under its number. */
-function textOf(words) {
-  return typeof words === "number" ? block("texts")[words] : words;
-}
-
-/** Return a new element with words in it, which never become markup. */
-function make(tag, className, words) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words !== undefined) made.textContent = words;
-  return made;
 }

@@ -10,8 +10,8 @@ class DetailView {
     this.onChoose = onChoose;
   }
 
-  show(place) {
-    const details = detailsOf(place);
+  /** Show all that is known of a task, with the elements `more` below its content. */
+  show(place, details, more = []) {
     const [id, , state] = this.model.rows[place];
     const [name, glyph] = this.states[state];
     const head = make("h3", `title ${name}`);
@@ -21,6 +21,7 @@ class DetailView {
     this.pane.replaceChildren(
       head,
       content,
+      ...more,
       ...this.problem(details),
       ...this.result(details),
       this.facts(place, details),
@@ -134,4 +135,9 @@ class DetailView {
     }
     return [make("h4", "", "What happened"), list];
   }
+}
+
+/** Return a text of a message: itself, or the one that is shared under its number. */
+function textOf(words) {
+  return typeof words === "number" ? block("texts")[words] : words;
 }

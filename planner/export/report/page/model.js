@@ -38,6 +38,15 @@ class TreeModel {
     return this.level.map((level) => (level >= deepest ? 1 : 0));
   }
 
+  /** Take over what is folded in a model of the same tree at an earlier time; what is new is folded as at first. */
+  carry(earlier) {
+    const folded = earlier.beforeFilter ?? earlier.folded;
+    for (let i = 0; i < this.rows.length; i++) {
+      const before = earlier.places.get(this.rows[i][0]);
+      if (before !== undefined && earlier.children[before]) this.folded[i] = folded[before];
+    }
+  }
+
   parent(i) {
     return this.rows[i][1];
   }

@@ -18,7 +18,6 @@ class TreeView {
     this.current = 0;
     this.typed = "";
     this.isPrinting = false;
-    this.hasCosts = model.rows.some(([, , , , , cost]) => cost);
     box.append(this.sheet);
     box.addEventListener("scroll", () => this.drawSoon());
     box.addEventListener("keydown", (event) => this.onKey(event));
@@ -27,14 +26,43 @@ class TreeView {
     this.refresh();
   }
 
-  /** Show what the model says now. */
+  /** Show what the model says now; rows that stay are the same elements, as somebody may be clicking on one. */
   refresh() {
+    this.hasCosts = this.model.rows.some(([, , , , , cost]) => cost);
     this.places = this.model.visible();
     this.lines = new Map(this.places.map((place, line) => [place, line]));
     this.sheet.style.height = `${this.places.length * ROW_PX}px`;
-    this.sheet.replaceChildren();
-    this.shown.clear();
+    for (const [place, row] of this.shown) {
+      if (this.lines.has(place)) this.fill(row, place);
+    }
     this.draw();
+  }
+
+  /** Show `model`, of the same tree at a later time; the row at the top stays there, and the current task is the same. */
+  adopt(model) {
+    const before = this.model;
+    const now = (place) => model.places.get(before.rows[place]?.[0]);
+    const line = Math.floor(this.box.scrollTop / ROW_PX);
+    const top = now(this.places[line]);
+    const shown = [...this.shown].map(([place, row]) => [now(place), row]);
+    for (const [place, row] of shown) if (place === undefined) row.remove();
+    this.shown = new Map(shown.filter(([place]) => place !== undefined));
+    this.current = now(this.current) ?? 0;
+    this.model = model;
+    this.refresh();
+    const moved = this.lines.has(top) ? this.lines.get(top) - line : 0;
+    if (moved && this.box.scrollTop) {
+      this.box.scrollTop += moved * ROW_PX;
+      this.draw();
+    }
+  }
+
+  /** Show what has changed in the row of a task, if that is in the page. */
+  touch(place) {
+    const row = this.shown.get(place);
+    if (!row) return;
+    this.fill(row, place);
+    this.mark();
   }
 
   drawSoon() {
@@ -61,7 +89,8 @@ class TreeView {
     const fresh = document.createDocumentFragment();
     for (const place of wanted) {
       if (this.shown.has(place)) continue;
-      const row = this.row(place);
+      const row = make("div");
+      this.fill(row, place);
       this.shown.set(place, row);
       fresh.append(row);
     }
@@ -69,11 +98,12 @@ class TreeView {
     this.mark();
   }
 
-  row(place) {
+  /** Let an element be the row of a task. */
+  fill(row, place) {
     const { model } = this;
     const [id, , state, content, took, cost] = model.rows[place];
     const [name, glyph] = this.states[state];
-    const row = make("div", `row ${name}`);
+    row.className = `row ${name}`;
     row.id = `row-${place}`;
     row.style.top = `${this.lines.get(place) * ROW_PX}px`;
     row.style.setProperty("--step", Math.min(model.level[place] - 1, DEEPEST_STEP));
@@ -83,8 +113,9 @@ class TreeView {
     row.setAttribute("aria-posinset", model.number[place]);
     row.setAttribute("aria-label", [id, name.toLowerCase(), content, took, cost].filter(Boolean).join(", "));
     if (model.canOpen(place)) row.setAttribute("aria-expanded", model.isOpen(place));
+    else row.removeAttribute("aria-expanded");
     if (model.matches && model.matches[place] === 1) row.classList.add("way");
-    row.append(
+    row.replaceChildren(
       make("span", "twist", model.canOpen(place) ? (model.isOpen(place) ? "▾" : "▸") : ""),
       make("span", "glyph", glyph),
       make("span", "id", shortened(id)),
@@ -96,7 +127,6 @@ class TreeView {
     }
     if (this.hasCosts) row.append(make("span", "amount cost", cost));
     row.append(make("span", "amount took", took));
-    return row;
   }
 
   /** Say which row is the current one. */
