@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from ramify.planner.events.events import Event
 from ramify.planner.export.run_data import status_of
@@ -16,6 +16,10 @@ from ramify.planner.running.controlling import Controlled, cancel_run, limit_run
 from ramify.planner.settings.options import LimitOptions
 from ramify.planner.settings.settings import store_place
 from ramify.planner.store import RunNews, RunRecord, RunStatus, Store, TaskNews
+from ramify.tasks.tree.running import put
+
+if TYPE_CHECKING:
+    from ramify.tasks import Task
 
 POLL_S = 0.5
 """How long to wait before the store is looked at again, in seconds."""
@@ -34,15 +38,16 @@ class FollowedRun:
     """A run that is followed, for `for` and `async for` over its events; a context manager, which closes the store.
 
     Args:
-        store: where it is stored; as for the executor.
+        store: where it is stored, as for the executor; or an open store, which stays open.
         run_id: its id, or the unique beginning of one; None for the last run.
-        after: the number after which its events begin; 0 is all of them.
+        after: the number after which its events begin; 0 is all of them, None those that are still to come.
         poll_s: how long to wait before the store is looked at again, in seconds.
 
     Attributes:
         record: the run, as it stood when it was looked at last.
         status: how it stood then; "interrupted" if the process that held it had ended without a word.
-        root: its tree, as it stood then; dependencies of tasks that were added since are left out.
+        root: its tree, as it stood then.
+        touched: the tasks that the events of the last look are about.
 
     Raises:
         RunError: if there is no such run.
@@ -50,21 +55,26 @@ class FollowedRun:
     """
 
     def __init__(
-        self, store: str | Path | None, run_id: str | None = None, *, after: int = 0, poll_s: float = POLL_S
+        self,
+        store: Store | str | Path | None,
+        run_id: str | None = None,
+        *,
+        after: int | None = 0,
+        poll_s: float = POLL_S,
     ) -> None:
-        self._store = Store.open(store_place(store), create=False)
+        self._store = store.shared() if isinstance(store, Store) else Store.open(store_place(store), create=False)
         self._poll_s = poll_s
-        self._seen = after
+        self.touched: tuple[Task, ...] = ()
         self._may_be_more = True
         self._was_silent = False
         try:
             self.record: RunRecord = self._store.last_run() if run_id is None else self._store.find_run(run_id)
-            self.root = self._store.load_tree(self.record.id)
+            self._seen = self._store.last_seq(self.record.id) if after is None else after
+            self.load()
         except BaseException:
             self._store.close()
             raise
         self.status: RunStatus = _status_of(self.record)
-        self._known = {task.id: task for task in self.root.walk()}
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +86,30 @@ class FollowedRun:
     def is_over(self) -> bool:
         """Whether nothing more will come, as far as can be told from here."""
         return self.status != "running" and not self._may_be_more
+
+    def load(self) -> None:
+        """Read the whole tree, as after an edit that has put tasks elsewhere.
+
+        Raises:
+            RunError: if the run has been deleted.
+            StoreError: if the store cannot be read.
+        """
+        self.root = self._store.load_tree(self.record.id)
+        self._known = {task.id: task for task in self.root.walk()}
+
+    def skip(self, most: int) -> bool:
+        """Read the tree instead of the events since the last look, if they are more than `most`; return whether it was.
+
+        Raises:
+            RunError: if the run has been deleted.
+            StoreError: if the store cannot be read.
+        """
+        last = self._store.last_seq(self.record.id)
+        if last - self._seen <= most:
+            return False
+        self._seen = last
+        self.load()
+        return True
 
     def look(self) -> list[Event]:
         """Return the events that have come since the last look, and bring `record` and `root` up to date.
@@ -144,15 +178,19 @@ class FollowedRun:
         self._store.close()
 
     def _bring_up_to_date(self, tasks: tuple[TaskNews, ...]) -> None:
+        needs: dict[str, list[str]] = {}
         waiting = list(tasks)
         while waiting:
-            homeless = [news for news in waiting if not self._take_in(news)]
+            homeless = [news for news in waiting if not self._take_in(news, needs)]
             if len(homeless) == len(waiting):
-                return
+                break
             waiting = homeless
+        for task_id, ids in needs.items():  # what a task needs may have come after it
+            put(self._known[task_id], dependencies=[each for each in ids if each in self._known])
+        self.touched = tuple(self._known[news.task.id] for news in tasks if news.task.id in self._known)
 
-    def _take_in(self, news: TaskNews) -> bool:
-        """Take in how a task stands; return whether its place in the tree is known."""
+    def _take_in(self, news: TaskNews, needs: dict[str, list[str]]) -> bool:
+        """Take in how a task stands; return whether its place in the tree is known. What a new one needs is noted."""
         known = self._known.get(news.task.id)
         if known is not None:
             known.__dict__.update({name: news.task.__dict__[name] for name in _CHANGING})
@@ -160,7 +198,8 @@ class FollowedRun:
         parent = self._known.get(news.parent_id or "")
         if parent is None:
             return False
-        news.task.dependencies = []
+        needs[news.task.id] = list(news.task.dependencies)
+        put(news.task, dependencies=[])
         parent.add_subtask(news.task)
         self._known[news.task.id] = news.task
         return True

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from .lineage import Lineage
 from .reading import find_run, list_events, require_run, task_rows
 from .records import EventRecord, RunNews, TaskNews
 from .rows import lone_task
 from .streaming import ROWS_AT_ONCE
+from .tables import EVENTS
 
 _LISTS_OF_IDS = ("subtasks", "redone")
 
@@ -25,6 +26,17 @@ def news_of(connection: Connection, run_id: str, after: int, *, limit: int) -> R
     events = list_events(connection, run_id, after, limit)
     tasks = _tasks(connection, lineage, _concerned(events))
     return RunNews(record=record, events=tuple(events), tasks=tuple(tasks))
+
+
+def last_seq(connection: Connection, run_id: str) -> int:
+    """Return the number of the last event of a run; 0 if there is none.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    lineage = require_run(connection, run_id)
+    found = connection.execute(select(func.max(EVENTS.c.seq)).where(lineage.rows_of(EVENTS))).scalar()
+    return found or 0
 
 
 def _concerned(events: Collection[EventRecord]) -> list[str]:

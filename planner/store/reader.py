@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ramify.planner.errors import RunError
 from ramify.tasks.tree.config import Usage
+from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
 
 from .records import CallKey, CallRecord, EventRecord, RunNews, RunRecord, RunStatus, StepRecord, StoredRun
@@ -83,6 +84,17 @@ class StoreReader:
 
         with self._database.reading() as connection:
             return used_so_far(connection, run_ids)
+
+    def states_so_far(self, run_ids: Sequence[str]) -> dict[str, dict[TaskState, int]]:
+        """Return how many tasks of runs are in which state, by run.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .spending import states_so_far
+
+        with self._database.reading() as connection:
+            return states_so_far(connection, run_ids)
 
     def find_run(self, wanted: str) -> RunRecord:
         """Return the run with the id `wanted`, or the only one whose id begins with it.
@@ -205,8 +217,22 @@ class StoreReader:
         with self._database.reading() as connection:
             yield from stream_records(connection, require_run(connection, run_id))
 
-    def events(self, run_id: str, after: int = 0, *, limit: int | None = None) -> list[EventRecord]:
-        """Return the events of a run whose number is above `after`, in order; no more than `limit`.
+    def last_seq(self, run_id: str) -> int:
+        """Return the number of the last event of a run; 0 if there is none.
+
+        Raises:
+            RunError: if there is no such run.
+            StoreError: if it cannot be read.
+        """
+        from .news import last_seq
+
+        with self._database.reading() as connection:
+            return last_seq(connection, run_id)
+
+    def events(
+        self, run_id: str, after: int = 0, *, limit: int | None = None, task_id: str | None = None
+    ) -> list[EventRecord]:
+        """Return the events of a run, or of one of its tasks, whose number is above `after`, in order; `limit` at most.
 
         Raises:
             RunError: if there is no such run.
@@ -215,7 +241,7 @@ class StoreReader:
         from .reading import list_events
 
         with self._database.reading() as connection:
-            return list_events(connection, run_id, after, limit)
+            return list_events(connection, run_id, after, limit, task_id)
 
     def events_of(self, run_id: str, types: Collection[str], after: int = 0) -> list[EventRecord]:
         """Return the events of a run that are of one of `types` and whose number is above `after`, in order.

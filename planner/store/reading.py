@@ -146,14 +146,17 @@ def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
     return {task_id: int(attempt) for task_id, attempt in rows}
 
 
-def list_events(connection: Connection, run_id: str, after: int, limit: int | None = None) -> list[EventRecord]:
-    """Return the events of a run whose number is above `after`, in order; no more than `limit`.
+def list_events(
+    connection: Connection, run_id: str, after: int, limit: int | None = None, task_id: str | None = None
+) -> list[EventRecord]:
+    """Return the events of a run, or of one of its tasks, whose number is above `after`, in order; `limit` at most.
 
     Raises:
         RunError: if there is no such run.
     """
     lineage = require_run(connection, run_id)
-    return _events(connection, lineage, select(EVENTS).where(EVENTS.c.seq > after).limit(limit))
+    query = select(EVENTS).where(EVENTS.c.seq > after).limit(limit)
+    return _events(connection, lineage, query if task_id is None else query.where(EVENTS.c.task_id == task_id))
 
 
 def list_events_of(connection: Connection, run_id: str, types: Collection[str], after: int) -> list[EventRecord]:
