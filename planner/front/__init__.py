@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         estimate,
         evolve,
         predicate,
+        serve,
         solve,
         tool,
         worker,
@@ -39,7 +40,7 @@ else:
         dict.fromkeys(
             (
                 "Agent", "Executor", "Outcome", "PlanLimits", "Run", "RunLimits", "Store", "Strategy", "WorkContext",
-                "Worker", "asolve", "decompose", "estimate", "evolve", "predicate", "solve", "tool", "worker",
+                "Worker", "asolve", "decompose", "estimate", "evolve", "predicate", "serve", "solve", "tool", "worker",
             ),
             "planner",
         )
@@ -72,6 +73,7 @@ __all__ = [
     "evolve",
     "load_plan",
     "predicate",
+    "serve",
     "solve",
     "tool",
     "worker",

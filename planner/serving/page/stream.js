@@ -1,0 +1,62 @@
+// The stream of changes: opened while the page is seen, and taken up again where it was lost.
+
+const NOT_LET_IN = "This page needs the address that `ramify serve` has printed last, with its token; open that one.";
+const AGAIN_MS = 3000;
+const LOST = "The connection is lost; what is shown may be old. Trying again…";
+
+/** Calls `onChange` with each difference. A hidden page lets go, as browsers keep few connections to one server. */
+class Stream {
+  constructor(address, onChange) {
+    this.address = address;
+    this.onChange = onChange;
+    this.seen = "";
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
+    if (!document.hidden) this.open();
+  }
+
+  open() {
+    if (this.source) return;
+    const source = new EventSource(`${this.address}?seen=${encodeURIComponent(this.seen)}`);
+    source.addEventListener("open", () => tellLost(""));
+    source.addEventListener("message", (event) => {
+      this.seen = event.lastEventId;
+      const change = JSON.parse(event.data);
+      tellLost(change.trouble);
+      this.onChange(change);
+    });
+    source.addEventListener("error", () => this.failed(source));
+    this.source = source;
+  }
+
+  close() {
+    this.source?.close();
+    this.source = null;
+  }
+
+  async failed(source) {
+    if (source.readyState !== EventSource.CLOSED) {
+      tellLost(LOST);
+      return;
+    }
+    this.source = null; // the server has said no, and says why to who asks otherwise
+    const { error, isFinal } = await asked(this.address.replace(/events$/, "plans"));
+    tellLost(error ?? LOST);
+    if (!isFinal) setTimeout(() => this.open(), AGAIN_MS);
+  }
+}
+
+function tellLost(words) {
+  byId("lost").textContent = words ?? "";
+  byId("lost").hidden = !words;
+}
+
+/** Return what the server answers, as JSON; `error` says why there is nothing else. */
+async function asked(address, options) {
+  try {
+    const answer = await fetch(address, options);
+    if (answer.status === 401) return { error: NOT_LET_IN, isFinal: true };
+    return await answer.json();
+  } catch {
+    return { error: "The server cannot be reached; is `ramify serve` still running?" };
+  }
+}
