@@ -50,7 +50,7 @@ soak: .venv/dev
 million: .venv/dev
 	$(BIN)/python -m tests.million
 
-# 1,000 simulated studies of each kind, and 20 that are really run: the table of docs/bench.md, some minutes.
+# Thousands of simulated studies of each kind, and 20 that are really run: the table of docs/bench.md, some minutes.
 studies: .venv/dev
 	$(BIN)/python -m tests.studies --through 20
 
