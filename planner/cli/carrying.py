@@ -22,10 +22,10 @@ from ramify.planner.asking.budget import raising_options, total_usage
 from ramify.planner.errors import LeaseError, NoModelError, StoreError
 from ramify.planner.events.events import Event, EventType, Subscriber
 from ramify.planner.events.lines import EventFile
-from ramify.planner.export.labels import format_duration
 from ramify.planner.progress import Display, DisplayKind, fitting_kind, open_display
 from ramify.planner.run import Run
 from ramify.planner.running.run_settings import RunSettings
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.settings.place import read_place
 from ramify.planner.settings.settings import load_settings

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ramify.planner.events.events import EventType
-from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.export.labels import format_cost
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.progress.plain import failure_words
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.store import CallRecord, EventRecord, StepRecord
 from ramify.tasks.json_text import json_text
 

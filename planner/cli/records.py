@@ -11,8 +11,8 @@ from ramify.planner.events.methods_used import MethodUse, methods_text
 from ramify.planner.events.origins import origin_of
 from ramify.planner.events.warned import warning_lines, warnings_of
 from ramify.planner.export.effects import effect_text, effects_text
-from ramify.planner.export.labels import format_duration
 from ramify.planner.export.run_data import event_data, status_of
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 from ramify.planner.show.versions import PlanVersion
 from ramify.planner.store import EventRecord, RunRecord, StepRecord

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Usage
 from ramify.tasks.counting import counted
 
@@ -26,8 +27,6 @@ ELLIPSIS = "…"
 # Control characters and surrogates are illegal in XML; directional overrides would turn the text around them.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _MOST_MARKS_IN_A_ROW = 3
-_MINUTE_S = 60
-_HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +91,6 @@ def hidden_words(node: ViewNode) -> str:
     count = sum(number for _, number in node.hidden)
     more = "more " if node.has_shown_subtasks else ""
     return f"+{counted(count, f'{more}task')}: {state_counts(dict(node.hidden))}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration for people to read.
-
-    >>> [format_duration(seconds) for seconds in (0.0421, 1.26, 59.97, 200, 7260)]
-    ['42 ms', '1.3 s', '1 min 0 s', '3 min 20 s', '2 h 1 min']
-    """
-    if round(seconds, 3) < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if round(seconds, 1) < _MINUTE_S:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _HOUR_S:
-        return f"{whole // _MINUTE_S} min {whole % _MINUTE_S} s"
-    return f"{whole // _HOUR_S:,} h {whole % _HOUR_S // _MINUTE_S} min"
 
 
 def format_cost(usage: Usage) -> str:

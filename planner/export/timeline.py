@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ramify.planner.errors import UsageError
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import TaskState
 from ramify.tasks.counting import counted
 
-from .labels import format_duration, one_line, shorten, shorten_middle, text_em, wrap
+from .labels import one_line, shorten, shorten_middle, text_em, wrap
 from .lanes import LaneBar, lanes_of
 from .look import THEMES, Theme, ThemeName
 from .shapes import Drawing, Line, Rectangle, Shape, Words, svg_of

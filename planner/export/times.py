@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ramify.planner.events.events import Event, EventType
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.tree.shown import shown_words
 
 from .formats import format_of, save_as
-from .labels import format_duration, one_line
+from .labels import one_line
 from .shapes import within_cell
 
 SpanKind = Literal["done", "failed", "released", "running", "wait", "plan"]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ramify.planner.events.events import Event, EventType
-from ramify.planner.export.labels import format_duration
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Task
 
 WAITS_TO_ASK = "waits to ask"

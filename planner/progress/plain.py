@@ -7,7 +7,7 @@ from typing import Any
 
 from ramify.planner.events.controls import control_text
 from ramify.planner.events.events import Event, EventType
-from ramify.planner.export.labels import format_duration
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 
 _MOST_IDS = 8

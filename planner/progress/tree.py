@@ -7,10 +7,11 @@ of its ancestors; a task not all of whose subtasks are shown says how many of th
 import re
 from collections.abc import Iterator
 
-from ramify.planner.export.labels import format_cost, format_duration, one_line
+from ramify.planner.export.labels import format_cost, one_line
 from ramify.planner.export.look import GLYPHS
 from ramify.planner.export.study.content import is_study
 from ramify.planner.export.study.tally import MOST_ARMS, arm_lines
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.tree.shown import shown_words

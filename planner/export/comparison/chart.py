@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ramify.planner.export.labels import format_cost, format_duration, shorten
+from ramify.planner.export.labels import format_cost, shorten
 from ramify.planner.export.look import THEMES, Theme, ThemeName
 from ramify.planner.export.shapes import Drawing, Rectangle, Shape, Words, svg_of
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks.counting import counted
 
 from .content import Comparison, Variant

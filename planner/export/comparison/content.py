@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 from ramify.planner.export.formats import format_of, save_as
-from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.export.labels import format_cost
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Usage
 from ramify.tasks.json_text import json_text
 

@@ -17,12 +17,12 @@ from ramify.planner.events.origins import Origin, origin_of
 from ramify.planner.events.warned import warning_lines, warnings_of
 from ramify.planner.export.effects import effects_of, effects_text
 from ramify.planner.export.formats import save_as
-from ramify.planner.export.labels import format_duration
 from ramify.planner.export.making import maker_of, makers_of
 from ramify.planner.export.run_data import status_of
 from ramify.planner.export.times import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
 from ramify.planner.models.protocol import ModelReply
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.runtime.version import version
 from ramify.planner.store.records import ENDED, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
 from ramify.planner.workers.registry import is_for_model

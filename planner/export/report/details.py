@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from ramify.planner.events.events import EventType
 from ramify.planner.export.effects import effect_text
-from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.export.labels import format_cost
 from ramify.planner.export.making import maker_of
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.store.records import CallRecord, EventRecord, RunRecord, StepRecord
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ramify.planner.export.labels import format_cost, format_duration
+from ramify.planner.export.labels import format_cost
 from ramify.planner.export.look import GLYPHS
 from ramify.planner.export.mermaid import to_mermaid
 from ramify.planner.export.snapshot import graph_view
 from ramify.planner.export.view import ViewOptions
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks.tree.shown import shown_words
 
 from .content import Report, ReportedTask

@@ -10,8 +10,8 @@ from dataclasses import replace
 from string import Template
 from typing import Final
 
-from ramify.planner.export.labels import format_duration
 from ramify.planner.export.look import GLYPHS
+from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import TaskState
 from ramify.tasks.counting import counted
 

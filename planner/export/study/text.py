@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from ramify.planner.export.labels import format_duration
 from ramify.planner.export.report.markdown import escaped
+from ramify.planner.runtime.durations import format_duration
 from ramify.planner.runtime.terminal import one_printable_line
 from ramify.tasks.counting import counted
 
