@@ -6,13 +6,13 @@ and a logarithm for the heap that picks the next one. Where parents are composed
 that was given up holds its parent up no more; what needs it still never runs.
 """
 
-from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from ramify.tasks.errors import TaskError
 
 from .graph import longest_remaining, never_met, unfinished
 from .node import index_of, walk
+from .ready import ReadyQueue
 from .states import FINISHED, TaskState
 
 if TYPE_CHECKING:
@@ -55,16 +55,15 @@ class Scheduler:
         self._leader = root if is_led else None
         self._uncalled = set(root._subtasks or ()) if is_led else set()
         self._nodes: dict[Task, _Node] = {}
-        self._heap: list[tuple[int, int, int, Task]] = []
-        self._sequence = 0
+        self._ready = ReadyQueue()
         self._given_up: set[Task] = set()
         self._take_in([root])
 
     @property
     def ready(self) -> int:
         """How many tasks are ready."""
-        self._skip_stale()
-        return len(self._heap)
+        self._first()
+        return len(self._ready)
 
     @property
     def unfinished(self) -> int:
@@ -73,8 +72,10 @@ class Scheduler:
 
     def pop(self) -> "Task | None":
         """Return the ready task to run next, and count it as taken; None if none is ready."""
-        self._skip_stale()
-        return heappop(self._heap)[3] if self._heap else None
+        task = self._first()
+        if task is not None:
+            self._ready.drop()
+        return task
 
     def finished(self, task: "Task") -> None:
         """Note that `task` is DONE or DELETED now: whatever waited only for it becomes ready."""
@@ -145,12 +146,11 @@ class Scheduler:
         closed = {each for each in walk(task) if each in self._nodes}
         for each in closed:
             self._nodes[each].gate_open = False
-        self._heap = [entry for entry in self._heap if entry[3] not in closed]
-        heapify(self._heap)
+        self._ready.sort(lambda key, each: None if each in closed else key)
 
     def held_up(self) -> "list[Task]":
         """Return the unfinished tasks that are not ready, in tree order."""
-        ready = {entry[3] for entry in self._heap}
+        ready = set(self._ready.tasks())
         return [task for task in self._nodes if task not in ready]
 
     def _take_in(self, tops: "Sequence[Task]") -> None:
@@ -201,17 +201,17 @@ class Scheduler:
     def _offer(self, node: _Node) -> None:
         may_go = not node.unfinished_subtasks or node.task is self._leader
         if may_go and node.gate_open and node.task.state is TaskState.OPEN:
-            self._sequence += 1
-            heappush(self._heap, (-node.task.priority, -node.rank, self._sequence, node.task))
+            self._ready.push((-node.task.priority, -node.rank), node.task)
 
-    def _skip_stale(self) -> None:
-        while self._heap:
-            task = self._heap[0][3]
+    def _first(self) -> "Task | None":
+        """Return the task to run next; what is ready no more is taken out."""
+        while (task := self._ready.first()) is not None:
             node = self._nodes.get(task)
             may_go = node is not None and (not node.unfinished_subtasks or task is self._leader)
             if may_go and task.state is TaskState.OPEN:
-                return
-            heappop(self._heap)
+                break
+            self._ready.drop()
+        return task
 
 
 def is_ready(task: "Task") -> bool:
