@@ -47,6 +47,7 @@ def full_tree() -> Task:
         dependencies=["a"],
         inputs={"first.path": "x", "deep": {"list": [1, {"a": True}]}},
         priority=7,
+        expected_seconds=2.5,
         attachments=[Material(name="notes.txt", text=HOSTILE_TEXTS[4])],
         config=TaskConfig(max_retries=0, allowed_domains=("example.org",), max_cost_usd=0.25),
         checks=(Check(command=["a", "b c"], timeout_s=2), Check(predicate="is_even")),

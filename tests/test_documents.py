@@ -15,7 +15,7 @@ from .test_graph import trees
 WHOLE: dict[str, Any] = {
     "content": "look\n\u2028 <b>&\x00", "id": "0", "state": TaskState.FAILED, "type": "writer", "result": "half",
     "output": {"a": [1, None, 2.5]}, "gaps": ("May",), "inputs": {"x.y": [1]}, "name": "n", "description": "d",
-    "priority": -3,
+    "priority": -3, "expected_seconds": 0.5,
     "metadata": {"k": True}, "attachments": [Material(name="f.txt", text="words")], "error": "why", "attempts": 2,
     "usage": Usage(calls=2, cost_usd=0.25, calls_without_cost=1),
     "config": TaskConfig(max_calls=3, allowed_domains=("a.b",)),

@@ -13,8 +13,8 @@ from ramify.tasks.plans.yaml_plans import resolve, write_yaml
 from ramify.tasks.tree.graph import unmet_for_ever
 
 PLAN_FIELDS = (
-    "id", "content", "type", "name", "description", "priority", "inputs", "config", "checks", "metadata",
-    "attachments", "memory_scope", "state", "result", "output", "error",
+    "id", "content", "type", "name", "description", "priority", "expected_seconds", "inputs", "config", "checks",
+    "metadata", "attachments", "memory_scope", "state", "result", "output", "error",
 )  # fmt: skip
 
 
@@ -125,6 +125,7 @@ FEW = st.fixed_dictionaries(
         "name": TEXT,
         "description": TEXT,
         "priority": st.integers(-9, 9),
+        "expected_seconds": st.sampled_from([0.0, 0.25, 30.0]),
         "memory_scope": st.sampled_from(["run", "permanent"]),
         "state": st.sampled_from(["OPEN", "DONE", "FAILED", "DELETED"]),
     },

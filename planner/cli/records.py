@@ -106,6 +106,7 @@ def task_text(task: Task, effects: Sequence[StepRecord] = (), methods: Sequence[
         ("subtasks", " ".join(child.id for child in task.subtasks)),
         ("methods", "; ".join(use.text for use in methods if use.task_id == task.id)),
         ("attempts", str(task.attempts)),
+        ("expected to take", "" if task.expected_seconds is None else format_duration(task.expected_seconds)),
         ("took", took),
         ("used", usage_text(task, below=False)),
         *(("effect", f"{one_printable_line(step.key.key)}: {effect_text(step)}") for step in effects),

@@ -60,6 +60,7 @@ def _said(task: Task) -> dict[str, Any]:
         "needs": " ".join(task.dependencies),
         "inputs": _json(task.inputs),
         "priority": task.priority or None,
+        "expected_seconds": task.expected_seconds,
         "config": None if task.config is NO_CONFIG else _json(task.config.model_dump(mode="json", exclude_none=True)),
         "check": _json([check.to_data() for check in task.checks]),
         "attachments": _json([[each.name, each.text] for each in task.attachments]),

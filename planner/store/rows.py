@@ -34,6 +34,7 @@ _PLAIN: Mapping[str, Any] = {
     "dependencies": [],
     "inputs": {},
     "priority": 0,
+    "expected_seconds": None,
     "metadata": {},
     "memory_scope": "run",
 }

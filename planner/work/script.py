@@ -79,6 +79,7 @@ class CallFields(TypedDict, total=False):
     config: TaskConfig
     name: str
     priority: int
+    expected_seconds: float
 
 
 class _Scope:

@@ -51,6 +51,9 @@ def fields_of(task: Task) -> dict[str, Any]:
         data["needs"] = list(dict.fromkeys(task.dependencies))
     data.update((key, values[key]) for key in ("type", "name", "description") if values[key] is not None)
     data.update((key, values[key]) for key in ("priority", "inputs") if values[key])
+    if values["expected_seconds"] is not None:
+        seconds = values["expected_seconds"]
+        data["expected_seconds"] = int(seconds) if seconds == int(seconds) else seconds
     if task.config != NO_CONFIG:
         data["config"] = task.config.model_dump(mode="json", exclude_none=True)
     if task.checks:

@@ -23,7 +23,7 @@ from ramify.tasks.json_text import read_json
 from .nodes import Node, PlanFinding, empty_list, empty_mapping, scalar, shown
 from .rows import made_id, near_miss
 
-BRACE_KEYS = ("needs", "type", "name", "description", "priority", "memory_scope", "state")
+BRACE_KEYS = ("needs", "type", "name", "description", "priority", "expected_seconds", "memory_scope", "state")
 """What the braces of an item can say beside its id."""
 
 HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*))?$")

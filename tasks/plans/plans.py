@@ -168,10 +168,10 @@ def lint_plan_text(
 def write_plan(task: Task, form: Form = "yaml") -> str:
     """Return the plan of `task` and all below it as text, which `read_plan` makes the same tasks of.
 
-    Kept are id, content, type, dependencies, name, description, priority, inputs, config, checks, metadata,
-    attachments, memory scope, state, result, output and error; RUNNING becomes OPEN. Times, attempts, usage and origin
-    belong to a run and are left out: `Task.to_json` keeps them. A Markdown outline holds less, and refuses what it
-    would lose.
+    Kept are id, content, type, dependencies, name, description, priority, expected seconds, inputs, config, checks,
+    metadata, attachments, memory scope, state, result, output and error; RUNNING becomes OPEN. Times, attempts, usage
+    and origin belong to a run and are left out: `Task.to_json` keeps them. A Markdown outline holds less, and refuses
+    what it would lose.
 
     Raises:
         DocumentError: if a task needs one that is not written, or holds what the form cannot.

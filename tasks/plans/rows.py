@@ -12,9 +12,9 @@
       - task: More about Bergen
         parent: bergen                # only in the top list: under which earlier task it belongs
 
-Every task can also have `name`, `description`, `priority`, `inputs`, `config`, `checks`, `metadata`, `attachments` (see
-`attached`) and `memory_scope`, and, where work is kept, `state`, `result`, `output` and `error`. A `result` alone means
-DONE.
+Every task can also have `name`, `description`, `priority`, `expected_seconds`, `inputs`, `config`, `checks`,
+`metadata`, `attachments` (see `attached`) and `memory_scope`, and, where work is kept, `state`, `result`, `output` and
+`error`. A `result` alone means DONE.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ from .nodes import Node, PlanFinding, shown
 TEXT_KEYS = ("type", "name", "description", "memory_scope", "state", "result", "error")
 """Keys whose value is text, however it is written: `result: 42` is the text 42."""
 
-VALUE_KEYS = ("priority", "output", "inputs", "config", "checks", "metadata", "attachments")
+VALUE_KEYS = ("priority", "expected_seconds", "output", "inputs", "config", "checks", "metadata", "attachments")
 
 _PLACE_KEYS = ("id", "needs", "parent", "tasks")
 _GOAL_KEYS = frozenset({"goal", "id", "needs", "tasks", *TEXT_KEYS, *VALUE_KEYS})

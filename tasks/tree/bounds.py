@@ -5,3 +5,6 @@ MOST_AHEAD = 1_000
 
 SLOWEST_RATE = 1e-5
 """The lowest rate that can be set, in starts a second: a little less than one a day."""
+
+MOST_SECONDS = 1e9
+"""The longest that a task can be expected to take, in seconds: thirty years."""

@@ -18,7 +18,9 @@ from .node import Node, T, index_of, walk
 FORMAT = 1
 """The version of the document's shape; it grows when a reader of today could not read it."""
 
-_PLAIN = ("content", "id", "type", "name", "description", "memory_scope", "origin", "result", "error")
+_PLAIN = (
+    "content", "id", "type", "name", "description", "expected_seconds", "memory_scope", "origin", "result", "error"
+)  # fmt: skip
 _DEFAULTS: dict[str, Any] = {"memory_scope": "run", "origin": "planned", "result": ""}
 _COPIED = ("dependencies", "inputs", "metadata")
 _TIMES = ("created_at", "updated_at", "started_at", "completed_at")

@@ -20,8 +20,8 @@ from .states import TaskState
 from .task import Task
 
 SAID = (
-    "content", "type", "dependencies", "name", "description", "priority", "inputs", "config", "checks", "metadata",
-    "attachments", "memory_scope",
+    "content", "type", "dependencies", "name", "description", "priority", "expected_seconds", "inputs", "config",
+    "checks", "metadata", "attachments", "memory_scope",
 )  # fmt: skip
 """The fields that say what a task is."""
 

@@ -11,6 +11,7 @@ from ramify.tasks.checks import Check
 from ramify.tasks.errors import TaskError
 from ramify.tasks.json_data import NotJsonError, as_json
 
+from .bounds import MOST_SECONDS
 from .config import NO_CONFIG, NO_USAGE, TaskConfig, Usage
 from .states import TaskState, read_state
 
@@ -59,6 +60,8 @@ class TaskFields(BaseModel):
         name: a short name; inputs are routed by it.
         description: words about the task for people.
         priority: of tasks that are ready, those with the higher one start first.
+        expected_seconds: how long its own work will take: its execution, or composing it from its subtasks. Of ready
+            tasks of one priority, those start first from which the longest way leads to the end. None is not known.
         metadata: the user's own data, kept and exported, never read.
         attachments: documents for this task and everything below it.
         error: why it failed; None if it did not.
@@ -88,6 +91,7 @@ class TaskFields(BaseModel):
     name: Text | None = None
     description: Text | None = None
     priority: int = 0
+    expected_seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     attachments: tuple[Material, ...] = ()
     error: Text | None = None

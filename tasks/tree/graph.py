@@ -189,12 +189,13 @@ def critical_path(root: T, duration_s: Callable[[T], float] = lambda _: 1.0) -> 
     return path[::-1]
 
 
-def longest_remaining(tops: Sequence[T], known: Callable[[T], int]) -> dict[T, int]:
-    """Return for every task in `tops` and below how many tasks, one after the other, have to run from it to the root.
+def longest_remaining(tops: Sequence[T], known: Callable[[T], int], time_of: Callable[[T], int]) -> dict[T, int]:
+    """Return for every task in `tops` and below how long the longest way from its start to the root's end is.
 
     Args:
         tops: the tasks to rank; all that depends on them must be among them.
         known: the rank of a parent of one of them; 0 for no parent.
+        time_of: how long a task itself takes, in whatever unit.
 
     Raises:
         DependencyError: if a dependency is unknown.
@@ -205,11 +206,8 @@ def longest_remaining(tops: Sequence[T], known: Callable[[T], int]) -> dict[T, i
     if not any(task.dependencies for task in inside):
         for task in inside:
             parent = task._parent
-            if parent is None:
-                ends[task] = 1
-            else:
-                above = ends.get(parent)
-                ends[task] = 1 + (known(parent) if above is None else above)
+            above = 0 if parent is None else ends[parent] if parent in ends else known(parent)
+            ends[task] = time_of(task) + above
         return ends
     order = event_order(tops)
     members = set(inside)
@@ -225,7 +223,7 @@ def longest_remaining(tops: Sequence[T], known: Callable[[T], int]) -> dict[T, i
         if is_end:
             parent = task._parent
             above = 0 if parent is None else ends[parent] if parent in ends else known(parent)
-            ends[task] = 1 + max([above, *(starts[other] for other in dependents.get(task, ()))])
+            ends[task] = time_of(task) + max([above, *(starts[other] for other in dependents.get(task, ()))])
         else:
             starts[task] = max((starts[child] for child in task._subtasks or ()), default=ends[task])
     return ends

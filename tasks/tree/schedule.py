@@ -4,6 +4,10 @@ A task is ready when it is OPEN, every dependency of it and of its ancestors is 
 DONE or DELETED. A ready leaf is executed, a ready parent is composed. Over a whole run the work is O(tasks + edges),
 and a logarithm for the heap that picks the next one. Where parents are composed from what there is, a FAILED subtask
 that was given up holds its parent up no more; what needs it still never runs.
+
+Tasks are ranked by the longest way to the end, in time (see `times`). What finished tasks took is looked at whenever a
+64th of the tree has ended, and tasks are ranked anew only where that changes how long they are beside each other: so
+what learning costs a task does not grow with the tree.
 """
 
 from typing import TYPE_CHECKING
@@ -14,11 +18,16 @@ from .graph import longest_remaining, never_met, unfinished
 from .node import index_of, walk
 from .ready import ReadyQueue
 from .states import FINISHED, TaskState
+from .times import Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .task import Task
+
+
+_LOOKS = 64
+"""How often what tasks took is looked at while as many end as there are in the tree."""
 
 
 class _Node:
@@ -38,26 +47,30 @@ class _Node:
 class Scheduler:
     """Says which task may run next.
 
-    Of the ready tasks it picks the one with the highest priority, then the one with the longest path to the root,
-    then the first in the tree. The caller moves states; the scheduler only reads them.
+    Of the ready tasks it picks the one with the highest priority, then the one from which the longest way leads to the
+    root, then the one that became ready first. The caller moves states; the scheduler only reads them.
 
     Args:
         root: the tree; nothing in it is RUNNING.
         is_led: whether the worker of `root` leads the tasks below it: it is ready whatever these are, and what stands
             below it already is ready when it has called for it.
+        times: how long tasks take; it learns from those that finish.
 
     Raises:
         DependencyError: if a dependency is unknown.
         CycleError: if tasks wait for each other.
     """
 
-    def __init__(self, root: "Task", *, is_led: bool = False) -> None:
+    def __init__(self, root: "Task", *, is_led: bool = False, times: Times | None = None) -> None:
+        self._root = root
         self._leader = root if is_led else None
         self._uncalled = set(root._subtasks or ()) if is_led else set()
         self._nodes: dict[Task, _Node] = {}
         self._ready = ReadyQueue()
         self._given_up: set[Task] = set()
+        self._times = times or Times()
         self._take_in([root])
+        self._until_look = self._look_every
 
     @property
     def ready(self) -> int:
@@ -69,6 +82,10 @@ class Scheduler:
     def unfinished(self) -> int:
         """How many tasks are neither DONE nor DELETED."""
         return len(self._nodes)
+
+    @property
+    def _look_every(self) -> int:
+        return 1 + len(index_of(self._root).by_id) // _LOOKS
 
     def pop(self) -> "Task | None":
         """Return the ready task to run next, and count it as taken; None if none is ready."""
@@ -84,6 +101,10 @@ class Scheduler:
             return
         if task.state not in FINISHED:
             raise TaskError(f"task {task.id} is {task.state.value}; only DONE and DELETED tasks let others go on")
+        self._times.took(task)
+        self._until_look -= 1
+        if not self._until_look:
+            self._look_at_times()
         parent = self._nodes.get(task._parent) if task._parent is not None else None
         if parent is not None:
             parent.unfinished_subtasks -= 1
@@ -153,8 +174,20 @@ class Scheduler:
         ready = set(self._ready.tasks())
         return [task for task in self._nodes if task not in ready]
 
+    def _look_at_times(self) -> None:
+        """Rank what is unfinished anew, if tasks turned out to be longer or shorter than they were ranked by."""
+        self._until_look = self._look_every
+        if not self._times.has_moved():
+            return
+        ranks, nodes = longest_remaining([self._root], lambda _: 0, self._times.of), self._nodes
+        for task, node in nodes.items():
+            node.rank = ranks.get(task, node.rank)
+        self._ready.sort(lambda key, task: (key[0], -nodes[task].rank) if task in nodes else None)
+
     def _take_in(self, tops: "Sequence[Task]") -> None:
-        ranks = longest_remaining(tops, lambda task: self._nodes[task].rank if task in self._nodes else 0)
+        ranks = longest_remaining(
+            tops, lambda task: self._nodes[task].rank if task in self._nodes else 0, self._times.of
+        )
         new = [_Node(task, ranks[task]) for top in tops for task in unfinished(top)]
         nodes = self._nodes
         by_id = index_of(tops[0]).by_id if tops else {}  # asked for each time: a larger tree brings its own

@@ -92,6 +92,7 @@ def _facts(each: ReportedTask) -> list[tuple[str, str]]:
         ("used", _used(task.usage)),
         ("added", "while the run was going on" if task.origin == "added" else ""),
         ("priority", str(task.priority) if task.priority else ""),
+        ("expected to take", "" if task.expected_seconds is None else format_duration(task.expected_seconds)),
     ]
     return [(name, visible(words)) for name, words in facts]
 
