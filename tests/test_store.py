@@ -40,7 +40,7 @@ from ramify.planner.store import (
     WriterEvents,
 )
 from ramify.planner.store.migrations import MIGRATIONS, Migration, prepare
-from ramify.planner.store.tables import MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS
+from ramify.planner.store.tables import MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS, TIMES
 from ramify.prompts.whole_text import whole_text
 from ramify.tasks import Task, TaskConfig, TaskState, Usage
 from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
@@ -720,7 +720,7 @@ _BEFORE_CONTROLS = ("runs DROP COLUMN controls", "runs ADD COLUMN cancel_request
 
 
 def _make_first_schema(connection: Connection) -> None:
-    METADATA.drop_all(connection, tables=[STEPS, MEMORY, SHARES])
+    METADATA.drop_all(connection, tables=[STEPS, MEMORY, SHARES, TIMES])
     for column in ("tasks DROP COLUMN gaps", "runs DROP COLUMN forked_from", "runs DROP COLUMN forked_seq",
                    "calls DROP COLUMN seq", *_BEFORE_CONTROLS):  # fmt: skip
         connection.execute(text(f"ALTER TABLE ramify_{column}"))
@@ -732,7 +732,7 @@ def test_a_store_of_the_first_schema_gets_steps_and_memory(place: str, store: St
         connection.execute(update(META).values(schema_version=1))
     with Store.open(place) as again:
         assert again.find_run(run).id == run
-        assert (again.steps(run), again.memory(run), again.check()) == ([], {}, [])
+        assert (again.steps(run), again.memory(run), again.times({""}), again.check()) == ([], {}, {}, [])
         with again._database.reading() as connection:
             assert connection.execute(select(META.c.schema_version)).scalar_one() == NEWEST
 

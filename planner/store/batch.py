@@ -24,6 +24,7 @@ from .changes import (
     TaskAdded,
     TaskChanged,
     TaskEdited,
+    TimesLearned,
 )
 from .control import dump_controls, load_controls
 from .keeping import Kept, write_kept
@@ -89,7 +90,7 @@ class Batch:
                     self._added.append((run_id, *share(change.row, IN_TASK, self._texts)))
                 case TaskEdited():
                     self._edited.append((*share(change.row, IN_EDIT, self._texts), run_id, change.task_id))
-                case StepTaken() | StepsForgotten() | MemorySet() | MemoryCleared():
+                case StepTaken() | StepsForgotten() | MemorySet() | MemoryCleared() | TimesLearned():
                     self._kept.append(change)
                 case RunChanged():
                     self._run_changes.append(dict(change.columns))

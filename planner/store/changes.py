@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 from ramify.tasks.tree.config import Usage
 from ramify.tasks.tree.task import Task
+from ramify.tasks.tree.times import Kind, Took
 
 from .control import Action
 from .fields import encode_field
@@ -204,6 +205,18 @@ class MemoryCleared:
     scope: str
 
 
+class TimesLearned(NamedTuple):
+    """What the finished tasks of a kind took in this run; the later word of one kind holds."""
+
+    row: Row
+
+    @classmethod
+    def of(cls, kind: Kind, took: Took, *, model: str, at: float) -> Self:
+        """Note it, under the name of the model that did them; empty for tasks that no model does."""
+        name, is_composed = kind
+        return cls((encode_text(name), is_composed, encode_text(model), took.count, took.seconds, at))
+
+
 Change = (
     RunChanged
     | ControlsDone
@@ -215,5 +228,6 @@ Change = (
     | StepsForgotten
     | MemorySet
     | MemoryCleared
+    | TimesLearned
     | EventHappened
 )

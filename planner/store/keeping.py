@@ -1,24 +1,25 @@
-"""What workers keep, on its way into the store: their steps and their memory, in order, neighbours together."""
+"""What workers keep, on its way into the store: steps, memory and how long they took; in order, neighbours together."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete
 
-from .changes import MemoryCleared, MemorySet, StepsForgotten, StepTaken
+from .changes import MemoryCleared, MemorySet, StepsForgotten, StepTaken, TimesLearned
 from .statements import Statement, Statements
-from .tables import MEMORY, STEPS
+from .tables import MEMORY, STEPS, TIMES
 
 if TYPE_CHECKING:
     from .rows import Row
 
-Kept = StepTaken | StepsForgotten | MemorySet | MemoryCleared
+Kept = StepTaken | StepsForgotten | MemorySet | MemoryCleared | TimesLearned
 
 
 def write_kept(connection: Connection, statements: Statements, run_id: str, changes: Iterable[Kept]) -> None:
     """Write `changes` of a run; the later one of two that concern the same thing holds."""
     steps = _Ordered(connection, statements.put_step, STEPS)
     memory = _Ordered(connection, statements.put_memory, MEMORY)
+    times = _Ordered(connection, statements.put_times, TIMES)
     for change in changes:
         match change:
             case StepTaken():
@@ -31,8 +32,10 @@ def write_kept(connection: Connection, statements: Statements, run_id: str, chan
                 memory.remove((MEMORY.c.scope == change.scope) & (MEMORY.c.key == change.key))
             case MemoryCleared():
                 memory.remove(MEMORY.c.scope == change.scope)
-    steps.write()
-    memory.write()
+            case TimesLearned():
+                times.put(change.row[:2], (run_id, *change.row))
+    for each in (steps, memory, times):
+        each.write()
 
 
 class _Ordered:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, delete, insert, inspect, select, text
 
 from .control import Control, dump_controls
 from .database import Database
-from .tables import CALLS, MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS
+from .tables import CALLS, MEMORY, META, METADATA, RUNS, SHARES, STEPS, TASKS, TIMES
 
 FIRST_VERSION = 1
 
@@ -61,6 +61,10 @@ def _generalise_cancelling(connection: Connection) -> None:
     connection.execute(text(f"ALTER TABLE {RUNS.name} DROP COLUMN cancel_requested"))
 
 
+def _add_times(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[TIMES])
+
+
 def _add_columns(connection: Connection, table: Table, **columns: str) -> None:
     """Add the columns that are not there yet: what makes a table anew makes it as it is today."""
     there = {column["name"] for column in inspect(connection).get_columns(table.name)}
@@ -75,6 +79,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration(4, _add_effects),
     Migration(5, _add_forks),
     Migration(6, _generalise_cancelling),
+    Migration(7, _add_times),
 )
 
 

@@ -9,6 +9,7 @@ from ramify.planner.errors import RunError
 from ramify.tasks.tree.config import Usage
 from ramify.tasks.tree.states import TaskState
 from ramify.tasks.tree.task import Task
+from ramify.tasks.tree.times import Kind, Took
 
 from .records import CallKey, CallRecord, EventRecord, RunNews, RunRecord, RunStatus, StepRecord, StoredRun
 
@@ -270,6 +271,20 @@ class StoreReader:
 
         with self._database.reading() as connection:
             return list_steps(connection, run_id, task_id, effects=effects)
+
+    def times(self, models: Collection[str]) -> dict[tuple[str, Kind], Took]:
+        """Return what tasks took in the newest runs, by who did them and their kind.
+
+        Args:
+            models: names of models; the empty name is for tasks that no model does.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .learned import read_times
+
+        with self._database.reading() as connection:
+            return read_times(connection, models)
 
     def memory(self, scope: str) -> dict[str, Any]:
         """Return what workers keep in a scope: the id of a run, or "permanent".

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from .rows import PROGRESS_COLUMNS, TASK_COLUMNS, Row
-from .tables import CALLS, EVENTS, MEMORY, RUNS, SHARES, STEPS, TASKS, TEXTS
+from .tables import CALLS, EVENTS, MEMORY, RUNS, SHARES, STEPS, TASKS, TEXTS, TIMES
 
 _ROWS_TOGETHER = (64, 16, 4)
 """Rows of one statement of SQLite."""
@@ -82,6 +82,7 @@ class Statements:
         add_share: (run id, source id, last event); one that is there is left alone.
         add_memory: (scope, key, value, time); one that is there is left alone.
         put_memory: (scope, key, value, time); a value that is there is replaced.
+        put_times: (run id, type, is composed, model, tasks, seconds, time); what is there is replaced.
         change_task: (*PROGRESS_COLUMNS, run id, task id).
         edit_task: (*EDIT_COLUMNS, run id, task id).
     """
@@ -98,6 +99,7 @@ class Statements:
         self.add_share = _insert(engine, SHARES, tuple(SHARES.c.keys()))
         self.add_memory = _insert(engine, MEMORY, tuple(MEMORY.c.keys()))
         self.put_memory = _upsert(engine, MEMORY)
+        self.put_times = _upsert(engine, TIMES)
         self.change_task = _update_task(engine, PROGRESS_COLUMNS)
         self.edit_task = _update_task(engine, EDIT_COLUMNS, is_once=False)
 

@@ -7,7 +7,7 @@ this, and only when a store is opened: it loads SQLModel.
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, MetaData, Text
+from sqlalchemy import BigInteger, Index, MetaData, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -168,10 +168,25 @@ class ShareRow(_Table, table=True):
     until: int = Field(sa_type=BigInteger)
 
 
+class TimeRow(_Table, table=True):
+    """How many tasks of one kind a run has finished, and how long they took together; `at` is when that was written."""
+
+    __tablename__: ClassVar[str] = "ramify_times"
+    __table_args__ = (Index("ix_ramify_times_model_at", "model", "at"),)
+
+    run_id: str = Field(primary_key=True, foreign_key=_RUN, ondelete="CASCADE", sa_type=Text)
+    type: str = Field(primary_key=True, sa_type=Text)
+    is_composed: bool = Field(primary_key=True)
+    model: str = Field(sa_type=Text)
+    tasks: int = Field(sa_type=BigInteger)
+    seconds: float
+    at: float
+
+
 METADATA: MetaData = _Table.metadata
 
 
-META, RUNS, TASKS, CALLS, TEXTS, EVENTS, STEPS, MEMORY, SHARES = (
+META, RUNS, TASKS, CALLS, TEXTS, EVENTS, STEPS, MEMORY, SHARES, TIMES = (
     METADATA.tables[row.__tablename__]
-    for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow, ShareRow)
+    for row in (MetaRow, RunRow, TaskRow, CallRow, TextRow, EventRow, StepRow, MemoryRow, ShareRow, TimeRow)
 )
