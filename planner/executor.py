@@ -19,6 +19,7 @@ from .asking.person import Person
 from .asking.stored_agent import StoredAgent
 from .errors import UsageError
 from .models.protocol import Model
+from .planning.expecting import Pace
 from .planning.piloting import check_pilot
 from .planning.policies import PolicyGiven, check_plan_only, names_policies, plans_ahead, policy_given, stored_name
 from .planning.policy import Policy
@@ -35,6 +36,7 @@ from .running.run_settings import RunSettings
 from .running.runnable import check_allow, check_asking, check_runnable, check_tools, grants_of, workers_of
 from .running.scripts import scripted
 from .running.session import Session
+from .running.timing import pace_of
 from .runtime.kernel import has_kernel
 from .settings.settings import Tracing, load_settings, store_place
 from .store import NewRun, RunRecord, Store
@@ -106,6 +108,10 @@ class Executor:
     def agent(self) -> Agent:
         """Who does the tasks."""
         return self._agent
+
+    def pace(self) -> Pace:
+        """Return how fast its runs go, for `estimate`: `jobs` at a time, and what the store knows of their tasks."""
+        return pace_of(self._store, self._agent.named, self._settings)
 
     def run(self, task: Task | str) -> Run:
         """Run the tree of `task`, or a goal as text, to its end; works where an event loop is running too.

@@ -278,7 +278,7 @@ def test_the_command_without_a_pilot_is_the_option(ramify: Ramify, home: Path) -
         (("plan.yaml", "--target", "0.9"), "--target and --steps are for what a pilot has shown; add --pilot N, or"),
         (("plan.yaml", "--pilot", "2", "--vote-ahead", "2", "--target", "1.5"), "the target is 1.5"),
         (("plan.yaml", "--pilot", "2", "--from", "r1"), "--pilot makes a run to learn from, and --from names one"),
-        (("plan.yaml", "--jobs", "2"), "without --pilot nothing is run; leave out --jobs"),
+        (("plan.yaml", "--max-calls", "2"), "without --pilot nothing is run; leave out --max-calls"),
         (("plan.yaml", "--pilot", "2", "--vote-ahead", "1"), "the plan has no votes and no checks"),
         (("--last", "--pilot", "2"), "a run is learned from as it is; leave out --pilot"),
         (("--last",), "has no votes and no checks of leaves"),

@@ -135,7 +135,7 @@ def timeline(
         data = {**record_data(record, total_usage(root)), "made_by": made_by}
         until = time.time() if data["status"] == "running" else None
         events = opened.events(record.id)
-        found = timeline_of(root, events, made_by=made_by, until=until)
+        found = timeline_of(root, events, made_by=made_by, until=until, jobs=record.settings.get("jobs"))
     if given["as_json"]:
         print_json({**data, "timeline": timeline_data(found)})
     else:

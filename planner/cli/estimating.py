@@ -11,11 +11,12 @@ from .flags import SHOWN, Last, flags, refuse_others, takes
 if TYPE_CHECKING:
     from ramify.planner.asking.agent import Agent
     from ramify.planner.executor import Executor
+    from ramify.planner.planning.expecting import Pace
     from ramify.planner.planning.piloting import Pilot
     from ramify.tasks import Task
 
 _OF_RUNS = frozenset({"source", "last", "target", "steps", "model", "base_url", "store", "as_json"})
-_OF_PLANS = _OF_RUNS | {"pilot_run", "prompts", "vote_ahead", "max_output_tokens"}
+_OF_PLANS = _OF_RUNS | {"jobs", "pilot_run", "prompts", "vote_ahead", "max_output_tokens"}
 _USUAL_LEAD = 3
 
 
@@ -63,15 +64,16 @@ def estimate(
             raise UsageError("--pilot makes a run to learn from, and --from names one; leave out one of them")
         if pilot is None:
             refuse_others(context, "without --pilot nothing is run", kept=_OF_PLANS)
-        code, root, agent, shown = _of_plan(source, pilot, pilot_run, given)
+        code, root, agent, shown, pace = _of_plan(source, pilot, pilot_run, given)
     else:
         refuse_others(context, "a run is learned from as it is", kept=_OF_RUNS)
-        code, root, agent, shown = _of_run(source, last=last, given=given)
+        code, root, agent, shown, pace = _of_run(source, last=last, given=given)
     if code:
         return code
     if shown is None and (target is not None or steps is not None):
         raise UsageError("--target and --steps are for what a pilot has shown; add --pilot N, or --from RUN")
-    expected = estimated(root, agent=agent, pilot=shown, steps=steps, target=TARGET if target is None else target)
+    aim = TARGET if target is None else target
+    expected = estimated(root, agent=agent, pilot=shown, steps=steps, target=aim, pace=pace)
     if given["as_json"]:
         print_json({"estimate": expected.to_data()})
     else:
@@ -89,8 +91,8 @@ def estimate(
 
 COMMANDS = {"estimate": estimate}
 
-Found = tuple[int, "Task", "Agent", "Pilot | None"]
-"""An exit code if it is not 0, the tree, who is asked, and what was learned."""
+Found = tuple[int, "Task", "Agent", "Pilot | None", "Pace"]
+"""An exit code if it is not 0, the tree, who is asked, what was learned, and how fast the tree is run."""
 
 
 def _of_plan(source: str, leaves: int | None, pilot_run: str | None, given: Mapping[str, Any]) -> Found:
@@ -110,9 +112,9 @@ def _of_plan(source: str, leaves: int | None, pilot_run: str | None, given: Mapp
     executor.check(root)
     if leaves is None:
         if pilot_run is None:
-            return 0, root, executor.agent, None
+            return 0, root, executor.agent, None, executor.pace()
         with opened_run(pilot_run, last=False, store=given["store"]) as (store, record):
-            return 0, root, executor.agent, pilot_of(store.read_run(record.id))
+            return 0, root, executor.agent, pilot_of(store.read_run(record.id)), executor.pace()
     if root.config.vote_ahead is None and not any(task.config.vote_ahead or task.checks for task in root.walk()):
         root.config = root.config.over(TaskConfig(vote_ahead=_USUAL_LEAD))
     check_pilot(root)
@@ -127,24 +129,27 @@ def _piloted(executor: "Executor", root: "Task", leaves: int, given: Mapping[str
     run = executor.new_run(root).end_after(leaves)
     code = carry(run, given)
     if code in {DONE, FAILED} or (run.status == "stopped" and run.cause is None):
-        return 0, run.task, executor.agent, run.as_pilot()
+        return 0, run.task, executor.agent, run.as_pilot(), executor.pace()
     tell_ending(run, code, given["store"])
-    return code, root, executor.agent, None
+    return code, root, executor.agent, None, executor.pace()
 
 
 def _of_run(source: str | None, *, last: bool, given: Mapping[str, Any]) -> Found:
     """Return the tree of a stored run, who is asked there, and what it has shown."""
     from ramify.planner.asking.agent import Agent
     from ramify.planner.asking.stored_agent import StoredAgent
+    from ramify.planner.planning.expecting import Pace
     from ramify.planner.planning.piloting import pilot_of
     from ramify.planner.running.run_settings import RunSettings
+    from ramify.planner.running.timing import times_known
 
     from .finding import opened_run
 
     with opened_run(source, last=last, store=given["store"]) as (store, record):
-        stored = store.read_run(record.id)
+        stored, settings = store.read_run(record.id), RunSettings.model_validate(record.settings)
+        pace = Pace(settings.jobs, times_known(store, record.model, settings))
     if given["model"] is not None:
         agent = Agent(given["model"], base_url=given["base_url"])
     else:
-        agent = (RunSettings.model_validate(record.settings).agent or StoredAgent()).make(store=given["store"])
-    return 0, stored.root, agent, pilot_of(stored)
+        agent = (settings.agent or StoredAgent()).make(store=given["store"])
+    return 0, stored.root, agent, pilot_of(stored), pace

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ramify.planner.asking.agent import Agent
 from ramify.planner.events.methods_used import MethodUse, methods_text
+from ramify.planner.executor import Executor
 from ramify.planner.planning.estimating import estimate
+from ramify.planner.planning.expecting import expected_of
 from ramify.tasks import Task
 from ramify.tasks.tree.documents import tree_to_data
 from ramify.tasks.tree.graph import waves
@@ -13,24 +14,28 @@ from ramify.tasks.tree.graph import waves
 from .output import print_json, print_text
 
 
-def print_preview(root: Task, agent: Agent, given: Mapping[str, Any], methods: Sequence[MethodUse] = ()) -> None:
-    """Print the plan of `root`, and, where the options `given` ask for it, what it will take.
+def print_preview(root: Task, executor: Executor, given: Mapping[str, Any], methods: Sequence[MethodUse] = ()) -> None:
+    """Print the plan of `root`, how long it is expected to take, and, where that is asked for, what else it will.
 
     Args:
         root: the plan.
-        agent: who does it.
+        executor: what would run it.
         given: the options.
         methods: the methods that were found for its tasks.
     """
     steps = [[task.id for task in wave] for wave in waves(root)]
-    expected = estimate(root, agent=agent) if given["estimate"] else None
+    pace = executor.pace()
+    taking = estimate(root, agent=executor.agent, pace=pace) if given["estimate"] else None
+    expected = expected_of(root, pace) if taking is None else None
     if given["as_json"]:
-        taken = {} if expected is None else {"estimate": expected.to_data()}
+        taken = {} if taking is None else {"estimate": taking.to_data()}
+        taken |= {} if expected is None else {"expected": expected.to_data()}
         known = {"methods": [use.to_data() for use in methods]} if methods else {}
         print_json({"plan": tree_to_data(root), "waves": steps, **taken, **known})
         return
     lines = [root.to_string().rstrip(), "", *(f"wave {n}: {' '.join(ids)}" for n, ids in enumerate(steps, 1))]
-    lines += [] if expected is None else ["", str(expected)]
+    lines += [] if taking is None else ["", str(taking)]
+    lines += [] if expected is None else ["", *(f"{name}: {words}" for name, words in expected.rows())]
     if words := methods_text(methods):
         lines += [f"methods: {words}, without the model's having planned them"]
     print_text("\n".join(lines))

@@ -10,7 +10,7 @@ from ramify.planner.settings.options import OPTIONS, Group
 from .flags import EDITED, PREVIEWS, RESUMED, SHOWN, Force, Last, RunId, flags, output_option, takes
 
 if TYPE_CHECKING:
-    from ramify.planner.asking.agent import Agent
+    from ramify.planner.executor import Executor
     from ramify.planner.run import Run
     from ramify.tasks import Task
     from ramify.tasks.plans.plans import Form
@@ -74,7 +74,7 @@ def solve(
         return detached(run, given)
     code = carry(run, given)
     if is_preview and run.is_planned:
-        return _preview(run, executor.agent, given)
+        return _preview(run, executor, given)
     if approve is not None:
         run, code = _approved(executor, run, code, given)
     return _finish(run, code, given)
@@ -171,7 +171,7 @@ def run(
                 from .previewing import print_preview
 
                 executor.check(root)
-                print_preview(root, executor.agent, given)
+                print_preview(root, executor, given)
                 return DONE
             new = executor.new_run(root)
     if given["detach"]:
@@ -284,14 +284,14 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
     return code
 
 
-def _preview(run: "Run", agent: "Agent", given: Mapping[str, Any]) -> int:
+def _preview(run: "Run", executor: "Executor", given: Mapping[str, Any]) -> int:
     """Show the plan that a run has made and stopped at."""
     from .carrying import resume_command
     from .exits import DONE
     from .output import tell
     from .previewing import print_preview
 
-    print_preview(run.task, agent, given, run.methods)
+    print_preview(run.task, executor, given, run.methods)
     tell(f"nothing was executed; `{resume_command(run.id, given['store'])}` runs this plan")
     return DONE
 

@@ -42,6 +42,8 @@ _CURVE = 84
 _LEAST_BAR = 1.5
 _ID_EM = 9.0
 _MOST_TIP_CHARACTERS = 500
+_PATH_EM = 45
+_CRITICAL = "on the critical path"
 
 _KIND_WORDS: dict[SpanKind, str] = {
     "done": "done",
@@ -116,6 +118,7 @@ def draw_timeline(
         *header,
         *_grid(timeline, axis, (top, bottom), (curve_top, curve_bottom), look),
         *_rows(shown, axis, top, row, look),
+        *_critical_rows(timeline, shown, top, row, look),
         *_folded_lanes(folded, lanes, folded_top, look),
         *_curve(laid, curve_top, look),
         Words(x=_MARGIN, y=height - 16, text=f"Ramify · {_maker(timeline)}", fill=look.muted, size=_SMALL),
@@ -152,6 +155,16 @@ def _summary(timeline: Timeline) -> str:
     return f"{words} · started {datetime.fromtimestamp(timeline.started_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def _paces(timeline: Timeline) -> Iterator[str]:
+    """Yield how long the run was expected to take, and how long its critical path took, if there is such a thing."""
+    words = [] if timeline.expected_s is None else [f"expected {format_duration(timeline.expected_s)}"]
+    if len(timeline.critical_path) > 1:
+        path = shorten(" > ".join(map(one_line, timeline.critical_path)), width_em=_PATH_EM)
+        words.append(f"critical path {format_duration(timeline.critical_path_s)}: {path}")
+    if words:
+        yield " · ".join(words)
+
+
 def _header(
     timeline: Timeline, shown: Sequence[TimedTask], folded: Sequence[TimedTask], look: Theme
 ) -> tuple[list[Shape], int]:
@@ -162,7 +175,7 @@ def _header(
         y += _TITLE
         shapes.append(Words(x=_MARGIN, y=y, text=line, fill=look.text, size=_TITLE, bold=True))
         y += 5
-    lines = [_summary(timeline)]
+    lines = [_summary(timeline), *_paces(timeline)]
     if folded:
         lines.append(
             f"{len(shown):,} of {len(timeline.tasks):,} tasks have rows: those that failed, then those that took"
@@ -188,6 +201,10 @@ def _legend(timeline: Timeline, y: float, look: Theme) -> Iterator[Shape]:
         yield _call((x, x + 22), y - 1, look)
         yield Words(x=x + 28, y=y, text="model call", fill=look.text, size=_SMALL)
         x += 44 + text_em("model call") * _SMALL
+    if len(timeline.critical_path) > 1:
+        yield _critical(x, y - 10, 12, look)
+        yield Words(x=x + 10, y=y, text=_CRITICAL, fill=look.text, size=_SMALL)
+        x += 26 + text_em(_CRITICAL) * _SMALL
     if timeline.waits:
         yield Rectangle(x=x, y=y - 10, width=22, height=12, fill=look.states[TaskState.RUNNING].fill)
         yield Words(x=x + 28, y=y, text="the whole run waits", fill=look.text, size=_SMALL)
@@ -236,6 +253,15 @@ def _rows(tasks: Sequence[TimedTask], axis: TimeAxis, top: float, row: int, look
         yield Words(x=places[-1][1] + 7, y=middle + 4, text=words, fill=look.muted, size=_SMALL)
 
 
+def _critical_rows(
+    timeline: Timeline, tasks: Sequence[TimedTask], top: float, row: int, look: Theme
+) -> Iterator[Shape]:
+    marked = frozenset(timeline.critical_path if len(timeline.critical_path) > 1 else ())
+    for number, task in enumerate(tasks):
+        if task.id in marked:
+            yield _critical(_MARGIN - 10, top + row * number + 3, row - 6, look)
+
+
 def _label(task: TimedTask, middle: float, look: Theme) -> Iterator[Shape]:
     shown = shorten_middle(one_line(task.id), width_em=_ID_EM)
     yield Words(x=_MARGIN, y=middle + 4, text=shown, fill=look.text, size=_SMALL, bold=True)
@@ -243,6 +269,11 @@ def _label(task: TimedTask, middle: float, look: Theme) -> Iterator[Shape]:
     content = one_line(task.content[:_MOST_TIP_CHARACTERS]) or "no longer in the tree"
     words = shorten(content, width_em=(_LABELS - 14 - start) / _SMALL)
     yield Words(x=_MARGIN + start, y=middle + 4, text=words, fill=look.muted, size=_SMALL)
+
+
+def _critical(x: float, y: float, height: float, look: Theme) -> Shape:
+    """Return the mark of a row whose task is on the critical path."""
+    return Rectangle(x=x, y=y, width=3, height=height, fill=look.critical)
 
 
 def _tip(task: TimedTask, span: Span) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ramify.planner.events.events import Event, EventType
+from ramify.planner.planning.expecting import said_to_take
 from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Task, TaskState
 from ramify.tasks.counting import counted
 from ramify.tasks.tree.shown import shown_words
 
+from .critical import critical_path_of
 from .formats import format_of, save_as
 from .labels import one_line
 from .shapes import within_cell
@@ -78,6 +80,9 @@ class Timeline:
         idle_tasks: how many tasks were not.
         pauses: `(start, end)` of the times in which no process ran it.
         waits: `(start, end)` of the times in which the whole run waited, for a model that was out of reach.
+        critical_path: ids of the chain of tasks that took longest, first to last.
+        critical_path_s: how long that took; the run could not have been quicker.
+        expected_s: how long the run was expected to take; None if no task said how long it would.
     """
 
     title: str
@@ -88,6 +93,9 @@ class Timeline:
     idle_tasks: int
     pauses: tuple[tuple[float, float], ...] = ()
     waits: tuple[tuple[float, float], ...] = ()
+    critical_path: tuple[str, ...] = ()
+    critical_path_s: float = 0.0
+    expected_s: float | None = None
 
     def concurrency(self) -> list[tuple[float, int]]:
         """Return `(since, count)`: from when on how many tasks were worked on at the same time; waits do not count."""
@@ -140,7 +148,12 @@ def concurrency(spans: Iterable[Span]) -> list[tuple[float, int]]:
 
 
 def timeline_of(
-    root: Task, events: Iterable[Event], *, made_by: str | None = None, until: float | None = None
+    root: Task,
+    events: Iterable[Event],
+    *,
+    made_by: str | None = None,
+    until: float | None = None,
+    jobs: int | None = None,
 ) -> Timeline:
     """Return what ran when in the run whose tree is `root`.
 
@@ -149,6 +162,7 @@ def timeline_of(
         events: all events of the run, in order.
         made_by: what the answers come from, such as a model's `maker`.
         until: when what is still running is shown to end, in seconds since 1970; with the last event unless given.
+        jobs: how many tasks could run at the same time; without it, nothing was expected.
     """
     clock = _Clock()
     for event in events:
@@ -156,6 +170,8 @@ def timeline_of(
     clock.end(until)
     tasks = {task.id: task for task in root.walk()}
     timed = [_timed(task_id, tasks.get(task_id), times) for task_id, times in clock.times.items() if times.spans]
+    took = {task_id: task.duration_s for task_id, task in tasks.items() if task.duration_s is not None}
+    path = tuple(task_id for task_id in critical_path_of(root, by="time") if task_id in took) if took else ()
     return Timeline(
         title=one_line(root.content[:_MOST_TITLE_CHARACTERS]) or root.id,
         made_by=made_by,
@@ -165,6 +181,9 @@ def timeline_of(
         idle_tasks=len(tasks) - sum(task.id in tasks for task in timed),
         pauses=tuple(clock.pauses),
         waits=tuple(clock.waits),
+        critical_path=path,
+        critical_path_s=sum(took[task_id] for task_id in path),
+        expected_s=None if jobs is None else said_to_take(root, jobs),
     )
 
 
@@ -185,6 +204,9 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
         "concurrency": [{"since_s": since, "tasks": count} for since, count in timeline.concurrency()],
         "pauses": [{"start_s": start, "end_s": end} for start, end in timeline.pauses],
         "waits": [{"start_s": start, "end_s": end} for start, end in timeline.waits],
+        "critical_path": list(timeline.critical_path),
+        "critical_path_s": timeline.critical_path_s,
+        "expected_s": timeline.expected_s,
     }
 
 

@@ -52,11 +52,13 @@ from ramify.tasks.tree.states import FINISHED
 
 from .chained import Chains, has_chains
 from .ends import End, ends_of
+from .expecting import Expected, Pace, expected_of
 from .piloting import Pilot
 from .vote_estimates import VoteEstimate
 
 _CACHED = "if the provider still has what prompts begin with alike (some minutes); the low cost counts on it"
 
+_OPTIONAL = frozenset({"voting", "expected"})
 _CALLS_AN_ATTEMPT = 2  # a malformed reply is repaired once
 
 
@@ -75,9 +77,11 @@ class Estimate:
         cached_tokens: those of them that the provider is expected to have in its cache, as prompts begin alike.
         output_tokens: tokens that come back.
         cost_usd: in US dollars; None if the prices of the model are not known.
-        critical_path: ids of the tasks of the longest chain, first to last, each counted as one step.
+        critical_path: ids of the tasks of the longest chain, first to last: by how long they are expected to take, or
+            each counted as one step where nothing is known of that.
         waves: ids of the tasks by the step in which they could run.
         voting: what votes have to be, by a pilot; None without one.
+        expected: how long it will take; None if nothing is known of that.
     """
 
     model: str | None
@@ -93,16 +97,18 @@ class Estimate:
     critical_path: list[str]
     waves: list[list[str]]
     voting: VoteEstimate | None = None
+    expected: Expected | None = None
 
     def to_data(self) -> dict[str, Any]:
         """Return it as JSON data."""
-        return {name: value for name, value in asdict(self).items() if name != "voting" or value is not None}
+        return {name: value for name, value in asdict(self).items() if name not in _OPTIONAL or value is not None}
 
     def __str__(self) -> str:
         cost = "unknown" if self.cost_usd is None else f"${self.cost_usd[0]:,.4f} to ${self.cost_usd[1]:,.4f}"
         workers = f", {self.worker_tasks:,} of them by workers, whose calls are not counted" * bool(self.worker_tasks)
         parts = f", {self.parts:,} of them to read parts of documents" * bool(self.parts)
         path = ": " * bool(self.critical_path) + " > ".join(self.critical_path)
+        steps = [("critical path", f"{counted(len(self.critical_path), 'task')}{path}")]
         rows = [
             *(() if self.voting is None else self.voting.rows()),
             ("to be done", f"{counted(self.tasks, 'task')}{workers}{parts}"),
@@ -111,7 +117,7 @@ class Estimate:
             ("cached tokens", f"{_range(self.cached_tokens)} of these, {_CACHED}"),
             ("output tokens", _range(self.output_tokens)),
             ("cost", f"{cost} ({self.model or 'no model is set'})"),
-            ("critical path", f"{counted(len(self.critical_path), 'task')}{path}"),
+            *(self.expected.rows() if self.expected else steps),
             ("waves", f"{len(self.waves):,}"),
         ]
         shown = (row for row in rows if row[0] != "cached tokens" or self.cached_tokens[1])
@@ -127,6 +133,7 @@ def estimate(
     pilot: Pilot | None = None,
     target: float = TARGET,
     steps: int | None = None,
+    pace: Pace | None = None,
 ) -> Estimate:
     """Return what it will take to run the tree of `task`; what is finished takes nothing, and no model is asked.
 
@@ -139,6 +146,8 @@ def estimate(
             estimate says how to vote.
         target: how often all leaves are to be right, by the votes that the pilot asks for.
         steps: as if there were so many leaves, for a plan that is not there yet; with a pilot.
+        pace: how fast it is run: `executor.pace()`; as fast as a run without options, of which nothing is known, unless
+            given.
 
     Raises:
         UsageError: if half of the pilot's answers are wrong, so that no vote helps, or a number cannot be used.
@@ -168,6 +177,8 @@ def estimate(
                     end.count(each, told, _answers(each, configs, end) * times, said=said)
         at_most += _most_calls(each, configs.of(each), end.calls - before, voting, times) if each in asked else 0
     to_do = {each.id for each in left}
+    expected = expected_of(task, pace or Pace())
+    path = [each.id for each in critical_path(task, lambda each: float(each.id in to_do)) if each.id in to_do]
     return Estimate(
         model=asking.named,
         tasks=len(left),
@@ -179,11 +190,10 @@ def estimate(
         cached_tokens=(ceil(low.read_tokens), ceil(high.read_tokens)),
         output_tokens=(ceil(low.output_tokens), ceil(high.output_tokens)),
         cost_usd=_cost(asking, pilot, low, high),
-        critical_path=[
-            each.id for each in critical_path(task, lambda each: float(each.id in to_do)) if each.id in to_do
-        ],
+        critical_path=expected.critical_path if expected else path,
         waves=[ids for wave in steps_of_plan if (ids := [each.id for each in wave if each.id in to_do])],
         voting=voting,
+        expected=expected,
     )
 
 

@@ -39,6 +39,7 @@ from ramify.tasks.replies.replans import Replan
 from ramify.tasks.tree.node import index_of
 from ramify.tasks.tree.partial import missing_words
 from ramify.tasks.tree.schedule import Scheduler
+from ramify.tasks.tree.times import Times
 
 from .attaching import Attaching
 from .attempts import Work, put_back
@@ -73,6 +74,7 @@ class RunLoop:
         tried: the tasks that were tried in one piece before, and are to be split instead, with why they failed.
         begun: the tasks whose plans were being written when the run was broken off.
         is_led: whether the worker of the root calls for the tasks below it, and waits; it takes nobody's place.
+        times: how long tasks take; see `Scheduler`.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class RunLoop:
         tried: Mapping[str, Tried] | None = None,
         begun: Sequence[str] = (),
         is_led: bool = False,
+        times: Times | None = None,
     ) -> None:
         self._root = root
         self._work = work
@@ -100,7 +103,7 @@ class RunLoop:
         self._on_error = on_error
         self._slots = slots
         self._leader = root if is_led else None
-        self._scheduler = Scheduler(root, is_led=is_led)
+        self._scheduler = Scheduler(root, is_led=is_led, times=times)
         self._policy = policy
         self._attaching = attaching
         self._replanning = replanning

@@ -42,6 +42,7 @@ from ramify.tasks import Task, TaskState
 from ramify.tasks.tree import running
 from ramify.tasks.tree.config import NO_USAGE
 from ramify.tasks.tree.node import Hold
+from ramify.tasks.tree.times import Times
 
 from .asking_steps import StepAsking
 from .attaching import Attaching
@@ -62,6 +63,7 @@ from .revising import plan_anew
 from .run_settings import RunSettings
 from .spawning import Spawning
 from .steering import read_wishes, steer
+from .timing import times_known, times_left
 
 _MOST_IDS = 5
 
@@ -107,6 +109,7 @@ class Session:
     _early: Ending | None = None
     _before: "asyncio.Task[Ending | None] | None" = None
     _is_wary: bool = False
+    _times: Times = field(default_factory=Times)
 
     def __post_init__(self) -> None:
         self.hold = hold_tree(self.root, self.record.id)
@@ -284,6 +287,9 @@ class Session:
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
         replanning = Replanning(recorder, attaching, steps, replanner)
+        self._times = await asyncio.to_thread(
+            times_known, self.store, self.record.model, self.settings, self.root if resumed else None
+        )
         try:
             if wishes.is_new and (ended := await self._first(plan_anew(self.root, work, planner, attaching, recorder))):
                 return ended
@@ -294,7 +300,7 @@ class Session:
                 replanning=replanning, is_planned=is_planned,
                 stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
                 on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
-                begun=begun, is_led=calls is not None,
+                begun=begun, is_led=calls is not None, times=self._times,
             )  # fmt: skip
             services.may_split = self._loop.may_split
             if self._early is not None:  # what stopped the run came while this was made ready
@@ -408,7 +414,8 @@ class Session:
         )
         stopped = ControlsDone(actions=frozenset({"cancel", "pause"}))
         try:
-            self._recorder.put(EventType.RUN_FINISHED, None, over, stopped, status=ending.status)
+            told = times_left(self._times, self.record.model, self.settings)
+            self._recorder.put(EventType.RUN_FINISHED, None, over, stopped, *told, status=ending.status)
         finally:
             await asyncio.to_thread(self._recorder.writer.close)
 

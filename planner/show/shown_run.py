@@ -247,8 +247,8 @@ class ShownRun(ABC):
 
         until = time.time() if self.status == "running" else None
         with self._store_now() as store:
-            events = store.events(self.id)
-        return timeline_of(self.task, events, made_by=self.made_by, until=until)
+            events, jobs = store.events(self.id), store.find_run(self.id).settings.get("jobs")
+        return timeline_of(self.task, events, made_by=self.made_by, until=until, jobs=jobs)
 
     def save_timeline(self, path: str | Path, *, form: str | None = None, **asked: Any) -> Path:
         """Write the timeline to a file; its ending says as what, unless `form` does: see docs/formats.md.

@@ -201,6 +201,8 @@ class Report:
             ("ended", when(self.record.finished_at)),
             ("as of", when(self.made_at) if self.record.finished_at is None else ""),
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
+            ("expected", "" if (said := self.timeline.expected_s) is None else format_duration(said)),
+            ("critical path", self._critical_path()),
             ("warning", "; ".join(filter(None, (losses_text(losses_of(self.run.events)), plans_that_lack(self.root))))),
             *(("warning", line) for line in warning_lines(warnings_of(self.run.events))),
             ("error", self.record.error or ""),
@@ -209,6 +211,11 @@ class Report:
             *gaps_by_kind(self.root.gaps),
         ]
         return [(name, words) for name, words in facts if words]
+
+    def _critical_path(self) -> str:
+        timeline = self.timeline
+        tasks = len(timeline.critical_path)
+        return f"{format_duration(timeline.critical_path_s)}, {counted(tasks, 'task')}" if tasks > 1 else ""
 
     def _at_once(self) -> str:
         return f"at most {counted(self.timeline.most_at_once(), 'task')} at a time"
@@ -246,6 +253,7 @@ def report_of(run: StoredRun) -> Report:
             run.events,
             made_by=makers_of((call.model for call in run.calls), record, run.root),
             until=made_at if status == "running" else None,
+            jobs=record.settings.get("jobs"),
         ),
         made_at=made_at,
     )
