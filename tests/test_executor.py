@@ -307,6 +307,12 @@ def test_max_seconds_stops_a_run(store: Path) -> None:
     assert {task.state for task in run.task.walk()} == {TaskState.OPEN}
 
 
+def test_a_run_is_stopped_that_has_not_quite_begun(store: Path) -> None:
+    model = ScriptedModel(ANSWERED, latency_s=5)
+    run = Executor(model, store=store, limits=RunLimits(max_seconds=1e-6)).run(flat(3, kind="model"))
+    assert (run.status, model.requests) == ("stopped", [])
+
+
 def test_an_attempt_that_takes_too_long_is_ended(store: Path) -> None:
     root = no_delays(Task(content="x", id="0"), max_duration_seconds=0.05, max_retries=1)
     run = Executor(ScriptedModel(ANSWERED, latency_s=3600), store=store).run(root)
