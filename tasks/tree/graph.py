@@ -206,8 +206,11 @@ def longest_remaining(tops: Sequence[T], known: Callable[[T], int], time_of: Cal
     if not any(task.dependencies for task in inside):
         for task in inside:
             parent = task._parent
-            above = 0 if parent is None else ends[parent] if parent in ends else known(parent)
-            ends[task] = time_of(task) + above
+            if parent is None:
+                ends[task] = time_of(task)
+            else:
+                above = ends.get(parent)
+                ends[task] = time_of(task) + (known(parent) if above is None else above)
         return ends
     order = event_order(tops)
     members = set(inside)

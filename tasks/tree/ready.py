@@ -1,6 +1,6 @@
-"""What is ready, in the order in which it goes: by a key, and tasks of one key first come, first served.
+"""What is ready, in the order in which it goes: by rank, and of one rank first come, first served.
 
-As many tasks have the same key, a heap holds only the keys: taking one of 10,000 tasks is taking the first of a queue.
+As many tasks have the same rank, a heap holds only the ranks: taking one of 10,000 is taking the first of a queue.
 """
 
 from collections import deque
@@ -12,57 +12,77 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-Key = tuple[int, int]
-"""The lowest goes first."""
+_ABOVE_RANKS = 128  # bits
+
+
+class Waiting:
+    """What is known of one task: what still holds it up, and where it stands among those that are ready."""
+
+    __slots__ = ("dependents", "gate_open", "place", "rank", "task", "unfinished_subtasks", "unmet")
+
+    place: int
+
+    def __init__(self, task: "Task", rank: int) -> None:
+        self.task = task
+        self.rank = rank
+        self.unmet = 0
+        self.unfinished_subtasks = 0
+        self.gate_open = False
+        self.dependents: list[Waiting] | None = None
+
+
+def _key(waiting: Waiting) -> int:
+    """Return what a task is sorted by: higher priorities come first, then higher ranks."""
+    return -(waiting.task.priority << _ABOVE_RANKS) - waiting.rank
 
 
 class ReadyQueue:
-    """Tasks by their keys. A task may be in it several times."""
+    """Tasks that may be ready; one may be in it several times."""
 
     def __init__(self) -> None:
-        self._keys: list[Key] = []
-        self._queues: dict[Key, deque[tuple[int, Task]]] = {}
-        self._sequence = 0
-        self._count = 0
+        self._keys: list[int] = []
+        self._queues: dict[int, deque[Waiting]] = {}
+        self._came = 0
+        self._went = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self._came - self._went
 
-    def push(self, key: Key, task: "Task") -> None:
-        """Put a task behind those of its key."""
+    def push(self, waiting: Waiting) -> None:
+        """Put a task behind those of its rank."""
+        key = _key(waiting)
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = deque()
             heappush(self._keys, key)
-        self._sequence += 1
-        self._count += 1
-        queue.append((self._sequence, task))
+        self._came = waiting.place = self._came + 1
+        queue.append(waiting)
 
-    def first(self) -> "Task | None":
+    def first(self) -> Waiting | None:
         """Return the task that goes next; None if there is none."""
-        return self._queues[self._keys[0]][0][1] if self._keys else None
+        return self._queues[self._keys[0]][0] if self._keys else None
 
-    def drop(self) -> None:
-        """Take out the task that goes next."""
+    def pop(self) -> Waiting | None:
+        """Take out the task that goes next, and return it; None if there is none."""
+        if not self._keys:
+            return None
         queue = self._queues[self._keys[0]]
-        queue.popleft()
-        self._count -= 1
+        waiting = queue.popleft()
+        self._went += 1
         if not queue:
             del self._queues[heappop(self._keys)]
+        return waiting
 
-    def tasks(self) -> "Iterator[Task]":
+    def __iter__(self) -> "Iterator[Waiting]":
         """Yield the tasks, in no order."""
-        return (task for queue in self._queues.values() for _, task in queue)
+        return (waiting for queue in self._queues.values() for waiting in queue)
 
-    def sort(self, key_of: "Callable[[Key, Task], Key | None]") -> None:
-        """Give every task the key that is made of its old one, and take it out for None; who came first stays so."""
-        entries = sorted((each, key) for key, queue in self._queues.items() for each in queue)
+    def sort(self, is_kept: "Callable[[Waiting], bool]") -> None:
+        """Sort anew those that are kept, by the ranks that they have now; who came first stays so."""
+        kept = sorted((waiting for waiting in self if is_kept(waiting)), key=lambda waiting: waiting.place)
         self._queues = {}
-        self._count = 0
-        for (number, task), old in entries:
-            key = key_of(old, task)
-            if key is not None:
-                self._queues.setdefault(key, deque()).append((number, task))
-                self._count += 1
+        for waiting in kept:
+            self._queues.setdefault(_key(waiting), deque()).append(waiting)
+        self._went = self._came - len(kept)
         self._keys = list(self._queues)
         heapify(self._keys)

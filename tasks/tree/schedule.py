@@ -16,7 +16,7 @@ from ramify.tasks.errors import TaskError
 
 from .graph import longest_remaining, never_met, unfinished
 from .node import index_of, walk
-from .ready import ReadyQueue
+from .ready import ReadyQueue, Waiting
 from .states import FINISHED, TaskState
 from .times import Times
 
@@ -28,20 +28,6 @@ if TYPE_CHECKING:
 
 _LOOKS = 64
 """How often what tasks took is looked at while as many end as there are in the tree."""
-
-
-class _Node:
-    """What is known of one task: what still holds it up."""
-
-    __slots__ = ("dependents", "gate_open", "rank", "task", "unfinished_subtasks", "unmet")
-
-    def __init__(self, task: "Task", rank: int) -> None:
-        self.task = task
-        self.rank = rank
-        self.unmet = 0
-        self.unfinished_subtasks = 0
-        self.gate_open = False
-        self.dependents: list[_Node] | None = None
 
 
 class Scheduler:
@@ -65,17 +51,19 @@ class Scheduler:
         self._root = root
         self._leader = root if is_led else None
         self._uncalled = set(root._subtasks or ()) if is_led else set()
-        self._nodes: dict[Task, _Node] = {}
+        self._nodes: dict[Task, Waiting] = {}
         self._ready = ReadyQueue()
         self._given_up: set[Task] = set()
         self._times = times or Times()
+        self._ended = self._times.ended
+        self._look_after = 0
         self._take_in([root])
-        self._until_look = self._look_every
 
     @property
     def ready(self) -> int:
         """How many tasks are ready."""
-        self._first()
+        while (waiting := self._ready.first()) is not None and not self._may_go(waiting):
+            self._ready.pop()
         return len(self._ready)
 
     @property
@@ -83,16 +71,12 @@ class Scheduler:
         """How many tasks are neither DONE nor DELETED."""
         return len(self._nodes)
 
-    @property
-    def _look_every(self) -> int:
-        return 1 + len(index_of(self._root).by_id) // _LOOKS
-
     def pop(self) -> "Task | None":
         """Return the ready task to run next, and count it as taken; None if none is ready."""
-        task = self._first()
-        if task is not None:
-            self._ready.drop()
-        return task
+        while (waiting := self._ready.pop()) is not None:
+            if self._may_go(waiting):
+                return waiting.task
+        return None
 
     def finished(self, task: "Task") -> None:
         """Note that `task` is DONE or DELETED now: whatever waited only for it becomes ready."""
@@ -101,14 +85,15 @@ class Scheduler:
             return
         if task.state not in FINISHED:
             raise TaskError(f"task {task.id} is {task.state.value}; only DONE and DELETED tasks let others go on")
-        self._times.took(task)
-        self._until_look -= 1
-        if not self._until_look:
+        node.gate_open = False
+        self._ended.append(task)
+        if len(self._ended) > self._look_after:
             self._look_at_times()
         parent = self._nodes.get(task._parent) if task._parent is not None else None
         if parent is not None:
             parent.unfinished_subtasks -= 1
-            self._offer(parent)
+            if not parent.unfinished_subtasks or parent.task is self._leader:
+                self._offer(parent)
         for dependent in node.dependents or ():
             dependent.unmet -= 1
             self._open_gate(dependent)
@@ -167,42 +152,46 @@ class Scheduler:
         closed = {each for each in walk(task) if each in self._nodes}
         for each in closed:
             self._nodes[each].gate_open = False
-        self._ready.sort(lambda key, each: None if each in closed else key)
+        self._ready.sort(lambda waiting: waiting.gate_open)
 
     def held_up(self) -> "list[Task]":
         """Return the unfinished tasks that are not ready, in tree order."""
-        ready = set(self._ready.tasks())
+        ready = {waiting.task for waiting in self._ready}
         return [task for task in self._nodes if task not in ready]
 
     def _look_at_times(self) -> None:
         """Rank what is unfinished anew, if tasks turned out to be longer or shorter than they were ranked by."""
-        self._until_look = self._look_every
         if not self._times.has_moved():
             return
-        ranks, nodes = longest_remaining([self._root], lambda _: 0, self._times.of), self._nodes
-        for task, node in nodes.items():
+        ranks = longest_remaining([self._root], lambda _: 0, self._times.of)
+        for task, node in self._nodes.items():
             node.rank = ranks.get(task, node.rank)
-        self._ready.sort(lambda key, task: (key[0], -nodes[task].rank) if task in nodes else None)
+        self._ready.sort(self._may_go)
 
     def _take_in(self, tops: "Sequence[Task]") -> None:
         ranks = longest_remaining(
             tops, lambda task: self._nodes[task].rank if task in self._nodes else 0, self._times.of
         )
-        new = [_Node(task, ranks[task]) for top in tops for task in unfinished(top)]
+        new = [Waiting(task, ranks[task]) for top in tops for task in unfinished(top)]
         nodes = self._nodes
         by_id = index_of(tops[0]).by_id if tops else {}  # asked for each time: a larger tree brings its own
-        nodes.update((node.task, node) for node in new)
+        self._look_after = max(self._look_after, len(by_id) // _LOOKS)
+        nodes.update({node.task: node for node in new})
+        parent, above = None, None
         for node in new:
-            parent = node.task._parent
-            if parent is not None and parent in nodes:
-                nodes[parent].unfinished_subtasks += 1
-            if node.task.dependencies:
+            task = node.task
+            if task._parent is not parent:  # siblings stand together
+                parent = task._parent
+                above = None if parent is None else nodes.get(parent)
+            if above is not None:
+                above.unfinished_subtasks += 1
+            if task.dependencies:
                 self._note_needs(node, by_id)
         for top in tops:
             if top in nodes:
                 self._open_gate(nodes[top])
 
-    def _note_needs(self, node: _Node, by_id: "dict[str, Task]") -> None:
+    def _note_needs(self, node: Waiting, by_id: "dict[str, Task]") -> None:
         for dependency in dict.fromkeys(node.task.dependencies):
             needed_task = by_id[dependency]
             needed = self._nodes.get(needed_task)
@@ -215,7 +204,7 @@ class Scheduler:
                 needed.dependents = []
             needed.dependents.append(node)
 
-    def _open_gate(self, node: _Node) -> None:
+    def _open_gate(self, node: Waiting) -> None:
         nodes = self._nodes
         parent = node.task._parent
         above = nodes.get(parent) if parent is not None else None
@@ -227,24 +216,19 @@ class Scheduler:
             if node.gate_open or node.unmet or node.task in self._uncalled:
                 continue
             node.gate_open = True
-            self._offer(node)
+            if not node.unfinished_subtasks or node.task is self._leader:
+                self._offer(node)
             if node.task._subtasks and node.task is not self._leader:
                 stack.extend([nodes[child] for child in reversed(node.task._subtasks) if child in nodes])
 
-    def _offer(self, node: _Node) -> None:
-        may_go = not node.unfinished_subtasks or node.task is self._leader
-        if may_go and node.gate_open and node.task.state is TaskState.OPEN:
-            self._ready.push((-node.task.priority, -node.rank), node.task)
+    def _offer(self, node: Waiting) -> None:
+        if self._may_go(node):
+            self._ready.push(node)
 
-    def _first(self) -> "Task | None":
-        """Return the task to run next; what is ready no more is taken out."""
-        while (task := self._ready.first()) is not None:
-            node = self._nodes.get(task)
-            may_go = node is not None and (not node.unfinished_subtasks or task is self._leader)
-            if may_go and task.state is TaskState.OPEN:
-                break
-            self._ready.drop()
-        return task
+    def _may_go(self, node: Waiting) -> bool:
+        if not node.gate_open or node.task.state is not TaskState.OPEN:
+            return False
+        return not node.unfinished_subtasks or node.task is self._leader
 
 
 def is_ready(task: "Task") -> bool:

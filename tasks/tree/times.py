@@ -32,7 +32,7 @@ Kind = tuple[str, bool]
 _SECOND = 1_000_000
 _UNIT = int(UNIT_S * _SECOND)
 _MODEL = "model"
-_NOTHING = timedelta()
+_NONE = 0, timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +53,19 @@ class Took:
         return max(0.0, self.seconds / self.count)  # a clock that was set back turns no time around
 
 
-class _Sum:
-    """What a kind took so far; datetimes are subtracted and nothing is converted, as that is done for every task."""
-
-    __slots__ = ("count", "total")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.total = _NOTHING
-
-    @property
-    def took(self) -> Took:
-        return Took(self.count, self.total.total_seconds())
-
-
 class Times:
     """Learns how long the tasks of one run take, and says how long others will.
 
     Args:
         before: what tasks took in earlier runs, by kind.
+
+    Attributes:
+        ended: tasks that have ended and that are still to be learned from: who knows of one appends it.
     """
 
     def __init__(self, before: Mapping[Kind, Took] | None = None) -> None:
-        self._sums: dict[Kind, _Sum] = {}
+        self.ended: list[Node] = []
+        self._took: dict[Kind, tuple[int, timedelta]] = {}
         self._before = dict(before or {})
         self._is_any_said = False
         self._use(self._means())
@@ -83,7 +73,8 @@ class Times:
     @property
     def learned(self) -> dict[Kind, Took]:
         """What the finished tasks of this run took, by kind."""
-        return {kind: each.took for kind, each in self._sums.items()}
+        self._learn()
+        return {kind: Took(count, total.total_seconds()) for kind, (count, total) in self._took.items()}
 
     @property
     def known(self) -> dict[Kind, Took]:
@@ -97,7 +88,9 @@ class Times:
         if said is not None:
             self._is_any_said = True
             return round(said * _SECOND)
-        return self._used.get((values["type"] or _MODEL, bool(task._subtasks)), self._unit) if self._used else _UNIT
+        if not self._used:
+            return _UNIT
+        return self._used.get((values["type"] or _MODEL, bool(task._subtasks)), self._unit)
 
     def seconds(self, task: "Node") -> float | None:
         """Return how long `task` itself takes, in seconds, by what is known now; None if nothing is."""
@@ -106,23 +99,9 @@ class Times:
         took = self.known.get((task.type or _MODEL, bool(task._subtasks)))
         return None if took is None else took.mean_s
 
-    def took(self, task: "Node") -> None:
-        """Learn from `task`, which has ended; nothing from one of which nobody knows when it began."""
-        values = task.__dict__
-        began, ended = values["started_at"], values["completed_at"]
-        if began is None or ended is None or values["state"] is not TaskState.DONE:
-            return
-        kind = values["type"] or _MODEL, bool(task._subtasks)
-        known = self._sums.get(kind)
-        if known is None:
-            known = self._sums[kind] = _Sum()
-        known.count += 1
-        known.total += ended - began
-
     def learn(self, tasks: Iterable["Node"]) -> "Times":
         """Learn from tasks, some of which ended in this run before; what was learned is used at once. Return itself."""
-        for task in tasks:
-            self.took(task)
+        self.ended.extend(tasks)
         self._use(self._means())
         return self
 
@@ -135,6 +114,18 @@ class Times:
             return False
         self._use(means)
         return True
+
+    def _learn(self) -> None:
+        """Add up what tasks took that have ended; nothing of those of which nobody knows when they began."""
+        took = self._took
+        for task in self.ended:
+            values = task.__dict__
+            began, ended = values["started_at"], values["completed_at"]
+            if began is not None and ended is not None and values["state"] is TaskState.DONE:
+                kind = values["type"] or _MODEL, bool(task._subtasks)
+                count, total = took.get(kind, _NONE)
+                took[kind] = count + 1, total + (ended - began)
+        self.ended.clear()
 
     def _means(self) -> dict[Kind, int]:
         return {kind: max(_UNIT, round(took.mean_s * _SECOND)) for kind, took in self.known.items()}
