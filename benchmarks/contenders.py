@@ -38,7 +38,7 @@ class Contender:
         """The names of the packages whose versions are shown."""
         if self.program.name == "ours.py":
             return ("ramify", "sqlalchemy", "pydantic")
-        return tuple(each.partition("<")[0] for each in self.requirements)
+        return tuple(re.split("[<=]", each)[0] for each in self.requirements)
 
     @property
     def environment(self) -> str:
