@@ -1,6 +1,6 @@
 """What the live page costs the run that it shows: the same run, watched and not, by turns.
 
-    python benchmarks/serving.py [--leaves 10000] [--watchers 20] [--jobs 100] [--leaf-ms 5] [--repeat 5]
+    python benchmarks/serving.py [--leaves 10000] [--watchers 20] [--jobs 100] [--leaf-ms 50] [--repeat 5]
 
 A run of leaves that sleep is made in a process of its own, and begins on a word. When it is watched, `ramify serve` is
 a second process; whoever watches, connections that read all that they are sent, are in a third. The store is SQLite,
@@ -130,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=about)
     for name, value in (("leaves", 10_000), ("watchers", 20), ("jobs", 100), ("repeat", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--leaf-ms", type=float, default=5.0)
+    parser.add_argument("--leaf-ms", type=float, default=50.0)
     for name in ("store", "url", "run", "cookie"):
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)

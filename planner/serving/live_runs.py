@@ -1,6 +1,7 @@
 """The two things that pages watch: the list of the runs of a store, and one run with its tasks."""
 
 import time
+from dataclasses import replace
 from threading import Lock
 from typing import Any, Final, Literal, NamedTuple
 
@@ -169,7 +170,7 @@ class LiveRun(Live):
         with self.lock:
             until = time.time() if run.status == "running" else None
             timeline = timeline_of(run.root, events, made_by=self._made_by, until=until)
-        return timeline_drawn(timeline)
+        return timeline_drawn(replace(timeline, title=f"Run {run.record.id}"))
 
     @property
     def _made_by(self) -> str:

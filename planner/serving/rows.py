@@ -85,7 +85,7 @@ def _facts(run: FollowedRun, counts: Mapping[TaskState, int]) -> Sequence[tuple[
         ("started", when(record.created_at)),
         ("ended", when(record.finished_at)),
         ("held by", str(record.holder or "") if run.status == "running" else ""),
-        ("error", record.error or ""),
+        ("error", record.error or "" if run.root.state is TaskState.DONE else ""),
         *gaps_by_kind(run.root.gaps),
     ]
 

@@ -38,9 +38,9 @@ class ActsView {
     byId("acts").replaceChildren(...names.map((name) => this.button(name, ACTS[name], {})));
   }
 
-  /** Return the buttons for one task. */
-  forTask(id) {
-    const names = Object.keys(TASK_ACTS).filter((name) => name in this.offered);
+  /** Return the buttons for one task; for one that has not begun, there is nothing to do again. */
+  forTask(id, isBegun) {
+    const names = Object.keys(TASK_ACTS).filter((name) => isBegun && name in this.offered);
     if (!names.length) return [];
     const box = make("p", "task-acts");
     box.append(...names.map((name) => this.button(name, TASK_ACTS[name], { task: id })));

@@ -71,7 +71,7 @@ class LiveTasks extends TasksView {
     const { pane } = this.detail;
     const { scrollTop } = pane;
     const open = isOther ? [] : [...pane.querySelectorAll("details")].map((each) => each.open);
-    this.detail.show(this.model.places.get(id), details, acts.forTask(id));
+    this.detail.show(this.model.places.get(id), details, acts.forTask(id, this.states[this.rows[this.model.places.get(id)][2]][0] !== "OPEN"));
     if (isOther) return;
     pane.querySelectorAll("details").forEach((each, i) => (each.open = open[i] ?? each.open));
     pane.scrollTop = scrollTop;
