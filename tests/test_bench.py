@@ -245,6 +245,7 @@ def test_the_command_prints_what_to_do_and_writes_every_format(ramify: Ramify, h
         (ONE, ("--arm", "direct,max_depth=2"), "which splits nothing; leave out max_depth"),
         (ONE, ("--arm", "upfront,max_dept=2"), "max_dept is no parameter that could be varied; did you"),
         (ONE, ("--arm", "upfront,prompts=nowhere"), "there is no folder nowhere of prompts"),
+        (ONE, ("--temperature", "0"), "asks 5 times, and at temperature 0 all answers are alike; give it one, as in"),
         (ONE, ("--without", "smart"), "there is no arm 'smart' to take out"),
         (ONE, ("--arm", "upfront", "--arm", "upfront"), "two arms are called 'upfront'"),
         (ONE, ("--without", "direct", "--pilot", "1"), "the arm direct was taken out"),

@@ -113,6 +113,12 @@ def test_the_plain_arms_are_there_unless_they_are_taken_out() -> None:
     assert names() == ["direct", "self-consistency:5", "as_needed", "upfront"]
     assert names("upfront") == ["direct", "self-consistency:5", "upfront"]
     assert names("upfront", "self-consistency:9") == ["direct", "self-consistency:9", "upfront"]
+    assert names("upfront", "self-consistency:5,temperature=0.7") == [
+        "direct",
+        "upfront",
+        "self-consistency:5,temperature=0.7",
+    ]
+    assert names("big=direct,model=b") == ["direct", "self-consistency:5", "big"]
     assert names("upfront", "cot", without=["direct", "self-consistency"]) == ["cot", "upfront"]
     with pytest.raises(UsageError, match="fewer than two are left"):
         names("upfront", without=["direct", "self-consistency:5"])

@@ -21,7 +21,7 @@ from ramify.planner.store import RunRecord, Store
 from ramify.planner.workers import Workers
 from ramify.tasks import Task
 
-from .arms import Arm, read_arms
+from .arms import Arm, check_draws, read_arms
 from .items import ItemSource, read_items
 from .judging import AUTO, CheckGiven, Judge, ask_of, judge_of
 from .plan import study_tree
@@ -136,6 +136,7 @@ def new_study(
     settings, answering, live = settled(model, agent, given)
     plan = plan_limits(settings, policy="upfront")
     chosen = read_arms([arms] if isinstance(arms, str | Arm) else arms, without=several(without), plan=plan)
+    check_draws(chosen, answering.settings.sampling.temperature)
     live["workers"] = _workers(chosen, judge, live.get("workers"))
     named = title or (Path(source).name if isinstance(source, str | Path) else "A study")
     piloted = _counted("pilot", pilot or None) or 0

@@ -72,7 +72,7 @@ def read_arms(given: Iterable[str | Arm], *, without: Iterable[str] = (), plan: 
     """
     named = [each if isinstance(each, Arm) else read_arm(each) for each in given] or [read_arm(each) for each in USUAL]
     out = {*without}
-    kinds = {arm.kind for arm in named if not arm.parameters}
+    kinds = {arm.kind for arm in named if arm.name.startswith(arm.kind)}  # no name of their own: they stand instead
     arms = [arm for arm in map(read_arm, ALWAYS) if arm.kind not in kinds] + named
     arms.sort(key=lambda arm: WHOLE.index(arm.kind) if arm.kind in WHOLE and not arm.parameters else len(WHOLE))
     for name in out:
@@ -159,8 +159,6 @@ def checked(arm: Arm, plan: PlanLimits | None) -> Arm:
         raise UsageError(f"the arm {arm.name!r} is {arm.kind}, which splits nothing; leave out {unused}")
     if "policy" in arm.parameters:
         raise UsageError(f"the arm {arm.name!r} names its policy in front: {arm.name}={arm.parameters['policy']}")
-    if arm.samples > 1 and arm.parameters.get("temperature") == 0:
-        raise UsageError(f"the arm {arm.name!r} asks {arm.samples} times, and at temperature 0 all answers are alike")
     prompts = arm.parameters.get("prompts")
     if isinstance(prompts, str | Path):
         if not Path(prompts).is_dir():
@@ -171,6 +169,24 @@ def checked(arm: Arm, plan: PlanLimits | None) -> Arm:
     except UsageError as error:
         raise UsageError(f"the arm {arm.name!r} cannot be used: {error}") from None
     return arm
+
+
+def check_draws(arms: Iterable[Arm], temperature: float | None) -> None:
+    """Refuse to sample answers that are alike.
+
+    Args:
+        arms: the arms.
+        temperature: the one of arms that say none.
+
+    Raises:
+        UsageError: if an arm asks several times at temperature 0; before any call is paid for.
+    """
+    for arm in arms:
+        if arm.samples > 1 and arm.parameters.get("temperature", temperature) == 0:
+            raise UsageError(
+                f"the arm {arm.name!r} asks {arm.samples} times, and at temperature 0 all answers are alike; give it"
+                f" one, as in --arm {SAMPLES}:{arm.samples},temperature=0.7, or take it out: --without {SAMPLES}"
+            )
 
 
 def _check_policy(arm: Arm, plan: PlanLimits | None) -> None:
