@@ -48,7 +48,7 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(option: str
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert done.returncode == 2
     assert (
-        "there is no 'speed'; there are: " + {"--only": "leaves-1000, ", "--against": "LangGraph; "}[option]
+        "there is no 'speed'; there are: " + {"--only": "leaves-1000, ", "--against": "asyncio alone; "}[option]
         in done.stderr
     )
     assert list(tmp_path.iterdir()) == []

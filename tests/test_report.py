@@ -8,6 +8,7 @@ import sys
 import zlib
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -16,6 +17,7 @@ from ramify.planner import Executor, Run, RunLimits, Store, solve
 from ramify.planner.errors import ExportError, UsageError
 from ramify.planner.export.formats import formats_of
 from ramify.planner.export.report import Report, report_of
+from ramify.planner.export.report.details import SharedLines
 from ramify.planner.testing import ScriptedModel
 from ramify.planner.workers import WorkContext, worker
 from ramify.tasks import Task, TaskState
@@ -322,16 +324,16 @@ def test_what_is_not_a_format_is_refused() -> None:
 def test_much_is_packed_and_holds_the_same_words() -> None:
     run = sample_run(4000)
     html = render_report(report_of(run), "html").decode()
-    packed = r'<script type="application/octet-stream" id="data-(\S+)" data-size="(\d+)">(.*?)</script>'
-    blocks = re.findall(packed, html)
-    details = []
-    for name, size, words in blocks:
-        data = zlib.decompress(b64decode(words), wbits=-zlib.MAX_WBITS)
-        assert len(data) == int(size)
-        if name.startswith("details-"):
-            details += json.loads(data)
+    about = r'type="application/octet-stream" id="data-(\S+)" data-size="(\d+)"(?: data-like="(\S+)")?'
+    found: dict[str, bytes] = {}
+    for name, size, like, words in re.findall(f"<script {about}>(.*?)</script>", html):
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS, zdict=found[like][-32_768:] if like else b"")
+        found[name] = unpacker.decompress(b64decode(words))
+        assert len(found[name]) == int(size)
+    details = [each for name, data in found.items() if name.startswith("details-") for each in json.loads(data)]
     assert [each["content"] for each in details] == [task.content for task in run.root.walk()]
-    assert len(html) < 2_500_000  # 5.2 MB before
+    assert [row[0] for row in json.loads(found["tasks"])["rows"]] == [task.id for task in run.root.walk()]
+    assert len(html) < 1_200_000  # 2.5 MB before, 5.2 MB with nothing packed
     assert "application/octet-stream" not in render_report(report_of(sample_run(50)), "html").decode()
 
 
@@ -342,3 +344,30 @@ def test_a_report_is_written_in_linear_time() -> None:
         return lambda: render_report(report_of(run), "html")
 
     assert growth(write, size=500) < 5
+
+
+def test_lines_that_many_messages_have_are_written_once() -> None:
+    run = sample_run(40)
+    template = "You do one part of a larger piece of work.\nSay only what you know."
+    calls = tuple(
+        replace(call, request={"messages": [{"role": "user", "content": f"{template}\nPart {number}.\n{template}\n"}]})
+        for number, call in enumerate(run.calls)
+    )
+    shared = SharedLines(calls)
+    assert shared.lines == ["You do one part of a larger piece of work."]
+    assert shared.of(f"{template}\nPart 1.\n{template}\n") == [
+        0, "Say only what you know.\nPart 1.", 0, "Say only what you know.\n",
+    ]  # fmt: skip
+    assert (shared.of(template.partition("\n")[0]), shared.of("else")) == (0, "else")
+    html = render_report(report_of(replace(run, calls=calls)), "html").decode()
+    assert html.count("You do one part of a larger piece of work.") == 1
+
+
+def test_json_has_a_line_for_each_task_call_and_event() -> None:
+    run = sample_run(20)
+    written = render_report(report_of(run), "json").decode()
+    kinds = [{"id", "state"}, {"task", "purpose"}, {"seq", "type"}]
+    lines = [json.loads(line.rstrip(",")) for line in written.splitlines() if line.startswith("{") and len(line) > 1]
+    found = [sum(kind <= set(line) for line in lines) for kind in kinds]
+    assert found == [20, len(run.calls), len(run.events)]
+    assert json.loads(written)["answer"] == run.root.result

@@ -243,8 +243,11 @@ def test_an_address_opens_the_page_at_a_task(open_report: Open) -> None:
 
 
 def test_ten_thousand_tasks_are_looked_through_with_few_rows_in_the_page(open_report: Open) -> None:
-    opened = open_report(sample_run(10_000))  # so many that their details are packed
+    opened = open_report(sample_run(10_000), dark=True)  # so many that they, and the dark pictures, are packed
     page = opened.page
+    page.locator("#timeline img").scroll_into_view_if_needed()
+    shown = "[...document.images].map((image) => image.naturalWidth > 300 && image.currentSrc.slice(0, 19))"
+    assert page.evaluate(shown) == ["data:image/svg+xml,", "data:image/svg+xml,"]
     page.get_by_role("button", name="Unfold all").click()
     assert page.locator("#tree .sheet").evaluate("(sheet) => sheet.offsetHeight") == 10_000 * 28
     page.locator("#tree").focus()

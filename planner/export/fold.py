@@ -87,16 +87,17 @@ def fold(view: GraphView, keep: Sequence[bool]) -> GraphView:
     for node, is_kept in zip(view.nodes, keep, strict=True):
         if is_kept:
             boxes.append(len(kept))
-            kept.append(replace(node, parent=boxes[node.parent] if kept else -1, has_shown_subtasks=False))
+            kept.append(node._replace(parent=boxes[node.parent] if kept else -1, has_shown_subtasks=False))
             hidden.append(Counter(dict(node.hidden)))
             continue
         box = boxes[node.parent]
         boxes.append(box)
         hidden[box][node.state] += 1
-        hidden[box].update(dict(node.hidden))
+        if node.hidden:
+            hidden[box].update(dict(node.hidden))
     parents = {node.parent for node in kept}
     nodes = tuple(
-        replace(node, hidden=tuple(counts.items()), has_shown_subtasks=place in parents)
+        node._replace(hidden=tuple(counts.items()), has_shown_subtasks=place in parents)
         for place, (node, counts) in enumerate(zip(kept, hidden, strict=True))
     )
     return replace(

@@ -125,11 +125,13 @@ def _rectangles(look: tuple[str, str, float], shapes: Sequence[Shape]) -> str:
     if len(boxes) == 1:
         return _rectangle(boxes[0])
     fill, stroke, width = look
-    path = "".join(
-        f"M{_number(box.x)} {_number(box.y)}h{_number(box.width)}v{_number(box.height)}h{_number(-box.width)}z"
-        for box in boxes
-    )
-    return f'<path d="{path}" fill="{fill}"{_stroke(stroke, width, "")}/>'
+    path = []
+    before_x = before_y = 0.0
+    for box in boxes:  # each from where the one before began, which takes fewer digits
+        x, y, across = round(box.x, 2), round(box.y, 2), _number(box.width)
+        path.append(f"m{_number(x - before_x)} {_number(y - before_y)}h{across}v{_number(box.height)}h-{across}z")
+        before_x, before_y = x, y
+    return f'<path d="{"".join(path)}" fill="{fill}"{_stroke(stroke, width, "")}/>'
 
 
 def _rectangle(shape: Rectangle) -> str:

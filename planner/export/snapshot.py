@@ -1,7 +1,6 @@
 """From a task tree to a view of it: what is read of each task, and the folds that the options ask for."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ramify.planner.errors import UsageError
 from ramify.tasks import Task
@@ -78,7 +77,7 @@ def _nodes(tasks: list[Task], places: Mapping[Task, int], *, focus: str | None) 
             )
         )
     return tuple(
-        replace(node, has_shown_subtasks=True) if place in parents else node for place, node in enumerate(nodes)
+        node._replace(has_shown_subtasks=True) if place in parents else node for place, node in enumerate(nodes)
     )
 
 

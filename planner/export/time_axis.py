@@ -47,13 +47,15 @@ class TimeAxis:
         self._scale = (width - gap * len(cut)) / self.seconds if self.seconds > 0 else 0.0
         lengths = [(end - start) * self._scale + gap for start, end in zip(starts, ends, strict=True)]
         lefts = [0.0, *accumulate(lengths[:-1])]
+        self._starts = starts
         self._stretches = [_Stretch(*each) for each in zip(starts, ends, lefts, strict=True)]
         self.cuts = [(left - gap, left, end - start) for (start, end), left in zip(cut, lefts[1:], strict=True)]
 
     def place(self, at_s: float) -> float:
         """Return where the moment `at_s` lies."""
-        place = bisect_right(self._stretches, at_s, key=lambda stretch: stretch.start_s) - 1
-        stretch = self._stretches[max(0, place)]
+        stretch = self._stretches[0]
+        if len(self._stretches) > 1:
+            stretch = self._stretches[max(0, bisect_right(self._starts, at_s) - 1)]
         return stretch.left + max(0.0, min(at_s, stretch.end_s) - stretch.start_s) * self._scale
 
     def marks(self, most: int) -> list[tuple[float, str]]:

@@ -247,7 +247,9 @@ class _Clock:
             self._resume(at)
         self.now = at
         if event.task_id is not None:
-            self._take_task(event, self.times.setdefault(event.task_id, _Times()), event.task_id)
+            if (times := self.times.get(event.task_id)) is None:
+                times = self.times[event.task_id] = _Times()
+            self._take_task(event, times, event.task_id)
         elif event.type == EventType.RUN_WAITING and event.data.get("delay_s"):
             self._wait(float(event.data["delay_s"]))
 

@@ -6,12 +6,13 @@ A view holds no task: it stays as it is while the tree goes on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ramify.tasks import TaskState, Usage
 from ramify.tasks.counting import counted
+from ramify.tasks.tree.config import NO_USAGE
 
 from .look import ThemeName
 
@@ -42,8 +43,7 @@ class ViewOptions:
     critical_path: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewNode:
+class ViewNode(NamedTuple):
     """One task in a picture.
 
     Attributes:
@@ -69,7 +69,7 @@ class ViewNode:
     parent: int
     depth: int
     duration_s: float | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     is_added: bool = False
     note: str = ""
     is_focus: bool = False

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ramify.planner.errors import RunError
+from ramify.tasks.tree.collecting import collector_at_rest
 from ramify.tasks.tree.task import Task
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
@@ -175,6 +176,7 @@ def _events(connection: Connection, lineage: Lineage, query: Select[Any]) -> lis
     return found
 
 
+@collector_at_rest()
 def read_run(connection: Connection, run_id: str) -> StoredRun:
     """Return all of a run; on a snapshot's connection, it is of one instant.
 

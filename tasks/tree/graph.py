@@ -172,6 +172,8 @@ def critical_path(root: T, duration_s: Callable[[T], float] = lambda _: 1.0) -> 
         root: the tree.
         duration_s: how long a task itself takes, in seconds; all take the same unless given.
     """
+    if root._parent is None and not any(task.dependencies for task in walk(root)):
+        return _longest_way_up(root, duration_s)
     reached: dict[Event[T], tuple[float, Event[T] | None]] = {}
     for event in event_order([root]):
         at = 0.0
@@ -186,6 +188,21 @@ def critical_path(root: T, duration_s: Callable[[T], float] = lambda _: 1.0) -> 
         if current[1]:
             path.append(current[0])
         current = reached[current][1]
+    return path[::-1]
+
+
+def _longest_way_up(root: T, duration_s: Callable[[T], float]) -> list[T]:
+    """Return the critical path of a tree without dependencies: from each task through the subtask that ends last."""
+    longest: dict[T, float] = {}
+    last: dict[T, T] = {}
+    for task in reversed(list(walk(root))):
+        parent = task._parent
+        took = longest.pop(task, 0.0) + duration_s(task)
+        if parent is not None and took > 0.0 and took >= longest.get(parent, 0.0):  # of equal ones, the first
+            longest[parent], last[parent] = took, task
+    path = [root]
+    while path[-1] in last:
+        path.append(last[path[-1]])
     return path[::-1]
 
 

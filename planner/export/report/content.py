@@ -4,8 +4,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ramify.planner.asking.budget import total_usage
 from ramify.planner.events.controls import controls_of
@@ -21,7 +22,7 @@ from ramify.planner.export.making import maker_of, makers_of
 from ramify.planner.export.run_data import status_of
 from ramify.planner.export.times import Timeline, timeline_of
 from ramify.planner.export.view import state_counts
-from ramify.planner.models.protocol import ModelReply
+from ramify.planner.models.protocol import usage_in
 from ramify.planner.runtime.durations import format_duration
 from ramify.planner.runtime.version import version
 from ramify.planner.store.records import ENDED, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord, StoredRun
@@ -29,15 +30,23 @@ from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import gaps_by_kind
+from ramify.tasks.tree.collecting import collector_at_rest
 from ramify.tasks.tree.partial import plans_that_lack
 
 from .words import when
 
 T = TypeVar("T")
 
+_USUAL = frozenset(
+    {
+        EventType.TASK_STARTED, EventType.TASK_DONE, EventType.CALL_STARTED, EventType.CALL_DONE,
+        EventType.STEP_INTENDED, EventType.STEP_DONE,
+    }
+)  # fmt: skip
+"""Events that come with every task, and say of the whole run no more than how often."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedTask:
+
+class ReportedTask(NamedTuple):
     """A task, with what was done for it.
 
     Attributes:
@@ -115,6 +124,7 @@ class Report:
         prompts: the templates that were used.
         usage: what its calls have used.
         timeline: what ran when.
+        notable: the events that do not come with every task, in order.
         made_at: when the report was made, in seconds since 1970.
     """
 
@@ -125,6 +135,7 @@ class Report:
     prompts: tuple[PromptUse, ...]
     usage: Usage
     timeline: Timeline
+    notable: tuple[EventRecord, ...]
     made_at: float
 
     @property
@@ -145,7 +156,7 @@ class Report:
     @property
     def origin(self) -> Origin | None:
         """What it was forked from; None if it was not."""
-        return origin_of(self.run.events)
+        return origin_of(self.notable)
 
     @property
     def made_by(self) -> str:
@@ -203,11 +214,11 @@ class Report:
             ("worked for", f"{format_duration(self.worked_s)}, {self._at_once()}"),
             ("expected", "" if (said := self.timeline.expected_s) is None else format_duration(said)),
             ("critical path", self._critical_path()),
-            ("warning", "; ".join(filter(None, (losses_text(losses_of(self.run.events)), plans_that_lack(self.root))))),
-            *(("warning", line) for line in warning_lines(warnings_of(self.run.events))),
+            ("warning", "; ".join(filter(None, (losses_text(losses_of(self.notable)), plans_that_lack(self.root))))),
+            *(("warning", line) for line in warning_lines(warnings_of(self.notable))),
             ("error", self.record.error or ""),
             ("effects", effects_text(effects_of(self.run.steps, is_running=self.status == "running"))),
-            *(("control", told) for told in controls_of(self.run.events)),
+            *(("control", told) for told in controls_of(self.notable)),
             *gaps_by_kind(self.root.gaps),
         ]
         return [(name, words) for name, words in facts if words]
@@ -237,15 +248,17 @@ def work_facts(counts: Mapping[TaskState, int], usage: Usage, *, taken: int = 0)
     ]
 
 
+@collector_at_rest()
 def report_of(run: StoredRun) -> Report:
     """Return what there is to say of `run`."""
     record, made_at = run.record, time.time()
     status = status_of(record)
+    notable = tuple(event for event in run.events if event.type not in _USUAL)
     return Report(
         run=run,
         status=status,
-        tasks=tuple(_tasks(run)),
-        models=tuple(_models(run)),
+        tasks=tuple(_tasks(run, notable)),
+        models=tuple(_models(run, notable)),
         prompts=tuple(_prompts(run.calls)),
         usage=total_usage(run.root),
         timeline=timeline_of(
@@ -255,29 +268,43 @@ def report_of(run: StoredRun) -> Report:
             until=made_at if status == "running" else None,
             jobs=record.settings.get("jobs"),
         ),
+        notable=notable,
         made_at=made_at,
     )
 
 
 def usage_of(call: CallRecord) -> Usage:
     """Return what a call has used: nothing, if its reply was taken from another."""
-    return ModelReply.from_data(call.reply).usage()
+    return usage_in(call.reply)
 
 
-def _tasks(run: StoredRun) -> Iterator[ReportedTask]:
+def _tasks(run: StoredRun, notable: Sequence[EventRecord]) -> Iterator[ReportedTask]:
     calls = _by_task(run.calls, lambda call: call.key.task_id)
     steps = _by_task(run.steps, lambda step: step.key.task_id)
     events = _by_task(run.events, lambda event: event.task_id)
+    methods = _by_task(methods_of(notable), lambda use: use.task_id)
+    notes = _why_whole(notable)
+    maker = cache(partial(_maker_and_origin, record=run.record))
     places: dict[Task | None, int] = {}
     depths = [0]
     for place, task in enumerate(run.root.walk()):
+        task_id = task.id
         places[task] = place
         parent = places.get(task.parent, -1)
         depths.append(depths[parent + 1] + 1)
-        yield reported_task(
-            task, run.record, parent=parent, depth=depths[-1],
-            calls=calls[task.id], steps=steps[task.id], events=events[task.id],
-        )  # fmt: skip
+        own = tuple(calls.get(task_id, ()))
+        yield ReportedTask(
+            task=task,
+            parent=parent,
+            depth=depths[-1],
+            duration_s=task.duration_s,
+            made_by=_made_by(task, [maker(call.model, call.reply.get("taken_from")) for call in own]),
+            note=notes.get(task_id, ""),
+            methods=tuple(use.text for use in methods.get(task_id, ())),
+            calls=own,
+            steps=tuple(steps.get(task_id, ())),
+            events=tuple(events.get(task_id, ())),
+        )
 
 
 def reported_task(
@@ -287,17 +314,16 @@ def reported_task(
     calls: Sequence[CallRecord] = (),
     steps: Sequence[StepRecord] = (),
     events: Sequence[EventRecord] = (),
-    parent: int = -1,
-    depth: int = 1,
 ) -> ReportedTask:
-    """Return a task of the run `record` with what was done for it; what is not given was not done."""
+    """Return a task of the run `record`, alone, with what was done for it; what is not given was not done."""
+    makers = [_maker_and_origin(call.model, call.reply.get("taken_from"), record) for call in calls]
     return ReportedTask(
         task=task,
-        parent=parent,
-        depth=depth,
+        parent=-1,
+        depth=1,
         duration_s=task.duration_s,
-        made_by=_made_by(task, calls, record),
-        note=_why_whole(events),
+        made_by=_made_by(task, makers),
+        note=_why_whole(events).get(task.id, ""),
         methods=tuple(use.text for use in methods_of(events)),
         calls=tuple(calls),
         steps=tuple(steps),
@@ -312,9 +338,9 @@ def _by_task(records: Iterable[T], task_of: Callable[[T], str | None]) -> "defau
     return found
 
 
-def _made_by(task: Task, calls: Sequence[CallRecord], record: RunRecord) -> str:
+def _made_by(task: Task, made_calls: Iterable[str]) -> str:
     """Return who made the result: a worker of its type, or the models that were asked for it."""
-    makers = list(dict.fromkeys(_maker_and_origin(call, record) for call in calls))
+    makers = list(dict.fromkeys(made_calls))
     if not is_for_model(task) and task.started_at is not None:
         makers = [f"worker {task.type}", *makers]
     if not makers and task.state is TaskState.DONE:
@@ -322,20 +348,20 @@ def _made_by(task: Task, calls: Sequence[CallRecord], record: RunRecord) -> str:
     return ", ".join(makers)
 
 
-def _maker_and_origin(call: CallRecord, record: RunRecord) -> str:
-    taken_from = call.reply.get("taken_from")
-    maker = maker_of(call.model, record)
+def _maker_and_origin(model: str, taken_from: str | None, record: RunRecord) -> str:
+    maker = maker_of(model, record)
     return f"{maker}, taken from {taken_from}" if taken_from else maker
 
 
-def _models(run: StoredRun) -> Iterator[ModelUse]:
+def _models(run: StoredRun, notable: Iterable[EventRecord]) -> Iterator[ModelUse]:
+    name_of = cache(partial(maker_of, record=run.record))
     by_maker: defaultdict[str, list[CallRecord]] = defaultdict(list)
     for call in run.calls:
-        by_maker[maker_of(call.model, run.record)].append(call)
+        by_maker[name_of(call.model)].append(call)
     failed: defaultdict[str, list[EventRecord]] = defaultdict(list)
-    for event in run.events:
+    for event in notable:
         if event.type == EventType.CALL_FAILED and event.data["calls"]:
-            failed[maker_of(event.data["model"], run.record)].append(event)
+            failed[name_of(event.data["model"])].append(event)
     for maker in dict.fromkeys([*by_maker, *failed]):
         calls, lost = by_maker[maker], failed[maker]
         names = dict.fromkeys(str(call.reply.get("model", call.model)) for call in calls)
@@ -345,7 +371,7 @@ def _models(run: StoredRun) -> Iterator[ModelUse]:
             answered_as=tuple(name for name in names if name != calls[0].model),
             tasks=len({call.key.task_id for call in calls} | {str(event.task_id) for event in lost}),
             taken=taken,
-            usage=sum([*map(usage_of, calls), *(usage_of_failed(event.data) for event in lost)], Usage()),
+            usage=Usage.sum_of([*map(usage_of, calls), *(usage_of_failed(event.data) for event in lost)]),
             latency_s=sum(call.latency_s for call in calls) + sum(event.data["latency_s"] for event in lost),
         )
 
@@ -360,6 +386,10 @@ def _prompts(calls: Iterable[CallRecord]) -> list[PromptUse]:
     ]
 
 
-def _why_whole(events: Iterable[EventRecord]) -> str:
-    """Return why a task was not split, if that was asked."""
-    return next((str(event.data.get("why", "")) for event in events if event.type == EventType.PLAN_ATOMIC), "")
+def _why_whole(events: Iterable[EventRecord]) -> dict[str | None, str]:
+    """Return why tasks were not split, by id, where that was asked."""
+    found: dict[str | None, str] = {}
+    for event in events:
+        if event.type == EventType.PLAN_ATOMIC:
+            found.setdefault(event.task_id, str(event.data.get("why", "")))
+    return found

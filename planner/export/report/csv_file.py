@@ -8,6 +8,7 @@ import csv
 import io
 
 from ramify.tasks import Task
+from ramify.tasks.tree.collecting import collector_at_rest
 
 from .content import Report
 from .tables import COLUMNS, Cell, defused, task_rows
@@ -16,6 +17,7 @@ from .words import visible
 _ID = "task:"
 
 
+@collector_at_rest()
 def to_csv(report: Report) -> str:
     """Write the tasks of `report` as CSV, with a head."""
     text = io.StringIO()

@@ -1,7 +1,8 @@
 """What the page knows of each task: a short row for the tree, and all the rest in chunks that are read when needed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from typing import Any, Final
 
 from ramify.planner.events.events import EventType
@@ -14,87 +15,126 @@ from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.counting import counted
 from ramify.tasks.gaps import gaps_by_kind
 from ramify.tasks.json_text import json_text
+from ramify.tasks.tree.config import NO_CONFIG, NO_USAGE
 from ramify.tasks.tree.shown import shown_words
 
 from .content import Report, ReportedTask, usage_of
-from .words import visible, visible_line, when
+from .markup import visible_in
+from .words import visible_line, when
 
-CHUNK: Final = 50
+CHUNK: Final = 100
 """Tasks whose details are read together."""
 
-_STATES = list(TaskState)
-_SHARED_LENGTH = 200
+_PLACE_OF_STATE = {state: place for place, state in enumerate(TaskState)}
+_OFTEN = 8
+"""Messages that have a line in common before it is shared; what few have, packing makes small as well."""
+_LEAST_SHARED = 24
 _MOST_CONTENT = 400
 
 _LISTED = frozenset({EventType.CALL_STARTED, EventType.CALL_DONE, EventType.STEP_DONE})
-
-Share = Callable[[str], str | int]
-"""Gives the text itself, or the number under which it is shared."""
 
 
 def task_row(task: Task, parent: int | str | None) -> list[Any]:
     """Return what the tree shows and searches: id, `parent` as it is given, state, content, duration, cost."""
     content = visible_line(shown_words(task))
+    took_s = task.duration_s
     return [
         visible_line(task.id),
         parent,
-        _STATES.index(task.state),
+        _PLACE_OF_STATE[task.state],
         content if len(content) <= _MOST_CONTENT else f"{content[:_MOST_CONTENT]}…",
-        "" if task.duration_s is None else format_duration(task.duration_s),
-        format_cost(task.usage) if task.usage.cost_usd or task.usage.calls_without_cost else "",
+        "" if took_s is None else format_duration(took_s),
+        "" if task.usage is NO_USAGE else _cost(task.usage),
     ]
 
 
-def detail_chunks(report: Report) -> tuple[list[str], list[list[dict[str, Any]]]]:
-    """Return texts that several messages have in common, and the details of all tasks, `CHUNK` at a time."""
-    times = Counter(
-        content for call in report.run.calls for _, content in _messages(call.request) if len(content) >= _SHARED_LENGTH
+class SharedLines:
+    """Lines that many messages of a run have in common, such as those of a template: each is written once.
+
+    Attributes:
+        lines: what is shared, in the order of the numbers.
+    """
+
+    def __init__(self, calls: Iterable[CallRecord]) -> None:
+        seen: Counter[str] = Counter()
+        for call in calls:
+            for _, content in _messages(call.request):
+                seen.update(content.split("\n"))
+        self.lines = [line for line, times in seen.items() if times >= _OFTEN and len(line) >= _LEAST_SHARED]
+        self._numbers = {line: number for number, line in enumerate(self.lines)}
+
+    def of(self, text: str) -> str | int | list[str | int]:
+        """Return `text`, or the number of the line that it is, or the numbers and other lines that it is made of."""
+        numbers = self._numbers
+        parts: list[str | int] = []
+        own: list[str] = []
+        for line in text.split("\n"):
+            if (number := numbers.get(line)) is None:
+                own.append(line)
+                continue
+            if own:
+                parts.append("\n".join(own))
+                own = []
+            parts.append(number)
+        if not parts:
+            return text
+        if own:
+            parts.append("\n".join(own))
+        return parts[0] if len(parts) == 1 else parts
+
+
+def details_of(report: Report, shared: SharedLines) -> Iterator[dict[str, Any]]:
+    """Yield all that a page shows of each task, in the order of the rows; `as_json` makes its words visible."""
+    maker = cache(partial(maker_of, record=report.record))
+    for each in report.tasks:
+        yield _detail(each, report.record.created_at, maker, shared)
+
+
+def task_detail(each: ReportedTask, record: RunRecord) -> dict[str, Any]:
+    """Return all that a page shows of a task of the run `record`, beside its row, in visible words."""
+    found: dict[str, Any] = visible_in(
+        _detail(each, record.created_at, partial(maker_of, record=record), SharedLines(()))
     )
-    numbers = {text: number for number, text in enumerate(text for text, seen in times.items() if seen > 1)}
-
-    def share(text: str) -> str | int:
-        return numbers[text] if text in numbers else visible(text)
-
-    details = [task_detail(each, report.record, share) for each in report.tasks]
-    chunks = [details[start : start + CHUNK] for start in range(0, len(details), CHUNK)]
-    return [visible(text) for text in numbers], chunks
+    return found
 
 
-def task_detail(each: ReportedTask, record: RunRecord, share: Share = visible) -> dict[str, Any]:
-    """Return all that a page shows of a task of the run `record`, beside its row."""
+def _detail(each: ReportedTask, began: float, maker: Callable[[str], str], shared: SharedLines) -> dict[str, Any]:
     task = each.task
     detail = {
-        "facts": [[name, words] for name, words in _facts(each) if words],
-        "needs": [visible_line(task_id) for task_id in task.dependencies],
-        "content": visible(task.content),
-        "result": visible(task.result),
-        "error": visible(task.error or ""),
-        "data": [[name, visible(_json(value))] for name, value in _data(task) if value not in ({}, [], None)],
-        "calls": [_call(call, record, share) for call in each.calls],
+        "facts": [pair for pair in _facts(each) if pair[1]],
+        "needs": task.dependencies,
+        "content": task.content,
+        "result": task.result,
+        "error": task.error,
+        "data": [[name, _json(value)] for name, value in _data(task) if value not in ({}, [], None)],
+        "calls": [_call(call, maker(call.model), shared) for call in each.calls],
         "steps": [_step(step) for step in each.steps],
-        "events": [_event(event, record.created_at) for event in _told(each.events)],
+        "events": [_event(event, began) for event in _told(each.events)],
     }
     return {name: value for name, value in detail.items() if value}
 
 
-def _facts(each: ReportedTask) -> list[tuple[str, str]]:
+def _facts(each: ReportedTask) -> Sequence[tuple[str, str]]:
     task = each.task
-    facts = [
+    return (
         ("made by", each.made_by),
         ("not split, as", each.note),
         ("methods", "; ".join(each.methods)),
         ("name", task.name or ""),
         ("description", task.description or ""),
-        *gaps_by_kind(task.gaps),
+        *(gaps_by_kind(task.gaps) if task.gaps else ()),
         ("attempts", f"{task.attempts:,}" if task.attempts else ""),
         ("started", when(task.started_at.timestamp()) if task.started_at else ""),
         ("took", "" if each.duration_s is None else format_duration(each.duration_s)),
-        ("used", _used(task.usage)),
+        ("used", "" if task.usage is NO_USAGE else _used(task.usage)),
         ("added", "while the run was going on" if task.origin == "added" else ""),
         ("priority", str(task.priority) if task.priority else ""),
         ("expected to take", "" if task.expected_seconds is None else format_duration(task.expected_seconds)),
-    ]
-    return [(name, visible(words)) for name, words in facts]
+    )
+
+
+def _cost(usage: Usage) -> str:
+    return format_cost(usage) if usage.cost_usd or usage.calls_without_cost else ""
 
 
 def _used(usage: Usage) -> str:
@@ -106,49 +146,51 @@ def _used(usage: Usage) -> str:
     )
 
 
-def _data(task: Task) -> Iterator[tuple[str, Any]]:
-    yield "inputs", task.inputs
-    yield "output", task.output
-    yield "limits", task.config.model_dump(mode="json", exclude_none=True)
-    yield "metadata", task.metadata
-    yield "documents", [material.name for material in task.attachments]
+def _data(task: Task) -> Sequence[tuple[str, Any]]:
+    limits = None if task.config is NO_CONFIG else task.config.model_dump(mode="json", exclude_none=True)
+    documents = [material.name for material in task.attachments]
+    return (
+        ("inputs", task.inputs), ("output", task.output), ("limits", limits), ("metadata", task.metadata),
+        ("documents", documents),
+    )  # fmt: skip
 
 
-def _call(call: CallRecord, record: RunRecord, share: Share) -> dict[str, Any]:
+def _call(call: CallRecord, maker: str, shared: SharedLines) -> dict[str, Any]:
     key, reply = call.key, call.reply
     usage = usage_of(call)
-    title = [key.purpose, f"attempt {key.attempt}" if key.attempt else ""]
-    title += [f"sample {key.sample + 1}" if key.sample else "", f"step {key.step + 1}" if key.step else ""]
-    facts = [
-        maker_of(call.model, record),
+    stopped = reply.get("stopped")
+    facts = (
+        maker,
         f"taken from {reply['taken_from']}" if reply.get("taken_from") else "",
         format_duration(call.latency_s),
-        usage.tokens_text if usage.tokens else "",
+        usage.tokens_text if usage.input_tokens or usage.output_tokens else "",
         usage.cost_text if usage.cost_usd or usage.calls_without_cost else "",
-        visible_line(str(reply.get("stopped", ""))),
-        "cut at the limit" if not reply.get("stopped") and reply.get("finish_reason") == "length" else "",
-    ]
+        str(stopped) if stopped else "cut at the limit" if reply.get("finish_reason") == "length" else "",
+    )
     return {
-        "title": visible_line(", ".join(filter(None, title))),
-        "facts": visible_line(" · ".join(filter(None, facts))),
-        "messages": [[visible_line(role), share(content)] for role, content in _messages(call.request)],
-        "reply": visible(str(reply.get("text", ""))),
-        "tools": [
-            [visible_line(str(tool.get("name", ""))), visible(str(tool.get("arguments", "")))]
-            for tool in reply.get("tool_calls", ())
-        ],
+        "title": _call_title(key.purpose, key.attempt, key.sample, key.step),
+        "facts": [fact for fact in facts if fact],
+        "messages": [[role, shared.of(content)] for role, content in _messages(call.request)],
+        "reply": str(reply.get("text", "")),
+        "tools": [[str(tool.get("name", "")), str(tool.get("arguments", ""))] for tool in reply.get("tool_calls", ())],
     }
+
+
+@lru_cache(maxsize=1000)
+def _call_title(purpose: str, attempt: int, sample: int, step: int) -> str:
+    told = (f"attempt {attempt}" if attempt else "", f"sample {sample + 1}" if sample else "")
+    return ", ".join(filter(None, (purpose, *told, f"step {step + 1}" if step else "")))
 
 
 def _step(step: StepRecord) -> dict[str, Any]:
     took = "" if step.ended_at is None else format_duration(max(0.0, step.ended_at - step.started_at))
     attempt = f"attempt {step.key.attempt}" if step.key.attempt else ""
-    effect = visible_line(effect_text(step)) if step.is_effect else ""
+    effect = effect_text(step) if step.is_effect else ""
     return {
-        "title": visible_line(step.key.key),
-        "facts": " · ".join(filter(None, (attempt, took or "not known to be done", effect))),
-        "input": "" if step.input is None else visible(_json(step.input)),
-        "output": "" if step.output is None else visible(_json(step.output)),
+        "title": step.key.key,
+        "facts": [*filter(None, (attempt, took or "not known to be done", effect))],
+        "input": "" if step.input is None else _json(step.input),
+        "output": "" if step.output is None else _json(step.output),
     }
 
 
@@ -166,9 +208,20 @@ def _told(events: Sequence[EventRecord]) -> Iterator[EventRecord]:
 
 
 def _event(event: EventRecord, started: float) -> list[str]:
-    said = [f"{name}: {value if isinstance(value, str) else _json(value)}" for name, value in event.data.items()]
-    after = f"+{format_duration(max(0.0, event.at - started))}"
-    return [after, visible_line(event.type.replace("_", " ")), visible_line(", ".join(said))]
+    said = ", ".join([f"{name}: {_said(value)}" for name, value in event.data.items()]) if event.data else ""
+    after = event.at - started
+    return [f"+{format_duration(max(0.0, after))}", _type_words(event.type), said]
+
+
+@cache
+def _type_words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return repr(value) if type(value) is int or type(value) is float else _json(value)
 
 
 def _json(value: Any) -> str:

@@ -9,6 +9,7 @@ from ramify.planner.export.mermaid import to_mermaid
 from ramify.planner.export.snapshot import graph_view
 from ramify.planner.export.view import ViewOptions
 from ramify.planner.runtime.durations import format_duration
+from ramify.tasks.tree.collecting import collector_at_rest
 from ramify.tasks.tree.shown import shown_words
 
 from .content import Report, ReportedTask
@@ -26,6 +27,7 @@ _MOST_CONTENT = 160
 _MOST_BOXES = 40
 
 
+@collector_at_rest()
 def to_markdown(report: Report) -> str:
     """Write `report` as Markdown."""
     return "\n".join([*_head(report), *_answer(report), *_tasks(report), *_figure(report), *_provenance(report)])

@@ -7,7 +7,13 @@ from typing import Any
 
 from ramify.tasks.json_text import json_text
 
-from .words import visible
+from .words import is_visible, visible
+
+_ESCAPES = ("\\u00", "\\r", "\\b", "\\f")
+"""What JSON writes for characters that act without being seen, and now and then for others."""
+
+_WINDOW = 32_768
+"""How far deflated data may look back. Source: RFC 1951."""
 
 _ESCAPED_IN_DATA = "<>&\u2028\u2029"
 
@@ -36,8 +42,24 @@ def together(*inside: str) -> Markup:
 
 
 def as_json(data: Any) -> str:
-    """Return data as compact JSON, for a block."""
-    return json_text(data, separators=(",", ":"))
+    r"""Return data as compact JSON, for a block; what is not seen, but acts, is replaced by a sign in its words.
+
+    >>> as_json(["a\x00b", 1])
+    '["a[NUL]b",1]'
+    """
+    words = json_text(data, separators=(",", ":"))
+    if is_visible(words) and not any(escape in words for escape in _ESCAPES):
+        return words
+    return json_text(visible_in(data), separators=(",", ":"))
+
+
+def visible_in(data: Any) -> Any:
+    """Return data with its words visible; the keys are ours."""
+    if isinstance(data, str):
+        return visible(data)
+    if isinstance(data, dict):
+        return {key: visible_in(value) for key, value in data.items()}
+    return [visible_in(each) for each in data] if isinstance(data, list | tuple) else data
 
 
 def json_block(block_id: str, words: str) -> Markup:
@@ -47,12 +69,20 @@ def json_block(block_id: str, words: str) -> Markup:
     return Markup(f'<script type="application/json" id="data-{escape(block_id)}">{words}</script>\n')
 
 
-def packed_block(block_id: str, words: str) -> Markup:
-    """Return JSON as a block, `data-<id>`, that takes a tenth of the room: deflated, in base64."""
+def packed_block(block_id: str, words: str, *, like: tuple[str, str] | None = None) -> Markup:
+    """Return JSON as a block, `data-<id>`, that takes a tenth of the room: deflated, in base64.
+
+    Args:
+        block_id: its id.
+        words: what is packed.
+        like: the id and the words of another packed block, of which it repeats much.
+    """
     data = words.encode("utf-8", "replace")
-    packer = zlib.compressobj(level=6, wbits=-zlib.MAX_WBITS)
+    known = b"" if like is None else like[1].encode("utf-8", "replace")[-_WINDOW:]
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=known)
     packed = b64encode(packer.compress(data) + packer.flush()).decode()
     about = f'type="application/octet-stream" id="data-{escape(block_id)}" data-size="{len(data)}"'
+    about += "" if like is None else f' data-like="{escape(like[0])}"'
     return Markup(f"<script {about}>{packed}</script>\n")
 
 

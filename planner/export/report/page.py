@@ -5,21 +5,23 @@ looked at and put in place as text. A content security policy lets nothing run b
 its hash, and has the browser refuse to make markup of any string.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from string import Template
 from typing import Final
 
-from ramify.planner.export.look import GLYPHS
+from ramify.planner.export.look import GLYPHS, ThemeName
 from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import TaskState
 from ramify.tasks.counting import counted
+from ramify.tasks.tree.collecting import collector_at_rest
 
 from .content import Report
-from .details import CHUNK, detail_chunks, task_row
+from .details import CHUNK, SharedLines, details_of, task_row
 from .markup import Markup, as_json, element, json_block, packed_block, together
 from .pictures import graph_drawn, timeline_drawn
-from .plain_page import hash_of, picture
+from .plain_page import PutAway, hash_of, picture
 from .provenance import MODEL_HEAD, PROMPT_HEAD, model_rows, prompt_rows
 from .sections import SHARED_SCRIPTS, page_file, sections, short_goal, state_filters
 from .words import flat_settings, when
@@ -30,9 +32,15 @@ _MOST_UNPACKED = 1_000_000
 _TOLD_ABOVE = frozenset({"status", "made by", "error"})
 
 
+@collector_at_rest()
 def to_html(report: Report) -> str:
     """Write `report` as one HTML page."""
     style, script = page_file("report.css"), "".join(map(page_file, _SCRIPTS))
+    data = _data(report)
+    blocks = _Blocks(is_packed=sum(len(words) for _, words in data) > _MOST_UNPACKED)
+    graph, timeline = _graph(report, blocks), _timeline(report, blocks)
+    for name, words in data:
+        blocks.add(name, words)
     return Template(page_file("report.html")).substitute(
         policy=_policy(style, script),
         title=together(short_goal(report.record.goal)),
@@ -42,13 +50,13 @@ def to_html(report: Report) -> str:
         head=_head(report),
         facts=_facts(report),
         answer=_answer(report),
-        sections=sections(filters=state_filters(report.counts()), graph=_graph(report), timeline=_timeline(report)),
+        sections=sections(filters=state_filters(report.counts()), graph=graph, timeline=timeline),
         provenance=_provenance(report),
         footer=together(
             f"Run {report.record.id}, answered by {report.made_by}. Written by {report.written_by} on"
             f" {when(report.made_at)}."
         ),
-        blocks=together(*_blocks(report)),
+        blocks=together(*blocks.made),
         script=script,
     )
 
@@ -95,20 +103,22 @@ def _answer(report: Report) -> Markup:
     )
 
 
-def _graph(report: Report) -> Markup:
+def _graph(report: Report, blocks: "_Blocks") -> Markup:
     """Return the picture of the tree, with its critical path; large trees are folded in it."""
     draw = graph_drawn(report.root, title=_title(report), made_by=report.made_by)
-    return picture(draw, f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks")
+    words = f"The tree of {counted(len(report.tasks), 'task')} with states, as in the list of tasks"
+    return picture(draw, words, put_away=blocks.keeper("graph"))
 
 
-def _timeline(report: Report) -> Markup:
+def _timeline(report: Report, blocks: "_Blocks") -> Markup:
     """Return the picture of what ran when."""
     if not report.timeline.tasks:
         return element("p", "Nothing has run.", class_="quiet")
     words = (
         f"What ran when, in {format_duration(report.timeline.seconds)}; the times of each task stand beside the list"
     )
-    return picture(timeline_drawn(replace(report.timeline, title=_title(report), made_by=report.made_by)), words)
+    draw = timeline_drawn(replace(report.timeline, title=_title(report), made_by=report.made_by))
+    return picture(draw, words, put_away=blocks.keeper("timeline"))
 
 
 def _title(report: Report) -> str:
@@ -140,15 +150,51 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, 
     return element("div", table, class_="wide", tabindex="0", role="region", aria_label=caption)
 
 
-def _blocks(report: Report) -> Iterator[Markup]:
+class _Blocks:
+    """The data that the page carries.
+
+    Args:
+        is_packed: whether it is packed, as there is much of it.
+
+    Attributes:
+        made: the blocks.
+    """
+
+    def __init__(self, *, is_packed: bool) -> None:
+        self.is_packed = is_packed
+        self.made: list[Markup] = []
+        self._first: tuple[str, str] | None = None
+
+    def keeper(self, name: str) -> PutAway | None:
+        """Return what packs pictures of that name for other screens than light ones; None if nothing is packed."""
+        return partial(self._put_away, name) if self.is_packed else None
+
+    def _put_away(self, name: str, theme: ThemeName, svg: str) -> str:
+        self.add(f"{name}-{theme}", svg)
+        return f"{name}-{theme}"
+
+    def add(self, name: str, words: str) -> None:
+        """Add a block; what is packed of the details of tasks may repeat what stands in the first of them."""
+        if not self.is_packed:
+            self.made.append(json_block(name, words))
+            return
+        is_of_tasks = name.startswith("details-")
+        self.made.append(packed_block(name, words, like=self._first if is_of_tasks else None))
+        if is_of_tasks:
+            self._first = self._first or (name, words)
+
+
+def _data(report: Report) -> list[tuple[str, str]]:
+    """Return what the tree and the detail pane show, as JSON, by name."""
     states = [[state.value, GLYPHS[state]] for state in TaskState]
-    tasks = [task_row(each.task, each.parent) for each in report.tasks]
-    yield json_block("tasks", as_json({"states": states, "chunk": CHUNK, "rows": tasks}))
-    shared, chunks = detail_chunks(report)
-    details = [
-        *((f"details-{number}", as_json(chunk)) for number, chunk in enumerate(chunks)),
-        ("texts", as_json(shared)),
+    rows = [task_row(each.task, each.parent) for each in report.tasks]
+    shared = SharedLines(report.run.calls)
+    details = list(details_of(report, shared))
+    return [
+        ("tasks", as_json({"states": states, "chunk": CHUNK, "rows": rows})),
+        ("texts", as_json(shared.lines)),
+        *(
+            (f"details-{number}", as_json(details[start : start + CHUNK]))
+            for number, start in enumerate(range(0, len(details), CHUNK))
+        ),
     ]
-    write = packed_block if sum(len(words) for _, words in details) > _MOST_UNPACKED else json_block
-    for name, words in details:
-        yield write(name, words)

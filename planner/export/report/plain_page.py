@@ -8,6 +8,9 @@ from ramify.planner.export.look import ThemeName
 
 from .markup import Markup, element, together
 
+PutAway = Callable[[ThemeName, str], str]
+"""Is given the theme and the SVG of a picture, and returns the id of the block in which a script finds it."""
+
 _BODY = "body { margin: 2em auto; max-width: 90em; padding: 0 1.5em; background: light-dark(#ffffff, #0d1117); }\n"
 _MEDIA: tuple[tuple[str, ThemeName], ...] = (("print", "print"), ("(prefers-color-scheme: dark)", "dark"))
 
@@ -31,11 +34,23 @@ def plain_page(title: str, style: str, body: Markup) -> str:
     return f'<!DOCTYPE html>\n<html lang="en">{page}</html>\n'
 
 
-def picture(draw: Callable[[ThemeName], str], words: str) -> Markup:
-    """Return a picture for light and dark screens and for paper, as images, in which nothing can run."""
+def picture(draw: Callable[[ThemeName], str], words: str, *, put_away: PutAway | None = None) -> Markup:
+    """Return a picture for light and dark screens and for paper, as images, in which nothing can run.
 
-    def address(theme: ThemeName) -> str:
-        return f"data:image/svg+xml;base64,{b64encode(draw(theme).encode()).decode()}"
+    Args:
+        draw: draws it.
+        words: what it shows, for who does not see it.
+        put_away: keeps all but the one for light screens elsewhere in the page; all stand in place unless given.
+    """
 
-    sources = "".join(f'<source media="{media}" srcset="{address(theme)}">' for media, theme in _MEDIA)
-    return Markup(f'<picture>{sources}<img src="{address("light")}" alt="{together(words)}"></picture>')
+    def source(media: str, theme: ThemeName) -> str:
+        if put_away is None:
+            return f'<source media="{media}" srcset="{_address(draw(theme))}">'
+        return f'<source media="{media}" data-block="{put_away(theme, draw(theme))}">'
+
+    sources = "".join(source(media, theme) for media, theme in _MEDIA)
+    return Markup(f'<picture>{sources}<img src="{_address(draw("light"))}" alt="{together(words)}"></picture>')
+
+
+def _address(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"

@@ -40,7 +40,7 @@ def defused(text: str) -> str:
     >>> defused("=1+1"), defused("1+1"), defused("-3")
     ("'=1+1", '1+1', '-3')
     """
-    if _NUMBER.fullmatch(text) or not text.lstrip(" \u00a0").startswith(_BEGINS_FORMULA):
+    if not text.lstrip(" \u00a0").startswith(_BEGINS_FORMULA) or _NUMBER.fullmatch(text):
         return text
     return f"'{text}"
 

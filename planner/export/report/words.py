@@ -22,6 +22,15 @@ _CONTROLS = (
 )  # fmt: skip
 
 
+def is_visible(text: str) -> bool:
+    """Return whether `visible` leaves `text` as it is; control characters that JSON escapes are none.
+
+    >>> is_visible("a b"), is_visible("a\u202eb")
+    (True, False)
+    """
+    return "\x7f" not in text if text.isascii() else _UNSEEN.search(text) is None
+
+
 def visible(text: str) -> str:
     r"""Return `text` with every character that is not seen, but acts, replaced by one that is.
 
@@ -53,7 +62,7 @@ def when(seconds: float | None) -> str:
 
 @lru_cache(maxsize=1000)
 def _when(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat(' ')[:19]} UTC"
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

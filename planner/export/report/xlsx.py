@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ramify.planner.errors import ExportError
 from ramify.planner.export.making import maker_of
 from ramify.planner.export.run_data import iso_time
+from ramify.tasks.tree.collecting import collector_at_rest
 
 from .content import Report, usage_of
 from .tables import COLUMNS, Cell, task_rows
@@ -23,8 +24,11 @@ _WIDTHS = {"content": 60, "result": 60, "error": 40, "reply": 60, "made_by": 28,
 _WIDTH = 12
 _MOST_CHARACTERS = 32_767
 _CUT = "… (cut: a cell holds no more)"
+_READ_OTHERWISE = ("=", "#")
+"""What texts begin with that `openpyxl` takes for formulas and errors, unless it is told that they are texts."""
 
 
+@collector_at_rest()
 def to_xlsx(report: Report) -> bytes:
     """Write `report` as a workbook.
 
@@ -77,21 +81,24 @@ def _fill(sheet: "Sheet", head: Sequence[str], rows: Iterable[Sequence[Cell]], *
         # the attribute is there, but the stubs do not know it
         sheet.column_dimensions[get_column_letter(place + 1)].width = width  # type: ignore[attr-defined]
     sheet.freeze_panes = "A2"
-    sheet.append([_cell(sheet, name, font=Font(bold=True)) for name in head])
+    titles = [_text_cell(sheet, name) for name in head]
+    for title in titles:
+        title.font = Font(bold=True)
+    sheet.append(titles)
     for row in rows:
-        sheet.append([_cell(sheet, value) for value in row])
+        sheet.append([_cell(sheet, value) if isinstance(value, str) else value for value in row])
 
 
-def _cell(sheet: "Sheet", value: Cell, **style: Any) -> Any:
-    """Return a cell; a text is visible and stays a text, even one that looks like a formula."""
+def _cell(sheet: "Sheet", text: str) -> Any:
+    """Return what is put into a cell: a text is visible and stays a text, even one that looks like a formula."""
+    text = visible(text)
+    text = text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - len(_CUT)] + _CUT
+    return _text_cell(sheet, text) if text.startswith(_READ_OTHERWISE) else text
+
+
+def _text_cell(sheet: "Sheet", text: str) -> Any:
     from openpyxl.cell import WriteOnlyCell
 
-    if isinstance(value, str):
-        value = visible(value)
-        value = value if len(value) <= _MOST_CHARACTERS else value[: _MOST_CHARACTERS - len(_CUT)] + _CUT
-    cell = WriteOnlyCell(sheet, value=value)
-    if isinstance(value, str):
-        cell.data_type = "s"
-    for name, look in style.items():
-        setattr(cell, name, look)
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.data_type = "s"
     return cell

@@ -80,7 +80,7 @@ class DetailView {
     const parts = [make("h4", "", calls.length === 1 ? "1 call" : `${calls.length} calls`)];
     for (const call of calls) {
       const box = make("article", "call");
-      box.append(make("h5", "", call.title), make("p", "quiet", call.facts));
+      box.append(make("h5", "", call.title), make("p", "quiet", call.facts.join(" · ")));
       for (const [role, words] of call.messages) box.append(this.opening(role, textOf(words), false));
       for (const [name, words] of call.tools) box.append(this.opening(`tool call: ${name}`, words, true));
       if (call.reply || !call.tools.length) box.append(this.opening("reply", call.reply, true));
@@ -94,7 +94,7 @@ class DetailView {
     const parts = [make("h4", "", steps.length === 1 ? "1 step" : `${steps.length} steps`)];
     for (const step of steps) {
       const box = make("article", "call");
-      box.append(make("h5", "", step.title), make("p", "quiet", step.facts));
+      box.append(make("h5", "", step.title), make("p", "quiet", step.facts.join(" · ")));
       if (step.input) box.append(this.opening("input", step.input, false));
       if (step.output) box.append(this.opening("output", step.output, true));
       parts.push(box);
@@ -137,7 +137,8 @@ class DetailView {
   }
 }
 
-/** Return a text of a message: itself, or the one that is shared under its number. */
+/** Return a text of a message: itself, or the lines that it is made of, of which a number is one that many share. */
 function textOf(words) {
-  return typeof words === "number" ? block("texts")[words] : words;
+  if (typeof words === "string") return words;
+  return [words].flat().map((part) => (typeof part === "number" ? block("texts")[part] : part)).join("\n");
 }

@@ -15,19 +15,28 @@ const LENGTHS = steps(3, 8, 4, 28).concat([[258, 0]]);
 const DISTANCES = steps(1, 4, 2, 30);
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/** Return the code in which symbol i has `lengths[i]` bits: for each length the first code and its symbols. */
+/**
+ * Return the code in which symbol i has `lengths[i]` bits: a table that has, for each of the next `longest` bits that
+ * may come, the symbol times 16 and how many of them are its own.
+ */
 function codeOf(lengths) {
-  const byLength = [];
-  lengths.forEach((length, symbol) => {
-    if (length) (byLength[length] ??= []).push(symbol);
-  });
-  const code = [];
-  for (let length = 1, first = 0; length < byLength.length; length++) {
-    const symbols = byLength[length] ?? [];
-    code.push([first, symbols]);
-    first = (first + symbols.length) * 2;
+  const longest = Math.max(1, ...lengths);
+  const table = new Uint16Array(1 << longest);
+  for (let length = 1, code = 0; length <= longest; length++, code *= 2) {
+    lengths.forEach((own, symbol) => {
+      if (own !== length) return;
+      for (let at = reversed(code, length); at < table.length; at += 1 << length) table[at] = symbol * 16 + length;
+      code++;
+    });
   }
-  return code;
+  return { longest, table };
+}
+
+/** Return the last `count` bits of a number, the last one first. */
+function reversed(number, count) {
+  let value = 0;
+  for (let i = 0; i < count; i++) value = value * 2 + ((number >> i) & 1);
+  return value;
 }
 
 const FIXED = [
@@ -36,12 +45,15 @@ const FIXED = [
 ];
 
 class Inflater {
-  /** `size` is how many bytes come of `packed`. */
-  constructor(packed, size) {
+  /** `size` is how many bytes come of `packed`, which may repeat some of those that are `known` before. */
+  constructor(packed, size, known) {
     this.packed = packed;
-    this.at = 0; // in bits
-    this.made = new Uint8Array(size);
-    this.length = 0;
+    this.at = 0; // the next byte
+    this.held = 0; // bits of those before that are not used yet
+    this.count = 0; // how many these are
+    this.made = new Uint8Array(known.length + size);
+    this.made.set(known);
+    this.length = this.start = known.length;
   }
 
   all() {
@@ -52,32 +64,41 @@ class Inflater {
       if (kind === 0) this.stored();
       else this.coded(...(kind === 1 ? FIXED : this.codes()));
     }
-    return this.made;
+    return this.made.subarray(this.start);
+  }
+
+  /** Return the next `count` bits, at most 16, and leave them where they are. */
+  seen(count) {
+    for (; this.count < count; this.count += 8) this.held |= (this.packed[this.at++] ?? 0) << this.count;
+    return this.held & ((1 << count) - 1);
+  }
+
+  drop(count) {
+    this.held >>>= count;
+    this.count -= count;
   }
 
   bits(count) {
-    let value = 0;
-    for (let i = 0; i < count; i++, this.at++) value |= ((this.packed[this.at >> 3] >> (this.at & 7)) & 1) << i;
+    const value = this.seen(count);
+    this.drop(count);
     return value;
   }
 
-  symbol(code) {
-    let value = 0;
-    for (const [first, symbols] of code) {
-      value |= (this.packed[this.at >> 3] >> (this.at & 7)) & 1;
-      this.at++;
-      if (value - first < symbols.length) return symbols[value - first];
-      value <<= 1;
-    }
-    throw new Error("the report's data is damaged");
+  symbol({ longest, table }) {
+    const found = table[this.seen(longest)];
+    if (!found) throw new Error("the report's data is damaged");
+    this.drop(found & 15);
+    return found >> 4;
   }
 
   stored() {
-    this.at = (this.at + 7) & ~7;
+    this.drop(this.count & 7);
     const count = this.bits(16);
-    this.at += 16;
-    this.made.set(this.packed.subarray(this.at >> 3, (this.at >> 3) + count), this.length);
-    this.at += 8 * count;
+    this.bits(16);
+    this.at -= this.count >> 3;
+    this.held = this.count = 0;
+    this.made.set(this.packed.subarray(this.at, this.at + count), this.length);
+    this.at += count;
     this.length += count;
   }
 
@@ -115,8 +136,8 @@ class Inflater {
   }
 }
 
-/** Return the text of which `packed` is the deflated UTF-8, in base64. */
-function unpacked(packed, size) {
+/** Return the bytes that were deflated to `packed`, which is base64; they may repeat some that are `known`. */
+function unpacked(packed, size, known) {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  return new TextDecoder().decode(new Inflater(bytes, size).all());
+  return new Inflater(bytes, size, known).all();
 }
