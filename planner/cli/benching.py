@@ -88,22 +88,23 @@ def bench(
     study = study_of_run(run)
     deliver_study(study, output, form, as_json=given["as_json"])
     if run.status == "stopped" and run.cause is None and pilot:
-        _tell_pilot(run, study, given)
+        _tell_pilot(run, study, given, is_told=output is None and not given["as_json"])
         return DONE
     if code != DONE:
         tell_ending(run, code, given["store"])
     return code
 
 
-def _tell_pilot(run: "Run", study: "Study", given: Mapping[str, Any]) -> None:
-    """Say what the pilot tells, and how the study goes on."""
+def _tell_pilot(run: "Run", study: "Study", given: Mapping[str, Any], *, is_told: bool) -> None:
+    """Say how the study goes on after its pilot, and what that tells, unless the study that was printed has said it."""
     from ramify.planner.export.study.advice import pilot_words
 
     from .carrying import resume_command
     from .output import tell
 
     base = next(each for each in study.figures if each.arm == study.base)
-    tell(f"pilot: {pilot_words(base)}")
+    if not is_told:
+        tell(f"pilot: {pilot_words(base)}")
     tell(f"`{resume_command(run.id, given['store'])}` does the rest of the study")
 
 

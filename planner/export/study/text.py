@@ -143,9 +143,10 @@ def notes(study: Study) -> Iterator[str]:
                 f"{equal.arm.name} took as many tokens as {equal.wanted:.1f} samples, and {equal.samples_of.name} has"
                 f" {equal.samples_of.samples}; --arm self-consistency:{round(equal.wanted)} compares it with as many."
             )
-    if study.pilot and (base := study.figures[study.arms.index(study.base)]).items:
-        yield f"Pilot: {pilot_words(base)}."
     if missing := sum(each.right is None for each in study.trials):
+        base = study.figures[study.arms.index(study.base)]
+        if study.pilot and base.items:
+            yield f"Pilot: {pilot_words(base)}."
         yield f"{missing:,} of {counted(len(study.trials), 'trial')} are still to be done."
 
 
