@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ramify.planner.bench import bench
 from ramify.planner.store import Store
+from ramify.planner.testing import ScriptedModel
+
+from .ramify_command import Ramify
 
 pytestmark = [
     pytest.mark.inspect,
@@ -96,3 +100,49 @@ def test_inspect_finds_the_agent_by_its_name() -> None:
     from inspect_ai.util import registry_create
 
     assert callable(registry_create("agent", "ramify/ramify_agent", policy="direct"))
+
+
+class Answering(ScriptedModel):
+    """Knows the sum in one call, and gets it wrong in parts."""
+
+    def __init__(self) -> None:
+        super().__init__({"sample": "Answer: 4", "decompose": PLAN, "execute": "<result>x</result>",
+                          "compose": "<result>Answer: 5</result>"})  # fmt: skip
+
+
+def studied(place: Path) -> Any:
+    items = [{"question": "2 + 2, then show it", "answer": 4}, {"question": "1 + 3, then show it", "answer": 4}]
+    how = {"without": "self-consistency", "store": place / "runs.db", "max_depth": 2, "split": "always"}
+    return bench(items, "upfront", model=Answering(), title="Sums", **how)  # type: ignore[arg-type]
+
+
+def test_a_study_is_a_log_for_each_arm_that_inspect_reads(tmp_path: Path) -> None:
+    from inspect_ai.log import list_eval_logs, read_eval_log, read_eval_log_sample_summaries
+    from ramify.planner.bridges import save_eval_logs
+
+    study = studied(tmp_path)
+    paths = save_eval_logs(study.run, tmp_path / "logs", store=tmp_path / "runs.db")
+    assert [path.name for path in paths] == [f"{study.run}-direct.eval", f"{study.run}-upfront.eval"]
+    assert len(list_eval_logs(str(tmp_path / "logs"))) == 2
+    direct, upfront = (read_eval_log(str(path)) for path in paths)
+    for log, accuracy in ((direct, 1.0), (upfront, 0.0)):
+        assert (log.status, log.eval.task, log.results.scores[0].metrics["accuracy"].value) == (
+            "success",
+            "Sums",
+            accuracy,
+        )
+    (sample, _) = upfront.samples
+    assert (sample.id, sample.target, sample.output.completion) == ("1", "4", "Answer: 5")
+    assert [event.metadata["purpose"] for event in sample.events] == ["decompose", "execute", "execute", "compose"]
+    assert sample.store["ramify_run"]["tasks"].startswith("[DONE] Task 0: 2 + 2")
+    summaries = [each.scores["number"].value for path in paths for each in read_eval_log_sample_summaries(str(path))]
+    assert summaries == ["C", "C", "I", "I"]
+
+
+def test_the_command_writes_the_logs_of_a_study_and_of_nothing_else(tmp_path: Path, ramify: Ramify) -> None:
+    study = studied(tmp_path)
+    where = ("--store", str(tmp_path / "runs.db"), "--eval-logs", str(tmp_path / "logs"))
+    said = ramify("compare", study.run, *where)
+    assert (said.code, len(said.out.splitlines())) == (0, 2), said.err
+    said = ramify("compare", f"{study.run}.1", *where)
+    assert (said.code, "--eval-logs writes a study" in said.err) == (2, True)

@@ -1,4 +1,4 @@
-"""Bridges to other tools for evaluations: a run as an agent of inspect_ai, by the extra `inspect`.
+"""Bridges to other tools for evaluations: a run as an agent of inspect_ai, and a study as its logs; extra `inspect`.
 
 Each name is loaded when it is first used, as what it needs is heavy.
 """
@@ -9,7 +9,11 @@ from ramify.prompts.lazy import on_demand
 
 if TYPE_CHECKING:
     from .inspect_agent import ramify_agent
+    from .inspect_logs import eval_logs, save_eval_logs
 else:
-    __getattr__, __dir__ = on_demand(__name__, {"ramify_agent": "inspect_agent"})
+    __getattr__, __dir__ = on_demand(
+        __name__,
+        {"ramify_agent": "inspect_agent", "eval_logs": "inspect_logs", "save_eval_logs": "inspect_logs"},
+    )
 
-__all__ = ["ramify_agent"]
+__all__ = ["eval_logs", "ramify_agent", "save_eval_logs"]

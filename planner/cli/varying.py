@@ -92,6 +92,9 @@ def compare_runs(
     output: Output = None,
     force: Force = False,
     form: Form = None,
+    eval_logs: Annotated[
+        Path | None, typer.Option("--eval-logs", metavar="DIR", help="Write a study as logs of inspect_ai into DIR.")
+    ] = None,
 ) -> int:
     """Show runs side by side, or a study.
 
@@ -115,6 +118,8 @@ def compare_runs(
         if last:
             ids.append(store.last_run().id)
         study = _study_among(store, ids)
+    if eval_logs is not None:
+        return _save_logs(None if study is None else study.run, eval_logs, given["store"])
     if study is not None:
         deliver_study(study, output, form, as_json=given["as_json"])
         return 0
@@ -165,6 +170,25 @@ def deliver_study(study: "Study", output: Path | None, form: str | None, *, as_j
         deliver(wanted.write(study).data, wanted.name, output, is_text=wanted.is_text)
     if as_json:
         print_json(study.to_data())
+
+
+def _save_logs(run_id: str | None, folder: Path, store: str | None) -> int:
+    """Write a study as logs of inspect_ai, and print where they are."""
+    from importlib.util import find_spec
+
+    from ramify.planner.errors import UsageError
+
+    from .output import print_text
+
+    if run_id is None:
+        raise UsageError("--eval-logs writes a study; name the run of one, which `ramify bench` makes")
+    if find_spec("inspect_ai") is None:
+        raise UsageError("--eval-logs needs the package inspect_ai: pip install 'ramify[inspect]'")
+    from ramify.planner.bridges import save_eval_logs
+
+    for path in save_eval_logs(run_id, folder, store=store):
+        print_text(str(path))
+    return 0
 
 
 def _json(text: str) -> Any:
