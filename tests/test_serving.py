@@ -205,38 +205,38 @@ def begin(writer: Any, task: Task) -> None:
     writer.flush()
 
 
-def test_tasks_that_are_planned_while_somebody_watches_come_with_what_they_need(visitor: Visitor, place: str) -> None:
-    new = Executor(ScriptedModel(REPLIES), plan=PlanLimits(), store=place).new_run(Task(content="both", id="0"))
-    with visitor.watch(f"/api/runs/{new.id}/events") as events:
+def test_tasks_that_are_planned_while_somebody_watches_come_with_what_they_need(guest: Visitor, file: Path) -> None:
+    new = Executor(ScriptedModel(REPLIES), plan=PlanLimits(), store=file).new_run(Task(content="both", id="0"))
+    with guest.watch(f"/api/runs/{new.id}/events") as events:
         assert [row[0] for row in next(events)[1]["tasks"]] == ["0"]
         new.start().wait()
         last = next(change for _, change in events if change["run"]["status"] == "done")
         assert last["run"]["answer"] == "both done"
     ids = [new.task.subtasks[0].id, new.task.subtasks[1].id]
-    assert [row[0] for row in visitor.first(f"/api/runs/{new.id}/events")["tasks"]] == ["0", *ids]
-    assert f"{ids[1]}" in visitor.http.get(f"/api/runs/{new.id}/graph.svg").text
+    assert [row[0] for row in guest.first(f"/api/runs/{new.id}/events")["tasks"]] == ["0", *ids]
+    assert f"{ids[1]}" in guest.http.get(f"/api/runs/{new.id}/graph.svg").text
 
 
-def test_the_list_shows_runs_as_they_come_and_go(visitor: Visitor, place: str) -> None:
-    with visitor.watch("/api/events") as events:
+def test_the_list_shows_runs_as_they_come_and_go(guest: Visitor, file: Path) -> None:
+    with guest.watch("/api/events") as events:
         assert next(events)[1]["runs"] == []
-        run_id = finished_run(place)
+        run_id = finished_run(file)
         rows = next(change["runs"] for _, change in events if change["runs"] and change["runs"][0][1] == "done")
         assert [row[0] for row in rows] == [run_id]
-        with Store.open(place) as store:
+        with Store.open(file) as store:
             store.delete_runs([run_id])
         assert next(change for _, change in events if change["whole"])["runs"] == []
 
 
-def test_details_are_those_of_the_report(visitor: Visitor, place: str) -> None:
-    run_id = finished_run(place)
-    with Store.open(place) as store:
+def test_details_are_those_of_the_report(guest: Visitor, file: Path) -> None:
+    run_id = finished_run(file)
+    with Store.open(file) as store:
         report = report_of(store.read_run(run_id))
     for each in report.tasks:
-        assert visitor.get(f"/api/runs/{run_id}/task?id={each.task.id}") == json.loads(
+        assert guest.get(f"/api/runs/{run_id}/task?id={each.task.id}") == json.loads(
             json.dumps(task_detail(each, report.record))
         )
-    assert visitor.http.get(f"/api/runs/{run_id}/task?id=nowhere").status_code == 404
+    assert guest.http.get(f"/api/runs/{run_id}/task?id=nowhere").status_code == 404
 
 
 def test_words_are_found_in_results_and_messages(guest: Visitor, file: Path) -> None:
@@ -315,6 +315,11 @@ def test_a_run_that_another_process_holds_is_asked_and_never_overwritten(home: P
         for act, given in (("retry", {}), ("approve", {}), ("again", {"task": "0.1"}), ("steer", {"words": "x"})):
             said = visitor.act(run_id, act, **given)
             assert (said.status_code, f"process {process.pid}" in said.json()["error"]) == (409, True), act
+        assert visitor.act(run_id, "limits", limits={"max_calls": 7}).json()["said"].startswith("asked process")
+        assert comes_true(lambda: "run_controlled" in types("runs.db", run_id))
+        with Store.open("runs.db") as store:
+            [told] = store.events_of(run_id, ["run_controlled"])
+        assert (told.data["via"], told.data["changes"]) == ("page", {"max_calls": {"old": None, "new": 7}})
         before = types("runs.db", run_id)
         assert visitor.act(run_id, "cancel").json()["said"].startswith(f"asked process {process.pid} on ")
         assert types("runs.db", run_id)[: len(before)] == before
