@@ -119,8 +119,8 @@ class Live(ABC):
             self._watchers -= 1
 
     def _look(self) -> float:
-        """Look once, and return how long that took, in seconds."""
-        began = time.monotonic()
+        """Look once, and return how long that has kept a processor, in seconds."""
+        began = time.thread_time()
         with self.lock:
             try:
                 changed, trouble = self.look(), ""
@@ -129,7 +129,7 @@ class Live(ABC):
             if changed or trouble != self.trouble:
                 self.number += 1
             self.trouble = trouble
-        return time.monotonic() - began
+        return time.thread_time() - began
 
     def _tell(self) -> None:
         self._changed.set()
