@@ -1,4 +1,4 @@
-"""A run in the background that another process asks about by its id, one that is waited for, one that is cancelled."""
+"""Run in the background, query the run from another process, wait for it, and cancel it."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def boil() -> str:
 
 @worker
 def brew() -> str:
-    """Brew for as long as somebody wants to see it."""
+    """Brew until someone has looked."""
     may_end.wait()
     return "tea"
 

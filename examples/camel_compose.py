@@ -1,8 +1,8 @@
-"""The third example of CAMEL's page on tasks: a task is split by an agent, and composed from what its subtasks gave.
+"""The third example of CAMEL's page on tasks: an agent splits a task and composes its answer.
 
 RAMIFY_MODEL=gpt-5-mini python examples/camel_compose.py
 
-The agent may be any that has CAMEL's `step(message)` too; `from_camel.md` in the docs has what is different.
+Any agent with CAMEL's `step(message)` works too; docs/from-camel.md lists the differences.
 """
 
 from ramify.planner import Agent

@@ -1,8 +1,8 @@
-"""The fourth example of CAMEL's page on tasks: a task is evolved into a harder one, for data generation.
+"""The fourth example of CAMEL's page on tasks: make a harder task from a task.
 
 RAMIFY_MODEL=gpt-5-mini python examples/camel_evolve.py
 
-`ramify evolve` does it for files full of tasks, with checks.
+`ramify evolve` does this for files of tasks, with checks.
 """
 
 from ramify.planner import Agent

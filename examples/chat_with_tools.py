@@ -1,4 +1,4 @@
-"""What may follow what in a conversation; then one in which a model calls a tool, errs, is told of it, and mends it.
+"""The allowed steps of a conversation; then a model that calls a tool, makes a mistake and corrects it.
 
 RAMIFY_MODEL=gpt-5-mini python examples/chat_with_tools.py
 """

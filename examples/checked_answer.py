@@ -1,4 +1,4 @@
-"""An answer that has to pass a test in Python: one that does not goes back to the model, with what is wrong.
+"""Check an answer with a Python function; rejected answers go back to the model with the complaint.
 
 RAMIFY_MODEL=gpt-5-mini python examples/checked_answer.py
 """
@@ -8,7 +8,7 @@ from ramify.tasks import Check, Task
 
 
 def is_one_word(answer: str) -> bool | str:
-    """Say whether the answer passes; text is a complaint, for the model to read."""
+    """Return whether the answer passes, or a complaint for the model."""
     words = answer.split()
     return len(words) == 1 or f"it has {len(words)} words, and one is asked for"
 

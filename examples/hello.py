@@ -1,4 +1,4 @@
-"""Solve a goal without a language model, and look at the tree that it became."""
+"""Solve a goal without a language model, and print its tree."""
 
 from ramify.planner import solve
 

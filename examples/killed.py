@@ -1,4 +1,4 @@
-"""A run whose process is killed in its middle, and that another process goes on with: what was done is not done again.
+"""Kill a run in the middle and continue it in another process: finished tasks do not run again.
 
 The program starts itself a second time, with the word `first`. That process runs five tasks in series, and kills itself
 while it does the third, as a power cut would.
@@ -20,7 +20,7 @@ DEADLY = 3
 
 @worker
 def measure(number: int) -> int:
-    """Note that the measurement has begun, and take it."""
+    """Log the measurement, and take it."""
     with LOG.open("a") as log:
         log.write(f"{number} ")
     if number == DEADLY and "first" in sys.argv:
@@ -36,7 +36,7 @@ if "first" in sys.argv:
 else:
     ended = subprocess.run([sys.executable, __file__, "first"], check=False).returncode  # noqa: S603 - our own program
     left = Executor.status(STORE)
-    print(f"the first process was ended by signal {-ended}, with {left.done} of {left.total} tasks done")
+    print(f"the first process was killed by signal {-ended}, with {left.done} of {left.total} tasks done")
     run = Executor.resume(STORE, workers=[measure])
     print("begun:", LOG.read_text().strip())
     print("result:", run.result)

@@ -1,4 +1,4 @@
-"""Monitors: a task that takes readings at a steady pace, for a day if need be, and one that watches the other tasks.
+"""Monitors: a task that takes readings at a steady pace, and one that watches other tasks.
 
     python examples/monitor.py                                                           five readings, made up
     ramify run --workers examples/monitor.py --model rules examples/monitor.yaml         the same plan as a command
@@ -21,7 +21,7 @@ LOG = Path("readings.log")
 
 
 def take_reading(number: int, limit: float, context: WorkContext) -> dict[str, float]:
-    """Read the level (here one that is made up), and raise an alert if it is above the limit."""
+    """Read the level (made up here), and raise an alert above the limit."""
     level = LEVELS[number % len(LEVELS)]
     with LOG.open("a") as log:
         log.write(f"{json.dumps({'reading': number, 'level': level})}\n")
@@ -45,7 +45,7 @@ async def monitor(readings: int, limit: float, *, context: WorkContext) -> dict[
 
 @worker
 async def watch(until: str, *, context: WorkContext) -> str:
-    """Watch the alerts and failures of other tasks, and tell of them, until one task is done."""
+    """Report alerts and failures of other tasks until one task is done."""
     noticed = 0
     if context.task.find(until).completed_at is not None:  # before a restart
         return "nothing to watch any more"

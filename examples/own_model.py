@@ -1,4 +1,4 @@
-"""A model of your own: anything that answers requests can stand where a language model stands.
+"""Write your own model: anything that answers requests.
 
 This one looks words up in a small glossary. It splits "Explain: a, b, c" into a task for each word and answers each
 from the table. A real one would send `request.messages` to a server and return what comes back.
@@ -18,7 +18,7 @@ GLOSSARY = {
 
 
 class Glossary:
-    """Explains the words that it knows."""
+    """Explains words it knows."""
 
     name = "glossary"
     maker = "a glossary of three words (no language model)"

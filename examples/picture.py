@@ -1,4 +1,4 @@
-"""Run the plan `sums.yaml` and write the picture of it that the README shows: picture.py FILE."""
+"""Run the plan `sums.yaml` and save its picture for the README: picture.py FILE."""
 
 import sys
 from pathlib import Path

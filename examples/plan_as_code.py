@@ -1,4 +1,4 @@
-"""A plan that is code: a loop that ends when a result says so, a map, and a failure that is caught.
+"""A plan as code: a loop that depends on a result, a map, and a caught failure.
 
 The program starts itself a second time, with the word `first`. That process is killed in the middle of the plan, as by
 a power cut; the second one goes on with it, and does nothing again that was finished.
@@ -22,7 +22,7 @@ HEAVY = 100
 
 @worker
 def weigh(item: int) -> int:
-    """Note that something is weighed, and weigh it."""
+    """Log the weighing, and weigh."""
     with LOG.open("a") as log:
         log.write(f"{item} ")
     if item == DEADLY and "first" in sys.argv:
@@ -51,7 +51,7 @@ if "first" in sys.argv:
 else:
     ended = subprocess.run([sys.executable, __file__, "first"], check=False).returncode  # noqa: S603 - our own program
     left = Executor.status(STORE)
-    print(f"the first process was ended by signal {-ended}, with {left.done} tasks done")
+    print(f"the first process was killed by signal {-ended}, with {left.done} tasks done")
     run = Executor.resume(STORE, script=pack, workers=[weigh])
     print("weighed:", LOG.read_text().strip())
     print("result:", run.result)

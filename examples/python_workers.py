@@ -1,4 +1,4 @@
-"""Python functions as workers: four simulations side by side, then their mean; a second process could resume it.
+"""Python functions as workers: four simulations in parallel, then their mean.
 
 Tasks with a `type` are done by the function of that name. A plain function runs in a thread, an async one on the loop;
 what it returns, text or JSON data, is on disk before anything that needs it starts.

@@ -1,4 +1,4 @@
-"""The vectors of a text as several models rewrite it, by several embedding models: a strategy over a grid.
+"""Embed a text rewritten by several models, with several embedding models: a strategy over a grid.
 
     python examples/rewriting.py gpt-5-mini,gpt-5 text-embedding-3-small
     RAMIFY_BASE_URL=http://127.0.0.1:11434/v1 python examples/rewriting.py NAME,NAME NAME     a server on this machine

@@ -1,4 +1,4 @@
-"""Sales from CSV files, quarter by quarter, into a report for Excel: `pip install 'ramify[xlsx]'`."""
+"""Read sales from CSV files and write an Excel report: `pip install 'ramify[xlsx]'`."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "sales"
 
 @worker
 def read_sales(file: str) -> dict[str, int]:
-    """Add up what one file says."""
+    """Add up one file."""
     with (FOLDER / file).open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {
@@ -22,7 +22,7 @@ def read_sales(file: str) -> dict[str, int]:
 
 @worker
 def compare_quarters(context: WorkContext) -> dict[str, float]:
-    """Put two quarters side by side."""
+    """Compare two quarters."""
     first, second = context.results.values()
     growth = round(second["revenue"] / first["revenue"] - 1, 3)
     return {"revenue": first["revenue"] + second["revenue"], "growth": growth}

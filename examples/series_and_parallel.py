@@ -1,4 +1,4 @@
-"""Tasks in series, where each is given what the one before has made, and in parallel; and a list of such lists."""
+"""Tasks in series, each using the result before, and in parallel; and a list of such lists."""
 
 from ramify.planner import Executor, WorkContext, worker
 from ramify.tasks import Task, TaskManager
@@ -6,12 +6,12 @@ from ramify.tasks import Task, TaskManager
 
 @worker
 def add(number: int, *, context: WorkContext) -> int:
-    """Add a number to what the tasks before have made."""
+    """Add a number to the previous results."""
     return number + sum(context.results.values())
 
 
 def numbers(kind: str) -> Task:
-    """Return a list of three tasks; without a model, what came of it is the list of what came of them."""
+    """Return a list of three tasks; without a model, its result is the list of theirs."""
     root = Task(content=f"Add in {kind}", id=kind, name=kind, type="prompt")
     tasks = [Task(content=f"Add {n}", id=f"{kind}.{n}", type="add", inputs={"number": n}) for n in (1, 2, 3)]
     TaskManager.set_tasks_dependence(root, tasks, kind)

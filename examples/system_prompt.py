@@ -1,4 +1,4 @@
-"""A system prompt of your own, put before those of every template.
+"""Your own system prompt, placed before that of every template.
 
 RAMIFY_MODEL=gpt-5-mini python examples/system_prompt.py
 

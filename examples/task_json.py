@@ -1,6 +1,6 @@
-"""A run's tasks as JSON for another program, under the names of the structure that GPT-4 once proposed for tasks.
+"""Export tasks as JSON with the names of the structure that GPT-4 once proposed.
 
-Ramify's own export has the same fields under its own names; here each is given the other one.
+Ramify's own export has the same fields under other names.
 """
 
 import json

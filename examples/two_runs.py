@@ -1,4 +1,4 @@
-"""A larger piece of work, put together from runs in plain Python: what one gives is an argument of the next."""
+"""Chain runs in plain Python: the result of one is an argument of the next."""
 
 from ramify.planner import Executor, worker
 from ramify.tasks import Task, TaskConfig
@@ -10,13 +10,13 @@ LIBRARY = {
 
 @worker
 def look_up(topic: str) -> str:
-    """Find what is known of a topic."""
+    """Find facts about a topic."""
     return LIBRARY[topic]
 
 
 @worker
 def summarize(text: str, max_length: int) -> str:
-    """Take as many sentences from the beginning as fit."""
+    """Take as many sentences as fit."""
     kept = ""
     for sentence in text.split(". "):
         longer = f"{kept}{sentence.rstrip('.')}. "

@@ -1,4 +1,4 @@
-"""Read a small site and report what it says: pages are fetched under limits, and a task is made from what they say."""
+"""Read a small site under limits and report what it says."""
 
 import threading
 from functools import partial
@@ -16,7 +16,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @worker
 def report(task: Task, context: WorkContext) -> str:
-    """List the pages that were read, with their first words."""
+    """List the pages with their first words."""
     pages = context.results["read"]
     lines = [f"- {page['title']}: {page['text'].splitlines()[-1]}" for page in pages if "error" not in page]
     refused = [f"- not read: {page['error'].rpartition('/')[2]}" for page in pages if "error" in page]

@@ -37,38 +37,37 @@ Approve = Callable[[Task], bool | str | Awaitable[bool | str]]
 def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **how: Unpack[SolveKeywords]) -> Run:
     """Plan a goal, run the plan, and return the run; `run.result` is the answer.
 
-    Works in scripts and in notebooks, where an event loop is running.
+    Works in scripts and in notebooks.
 
     Args:
         goal: what is to be done.
-        approve: is given the root of the complete plan, may change it, and returns whether it may be run; if not, the
-            run is returned "waiting", with its plan as it was. Words that it returns go back to the planner with the
-            plan, and it is given the plan that comes of them.
-        **how: any of the following keywords, and every option of a run, such as `jobs`, `store`, `max_depth` and
-            `allow`; docs/settings.md has them all.
+        approve: gets the root of the complete plan, may change it, and returns whether to run it; if not, the run is
+            returned "waiting" with its original plan. Text that it returns asks the planner for another plan.
+        **how: the following keywords, and every option of a run, such as `jobs`, `store`, `max_depth` and `allow`: see
+            docs/settings.md.
 
     Keyword Args:
-        model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
+        model: a model's name, or your own model; default: `RAMIFY_MODEL`.
         agent: an agent, instead of `model`.
-        files: documents to attach: paths of text files; one alone is one.
+        files: text files to attach: a path or several.
         materials: documents to attach, as `Material`.
         inputs: arguments, as JSON data by name.
-        limits: what the whole run may take; single limits that are given besides stand in it.
-        workers: who does the tasks of a `type`; the planner gives tasks to them.
-        agents: agents that tasks can be given to, by name; the planner is told of them.
-        check: what the answer has to pass: `Check`s, or texts such as "matches=^[0-9]+$".
-        checks: functions that checks call, by name.
-        tools: what the model may have called while it does a task.
+        limits: limits of the whole run; single limits can be given as keywords instead.
+        workers: functions or `Worker`s; the planner assigns tasks to them.
+        agents: agents by name; the planner assigns tasks to them.
+        check: checks of the answer: `Check`s, or texts such as "matches=^[0-9]+$".
+        checks: functions for checks, by name.
+        tools: tools that the model may call.
         secrets: values of secrets, by name.
-        middleware: what may change the inputs and outcomes of tasks, in order.
-        on_ask: is given what the run has cost when that reaches `ask_at_usd`, and returns True to go on, False to stop,
-            or the cost at which it is asked again; it may be async. Unless given, the run stops there.
-        clarify: is given the questions of a model that calls the goal ambiguous, and returns an answer to each, or one
-            to all; it may be async. Unless given, the run waits there, or with `assume` goes on with assumptions.
-        on_unknown: is given a step that may not be repeated and that nobody knows the end of, and returns
-            `step.done(RESULT)`, `step.again()`, or None; it may be async. Unless given, the run waits there.
+        middleware: objects that change inputs and outcomes, in order.
+        on_ask: gets the cost when it reaches `ask_at_usd`, and returns True to continue, False to stop, or the cost at
+            which to ask again; may be async. Default: stop.
+        clarify: gets the model's questions about an ambiguous goal, and returns an answer to each, or one to all; may
+            be async. Default: wait, or make assumptions with `assume`.
+        on_unknown: gets a step that must not repeat and has an unknown outcome, and returns `step.done(RESULT)`,
+            `step.again()` or None; may be async. Default: wait.
         on_event: called with every event.
-        record: a file that the calls are written to at the end; `model="replay:FILE"` answers from it.
+        record: a file to record calls to; `model="replay:FILE"` answers from it.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.
@@ -78,7 +77,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **h
     if approve is None:
         return start(goal, **how).wait()
     if iscoroutinefunction(approve):
-        raise UsageError("approve is async, and solve does not await it; give it to asolve")
+        raise UsageError("approve is async; use asolve instead of solve")
     executor, root = prepare(goal, **how)
     run = executor.new_run(root, plan_only=True).start().wait()
     while run.is_planned and (go_on := _after(executor, run, approve(run.task))) is not None:
@@ -87,7 +86,7 @@ def solve(goal: str, *, approve: Callable[[Task], bool | str] | None = None, **h
 
 
 async def asolve(goal: str, *, approve: Approve | None = None, **how: Unpack[SolveKeywords]) -> Run:
-    """Do what `solve` does, on the caller's event loop; `approve` may be async."""
+    """Do the same as `solve` on the caller's event loop; `approve` may be async."""
     check_kinds({"approve": approve})
     executor, root = prepare(goal, **how)
     if approve is None:
@@ -108,7 +107,7 @@ def _after(executor: Executor, run: Run, said: object) -> Run | None:
         return executor.revise(run.id, said, run.task)
     if not isinstance(said, bool | None):
         raise UsageError(
-            f"approve gave back {type(said).__name__}; it returns True to run the plan, words to have it revised, or"
+            f"approve returned {type(said).__name__}; it returns True to run the plan, words to have it revised, or"
             f" False; `ramify resume {run.id}` runs it as it is"
         )
     return executor.go_on(run.id, run.task) if said else None
@@ -121,9 +120,9 @@ def start(goal: str, **how: Unpack[SolveKeywords]) -> Run:
 
 
 def decompose(goal: str, **how: Unpack[SolveKeywords]) -> Task:
-    """Plan a goal and return the tree without running it; the keywords are those of `solve`.
+    """Plan a goal and return the tree without running it; takes the keywords of `solve`.
 
-    The plan is made in a stored run, so that an interrupted one is not lost: `ramify resume` goes on with it.
+    The plan is stored, so you can resume an interrupted one with `ramify resume`.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.
@@ -133,7 +132,7 @@ def decompose(goal: str, **how: Unpack[SolveKeywords]) -> Task:
     run = executor.new_run(root, plan_only=True).start().wait()
     if run.is_planned:
         return run.task
-    raise run.cause or RunError(f"run {run.id} made no plan, it is {run.status}: {run.error}")
+    raise run.cause or RunError(f"run {run.id} made no plan; it is {run.status}: {run.error}")
 
 
 def prepare(
@@ -169,10 +168,10 @@ def _check_split(given: Mapping[str, Any]) -> None:
     if unused := "split is 'never'" if split == "never" else "policy is 'direct'" if policy == "direct" else None:
         refuse_unused(given, ("max_depth", "max_children", "methods"), unused)
     if split == "never" and policy not in {None, "direct"}:
-        raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
+        raise UsageError(f"split is 'never', but policy {policy!r} splits tasks; leave one out")
 
 
-def refuse_unused(given: Mapping[str, Any], names: Iterable[str], why: str, way: str = "leave one of them out") -> None:
+def refuse_unused(given: Mapping[str, Any], names: Iterable[str], why: str, way: str = "leave one out") -> None:
     """Raise `UsageError` if one of the options `names` was given, which has nothing to do; say why, and the way."""
     for name in names:
         if given.get(name) is not None:
@@ -263,10 +262,10 @@ def make_root(goal: str, materials: list[Material], inputs: dict[str, Any] | Non
         UsageError: if the goal is blank, or too long to be one.
     """
     if not goal or not goal.strip():
-        raise UsageError("the goal is blank; say what is to be done")
+        raise UsageError("the goal is blank")
     if len(goal) > GOAL_LIMIT:
         raise UsageError(
-            f"the goal has {len(goal):,} characters, {GOAL_LIMIT:,} are allowed; put the text into a file, attach it"
-            " with -f FILE (files=[...]), and say in the goal what is to be done with it"
+            f"the goal has {len(goal):,} characters; {GOAL_LIMIT:,} are allowed. Put the text in a file, attach it"
+            " with -f FILE (files=[...]), and let the goal say what to do with it"
         )
     return Task(content=goal.strip(), id="0", attachments=materials, inputs=inputs or {})

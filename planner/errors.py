@@ -163,10 +163,10 @@ class ScriptError(OutsideError):
 
 
 class ToolError(PlannerError):
-    """Raised when a tool cannot be called, or fails; the model that wanted it reads why, and may mend it.
+    """Raised when a tool fails or cannot be called; the model sees the message and can correct its call.
 
     Attributes:
-        is_unknown: whether nobody knows if the tool has done what it was called for.
+        is_unknown: whether it is unknown if the tool did its work.
     """
 
     def __init__(self, message: str, *, is_unknown: bool = False) -> None:

@@ -51,35 +51,34 @@ ScriptGiven = Script | ScriptFunction
 
 
 class Executor:
-    """Runs task trees: leaves in dependency order, several at once, every step on disk before it counts.
+    """Runs task trees: leaves in dependency order and in parallel, with every step stored.
 
     Args:
-        agent: who does the tasks: an agent, a model's name, or a model of your own.
-        **how: any of the following keywords, and the options of a run that it takes: `jobs`, `allow`, `max_calls`, ...
+        agent: an agent, a model's name, or your own model.
+        **how: the following keywords, and options of a run: `jobs`, `allow`, `max_calls`, ...
 
     Keyword Args:
-        store: a file, or the URL of a database; `.ramify/ramify.db` unless `RAMIFY_STORE` or a settings file says
-            otherwise.
-        plan: how the goal is split; None runs the tree as it is, but for what its tasks' own policies split.
-        policy: when tasks are split, instead of what `plan` says: the name of a policy, or a class or object of your
-            own, which has to be given again on resume.
-        limits: what the whole run may take; single limits that are given besides stand in it.
-        workers: who does the tasks of a `type`: functions or `Worker`s by type, or in a row, where they go by name.
-        agents: agents that tasks can be given to, by name: a task's `type` is a name, or several as `writer+critic`.
-        checks: functions that checks of tasks call, by name; each says whether an answer is good.
-        worker_sources: Python files and modules that define more of them; a resumed run finds these again.
-        tool_sources: Python files and modules that define tools for the agent, and servers as `mcp:NAME`; as above.
-        secrets: values of secrets, by name; ones that are allowed and not in here are read from the environment.
-        middleware: what may change the inputs and outcomes of tasks, in order; see `ramify.planner.Middleware`.
-        on_ask: is given what a run has cost that has reached `ask_at_usd`, and returns True to go on, False to stop, or
-            the cost at which it is asked again; it may be async. Unless given, the run stops there.
-        clarify: is given the questions of a model that calls the goal ambiguous, and returns an answer to each, or one
-            to all; it may be async. Unless given, the run waits there, or with `assume` goes on with assumptions.
-        on_unknown: is given a step that may not be repeated and that nobody knows the end of, and returns
-            `step.done(RESULT)`, `step.again()`, or None; it may be async. Unless given, the run waits there.
-        on_event: called with every event, on the run's loop.
-        record: a file that each run's calls are written to when it ends, for `replay:FILE`.
-        tracing: whether OpenTelemetry spans are made of its runs; as the settings say unless given.
+        store: a file or a database URL; default: from the settings, or `.ramify/ramify.db`.
+        plan: how to split the goal; None runs the tree as it is, apart from tasks with their own policy.
+        policy: when to split tasks, overriding `plan`: a policy's name, or your own class or object, which you pass
+            again on resume.
+        limits: limits of the whole run; single limits can be given as keywords instead.
+        workers: functions or `Worker`s, in a list or by task type.
+        agents: agents by name; a task's `type` is a name, or several as `writer+critic`.
+        checks: functions for checks, by name.
+        worker_sources: Python files or modules with workers; a resumed run finds them again.
+        tool_sources: Python files or modules with tools, or `mcp:NAME`; a resumed run finds them again.
+        secrets: secrets by name; others come from the environment.
+        middleware: objects that change inputs and outcomes, in order: see `Middleware`.
+        on_ask: gets the cost when it reaches `ask_at_usd`, and returns True to continue, False to stop, or the cost at
+            which to ask again; may be async. Default: stop.
+        clarify: gets the model's questions about an ambiguous goal, and returns an answer to each, or one to all; may
+            be async. Default: wait, or make assumptions with `assume`.
+        on_unknown: gets a step that must not repeat and has an unknown outcome, and returns `step.done(RESULT)`,
+            `step.again()` or None; may be async. Default: wait.
+        on_event: called with every event, on the run's event loop.
+        record: a file to record each run's calls to, for `replay:FILE`.
+        tracing: whether to send OpenTelemetry spans; default: from the settings.
 
     Raises:
         UsageError: if an argument cannot be used.
@@ -106,7 +105,7 @@ class Executor:
 
     @property
     def agent(self) -> Agent:
-        """Who does the tasks."""
+        """The agent."""
         return self._agent
 
     def pace(self) -> Pace:
@@ -114,7 +113,7 @@ class Executor:
         return pace_of(self._store, self._agent.named, self._settings)
 
     def run(self, task: Task | str) -> Run:
-        """Run the tree of `task`, or a goal as text, to its end; works where an event loop is running too.
+        """Run the tree of `task`, or a goal as text, to its end; also works in a running event loop.
 
         Raises:
             NoModelError: if no model can be used.
@@ -125,11 +124,11 @@ class Executor:
         return self.start(task).wait()
 
     async def arun(self, task: Task | str) -> Run:
-        """Run the tree of `task` on the caller's event loop; otherwise as `run`."""
+        """Run the tree of `task` on the caller's event loop: see `run`."""
         return await self.new_run(task).drive()
 
     def run_script(self, script: ScriptGiven, *, inputs: dict[str, Any] | None = None) -> Run:
-        """Run a plan that is code to its end; works where an event loop is running too.
+        """Run a script to its end; also works in a running event loop.
 
         Args:
             script: an async function that is given a `ScriptContext`, whose calls are the tasks of the run.
@@ -143,16 +142,16 @@ class Executor:
         return self.new_run(given.root(inputs), script=given).start().wait()
 
     async def arun_script(self, script: ScriptGiven, *, inputs: dict[str, Any] | None = None) -> Run:
-        """Run a plan that is code on the caller's event loop; otherwise as `run_script`."""
+        """Run a script on the caller's event loop: see `run_script`."""
         given = script_of(script)
         return await self.new_run(given.root(inputs), script=given).drive()
 
     def start(self, task: Task | str) -> Run:
-        """Run the tree of `task` in the background, and return the run at once; its id is good in other processes."""
+        """Run the tree of `task` in the background, and return the run at once."""
         return self.new_run(task).start()
 
     def pilot(self, task: Task | str, leaves: int = 20) -> Run:
-        """Run the tree of `task` until so many of its leaves were given to the model; otherwise as `run`.
+        """Run the tree of `task` until this many leaves have gone to the model: see `run`.
 
         `estimate(task, pilot=run.as_pilot())` says from that what the whole takes, and `resume` goes on with it.
 
@@ -165,13 +164,13 @@ class Executor:
 
     @classmethod
     def resume(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[EditedOptions]) -> Run:
-        """Carry a stored run on to its end, and return it; what is finished is not done again.
+        """Continue a stored run to its end, and return it; finished tasks do not run again.
 
         An edit of the plan is on disk before anything is run. Then exactly what depends on it is done again.
 
         Args:
             store: where it is stored; as for the executor.
-            run_id: its id, or the unique beginning of one; None for the last run.
+            run_id: its id, or the start of it; None for the newest run.
             **options: any of the following keywords, and what changes; see `ResumeOptions`.
 
         Keyword Args:
@@ -192,7 +191,7 @@ class Executor:
 
     @classmethod
     def fork(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[EditedOptions]) -> Run:
-        """Carry a new run on that has all that a stored one has, and return it; the stored one stays as it is.
+        """Run a copy of a stored run to its end, and return it; the stored run is unchanged.
 
         What is finished there is not done again, and costs nothing. The arguments, and what is raised, are those of
         `resume`; another process may be running the stored run meanwhile.
@@ -201,12 +200,12 @@ class Executor:
 
     @classmethod
     def new_fork(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
-        """Return a fork of a stored run, stored and ready for `start` or `drive`; otherwise as `fork`."""
+        """Return a fork of a stored run, ready for `start` or `drive`: see `fork`."""
         return cls._stored(store, run_id, options, fork_id=new_run_id())
 
     @classmethod
     def reopen(cls, store: str | Path | None, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Run:
-        """Return a stored run ready to be carried on with `start` or `drive`; otherwise as `resume`."""
+        """Return a stored run, ready for `start` or `drive`: see `resume`."""
         return cls._stored(store, run_id, options)
 
     @classmethod
@@ -234,7 +233,7 @@ class Executor:
         )
 
     def go_on(self, run_id: str, plan: Task | None = None) -> Run:
-        """Return a planned run, ready to be carried on with `start` or `drive`, whose plan somebody has approved.
+        """Return a planned run with an approved plan, ready for `start` or `drive`.
 
         Args:
             run_id: its id.
@@ -248,7 +247,7 @@ class Executor:
         return self._reopened(run_id, PlanEdit(plan=plan, approves=True))
 
     def revise(self, run_id: str, words: str, plan: Task | None = None) -> Run:
-        """Return a planned run whose plan somebody wants otherwise; `start` or `drive` has it planned again, no more.
+        """Return a planned run that needs another plan; `start` or `drive` only plans it again.
 
         Args:
             run_id: its id.
@@ -267,11 +266,11 @@ class Executor:
 
     @classmethod
     def status(cls, store: str | Path | None, run_id: str | None = None) -> Progress:
-        """Return where a stored run stands, whichever process runs it.
+        """Return the status of a stored run, whichever process runs it.
 
         Args:
             store: where it is stored; as for the executor.
-            run_id: its id, or the unique beginning of one; None for the last run.
+            run_id: its id, or the start of it; None for the newest run.
 
         Raises:
             RunError: if there is no such run.
@@ -281,7 +280,7 @@ class Executor:
             return progress_of(opened.load_tree(record.id), record.status, record.error)
 
     def check(self, task: Task, script: Script | None = None) -> Workers:
-        """Make sure that the tree of `task` can be run, and return who would run it; nothing is stored.
+        """Check that the tree of `task` can run, and return its workers; nothing is stored.
 
         Raises:
             TreeError: if the root is DELETED.
@@ -308,7 +307,7 @@ class Executor:
         policy: PolicyGiven | None = None,
         script: Script | None = None,
     ) -> Run:
-        """Return a new run of the tree of `task`, stored and ready for `start` or `drive`; otherwise as `run`.
+        """Return a new run of the tree of `task`, ready for `start` or `drive`: see `run`.
 
         Args:
             task: the root, or a goal as text.
@@ -400,7 +399,7 @@ def _root_of(given: Any) -> Task:
     if isinstance(given, str) and given.strip():
         return Task(content=given.strip(), id="0")
     what = "a blank text" if isinstance(given, str) else type(given).__name__
-    raise UsageError(f"a run takes a Task, or a goal as text, not {what}; load_plan(FILE) reads a plan")
+    raise UsageError(f"pass a Task, or a goal as text, not {what}; load_plan(FILE) reads a plan")
 
 
 @contextmanager

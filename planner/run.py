@@ -75,10 +75,10 @@ Follower = Callable[["Run"], AbstractContextManager[None]]
 
 
 class Run(ShownRun):
-    """One run of a task tree; made by `solve` and `Executor`.
+    """A run of a task tree; created by `solve` and `Executor`.
 
     Attributes:
-        id: its id in the store; `ramify resume`, `show` and `graph` take it in any process.
+        id: its id in the store, for `ramify resume`, `show`, `graph` and others.
         task: the tree, with states and results.
     """
 
@@ -118,7 +118,7 @@ class Run(ShownRun):
 
     @property
     def error(self) -> str | None:
-        """Why it was not answered, or not wholly; None if it was, or may yet be."""
+        """Why there is no complete answer, or None."""
         return self._ending.error if self._ending is not None else None
 
     @property
@@ -128,7 +128,7 @@ class Run(ShownRun):
 
     @property
     def is_planned(self) -> bool:
-        """Whether it ended because its plan was complete and it was to go no further; resuming it runs the plan."""
+        """Whether it only made the plan; resuming it runs the plan."""
         return self.status == "waiting" and self.cause is None
 
     @property
@@ -142,17 +142,17 @@ class Run(ShownRun):
             why = f": {self.error}" if self.error else ""
             again = ["--retry-failed"] if self.status == "failed" else self.raising_options
             command = " ".join(["ramify resume", self.id, *again])
-            raise RunError(f"run {self.id} has no result, it is {self.status}{why}; `{command}` goes on with it")
+            raise RunError(f"run {self.id} has no result; it is {self.status}{why}. Continue with `{command}`")
         return self.task.result
 
     @property
     def bus(self) -> EventBus:
-        """What its events are published on."""
+        """Its event bus."""
         return self._session.bus
 
     @property
     def made_by(self) -> str:
-        """Who the words come from, for people to read: who is asked as long as it goes on, then who has answered."""
+        """The model that answers, for people."""
         if self._ending is None:
             return self._session.agent.model.maker
         if self._made_by is None:
@@ -163,7 +163,7 @@ class Run(ShownRun):
 
     @property
     def forked_from(self) -> str | None:
-        """The id of the run that it was forked from; None if it is no fork."""
+        """The id of the run it was forked from, or None."""
         return self._session.record.forked_from
 
     @property
@@ -173,44 +173,44 @@ class Run(ShownRun):
 
     @property
     def asks_person(self) -> bool:
-        """Whether a person answers, or has been asked just now, so that nobody knows when."""
+        """Whether it is waiting for a person."""
         return self._session.asks_person
 
     @property
     def reply_timeout_s(self) -> float | None:
-        """The longest that a reply of its model may take, in seconds; None if nothing limits it."""
+        """The time limit of a reply in seconds, or None."""
         return None if self.asks_person else self._session.agent.settings.timeout_s
 
     @property
     def usage(self) -> Usage:
-        """What its model calls have used so far."""
+        """The usage of its model calls so far."""
         return total_usage(self.task)
 
     @property
     def cost_usd(self) -> float | None:
-        """What its model calls have cost, in US dollars; None if the cost of any is unknown."""
+        """The cost of its model calls, in US dollars; None if any is unknown."""
         usage = self.usage
         return None if usage.calls_without_cost else usage.cost_usd
 
     @property
     def raising_options(self) -> list[str]:
-        """The words of `ramify resume` with which it goes on, as a higher limit; none if it can go on without."""
+        """Options of `ramify resume` that it needs to continue, such as a higher limit."""
         if isinstance(self.cause, EngineError | LimitError | WaitingError) and self.cause.options:
             return list(self.cause.options)
         return raising_options(self._session.settings.limits, self.usage)
 
     @property
     def progress(self) -> Progress:
-        """Where it stands."""
+        """Its progress."""
         return progress_of(self.task, self.status, self.error)
 
     @property
     def store_place(self) -> str:
-        """Where it is stored, as it can be shown: without a password."""
+        """Its store, without a password."""
         return str(self._session.store.place)
 
     def on(self, subscriber: Subscriber, *types: EventType | str, where: Wanted | None = None) -> Callable[[], None]:
-        """Have `subscriber` called with the run's events, or those of `types` that are `where`; return what ends it.
+        """Call `subscriber` with events, filtered by `types` and `where`; return a function that unsubscribes.
 
         Raises:
             UsageError: if a type is none, or the subscriber is async.
@@ -218,11 +218,11 @@ class Run(ShownRun):
         return self.bus.subscribe(subscriber, *types, where=where)
 
     def on_alert(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Have `subscriber` called with the alerts that workers raise; return what ends it."""
+        """Call `subscriber` with alerts; return a function that unsubscribes."""
         return self.on(subscriber, EventType.ALERT)
 
     def events(self, *types: EventType | str, where: Wanted | None = None, after: int | None = None) -> EventStream:
-        """Return the events as they happen, for `for` or `async for`: from the run's start to its end, none lost.
+        """Return all events from start to end, as they happen, for `for` or `async for`.
 
         Args:
             types: which types are wanted; all unless given.
@@ -259,7 +259,7 @@ class Run(ShownRun):
         return self
 
     def start(self) -> Self:
-        """Run in the background; `wait`, or await the run, for its end."""
+        """Run in the background; use `wait`, or await the run."""
         if self._future is None:
             self._future = start_on_background_loop(self._driven())
         return self
@@ -285,7 +285,7 @@ class Run(ShownRun):
         return detach(self._session, (*record, *options))
 
     def wait(self) -> Self:
-        """Return when the run has ended. Interrupted (Ctrl-C), it is stopped, saved, and the interruption goes on.
+        """Wait for the end of the run. Ctrl-C stops and saves the run first.
 
         Raises:
             StoreError: if the store could not be written.
@@ -299,7 +299,7 @@ class Run(ShownRun):
         return self
 
     def stop(self, *, cancel: bool = False, status: RunStatus = "interrupted") -> None:
-        """Start nothing more; what is being done is finished or, with `cancel`, released. Any thread may call it.
+        """Start nothing new; running tasks finish, or stop with `cancel`. Thread-safe.
 
         A person is not waited for: where one answers, what is being done is released in any case.
         """
@@ -308,7 +308,7 @@ class Run(ShownRun):
         loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status), cancel=cancel))
 
     def end_after(self, leaves: int, where: Callable[[Task], bool] = is_for_model) -> Self:
-        """Start nothing more once so many leaves, of a model or `where` it says, were begun; these are finished."""
+        """Start nothing new after this many leaves, of a model or as `where` says, have started."""
         begun: set[str] = set()
 
         def count(event: Event) -> None:
@@ -322,7 +322,7 @@ class Run(ShownRun):
         return self
 
     def cancel(self) -> None:
-        """Stop at once; what is being done is released, and the run can be resumed. Any thread may call it."""
+        """Stop at once; you can resume the run. Thread-safe."""
         self.stop(cancel=True, status="cancelled")
 
     def pause(self) -> None:

@@ -46,7 +46,7 @@ from pathlib import Path
 
 
 class RamifyError(Exception):
-    """Base of all errors that Ramify raises on purpose."""
+    """Base class of all errors that Ramify raises on purpose."""
 
     def _render_traceback_(self) -> list[str]:
         from .tracebacks import short_traceback
@@ -58,9 +58,9 @@ class PromptError(RamifyError):
     """Raised when a prompt template is missing, broken, or given the wrong variables.
 
     Attributes:
-        template: the name of the template; None if the fault is the folder's.
-        path: the file or folder with the fault; None if it has no place.
-        line: the line, from 1, where the fault is; None if it has no line.
+        template: the name of the template; None if the folder is wrong.
+        path: the file or folder, or None.
+        line: the line, from 1, or None.
     """
 
     def __init__(

@@ -93,7 +93,7 @@ class CompiledTemplate:
 
     def _check(self, tree: nodes.Template, names: Mapping[str, Sequence[str]]) -> None:
         for other in tree.find_all(_OTHER_FILES):
-            raise self._error(other.lineno, "a template is one file; write here what it takes from another")
+            raise self._error(other.lineno, "a template must be one file; copy here what it uses")
         blocks = {block.name: block for block in tree.find_all(nodes.Block)}
         if missing := [name for name in names if name not in blocks]:
             raise self._error(1, f"there is no block {missing[0]!r}; a template has the blocks {', '.join(names)}")
@@ -127,7 +127,7 @@ def render_text(source: str, variables: Mapping[str, Any], *, most_s: float = MO
         try:
             tree = _BOUNDED.parse(source)
             if next(tree.find_all(_OTHER_FILES), None) is not None:
-                raise PromptError("a template is one text; write here what it takes from another", template=None)
+                raise PromptError("a template must be one text; copy here what it uses", template=None)
             template = _BOUNDED.from_string(tree)
         except TemplateSyntaxError as error:
             raise PromptError(f"line {error.lineno}: {error.message or 'syntax error'}", template=None) from error
@@ -163,7 +163,7 @@ def _undeclared(
 def _complaint(name: str, *, block: str, allowed: Sequence[str], known: set[str]) -> str:
     if name in known:
         return (
-            f'"{name}" cannot stand in the block "{block}", which does not change from task to task; use it in "user"'
+            f'"{name}" cannot be used in the block "{block}", which does not change from task to task; use it in "user"'
         )
     near = get_close_matches(name, allowed, 1)
     hint = f'did you mean "{near[0]}"?' if near else f"the names are: {', '.join(allowed) or 'none'}"

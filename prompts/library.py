@@ -49,10 +49,10 @@ TASK_EVOLVE_PROMPT = _BUILT_IN_PROMPTS["evolve"]
 
 
 class PromptLibrary:
-    """The built-in templates, with those in a user's folder over them, by name.
+    """The built-in templates, with those of a user's folder in their place.
 
     Args:
-        folder: holds `decompose.j2` and so on, as many as are to differ; None for the built-in ones alone.
+        folder: has `decompose.j2` and so on, whichever should differ; None for only the built-in ones.
 
     Raises:
         PromptError: if the folder is missing, holds a broken template, or a file that is no template's; a README,
@@ -70,7 +70,7 @@ class PromptLibrary:
             self._prompts[name].check()
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the templates, in the order in which a run uses them."""
+        """Return the names of the templates, in the order of use."""
         return tuple(self._prompts)
 
     def get(self, name: str) -> Prompt:
@@ -84,15 +84,15 @@ class PromptLibrary:
         return self._prompts[name]
 
     def render(self, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> RenderedPrompt:
-        """Render the template that `variables` belong to; see `Prompt.render`."""
+        """Render the template for `variables`: see `Prompt.render`."""
         return self.get(variables.template).render(variables, nonce=nonce, budget=budget)
 
     def contract_of(self, name: str, *, as_json: bool = False) -> str:
-        """Return the form of reply that the template of that name asks for, for use by `repair`."""
+        """Return the form of reply that this template asks for, for `repair`."""
         return self.get(name).contract(as_json=as_json)
 
     def copy_template(self, name: str, folder: Path | str, *, force: bool = False) -> Path:
-        """Copy the template in use into `folder`, made if it is missing, and return the new file.
+        """Copy the template in use to `folder`, creating it if needed, and return the new file.
 
         Args:
             name: the template.
@@ -111,7 +111,7 @@ class PromptLibrary:
         except OSError as error:
             is_there = isinstance(error, FileExistsError) and target.exists()
             cause = f"cannot be written: {error.strerror or error}; choose another folder"
-            message = "is there already; force the copy to overwrite it" if is_there else cause
+            message = "already exists; use --force to overwrite it" if is_there else cause
             raise PromptError(message, template=name, path=target) from error
         return target
 

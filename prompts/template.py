@@ -29,10 +29,10 @@ _DATA_NAMES = ("nonce", "data", "whole")
 
 
 class Prompt:
-    """One template, read and checked when it is first used.
+    """A prompt template, loaded and checked on first use.
 
     Attributes:
-        name: the template's name, which is the purpose of the calls made with it too.
+        name: its name, which is also the purpose of its calls.
         model: the class of its variables.
         path: its file.
     """
@@ -78,14 +78,14 @@ class Prompt:
             case ["{#", "version:", version, *_, "#}"]:
                 return version
         raise PromptError(
-            'the first line has to declare the version, as in "{# version: 1 #}"',
+            'the first line must declare the version, such as "{# version: 1 #}"',
             template=self.name,
             path=self.path,
             line=1,
         )
 
     def contract(self, *, as_json: bool = False) -> str:
-        """Return the form that it asks the reply to have, in the prompt's own words.
+        """Return the form that it asks for, in the prompt's words.
 
         Raises:
             PromptError: if the template is broken.
@@ -93,7 +93,7 @@ class Prompt:
         return self._compiled.render_block("contract", {"as_json": as_json})
 
     def check(self) -> None:
-        """Raise `PromptError` if the file cannot be read, declares no version, or is no sound template."""
+        """Raise `PromptError` if the file is unreadable, has no version, or is not a valid template."""
         _ = self.version, self._compiled
 
     def render(self, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> RenderedPrompt:
@@ -122,7 +122,7 @@ class Prompt:
         )
 
     def render_part(self, part: str, variables: PromptVariables, *, nonce: str, budget: int = DEFAULT_BUDGET) -> str:
-        """Return one of the parts that the template has besides its messages; arguments and errors as for `render`."""
+        """Return one of the template's extra parts; arguments and errors as for `render`."""
         given = self._check_variables(variables, nonce)
         return self._compiled.render_block(part, self._fields(variables) | _data_names(nonce, budget), given=given)
 

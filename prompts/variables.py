@@ -17,15 +17,14 @@ class _Data(BaseModel):
 
 
 class Material(_Data):
-    """A document that the user attached: data for the work, never instructions.
+    """A document that the user attached: data, never instructions.
 
-    A task to which parts are attached sees these, and no more, of the documents that are attached above it.
+    A task with attached parts sees only these parts of the documents attached above it.
 
     Attributes:
         name: the file's name, as the user gave it.
-        text: its whole text; empty if it is a part.
-        part: what this is of the document of that name which is attached above: from which character to which, counted
-            from 0; None if it is a document of its own.
+        text: its text; empty if it is a part.
+        part: which characters of the document of that name attached above, from 0; None for a whole document.
     """
 
     name: Text
@@ -137,17 +136,17 @@ class DecomposeVariables(PromptVariables):
         goal: what is to be done.
         ancestors: the goals above it, the root's first.
         siblings: what its sibling tasks are about.
-        workers: the workers that tasks can be given to; empty when there is only the model itself.
-        depth_left: how many more levels of splitting are allowed below the tasks asked for; 0 is the last level.
+        workers: available workers; empty if there is only the model.
+        depth_left: how many more levels may be split; 0 on the last.
         max_tasks: the most tasks that the reply may hold.
         results: results that the goal builds on.
         materials: attached documents.
         inputs: named arguments, as JSON text.
-        tried: why doing the goal in one piece has failed; None if that was not tried.
-        begun: the tasks of its plan that are there already, by id: the rest of the plan is asked for.
-        fault: what was wrong with the rest that came before; None if nothing was.
-        plan: the plan that there is for the goal, if it is to be another one, a task a line.
-        revisions: what the person who set the whole goal wants of its plan, in words, the last ones last.
+        tried: why the goal failed whole; None if that was not tried.
+        begun: existing tasks of its plan by id; only the rest is asked for.
+        fault: what was wrong with the previous rest, or None.
+        plan: the current plan, if another is wanted, one task per line.
+        revisions: what the person wants of the plan, oldest first.
     """
 
     template = "decompose"
@@ -187,18 +186,18 @@ class FitVariables(PromptVariables):
 
 
 class ExecuteVariables(PromptVariables):
-    """For `execute`: finish one leaf.
+    """For `execute`: do one leaf.
 
     Attributes:
         task: what is to be done.
-        root_goal: the whole run's goal, cut when it is very long; empty if the task is that goal.
-        needs: the tasks whose results this one needs.
+        root_goal: the run's goal, shortened if very long; empty if the task is the goal.
+        needs: its dependencies, with results.
         materials: attached documents.
         inputs: named arguments, as JSON text.
-        format: what the result has to pass; None leaves it to the task.
-        last_error: what was wrong with the attempt before; None on the first.
-        may_split: whether the task can be split, should it be too big.
-        continues: whether it stands in a conversation, after the results that it builds on.
+        format: the checks of the result; None if there are none.
+        last_error: what was wrong with the previous attempt; None on the first.
+        may_split: whether the task can be split if it is too big.
+        continues: whether it continues a conversation with the results it needs.
     """
 
     template = "execute"
@@ -215,14 +214,14 @@ class ExecuteVariables(PromptVariables):
 
 
 class ComposeVariables(PromptVariables):
-    """For `compose`: answer the parent from its children.
+    """For `compose`: answer a task from its subtasks.
 
     Attributes:
         goal: what the parent is to answer.
-        children: its subtasks, in order, but for those that failed.
-        missing: which parts failed, and why, a line each.
-        format: the form that the answer should have; None leaves it to the goal.
-        last_error: what was wrong with the attempt before; None on the first.
+        children: its subtasks in order, without failed ones.
+        missing: failed parts and why, one line each.
+        format: the form of the answer; None leaves it to the goal.
+        last_error: what was wrong with the previous attempt; None on the first.
     """
 
     template = "compose"
@@ -280,7 +279,7 @@ class ReplanVariables(PromptVariables):
         failed: those that failed; the result of each is why.
         open: those that have not begun, a line each, with what they need.
         given_up: what was to be done before, and is not tried again in these words.
-        workers: the workers that tasks can be given to; empty when there is only the model itself.
+        workers: available workers; empty if there is only the model.
         may_split: whether a task may be split into tasks below it.
         max_tasks: the most new tasks.
     """
@@ -307,7 +306,7 @@ class SteerVariables(PromptVariables):
         done: the tasks of the plan that are done, with their results.
         failed: those that had failed and are open again; the result of each is why.
         open: those that are open, a line each, with what they are a part of, and need; the first one is the goal.
-        workers: the workers that tasks can be given to; empty when there is only the model itself.
+        workers: available workers; empty if there is only the model.
         may_split: whether a task may be split into tasks below it.
         max_tasks: the most new tasks.
     """

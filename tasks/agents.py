@@ -60,7 +60,7 @@ def ask(agent: AnyAgent, prompt: RenderedPrompt | str) -> str:
     elif callable(agent):
         reply = agent(text)
     else:
-        raise TaskError(f"{type(agent).__name__} is no agent: it has no step(message), and it cannot be called")
+        raise TaskError(f"{type(agent).__name__} is not an agent: it has no step(message) and is not callable")
     if not isinstance(reply, str):
         raise TaskError(f"the agent {type(agent).__name__} answered with {type(reply).__name__}, not with text")
     return reply

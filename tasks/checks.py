@@ -36,14 +36,14 @@ class Check(BaseModel):
     """One check; exactly one of the first five attributes is set.
 
     Attributes:
-        matches: a regular expression that has to be found in the answer; `^` and `$` tie it to the ends.
-        json_schema: a JSON schema that the answer has to fit; called `schema` everywhere else. A pydantic class is
-            taken for its schema.
+        matches: a regular expression that must occur in the answer; `^` and `$` anchor it.
+        json_schema: a JSON schema that the answer must fit; named `schema` elsewhere. A pydantic class stands for its
+            schema.
         predicate: the name of a Python function.
         command: a program and its arguments.
-        verify: what the answer has to fulfil, in words, for a model to judge.
-        model: the model that judges; the run's own unless given.
-        timeout_s: how long the command may take, in seconds.
+        verify: requirements in words, for a model to judge.
+        model: the model that judges; default: the run's.
+        timeout_s: the time limit of the command, in seconds.
 
     >>> Check(matches="^[0-9]+$").kind
     'matches'
@@ -68,7 +68,7 @@ class Check(BaseModel):
 
     @property
     def words(self) -> str:
-        """The check in a line, for people to read.
+        """The check in one line, for people.
 
         >>> Check(command=["python3", "my check.py"]).words
         "command python3 'my check.py'"
@@ -79,7 +79,7 @@ class Check(BaseModel):
         return f"{self.kind} {line if len(line) <= _SHOWN else f'{line[: _SHOWN - 3]}...'}"
 
     def to_data(self) -> dict[str, Any]:
-        """Return it as JSON data; `Check(**data)` is the same again."""
+        """Return it as JSON data; `Check(**data)` restores it."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @field_validator("json_schema", mode="before")
@@ -114,7 +114,7 @@ class Check(BaseModel):
     @classmethod
     def _check_criteria(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
-            raise ValueError("say what the answer has to fulfil; it is blank")
+            raise ValueError("the requirements are blank")
         return value
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ class TaskError(RamifyError):
 
 
 class TransitionError(TaskError):
-    """Raised for a state move that the table in `ramify.tasks.tree.states` does not allow; nothing was changed.
+    """Raised for an illegal change of state; nothing was changed.
 
     Attributes:
         task_id: the task.
@@ -30,7 +30,7 @@ class TransitionError(TaskError):
 
 
 class TreeError(TaskError):
-    """Raised when a task cannot be put into, found in, or taken out of a tree.
+    """Raised when a task cannot be added to, found in, or removed from a tree.
 
     Attributes:
         task_id: the task that was added, looked for or removed.
@@ -42,7 +42,7 @@ class TreeError(TaskError):
 
 
 class HeldError(TreeError):
-    """Raised when somebody else changes a tree that a run has, or would run it too; nothing was changed."""
+    """Raised when a tree that a run holds is changed or run elsewhere; nothing was changed."""
 
 
 class DependencyError(TaskError):
@@ -60,7 +60,7 @@ class DependencyError(TaskError):
 
 
 class CycleError(DependencyError):
-    """Raised when tasks wait for each other.
+    """Raised when tasks depend on each other in a cycle.
 
     Attributes:
         path: the ids along the cycle, each waiting for the next; the first is repeated at the end.
@@ -79,9 +79,9 @@ class DocumentError(TaskError):
     """Raised when a plan file or a JSON document cannot be read as a task tree.
 
     Attributes:
-        source: the file's name, or what else the text came from.
-        line: the line, from 1, where the trouble is; None when it has no place.
-        column: the column, from 1; None when it has no place.
+        source: the name of the file, or where else the text came from.
+        line: the line of the error, from 1; None if unknown.
+        column: the column, from 1; None if unknown.
     """
 
     def __init__(self, message: str, *, source: str, line: int | None = None, column: int | None = None) -> None:
@@ -93,10 +93,10 @@ class DocumentError(TaskError):
 
 
 class ReplyError(TaskError):
-    """Raised when a model's reply does not keep the contract of its prompt.
+    """Raised when a model's reply does not have the form that its prompt asks for.
 
     Attributes:
-        complaint: what is wrong with it, in words that can be put to the model.
+        complaint: what is wrong, in words that the model can be told.
         reply: the whole reply.
     """
 

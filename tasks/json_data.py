@@ -130,7 +130,7 @@ def _taken(value: Any, levels: int) -> Any:  # noqa: PLR0911 - a row for each ki
     if kind is int:
         return value if value.bit_length() <= _MOST_BITS else _refuse("an integer of more than 4,200 digits")
     if kind is float:
-        return value if math.isfinite(value) else _refuse(f"{value}, which is no number in JSON; give None instead")
+        return value if math.isfinite(value) else _refuse(f"{value}, which is not a JSON number; use None instead")
     if kind is dict:
         return _entries(value, levels - 1)
     if kind is list or kind is tuple:
@@ -213,7 +213,7 @@ def _key(key: Any) -> str:
 def _refuse_kind(value: Any) -> Never:
     kind = type(value)
     hint = next((hint for names, hint in _HINTS if kind.__name__ in names), "; give text, numbers, lists or dicts")
-    raise NotJsonError(f"{_name_of(kind)}, which JSON cannot hold{hint}", is_of_a_kind=True)
+    raise NotJsonError(f"{_name_of(kind)}, which is not JSON{hint}", is_of_a_kind=True)
 
 
 def _refuse_depth() -> Never:

@@ -23,7 +23,7 @@ def check_schema(schema: Any) -> None:
             if keyword == "pattern" and isinstance(value, str):
                 check_pattern(value)
             if keyword == "$ref" and isinstance(value, str) and not value.startswith("#"):
-                raise ValueError(f"$ref {value!r} points outside of the schema; put what it means into its $defs")
+                raise ValueError(f"$ref {value!r} points outside the schema; copy its target into $defs")
     except SchemaError as error:
         place = "".join(f"/{step}" for step in error.absolute_path)
         raise ValueError(f"not a JSON schema: {place or 'it'}: {_cut(error.message)}") from None

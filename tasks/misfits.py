@@ -28,19 +28,19 @@ def misfit(problem: Mapping[str, Any]) -> str:
     """Return what is wrong with a value, from one of the errors of a `ValidationError`; long values are not repeated.
 
     >>> misfit({"type": "int_parsing", "msg": "", "input": "two"})
-    "it is 'two', and should be a whole number"
+    "it is 'two'; it must be a whole number"
     """
     kind, given = str(problem["type"]), problem.get("input")
     if kind == "extra_forbidden":
-        return "there is no such name here"
+        return "unknown name"
     if kind not in _KINDS:
-        why = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "it should")
+        why = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "it must")
         return why[:1].lower() + why[1:]
     wanted = _KINDS[kind].format_map({name: _text(value) for name, value in problem.get("ctx", {}).items()})
     shown = repr(given)
     if kind in _NO_SECRETS and isinstance(given, str | int | float) and len(shown) <= _LONGEST:
-        return f"it is {shown}, and should be {wanted}"
-    return f"it should be {wanted}"
+        return f"it is {shown}; it must be {wanted}"
+    return f"it must be {wanted}"
 
 
 def _text(value: Any) -> str:

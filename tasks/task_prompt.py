@@ -10,7 +10,7 @@ __all__ = ["TASK_COMPOSE_PROMPT", "TASK_DECOMPOSE_PROMPT", "TASK_EVOLVE_PROMPT",
 
 
 def parse_response(response: str, task_id: str | None = None) -> list[Task]:
-    """Return the tasks that a model's reply holds, with the ids `"<task_id>.<i>"` from 1; blank items are skipped.
+    """Return the tasks in a model's reply, with the ids `"<task_id>.<i>"` from 1; blank items are skipped.
 
     Args:
         response: the reply, in any form that `ramify.tasks.replies.grammar` reads.

@@ -102,10 +102,10 @@ class Reader:
 
     def __init__(self, folder: Path, *, replaced: Mapping[str, str] | None = None) -> None:
         self._home = folder / "home"
-        self._desk = folder / "desk"
+        self.desk = folder / "desk"
         self._replaced = dict(replaced or {})
         self._code = 0
-        for made in (self._home, self._desk, folder / "bin"):
+        for made in (self._home, self.desk, folder / "bin"):
             made.mkdir(parents=True)
         for name, words in (("ramify", f'{sys.executable}" -m ramify.planner.cli'), ("python", f'{sys.executable}"')):
             command = folder / "bin" / name
@@ -120,14 +120,14 @@ class Reader:
         }
         for shown in ("README.md", "examples", "docs"):
             for source in sorted(path for path in [ROOT / shown, *(ROOT / shown).rglob("*")] if path.is_file()):
-                target = self._desk / source.relative_to(ROOT)
+                target = self.desk / source.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(source.read_bytes())
 
     def do(self, step: Step) -> str:
         """Do what `step` says, and return what came out of it on both streams."""
         if step.language == "file":
-            (self._desk / step.shown).write_text(step.source, encoding="utf-8")
+            (self.desk / step.shown).write_text(step.source, encoding="utf-8")
             return step.shown
         source = step.source
         for word, other in self._replaced.items():
@@ -136,7 +136,7 @@ class Reader:
         if step.language == "console":
             command = ["/bin/bash", "-c", f"(exit {self._code})\n{source}"]
         process = subprocess.run(
-            command, cwd=self._desk, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, cwd=self.desk, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=HANG_S, check=False,
         )  # fmt: skip
         self._code = process.returncode if process.returncode >= 0 else _KILLED_BY - process.returncode

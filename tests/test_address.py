@@ -98,7 +98,7 @@ def test_a_resumed_run_is_given_the_whole_address_by_the_settings_or_says_that_i
     run = solve("2 + 2", model="m", base_url=address, max_depth=1, store=store, max_wait_seconds=0)
     assert run.status == "stopped"
     server.go_on()
-    with pytest.raises(NoModelError, match="whose password is never stored: give the whole address again"):
+    with pytest.raises(NoModelError, match="whose password is never stored: pass the whole address again"):
         Executor.resume(store, run.id)
     monkeypatch.setenv("RAMIFY_BASE_URL", address)
     assert load_settings().base_url == address

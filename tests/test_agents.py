@@ -84,9 +84,9 @@ def test_an_assignment_to_nobody_is_put_to_the_model_once_more_and_then_refused_
     assert 'task "a" has the type "editor"' in words_of(model.requests[1])
     assert (run.task.subtasks[:], run.result) == ([], "done")
     assert "editor" in warnings[0]
-    with pytest.raises(UsageError, match="task editor is for a worker 'editor', which is not there"):
+    with pytest.raises(UsageError, match="task editor needs a worker 'editor', which does not exist"):
         Executor(model, agents={"writer": Agent()}, store=store).run(tasks_for("editor"))
-    with pytest.raises(UsageError, match="task writer\\+critc is for a worker 'critc', which is not there"):
+    with pytest.raises(UsageError, match="task writer\\+critc needs a worker 'critc', which does not exist"):
         Executor(model, agents={"writer": Agent()}, store=store).run(tasks_for("writer+critc"))
 
 
@@ -123,9 +123,9 @@ def test_what_one_agent_cannot_do_another_may(store: Path) -> None:
     ("agents", "said"),
     [
         ({"human": Agent()}, "the name of a worker that comes with Ramify"),
-        ({"a+b": Agent()}, "cannot be the name of an agent"),
-        ({"a": 3}, "the agent 'a' is int; give an Agent, or the name of a model"),
-        ({"norm": Agent()}, "an agent and a worker are called 'norm'"),
+        ({"a+b": Agent()}, "is not a valid agent name"),
+        ({"a": 3}, "the agent 'a' is int; use an Agent or a model's name"),
+        ({"norm": Agent()}, "an agent and a worker are both named 'norm'"),
     ],
 )
 def test_agents_that_cannot_be_are_refused_by_name(agents: dict[str, Agent], said: str, store: Path) -> None:
@@ -136,7 +136,7 @@ def test_agents_that_cannot_be_are_refused_by_name(agents: dict[str, Agent], sai
 
 def test_only_agents_work_together(store: Path) -> None:
     norm = worker(name="norm")(lambda task: "5")
-    with pytest.raises(UsageError, match="'norm' is no agent, and only agents work on a task together"):
+    with pytest.raises(UsageError, match="'norm' is not an agent, and only agents can share a task"):
         Executor(ScriptedModel({}), agents={"a": Agent()}, workers=[norm], store=store).run(tasks_for("a+norm"))
 
 
@@ -202,7 +202,7 @@ def test_agents_are_described_in_files(ramify: Ramify, home: Path, tmp_path: Pat
     assert bad.code == 2
     assert "has no setting 'modle'; did you mean 'model'?" in bad.err
     assert "cannot be read" in ramify("run", "plan.yaml", "--agents", "none.toml", "-q").err
-    with pytest.raises(UsageError, match="describes no agents"):
+    with pytest.raises(UsageError, match="has no agents"):
         agents_file(_file(tmp_path, "x = 1\n"))
     with pytest.raises(UsageError, match="the agent 'a'"):
         read_agents({"a": 3}, source="x")
@@ -282,11 +282,11 @@ def test_agents_in_files_name_their_tools(shop: Path, ramify: Ramify) -> None:
 @pytest.mark.parametrize(
     ("tools", "options", "words"),
     [
-        ('["prise"]', ("--tools", "shop.py"), "the agent 'buyer' is to have the tool 'prise', which is not there; did"),
-        ('["price"]', (), "the tool 'price', which is not there; there are: none. Tools come from --tools FILE"),
-        ('["price"]', ("--tools", "shop.py"), "task 0 (type buyer) needs the permission network, which is not granted"),
-        ('["mcp:shop"]', (), "the settings describe no server of tools 'shop'"),
-        ('"price"', (), "the agent 'buyer' (from team.toml:2) cannot be used: tools: it should be a valid tuple"),
+        ('["prise"]', ("--tools", "shop.py"), "the agent 'buyer' has an unknown tool 'prise'; did"),
+        ('["price"]', (), "unknown tool 'price'; there are: none. Tools come from --tools FILE"),
+        ('["price"]', ("--tools", "shop.py"), "task 0 (type buyer) needs the permission network;"),
+        ('["mcp:shop"]', (), "the settings have no MCP server 'shop'"),
+        ('"price"', (), "the agent 'buyer' (from team.toml:2) cannot be used: tools: it must be a valid tuple"),
     ],
 )
 def test_tools_of_agents_that_cannot_be_are_refused_before_anything_starts(
@@ -333,7 +333,7 @@ def test_a_resumed_run_finds_the_tools_of_its_agents_or_says_that_they_are_not_t
     assert run.status == "stopped"
     order = ['<call tool="order">{"product": "tea"}</call>', "<result>ordered</result>"]
     model = ScriptedModel([*order, '<call tool="weigh">{"product": "tea"}</call>', "<result>1 kg</result>", "all"])
-    with pytest.raises(UsageError, match="the agent 'weigher' is to have the tool 'weigh', which is not there"):
+    with pytest.raises(UsageError, match="the agent 'weigher' has an unknown tool 'weigh'"):
         Executor.resume(store, run.id, agent=model)
     again = Executor.resume(store, run.id, agent=model, agents={"weigher": weigher}, jobs=1)
     assert [task.result for task in again.task.subtasks] == ["ordered", "1 kg"]

@@ -58,7 +58,7 @@ def test_without_a_terminal_it_stops_with_the_command_that_goes_on(ramify: Ramif
 def test_a_yes_runs_the_plan_in_the_same_run() -> None:
     code, seen = Terminal().run(*GOAL, "--quiet", typed="what\ny\n")
     assert (code, seen.splitlines()[-1][-4:]) == (0, ": 21")
-    assert seen.count("run this plan?") == 2
+    assert seen.count("Run this plan?") == 2
     assert kinds() == ["planned", "plan_approved"]
 
 
@@ -92,12 +92,12 @@ def test_what_is_wrong_is_shown_and_the_editor_opens_again() -> None:
 
 @pytest.mark.parametrize(
     ("does", "said"),
-    [(":", "nothing was changed"), ("exit 3", "editor.sh ended with 3"), (None, "is not there; set VISUAL or EDITOR")],
+    [(":", "no changes"), ("exit 3", "editor.sh exited with 3"), (None, "set VISUAL or EDITOR")],
 )
 def test_an_edit_that_came_to_nothing_is_asked_about_again(does: str | None, said: str) -> None:
     command = "no-such-editor" if does is None else editor(does)
     code, seen = Terminal(columns=200).run(*GOAL, "--quiet", typed="e\nn\n", VISUAL="", EDITOR=command)
-    assert (code, seen.count("run this plan?")) == (5, 2)
+    assert (code, seen.count("Run this plan?")) == (5, 2)
     assert said in seen
     assert kinds() == ["planned"]
 

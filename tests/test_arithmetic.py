@@ -64,7 +64,7 @@ def test_value_is_exact(text: str, value: str) -> None:
         ("2^(-10^9)", "more than 4,000 digits"),
         ("sqrt(2)", "only roots of perfect squares are exact"),
         ("sqrt(-4)", "only roots of perfect squares are exact"),
-        ("2^0.5", "no whole number"),
+        ("2^0.5", "not a whole number"),
         ("(1+2", "a parenthesis that is never closed"),
         ("1)", "was never opened"),
         ("1 +", "the end at character 4 is where a number is missing"),

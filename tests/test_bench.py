@@ -243,7 +243,7 @@ def test_the_command_prints_what_to_do_and_writes_every_format(ramify: Ramify, h
         (ONE, ("--arm", "upfrnt"), "'upfrnt' is none of direct, cot, self-consistency, upfront"),
         (ONE, ("--arm", "upfront:3"), "only self-consistency asks several times"),
         (ONE, ("--arm", "direct,max_depth=2"), "which splits nothing; leave out max_depth"),
-        (ONE, ("--arm", "upfront,max_dept=2"), "max_dept is no parameter that could be varied; did you"),
+        (ONE, ("--arm", "upfront,max_dept=2"), "max_dept cannot be varied; did you"),
         (ONE, ("--arm", "upfront,prompts=nowhere"), "there is no folder nowhere of prompts"),
         (ONE, ("--temperature", "0"), "asks 5 times, and at temperature 0 all answers are alike; give it one, as in"),
         (ONE, ("--without", "smart"), "there is no arm 'smart' to take out"),

@@ -269,9 +269,9 @@ def test_a_server_that_refuses_schemas_is_asked_for_tags_after_one_try(
     assert [each.message for each in run.warnings] == [told]
     shown = ramify("show", "--last", "--store", str(store)).out
     assert "\nwarning: lm at " in shown
-    assert "tags are asked for instead" in shown
+    assert "using tags for the rest" in shown
     assert said in told
-    assert "from here on tags are asked for instead (--constrain never spares the try)" in told
+    assert "using tags for the rest of the run (--constrain never skips the try)" in told
 
 
 def _judged(handler: Handler, chat: Chat) -> Any:
@@ -302,7 +302,7 @@ def test_a_server_that_ignores_schemas_is_understood(tmp_path: Path, reply: str,
         run = solve(server, store)
         assert len(server.chats) == 4
     assert [each.content for each in run.task.subtasks] == ["Look", "Leap"]
-    assert len([told for told in warnings(run, store) if "is not kept to" in told]) == told
+    assert len([told for told in warnings(run, store) if "ignores the schema" in told]) == told
 
 
 def test_a_reply_that_keeps_to_no_form_is_repaired_in_tags(tmp_path: Path) -> None:
@@ -411,7 +411,7 @@ def test_a_schema_that_alone_is_refused_is_not_sent_again_and_others_are(tmp_pat
     assert [each.output for each in run.task.subtasks] == [4] * 4
     assert sorted(sent) == [False, False, True]
     (told,) = warnings(run, tmp_path / "runs.db")
-    assert "this is asked for in tags" in told
+    assert "using tags for this request" in told
 
 
 def test_a_model_may_say_by_the_schema_that_it_cannot(tmp_path: Path) -> None:

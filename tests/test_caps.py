@@ -203,7 +203,7 @@ def test_a_plan_that_was_used_up_by_thoughts_is_asked_for_again_without_a_cap(
     assert run.result == "four"
     assert run.usage.calls == len(others) + 2
     assert f"max_plan_tokens = {PLANNED} (its default) was used up " in warnings[0]
-    assert "from here on it is asked without this default" in warnings[0]
+    assert "the default limit is off for the rest of the run" in warnings[0]
     assert "raise max_output_tokens" not in warnings[0]
     assert len(warnings) == 1
 
@@ -247,7 +247,7 @@ def test_a_server_that_refuses_a_cap_is_asked_without_from_then_on(words: str, s
         assert [chat.body.get("max_tokens") for chat in server.chats] == [PLANNED, *[None] * 5]
     assert run.result == "four"
     assert len(warnings) == 1
-    assert "from here on it is asked without this default" in warnings[0]
+    assert "the default limit is off for the rest of the run" in warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_a_conversation_that_is_too_long_is_left_with_a_warning_and_a_new_one_be
     with Store.open(tmp_path / "runs.db") as store:
         events = store.events(run.id, 0, limit=1000)
     told = [str(each.data["message"]) for each in events if each.type == EventType.WARNING]
-    assert [words.partition(",")[0] for words in told] == ["task c does not go on with the conversation of task b"]
+    assert [words.partition(":")[0] for words in told] == ["task c cannot continue the conversation of task b"]
 
 
 @pytest.mark.parametrize("is_role", [False, True])

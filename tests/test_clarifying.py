@@ -293,7 +293,7 @@ def test_a_person_answers_at_the_terminal() -> None:
         code, seen = Terminal(columns=200).run(*command(server), typed="Oslo and \x1b[31mBergen\nin May\n")
         (document,) = {each for chat in server.chats for each in documents_in(chat.user)}
     assert code == 0
-    assert "the goal is ambiguous, and the model asks:" in seen
+    assert "the goal is ambiguous; the model asks:" in seen
     assert "Which ]0;ownedtowns?" in seen
     assert "\x1b]0;" not in seen
     assert document.endswith("answer: Oslo and [31mBergen\n\nquestion: When?\nanswer: in May")
@@ -337,7 +337,7 @@ def test_what_is_asked_for_the_fourth_time_is_assumed_when_the_goal_is_done(purp
         )
     else:
         assert (run.result, run.gaps) == ("execute 0", ("assumed: Oslo and Bergen are meant.",))
-        assert "the model asks about the goal for the 4th time; it goes on as it assumes" in warned
+        assert "the model asks about the goal for the 4th time; the run continues with its assumptions" in warned
 
 
 def test_a_model_that_asks_for_ever_fails_the_goal_with_its_question() -> None:

@@ -73,7 +73,7 @@ def test_a_goal_that_is_missing_is_asked_for_by_every_command(command: str, rami
     more = ("-p", "max_depth=1,2") if command == "sweep" else ()
     said = ramify(command, *RULES, *more)
     assert (said.code, said.err) == (
-        2, "ramify: error: say what is to be done: give the goal as an argument, or - to read it from standard input\n",
+        2, "ramify: error: name a goal, or use - to read it from standard input\n",
     )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def test_json_of_one_task_begins_with_it(ramify: Ramify) -> None:
     [
         (("show", "nowhere"), "there is no run 'nowhere'"),
         (("show", "--last", "0.9"), "0.9"),
-        (("show",), "say which run"),
+        (("show",), "name a run"),
         (("cancel", "nowhere"), "there is no run 'nowhere'"),
         (("graph", "nowhere"), "there is no run 'nowhere'"),
         (("prompts", "show", "decompos"), "did you mean decompose?"),
@@ -252,7 +252,7 @@ def test_models_are_told_apart_by_whether_they_can_be_used(ramify: Ramify, monke
 def test_the_doctor_finds_a_place_for_the_store_without_making_it(ramify: Ramify, home: Path) -> None:
     said = ramify("doctor")
     assert (said.code, said.err) == (0, "")
-    assert "not there yet; the first run makes it" in said.out
+    assert "does not exist yet; the first run creates it" in said.out
     assert list(home.iterdir()) == []
 
 
@@ -262,7 +262,7 @@ def test_the_doctor_finds_a_place_for_the_store_without_making_it(ramify: Ramify
         ("RAMIFY_MODEL", "rules", 0, "ok   model: rules (from RAMIFY_MODEL)"),
         ("RAMIFY_MODEL", "gpt-5-mini", 3, "OPENAI_API_KEY"),
         ("RAMIFY_MODLE", "rules", 3, "did you mean RAMIFY_MODEL?"),
-        ("RAMIFY_COLOUR", "red", 0, "note settings: RAMIFY_COLOUR is in the environment and is no setting"),
+        ("RAMIFY_COLOUR", "red", 0, "note settings: RAMIFY_COLOUR is set in the environment but is not a setting"),
         ("RAMIFY_FAILPOINT", "before-running-commit", 0, "ok "),
         ("RAMIFY_JOBS", "many", 3, "RAMIFY_JOBS"),
         ("RAMIFY_STORE", ".", 3, "is a folder"),

@@ -80,7 +80,7 @@ def test_a_file_that_is_there_is_written_over_only_by_force(solved: Ramify, home
     file.write_text("mine", encoding="utf-8")
     said = solved(*command, "-o", str(file))
     assert (said.code, said.out) == (2, "")
-    assert f"{file} is there already; choose another name, or write over it with --force" in said.err
+    assert f"{file} already exists; choose another name, or overwrite it with --force" in said.err
     assert file.read_text(encoding="utf-8") == "mine"
     assert solved(*command, "-o", str(file), "--force").code == 0
     assert file.read_text(encoding="utf-8") != "mine"
@@ -89,7 +89,7 @@ def test_a_file_that_is_there_is_written_over_only_by_force(solved: Ramify, home
 @pytest.mark.fault("6.3")
 def test_a_comparison_is_written_over_a_file_only_by_force(solved: Ramify, home: Path) -> None:
     (home / "there.md").write_text("mine", encoding="utf-8")
-    assert "write over it with --force" in solved("compare", "--last", "-o", "there.md").err
+    assert "overwrite it with --force" in solved("compare", "--last", "-o", "there.md").err
 
 
 @pytest.mark.fault("6.3")
@@ -142,12 +142,12 @@ def test_less_can_be_shown(solved: Ramify) -> None:
         (("--last", "--focus", "0.9"), "0.9"),
         (("nowhere.yaml",), "nowhere.yaml"),
         ((), "--last"),
-        (("--last", "--states"), "--states draws the moves that every task can make, and no run; leave out --last"),
+        (("--last", "--states"), "--states draws no run; leave out --last"),
         (("plan.yaml", "--states"), "leave out plan.yaml"),
         (("--states", "--depth", "2"), "leave out --depth"),
-        (("--states", "-o", "s.svg"), "dot -Tsvg makes that of dot"),
-        (("--last", "-f", "json", "--theme", "dark"), "JSON gives the whole tree; leave out --theme"),
-        (("--last", "-o", "g.json", "--focus", "0.1"), "JSON gives the whole tree; leave out --focus"),
+        (("--states", "-o", "s.svg"), "convert with dot -Tsvg"),
+        (("--last", "-f", "json", "--theme", "dark"), "JSON always contains the whole tree; leave out --theme"),
+        (("--last", "-o", "g.json", "--focus", "0.1"), "JSON always contains the whole tree; leave out --focus"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_clear_line(solved: Ramify, words: tuple[str, ...], message: str) -> None:

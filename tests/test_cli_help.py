@@ -32,6 +32,14 @@ def test_the_help_has_an_example_that_can_be_read(words: tuple[str, ...], comman
         command.make_context("ramify", given[len(words) :]).close()
 
 
+def test_the_command_alone_says_what_to_do_first(ramify: Ramify) -> None:
+    said = ramify()
+    assert (said.code, said.err) == (0, "")
+    steps = re.findall(r"^  (ramify .+?)  +\S", said.out, re.MULTILINE)
+    assert [shlex.split(step)[1] for step in steps] == ["solve", "doctor", "solve"]
+    assert "`ramify --help`" in said.out
+
+
 @pytest.mark.parametrize("group", [(), ("prompts",), ("config",), ("store",), ("workers",)])
 def test_no_line_of_a_list_of_commands_is_cut_off(group: tuple[str, ...], ramify: Ramify) -> None:
     said = ramify(*group, "--help")

@@ -43,7 +43,7 @@ def test_runs_are_pruned_after_a_rehearsal(four_runs: list[str], ramify: Ramify)
     assert "there is no such run" in ramify("runs", "--prune", "--older-than", "30d").err
     said = ramify("runs", "--prune", "--keep", "1")
     assert (said.code, said.out.split()) == (0, failed[1:])
-    assert "1 run deleted; `ramify store vacuum` gives their space back" in said.err
+    assert "1 run deleted; `ramify store vacuum` frees their space" in said.err
     assert listed(ramify) == failed[:1]
 
 
@@ -54,8 +54,8 @@ def test_runs_are_pruned_after_a_rehearsal(four_runs: list[str], ramify: Ramify)
         (("--prune", "--all", "--keep", "1"), "--limit and --all are for lists"),
         (("--prune", "--limit", "3"), "--limit and --all are for lists"),
         (("--dry-run",), "without --prune nothing is deleted"),
-        (("--older-than", "soon"), "'soon' is no age"),
-        (("--status", "happy"), "'happy' is no status; they are running, done, partial, failed, "),
+        (("--older-than", "soon"), "'soon' is not an age"),
+        (("--status", "happy"), "'happy' is not a status; use running, done, partial, failed, "),
         (("--keep", "-1"), "--keep"),
     ],
 )

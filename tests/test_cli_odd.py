@@ -51,37 +51,40 @@ def test_words_that_cannot_be_printed_are_missed_in_one_line(words: str) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("solve", "-j", "9" * 30, "1+1"), "should be at most 10,000"),
-        (("solve", "--vote-ahead", "99999999", "1+1"), "should be at most 1,000"),
-        (("runs", "-n", "9" * 30), "should be at most 1,000,000"),
+        (("solve", "-j", "9" * 30, "1+1"), "must be at most 10,000"),
+        (("solve", "--vote-ahead", "99999999", "1+1"), "must be at most 1,000"),
+        (("runs", "-n", "9" * 30), "must be at most 1,000,000"),
         (
             ("solve", "--dry-run", "--approve", "plan", "1+1"),
-            "--dry-run executes nothing, so there is nothing to approve",
+            "--dry-run runs nothing, so there is nothing to approve",
         ),
-        (("run", "plan.yaml", "--dry-run", "--record", "calls.jsonl"), "of a plan file; leave out --record"),
-        (("run", "plan.yaml", "--estimate", "--events", "e.jsonl"), "--estimate makes no call and no run of a plan"),
-        (("decompose", "1+1", "--force"), "--force writes over the file that -o names; give -o FILE, or leave out"),
-        (("evolve", "1+1", "--force"), "--force writes over the file that -o names"),
-        (("graph", "--last", "--force"), "--force writes over the file that -o names"),
+        (("run", "plan.yaml", "--dry-run", "--record", "calls.jsonl"), "for a plan file; leave out --record"),
+        (("run", "plan.yaml", "--estimate", "--events", "e.jsonl"), "--estimate makes no calls for a plan"),
+        (("decompose", "1+1", "--force"), "--force needs -o FILE; leave it out"),
+        (("evolve", "1+1", "--force"), "--force needs -o FILE"),
+        (("graph", "--last", "--force"), "--force needs -o FILE"),
         (("solve", "1+1", "--split", "never", "--max-depth", "3"), "split is 'never', so max_depth has nothing to"),
-        (("solve", "1+1", "--allow", "netwrk"), "allow: nobody knows the permission 'netwrk'; did you mean network?"),
-        (("solve", "--tools", "", "1+1"), "the name of what defines tools is blank"),
+        (("solve", "1+1", "--allow", "netwrk"), "allow: unknown permission 'netwrk'; did you mean network?"),
+        (("solve", "--tools", "", "1+1"), "the name of the file with tools is blank"),
         (("solve", "--agents", "folder", "1+1"), "the file folder with agents cannot be read: Is a directory"),
         (("evolve", "folder"), "folder is a folder; name the text files in it"),
         (("sweep", "plan.yaml", "-f", "none.txt", "-p", "content=a"), "plan.yaml: none.txt cannot be read: No such"),
         (
             ("sweep", "plan.yaml", "--max-depth", "3", "-p", "content=a"),
-            "--max-depth is for goals that are split, and plan.yaml is a plan already",
+            "plan.yaml is a plan, so --max-depth has no effect",
         ),
-        (("solve", "--requests-per-second", "1e-300", "1+1"), "should be at least 0.00001"),
-        (("show", "--last", "-i", "--json"), "--interactive answers what is typed; leave out --json"),
-        (("show", "--last", "--history", "--messages"), "--history shows how the plan changed; leave out --messages"),
+        (("solve", "--requests-per-second", "1e-300", "1+1"), "must be at least 0.00001"),
+        (("show", "--last", "-i", "--json"), "--interactive opens a shell; leave out --json"),
+        (
+            ("show", "--last", "--history", "--messages"),
+            "--history only shows how the plan changed; leave out --messages",
+        ),
         (
             ("timeline", "--last", "--json", "-o", "t.svg"),
-            "--json prints the times, and draws nothing; leave out --output",
+            "--json draws nothing; leave out --output",
         ),
         (("show", "--last", "--history", "0.1"), "give either the run 0.1 or --last, not both"),
-        (("compare", "--last", "--json", "-f", "md"), "give either --json or --format, not both"),
+        (("compare", "--last", "--json", "-f", "md"), "use either --json or --format"),
         (("completion",), "Missing argument 'SHELL'. Choose from: bash, zsh, fish (see `ramify completion --help`)"),
     ],
 )
@@ -101,7 +104,7 @@ def test_numbers_in_the_environment_that_no_run_could_hold_are_refused(
     ramify: Ramify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAMIFY_JOBS", "99999999999")
-    said = "the setting jobs (from RAMIFY_JOBS) cannot be used: it is '99999999999', and should be at most"
+    said = "the setting jobs (from RAMIFY_JOBS) cannot be used: it is '99999999999'; it must be at most"
     assert said in ramify("solve", *RULES, "1+1").err
     monkeypatch.setenv("RAMIFY_JOBS", "2")
     monkeypatch.setenv("RAMIFY_VOTE_AHEAD", "99999999")
@@ -124,5 +127,5 @@ def test_a_working_folder_that_is_gone_is_told(home: Path) -> None:
     line = f'rmdir "{gone}"; "$0" -m ramify.planner.cli runs'
     done = subprocess.run(["sh", "-c", line, COMMAND[0]], capture_output=True, check=False, text=True, cwd=gone)
     assert (done.returncode, done.stdout, done.stderr) == (
-        2, "", "ramify: error: the working folder has been deleted; go to another one\n",
+        2, "", "ramify: error: the working folder was deleted; change to another one\n",
     )  # fmt: skip

@@ -21,7 +21,7 @@ def test_lint_prints_everything_that_is_wrong_with_all_files(ramify: Ramify, hom
     assert said.out.splitlines() == [
         "a.yaml:2:1: task 0: unknown key taks; did you mean tasks?",
         "a.yaml:3:16: task 0.1 is blank; say what is to be done",
-        "b.json:2:14: task 0: priority: has to be a whole number, not text",
+        "b.json:2:14: task 0: priority: must be a whole number, not text",
         "c.md:2:9: task x needs unknown task y; did you mean 0?",
         "none.yaml:1:1: there is no such file",
     ]
@@ -31,7 +31,7 @@ def test_lint_prints_everything_that_is_wrong_with_all_files(ramify: Ramify, hom
 def test_a_plan_that_can_be_run_passes(ramify: Ramify, home: Path) -> None:
     (home / "a.yaml").write_text("goal: 1+1\n", encoding="utf-8")
     said = ramify("lint", "a.yaml")
-    assert (said.code, said.out, said.err) == (0, "", "nothing is wrong with 1 plan\n")
+    assert (said.code, said.out, said.err) == (0, "", "1 plan checked, no errors\n")
     assert lint_plan("a.yaml") == []
 
 
@@ -59,17 +59,17 @@ def test_words_of_a_plan_cannot_steer_the_terminal(ramify: Ramify, home: Path) -
     [
         (
             ("decompose", "-o", "p.foo"),
-            "p.foo names no plan format; end it in one of .yaml, .yml, .json, .md, .markdown",
+            "p.foo has no plan format; use one of these endings: .yaml, .yml, .json, .md, .markdown",
         ),
         (("decompose", "-o", "nowhere/p.yaml"), "nowhere/p.yaml cannot be written: there is no folder nowhere"),
         (("decompose", "-o", "."), ". cannot be written: it is a folder"),
         (("decompose", "-o", f"{'x' * 300}.yaml"), "x.yaml cannot be written: File name too long"),
         (
             ("sweep", "-p", "max_depth=1", "-o", "s.foo"),
-            "s.foo names no comparison format; end it in one of .txt, .md,",
+            "s.foo has no comparison format; use one of these endings: .txt, .md,",
         ),
         (("sweep", "-p", "max_depth=1", "-o", "nowhere/s.md"), "nowhere/s.md cannot be written"),
-        (("evolve", "-o", "new.csv"), "new.csv names no JSON Lines format; end it in one of .jsonl, .ndjson"),
+        (("evolve", "-o", "new.csv"), "new.csv has no JSON Lines format; use one of these endings: .jsonl, .ndjson"),
     ],
 )
 def test_a_file_that_cannot_be_made_is_refused_before_anything_is_asked(
@@ -84,9 +84,7 @@ def test_decompose_writes_over_no_file_unless_it_is_forced(ramify: Ramify, home:
     (home / "plan.yaml").write_text("goal: mine\n", encoding="utf-8")
     said = ramify("decompose", *RULES, "-o", "plan.yaml", "1+1")
     assert (said.code, (home / "plan.yaml").read_text(encoding="utf-8")) == (2, "goal: mine\n")
-    assert said.err == (
-        "ramify: error: plan.yaml is there already; choose another name, or write over it with --force\n"
-    )
+    assert said.err == ("ramify: error: plan.yaml already exists; choose another name, or overwrite it with --force\n")
     assert ramify("runs").code == 2, "nothing was planned"
     assert ramify("decompose", *RULES, "--force", "-o", "plan.yaml", "1+1").code == 0
     assert "mine" not in (home / "plan.yaml").read_text(encoding="utf-8")
@@ -116,11 +114,11 @@ def test_the_history_of_a_plan_is_shown_with_the_differences(ramify: Ramify, hom
         "plan 1 was made, 3 tasks",
         "plan 2 was edited",
         '  0.1 content: "1+2" -> "5+5"',
-        "  done again: 0 0.1",
+        "  run again: 0 0.1",
         "plan 3 was edited",
         "  + 0.3: 2+2",
         "  - 0.2: 3+4",
-        "  done again: 0",
+        "  run again: 0",
     ]
     history = json.loads(ramify("show", run_id, "--history", "--json").out)["history"]
     assert [event["type"] for event in history] == ["planned", "plan_edited", "plan_edited"]
@@ -132,8 +130,8 @@ def test_what_cannot_be_edited_is_said_in_a_line(ramify: Ramify, home: Path) -> 
     for words, message in [
         (("--set", "0.12=x"), "there is no task 0.12 in the tree of task 0; did you mean 0.2?"),
         (("--from", "7"), "there is no task 7 in the tree of task 0; there are 0, 0.1, 0.2"),
-        (("--set", "0.1"), "--set takes ID=TEXT, as in --set \"0.2=Describe Oslo\", not '0.1'"),
-        (("--set", "0.1=a", "--set", "0.1=b"), "--set is given twice for 0.1; give it once"),
+        (("--set", "0.1"), "--set needs ID=TEXT, such as --set \"0.2=Describe Oslo\", not '0.1'"),
+        (("--set", "0.1=a", "--set", "0.1=b"), "--set is given twice for task 0.1"),
         (("--set", "0.1= "), "the new content of task 0.1 is blank; give ID=TEXT"),
         (("--plan", "bad.yaml"), "bad.yaml:2:9: task 0 needs unknown task x"),
     ]:
@@ -150,7 +148,7 @@ def test_lint_knows_who_does_what_if_it_is_told_the_workers(ramify: Ramify, home
     said = ramify("lint", "plan.yaml", "--workers", "mine.py")
     assert said.code == 2
     assert said.out.startswith(
-        "plan.yaml:3:21: task 0.1 is for a worker 'coun', which is not there (did you mean 'count'?)"
+        "plan.yaml:3:21: task 0.1 needs a worker 'coun', which does not exist (did you mean 'count'?)"
     )
     (home / "plan.yaml").write_text("goal: all\ntasks:\n  - {task: a, type: count}\n", encoding="utf-8")
     assert ramify("lint", "plan.yaml", "--workers", "mine.py").code == 0

@@ -80,4 +80,4 @@ def test_what_a_worker_prints_is_a_line_of_json_where_events_are(plan: Path) -> 
 def test_a_worker_that_wants_to_read_standard_input_is_told_what_to_do(plan: Path, kind: str) -> None:
     code, out, err = run(plan, kind, stdin=b"Bob\n")
     assert (code, out) == (1, "")
-    assert "a worker wants to read standard input, which has nothing for it in a command; make what it asks for" in err
+    assert "a worker tried to read standard input, which is empty in a command; pass the value" in err

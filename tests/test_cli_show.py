@@ -87,7 +87,7 @@ def test_what_is_unusual_about_a_reply_is_said() -> None:
     text = conversation_text([call(0, [ASKED], text="cut", finish_reason="length", cost_usd=None, taken_from="r9")])
     assert "gpt, 1.5 s, 9 + 2 tokens, taken from r9, ended by length" in text
     unfinished = StepRecord(key=StepKey("0.1", 1, "pay"), input=None, started_at=1.0)
-    assert "step pay, attempt 1: not known to be done" in conversation_text([], [unfinished])
+    assert "step pay, attempt 1: outcome unknown" in conversation_text([], [unfinished])
 
 
 def test_failed_attempts_are_told_between_the_calls(ramify: Ramify) -> None:
@@ -143,8 +143,8 @@ def test_what_the_shell_does_not_know_is_said_and_it_goes_on(solved: Ramify) -> 
     assert out == ["3"]
     assert err[0] == "ramify: error: there is no command 'shwo'; did you mean show?"
     assert "there is no task 0.9" in err[1]
-    assert err[2] == "ramify: error: say what to find: find WORD"
-    assert err[3] == """no task has "'no such\""""
+    assert err[2] == "ramify: error: name a word: find WORD"
+    assert err[3] == """no task contains "'no such\""""
     assert "there is no command" in err[4]
     assert solved("show", "--last").code == 0
 
@@ -177,13 +177,13 @@ def test_very_long_words_of_an_exception_are_cut_but_where_they_are_asked_for(ra
     plan = {"goal": "all", "tasks": [{"task": "a", "type": "long", "config": {"max_retries": 0}}]}
     (home / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     said = ramify("run", "plan.json", "--model", "rules", "--workers", "mine.py", "--display", "plain")
-    assert said.err.count(" more characters; `ramify show RUN ID` of the task has all)") == 3
+    assert said.err.count(" more characters; see `ramify show RUN ID`)") == 3
     assert len(said.err) < 10_000
     assert len(ramify("show", "--last").out) < 5_000
     assert len(ramify("show", "--last", "0.1").out) > 100_000
 
 
-@pytest.mark.parametrize(("states", "said"), [(("failed",), "no task here is failed\n"), (("failed", "done"), "")])
+@pytest.mark.parametrize(("states", "said"), [(("failed",), "no task is failed\n"), (("failed", "done"), "")])
 def test_it_is_said_if_no_task_is_in_the_state_asked_for(ramify: Ramify, states: tuple[str, ...], said: str) -> None:
     ramify("solve", "-q", "--model", "rules", "1+1")
     options = [word for state in states for word in ("--state", state)]

@@ -106,8 +106,8 @@ def test_one_ctrl_c_finishes_what_is_under_way_and_starts_nothing(home: Path, he
     with solving(held) as process:
         held.wait_for_calls(2, process)
         process.send_signal(signal.SIGINT)
-        words = r"waiting for 2 tasks: 0\.1, 0\.2, begun .* ago; a reply may take 600 s \(--timeout-s\)"
-        assert re.fullmatch(f"Ctrl-C again gives up at once; {words}", line_with(process, "Ctrl-C").strip())
+        words = r"waiting for 2 tasks: 0\.1, 0\.2, started .* ago; a reply may take 600 s \(--timeout-s\)"
+        assert re.fullmatch(f"Ctrl-C again cancels at once; {words}", line_with(process, "Ctrl-C").strip())
         held.let_go()
         said = end(process)
     assert (said.code, said.out) == (130, "")
@@ -147,7 +147,7 @@ def test_ctrl_c_before_there_is_a_run_says_that_nothing_is_stored(home: Path) ->
         said = end(process)
     finally:
         process.kill()
-    assert (said.code, said.last_line) == (130, "ramify: interrupted before there was a run; nothing is stored")
+    assert (said.code, said.last_line) == (130, "ramify: interrupted before the run was created; nothing was stored")
     assert not home.joinpath("runs.db").exists()
 
 
@@ -182,7 +182,7 @@ def test_ctrl_c_while_planning_keeps_the_reply_that_is_paid_for(home: Path, rami
         with solving(held) as process:
             held.wait_for_calls(1, process)
             process.send_signal(signal.SIGINT)
-            assert "waiting for what is under way; a reply may take 600 s (--timeout-s)" in line_with(process, "Ctrl-C")
+            assert "waiting for running tasks; a reply may take 600 s (--timeout-s)" in line_with(process, "Ctrl-C")
             held.let_go()
             said = end(process)
         assert said.code == 130
@@ -284,7 +284,7 @@ def test_a_worker_that_does_not_let_itself_be_stopped_is_left(home: Path, worker
         process.send_signal(signal.SIGINT)
         said = end(process)
     assert said.code == 130
-    assert "does not let itself be stopped" in said.err
+    assert "cannot be stopped" in said.err
     assert re.fullmatch(r"ramify resume r\w+ --store runs\.db", said.last_line)
     assert home.joinpath("runs.db").exists()
 

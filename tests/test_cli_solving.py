@@ -335,5 +335,5 @@ def test_a_cost_limit_that_cannot_hold_is_told_to_the_quiet_too(ramify: Ramify, 
         said = ramify(*asked, "--max-cost-usd", "1")
         silent = ramify(*asked)
     assert (said.code, said.out, silent.err) == (0, "done\n", "")
-    assert said.err.startswith("warning: the run has max_cost_usd = 1, which cannot hold")
+    assert said.err.startswith("warning: the run has max_cost_usd = 1, which cannot be enforced")
     assert said.err.count("\n") == 1

@@ -49,7 +49,7 @@ def executor(made: ScriptedModel, **how: Any) -> Executor:
 def test_where_nobody_can_be_asked_the_run_stops_and_says_how_it_goes_on() -> None:
     run = executor(model()).run(leaves(4))
     assert (run.status, run.usage.cost_usd) == ("stopped", 0.5)
-    assert "the run has cost $0.5, and ask_at_usd = 0.5 asks a person first; there is nobody" in str(run.error)
+    assert "the run has cost $0.5; ask_at_usd = 0.5, and there is nobody" in str(run.error)
     assert run.raising_options == ["--ask-at", "1"]
     again = Executor.resume("runs.db", run.id, agent=model(), ask_at_usd=3)
     assert (again.result, again.usage.cost_usd) == ("done", 1.25)
@@ -81,7 +81,7 @@ def test_many_calls_that_wait_are_one_question() -> None:
     made = ScriptedModel({"*": ANSWER}, cost_usd=0.25, latency_s=0.01)
     run = executor(made, jobs=4, on_ask=on_ask).run(leaves(40))
     assert (run.status, len(costs)) == ("stopped", 1)
-    assert "they stopped it" in str(run.error)
+    assert "a person stopped it" in str(run.error)
     assert len(made.requests) <= 8
 
 
@@ -89,7 +89,7 @@ def test_many_calls_that_wait_are_one_question() -> None:
 def test_what_is_no_answer_stops_the_run_and_is_told(said: Any) -> None:
     run = executor(model(), on_ask=lambda _: said).run(leaves(4))
     assert run.status == "stopped"
-    assert f"on_ask gave {said!r}: give True, False, or a higher cost" in str(run.error)
+    assert f"on_ask returned {said!r}: return True, False, or a higher cost" in str(run.error)
 
 
 def test_a_function_that_fails_stops_the_run_and_loses_nothing() -> None:
@@ -140,7 +140,7 @@ def test_a_cost_that_nobody_knows_is_told() -> None:
     made = ScriptedModel({"*": ANSWER}, cost_usd=None)
     Executor(made, store="runs.db", limits=RunLimits(ask_at_usd=1.0), on_event=events.append).run(leaves(1))
     (told,) = [str(each.data["message"]) for each in events if each.type == "warning"]
-    assert told.startswith("the run has ask_at_usd = 1, which cannot hold: what calls of scripted cost is not known")
+    assert told.startswith("the run has ask_at_usd = 1, which cannot be enforced: the price of scripted is unknown")
 
 
 PLAN = "goal: say a lot\ntasks:\n" + "".join(f"- say {number}\n" for number in range(4))
@@ -171,7 +171,7 @@ def test_without_a_terminal_the_command_ends_with_4_and_the_command_that_goes_on
 def test_a_person_is_asked_at_the_terminal(typed: str, code: int, questions: int) -> None:
     with OpenAIServer(lambda _: ANSWER) as server:
         found, seen = Terminal(columns=200).run(*asking(server, "--ask-at", "0.00001"), typed=typed)
-    assert (found, seen.count("[g]o on, [s]top, or the cost in USD to ask again at:")) == (code, questions)
+    assert (found, seen.count("[g]o on, [s]top, or enter the cost in USD at which to ask again:")) == (code, questions)
     assert seen.splitlines()[-1].startswith("ramify resume r") == (code == 4)
 
 
@@ -185,4 +185,4 @@ def test_ctrl_c_at_the_question_ends_the_run_at_once() -> None:
 def test_an_amount_of_nothing_is_refused() -> None:
     said = ramify_process("run", "plan.yaml", "--ask-at", "0")
     assert said.code == 2
-    assert "should be more than 0" in said.err
+    assert "must be more than 0" in said.err

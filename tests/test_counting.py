@@ -277,7 +277,7 @@ def test_a_cost_limit_that_cannot_hold_is_told_before_the_first_call(
     assert run.result == "done"
     owner = {"run": "the run", "task": "task 0.1"}.get(where)
     words = (
-        f"{owner} has max_cost_usd = 5, which cannot hold: what calls of scripted cost is not known; set max_calls or"
+        f"{owner} has max_cost_usd = 5, which cannot be enforced: the price of scripted is unknown; set max_calls or"
         " max_tokens too (--max-calls, --max-tokens)"
     )
     assert warnings_of(events) == ([] if owner is None else [(0, words)])

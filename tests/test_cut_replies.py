@@ -54,8 +54,8 @@ LIMITS: list[tuple[int | None, int | None, str, str]] = [
         "the model's context of 1,024 tokens was full: 900 for the prompt and 124 for the reply",
         "attach less",
     ),
-    (500, 1024, "the model's context of 1,024 tokens was full", "use a model that reads more"),
-    (None, 4096, "the server ended it after 124 tokens, by a limit of its own", "set max_output_tokens"),
+    (500, 1024, "the model's context of 1,024 tokens was full", "use a model with a larger window"),
+    (None, 4096, "the server ended it after 124 tokens, because of its own limit", "set max_output_tokens"),
     (None, None, "the server ended it after 124 tokens", "set max_output_tokens"),
 ]
 

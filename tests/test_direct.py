@@ -84,7 +84,7 @@ SAID: list[tuple[str, int, str, str, str]] = [
     ),
     ("FastAPI", 404, '{"detail": "Not Found"}', "not_found", "Not Found"),
     ("a proxy", 502, "<html>Bad gateway</html>", "server_error", "Bad gateway"),
-    ("nobody", 500, "", "server_error", "status 500, without a word"),
+    ("nobody", 500, "", "server_error", "status 500 without a message"),
     ("a gateway, in a success", 200, error("Rate limit exceeded", code=429), "rate_limited", "Rate limit exceeded"),
     ("a gateway, in a success", 200, error("Provider returned error", code="x"), "server_error", "Provider returned"),
     ("something else", 200, '{"models": []}', "malformed", "--base-url"),
@@ -205,7 +205,7 @@ def test_a_stream_that_ends_within_an_event_has_broken_off() -> None:
     with raw as server, pytest.raises(ModelError) as caught:
         run_sync(pieces_of(DirectModel("m", base_url=server.base_url)))
     assert caught.value.kind == "truncated"
-    assert "the reply broke off before its end: the stream ended in the middle of an event, after" in str(caught.value)
+    assert "the reply broke off: the stream ended in the middle of an event, after" in str(caught.value)
 
 
 def test_a_line_without_an_end_is_no_reply() -> None:
@@ -220,7 +220,7 @@ def test_signs_of_life_are_no_words() -> None:
     timeouts = Timeouts(first_word_s=0.5)
     with RawServer(*events(*signs, f"data: {WORD}\n\n".encode())) as server, pytest.raises(ModelError) as caught:
         run_sync(pieces_of(DirectModel("m", base_url=server.base_url, timeouts=timeouts)))
-    assert "no word within first_word_s = 0.5" in str(caught.value)
+    assert "no text within first_word_s = 0.5" in str(caught.value)
 
 
 def whole(usage: dict[str, Any] | None = None, **message: Any) -> bytes:
@@ -238,13 +238,13 @@ def test_tools_may_be_called_with_an_object_where_a_text_is_due() -> None:
 @pytest.mark.parametrize(
     ("message", "kind", "words"),
     [
-        ({"content": 42}, "malformed", "its content is a number, and not text"),
-        ({"content": {"answer": 4}}, "malformed", "its content is an object, and not text"),
-        ({"content": None, "function_call": {"name": "look"}}, "malformed", "it called look by function_call"),
+        ({"content": 42}, "malformed", "its content is a number, not text"),
+        ({"content": {"answer": 4}}, "malformed", "its content is an object, not text"),
+        ({"content": None, "function_call": {"name": "look"}}, "malformed", "it called look with function_call"),
         (
             {"content": None, "tool_calls": [{"id": "c", "function": {"name": "look", "arguments": "{}"}}]},
             "empty",
-            "it called look, and was given no tools",
+            "it called look but was given no tools",
         ),
         ({"content": None}, "empty", "the reply is empty"),
     ],
@@ -409,7 +409,7 @@ def test_a_proxy_that_is_not_there_is_unreachable_and_its_password_is_not_shown(
 @pytest.mark.parametrize("address", ["http://[::1/v1", "http://h:99999/v1", "http:///v1", "http://h:abc/v1"])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_address_that_is_none_is_told_without_its_secrets(address: str, *, streamed: bool) -> None:
-    with pytest.raises(ModelError, match="that is no address; check --model and --base-url") as caught:
+    with pytest.raises(ModelError, match="that is not an address; check --model and --base-url") as caught:
         ask(DirectModel("m", base_url=f"{address}?token=hush"), streamed=streamed)
     assert (caught.value.kind, caught.value.usage) == ("not_found", NO_USAGE)
     assert "hush" not in str(caught.value)
@@ -499,7 +499,7 @@ def test_an_address_without_a_path_is_said_to_end_in_v1_mostly() -> None:
         for base_url, is_told in ((host, True), (f"{host}/", True), (server.base_url, False)):
             with pytest.raises(ModelError, match="unknown route") as caught:
                 complete(DirectModel("m", base_url=base_url))
-            assert (f"; most such addresses end in /v1, as in {host}/v1" in str(caught.value)) is is_told
+            assert (f"; most addresses end in /v1, such as {host}/v1" in str(caught.value)) is is_told
 
 
 def test_a_reply_in_another_encoding_is_said_to_be_that() -> None:

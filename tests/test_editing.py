@@ -218,11 +218,11 @@ def test_an_unknown_id_is_refused_with_what_may_have_been_meant(tmp_path: Path) 
     first = made(answering(), place)
     with pytest.raises(TreeError, match=r"there is no task olso .*; did you mean oslo"):
         Executor.resume(place, first.id, agent=answering(), set={"olso": "x"})
-    with pytest.raises(UsageError, match="task oslo is given a result, and is to be done again"):
+    with pytest.raises(UsageError, match="task oslo gets a result and is also to run again"):
         Executor.resume(place, first.id, agent=answering(), set_result={"oslo": "mine"}, from_task="oslo")
     with pytest.raises(UsageError, match="the new content of task oslo is blank"):
         Executor.resume(place, first.id, agent=answering(), set={"oslo": " "})
-    with pytest.raises(UsageError, match="for a worker 'nobody'"):
+    with pytest.raises(UsageError, match="a worker 'nobody'"):
         Executor.resume(place, first.id, agent=answering(), plan=read_plan("goal: x\ntype: nobody", source="plan"))
     with pytest.raises(TreeError, match="give the plan's goal the id 0"):
         Executor.resume(place, first.id, agent=answering(), plan=read_plan("goal: x\nid: y", source="plan"))

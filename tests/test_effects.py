@@ -282,7 +282,7 @@ def test_an_answer_that_cannot_be_kept_leaves_a_step_unknown(store: Path) -> Non
 
 @pytest.mark.parametrize("made", [worker, tool])
 def test_another_word_than_those_three_is_refused(made: Callable[..., Any], store: Path) -> None:
-    with pytest.raises(UsageError, match="may_repeat is 'once'; give True, False, or 'with_key'"):
+    with pytest.raises(UsageError, match="may_repeat is 'once'; use True, False or 'with_key'"):
         made(name="x", may_repeat="once")(lambda: "x")
     pay, paid = raising(None, may_repeat="once")
     run = ran(store, bill(), pay)
@@ -384,7 +384,7 @@ def failing(_: UnknownStep) -> StepAnswer:
     [
         (failing, "on_unknown failed: ConnectionError: the shop is closed"),
         (lambda _: "done", "on_unknown failed: it gave 'done': return step.done"),
-        (lambda step: step.done({1}), "on_unknown failed: task 0: what came of charge#1 cannot be kept"),
+        (lambda step: step.done({1}), "on_unknown failed: task 0: the result of charge#1 cannot be stored"),
     ],
 )
 def test_an_answer_that_is_none_leaves_the_run_waiting_and_is_told(store: Path, on_unknown: Any, said: str) -> None:
@@ -445,7 +445,7 @@ def test_steps_of_one_task_are_told_apart_by_name(store: Path) -> None:
     run = ran(store, bill(), paying(may_fail=True))
     assert states(run) == [("charge#1", "unknown"), ("charge#2", "unknown")]
     resume: dict[str, Any] = {"agent": ScriptedModel({}), "workers": [paying(may_fail=False)]}
-    with pytest.raises(UsageError, match="'0' names no step that waits for a person; there are: '0 charge#1'"):
+    with pytest.raises(UsageError, match="no step '0' is waiting for a person; there are: '0 charge#1'"):
         Executor.resume(store, run.id, step_again=["0"], **resume)
     said: dict[str, Any] = {"step_again": ["0 charge#2"], "step_done": {"0 charge#1": "by hand"}}
     assert Executor.resume(store, run.id, **said, **resume).task.output == ["by hand", "charged"]
@@ -468,10 +468,10 @@ def test_a_worker_that_catches_what_is_unknown_is_not_done_for_that(store: Path)
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"step_done": {"0.7": 1}}, "'0.7' names no step that waits for a person; there are: '0'"),
+        ({"step_done": {"0.7": 1}}, "no step '0.7' is waiting for a person; there are: '0'"),
         (
             {"step_done": {"0": 1}, "step_again": ["0"]},
-            "'0' is said to be done, and also to be done again; say one of the two",
+            "'0' is given as done and as to be repeated; choose one",
         ),
         ({"step_done": ["0"]}, "step_done is ['0'], of type list; give what came of each step, by its task"),
         ({"step_again": 5}, "step_again is 5, of type int; give the ids of tasks"),
@@ -558,7 +558,7 @@ def test_a_step_with_a_key_is_not_repeated_under_another_key(store: Path) -> Non
         store, run.id, agent=ScriptedModel({}), workers=[paying(4)], retry_failed=True, middleware=[Euros()]
     )
     assert (again.status, states(again)) == ("waiting", [("charge#1", "unknown")])
-    assert "it may not be repeated under another key, and nobody knows" in str(again.error)
+    assert "it must not be repeated under another key, and it is unknown" in str(again.error)
     again = Executor.resume(
         store, run.id, agent=ScriptedModel({}), workers=[paying(4)], step_again="0", middleware=[Euros()]
     )
@@ -615,7 +615,7 @@ def test_the_command_ends_with_5_and_says_the_ways_that_go_on(
 ) -> None:
     asked = ramify(*RUN)
     assert (asked.code, asked.out) == (5, "")
-    assert "failed (ValueError: half way), it may not be repeated, and nobody knows whether it was done" in asked.err
+    assert "failed (ValueError: half way); it must not be repeated, and it is unknown whether it was done" in asked.err
     assert asked.last_line.split()[3:] == ["--step-done", "0=RESULT"]
     assert ramify("resume", "--last", "-q").code == 5
     refused = ramify("resume", "--last", "-q", "--step-again", "0.9")
@@ -634,7 +634,7 @@ def test_a_person_is_asked_at_the_terminal(shop: Path, typed: str, code: int, pa
     assert found == code, seen
     assert "task 0: was the step charge#1 done?" in seen
     assert 'given: {"euros": 3}' in seen
-    assert "[d]one, do it [a]gain, or [l]eave it:" in seen
+    assert "[d]one, do it [a]gain, or decide [l]ater:" in seen
     assert ("receipt 9" in seen.splitlines()[-1]) == (typed.startswith("what"))
     assert (shop / "paid").read_text() == "paid\n" * paid
 
@@ -644,7 +644,7 @@ def test_show_and_reports_say_what_is_known_of_each_effect(ramify: Ramify) -> No
     ramify(*RUN)
     assert "effects: 1 unknown (0 charge#1)" in ramify("show", "--last").out
     one = ramify("show", "--last", "0").out
-    assert re.search(r"effect: charge#1: unknown, may not be repeated, idempotency key [0-9a-f-]{36}", one)
+    assert re.search(r"effect: charge#1: unknown, must not repeat, idempotency key [0-9a-f-]{36}", one)
     (effect,) = json.loads(ramify("show", "--last", "--json").out)["effects"]
     assert (effect["state"], effect["may_repeat"], effect["kind"]) == ("unknown", False, "step")
     assert effect["idempotency_key"] in one

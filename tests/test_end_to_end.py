@@ -116,7 +116,7 @@ FAULTS = {
     "500": Fault("server_error"),
     "503": Fault("overloaded"),
     "reset in the middle of the body": Fault("reset"),
-    "closed without a word": Fault("drop"),
+    "closed without a message": Fault("drop"),
     "cut JSON": Fault("cut_json"),
     "HTML with status 200": Fault("html"),
     "empty reply": Fault("empty"),

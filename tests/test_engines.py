@@ -108,7 +108,7 @@ def test_an_outcome_comes_back_as_one(tmp_path: Path, engine: EngineGiven) -> No
 
 @every_engine
 def test_nothing_comes_back_where_that_is_declared(tmp_path: Path, engine: EngineGiven) -> None:
-    assert Ran(tmp_path, functions.gives_nothing, engine).run().result == "(done; it gave nothing)"
+    assert Ran(tmp_path, functions.gives_nothing, engine).run().result == "(done; no result)"
 
 
 @every_engine
@@ -213,9 +213,9 @@ def test_a_process_that_is_lost_says_how_it_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("emit", 'task 0 tells what cannot be kept: data["value"]: set'),
-        ("remember", "the memory cannot keep this|value: object"),
-        ("return", "cannot be kept: result: set"),
+        ("emit", 'task 0 reported something that cannot be stored: data["value"]: set'),
+        ("remember", "the memory cannot store this|value: object"),
+        ("return", "cannot be stored: result: set"),
         ("secret", "needs the permission secret:OTHER"),
     ],
 )
@@ -228,7 +228,7 @@ def test_what_is_no_plain_data_is_refused_by_name(tmp_path: Path, engine: Engine
 @every_far_engine
 def test_what_a_context_has_only_here_is_refused_by_name(tmp_path: Path, engine: EngineGiven) -> None:
     run = Ran(tmp_path, functions.unsendable, engine, how="spawn").run()
-    assert "the worker 'unsendable' takes context.spawn, which is only there where the run is" in str(run.error)
+    assert "the worker 'unsendable' uses context.spawn, which works only in the run's own process" in str(run.error)
 
 
 class Doubles:
@@ -250,10 +250,10 @@ def made_from_text() -> Any:
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (takes_a_task, "takes task: a task cannot be sent there; take inputs, and `context` for what else it needs"),
-        (lambda *, n: n, "has to be a function at the top of a module"),
-        (Doubles().double, "has to be a function at the top of a module"),
-        (made_from_text(), "cannot import it, as it stands in no file; put it into one"),
+        (takes_a_task, "cannot take task; take inputs, and `context` for anything else"),
+        (lambda *, n: n, "must be a function at the top of a module"),
+        (Doubles().double, "must be a function at the top of a module"),
+        (made_from_text(), "cannot import it because it is in no file; put it in one"),
     ],
 )
 def test_a_function_that_cannot_be_sent_is_refused_as_it_is_made_a_worker(
@@ -305,7 +305,7 @@ def test_nothing_is_over_for_a_task_before_what_was_given_up_has_ended() -> None
 
 def test_isolated_is_short_for_one_engine_and_stands_beside_no_other() -> None:
     assert worker(isolated=True)(functions.double).engine == "process"
-    with pytest.raises(UsageError, match="isolated and engine='here' are both given; give one of them"):
+    with pytest.raises(UsageError, match="isolated and engine='here' are both given; leave one out"):
         worker(isolated=True, engine="here")(functions.double)
 
 
@@ -334,7 +334,7 @@ def test_a_package_adds_an_engine_by_its_entry_points(tmp_path: Path) -> None:
     )
     added, odd, gone = done.stdout.splitlines()
     assert added == "Added"
-    assert odd == "added:odd, which is said to be the engine 'odd', is no class of engines"
+    assert odd == "added:odd, given as the engine 'odd', is not an engine class"
     assert gone.startswith("the engine 'gone' (gone:X) cannot be imported: ModuleNotFoundError: No module named 'gone'")
 
 
@@ -361,7 +361,7 @@ def test_a_run_says_where_functions_are_called_whose_workers_do_not(tmp_path: Pa
     [
         ("proces", r"no engine 'proces' \(did you mean 'process'\?\)"),
         ("process:here", "the engine 'process' is told no place, and 'process:here' has one; give 'process'"),
-        ("process", "has to be a function at the top of a module; or leave it in this process with @worker"),
+        ("process", "must be a function at the top of a module; or leave it in this process with @worker"),
     ],
 )
 def test_an_engine_of_a_run_is_refused_before_anything_is_stored(tmp_path: Path, engine: str, said: str) -> None:

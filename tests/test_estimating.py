@@ -101,7 +101,7 @@ def test_tasks_of_workers_are_told_apart() -> None:
     root.find("a").type = "shell"
     expected = estimate(root, model="rules")
     assert (expected.tasks, expected.worker_tasks, expected.calls) == (4, 1, (3, 3))
-    assert "4 tasks, 1 of them by workers, whose calls are not counted" in str(expected)
+    assert "4 tasks, 1 of them for workers, whose calls are not counted" in str(expected)
 
 
 def test_compositions_of_many_long_results_take_more_calls() -> None:
@@ -168,7 +168,7 @@ def test_a_plan_file_is_estimated_without_a_store_or_a_model(ramify: Ramify, hom
     (home / "plan.yaml").write_text(PLAN, encoding="utf-8")
     said = ramify("run", "--estimate", "plan.yaml")
     assert said.code == 0
-    assert "wave 1: a b\nwave 2: c\nwave 3: 0\n\nto be done: 4 tasks\ncalls: 4; at most 20 with" in said.out
+    assert "wave 1: a b\nwave 2: c\nwave 3: 0\n\nremaining: 4 tasks\ncalls: 4; at most 20 with" in said.out
     assert "cost: unknown (no model is set)\ncritical path: 3 tasks: a > c > 0\nwaves: 3\n" in said.out
     document = json.loads(ramify("run", "--estimate", "--json", "plan.yaml").out)
     assert (document["estimate"]["calls"], document["waves"]) == ([4, 4], [["a", "b"], ["c"], ["0"]])
@@ -189,8 +189,8 @@ def test_a_dry_run_refuses_what_a_run_would_refuse(ramify: Ramify, home: Path) -
     root = Task(content="g", id="0", state="DELETED")
     (home / "plan.json").write_text(root.to_json(), encoding="utf-8")
     for plan, message in [
-        ("plan.yaml", "'nobody', which is not there"),
-        ("plan.json", "is DELETED, so nothing is done"),
+        ("plan.yaml", "'nobody', which does not exist"),
+        ("plan.json", "is the goal and is DELETED"),
     ]:
         dry, wet = ramify("run", "--dry-run", plan), ramify("run", "--model", "rules", plan)
         assert (dry.code, dry.out, dry.err) == (2, "", wet.err)
@@ -205,5 +205,5 @@ def test_a_dry_run_of_a_goal_plans_it_and_executes_nothing(ramify: Ramify) -> No
     with Store.open(".ramify/ramify.db") as store:
         run_id = store.last_run().id
         assert {call.key.purpose for call in store.calls(run_id)} == {"decompose"}
-    assert said.err == f"nothing was executed; `ramify resume {run_id}` runs this plan\n"
+    assert said.err == f"nothing was run; `ramify resume {run_id}` runs this plan\n"
     assert ramify("resume", run_id).out == "21\n"

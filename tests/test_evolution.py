@@ -260,7 +260,7 @@ def test_a_file_that_is_in_the_way_or_cannot_be_written_is_refused_before_anythi
     model = inventor()
     there = tmp_path / "there.jsonl"
     there.write_text("{}\n")
-    with pytest.raises(UsageError, match="is there already; choose another name"):
+    with pytest.raises(UsageError, match="already exists; choose another name"):
         evolve(SEEDS, model=model, store=store, output=there)
     with pytest.raises(ExportError, match="cannot be written: No such file"):
         evolve(SEEDS, model=model, store=store, output=tmp_path / "gone" / "new.jsonl")
@@ -311,10 +311,10 @@ def test_rules_declines_and_says_so(ramify: Ramify) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "say what to start from"),
+        ((), "name a seed"),
         (("gone.jsonl",), "gone.jsonl cannot be read"),
         (("x", "--method", "harder"), "there is no method 'harder'"),
-        (("x", "-n", "2", "--generations", "3"), "cannot be of 3 generations"),
+        (("x", "-n", "2", "--generations", "3"), "cannot make 3 generations"),
         (("x", "-o", "gone/new.jsonl"), "cannot be written"),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_repeated_seed_counts_once() -> None:
         ("s.jsonl", '{"content": "One?"}\n{"content": \n', "s.jsonl:2 is not JSON"),
         ("s.jsonl", '{"task": "One?", "n": 1}\n', r"s.jsonl:1 has no text in the field 'content'; its fields: task, n"),
         ("s.jsonl", '{"content": 7}\n', "s.jsonl:1 has no text in the field"),
-        ("s.jsonl", "[1]\n", "s.jsonl:1 is neither an object"),
+        ("s.jsonl", "[1]\n", "s.jsonl:1 is neither text nor an object"),
         ("s.jsonl", "[" * 100_000, "s.jsonl:1 is not JSON"),
         ("s.jsonl", '{"content": " . "}\n', "s.jsonl:1 is blank"),
         ("s.csv", "task,n\nOne?,1\n", "has no column 'content'; its columns: task, n"),
@@ -262,7 +262,7 @@ def test_later_generations_depend_on_the_tasks_of_the_one_before() -> None:
 
 
 def test_a_task_of_the_type_that_nobody_laid_out_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="task x does not say what new task is wanted: its input seed cannot be used"):
+    with pytest.raises(UsageError, match="task x has an invalid input seed"):
         Wanted.of(Task(content="y", id="x", type="evolve"))
     run = Executor("rules", store=tmp_path / "runs.db").run(Task(content="y", id="x", type="evolve"))
     assert (run.status, "are made by `ramify evolve`" in str(run.error)) == ("failed", True)
@@ -273,7 +273,7 @@ def test_a_task_of_the_type_that_nobody_laid_out_is_refused_by_name(tmp_path: Pa
     [
         ({"n": 0}, "it cannot be 0"),
         ({"n": 10**9}, "from 1 to 100,000"),
-        ({"n": 2, "generations": 3}, "2 new tasks cannot be of 3 generations"),
+        ({"n": 2, "generations": 3}, "2 new tasks cannot make 3 generations"),
         ({"n": 2, "methods": ["harder"]}, "no method 'harder'; the methods are constraint, deepen"),
         ({"n": 2, "methods": []}, "there is no method"),
         ({"n": 2, "tries": 0}, "tries"),

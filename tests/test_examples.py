@@ -73,7 +73,7 @@ Oslo
 answered by rules (no language model)
 """,
     "killed.py": """\
-the first process was ended by signal 9, with 2 of 6 tasks done
+the first process was killed by signal 9, with 2 of 6 tasks done
 begun: 1 2 3 3 4 5
 result: [1, 4, 9, 16, 25]
 """,
@@ -93,7 +93,7 @@ journal: every call of a run with its reply, on disk
 answered by a glossary of three words (no language model)
 """,
     "plan_as_code.py": """\
-the first process was ended by signal 9, with 6 tasks done
+the first process was killed by signal 9, with 6 tasks done
 weighed: 1 2 3 5 10 20 20 40 -1
 result: {"total": 162, "left out": "0.6"}
 """,

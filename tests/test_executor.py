@@ -339,7 +339,7 @@ def test_a_limit_that_nobody_can_keep_is_refused_before_anything_runs(store: Pat
 
 def test_a_task_for_a_worker_that_is_not_there_is_refused(store: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"task 0\.1 is for a worker 'noop', which is not there; there are: .*\bmodel\b"
+        UsageError, match=r"task 0\.1 needs a worker 'noop', which does not exist; there are: .*\bmodel\b"
     ):
         Executor(ScriptedModel(ANSWERED), store=store).run(flat(1))
 
@@ -483,7 +483,7 @@ def test_a_task_that_was_failed_before_the_run_is_told_so(store: Path) -> None:
     run = Executor(ScriptedModel(ANSWERED), store=store).run(root)
     assert (run.status, root.find("b").state) == ("failed", TaskState.DONE)
     assert root.error == run.error
-    assert str(run.error).startswith("subtask a failed: it was FAILED when the run began")
+    assert str(run.error).startswith("subtask a failed: it was already FAILED when the run started")
     again = Executor.resume(store, run.id, agent=ScriptedModel(ANSWERED), retry_failed=True)
     assert (again.status, again.task.error) == ("done", None)
 

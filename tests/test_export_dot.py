@@ -140,7 +140,7 @@ def test_dot_is_not_asked_unless_its_layout_is(tmp_path: Path, fmt: str) -> None
 
 @pytest.mark.parametrize("fmt", ["svg", "png", "pdf"])
 def test_the_layout_of_dot_without_dot_is_an_error(fmt: str) -> None:
-    with pytest.raises(ExportError, match=f"dot drew no {fmt}: .* not on PATH; install Graphviz, or leave the layout"):
+    with pytest.raises(ExportError, match=f"dot could not draw {fmt}: .* not on PATH; install Graphviz, or let Ramify"):
         render(graph_view(small()), fmt, layout="dot", path_env="")
 
 
@@ -153,7 +153,7 @@ def test_a_text_has_no_layout(fmt: str) -> None:
 
 
 def test_unknown_layout_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="the layouts are ramify, dot"):
+    with pytest.raises(UsageError, match="use ramify, dot"):
         render(graph_view(small()), "svg", layout="neato")  # type: ignore[arg-type]
 
 
@@ -189,7 +189,7 @@ def test_picture_that_dot_made_smaller_is_said_to_be(tmp_path: Path) -> None:
 
 
 def test_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"end it in one of \.dot, .*\.png, \.pdf"):
+    with pytest.raises(UsageError, match=r"use one of these endings: \.dot, .*\.png, \.pdf"):
         save_as("graph", graph_view(small()), tmp_path / "a.jpg")
 
 

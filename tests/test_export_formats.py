@@ -42,7 +42,7 @@ def test_every_row_writes_a_strangers_words(row: Format, tmp_path: Path) -> None
         assert data == row.text(subject).encode("utf-8", "backslashreplace")
         assert b"alert" in data
     else:
-        with pytest.raises(UsageError, match=f"{row.name} is no text; write it to a file"):
+        with pytest.raises(UsageError, match=f"{row.name} is not text; write it to a file"):
             row.text(subject)
 
 
@@ -79,7 +79,7 @@ def test_a_slip_is_told_what_it_may_mean(form: str, meant: str) -> None:
 
 def test_an_ending_is_told_what_it_may_mean() -> None:
     with pytest.raises(
-        UsageError, match=r"a\.htmll names no report format; .*, or say the format; did you mean \.html\?"
+        UsageError, match=r"a\.htmll has no report format; .*, or name the format; did you mean \.html\?"
     ):
         format_of("report", Path("a.htmll"))
 

@@ -1,4 +1,4 @@
-"""docs/features.md has a row for each line of the features, and what each row shows is what comes out.
+"""features.md has a row for each line of the features, and what each row shows is what comes out.
 
 A section of the page is one program: its blocks, then the expressions of its rows; then its commands, in order.
 """
@@ -13,7 +13,7 @@ from .documented import ROOT, Reader, Step, is_as_shown, rows_of, steps_of
 from .openai_server import Answer, Chat, OpenAIServer
 from .test_examples import SCRIPTS
 
-PAGE = ROOT / "docs" / "features.md"
+PAGE = ROOT / "tests" / "features.md"
 LOCAL_SERVER = "http://127.0.0.1:11434/v1"
 LINES = {"S0": 30, "S1": 22, "S2": 25, "S3": 20, "S4": 18}
 """How many lines each of the five texts has."""

@@ -141,7 +141,7 @@ def test_ctrl_c_ends_the_watching_and_leaves_the_run_alone(home: Path) -> None:
             watching.send_signal(signal.SIGINT)
             _, err = watching.communicate(timeout=HANG_S)
         assert watching.returncode == 130
-        assert f"run {run_id} goes on; `ramify watch {run_id}` shows it again" in err
+        assert f"run {run_id} continues; `ramify watch {run_id}` shows it again" in err
         assert process.poll() is None
         (home / "go").touch()
         assert process.wait(timeout=HANG_S) == 0

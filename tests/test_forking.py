@@ -247,7 +247,7 @@ def test_a_fork_of_what_is_not_there_and_an_id_that_is_taken_are_refused(store: 
     put_full_run(store)
     with pytest.raises(RunError, match="no run 'r2'"):
         fork(store, "r2", "f1")
-    with pytest.raises(RunError, match=r"run r1 is in the store .* already"):
+    with pytest.raises(RunError, match=r"run r1 already exists in the store"):
         fork(store, "r1", "r1")
     assert [each.id for each in store.runs()] == ["r1"]
 

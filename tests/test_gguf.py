@@ -249,6 +249,6 @@ def test_a_template_with_a_place_for_thoughts_is_one_of_a_model_that_thinks(
 
 def test_too_little_memory_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     file = open_gguf("gguf:m", str(written(tmp_path / "m.gguf")))
-    with pytest.raises(NoModelError, match=r"takes about 0\.\d GiB of memory .* and 0\.0 GiB are free"):
+    with pytest.raises(NoModelError, match=r"needs about 0\.\d GiB of memory .* and 0\.0 GiB are free"):
         file.fit("gguf:m", wanted=None, at_once=4, free=1_000_000)
     assert file.fit("gguf:m", wanted=512, at_once=4, free=1_000_000).slots == 1

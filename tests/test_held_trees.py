@@ -195,7 +195,8 @@ def test_what_is_refused_to_be_added_is_not_changed(tmp_path: Path) -> None:
     for said, part in zip(
         why,
         [
-            "is a subtask of task 0 already", "is a subtask of task", "depends on task nowhere", "its own ancestor",
+            "is already a subtask of task 0", "is already a subtask of task", "depends on task nowhere",
+            "its own ancestor",
             "is RUNNING", "is FAILED", "nobody", "id 0.1 is taken",
         ],
         strict=True,
@@ -234,7 +235,7 @@ def test_a_worker_whose_task_has_ended_adds_nothing(tmp_path: Path) -> None:
 
     @worker
     def then(_: WorkContext) -> str:
-        with pytest.raises(Exception, match=r"task 0.1 is DONE, so its worker can add nothing any more"):
+        with pytest.raises(Exception, match=r"task 0.1 is DONE, so its worker can no longer add tasks"):
             kept[0].spawn(Task(content="late"))
         return "two"
 

@@ -62,11 +62,15 @@ def test_a_choice_is_gone_back_on_when_a_later_task_fails() -> None:
 @pytest.mark.parametrize(
     ("methods", "limits", "fault"),
     [
-        ({"go": [lambda _: None]}, {}, "ended after 0 steps at go: none of its methods applies there"),
-        ({"go": [lambda _: [("add", 1), ("add", 9)]]}, {}, "ended after 1 step at add 9: it cannot be done there"),
-        ({"go": [lambda _: [("on",)]], "on": [lambda _: [("go",)]]}, {}, "go: it is split into itself, with nothing"),
-        ({"go": [lambda _: [("add", 0), ("go",)]]}, {"max_depth": 50}, "it stands deeper than max_depth = 50"),
-        ({"go": [lambda _: [("add", 0), ("go",)]]}, {"max_steps": 90}, "no plan was found in max_steps = 90"),
+        ({"go": [lambda _: None]}, {}, "ended after 0 steps at go: none of its methods applies"),
+        (
+            {"go": [lambda _: [("add", 1), ("add", 9)]]},
+            {},
+            "ended after 1 step at add 9: it cannot be done in this state",
+        ),
+        ({"go": [lambda _: [("on",)]], "on": [lambda _: [("go",)]]}, {}, "go: it splits into itself"),
+        ({"go": [lambda _: [("add", 0), ("go",)]]}, {"max_depth": 50}, "it is deeper than max_depth = 50"),
+        ({"go": [lambda _: [("add", 0), ("go",)]]}, {"max_steps": 90}, "no plan found in max_steps = 90"),
     ],
 )
 def test_where_there_is_no_plan_it_is_said_where_the_search_ended(methods: Any, limits: Any, fault: str) -> None:

@@ -162,7 +162,7 @@ def test_pages_are_counted_over_a_subtree_and_a_resumed_run(site: WebSite, tmp_p
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        ({}, "names no address"),
+        ({}, "has no address"),
         ({"url": "http://a.example/", "urls": ["http://b.example/"]}, "both url and urls"),
         ({"url": "http://a.example/", "follows": 1}, "the input follows of task 0 does not fit the worker 'http'"),
         ({"url": "file:///etc/passwd"}, "only http:// and https:// addresses are fetched"),
@@ -227,7 +227,7 @@ def test_nothing_is_sent_where_it_may_not_go(site: WebSite, tmp_path: Path) -> N
     task = Task("pay", id="0", type="http", inputs={"url": site.url("/pay"), "method": "POST"})
     run = Executor(ScriptedModel({}), store=tmp_path / "r.db", allow=["network"]).run(task)
     assert (run.status, run.effects, site.asked) == ("failed", [], [])
-    assert "private hosts are reached only if they are named" in str(run.error)
+    assert "private hosts must be allowed by name" in str(run.error)
 
 
 def test_a_limit_for_pages_is_refused_where_nobody_fetches(tmp_path: Path) -> None:

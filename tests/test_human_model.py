@@ -81,7 +81,7 @@ def test_empty_reply_is_a_reply() -> None:
 
 def test_without_a_terminal_nobody_is_asked() -> None:
     assert not sys.stdin.isatty()
-    with pytest.raises(WaitingError, match="no terminal to ask at"):
+    with pytest.raises(WaitingError, match="there is no terminal"):
         _ask(HumanModel())
 
 

@@ -38,9 +38,9 @@ def test_what_goes_wrong_there_fails_the_task_alone(tmp_path: Path) -> None:
 
 
 def test_a_function_that_cannot_be_isolated_is_refused() -> None:
-    with pytest.raises(UsageError, match="takes task: a task cannot be sent there"):
+    with pytest.raises(UsageError, match="cannot take task"):
         worker(isolated=True)(_with_task)
-    with pytest.raises(UsageError, match="has to be a function at the top of a module"):
+    with pytest.raises(UsageError, match="must be a function at the top of a module"):
         worker(isolated=True)(lambda *, a: a)
 
 

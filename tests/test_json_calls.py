@@ -114,4 +114,4 @@ def test_tools_are_not_sent_to_a_server_that_says_it_drops_them(tmp_path: Path, 
     assert ["tools" in chat.body for chat in server.chats] == [is_native] * 2
     warnings = [str(event.data["message"]) for event in events if event.type == "warning"]
     assert len(warnings) == (not is_native)
-    assert all("does without --native-tools" in each for each in warnings)
+    assert all("cannot use --native-tools" in each for each in warnings)

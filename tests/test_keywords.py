@@ -45,20 +45,20 @@ def test_every_option_is_a_keyword() -> None:
 @pytest.mark.parametrize(
     ("function", "first", "how", "said"),
     [
-        (solve, "x", {"modle": "rules"}, "there is no keyword modle; did you mean model?"),
-        (solve, "x", {"modle": None}, "there is no keyword modle; did you mean model?"),
-        (start, "x", {"midleware": []}, "there is no keyword midleware; did you mean middleware?"),
-        (decompose, "x", {"file": "x"}, "there is no keyword file; did you mean files?"),
-        (asolve, "x", {"on_evnt": print}, "there is no keyword on_evnt; did you mean on_event?"),
-        (solve, "x", {"api_key": "x"}, "there is no keyword api_key; keys are read from"),
-        (evolve, "x", {"generation": 1}, "there is no keyword generation; did you mean generations?"),
-        (evolve, "x", {"max_depth": 1}, "there is no keyword max_depth; "),
-        (aevolve, "x", {"trys": 1}, "there is no keyword trys; did you mean tries?"),
-        (Executor, "s", {"agnts": {}}, "there is no keyword agnts; did you mean agents?"),
-        (Executor.resume, "s", {"retry_faild": True}, "there is no keyword retry_faild; did you mean retry_failed?"),
-        (Executor.resume, "s", {"set_results": {}}, "there is no keyword set_results; did you mean set_result?"),
-        (Executor.reopen, "s", {"job": 1}, "there is no keyword job; did you mean jobs?"),
-        (Strategy("s", "x", {"max_depth": [1]}).resume, "r", {"job": 1}, "there is no keyword job; did you mean jobs?"),
+        (solve, "x", {"modle": "rules"}, "unknown keyword modle; did you mean model?"),
+        (solve, "x", {"modle": None}, "unknown keyword modle; did you mean model?"),
+        (start, "x", {"midleware": []}, "unknown keyword midleware; did you mean middleware?"),
+        (decompose, "x", {"file": "x"}, "unknown keyword file; did you mean files?"),
+        (asolve, "x", {"on_evnt": print}, "unknown keyword on_evnt; did you mean on_event?"),
+        (solve, "x", {"api_key": "x"}, "unknown keyword api_key; set keys in"),
+        (evolve, "x", {"generation": 1}, "unknown keyword generation; did you mean generations?"),
+        (evolve, "x", {"max_depth": 1}, "unknown keyword max_depth; "),
+        (aevolve, "x", {"trys": 1}, "unknown keyword trys; did you mean tries?"),
+        (Executor, "s", {"agnts": {}}, "unknown keyword agnts; did you mean agents?"),
+        (Executor.resume, "s", {"retry_faild": True}, "unknown keyword retry_faild; did you mean retry_failed?"),
+        (Executor.resume, "s", {"set_results": {}}, "unknown keyword set_results; did you mean set_result?"),
+        (Executor.reopen, "s", {"job": 1}, "unknown keyword job; did you mean jobs?"),
+        (Strategy("s", "x", {"max_depth": [1]}).resume, "r", {"job": 1}, "unknown keyword job; did you mean jobs?"),
         (solve, "x", {"agent": Agent("rules"), "model": "rules"}, "agent and model are both given"),
         (solve, "x", {"agent": Agent("rules"), "language": "German"}, "agent and language are both given"),
     ],
@@ -80,8 +80,11 @@ def test_a_keyword_that_would_do_nothing_is_refused(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"agent": ScriptedModel(MODEL), "base_url": "http://127.0.0.1:1/v1"}, "base_url is of no use to an agent"),
-        ({"from_task": "0", "edit": object()}, "edit and one of plan, set, set_result and from_task are both given"),
+        (
+            {"agent": ScriptedModel(MODEL), "base_url": "http://127.0.0.1:1/v1"},
+            "base_url has no effect on your own agent",
+        ),
+        ({"from_task": "0", "edit": object()}, "use either edit, or plan, set, set_result and from_task"),
     ],
 )
 def test_options_that_would_take_another_away_are_refused_on_resume(store: Path, options: Any, said: str) -> None:
@@ -96,7 +99,7 @@ def test_an_executor_takes_a_goal_as_text_and_says_what_else_it_takes(store: Pat
     run = executor.run(" say it ")
     assert (run.result, run.task.id, run.task.content) == ("done", "0", "say it")
     for given, what in ((3, "int"), (" ", "a blank text"), (Path("plan.yaml"), "PosixPath")):
-        with pytest.raises(UsageError, match=rf"a run takes a Task, or a goal as text, not {what}; load_plan\(FILE\)"):
+        with pytest.raises(UsageError, match=rf"pass a Task, or a goal as text, not {what}; load_plan\(FILE\)"):
             executor.run(cast("Any", given))
 
 
@@ -147,23 +150,23 @@ async def says_yes(_plan: object) -> bool:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: solve(12), "goal is 12, of type int; give what is to be done, as text"),  # type: ignore[arg-type]
+        (lambda: solve(12), "goal is 12, of type int; give the goal as text"),  # type: ignore[arg-type]
         (lambda: solve("1+1", approve="plan"), "approve is 'plan', of type str; give a function that"),  # type: ignore[arg-type]
         (lambda: asyncio.run(asolve("1+1", approve="plan")), "approve is 'plan', of type str; give a function that"),  # type: ignore[arg-type]
-        (lambda: solve("1+1", approve=says_yes), "approve is async, and solve does not await it"),  # type: ignore[arg-type]
+        (lambda: solve("1+1", approve=says_yes), "approve is async; use asolve"),  # type: ignore[arg-type]
         (lambda: AgentSettings(timeout_s=-1), "timeout_s cannot be used: it is -1"),
         (lambda: solve("1+1", files=5), "files is 5, of type int; give files, as paths"),  # type: ignore[arg-type]
         (lambda: solve("1+1", model=5), "model is 5, of type int; give the name"),  # type: ignore[arg-type]
         (lambda: Executor(5), "agent is 5, of type int; give an Agent"),  # type: ignore[arg-type]
         (lambda: Executor("rules", workers="x.py"), "workers is 'x.py', of type str; give functions"),  # type: ignore[arg-type]
-        (lambda: Executor("rules", wrokers=[]), "there is no keyword wrokers; did you mean workers?"),  # type: ignore[call-arg]
+        (lambda: Executor("rules", wrokers=[]), "unknown keyword wrokers; did you mean workers?"),  # type: ignore[call-arg]
         (lambda: Executor("rules", on_error="maybe"), "on_error cannot be used: it is 'maybe'"),  # type: ignore[arg-type]
-        (lambda: Executor("rules", plan=3), "plan cannot be used: it should be"),  # type: ignore[arg-type]
+        (lambda: Executor("rules", plan=3), "plan cannot be used: it must be"),  # type: ignore[arg-type]
         (lambda: Executor("rules", checks=[len]), "checks is [<built-in function len>], of type list"),  # type: ignore[arg-type]
         (lambda: Executor("rules", secrets="word"), "secrets is str; give values by name"),  # type: ignore[arg-type]
         (lambda: Executor("rules", on_event="print"), "on_event is 'print', of type str"),  # type: ignore[arg-type]
         (lambda: Executor.resume("runs.db", 3), "run_id is 3, of type int; give the id of a run"),  # type: ignore[arg-type]
-        (lambda: Executor.resume(3), "store is 3, of type int; give the place of a store"),  # type: ignore[arg-type]
+        (lambda: Executor.resume(3), "store is 3, of type int; give a store"),  # type: ignore[arg-type]
     ],
 )
 def test_an_argument_of_another_kind_is_refused_in_our_words(call: Callable[[], object], said: str) -> None:

@@ -321,7 +321,7 @@ def test_what_is_under_way_is_told_beside_what_was_spent() -> None:
     budget.settle(root, Usage(calls=1))
     budget.settle(root, Usage(calls=1))
     with pytest.raises(
-        LimitError, match=r"spent so far: 2 calls, 0 tokens, \$0\.0000, and 1 call under way$"
+        LimitError, match=r"spent so far: 2 calls, 0 tokens, \$0\.0000, and 1 call in flight$"
     ) as caught:
         budget.reserve(root)
     budget.settle(root, Usage(calls=1))

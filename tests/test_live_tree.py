@@ -88,7 +88,7 @@ def test_the_tree_follows_the_size_of_the_window(columns: int, lines: int, home:
 def test_ctrl_c_is_told_above_the_tree_and_what_is_under_way_is_finished(home: Path) -> None:
     with waiting() as child:
         child.sendintr()
-        child.expect_exact("Ctrl-C again gives up at once; waiting for 4 tasks: 0.0, 0.1, 0.2, 0.3")
+        child.expect_exact("Ctrl-C again cancels at once; waiting for 4 tasks: 0.0, 0.1, 0.2, 0.3")
         (home / "go").touch()
         text = end(child)
     assert child.exitstatus == 130

@@ -64,5 +64,5 @@ def test_a_worker_that_ends_the_process_fails_its_task_in_the_end(home: Path, ki
         assert ends <= MOST_ENDS + 1, "the first end may come before it is on disk that the task runs"
         said = ramify_process("resume", "--last")
     assert (said.code, ends >= MOST_ENDS) == (1, True), said.err
-    assert f"the process ended 3 times while this was done, by which its worker '{kind}' may have ended it" in said.err
+    assert f"the process ended 3 times while this ran, so its worker '{kind}' may have killed it" in said.err
     assert ramify_process("resume", "--last", "--retry-failed").code == 3, "it is begun again where that is asked for"

@@ -34,7 +34,7 @@ def test_an_id_is_registered_once() -> None:
     manager = TaskManager(Task(content="root", id="0"))
     manager.add_tasks(tasks("a")[0])
     for more in (tasks("a"), tasks("b", "b")):
-        with pytest.raises(TreeError, match="its id is registered already"):
+        with pytest.raises(TreeError, match="its id is already registered"):
             manager.add_tasks(more)
     assert [task.id for task in manager.tasks] == ["0", "a"]
 

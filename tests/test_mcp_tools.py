@@ -87,7 +87,7 @@ def test_a_server_that_ends_is_started_again_and_the_model_is_told(log: Path) ->
     model = model_of(("die", {"how": "at once"}), ("price", {"product": "tea"}), "done")
     run = ran(log, model)
     assert (run.status, run.result) == ("done", "done")
-    assert "ended before it had answered the call of die, and nobody knows whether it was done" in told(model, 1)
+    assert "ended before it answered the call of die, so it is unknown whether it was done" in told(model, 1)
     assert "the shop burns down" in told(model, 1)
     assert "tea costs 3 euros" in told(model, 2)
     starts = [line for line in log.read_text().splitlines() if line.startswith("start")]
@@ -151,7 +151,7 @@ def test_without_the_package_there_is_one_clear_line() -> None:
         "try:\n    mcp_tools('x')\nexcept UsageError as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == 'tools of MCP servers need the package mcp; install it with: pip install "ramify[mcp]"\n'
+    assert said.stdout == 'MCP servers need the package mcp; install it with: pip install "ramify[mcp]"\n'
 
 
 @pytest.mark.fault("5.4")
@@ -200,7 +200,9 @@ def test_a_name_that_is_given_twice_gets_its_servers_before_it(
 ) -> None:
     tools = [(source, FunctionTool(lambda: "", name=name)) for source, name in given]
     if names is None:
-        with pytest.raises(UsageError, match=r"two tools are called '\w+', and '\w+' is no name .* leave one out with"):
+        with pytest.raises(
+            UsageError, match=r"two tools are named '\w+', and '\w+' is not a valid name .* leave one out"
+        ):
             by_name(tools)
         return
     assert list(by_name(tools)) == [tool.name for tool in by_name(tools).values()] == names
@@ -215,7 +217,7 @@ def test_the_command_line_lists_a_servers_tools_if_it_may_be_started(log: Path, 
     words = ("tools", "list", "--tools", "mcp:shop")
     unopened = ramify(*words)
     assert "shop" in unopened.out
-    assert "the tools of shop are listed with --allow mcp:shop, which lets the server be started" in unopened.err
+    assert "to list the tools of shop, allow its server to start: --allow mcp:shop" in unopened.err
     assert not log.exists()
     said = ramify(*words, "--allow", "mcp:shop")
     assert (said.code, said.err) == (0, "")
@@ -243,4 +245,4 @@ def test_the_command_line_takes_servers_from_the_settings(
     said = ramify_process(*words, "--allow", "mcp:shop")
     assert (said.code, said.out) == (0, "3 euros\n"), said.err
     missing = ramify_process("run", "plan.yaml", "--model", "human:replies", "--tools", "mcp:shpo")
-    assert (missing.code, "no server of tools 'shpo'; did you mean 'shop'?" in missing.err) == (2, True)
+    assert (missing.code, "no MCP server 'shpo'; did you mean 'shop'?" in missing.err) == (2, True)

@@ -65,7 +65,7 @@ def test_a_pattern_binds_what_stands_in_its_holes(pattern: str, goal: str, value
     [
         ("{a}", "fit every goal"),
         ("{a} {b}", "fit every goal"),
-        ("Compare {a}{b}", "nothing stands between {a} and {b}"),
+        ("Compare {a}{b}", "there is nothing between {a} and {b}"),
     ],
 )
 def test_a_pattern_that_cannot_be_told_is_refused(pattern: str, fault: str) -> None:
@@ -119,7 +119,7 @@ def test_what_a_hole_holds_is_no_template() -> None:
 
 def test_subtasks_stand_below_the_task_that_is_split() -> None:
     nested = COMPARE + "  - task: Tell of {a}\n    needs: [deep]\n    tasks:\n      - {id: deep, task: 'More of {b}'}\n"
-    with pytest.raises(DocumentError, match=r"needs task deep, which is a part of it"):
+    with pytest.raises(DocumentError, match=r"needs task deep, its own descendant"):
         read(nested)
     method = read(COMPARE + "  - task: Tell\n    tasks:\n      - {task: 'More of {b}', needs: [one]}\n      - Less\n")
     parent = Task("Compare Oslo with Rome", id="0.3")
@@ -153,22 +153,22 @@ BROKEN: dict[str, tuple[str, str]] = {
     "no goal": ("tasks: [a, b]\n", "m.yaml:1:1: it has no `goal`"),
     "no tasks": ("goal: Do {a}\n", "m.yaml:1:1: it has no `tasks`"),
     "empty tasks": ("goal: Do {a}\ntasks: []\n", "m.yaml:2:8: tasks: the list is empty"),
-    "a list": ("- a\n", "m.yaml:1:1: a method begins with `goal: ...`; this is a list"),
+    "a list": ("- a\n", "m.yaml:1:1: a method must start with `goal: ...`; this is a list"),
     "no yaml": ("goal: [\n", "m.yaml:2:1: not YAML"),
-    "goal is a list": ("goal: [a]\ntasks: [a, b]\n", "m.yaml:1:7: goal: has to be text that is not blank, not a list"),
+    "goal is a list": ("goal: [a]\ntasks: [a, b]\n", "m.yaml:1:7: goal: must be text, not a list"),
     "unquoted brace": ("goal: {a} is\ntasks: [a, b]\n", "m.yaml:1"),
     "unknown key": ("goal: Do it\nkeyword: [a]\ntasks: [a, b]\n", "m.yaml:2:1: unknown key keyword; did you mean keyw"),
     "unknown parameter": (
         "goal: Do {thing}\ntasks: ['Do {thingg}', b]\n",
-        "no parameter of the goal; did you mean thing",
+        "is not in the goal; did you mean thing",
     ),
     "words about none": (
         "goal: Do {a}\nparameters: {bee: x}\ntasks: [a, b]\n",
         "m.yaml:2:14: parameters: bee is no param",
     ),
-    "enabled is text": ("goal: Do\nenabled: maybe\ntasks: [a, b]\n", "m.yaml:2:10: enabled: has to be true or false"),
-    "keywords": ("goal: Do\nkeywords: [{a: 1}]\ntasks: [a, b]\n", "m.yaml:2:12: keywords: has to be text"),
-    "preconditions": ("goal: Do\npreconditions: [a]\ntasks: [a, b]\n", "m.yaml:2:16: preconditions: has to be a map"),
+    "enabled is text": ("goal: Do\nenabled: maybe\ntasks: [a, b]\n", "m.yaml:2:10: enabled: must be true or false"),
+    "keywords": ("goal: Do\nkeywords: [{a: 1}]\ntasks: [a, b]\n", "m.yaml:2:12: keywords: must be text"),
+    "preconditions": ("goal: Do\npreconditions: [a]\ntasks: [a, b]\n", "m.yaml:2:16: preconditions: must be a map"),
     "a pattern": (
         "goal: Do\npreconditions: {matches: '('}\ntasks: [a, b]\n",
         "m.yaml:2:26: preconditions: matches: not",
@@ -182,7 +182,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "a need": ("goal: Do\ntasks: [a, {task: b, needs: [c]}]\n", "m.yaml:2:30: task 0.2 needs unknown task c"),
     "a wrong type": (
         "goal: Do\ntasks: [a, {task: b, priority: high}]\n",
-        "task 0.2: priority: has to be a whole number",
+        "task 0.2: priority: must be a whole number",
     ),
     "a result": (
         "goal: Do\ntasks: [a, {task: b, result: c}]\n",

@@ -32,7 +32,7 @@ CHECKED = "goal: g\nchecks:\n  - {predicate: is_even}\n"
 BESIDE = "has a function of that name without"
 SUCH_AS = "from ramify.planner above one of its functions, such as"
 PREDICATE = "@predicate; put @predicate"
-AT_LEAST_1 = "should be at least 1"
+AT_LEAST_1 = "must be at least 1"
 AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
 
 
@@ -42,11 +42,11 @@ AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
     [
         (
             {"w.py": WORKERS, "p.yaml": COUNTS}, "run p.yaml --workers w.py",
-            f"task 0.1 is for a worker 'count', which is not there: w.py:4 {BESIDE} @worker; put @worker above it",
+            f"task 0.1 needs a worker 'count', which does not exist: w.py:4 {BESIDE} @worker; put @worker above it",
         ),
         (
             {"w.py": WORKERS, "p.yaml": CHECKED}, "run p.yaml --workers w.py",
-            f"a check of task 0 calls the function 'is_even', which w.py:8 has without {PREDICATE} above it",
+            f"a check of task 0 uses the function 'is_even', which w.py:8 has without {PREDICATE} above it",
         ),
         (
             {"w.py": PLAIN, "p.yaml": COUNTS}, "run p.yaml --workers w.py",
@@ -91,11 +91,11 @@ AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
         ),
         (
             {}, "solve g --jobs two",
-            "Invalid value for '--jobs' / '-j': it is 'two', and should be a whole number (see `ramify solve --help`)",
+            "Invalid value for '--jobs' / '-j': it is 'two'; it must be a whole number (see `ramify solve --help`)",
         ),
         (
             {}, "solve g --jobs 0",
-            "Invalid value for '--jobs' / '-j': it is '0', and should be at least 1 (see `ramify solve --help`)",
+            "Invalid value for '--jobs' / '-j': it is '0'; it must be at least 1 (see `ramify solve --help`)",
         ),
         (
             {"p/exceute.j2": "{# version: 1 #}\nx\n"}, "solve g --prompts p",

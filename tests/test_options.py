@@ -161,14 +161,14 @@ def test_type_checkers_know_an_option_that_is_added_to_the_table(house: Path, tm
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"jobs": 0}, "jobs cannot be used: it is 0, and should be at least 1"),
-        ({"jobs": 10_001}, "jobs cannot be used: it is 10001, and should be at most 10,000"),
+        ({"jobs": 0}, "jobs cannot be used: it is 0; it must be at least 1"),
+        ({"jobs": 10_001}, "jobs cannot be used: it is 10001; it must be at most 10,000"),
         (
             {"on_error": "ignore"},
-            "on_error cannot be used: it is 'ignore', and should be 'continue', 'partial' or 'stop'",
+            "on_error cannot be used: it is 'ignore'; it must be 'continue', 'partial' or 'stop'",
         ),
-        ({"max_cost_usd": 0}, "max_cost_usd cannot be used: it is 0, and should be more than 0"),
-        ({"allow": 3}, "allow cannot be used: it should be a valid tuple"),
+        ({"max_cost_usd": 0}, "max_cost_usd cannot be used: it is 0; it must be more than 0"),
+        ({"allow": 3}, "allow cannot be used: it must be a valid tuple"),
     ],
 )
 def test_a_keyword_that_cannot_be_used_is_named_with_its_value(how: dict[str, Any], said: str) -> None:
@@ -181,9 +181,9 @@ def test_a_keyword_that_cannot_be_used_is_named_with_its_value(how: dict[str, An
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--timeout-s 0", "'--timeout-s': it is 0.0, and should be more than 0"),
-        ("--max-wait-seconds -1", "'--max-wait-seconds': it is -1.0, and should be at least 0"),
-        ("--max-cost-usd inf", "'--max-cost-usd': it is inf, and should be a finite number"),
+        ("--timeout-s 0", "'--timeout-s': it is 0.0; it must be more than 0"),
+        ("--max-wait-seconds -1", "'--max-wait-seconds': it is -1.0; it must be at least 0"),
+        ("--max-cost-usd inf", "'--max-cost-usd': it is inf; it must be a finite number"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_named_with_its_value(words: str, said: str, ramify: Ramify) -> None:

@@ -167,8 +167,8 @@ def test_no_parts_refuses_the_document_by_name_before_any_call(tmp_path: Path) -
     run = run_of(Agent(model, settings=AgentSettings(parts=False)), tmp_path)  # type: ignore[arg-type]
     assert (run.status, model.requests) == ("failed", [])
     assert "task 0" in str(run.error)
-    assert f"the model reads {WINDOW:,} tokens; --no-parts keeps it from reading notes.txt" in str(run.error)
-    assert "leave that out, attach less, or use a model that reads more" in str(run.error)
+    assert f"the model reads {WINDOW:,} tokens; --no-parts forbids reading notes.txt" in str(run.error)
+    assert "leave it out, attach less, or use a model with a larger window" in str(run.error)
 
 
 def test_the_window_that_the_user_says_holds_whatever_the_server_says(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_question_that_leaves_no_room_for_parts_is_an_error_that_says_so(tmp_p
     root = task(inputs={"table": "x" * 9_000})
     run = run_of(Reader(), tmp_path, root)
     assert run.status == "failed"
-    assert "what else it shows leaves no room for any part of notes.txt" in str(run.error)
+    assert "the rest of the prompt leaves no room for any part of notes.txt" in str(run.error)
 
 
 def test_too_many_parts_for_max_tasks_stop_the_run_until_it_is_raised(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_too_few_tokens_for_all_parts_stop_the_run_before_the_first(tmp_path: Pa
 def test_parts_that_would_stand_too_deep_fail_the_task_with_the_way_out(tmp_path: Path) -> None:
     run = run_of(Reader(), tmp_path, plan=PlanLimits(max_depth=1))
     assert run.status == "failed"
-    assert "takes a level more than max_depth = 1; set --max-depth 2" in str(run.error)
+    assert "needs one level more than max_depth = 1; use --max-depth 2" in str(run.error)
 
 
 def test_a_replay_reads_and_composes_in_the_same_parts(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_an_estimate_counts_the_parts(tmp_path: Path) -> None:
     assert expected.parts == len(run.task.subtasks)
     assert expected.tasks == expected.parts + 1
     assert expected.calls[0] == len(model.requests)
-    assert f"{expected.parts} of them to read parts of documents" in str(expected)
+    assert f"{expected.parts} of them read parts of documents" in str(expected)
 
 
 def look(place: str) -> str:

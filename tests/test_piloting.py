@@ -103,8 +103,8 @@ def test_answers_that_do_not_count_make_votes_longer(store: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "has no votes and no checks of leaves, so it does not say how many answers are wrong; a pilot needs"),
-        ({"vote_ahead": 1}, "has votes that compare nothing, as each took one answer; a pilot needs a vote_ahead of 2"),
+        ({}, "has no votes and no checks of leaves, so it cannot measure wrong answers; a pilot needs"),
+        ({"vote_ahead": 1}, "has votes of one answer each, which compare nothing; a pilot needs a vote_ahead of 2"),
     ],
 )
 def test_a_run_that_shows_nothing_is_refused(store: Path, config: dict[str, int], message: str) -> None:
@@ -161,8 +161,8 @@ def test_stuck_leaves_are_a_ceiling_that_is_told() -> None:
     assert expected.voting.ceiling == 0.95
     assert expected.voting.ceiling_of_all == 0.95**100
     assert (
-        "ceiling: no vote gets more than 95.0% (83.5% to 98.6%) of the leaf tasks right; all answers to 2 of 40 checked"
-        " leaf tasks failed; all are right in 0.6% of runs at most, so votes alone do not reach the target"
+        "ceiling: voting gets at most 95.0% (83.5% to 98.6%) of the leaf tasks right; all answers to 2 of 40 checked"
+        " leaf tasks failed; all are right in at most 0.6% of runs, so votes alone cannot reach the target"
     ) in str(expected)
 
 
@@ -171,7 +171,7 @@ def test_a_pilot_that_is_too_small_to_tell_says_so() -> None:
     assert expected.voting is not None
     assert not expected.voting.is_sure
     assert expected.voting.ahead == expected.voting.ahead_at_rate
-    assert "the pilot is too small to tell, as half of the answers may be wrong: let it have more leaves" in str(
+    assert "the pilot is too small to be sure: up to half of the answers may be wrong, so give it more leaves" in str(
         expected
     )
 
@@ -179,10 +179,10 @@ def test_a_pilot_that_is_too_small_to_tell_says_so() -> None:
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"pilot": of_rate(60, 100)}, "60.0% of the single answers are wrong, and from half on a vote makes it worse"),
-        ({"pilot": of_rate(1, 100), "target": 1.0}, "the target is 1, and no vote is that sure"),
-        ({"pilot": of_rate(1, 100), "steps": 0}, "the number of steps is 0, and should be at least 1"),
-        ({"steps": 10}, "steps says how many leaves all have to be right, which takes a pilot; give one"),
+        ({"pilot": of_rate(60, 100)}, "60.0% of the single answers are wrong; from half on, voting makes things worse"),
+        ({"pilot": of_rate(1, 100), "target": 1.0}, "the target is 1, which no vote reaches"),
+        ({"pilot": of_rate(1, 100), "steps": 0}, "the number of steps is 0; it must be at least 1"),
+        ({"steps": 10}, "steps needs a pilot"),
     ],
 )
 def test_what_cannot_be_estimated_is_said(how: dict[str, Any], message: str) -> None:
@@ -191,7 +191,7 @@ def test_what_cannot_be_estimated_is_said(how: dict[str, Any], message: str) -> 
 
 
 def test_a_plan_without_leaves_for_a_model_has_nothing_to_vote_on() -> None:
-    with pytest.raises(UsageError, match="no leaf of the plan is for a model, so there is nothing to vote on"):
+    with pytest.raises(UsageError, match="no leaf of the plan uses a model, so there is nothing to vote on"):
         estimate(Task(content="x", id="0", type="shell"), model=ScriptedModel({}), pilot=of_rate(1, 100))
 
 
@@ -213,7 +213,7 @@ def test_a_pilot_ends_after_its_leaves_and_goes_on_with_other_votes(store: Path)
 @pytest.mark.parametrize(
     ("root", "message"),
     [
-        (tree(2), "the plan has no votes and no checks, so no run of it says how many answers are wrong"),
+        (tree(2), "the plan has no votes and no checks, so it cannot measure wrong answers"),
         (tree(2, vote_ahead=1), "the plan has no votes and no checks"),
         (Task(content="x", id="0", type="shell"), "no leaf of task 0 is left for a model"),
     ],
@@ -245,7 +245,7 @@ def test_the_command_makes_a_pilot_and_says_how_to_go_on(ramify: Ramify, home: P
         run_id = opened.last_run().id
     assert said.code == 0
     assert f"pilot: run {run_id}, 2 leaf tasks\nwrong answers: 0.00% (0.00% to " in said.out
-    assert "\nto be done: 3 tasks\n" in said.out
+    assert "\nremaining: 3 tasks\n" in said.out
     ahead = re.findall(r"--vote-ahead (\d+): all of 4 leaf tasks right in 95.0% of runs", said.out)[0]
     assert said.err == f"`ramify resume {run_id} --vote-ahead {ahead}` does what is left with such votes\n"
     done = ramify("resume", run_id, "--vote-ahead", ahead, "-q")
@@ -269,7 +269,7 @@ def test_the_command_without_a_pilot_is_the_option(ramify: Ramify, home: Path) -
     (home / "plan.yaml").write_text(PLAN, encoding="utf-8")
     said = ramify("estimate", "plan.yaml", "--model", "rules").out
     assert ramify("run", "plan.yaml", "--estimate", "--model", "rules").out.endswith(said)
-    assert said.startswith("to be done: 5 tasks\n")
+    assert said.startswith("remaining: 5 tasks\n")
 
 
 @pytest.mark.parametrize(
@@ -278,11 +278,11 @@ def test_the_command_without_a_pilot_is_the_option(ramify: Ramify, home: Path) -
         (("plan.yaml", "--target", "0.9"), "--target and --steps are for what a pilot has shown; add --pilot N, or"),
         (("plan.yaml", "--pilot", "2", "--vote-ahead", "2", "--target", "1.5"), "the target is 1.5"),
         (("plan.yaml", "--pilot", "2", "--from", "r1"), "--pilot makes a run to learn from, and --from names one"),
-        (("plan.yaml", "--max-calls", "2"), "without --pilot nothing is run; leave out --max-calls"),
+        (("plan.yaml", "--max-calls", "2"), "without --pilot nothing runs; leave out --max-calls"),
         (("plan.yaml", "--pilot", "2", "--vote-ahead", "1"), "the plan has no votes and no checks"),
-        (("--last", "--pilot", "2"), "a run is learned from as it is; leave out --pilot"),
+        (("--last", "--pilot", "2"), "an existing run needs no pilot; leave out --pilot"),
         (("--last",), "has no votes and no checks of leaves"),
-        ((), "say which run"),
+        ((), "name a run"),
     ],
 )
 def test_the_command_says_what_it_cannot_do(ramify: Ramify, home: Path, words: tuple[str, ...], message: str) -> None:

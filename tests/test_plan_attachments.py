@@ -62,9 +62,9 @@ AT_FOLDER = "; the paths of a plan start at its folder"
         ),
         (
             "[data/notes.txt, {name: data/notes.txt, text: a}]",
-            "2:31: data/notes.txt is attached twice; one of the two needs another name",
+            "2:31: data/notes.txt is attached twice; rename one",
         ),
-        ('["a\\0b"]', "2:15: 'a\\x00b' is no path of a file"),
+        ('["a\\0b"]', "2:15: 'a\\x00b' is not a file path"),
     ],
 )
 def test_what_cannot_be_attached_is_a_finding_with_its_place(
@@ -85,7 +85,7 @@ def test_documents_that_are_written_out_may_have_one_name() -> None:
 
 
 def test_text_that_is_in_no_folder_attaches_no_files() -> None:
-    with pytest.raises(DocumentError, match=r"notes\.txt names a file, and this text is in no folder"):
+    with pytest.raises(DocumentError, match=r"notes\.txt names a file, but this text is in no folder"):
         read_plan("goal: g\nattachments: [notes.txt]", source="plan")
 
 

@@ -58,17 +58,20 @@ def test_a_package_is_installed_enabled_configured_allowed_and_used(home: Path, 
 
     listed = [line.split() for line in ramify("workers", "list")[1].splitlines()]
     assert ["file_words", "not", "enabled", "ramify-file-words", "1.0", "Counts"] in [row[:6] for row in listed]
-    assert "not known before it is enabled" in ramify("workers", "show", "file_words")[1]
+    assert "unknown until it is enabled" in ramify("workers", "show", "file_words")[1]
     code, _, err = ramify(*run)
     assert code == 2
-    assert "'file_words', which ramify-file-words 1.0 has, and which is not enabled; `ramify workers enable" in err
+    assert (
+        "'file_words', which ramify-file-words 1.0 offers but is not enabled; enable it with `ramify workers enable"
+        in err
+    )
 
     code, _, err = ramify("workers", "enable", "file_words", "--set", "folder=texts")
     assert (code, err.splitlines()[0]) == (0, "file_words is enabled in ramify.toml")
     assert "it needs the permission files: `ramify workers enable file_words --allow files`" in err
     code, _, err = ramify(*run)
     assert code == 2
-    assert "needs the permission files, which is not granted" in err
+    assert "needs the permission files;" in err
 
     assert ramify("workers", "enable", "file_words", "--allow", "files")[0] == 0
     assert ramify(*run)[:2] == (0, "3 words\n")
@@ -153,7 +156,7 @@ def test_a_worker_that_comes_with_ramify_can_be_disabled_and_allowed(ramify: Ram
     assert ramify("workers", "enable", "subprocess", "--allow", "subprocess").code == 0
     assert ramify(*run).out == "hi\n"
     assert ramify("workers", "disable", "subprocess").code == 0
-    assert "'subprocess', which is disabled; `ramify workers enable subprocess` enables it" in ramify(*run).err
+    assert "'subprocess', which is disabled; enable it with `ramify workers enable subprocess`" in ramify(*run).err
     written = (home / "ramify.toml").read_text()
     assert written.startswith("# mine\njobs = 2  # not many\n")
     assert load_settings().jobs == 2
@@ -184,9 +187,9 @@ def test_workers_are_set_up_for_the_user_and_for_the_project(ramify: Ramify, hom
         (("show", "nothing"), "no installed package has a worker 'nothing'"),
         (("enable", "nothing"), "no installed package has a worker 'nothing'"),
         (("disable", "nothing"), "no installed package has a worker 'nothing'"),
-        (("enable", "http", "--set", "a"), "--set takes KEY=VALUE"),
-        (("enable", "http", "--set", "a=1"), "takes no configuration"),
-        (("enable", "http", "--allow", "secret:"), "is no permission"),
+        (("enable", "http", "--set", "a"), "--set needs KEY=VALUE"),
+        (("enable", "http", "--set", "a=1"), "has no configuration"),
+        (("enable", "http", "--allow", "secret:"), "is not a permission"),
     ],
 )
 def test_what_cannot_be_chosen_is_named(ramify: Ramify, words: tuple[str, ...], message: str) -> None:

@@ -95,10 +95,10 @@ def test_a_name_that_is_no_policy_is_refused_with_those_that_are(tmp_path: Path,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"split": "never", "policy": "as_needed"}, "split is 'never', and policy 'as_needed' splits tasks"),
-        ({"split": "never", "policy": "streaming"}, "split is 'never', and policy 'streaming' splits tasks"),
-        ({"split": "never", "policy": "upfront"}, "split is 'never', and policy 'upfront' splits tasks"),
-        ({"split": "always", "policy": "direct"}, "split is 'always', and policy 'direct' splits nothing"),
+        ({"split": "never", "policy": "as_needed"}, "split is 'never', but policy 'as_needed' splits tasks"),
+        ({"split": "never", "policy": "streaming"}, "split is 'never', but policy 'streaming' splits tasks"),
+        ({"split": "never", "policy": "upfront"}, "split is 'never', but policy 'upfront' splits tasks"),
+        ({"split": "always", "policy": "direct"}, "split is 'always', but policy 'direct' splits nothing"),
         ({"policy": "direct", "max_children": 3}, "policy is 'direct', so max_children has nothing to limit"),
         ({"policy": "UPFRONT"}, r"no policy 'UPFRONT' \(did you mean 'upfront'\?\)"),
         ({"policy": "As-Needed"}, r"did you mean 'as_needed'\?"),
@@ -258,7 +258,7 @@ def test_a_policy_of_ones_own_has_to_be_given_again(tmp_path: Path) -> None:
     store, model = tmp_path / "r.db", ScriptedModel({**REPLIES, "execute 0": '<failed reason="other">no</failed>'})
     run = Executor(model, store=store, policy=HalfAndHalf, max_calls=1).run(GOAL)
     assert run.status == "stopped"
-    with pytest.raises(UsageError, match="has a policy of its own, HalfAndHalf; give it again"):
+    with pytest.raises(UsageError, match="uses your own policy HalfAndHalf; pass it again"):
         Executor.resume(store, run.id, agent=model)
     assert Executor.resume(store, run.id, agent=model, policy=HalfAndHalf, max_calls=9).result == "both"
 
@@ -283,7 +283,7 @@ class _Needs(Direct):
     [
         (_Wrong, r"the policy _Wrong cannot be used: next\(task 0\) gave 'split', and no Verb"),
         (_Raises, r"the policy _Raises cannot be used: after\(task 0\) raised KeyError"),
-        (_Needs, "the policy _Needs cannot be used: TypeError.*its class is called without arguments"),
+        (_Needs, "the policy _Needs cannot be used: TypeError.*its class must take no arguments"),
         (object(), r"the policy object cannot be used: it has no method next\(\)"),
         (7, r"the policy int cannot be used: it has no method next\(\)"),
     ],
@@ -378,10 +378,10 @@ PLAN_FILE = "goal: A weekend\ntasks:\n  - task: one\n    tasks: [{task: two, tas
     [
         (("--policy", "direct", "--max-depth", "3"), "policy is 'direct', so max_depth has nothing to limit"),
         (("--policy", "direct", "--split", "never"), "policy is 'direct', so split has nothing to limit"),
-        (("--split", "never"), "the plan is run as it is, so split has nothing to limit; leave it out, or give"),
+        (("--split", "never"), "the plan is run as it is, so split has nothing to limit; leave it out, or choose"),
         (("--max-children", "3"), "the plan is run as it is, so max_children has nothing to limit"),
-        (("--policy", "as_needed", "--split", "never"), "split is 'never', and policy 'as_needed' splits tasks"),
-        (("--max-tasks", "4"), "the plan has 5 tasks, more than max_tasks = 4; raise it, or leave it out"),
+        (("--policy", "as_needed", "--split", "never"), "split is 'never', but policy 'as_needed' splits tasks"),
+        (("--max-tasks", "4"), "the plan has 5 tasks, more than max_tasks = 4; raise it or leave it out"),
     ],
 )
 def test_run_refuses_what_says_nothing_of_its_plan_file(
@@ -401,8 +401,8 @@ def test_limits_of_splits_hold_where_a_task_of_the_plan_names_a_policy(home: Pat
 @pytest.mark.parametrize(
     ("variable", "words", "message"),
     [
-        ("as_needed", ("--split", "never"), "policy 'as_needed' splits tasks; leave one of them out"),
-        ("direct", ("--split", "always"), "policy 'direct' splits nothing; leave one of them out"),
+        ("as_needed", ("--split", "never"), "policy 'as_needed' splits tasks; leave one out"),
+        ("direct", ("--split", "always"), "policy 'direct' splits nothing; leave one out"),
         ("upfrot", (), "did you mean 'upfront'?); there are: as_needed, direct, streaming, upfront"),
     ],
 )
@@ -420,8 +420,8 @@ def test_leaves_of_a_plan_that_stand_too_deep_to_be_split_are_told(tmp_path: Pat
     run = executor.run(root)
     (told,) = [event.data["message"] for event in run.events("warning", after=0)]
     assert told == (
-        "1 task of the plan, such as 0.1.1, cannot be split, as max_depth = 3 counts from the goal; --max-depth 4 lets"
-        " them be"
+        "1 task of the plan, such as 0.1.1, cannot be split, because max_depth = 3 counts from the goal; use"
+        " --max-depth 4 to allow it"
     )
 
 

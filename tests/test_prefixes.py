@@ -184,7 +184,7 @@ def test_a_server_that_refuses_the_key_is_told_so_once_and_spared_it(tmp_path: P
     assert ["prompt_cache_key" in chat.body for chat in server.chats] == [True, False, False, False]
     warnings = [each for each in said if "cache" in each]
     assert len(warnings) == 1
-    assert "from here on requests say nothing to its cache of prompts" in warnings[0]
+    assert "prompt cache hints are off for the rest of the run" in warnings[0]
 
 
 def test_a_request_that_is_bad_in_itself_fails_as_before(tmp_path: Path) -> None:

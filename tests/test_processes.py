@@ -231,7 +231,7 @@ def test_a_sandbox_that_cannot_be_had_is_said(tmp_path: Path) -> None:
     )
     env = {"PATH": str(tmp_path)}
     missing = python(code, folder=tmp_path, env=env).stdout
-    assert missing.startswith("UsageError a sandbox was asked for, and cannot be had: bubblewrap is not installed")
+    assert missing.startswith("UsageError the sandbox is not available: bubblewrap is not installed")
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     assert "(bwrap: No permissions to create new namespace); allow" in python(code, folder=tmp_path, env=env).stdout

@@ -54,10 +54,10 @@ def shown(ledger: Ledger, *, height: int = 40, now: float = START) -> list[str]:
         (event(EventType.PLANNED, tasks=7), "the plan is complete, tasks: 7"),
         (event(EventType.TASK_DONE, "0.2"), "0.2 done"),
         (event(EventType.TASK_FAILED, "0.2", error="no: way"), "0.2 failed: no: way"),
-        (event(EventType.TASK_RELEASED, "0.2", why="the run is stopping"), "0.2 put back: the run is stopping"),
+        (event(EventType.TASK_RELEASED, "0.2", why="the run is stopping"), "0.2 not finished; it will run on resume"),
         (
             event(EventType.TASK_RETRYING, "0.2", attempt=1, error="busy", delay_s=2.0),
-            "0.2 attempt 1 failed, the next one starts in 2.0 s: busy",
+            "0.2 attempt 1 failed; next attempt in 2.0 s: busy",
         ),
         (event(EventType.RUN_WAITING, why="no answer", delay_s=4.0), "waiting 4.0 s: no answer"),
         (event(EventType.WARNING, "0.1", message="task 0.1 is not split"), "0.1 warning: task 0.1 is not split"),
@@ -104,7 +104,7 @@ def test_a_small_tree_is_shown_whole() -> None:
     assert shown(ledger, now=START + 2) == [
         "running: 0/3 done · 2 s · 1 running · 1 failed",
         "○ 0 Compare cities",
-        "  ◐ 0.1 City 1 — waits to ask · 2 s",
+        "  ◐ 0.1 City 1 — waiting to ask · 2 s",
         "  ✕ 0.2 City 2 — no map",
     ]
 
@@ -182,14 +182,14 @@ def test_subtasks_that_are_planned_later_are_counted() -> None:
 @pytest.mark.parametrize(
     ("happened", "words"),
     [
-        ([], "waits to ask"),
+        ([], "waiting to ask"),
         ([event(EventType.CALL_STARTED, "0.1", purpose="execute", model="gpt")], "asking gpt"),
         ([event(EventType.CALL_STARTED, "0.1", purpose="repair", model="gpt")], "asking again gpt"),
         ([event(EventType.TASK_PROGRESS, "0.1", fraction=0.25, doing="page 1 of 4")], "page 1 of 4, 25 %"),
         ([event(EventType.TASK_PROGRESS, "0.1", fraction=None, doing="reading")], "reading"),
         (
             [event(EventType.TASK_RETRYING, "0.1", attempt=1, error="busy", delay_s=2.0)],
-            "attempt 1 failed, waits 2.0 s for the next: busy",
+            "attempt 1 failed, retrying in 2.0 s: busy",
         ),
     ],
 )

@@ -127,16 +127,16 @@ def test_unknown_template_is_refused_with_the_nearest() -> None:
     [
         ("task=task", "task=tsk", r'execute\.j2:6: "tsk" is not a name .* "user" may use; did you mean "task"\?'),
         ("task=task", "task=zzz", r"execute\.j2:6: .*the names are: task_id, "),
-        ("Do it.", "{{ task }}", r'execute\.j2:3: "task" cannot stand in the block "system"'),
-        ("Do it.", "{{ nonce }}", r'execute\.j2:3: "nonce" cannot stand in the block "system"'),
-        ("with text", "in {{ language }}", r'execute\.j2:3: "language" cannot stand in the block "contract"'),
+        ("Do it.", "{{ task }}", r'execute\.j2:3: "task" cannot be used in the block "system"'),
+        ("Do it.", "{{ nonce }}", r'execute\.j2:3: "nonce" cannot be used in the block "system"'),
+        ("with text", "in {{ language }}", r'execute\.j2:3: "language" cannot be used in the block "contract"'),
         ("Do it.", "{{ range(3) }}", r'execute\.j2:3: "range" is not a name'),
         ("Do it.", "{% if %}", r"execute\.j2:3: "),
-        ("Do it.", '{% include "x" %}', r"execute\.j2:3: a template is one file"),
-        ("Do it.", '{% import "x" as y %}', r"execute\.j2:3: a template is one file"),
+        ("Do it.", '{% include "x" %}', r"execute\.j2:3: a template must be one file"),
+        ("Do it.", '{% import "x" as y %}', r"execute\.j2:3: a template must be one file"),
         ("block user", "block usr", r"execute\.j2:1: there is no block 'user'"),
-        ("{# version: 7-own #}", "{# 7-own #}", r"execute\.j2:1: the first line has to declare the version"),
-        ("{# version: 7-own #}", "", r"execute\.j2:1: the first line has to declare the version"),
+        ("{# version: 7-own #}", "{# 7-own #}", r"execute\.j2:1: the first line must declare the version"),
+        ("{# version: 7-own #}", "", r"execute\.j2:1: the first line must declare the version"),
     ],
 )
 def test_broken_template_is_refused_with_its_line(
@@ -196,7 +196,7 @@ def test_copy_is_the_template_in_use_and_can_be_used(tmp_path: Path) -> None:
 
 def test_copy_overwrites_only_by_force(folder: Callable[..., Path]) -> None:
     path = folder()
-    with pytest.raises(PromptError, match=r"execute\.j2: is there already"):
+    with pytest.raises(PromptError, match=r"execute\.j2: already exists"):
         PromptLibrary().copy_template("execute", path)
     assert (path / "execute.j2").read_text(encoding="utf-8") == SOUND
     PromptLibrary().copy_template("execute", path, force=True)

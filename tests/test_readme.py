@@ -21,10 +21,11 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LOCAL_SERVER = "http://127.0.0.1:11434/v1"
 """The address of a local server in the documents; here it is that of the test server."""
 
-RUN_ELSEWHERE = {"features.md": "test_features.py"}
-"""Documents whose blocks and tables go together, and the tests that run them."""
+_OWN_LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+_GALLERY = re.compile(r"\]\((images/gallery/(?!timeline)\w+\.svg)\)")
+"""Pictures that the commands above them draw; times move the bars of a timeline."""
 
-_OWN_LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def text_of(name: str) -> str:
@@ -41,9 +42,7 @@ def server() -> Iterator[OpenAIServer]:
         yield started
 
 
-@pytest.mark.parametrize(
-    "document", [path for path in DOCUMENTS if path.name not in RUN_ELSEWHERE], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_block_does_what_is_shown(document: Path, tmp_path: Path, server: OpenAIServer) -> None:
     reader = Reader(tmp_path, replaced={LOCAL_SERVER: server.base_url})
     steps = list(steps_of(document.read_text(encoding="utf-8")))
@@ -54,12 +53,33 @@ def test_every_block_does_what_is_shown(document: Path, tmp_path: Path, server: 
             f"{document.name}:{step.line}\n{step.source}\nshown:\n{step.shown}\nreal:\n{real}"
         )
     assert (len(server.chats) > asked_before) is any(LOCAL_SERVER in step.source for step in steps)
+    for picture in _GALLERY.findall(document.read_text(encoding="utf-8")):
+        assert drawn(reader.desk / Path(picture).name) == drawn(document.parent / picture), picture
+
+
+def drawn(picture: Path) -> str:
+    """Return a picture without what differs from run to run."""
+    return re.sub(r"[\d.]+ (ms|s)\b", "", picture.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    links = _OWN_LINK.findall(document.read_text(encoding="utf-8"))
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    broken = []
+    for name, part in _OWN_LINK.findall(document.read_text(encoding="utf-8")):
+        target = document.parent / name if name else document
+        if not target.exists() or (part and part not in parts_of(target.read_text(encoding="utf-8"))):
+            broken.append(f"{name}#{part}")
+    assert broken == []
+
+
+def parts_of(text: str) -> set[str]:
+    """Return the parts of a page that links name, as GitHub makes them of its headings."""
+    headings = _HEADING.findall(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_fits_on_a_few_screens() -> None:
+    assert len(text_of("README.md").splitlines()) <= 150
 
 
 @pytest.mark.parametrize(
@@ -163,7 +183,4 @@ def test_the_picture_is_what_its_command_draws(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True)
     shown_command = "python examples/picture.py docs/images/weekend.svg"
     assert f"`{shown_command}`" in text_of("README.md")
-    drawn, shown = (
-        re.sub(r"[\d.]+ (ms|s)\b", "", path.read_text()) for path in (picture, ROOT / "docs/images/weekend.svg")
-    )
-    assert drawn == shown
+    assert drawn(picture) == drawn(ROOT / "docs/images/weekend.svg")

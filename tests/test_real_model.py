@@ -180,7 +180,7 @@ def test_plans_that_are_held_to_a_schema_can_be_read(tmp_path: Path) -> None:
 
 def test_a_base_model_is_asked_after_a_warning(tmp_path: Path) -> None:
     bare = {key: value for key, value in LLAMA.items() if key != "tokenizer.chat_template"}
-    assert "without chat template" in GgufModel(written(tmp_path / "base.gguf", bare)).caution
+    assert "without a chat template" in GgufModel(written(tmp_path / "base.gguf", bare)).caution
     assert not GgufModel(written(tmp_path / "chat.gguf", LLAMA)).caution
 
 

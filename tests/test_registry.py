@@ -110,13 +110,13 @@ def test_at_a_base_url_a_name_of_another_provider_goes_through_litellm(name: str
 
 @pytest.mark.parametrize("port", [99999, 65536, 0])
 def test_a_port_that_there_cannot_be_is_refused(port: int) -> None:
-    with pytest.raises(UsageError, match=f"port {port} is out of range; ports go from 1 to 65535"):
+    with pytest.raises(UsageError, match=f"port {port} is out of range; use 1 to 65535"):
         open_model("x", base_url=f"http://ann:pw@127.0.0.1:{port}/v1")
 
 
 @pytest.mark.parametrize("base_url", ["http://h:port/v1", "http://[::1/v1"])
 def test_what_cannot_be_read_as_an_address_is_refused(base_url: str) -> None:
-    with pytest.raises(UsageError, match="is no address"):
+    with pytest.raises(UsageError, match="is not an address"):
         open_model("x", base_url=base_url)
 
 
@@ -127,7 +127,7 @@ def test_an_address_without_a_port_or_with_the_last_one_is_taken() -> None:
 
 @pytest.mark.parametrize("base_url", ["localhost:8080", "ftp://x/v1", ""])
 def test_a_base_url_has_to_be_an_address(base_url: str) -> None:
-    with pytest.raises(UsageError, match="has to start with http"):
+    with pytest.raises(UsageError, match="must start with http"):
         open_model("m", base_url=base_url)
 
 

@@ -305,7 +305,7 @@ def test_a_plan_that_comes_back_to_what_failed_is_stopped_with_the_reason(tmp_pa
         tree(max_replans=9),
     )  # fmt: skip
     assert run.status == "failed"
-    assert "come back to what has failed or was given up before" in str(run.error)
+    assert "repeat what already failed or was dropped" in str(run.error)
     assert asked(model).count("replan 0") == 2
 
 
@@ -364,7 +364,7 @@ def test_every_version_is_stored_with_its_difference(tmp_path: Path, ramify: Ram
     kinds = [(change["change"], change["task"]) for change in second.changes]
     assert kinds == [("added", "0.5"), ("changed", "0.3"), ("removed", "0.2")]
     shown = ramify("show", run.id, "--plans", "--store", str(tmp_path / "r.db")).out
-    assert "plan 2 was made by the run, below task 0, 20" in shown
+    assert "plan 2 was made by the run below task 0, 20" in shown
     assert "  as 0.2 failed: the page is gone (other)" in shown
     assert "  + 0.5: look elsewhere" in shown
     assert "  - 0.2: two" in shown

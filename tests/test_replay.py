@@ -357,7 +357,7 @@ def test_what_stood_in_a_file_is_never_lost_to_a_recording(store: Path, tmp_path
     file = tmp_path / "calls.jsonl"
     record(store, file)
     before = file.read_bytes()
-    with pytest.raises(UsageError, match="no recording of this run"):
+    with pytest.raises(UsageError, match="is not a recording of this run"):
         record(store, file)
     assert file.read_bytes() == before
     with Store.open(store) as opened:
@@ -393,18 +393,18 @@ def test_no_key_gets_into_a_recording_or_an_export(
 
 
 DAMAGES: list[tuple[str, Callable[[bytes], bytes], str]] = [
-    ("cut in a line", lambda data: data[: len(data) - 300], r"line \d+: the line was cut"),
-    ("cut after a line", lambda data: data[: data[:-1].rindex(b"\n") + 1], r"line \d+: .*it was cut"),
-    ("no JSON", lambda data: data.replace(b'{"call":', b'{"call"', 1), r"line 2: it is no JSON"),
+    ("cut in a line", lambda data: data[: len(data) - 300], r"line \d+: the line is truncated"),
+    ("cut after a line", lambda data: data[: data[:-1].rindex(b"\n") + 1], r"line \d+: .*it is truncated"),
+    ("no JSON", lambda data: data.replace(b'{"call":', b'{"call"', 1), r"line 2: it is not JSON"),
     ("no text", lambda data: data.replace(b'"reply":{"text":"', b'"reply":{"text":1,"x":"', 1), r"line 2: text is"),
     ("no reply", lambda data: data.replace(b'"reply":', b'"answer":', 1), r"line 2: reply is missing"),
     ("a line lost", lambda data: data.replace(data.splitlines(keepends=True)[2], b"", 1), "there are 12"),
-    ("more behind", lambda data: data + b"{}\n", "behind the last line"),
+    ("more behind", lambda data: data + b"{}\n", "after the last line"),
     ("other version", lambda data: data.replace(b'"version":1', b'"version":9', 1), "another version"),
     ("another file", lambda _: b'{"goal": "x"}\n', "neither an exported run nor a recording"),
     ("no text at all", lambda _: b"\x00\xff\xfe" * 50, "neither an exported run nor a recording"),
     ("nothing", lambda _: b"", "neither an exported run nor a recording"),
-    ("deep", lambda data: data.replace(b'"reply":{', b'"reply":' + b"[" * 200_000, 1), r"line 2: it is no JSON"),
+    ("deep", lambda data: data.replace(b'"reply":{', b'"reply":' + b"[" * 200_000, 1), r"line 2: it is not JSON"),
 ]
 
 

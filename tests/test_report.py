@@ -72,7 +72,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(solved: Ramify) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--last", "-o", "r.doc"), "r.doc names no report format; end it in one of .md"),
+        (("--last", "-o", "r.doc"), "r.doc has no report format; use one of these endings: .md"),
         (("--last", "-o", "nowhere/r.html"), "nowhere/r.html cannot be written"),
         (("--last", "-f", "pdf"), "pdf"),
         (("r-nothing",), "there is no run 'r-nothing'"),
@@ -247,7 +247,7 @@ def test_a_text_that_no_cell_can_hold_is_cut_and_says_so() -> None:
     result = sheet(render_report(report_of(run), "xlsx"), "Tasks")[1][-2]
     assert isinstance(result, str)
     assert len(result) == 32_767
-    assert result.endswith("(cut: a cell holds no more)")
+    assert result.endswith("(cut: too long for a cell)")
 
 
 def test_without_the_extra_a_workbook_is_refused_with_what_to_install(solved: Ramify, home: Path) -> None:

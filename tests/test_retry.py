@@ -169,7 +169,7 @@ def test_an_error_says_the_status_that_came_and_no_other() -> None:
         Failure(kind, status).means
         for kind, status in [(FailureKind.CONTEXT_EXCEEDED, 400), (FailureKind.TIMEOUT, None)]
     ]
-    assert said == ["more tokens than the model can read (400)", "no answer in time"]
+    assert said == ["the prompt is longer than the model's context window (400)", "no answer in time"]
 
 
 def test_the_attempt_before_does_not_colour_the_next_one() -> None:

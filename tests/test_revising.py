@@ -141,7 +141,7 @@ def test_what_stays_is_not_planned_again_and_what_is_new_is_with_the_words() -> 
     ("reply", "why"),
     [
         ("<failed reason='other'>that makes no sense</failed>", "that makes no sense"),
-        ("no plan at all, sorry", "no plan could be read twice"),
+        ("no plan at all, sorry", "no readable plan in two tries"),
         ("<failed reason='refused'>never</failed>", "never (refused)"),
     ],
 )
@@ -157,7 +157,7 @@ def test_where_no_other_plan_can_be_had_it_stays_and_that_is_told(reply: str, wh
     assert run.status == "done"
     assert seen[0] == seen[1]
     (warning,) = [str(each.data["message"]) for each in events if each.type == "warning" and "plan" in each.data]
-    assert warning.startswith("the plan stays as it is: ")
+    assert warning.startswith("the plan is unchanged: ")
     assert why in warning
 
 
@@ -206,13 +206,13 @@ def test_words_of_a_program_may_be_awaited_and_a_no_leaves_the_run_waiting() -> 
 
 
 def test_a_word_that_is_neither_yes_nor_no_nor_a_text_is_refused() -> None:
-    with pytest.raises(UsageError, match="approve gave back int; it returns True to run the plan, words"):
+    with pytest.raises(UsageError, match="approve returned int; it returns True to run the plan, words"):
         solved(planner(FIRST, SECOND), 5)
 
 
 @pytest.mark.parametrize("words", ["", "  \x1b\x07 ", "x" * (LONGEST_WISH + 1)])
 def test_words_that_cannot_be_used_are_refused_and_the_run_waits(words: str) -> None:
-    with pytest.raises(UsageError, match="the words for the planner"):
+    with pytest.raises(UsageError, match="the request to the planner"):
         solved(planner(FIRST, SECOND), words)
     with Store.open("runs.db") as store:
         assert store.last_run().status == "waiting"
@@ -232,7 +232,7 @@ def test_a_plan_that_is_under_way_is_not_planned_again_so() -> None:
     model = planner(FIRST, SECOND)
     executor = Executor(model, store="runs.db")
     run = solved(model, RUN_IT)
-    with pytest.raises(UsageError, match=rf"the plan of run {run.id} is under way"):
+    with pytest.raises(UsageError, match=rf"the plan of run {run.id} is in progress"):
         executor.revise(run.id, WORDS)
 
 
@@ -292,8 +292,8 @@ def test_a_person_at_the_terminal_revises_as_often_as_they_want() -> None:
         typed = f"revise: {WORDS}\nr\nonly \x1b[31mOslo\nr\nrevise:  \ny\n"
         code, seen = Terminal(columns=200).run(*words, "-q", "--store", "runs.db", typed=typed)
     assert (code, seen.splitlines()[-1][-4:]) == (0, "done")
-    assert seen.count("run this plan?") == 4
-    assert seen.count("what should be different?") == 2
+    assert seen.count("Run this plan?") == 4
+    assert seen.count("What should change?") == 2
     assert "[DELETED] Task 0.2" in seen
     with Store.open("runs.db") as store:
         run = store.last_run()

@@ -201,7 +201,7 @@ def test_leaf_of_an_outline_is_left_whole() -> None:
             ExecuteVariables(
                 task_id="0.3", task="double it", needs=(TaskResult(id="0.2", content="x", result="warm"),)
             ),
-            "the result of 0.2 is no number: 'warm'",
+            "the result of 0.2 is not a number: 'warm'",
         ),
         (
             ExecuteVariables(

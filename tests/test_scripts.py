@@ -100,7 +100,7 @@ def test_each_call_is_a_task_below_the_root_and_what_is_returned_is_the_answer(b
         ("words", "words", None),
         ({"a": [1, 2]}, '{"a": [1, 2]}', {"a": [1, 2]}),
         (7, "7", 7),
-        (None, "(done; it gave nothing)", None),
+        (None, "(done; no result)", None),
     ],
 )
 def test_text_and_json_are_answers(bench: Bench, returned: Any, text: str, output: Any) -> None:
@@ -363,7 +363,7 @@ def changing(words: list[str], kind: str = "echo") -> Callable[[ScriptContext], 
         (["a", "other", "c"], "echo", "call 0.2 (b) is now (other)"),
         (["a", "b"], "echo", "call 0.3 (c) is now (the end)"),
         (["a", "b", "c", "d"], "echo", "call 0.4 (the end) is now (d)"),
-        (["a", "b", "c"], "double", "call 0.1 (a) has another type: it was echo, and is double"),
+        (["a", "b", "c"], "double", "call 0.1 (a) has a different type: it was echo and is now double"),
     ],
 )
 def test_a_changed_script_is_refused_with_the_call_that_differs(
@@ -388,7 +388,7 @@ def test_a_script_that_ends_sooner_is_refused_too(bench: Bench) -> None:
         return str(await ctx.task("a", type="echo"))
 
     run = bench.go_on(shorter)
-    assert (run.status, "it ends without task 0.2 (b), which it called before" in str(run.error)) == ("waiting", True)
+    assert (run.status, "it no longer calls task 0.2 (b)" in str(run.error)) == ("waiting", True)
     run = bench.go_on(shorter, accept_changes=True)
     assert (run.status, states(run)) == (
         "done", {"0": "DONE", "0.1": "DONE", "0.2": "DELETED", "0.3": "DELETED", "0.4": "DELETED"}
@@ -470,7 +470,7 @@ def test_a_call_adds_no_task_beside_itself_whose_id_the_script_will_give(bench: 
 
     run = Executor("rules", store=bench.place, workers=[add]).run_script(plan)
     assert run.status == "failed"
-    assert "task 0.1 is a call of a script, which alone adds calls" in str(run.error)
+    assert "task 0.1 is a call of a script, and only the script adds calls" in str(run.error)
 
 
 def test_a_secret_is_kept_out_of_calls(bench: Bench) -> None:
@@ -479,13 +479,13 @@ def test_a_secret_is_kept_out_of_calls(bench: Bench) -> None:
 
     run = Executor("rules", store=bench.place, workers=bench.workers(), secrets={"PASS": "hunter22"}).run_script(plan)
     assert (run.status, bench.begun) == ("failed", [])
-    assert "the value of a secret stands in task 0.1" in str(run.error)
+    assert "task 0.1 contains the value of a secret" in str(run.error)
 
 
 def test_a_script_cannot_be_steered(bench: Bench) -> None:
     bench.stop_at = 2
     bench.begin(two_steps)
-    with pytest.raises(UsageError, match="is a script, which no planner can change"):
+    with pytest.raises(UsageError, match="is a script, which the planner cannot change"):
         bench.go_on(two_steps, steer="shorter, please")
 
 
@@ -511,9 +511,9 @@ async def two_arguments(_: ScriptContext, city: str) -> str:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (lambda _: "x", "the script <lambda> .* is no async function"),
-        (5, "a script is an async function, not int"),
-        (two_arguments, r"called with its context alone: `async def two_arguments\(ctx\)"),
+        (lambda _: "x", "the script <lambda> .* is not an async function"),
+        (5, "a script must be an async function, not int"),
+        (two_arguments, r"takes only its context: `async def two_arguments\(ctx\)"),
     ],
 )
 def test_what_is_no_script_is_refused(bench: Bench, given: Any, told: str) -> None:
@@ -567,10 +567,10 @@ async def in_a_thread(ctx: ScriptContext) -> Any:
 @pytest.mark.parametrize(
     ("plan", "told"),
     [
-        (blank, "it cannot be blank"),
-        (unknown_worker, "for a worker 'nobody', which is not there"),
-        (unknown_field, "a call takes no color"),
-        (in_a_thread, "a script makes its calls on its own loop"),
+        (blank, "cannot be blank"),
+        (unknown_worker, "a worker 'nobody', which does not exist"),
+        (unknown_field, "a call has no keyword color"),
+        (in_a_thread, "a script makes calls only on its own loop"),
         (bad(lambda ctx: ctx.step("a", 5)), "the step a#1 is taken by calling a function; it is given int"),
         (step_begun, "the step a#1 takes a function, not what it gives: step(NAME, fetch), not fetch()"),
         (bad(lambda ctx: ctx.map("sq", 5)), "map goes over items, such as a list, not int"),
@@ -750,12 +750,12 @@ def test_a_changed_file_is_refused_until_the_change_is_accepted(ramify: Ramify) 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("x = 1\n", "plan.py is no script, as it has no `async def main(ctx)`\n"),
-        ("async def go(ctx):\n    pass\n", "call one of its functions so, such as go (plan.py:1)"),
+        ("x = 1\n", "plan.py is not a script: it has no `async def main(ctx)`\n"),
+        ("async def go(ctx):\n    pass\n", "rename one of its functions, such as go (plan.py:1)"),
         ("import nothing_there\n", "the scripts in plan.py cannot be imported: ModuleNotFoundError: No module named"),
         ("def f(:\n", "the scripts in plan.py cannot be imported: SyntaxError: invalid syntax"),
-        ("def main(ctx):\n    pass\n", "main (plan.py:1) is no async function; write `async def main(ctx): ...`"),
-        ("async def main(ctx, x):\n    pass\n", "the script main is called with its context alone"),
+        ("def main(ctx):\n    pass\n", "main (plan.py:1) is not an async function; write `async def main(ctx): ...`"),
+        ("async def main(ctx, x):\n    pass\n", "the script main takes only its context"),
     ],
 )
 def test_a_file_that_is_no_script_is_told_without_a_traceback(ramify: Ramify, source: str, told: str) -> None:
@@ -801,7 +801,7 @@ def test_a_result_that_a_person_gives_is_data_where_the_call_gave_data(bench: Be
 def test_a_script_is_no_plan_file(ramify: Ramify, command: str) -> None:
     Path("plan.py").write_text(PLAN)
     said = ramify(command, "plan.py")
-    assert (said.code, "this is a script, not a plan; `ramify run` runs it" in said.out + said.err) == (2, True)
+    assert (said.code, "this is a script, not a plan; run it with `ramify run`" in said.out + said.err) == (2, True)
 
 
 def test_a_forgotten_await_is_told(tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def test_places_are_believed_setting_by_setting() -> None:
         (
             "ramify.toml",
             "jobs = 0",
-            r"the setting jobs \(from ramify\.toml:1\) cannot be used: it is 0, and should be at least 1",
+            r"the setting jobs \(from ramify\.toml:1\) cannot be used: it is 0; it must be at least 1",
         ),
-        ("pyproject.toml", "[tool]\nramify = 1", r"pyproject\.toml: tool\.ramify has to be a table"),
+        ("pyproject.toml", "[tool]\nramify = 1", r"pyproject\.toml: tool\.ramify must be a table"),
         (".env", "RAMIFY_JOBS=many", r"the setting jobs \(from RAMIFY_JOBS in \.env\) cannot be used: .*whole number"),
         (
             "ramify.toml",
@@ -143,7 +143,7 @@ def test_a_named_settings_file_stands_for_the_project_s(monkeypatch: pytest.Monk
 
 def test_a_named_settings_file_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAMIFY_CONFIG", "other.toml")
-    with pytest.raises(UsageError, match=r"other\.toml, which RAMIFY_CONFIG names, is not there"):
+    with pytest.raises(UsageError, match=r"other\.toml, set by RAMIFY_CONFIG, does not exist"):
         load_settings()
 
 

@@ -99,7 +99,7 @@ def test_a_run_shows_a_picture_that_is_small_enough_for_a_notebook(tmp_path: Pat
 
 def test_a_look_that_a_format_does_not_have_is_refused(tmp_path: Path) -> None:
     run = Executor("rules", store=tmp_path / "runs.db").run(Task(content="1+1", id="0"))
-    with pytest.raises(UsageError, match="json gives the whole tree; leave out theme"):
+    with pytest.raises(UsageError, match="json always contains the whole tree; leave out theme"):
         run.graph("json", theme="dark")
     with pytest.raises(UsageError, match="leave out max_nodes"):
         run.save(tmp_path / "tree.json", max_nodes=3)

@@ -110,7 +110,7 @@ def test_giving_up_on_the_repair_of_an_answer_is_no_answer_either(tmp_path: Path
     replies = {"decompose": "<atomic/>", "execute": "<result></result>", "repair": "<failed>it is blank</failed>"}
     run = run_of(tmp_path, replies)
     assert run.error is not None
-    assert run.error.startswith("the answer is blank; asked to put that right, the model gave up (other: it is blank)")
+    assert run.error.startswith("the answer is blank; asked to repair it, the model gave up (other: it is blank)")
 
 
 def test_many_tasks_that_say_the_goal_leave_nothing() -> None:
@@ -121,10 +121,10 @@ def test_many_tasks_that_say_the_goal_leave_nothing() -> None:
 @pytest.mark.parametrize(
     ("goal", "why"),
     [
-        ("What is the capital of Peru?", "it is one question"),
-        ("A train leaves with 120 passengers. At the first stop 35 get off. How many are left?", "it is one question"),
-        ("\u4e00\u5e74\u6709\u591a\u5c11\u4e2a\u661f\u671f\uff1f", "it is one question"),
-        ("Translate 'good evening' into Italian.", "it is short, and names one thing"),
+        ("What is the capital of Peru?", "it is a single question"),
+        ("A train leaves with 120 passengers. At the first stop 35 get off. How many stay?", "it is a single question"),
+        ("\u4e00\u5e74\u6709\u591a\u5c11\u4e2a\u661f\u671f\uff1f", "it is a single question"),
+        ("Translate 'good evening' into Italian.", "it is short and names one thing"),
         ("Describe the history, the climate and the food of Oslo.", None),
         ("Compare Oslo and Bergen for a family with two small children", None),
         ("Vergleiche Graz mit Linz", None),

@@ -152,7 +152,7 @@ def test_a_recovery_does_not_bring_back_what_the_person_has_dropped() -> None:
     run = stopped(tree(recovery="replan"))
     replies = {"steer": CHANGES, "execute 0.2.1": NO, "replan": '<replace of="0.2.1">Second half!</replace>'}
     again, _ = steered(run, replies)
-    assert "come back to what has failed or was given up before" in str(again.error)
+    assert "repeat what already failed or was dropped" in str(again.error)
 
 
 # --- a plan that is not whole yet, or not there ---
@@ -190,11 +190,11 @@ def test_the_version_says_who_wanted_it_in_which_words_and_what_is_different(ram
     kinds = [(change["change"], change["task"]) for change in second.changes]
     assert sorted(kinds) == [("added", "0.4"), ("changed", "0.3"), ("removed", "0.2.2")]
     shown = ramify("show", run.id, "--plans", "--store", STORE).out
-    assert "plan 2 was made by the planner as a person wanted, below task 0, 20" in shown
-    assert f"  as was said: {WORDS}\n" in shown
+    assert "plan 2 was made by the planner at a person's request, below task 0, 20" in shown
+    assert f"  request: {WORDS}\n" in shown
     assert "  - 0.2.2: second half" in shown
     history = ramify("show", run.id, "--history", "--store", STORE).out
-    assert f"plan 1 is to be otherwise, 20{history.partition('otherwise, 20')[2].partition(':')[0]}" in history
+    assert f"a change of plan 1 was requested, 20{history.partition('requested, 20')[2].partition(':')[0]}" in history
     assert WORDS in history
 
 
@@ -230,10 +230,10 @@ def test_words_cannot_leave_their_block_or_steer_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("words", "calls", "why"),
     [
-        ("", 1, "the words for the planner are blank"),
-        (" \x1b\x07 ", 1, "the words for the planner are blank"),
-        ("x" * (LONGEST_WISH + 1), 1, "the words for the planner have 4,001 characters"),
-        (WORDS, None, "is done, so nothing is left to steer"),
+        ("", 1, "the request to the planner is blank"),
+        (" \x1b\x07 ", 1, "the request to the planner is blank"),
+        ("x" * (LONGEST_WISH + 1), 1, "the request to the planner has 4,001 characters"),
+        (WORDS, None, "is done, so there is nothing to steer"),
     ],
 )
 def test_words_that_cannot_be_put_to_the_planner_are_refused(words: str, calls: int | None, why: str) -> None:
@@ -246,7 +246,7 @@ def test_words_that_cannot_be_put_to_the_planner_are_refused(words: str, calls: 
 
 def test_a_run_without_a_plan_cannot_be_steered() -> None:
     run = Executor(ScriptedModel({"*": NO}), store=STORE).run(Task("one thing", id="0"))
-    with pytest.raises(UsageError, match=r"has no plan, so nothing can be steered; .* --set 0=TEXT"):
+    with pytest.raises(UsageError, match=r"has no plan to steer; .* --set 0=TEXT"):
         steered(run, {})
 
 
@@ -268,7 +268,7 @@ def test_where_no_change_can_be_had_the_old_plan_stays_and_the_run_waits(replies
     first = stopped()
     run, model = steered(first, replies)
     assert (run.status, run.is_planned) == ("waiting", False)
-    assert str(run.error).startswith("the plan stays as it is: ")
+    assert str(run.error).startswith("the plan is unchanged: ")
     assert why in str(run.error)
     assert asked(model) == ["steer 0", "repair 0"][: len(model.requests)]
     assert run.task.to_json() == first.task.to_json() or states(run.task) == states(first.task)
@@ -283,7 +283,7 @@ def test_words_that_no_plan_could_follow_are_told_and_do_not_hold_any_more(ramif
     assert again.status == "done"
     assert "no museums" not in said_to_planner(model)
     history = ramify("show", run.id, "--history", "--store", STORE).out
-    assert "the plan stays as it is: no museums are there (other), 20" in history
+    assert "the plan is unchanged: no museums are there (other), 20" in history
 
 
 def test_a_malformed_reply_is_put_back_with_the_complaint() -> None:
@@ -299,7 +299,7 @@ def test_a_model_that_knows_no_words_leaves_the_plan_as_it_is() -> None:
     run.start().wait()
     again = Executor.resume(STORE, run.id, steer="otherwise")
     assert again.status == "waiting"
-    assert "no language model for 'steer'" in str(again.error)
+    assert "is no language model and cannot do 'steer'" in str(again.error)
     assert Executor.resume(STORE, run.id).result == "21"
 
 
@@ -466,7 +466,7 @@ def test_a_person_at_the_terminal_sees_the_changed_plan_and_says_more() -> None:
             *words, "-q", "--max-calls", "99", "--store", STORE, typed="revise: and no three\ny\n"
         )
     assert (code, seen.splitlines()[-1][-4:]) == (0, "done")
-    assert seen.count("run this plan?") == 2
+    assert seen.count("Run this plan?") == 2
     with Store.open(STORE) as store:
         assert [states(store.load_tree(run.id))[each] for each in ("0.2.2", "0.3")] == ["DELETED", "DELETED"]
 
@@ -480,13 +480,13 @@ def test_where_nobody_can_be_asked_the_changed_plan_waits(ramify: Ramify) -> Non
         )  # fmt: skip
     assert said.code == 5
     assert "[DELETED] Task 0.2.2" in said.err
-    assert "the plan has been changed; `ramify resume" in said.err
+    assert "the plan was changed; `ramify resume" in said.err
 
 
 def test_nothing_is_approved_where_nothing_is_changed(ramify: Ramify) -> None:
     said = ramify("resume", stopped().id, "--approve", "plan", "--store", STORE)
     assert said.code == 2
-    assert "without --steer no plan is made" in said.err
+    assert "--approve needs --steer" in said.err
 
 
 def test_a_steer_that_is_no_text_is_refused() -> None:

@@ -253,7 +253,7 @@ def test_runs_are_listed_newest_first(store: Store) -> None:
 
 
 def test_run_id_is_used_once(store: Store, run: str) -> None:
-    with pytest.raises(RunError, match=f"run {run} is in the store"):
+    with pytest.raises(RunError, match=f"run {run} already exists in the store"):
         store.create_run(new_run(run), small_tree())
 
 
@@ -278,13 +278,13 @@ def test_run_is_found_by_its_id_or_a_unique_beginning(store: Store, wanted: str,
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("ab", "2 runs begin with 'ab': abd-1, abc-1; give more of it"),
-        ("abx-1", "there is no run 'abx-1'; runs that come near or are new: ab[cd]-1, ab[cd]-1"),
-        ("AB", "there is no run 'AB'; runs that come near or are new: z%, abd-1, abc-1"),
-        ("_", "there is no run '_'; runs that come near"),
-        ("r" * 50_000, f"there is no run '{'r' * 80}…'; runs that come near"),
-        ("", "there is no run ''; runs that come near"),
-        ("q", "7 runs begin with 'q': q7, q6, q5, q4, q3 and 2 more; give more of it"),
+        ("ab", "2 runs begin with 'ab': abd-1, abc-1; type more of it"),
+        ("abx-1", "there is no run 'abx-1'; closest or newest runs: ab[cd]-1, ab[cd]-1"),
+        ("AB", "there is no run 'AB'; closest or newest runs: z%, abd-1, abc-1"),
+        ("_", "there is no run '_'; closest or newest runs"),
+        ("r" * 50_000, f"there is no run '{'r' * 80}…'; closest or newest runs"),
+        ("", "there is no run ''; closest or newest runs"),
+        ("q", "7 runs begin with 'q': q7, q6, q5, q4, q3 and 2 more; type more of it"),
     ],
 )
 def test_run_that_is_not_found_is_met_with_near_misses(store: Store, wanted: str, message: str) -> None:
@@ -846,7 +846,7 @@ def test_store_without_a_version_is_refused(place: str, store: Store) -> None:
     assert store.runs() == []
     with store._database.changing() as connection:
         connection.execute(text("DELETE FROM ramify_meta"))
-    with pytest.raises(StoreError, match="does not say which version it is"):
+    with pytest.raises(StoreError, match="has no version"):
         Store.open(place)
     with store._database.changing() as connection:
         connection.execute(insert(META).values(id=1, schema_version=1))

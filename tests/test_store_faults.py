@@ -24,11 +24,11 @@ def sqlite_error(name: str) -> sqlite3.Error:
     [
         ("SQLITE_FULL", "the disk is full; free some space and resume the run"),
         ("SQLITE_IOERR_WRITE", "the disk failed; check it"),
-        ("SQLITE_BUSY_SNAPSHOT", "another program holds it locked"),
+        ("SQLITE_BUSY_SNAPSHOT", "another program has locked it"),
         ("SQLITE_READONLY_DIRECTORY", "the file or its folder is read-only"),
-        ("SQLITE_CORRUPT_INDEX", "the file is damaged; restore a copy"),
+        ("SQLITE_CORRUPT_INDEX", "the file is damaged; restore a backup"),
         ("SQLITE_CANTOPEN", "the file cannot be opened"),
-        ("SQLITE_SCHEMA", "see what the database says"),
+        ("SQLITE_SCHEMA", "the database reports an error"),
     ],
 )
 def test_error_of_sqlite_says_what_to_do(name: str, advice: str) -> None:
@@ -45,11 +45,11 @@ def test_error_of_sqlite_says_what_to_do(name: str, advice: str) -> None:
         (psycopg.errors.TooManyConnections("x"), "the server has no connection left"),
         (psycopg.errors.ReadOnlySqlTransaction("x"), "the database is read-only"),
         (psycopg.errors.AdminShutdown("x"), "the server is shutting down or starting up"),
-        (psycopg.errors.InvalidPassword("x"), "the server does not let that user in"),
-        (psycopg.errors.UndefinedTable("x"), "see what the database says"),
-        (psycopg.OperationalError("connection refused"), "the server cannot be reached"),
-        (psycopg.OperationalError("password authentication failed"), "the server does not let that user in"),
-        (ValueError("x"), "see what the database says"),
+        (psycopg.errors.InvalidPassword("x"), "the server rejects that user"),
+        (psycopg.errors.UndefinedTable("x"), "the database reports an error"),
+        (psycopg.OperationalError("connection refused"), "the server is unreachable"),
+        (psycopg.OperationalError("password authentication failed"), "the server rejects that user"),
+        (ValueError("x"), "the database reports an error"),
     ],
 )
 def test_error_of_postgresql_says_what_to_do(error: Exception, advice: str) -> None:

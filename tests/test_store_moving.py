@@ -168,7 +168,7 @@ def test_an_id_that_is_taken_is_refused_and_nothing_is_changed(store: Store, tmp
     put_full_run(store)
     before = contents(store)
     store.export_run("run-1", tmp_path / "run.jsonl")
-    with pytest.raises(RunError, match=r"run-1 is in the store .* already"):
+    with pytest.raises(RunError, match=r"run-1 already exists in the store"):
         store.import_run(tmp_path / "run.jsonl")
     assert contents(store) == before
 
@@ -177,7 +177,7 @@ def test_a_file_that_is_there_is_not_written_over(store: Store, tmp_path: Path) 
     store.create_run(new_run("run-1"), small_tree())
     file = tmp_path / "run.jsonl"
     file.write_text("mine")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         store.export_run("run-1", file)
     assert file.read_text() == "mine"
 
@@ -203,21 +203,21 @@ def _replace(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
 
 
 DAMAGES: list[tuple[str, Callable[[bytes], bytes], str]] = [
-    ("a letter", _replace(b'"state":"FAILED"', b'"state":"DONE"'), "one of them was changed"),
-    ("half", lambda data: data[: len(data) // 2], r"line \d+: the line was cut"),
-    ("no end", lambda data: data[: data[:-1].rindex(b"\n") + 1], "it was cut"),
+    ("a letter", _replace(b'"state":"FAILED"', b'"state":"DONE"'), "one was changed"),
+    ("half", lambda data: data[: len(data) // 2], r"line \d+: the line is truncated"),
+    ("no end", lambda data: data[: data[:-1].rindex(b"\n") + 1], "it is truncated"),
     (
         "a line",
         lambda data: b"".join(data.splitlines(keepends=True)[:3] + data.splitlines(keepends=True)[4:]),
         r"line \d+",
     ),
-    ("no JSON", _replace(b'{"task":', b'{"task"'), r"line 2: it is no JSON"),
-    ("a number", _replace(b'"position":0', b'"position":NaN'), r"line 2: it is no JSON"),
+    ("no JSON", _replace(b'{"task":', b'{"task"'), r"line 2: it is not JSON"),
+    ("a number", _replace(b'"position":0', b'"position":NaN'), r"line 2: it is not JSON"),
     ("huge", _replace(b'"position":0', b'"position":99999999999999999999'), r"line \d: position is"),
     ("no id", _replace(b'{"task":{"id":', b'{"task":{"ID":'), r"line 2: id is missing"),
     ("an id", _replace(b'{"task":{"id":"', b'{"task":{"id":"\\u0000'), r"line 2: id is"),
     ("a kind", _replace(b'{"task":', b'{"tusk":'), r"line 2: 'tusk' is not a part of a run"),
-    ("no object", _replace(b'{"task":{', b'[{"task":{'), r"line 2: it is no JSON"),
+    ("no object", _replace(b'{"task":{', b'[{"task":{'), r"line 2: it is not JSON"),
     ("a run", _replace(b'"goal":', b'"gaol":'), r"line 1: goal is missing"),
     ("an option", _replace(b'{"id":"run-1"', b'{"id":"--last"'), r"line 1: '--last' cannot be the id of a run"),
     ("a version", _replace(b'"version":1', b'"version":2'), "another version of Ramify"),
@@ -261,14 +261,14 @@ def _set(kind: str, **fields: Any) -> Callable[[list[dict[str, Any]]], None]:
     ("change", "words"),
     [
         (_without("task"), "it has no tasks"),
-        (_without("text"), "does not stand before it"),
-        (lambda lines: lines.append(lines[0]), "task 0 stands in it twice"),
+        (_without("text"), "is missing before it"),
+        (lambda lines: lines.append(lines[0]), "task 0 occurs twice"),
         (lambda lines: lines.append(lines[-1]), "two lines for one event"),
-        (_set("task", parent_id="gone"), "holds no run that could be resumed"),
+        (_set("task", parent_id="gone"), "has no run that could be resumed"),
         (_set("task", state="SLEEPING"), "SLEEPING"),
         (_set("task", content=" "), "cannot be read"),
-        (_set("text", content="other"), "not the one that its hash says"),
-        (_set("call", task_id="gone"), "a call or step is made for task 'gone', and there is none"),
+        (_set("text", content="other"), "does not match its hash"),
+        (_set("call", task_id="gone"), "a call or step belongs to task 'gone', which does not exist"),
         (_set("call", reply={"text": "only"}), "model is missing"),
         (_set("call", request={"messages": "none"}), "no messages"),
         (_set("call", request={"messages": [{"role": "user", "content": {"$text": ["x"]}}]}), "line"),
@@ -300,7 +300,7 @@ def test_a_missing_file_and_a_recording_are_refused(store: Store, tmp_path: Path
     with pytest.raises(UsageError, match=r"cannot be read: No such file"):
         store.import_run(tmp_path / "nowhere")
     store.record_calls("run-1", tmp_path / "calls.jsonl")
-    with pytest.raises(UsageError, match=r"is a recording, which holds no tasks; `--model replay:"):
+    with pytest.raises(UsageError, match=r"is a recording without tasks; use it with `--model replay:"):
         store.import_run(tmp_path / "calls.jsonl")
 
 
@@ -437,7 +437,7 @@ def test_a_backup_while_a_run_is_written_is_whole(tmp_path: Path) -> None:
 def test_a_backup_replaces_nothing_and_leaves_nothing_half(tmp_path: Path) -> None:
     with Store.open(tmp_path / "runs.db") as store:
         (tmp_path / "mine").write_text("mine")
-        with pytest.raises(UsageError, match="is there already"):
+        with pytest.raises(UsageError, match="already exists"):
             store.backup(tmp_path / "mine")
         with pytest.raises(ExportError, match="cannot be written"):
             store.backup(tmp_path / "nowhere" / "copy.db")

@@ -66,7 +66,7 @@ def test_writer_gives_up_on_a_server_that_stays_away(fragile: PostgresServer, ur
             asyncio.run(writer.commit(EventHappened.of(event(1))))
         with pytest.raises(StoreError, match="the server"):
             writer.close()
-        with pytest.raises(StoreError, match="the server cannot be reached; check that it runs"):
+        with pytest.raises(StoreError, match="the server is unreachable; check that it runs"):
             store.runs()
         fragile.start()
         assert store.events("run-1") == []
@@ -109,10 +109,10 @@ def _shown(error: BaseException) -> str:
     [
         (
             f"postgresql://ann:{SECRET}@127.0.0.1:1/runs",
-            r"postgresql://ann@127\.0\.0\.1:1/runs: the server cannot be reached",
+            r"postgresql://ann@127\.0\.0\.1:1/runs: the server is unreachable",
         ),
-        (f"postgres://ann@127.0.0.1:1/runs?password={SECRET}", "the server cannot be reached"),
-        (f"postgresql+psycopg://ann:{SECRET}@127.0.0.1:1/{SECRET}", "the server cannot be reached"),
+        (f"postgres://ann@127.0.0.1:1/runs?password={SECRET}", "the server is unreachable"),
+        (f"postgresql+psycopg://ann:{SECRET}@127.0.0.1:1/{SECRET}", "the server is unreachable"),
         (f"postgresql://ann:{SECRET}@127.0.0.1:{SECRET}/runs", "the store's URL cannot be read; it has the form"),
         (f"postgresql://ann:{SECRET}@[127.0.0.1/runs", "the store's URL cannot be read"),
         (
@@ -135,12 +135,12 @@ def test_open_store_does_not_show_its_password(postgres: PostgresServer) -> None
 
 
 def test_missing_database_is_named_with_how_to_make_it(postgres: PostgresServer) -> None:
-    with pytest.raises(StoreError, match="there is no such database; make it with `createdb`"):
+    with pytest.raises(StoreError, match="there is no such database; create it with `createdb`"):
         Store.open(postgres.url("nowhere"))
 
 
 def test_unknown_user_is_told_what_to_check(postgres: PostgresServer) -> None:
-    with pytest.raises(StoreError, match="the server does not let that user in"):
+    with pytest.raises(StoreError, match="the server rejects that user"):
         Store.open(postgres.url("postgres", user="nobody-here"))
 
 

@@ -172,12 +172,12 @@ def _cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (_folder, r"runs\.db is a folder; give the path of a file in it, as .*runs\.db/ramify\.db"),
-        (_not_a_database, r"runs\.db: the file is not a Ramify store, or it is damaged; check the path, or restore"),
-        (_of_another_program, r"runs\.db is a database of another program; choose another place"),
-        (_with_our_names, r"runs\.db is a database of another program"),
-        (_damaged, r"runs\.db: the file is damaged; restore a copy"),
-        (_cut, r"runs\.db: the file is damaged; restore a copy"),
+        (_folder, r"runs\.db is a folder; name a file in it, such as .*runs\.db/ramify\.db"),
+        (_not_a_database, r"runs\.db: the file is not a Ramify store, or is damaged; check the path, or restore"),
+        (_of_another_program, r"runs\.db belongs to another program; choose another place"),
+        (_with_our_names, r"runs\.db belongs to another program"),
+        (_damaged, r"runs\.db: the file is damaged; restore a backup"),
+        (_cut, r"runs\.db: the file is damaged; restore a backup"),
     ],
 )
 def test_file_that_is_no_store_is_refused_and_left_alone(path: Path, prepare: object, message: str) -> None:
@@ -192,16 +192,16 @@ def test_file_that_is_no_store_is_refused_and_left_alone(path: Path, prepare: ob
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("missing/runs.db", r"the store's folder .*/missing does not exist; make it first"),
+        ("missing/runs.db", r"the store's folder .*/missing does not exist; create it"),
         ("missing/.ramify/ramify.db", r"the store's folder .*/missing/\.ramify does not exist"),
         ("file/runs.db", r"the store's folder .*/file is a file; choose another place"),
-        ("", "a store is kept in a file"),
-        (":memory:", "a store is kept in a file"),
-        ("sqlite://", "a store is kept in a file"),
-        ("a\x00b", "a store is kept in a file"),
+        ("", "a store must be a file"),
+        (":memory:", "a store must be a file"),
+        ("sqlite://", "a store must be a file"),
+        ("a\x00b", "a store must be a file"),
         (
             "mysql://ann:secret@host/db",
-            "a store cannot be at a mysql:// URL; give a file, sqlite:///FILE or postgresql",
+            "a store cannot be at a mysql:// URL; use a file, sqlite:///FILE or postgresql",
         ),
         ("x" * 300, "cannot be made: File name too long"),
     ],
@@ -266,7 +266,7 @@ def test_a_store_that_cannot_be_written_is_read_and_writing_says_what_to_do(
 
 def test_a_store_of_another_schema_that_cannot_be_written_is_refused_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
-    for version, said in ((1, "has to be brought to schema"), (99, "was made by a newer Ramify")):
+    for version, said in ((1, "must be upgraded to schema"), (99, "was made by a newer Ramify")):
         path.unlink(missing_ok=True)
         make_store(path)
         with closing(sqlite3.connect(path)) as connection:
@@ -289,7 +289,7 @@ def locked(path: Path) -> Iterator[None]:
 def test_lock_of_another_program_is_named(path: Path) -> None:
     make_store(path)
     with Store.open(path, lock_wait_s=0.05) as store:
-        with locked(path), pytest.raises(StoreError, match="another program holds it locked; close that program"):
+        with locked(path), pytest.raises(StoreError, match="another program has locked it; close that program"):
             store.ask("run-1", Control.of("cancel", via="cli"))
         store.ask("run-1", Control.of("cancel", via="cli"))
 
@@ -299,11 +299,11 @@ def test_writer_that_meets_a_lock_for_too_long_writes_nothing_more(path: Path) -
     failures: list[PlannerError] = []
     with Store.open(path, lock_wait_s=0.05) as store:
         writer = store.write("run-1", events=WriterEvents(on_failure=failures.append))
-        with locked(path), pytest.raises(StoreError, match="holds it locked"):
+        with locked(path), pytest.raises(StoreError, match="has locked it"):
             asyncio.run(writer.commit(EventHappened.of(event(1))))
-        with pytest.raises(StoreError, match="holds it locked"):
+        with pytest.raises(StoreError, match="has locked it"):
             writer.put(EventHappened.of(event(2)))
-        with pytest.raises(StoreError, match="holds it locked"):
+        with pytest.raises(StoreError, match="has locked it"):
             writer.close(EventHappened.of(event(3)))
         assert store.events("run-1") == []
         assert len(failures) == 1
@@ -389,7 +389,7 @@ def test_error_shows_no_words_of_the_work(path: Path) -> None:
             connection.exec_driver_sql(
                 "CREATE TRIGGER no BEFORE INSERT ON ramify_tasks BEGIN SELECT RAISE(FAIL, 'no'); END"
             )
-        with pytest.raises(StoreError, match="see what the database says") as caught:
+        with pytest.raises(StoreError, match="the database reports an error") as caught:
             store.create_run(new_run("run-3", goal=root.content), root)
     assert root.content not in "".join(traceback.format_exception(caught.value))
 

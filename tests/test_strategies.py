@@ -63,11 +63,11 @@ def test_names_that_would_be_the_same_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        ({}, "give it at least one parameter"),
+        ({}, "needs at least one parameter"),
         ({"model": []}, "'model' has no values"),
         ({"model": "abc"}, "'model' needs a list of values"),
         ({"max_depth": [1, 2, 1]}, "'max_depth' has the value 1 twice"),
-        ({"x": [object()]}, "no JSON data"),
+        ({"x": [object()]}, "not JSON"),
         ({name: list(range(30)) for name in "abc"}, "27,000 variations"),
     ],
 )
@@ -77,11 +77,11 @@ def test_a_grid_that_means_nothing_is_refused(grid: Any, message: str) -> None:
 
 
 def test_a_parameter_that_changes_nothing_is_refused_with_what_comes_near() -> None:
-    with pytest.raises(UsageError, match="max_depht is no parameter that could be varied; did you mean max_depth"):
+    with pytest.raises(UsageError, match="max_depht cannot be varied; did you mean max_depth"):
         Strategy("s", "goal", {"max_depht": [1]})
     with pytest.raises(UsageError, match=r"write inputs\.NAME"):
         Strategy("s", "goal", {"qqq": [1]})
-    with pytest.raises(UsageError, match="max_depth cannot be varied so"):
+    with pytest.raises(UsageError, match="max_depth cannot have this value"):
         Strategy("s", "goal", {"max_depth": [0]})
 
 
@@ -89,7 +89,7 @@ def test_grids_are_read_from_words() -> None:
     assert read_grid(["model=a,b", "max_depth=1,2", 'system=["x, y","z"]', "temperature=0.5"]) == {
         "model": ["a", "b"], "max_depth": [1, 2], "system": ["x, y", "z"], "temperature": [0.5],
     }  # fmt: skip
-    with pytest.raises(UsageError, match="is no parameter; write KEY=A,B"):
+    with pytest.raises(UsageError, match="is not a parameter; write KEY=A,B"):
         read_grid(["model"])
     with pytest.raises(UsageError, match="given twice"):
         read_grid(["a=1", "a=2"])
@@ -264,7 +264,7 @@ def test_a_variation_that_is_done_anew_is_a_new_run_and_the_others_are_kept(stor
     [
         (PlanEdit(contents={"0.2": "another goal"}), "ramify resume {0}.2 --set 0=TEXT; ramify compare {0} shows it"),
         (PlanEdit(results={"0.2": "my own"}), "ramify resume {0}.2 --set-result 0=TEXT; ramify compare {0} shows it"),
-        (PlanEdit(contents={"0": "another goal"}), "begin another one with the new goal: ramify sweep GOAL"),
+        (PlanEdit(contents={"0": "another goal"}), "start another one with the new goal: ramify sweep GOAL"),
     ],
 )
 def test_an_edit_that_would_only_rename_a_variation_is_refused_with_the_way_to_change_it(
@@ -388,9 +388,9 @@ def test_a_comparison_names_its_goal(store: Path, tmp_path: Path, form: str) -> 
 
 def test_what_cannot_be_compared_is_said(store: Path) -> None:
     one = solve("goal", model=named("one"), store=store)
-    with pytest.raises(UsageError, match="is one run, and no strategy"):
+    with pytest.raises(UsageError, match="is a single run"):
         compare(one.id, store=store)
-    with pytest.raises(UsageError, match="say which runs"):
+    with pytest.raises(UsageError, match="name the runs"):
         compare(store=store)
     with pytest.raises(RunError, match="there is no run 'nope'"):
         compare(one.id, "nope", store=store)
@@ -400,9 +400,9 @@ def test_a_strategy_without_variations_is_refused(store: Path) -> None:
     run = Executor(named("m"), store=store).run(
         Task(content="x", id="0", type="strategy", config=TaskConfig(max_retries=0))
     )
-    assert "is a strategy without variations" in str(run.error)
+    assert "is a strategy without variants" in str(run.error)
     lone = Executor(named("m"), store=store).run(Task(content="x", id="0", type="variation"))
-    assert "stands below a task of the type 'strategy'" in str(lone.error)
+    assert "must be below a task of the type 'strategy'" in str(lone.error)
     assert Outcome("x").output is None
 
 
@@ -442,7 +442,7 @@ def test_sweep_and_compare_work_from_the_shell(tmp_path: Path, monkeypatch: pyte
     assert json.loads(newest.out) == json.loads(compared_runs.out)
     both = json.loads(ramify_process("compare", f"{run_id}.1", "--last", "--json").out)
     assert [each["run"] for each in both["variants"]] == [f"{run_id}.1", run_id]
-    assert "their ids, or --last for the newest" in ramify_process("compare").err
+    assert "or use --last for the newest" in ramify_process("compare").err
     refused = ramify_process("resume", run_id, "--set", "0.1=(1 + 2) * 4")
     assert (refused.code, f"ramify resume {run_id}.1 --set 0=TEXT" in refused.err) == (2, True), refused.err
     assert ramify_process("resume", f"{run_id}.1", "--set", "0=(1 + 2) * 4").out == "12\n"

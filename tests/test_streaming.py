@@ -205,7 +205,8 @@ def test_what_is_over_the_limit_is_left_out_and_told(tmp_path: Path) -> None:
     run = run_of(tmp_path, Streamed(elements(*CITIES, "Tromso")), max_children=4)
     assert (run.status, words_of(run)) == ("done", CONTENTS)
     assert any(
-        "all after its first 4 tasks is left out: there are 5" in each.data["message"] for each in run.events("warning")
+        "everything after its first 4 tasks is left out: there are 5" in each.data["message"]
+        for each in run.events("warning")
     )
 
 
@@ -213,7 +214,9 @@ def test_what_is_there_is_done_and_the_rest_told_as_missing_when_it_cannot_be_re
     model = Streamed([*elements("Oslo", "Bergen"), "<atomic/>"], ["<task>"])
     run = run_of(tmp_path, model)
     assert (run.status, words_of(run)) == ("done", CONTENTS[:2])
-    assert any("all after its first 2 tasks is missing" in each.data["message"] for each in run.events("warning"))
+    assert any(
+        "everything after its first 2 tasks is unreadable" in each.data["message"] for each in run.events("warning")
+    )
 
 
 def test_a_plan_of_which_a_part_is_lost_is_told_in_the_answer_in_show_and_in_reports(
@@ -221,7 +224,7 @@ def test_a_plan_of_which_a_part_is_lost_is_told_in_the_answer_in_show_and_in_rep
 ) -> None:
     model = Streamed([*elements("Oslo", "Bergen"), "<atomic/>"], ["<task>"])
     run = run_of(tmp_path, model)
-    lack = "the plan of task 0 is not whole: all after its first 2 tasks is missing, as it cannot be read: "
+    lack = "the plan of task 0 is not whole: everything after its first 2 tasks is unreadable and missing: "
     assert run.gaps[0].startswith(lack)
     shown = ramify("show", run.id, "--store", run.store_place).out
     assert f"warning: {lack}" in shown

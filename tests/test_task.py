@@ -77,7 +77,7 @@ def test_a_message_becomes_a_task_and_back(message: Any) -> None:
 
 @pytest.mark.parametrize("message", [{}, {"content": " "}, {"content": 3}, None, "look"])
 def test_a_message_without_words_is_refused(message: Any) -> None:
-    with pytest.raises(TaskError, match="message with words"):
+    with pytest.raises(TaskError, match="message with text"):
         Task.from_message(message)
 
 

@@ -70,9 +70,9 @@ def test_a_template_is_filled_in_with_content_inputs_and_results(store: Path) ->
         ("{% if %}", "line 1:"),
         ("{{ content.__class__.__mro__ }}", "unsafe"),
         ("{{ cycler.__init__.__globals__ }}", "unsafe"),
-        ("{% include '/etc/passwd' %}", "a template is one text"),
+        ("{% include '/etc/passwd' %}", "a template must be one text"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
-        ("  {# nothing #}  ", "nothing came of the prompt"),
+        ("  {# nothing #}  ", "is empty once filled in"),
     ],
 )
 def test_a_template_that_cannot_be_filled_in_fails_its_task(store: Path, prompt: str, words: str) -> None:
@@ -104,7 +104,7 @@ def test_a_model_reads_the_text_as_it_stands(server: OpenAIServer, store: Path) 
 
 
 def test_what_a_model_cannot_be_asked_is_named(server: OpenAIServer, store: Path) -> None:
-    assert "'heat' is no sampling setting" in str(ran(at(server), store, leaf("generate", params={"heat": 1})).error)
+    assert "'heat' is not a sampling setting" in str(ran(at(server), store, leaf("generate", params={"heat": 1})).error)
     assert "so too when 15 words were asked for" in str(
         ran(at(server), store, leaf("generate", content="cut this")).error
     )

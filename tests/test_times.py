@@ -303,9 +303,9 @@ def test_a_plan_that_says_times_is_run_and_its_timeline_tells_them(ramify: Ramif
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("-1", "it is -1, and should be at least 0"),
-        ("1e10", "it is 10000000000.0, and should be at most 1,000,000,000"),
-        ("soon", "has to be a number, not text"),
+        ("-1", "it is -1; it must be at least 0"),
+        ("1e10", "it is 10000000000.0; it must be at most 1,000,000,000"),
+        ("soon", "must be a number, not text"),
     ],
 )
 def test_a_time_that_cannot_be_is_found_in_the_plan(ramify: Ramify, home: Path, value: str, message: str) -> None:

@@ -67,7 +67,7 @@ def test_the_prompt_says_which_tool_has_to_be_called(store: Path, by: str, choic
 def test_an_answer_without_the_call_is_put_back(store: Path, choice: str) -> None:
     model = ScriptedModel([ANSWER, CALL, ANSWER])
     assert run_of(store, model, choice).result == "three euros"
-    assert "called, and has to be before the answer (tool_choice)" in asked(model, 1)
+    assert "called, but must be before the answer (tool_choice)" in asked(model, 1)
 
 
 def test_a_call_of_another_tool_is_made_and_is_not_the_one(store: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_model_that_never_calls_it_fails_the_task_in_clear_words(store: Path) 
     model = ScriptedModel([ANSWER] * (MOST_REPAIRS + 1))
     run = run_of(store, model, "price")
     assert run.status == "failed"
-    assert "the tool price was not called, and has to be before the answer (tool_choice)" in (run.error or "")
+    assert "the tool price was not called, but must be before the answer (tool_choice)" in (run.error or "")
 
 
 def test_a_model_may_still_say_that_it_cannot_do_the_task(store: Path) -> None:
@@ -114,11 +114,11 @@ def test_the_task_has_the_last_word(store: Path) -> None:
         (
             "prise",
             [price, order],
-            "task 0: tool_choice is 'prise', which is no tool of its agent; did you mean 'price'?",
+            "task 0: tool_choice is 'prise', but its agent has no such tool; did you mean 'price'?",
         ),
         ("prise", [price, order], "(there are: order, price)"),
         ("weather", [price, order], "there are: order, price"),
-        ("weather", [price], "auto, required and none are choices too"),
+        ("weather", [price], "or use auto, required or none"),
     ],
 )
 def test_a_choice_that_is_no_tool_of_the_task_is_refused(store: Path, choice: str, tools: Any, words: str) -> None:
@@ -132,7 +132,7 @@ def test_a_choice_that_is_no_tool_of_the_task_is_refused(store: Path, choice: st
 @pytest.mark.parametrize("choice", ["price", "required"])
 def test_a_choice_without_any_tools_is_refused_before_the_first_call(store: Path, by: str, choice: str) -> None:
     model = ScriptedModel([])
-    words = rf"task 0: tool_choice is '{choice}' \(--tool-choice\), and no tools are given; add --tools FILE"
+    words = rf"task 0: tool_choice is '{choice}' \(--tool-choice\), but there are no tools; add --tools FILE"
     with pytest.raises(UsageError, match=words):
         run_of(store, model, choice, by=by, tools=())
     assert model.requests == []
@@ -140,7 +140,7 @@ def test_a_choice_without_any_tools_is_refused_before_the_first_call(store: Path
 
 def test_the_command_line_refuses_a_choice_without_tools(ramify: Ramify) -> None:
     done = ramify("solve", "2 * 3", "--model", "rules", "--tool-choice", "required")
-    assert (done.code, "no tools are given; add --tools FILE" in done.err) == (2, True)
+    assert (done.code, "there are no tools; add --tools FILE" in done.err) == (2, True)
     assert ramify("runs").out.count("2 * 3") == 0
 
 
@@ -215,7 +215,7 @@ def test_a_server_that_refuses_the_choice_is_asked_without_it_and_that_is_said(
     assert run.result == "three euros"
     assert [chat.body.get("tool_choice") for chat in server.chats] == [BY_NAME, None, None]
     assert len(warnings) == 1
-    assert "task 0 does without tool_choice in its requests" in warnings[0]
+    assert "task 0 sends no tool_choice" in warnings[0]
     assert "This model does not support this tool_choice" in warnings[0]
 
 

@@ -66,9 +66,9 @@ def test_the_schema_is_taken_from_type_hints_and_docstring() -> None:
     ("arguments", "complaint"),
     [
         ({}, "words: field required"),
-        ({"words": ["a"]}, "words: it should be text"),
-        ({"words": "a", "most": "many"}, "most: it is 'many', and should be a whole number"),
-        ({"words": "a", "kind": "song"}, "kind: it is 'song', and should be 'book' or 'film'"),
+        ({"words": ["a"]}, "words: it must be text"),
+        ({"words": "a", "most": "many"}, "most: it is 'many'; it must be a whole number"),
+        ({"words": "a", "kind": "song"}, "kind: it is 'song'; it must be 'book' or 'film'"),
         ({"words": "a", "box": {"titel": "x"}}, "box.title: field required"),
         ({"word": "a"}, "there is no argument 'word'; did you mean 'words'?; words: field required"),
         ({"words": "a", "context": "mine"}, "there is no argument 'context'"),
@@ -165,21 +165,21 @@ def test_docstrings_are_read_in_their_usual_forms(doc: str | None, description: 
 
 
 def test_what_cannot_be_a_tool_is_refused_when_it_is_made() -> None:
-    with pytest.raises(UsageError, match="a tool cannot be called 'no name'"):
+    with pytest.raises(UsageError, match="'no name' is not a valid tool name"):
         tool(name="no name")(lambda: None)
-    with pytest.raises(UsageError, match=r"the tool '<lambda>'|a tool cannot be called '<lambda>'"):
+    with pytest.raises(UsageError, match=r"the tool '<lambda>'|'<lambda>' is not a valid tool name"):
         tool(lambda: None)
-    with pytest.raises(UsageError, match=r"takes \*rest: inputs are given by name"):
+    with pytest.raises(UsageError, match=r"takes \*rest; list its inputs by name"):
         tool(name="x")(lambda *rest: None)
-    with pytest.raises(UsageError, match="takes _hidden: names of inputs do not begin with _"):
+    with pytest.raises(UsageError, match="takes _hidden; input names must not start with _"):
         tool(name="x")(lambda _hidden: None)
-    with pytest.raises(UsageError, match="takes what cannot be written as JSON"):
+    with pytest.raises(UsageError, match="has a parameter that JSON cannot express"):
 
         @tool
         def compare(how: Callable[[int], int]) -> str:
             return str(how(1))
 
-    with pytest.raises(UsageError, match="two tools are called 'find'"):
+    with pytest.raises(UsageError, match="two tools are named 'find'"):
         _ = Agent(ScriptedModel({}), tools=[find, find]).tools
     with pytest.raises(UsageError, match="int is no tool"):
         _ = Agent(ScriptedModel({}), tools=[3]).tools  # type: ignore[list-item]

@@ -138,7 +138,10 @@ def test_a_person_is_asked_about_what_may_not_be_repeated(tmp_path: Path, monkey
     assert killed.code == -9
     asked = ramify_process("resume", "--last")
     assert asked.code == 5
-    assert "the step turn 1, call 1: pay was begun when the run was interrupted, it may not be repeated" in asked.err
+    assert (
+        "the step turn 1, call 1: pay was in progress when the run was interrupted; it must not be repeated"
+        in asked.err
+    )
     assert "--step-done" in asked.err
     assert (tmp_path / "paid").read_text() == "3.0\n"
     said = ramify_process("resume", "--last", "--set-result", "0=I have looked: it is paid.")

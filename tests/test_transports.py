@@ -277,7 +277,7 @@ def test_a_late_stream_is_told_as_one_that_was_still_being_written(way: Way, ser
         if "no reply within" not in str(caught.value):
             break
     assert re.search(
-        r"the reply was still being written after timeout_s = \d[.\d]* \(--timeout-s\), and \d+ characters had come;"
+        r"the reply was still being written after timeout_s = \d[.\d]* \(--timeout-s\), after \d+ characters;"
         r" allow more time, or set --max-answer-tokens$",
         str(caught.value),
     )
@@ -365,10 +365,10 @@ def test_a_content_in_parts_is_the_words_of_its_texts(way: Way, content: list[An
         (Answer("x", has_choices=False), "malformed", "holds no choices"),
         (Answer(message={"reasoning_content": "Let me see."}), "empty", "it thought, and stopped before its answer"),
         (Answer("<think>Let me see.</think>"), "empty", "it thought, and stopped before its answer"),
-        (Answer(message={"content": [{"type": "thinking", "thinking": "hm"}]}), "empty", "the model gave no words"),
+        (Answer(message={"content": [{"type": "thinking", "thinking": "hm"}]}), "empty", "the reply is empty"),
         (Answer(message={"content": [{"type": 7}, 7]}), "empty", "the reply is empty"),
         (Answer(message={"reasoning_content": "hm"}, finish_reason="length"), "cut_off", "used up by thoughts"),
-        (Answer(message={"tool_calls": 7}), "malformed", "not a reply"),
+        (Answer(message={"tool_calls": 7}), "malformed", "not a chat reply"),
     ],
 )
 def test_a_reply_without_words_is_told_as_what_it_is(way: Way, answer: Answer, kind: str, words: str) -> None:

@@ -73,23 +73,23 @@ KEPT: list[tuple[Any, Any]] = [
 REFUSED: list[tuple[Any, str]] = [
     (
         {"rows": [1, 2, 3, np.array([1])]},
-        'result["rows"][3]: numpy.ndarray, which JSON cannot hold; take its .tolist()',
+        'result["rows"][3]: numpy.ndarray, which is not JSON; take its .tolist()',
     ),
     ({1: "a"}, "result: the key 1 (int); keys are text"),
     ({"a": {1: "a", "1": "b"}}, 'result["a"]: the key 1 (int); keys are text'),
     ({"a": [{None: 1}]}, 'result["a"][0]: the key None (NoneType); keys are text'),
-    ({"a": {1, 2}}, 'result["a"]: set, which JSON cannot hold; make it a list'),
-    ([b"x"], "result[0]: bytes, which JSON cannot hold; decode it to text"),
-    ([1.0, math.nan], "result[1]: nan, which is no number in JSON; give None instead"),
-    ({"loss": -math.inf}, 'result["loss"]: -inf, which is no number in JSON'),
-    ([np.float64("nan")], "result[0]: nan, which is no number in JSON"),
-    ([dt.date(2026, 1, 1)], "result[0]: datetime.date, which JSON cannot hold"),
-    ([np.datetime64("2026-01-01", "ns")], "result[0]: numpy.datetime64, which JSON cannot hold"),
-    ({"a": Decimal(1)}, 'result["a"]: decimal.Decimal, which JSON cannot hold'),
-    ([Path("x")], "result[0]: pathlib.PosixPath, which JSON cannot hold"),
+    ({"a": {1, 2}}, 'result["a"]: set, which is not JSON; make it a list'),
+    ([b"x"], "result[0]: bytes, which is not JSON; decode it to text"),
+    ([1.0, math.nan], "result[1]: nan, which is not a JSON number; use None instead"),
+    ({"loss": -math.inf}, 'result["loss"]: -inf, which is not a JSON number'),
+    ([np.float64("nan")], "result[0]: nan, which is not a JSON number"),
+    ([dt.date(2026, 1, 1)], "result[0]: datetime.date, which is not JSON"),
+    ([np.datetime64("2026-01-01", "ns")], "result[0]: numpy.datetime64, which is not JSON"),
+    ({"a": Decimal(1)}, 'result["a"]: decimal.Decimal, which is not JSON'),
+    ([Path("x")], "result[0]: pathlib.PosixPath, which is not JSON"),
     ([10**5000], "result[0]: an integer of more than 4,200 digits"),
     ({HALF: 1, "\ufffd": 2}, "result: two keys that are the same as text"),
-    ({"a": object()}, 'result["a"]: object, which JSON cannot hold'),
+    ({"a": object()}, 'result["a"]: object, which is not JSON'),
 ]
 
 
@@ -186,8 +186,8 @@ def test_a_value_that_cannot_be_kept_fails_its_task_alone_by_place_and_type(
     )
     ran(tmp_path, root, *{"give": worker(name="give")(lambda: given), "own": named(Own(), "own")}.values())
     a, b, c = root.subtasks
-    assert "for task a what cannot be kept: " + said in str(a.error)
-    assert "for task b what cannot be kept: " + said in str(b.error)
+    assert "for task a that cannot be stored: " + said in str(a.error)
+    assert "for task b that cannot be stored: " + said in str(b.error)
     assert (a.state, b.state, c.state) == (TaskState.FAILED, TaskState.FAILED, TaskState.DONE)
 
 
@@ -279,7 +279,7 @@ def test_what_middleware_changes_is_taken_by_the_same_rule(tmp_path: Path) -> No
     )
     ran(tmp_path, root, give, worker(name="y")(lambda context: "y"), middleware=Change())
     assert root.find("0.1").output == [[1, 2]]
-    assert 'the middleware Change gives what cannot be kept: inputs["t"]: the key 1 (int)' in str(
+    assert 'the middleware Change returned something that cannot be stored: inputs["t"]: the key 1 (int)' in str(
         root.find("0.2").error
     )
 
@@ -291,7 +291,9 @@ def test_middleware_that_gives_no_json_fails_the_task(tmp_path: Path) -> None:
 
     root = tree_of(Task(content="x", id="0.1"))
     ran(tmp_path, root, middleware=[After()])
-    assert "the middleware gave for task 0.1 what cannot be kept: result[0]: nan" in str(root.find("0.1").error)
+    assert "the middleware returned something for task 0.1 that cannot be stored: result[0]: nan" in str(
+        root.find("0.1").error
+    )
 
 
 class Shade(str, enum.Enum):  # noqa: UP042 - its words differ from its value, as those of a StrEnum do not
@@ -395,13 +397,13 @@ def test_what_is_no_number_is_refused_wherever_it_enters(tmp_path: Path) -> None
     for task, place in zip(
         root.subtasks, ("result[0]", 'value["loss"]', 'data["loss"]', 'inputs["n"][0]'), strict=True
     ):
-        assert f"{place}: {'inf' if task.id == 'memory' else 'nan'}, which is no number in JSON" in str(task.error)
+        assert f"{place}: {'inf' if task.id == 'memory' else 'nan'}, which is not a JSON number" in str(task.error)
     for field in ("inputs", "metadata", "output"):
-        with pytest.raises(ValueError, match=r'"a"\]\[0\]: nan, which is no number'):
+        with pytest.raises(ValueError, match=r'"a"\]\[0\]: nan, which is not a JSON number'):
             Task(content="x", **cast("Any", {field: {"a": [math.nan]}}))
     root = Task(content="x", id="0", type="model")
     root.inputs["n"] = math.nan
-    with pytest.raises(Exception, match=r'task 0 holds what cannot be kept: inputs\["n"\]: nan'):
+    with pytest.raises(Exception, match=r'task 0 has a value that cannot be stored: inputs\["n"\]: nan'):
         ran(tmp_path, root)
 
 
@@ -535,6 +537,6 @@ def test_nul_comes_back_from_every_store_and_names_of_steps_are_printable(place:
     )
     run = Executor(ScriptedModel(MODEL), store=place, workers=[keep, odd]).run(root)
     assert root.find("0.1").output == {text: [text], "memory": text}
-    assert "task 0.2: the name of a step is printable text, not 'a\\x00b'" in str(root.find("0.2").error)
+    assert "task 0.2: the name of a step must be printable text, not 'a\\x00b'" in str(root.find("0.2").error)
     with Store.open(place) as opened:
         assert opened.load_tree(run.id).find("0.1").output == root.find("0.1").output

@@ -168,7 +168,7 @@ def test_a_longer_answer_is_discarded_without_a_vote_too(store: Path) -> None:
 
 def test_a_vote_is_refused_where_no_model_answers(store: Path) -> None:
     root = Task(content="x", id="0", type="f", config=TaskConfig(vote_ahead=2))
-    with pytest.raises(UsageError, match="vote_ahead is a limit for models, and no task here has such a worker"):
+    with pytest.raises(UsageError, match="vote_ahead is a limit for models, and no task here has one"):
         Executor(ScriptedModel({}), store=store, workers=[worker(name="f")(lambda task: "5")]).run(root)
 
 
@@ -225,7 +225,7 @@ def test_the_command_line_votes(ramify: Ramify) -> None:
 
 def test_the_command_line_refuses_a_vote_at_temperature_0(ramify: Ramify) -> None:
     done = ramify("solve", "2 * 3", "--model", "rules", "--vote-ahead", "3", "--temperature", "0")
-    assert (done.code, "vote_ahead is 3, and at temperature 0" in done.err) == (2, True)
+    assert (done.code, "vote_ahead is 3, but at temperature 0" in done.err) == (2, True)
     assert ramify("runs").out.count("2 * 3") == 0
 
 
@@ -235,7 +235,7 @@ def test_an_estimate_counts_the_answers_of_a_vote() -> None:
     assert (expected.calls, expected.calls_at_most) == ((3, 3), 40)
 
 
-ALIKE = "vote_ahead is 2, and at temperature 0 all answers are alike"
+ALIKE = "vote_ahead is 2, but at temperature 0 all answers are equal"
 
 
 def at_temperature_0(model: ScriptedModel) -> Agent:
@@ -274,7 +274,7 @@ def test_a_task_that_comes_later_and_cannot_be_voted_on_goes_on_as_its_error_say
     how: dict[str, Any] = {"store": store, "agents": {"judge": at_temperature_0(model)}}
     run = solve("a, then b", model=model, split="always", max_depth=2, vote_ahead=2, **how)
     assert ALIKE in str(run.error)
-    assert "(--vote-ahead 1, which `ramify resume` takes too)" in str(run.error)
+    assert "(--vote-ahead 1, also with `ramify resume`)" in str(run.error)
     how["agent"] = model
     assert Executor.resume(run_id=run.id, vote_ahead=1, retry_failed=True, **how).result == "2"
 
@@ -316,10 +316,10 @@ def test_the_first_answer_of_each_agent_of_a_team_keeps_the_seed(store: Path) ->
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"temperature": True}, "it is True, and should be a number, at least 0 and at most 2"),
-        ({"jobs": True}, "jobs cannot be used: it is True, and should be a number, at least 1 and at most 10000"),
-        ({"seed": 2**70}, "should be at most 9,223,372,036,854,775,807"),
-        ({"seed": -(2**70)}, "should be at least -9,223,372,036,854,775,808"),
+        ({"temperature": True}, "it is True; it must be a number, at least 0 and at most 2"),
+        ({"jobs": True}, "jobs cannot be used: it is True; it must be a number, at least 1 and at most 10000"),
+        ({"seed": 2**70}, "must be at most 9,223,372,036,854,775,807"),
+        ({"seed": -(2**70)}, "must be at least -9,223,372,036,854,775,808"),
     ],
 )
 def test_numbers_that_cannot_be_sent_are_refused(store: Path, given: dict[str, Any], words: str) -> None:

@@ -64,7 +64,7 @@ def test_a_loop_is_stopped_the_server_is_left_and_the_answer_asked_for_once_more
     assert loops_once.wait_for(lambda server: server.clients_gone == 1 and server.in_flight == 0)
     assert len(warnings) == 1
     assert warnings[0].startswith("task 0 (execute): the model repeated itself after ")
-    assert f'tokens: "{SENTENCE.strip()}"; its reply was left there' in warnings[0]
+    assert f'tokens: "{SENTENCE.strip()}"; its reply was stopped' in warnings[0]
     assert "cut off before its end: the model repeated itself after" in loops_once.chats[1].user
     assert SENTENCE not in loops_once.chats[1].user
 
@@ -95,9 +95,11 @@ def test_a_model_that_goes_on_so_is_an_error_that_says_it(store: Path) -> None:
     assert run.status == "failed"
     error = run.error or ""
     assert "the model repeated itself after" in error
-    assert "words were asked for (its 'execute' reply); use another model or temperature, ask for less, or let" in error
+    assert (
+        "words were asked for (its 'execute' reply); use another model or temperature, ask for less, or allow" in error
+    )
     assert "(--no-stop-runaway)" in error
-    assert "longer than it may become" not in error
+    assert "reached its length limit" not in error
 
 
 @pytest.mark.parametrize("way", [DirectModel, LiteLLMModel])
@@ -161,7 +163,7 @@ def test_a_plan_with_far_too_many_tasks_is_stopped_and_asked_for_once_more(store
         run, warnings = run_with(model, store, plan=PlanLimits(split="always", max_children=6, max_depth=2))
         assert server.clients_gone == 1
     assert [task.content for task in run.task.subtasks] == ["Look there", "Say what is there"]
-    assert "the model wrote more than 14 tasks, and had been asked for at most 6 after " in warnings[0]
+    assert "the model wrote more than 14 tasks; at most 6 were asked for after " in warnings[0]
 
 
 def test_a_plan_that_talks_on_is_taken(store: Path) -> None:
@@ -172,7 +174,7 @@ def test_a_plan_that_talks_on_is_taken(store: Path) -> None:
         run, warnings = run_with(model, store, plan=PlanLimits(split="always", max_depth=2))
         assert server.clients_gone == 1
     assert len(run.task.subtasks) == 2
-    assert "what it had said by then is taken" in warnings[0]
+    assert "its text up to then is used" in warnings[0]
 
 
 class Slow(ScriptedModel):

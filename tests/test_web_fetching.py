@@ -55,7 +55,7 @@ def test_a_page_is_fetched_and_read() -> None:
 )
 def test_a_private_address_is_not_connected_to(url: str) -> None:
     with WebSite({"/": HOME}) as site:
-        with pytest.raises(RefusedError, match="private hosts are reached only if they are named"):
+        with pytest.raises(RefusedError, match="private hosts must be allowed by name"):
             asyncio.run(Fetcher(policy=WebPolicy()).fetch(url.format(port=site.port)))
         assert site.asked == []
 
@@ -171,7 +171,7 @@ def test_tls_is_checked_against_the_name_not_the_address(tmp_path: Path) -> None
         (Reply(b"x" * 1000, repeats=2000, kind="text/plain"), "larger than max_bytes"),
         (Reply(gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}), "larger than max_bytes"),
         (Reply(b"x", headers={"Content-Encoding": "br"}), "not asked for"),
-        (Reply(b"\x89PNG", kind="image/png"), "is image/png, and only text is read"),
+        (Reply(b"\x89PNG", kind="image/png"), "is image/png; only text can be read"),
         (Reply(status=404), r"answered 404 \(Not Found\)"),
         (Reply(status=410), "answered 410"),
         (Reply(status=304), "answered 304"),
@@ -230,7 +230,7 @@ def test_robots_are_asked_once_a_site_and_obeyed() -> None:
         asyncio.run(both(Fetcher(policy=WebPolicy(private_hosts=hosts)), site.url(), site.url()))
         assert [each.path for each in site.asked] == ["/robots.txt", "/", "/"]
         for path in ("/secret", "/to"):
-            with pytest.raises(RefusedError, match=r"robots\.txt does not want that"):
+            with pytest.raises(RefusedError, match=r"robots\.txt forbids it"):
                 fetch(site, site.url(path))
         assert fetch(site, site.url("/secret"), policy={"user_agent": "Friend"}).title == "Home"
         assert fetch(site, site.url("/secret"), obeys_robots=False).title == "Home"
@@ -282,7 +282,7 @@ def test_a_site_that_was_not_reached_is_asked_when_it_is() -> None:
         url, rules = site.url(host="re.test"), SiteRules()
         with pytest.raises(FetchError, match=r"re\.test has no address"):
             fetch(site, url, named=["re.test"], resolve=nothing_is_here, site_rules=rules)
-        with pytest.raises(RefusedError, match=r"robots\.txt does not want that"):
+        with pytest.raises(RefusedError, match=r"robots\.txt forbids it"):
             fetch(site, url, named=["re.test"], resolve=everything_is_here, site_rules=rules)
 
 
@@ -299,7 +299,7 @@ def test_who_may_not_go_to_a_site_or_is_ended_leaves_the_question_to_the_next() 
         stranger = asyncio.create_task(Fetcher(policy=WebPolicy(), site_rules=rules).fetch(site.url()))
         await asyncio.sleep(0)
         first.cancel()
-        with pytest.raises(RefusedError, match="private hosts are reached only if they are named"):
+        with pytest.raises(RefusedError, match="private hosts must be allowed by name"):
             await stranger
         return await second
 

@@ -106,13 +106,13 @@ def test_what_one_prompt_has_taught_holds_for_the_rest_of_the_run(tmp_path: Path
 def test_a_prompt_that_cannot_be_cut_any_more_is_an_error_that_says_so(tmp_path: Path) -> None:
     run = run_with(Narrow(100), tmp_path / "runs.db")
     assert run.status == "failed"
-    assert "it does not fit even with next to none of its 225,002 characters of data" in (run.error or "")
+    assert "it does not fit even without most of its 225,002 characters of data" in (run.error or "")
 
 
 def test_a_goal_that_is_itself_too_long_is_to_go_into_a_file(tmp_path: Path) -> None:
     run = Executor(Narrow(100), store=tmp_path / "runs.db").run(Task("Count this: " + "word " * 4000, id="0"))
     assert run.status == "failed"
-    assert "its own words are too many; put the text into a file (-f), which is read in parts" in (run.error or "")
+    assert "its own text is too long; put it in a file (-f), which can be read in parts" in (run.error or "")
 
 
 @pytest.mark.fault("3.2")
@@ -126,11 +126,12 @@ def test_the_loss_is_an_event_a_line_and_a_value(tmp_path: Path) -> None:
     assert told.data["shown"] == loss.shown
     assert run.to_data()["losses"] == [loss.to_data()]
     assert losses_text(run.losses) == (
-        f"not all was read: the execute prompt of task 0 shows {loss.shown:,} of 225,002 characters of attached texts"
-        " and results, as the model can read 4,096 tokens"
+        f"the model did not see everything: the execute prompt of task 0 shows {loss.shown:,} of 225,002 characters"
+        " of attached texts"
+        " and results, because the model's window is 4,096 tokens"
     )
     report = run.report(tmp_path / "report.md").read_text()
-    assert "not all was read" in report
+    assert "the model did not see everything" in report
     assert json.loads(run.report(tmp_path / "report.json").read_text())["losses"] == [loss.to_data()]
 
 
@@ -174,8 +175,8 @@ def test_the_command_says_what_was_not_read(ramify: Ramify) -> None:
         found = ramify("run", "plan.json", *asked)
     assert (found.code, found.out) == (0, "read\n"), found.err
     assert "0 warning: the execute prompt of task 0 shows" in found.err
-    assert found.last_line.startswith("warning: not all was read: the execute prompt of task 0 shows")
-    assert "warning: not all was read: the execute prompt of task 0 shows" in ramify("show", "--last").out
+    assert found.last_line.startswith("warning: the model did not see everything: the execute prompt of task 0 shows")
+    assert "warning: the model did not see everything: the execute prompt of task 0 " in ramify("show", "--last").out
     assert json.loads(ramify("show", "--last", "--json").out)["losses"][0]["window"] == WINDOW
 
 

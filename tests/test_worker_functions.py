@@ -64,22 +64,22 @@ def test_a_parameter_is_the_task_by_its_name_and_an_input_by_any_other(
         (
             "def w(text): return text",
             {},
-            "task 0.1 lacks the input text, which the worker 'w' takes; give it",
+            "task 0.1 lacks the input text of the worker 'w'; add it",
         ),
         (
             "def w(text): return text",
             {"txet": "x"},
-            "the input txet of task 0.1 does not fit the worker 'w': it takes no such input; did you mean text?",
+            "the input txet of task 0.1 does not fit the worker 'w': there is no such input; did you mean text?",
         ),
         (
             "def w(text='a', word='b', context=None): return text",
             {"colour": "x"},
-            "the input colour of task 0.1 does not fit the worker 'w': it takes no such input; it takes text, word",
+            "the input colour of task 0.1 does not fit the worker 'w': there is no such input; it takes text, word",
         ),
         (
             "def w(): return 'x'",
             {"text": "x"},
-            "the input text of task 0.1 does not fit the worker 'w': it takes no such input; it takes none",
+            "the input text of task 0.1 does not fit the worker 'w': there is no such input; it takes none",
         ),
     ],
 )
@@ -97,14 +97,17 @@ def test_inputs_that_are_missing_or_misspelled_are_refused_by_name(
     [
         (
             "def w(text): print(text)",
-            "the worker 'w' returns nothing; return what came of the task, or declare",
+            "the worker 'w' returns nothing; return a result, or declare",
         ),
         ("async def w(text): print(text)", "the worker 'w' returns nothing"),
         ("def w(text):\n    if text: return\n    print(text)", "the worker 'w' returns nothing"),
         ("def w(text):\n    yield text", "the worker 'w' yields its values; return a list of them"),
         ("async def w(text):\n    yield text", "the worker 'w' yields its values"),
-        ("def w(*rest): return rest", "the worker 'w' takes *rest: inputs are given by name"),
-        ("def w(a: 'Fraction'): return a", "the worker 'w': the annotation Fraction of a names what is not imported"),
+        ("def w(*rest): return rest", "the worker 'w' takes *rest; list its inputs by name"),
+        (
+            "def w(a: 'Fraction'): return a",
+            "the worker 'w': the annotation Fraction of a uses a name that is not imported",
+        ),
     ],
 )
 def test_a_function_that_cannot_give_anything_is_refused_before_any_work(words: str, said: str) -> None:
@@ -119,7 +122,7 @@ def test_a_function_that_cannot_give_anything_is_refused_before_any_work(words: 
 )
 def test_nothing_is_an_answer_where_it_is_declared(tmp_path: Path, words: str) -> None:
     task = did(tmp_path, untyped(words))
-    assert (task.state, task.result, task.output) == (TaskState.DONE, "(done; it gave nothing)", None)
+    assert (task.state, task.result, task.output) == (TaskState.DONE, "(done; no result)", None)
 
 
 @pytest.mark.fault("4.1")
@@ -167,16 +170,16 @@ def test_a_declared_return_type_is_written_by_pydantic_and_nothing_of_it_is_lost
 
     made = {each.__name__: did(tmp_path, worker(name="w")(each)) for each in (dates, twice, wrong, infinite)}
     assert made["dates"].output == {"1": ["2026-01-02"]}
-    assert "does not fit its return type: it has keys that are the same as text: 1, '1'" in str(made["twice"].error)
-    assert "does not fit its return type: a: it is 'x', and should be a whole number" in str(made["wrong"].error)
-    assert 'what cannot be kept: result["a"][1]: inf' in str(made["infinite"].error)
+    assert "does not fit its return type: it has keys that are equal as text: 1, '1'" in str(made["twice"].error)
+    assert "does not fit its return type: a: it is 'x'; it must be a whole number" in str(made["wrong"].error)
+    assert 'cannot be stored: result["a"][1]: inf' in str(made["infinite"].error)
 
 
 @pytest.mark.fault("4.2")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("def w() -> int: return 'text'", "what does not fit its return type: it is str, and int is declared"),
+        ("def w() -> int: return 'text'", "that does not fit its return type: it is str, but int is declared"),
         ("async def w() -> int: return '5'", "it is str, and int is declared"),
         ("def w() -> int: return 2.5", "it is float, and int is declared"),
         ("def w() -> float: return 'text'", "it is str, and float is declared"),
@@ -184,10 +187,10 @@ def test_a_declared_return_type_is_written_by_pydantic_and_nothing_of_it_is_lost
         ("def w() -> str: return {'a': 1}", "it is dict, and str is declared"),
         ("def w() -> list: return {'a': 1}", "it is dict, and list is declared"),
         ("def w() -> None: return 'text'", "it is str, and None is declared"),
-        ("def w() -> int | None: return 'text'", "it is 'text', and should be a whole number"),
-        ("def w() -> float: return float('nan')", "result: nan, which is no number in JSON; give None instead"),
-        ("def w(task): return float('nan')", "result: nan, which is no number in JSON; give None instead"),
-        ("def w(task): return {1}", "; make it a list, or declare the return type, which pydantic then writes as JSON"),
+        ("def w() -> int | None: return 'text'", "it is 'text'; it must be a whole number"),
+        ("def w() -> float: return float('nan')", "result: nan, which is not a JSON number; use None instead"),
+        ("def w(task): return float('nan')", "result: nan, which is not a JSON number; use None instead"),
+        ("def w(task): return {1}", "; make it a list, or declare the return type so that pydantic can convert it"),
     ],
 )
 def test_what_is_declared_is_checked_and_what_is_wrong_is_said(tmp_path: Path, words: str, said: str) -> None:
@@ -227,8 +230,8 @@ def test_the_command_line_says_the_same(home: Path) -> None:
     )
     for inputs, code, said in (
         ("{text: a b}", 0, ""),
-        ("{txet: a b}", 1, "it takes no such input; did you mean text?"),
-        ("{text: odd}", 1, 'what cannot be kept: result["words"][1]: set, which JSON cannot hold; make it a list'),
+        ("{txet: a b}", 1, "there is no such input; did you mean text?"),
+        ("{text: odd}", 1, 'cannot be stored: result["words"][1]: set, which is not JSON; make it a list'),
     ):
         (home / "plan.yaml").write_text(f"goal: x\ntype: count\ninputs: {inputs}\n", encoding="utf-8")
         done = ramify_process("run", "plan.yaml", "--model", "rules", "--workers", "mine.py", "-q")

@@ -68,7 +68,7 @@ def test_a_function_gets_its_inputs_by_name_checked_by_pydantic(store: Path) -> 
     assert root.find("a").output == 25.0
     assert root.find("b").error is not None
     assert "input point.x of task b does not fit the worker 'norm'" in str(root.find("b").error)
-    assert "task c lacks the input point, which the worker 'norm' takes" in str(root.find("c").error)
+    assert "task c lacks the input point of the worker 'norm'" in str(root.find("c").error)
     assert norm.about == "Measure a point."
 
 
@@ -111,9 +111,9 @@ def test_what_a_function_returns_is_written_as_its_type_says(store: Path) -> Non
 
 
 def test_functions_that_cannot_be_filled_by_name_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"takes \*rest: inputs are given by name"):
+    with pytest.raises(UsageError, match=r"takes \*rest; list its inputs by name"):
         worker(lambda a, *rest: a)
-    with pytest.raises(UsageError, match="two workers are called 'norm'"):
+    with pytest.raises(UsageError, match="two workers are named 'norm'"):
         Executor(ScriptedModel({}), workers=[norm, norm]).new_run(Task(content="x"))
     with pytest.raises(UsageError, match="the worker 'x' is int; a worker is a function or a Worker"):
         Executor(ScriptedModel({}), workers={"x": 3}).new_run(Task(content="x"))  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def test_functions_that_cannot_be_filled_by_name_are_refused() -> None:
 def test_an_unknown_type_is_refused_with_the_ones_that_come_near(store: Path) -> None:
     root = leaf_of(Task(content="x", id="a", type="norn"))
     with pytest.raises(
-        UsageError, match=r"task a is for a worker 'norn', which is not there \(did you mean 'norm'\?\)"
+        UsageError, match=r"task a needs a worker 'norn', which does not exist \(did you mean 'norm'\?\)"
     ):
         ran(store, root, norm)
     assert not store.exists()
@@ -153,8 +153,8 @@ def test_a_class_is_a_worker_and_is_closed_once(store: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (Outcome("x", object()), "the worker odd gave for task a what cannot be kept: result: object"),  # type: ignore[arg-type]
-        ("x", "the worker odd gave back str for task a; a worker returns an Outcome, whose text is a str"),
+        (Outcome("x", object()), "the worker odd returned something for task a that cannot be stored: result: object"),  # type: ignore[arg-type]
+        ("x", "the worker odd gave back str for task a; a worker must return an Outcome with text of type str"),
         (None, "the worker odd gave back NoneType for task a"),
         (Outcome(7), "the worker odd gave back int for task a"),  # type: ignore[arg-type]
     ],
@@ -195,7 +195,7 @@ def test_words_of_a_worker_that_are_no_json_take_no_number_and_hold_no_event_bac
     run = ran(store, root, odd, calm, on_event=lambda event: told.append(event.seq))
     a, b = root.subtasks
     assert (a.state, b.state) == (TaskState.FAILED, TaskState.DONE)
-    assert 'task a tells what cannot be kept: data["value"]: object' in (a.error or "")
+    assert 'task a reported something that cannot be stored: data["value"]: object' in (a.error or "")
     with Store.open(store) as opened:
         numbers = [event.seq for event in opened.events(run.id)]
     assert told == numbers == list(range(1, len(numbers) + 1))
@@ -239,7 +239,7 @@ def test_what_is_not_granted_is_refused_before_anything_starts(store: Path) -> N
     run = ran(store, root, fetch, allow=["network"])
     assert "needs the permission secret:CITY_TOKEN" in str(root.find("a").error)
     assert run.status == "failed"
-    with pytest.raises(UsageError, match="is no permission"):
+    with pytest.raises(UsageError, match="is not a permission"):
         Executor(ScriptedModel({}), allow=["secret:"])
 
 
@@ -350,7 +350,7 @@ def test_what_stays_as_it_is_is_not_tried_again(store: Path, error: Exception) -
 
 def test_a_secret_that_stands_in_a_task_is_refused(store: Path) -> None:
     root = Task(content="log in with hunter22", id="0")
-    with pytest.raises(UsageError, match="the value of a secret stands in task 0"):
+    with pytest.raises(UsageError, match="task 0 contains the value of a secret"):
         Executor(ScriptedModel(COMPOSED), store=store, secrets={"TOKEN": "hunter22"}).run(root)
 
 
@@ -397,9 +397,9 @@ def test_a_run_that_is_not_done_keeps_its_memory(store: Path) -> None:
 def test_what_cannot_be_kept_is_said(store: Path) -> None:
     @worker
     def keep(context: WorkContext) -> str:
-        with pytest.raises(UsageError, match="the memory cannot keep this under 'x': value: object"):
+        with pytest.raises(UsageError, match="the memory cannot store this under 'x': value: object"):
             context.memory.set("x", object())
-        with pytest.raises(UsageError, match="cannot be a key"):
+        with pytest.raises(UsageError, match="is not a valid memory key"):
             context.memory.set(" ", 1)
         context.memory.set("gone", 1)
         context.memory.set("gone", None)
@@ -423,7 +423,7 @@ def test_what_cannot_be_kept_fails_its_task_and_no_other(store: Path, how: str) 
 
     root = leaf_of(Task(content="a", id="a", type="keep", config=TaskConfig(max_retries=2)), Task(content="b", id="b"))
     run = ran(store, root, keep)
-    assert "object, which JSON cannot hold" in str(run.task.find("a").error)
+    assert "object, which is not JSON" in str(run.task.find("a").error)
     assert (run.task.find("a").attempts, run.task.find("b").result) == (1, "done")
 
 
@@ -501,7 +501,7 @@ def test_a_step_that_may_not_be_repeated_asks_a_person(tmp_path: Path) -> None:
     assert walked(tmp_path, "kill-inside", repeat="no")[0] == -9
     code, said = walked(tmp_path, repeat="no")
     assert code == 0
-    assert said.startswith("waiting task 0: the step walk#3 was begun when the run was interrupted")
+    assert said.startswith("waiting task 0: the step walk#3 was in progress when the run was interrupted")
     assert (tmp_path / "log").read_text().count("step 2") == 1
 
 
@@ -516,7 +516,7 @@ def test_a_step_with_another_input_is_refused(store: Path) -> None:
     run = ran(
         store, Task(content="a", id="0", type="step", config=TaskConfig(max_retries=1, retry_delay_seconds=0)), step
     )
-    assert "the step one#1 was taken before with another input" in str(run.error)
+    assert "the step one#1 was done before with other input" in str(run.error)
 
 
 def test_a_step_that_says_it_was_not_done_is_taken_again_even_if_it_may_not_be_repeated(store: Path) -> None:
@@ -589,14 +589,14 @@ def test_what_may_not_be_added_is_refused(store: Path) -> None:
         return "x"
 
     ran(store, leaf_of(Task(content="make", id="0.1", type="maker")), maker, fetch)
-    assert "worker 'nobody', which is not there" in said[0]
+    assert "worker 'nobody', which does not exist" in said[0]
     assert "needs the permission network" in said[1]
     run = ran(
         store,
         Task(content="make", id="0", type="maker2"),
         worker(name="maker2")(lambda context: context.spawn(Task(content="y")).id),
     )
-    assert "is the root, so nothing can stand beside it" in str(run.error)
+    assert "is the root, so no task can be added beside it" in str(run.error)
 
 
 @pytest.mark.fault("2.7")
@@ -612,10 +612,10 @@ def test_a_maker_is_held_to_the_most_tasks_of_a_plan(store: Path) -> None:
         Task(content="g", id="0")
     )
     assert run.status == "stopped"
-    assert "would make 7 tasks, and max_tasks = 6" in str(run.error)
+    assert "would make 7 tasks, but max_tasks = 6" in str(run.error)
     assert run.raising_options == ["--max-tasks", "14"]
     again = Executor.resume(store, run.id, agent=model, workers=[make], max_tasks=8)
-    assert "would make 9 tasks, and max_tasks = 8" in str(again.error)
+    assert "would make 9 tasks, but max_tasks = 8" in str(again.error)
     assert "would make 9 tasks" in str(Executor.resume(store, run.id, agent=model, workers=[make]).error)
 
 
@@ -652,7 +652,7 @@ def test_middleware_changes_inputs_and_outcomes_in_order_and_is_recorded(store: 
         ("1", "inputs", '{"n": 1}'), ("2", "inputs", '{"n": 12}'), ("2", "result", "n=12:2"),
         ("1", "result", "n=12:21"),
     ]  # fmt: skip
-    with pytest.raises(UsageError, match="int is no middleware"):
+    with pytest.raises(UsageError, match="int is not a middleware"):
         Executor(ScriptedModel({}), middleware=[3])
 
 
@@ -729,7 +729,7 @@ def test_the_command_line_takes_workers_from_a_file_and_resume_finds_them_again(
     (tmp_path / "loud.py").write_text(textwrap.dedent(WORKER_FILE), encoding="utf-8")
     (tmp_path / "plan.yaml").write_text("goal: Shout\ntype: shout\ninputs:\n  text: hello\n", encoding="utf-8")
     missing = ramify_process("run", "plan.yaml", "--model", "rules")
-    assert (missing.code, "worker 'shout', which is not there" in missing.err) == (2, True)
+    assert (missing.code, "worker 'shout', which does not exist" in missing.err) == (2, True)
     said = ramify_process("run", "plan.yaml", "--model", "rules", "--workers", "loud.py")
     assert (said.code, said.out) == (0, "HELLO\n")
     with sqlite3.connect(tmp_path / ".ramify" / "ramify.db") as database:
@@ -760,7 +760,7 @@ def test_results_of_needs_are_at_hand_as_data(store: Path) -> None:
 
 def test_a_resumed_run_needs_its_workers_again(store: Path) -> None:
     run = ran(store, leaf_of(Task(content="a", id="a", type="norm")), norm)
-    with pytest.raises(UsageError, match="worker 'norm', which is not there"):
+    with pytest.raises(UsageError, match="worker 'norm', which does not exist"):
         Executor.resume(store, run.id, agent=ScriptedModel(COMPOSED))
     with pytest.raises(RunError):
         Executor.resume(store, "nope", agent=ScriptedModel(COMPOSED))

@@ -34,7 +34,7 @@ class _Given(AgentOptions, total=False):
 
 
 class AgentSettings(model_of(options_of("agent"))):  # type: ignore[misc] # its fields are options
-    """How an agent asks, apart from the question; what it means is in docs/settings.md.
+    """How an agent asks its model: see docs/settings.md.
 
     Attributes:
         sampling: sampling settings.
@@ -52,7 +52,7 @@ class AgentSettings(model_of(options_of("agent"))):  # type: ignore[misc] # its 
             raise UsageError(why_unusable(error)) from None
 
     def other(self, **changes: Unpack[_Given]) -> Self:
-        """Return settings that differ in what is given."""
+        """Return a copy with these changes."""
         fields: dict[str, Any] = dict(self)
         return type(self)(**{**fields, **changes})
 
@@ -65,21 +65,20 @@ class Agent:
     """Answers prompts with a model.
 
     Args:
-        model: a name, as `ramify models` lists them, or a model of your own. None takes that of the settings, such as
-            `RAMIFY_MODEL`.
-        role_name: the role that it plays, for the system prompt.
-        about: what it can do, in a line, for planners that give tasks to it; its role unless given.
-        prompts: the prompt library, or a folder of templates over the built-in ones; that of the settings if None.
-        base_url: the address of an OpenAI-compatible server; that of the settings if there is neither this nor a model.
-        api_key: the key for it; otherwise the provider's environment variable is read.
+        model: a name from `ramify models`, or your own model; default: from the settings, such as `RAMIFY_MODEL`.
+        role_name: its role, for the system prompt.
+        about: what it can do, in one line, for planners; default: its role.
+        prompts: the prompt library, or a folder of templates; default: from the settings.
+        base_url: the address of an OpenAI-compatible server; default: from the settings, if no model is given.
+        api_key: its key; default: the provider's environment variable.
         settings: how it asks.
-        store: where `replay:RUN` looks for the run; that of the settings unless given.
-        tools: what it may have called while it does a task: functions, `Tool`s, and what `mcp_tools` gives.
+        store: where `replay:RUN` finds the run; default: from the settings.
+        tools: tools it may call: functions, `Tool`s, and `mcp_tools(...)`.
 
-    The model is opened, and the settings are read, when they are first needed.
+    The model and the settings are loaded when first needed.
 
     Raises:
-        NoModelError: when the model is first needed, if it cannot be used; the message says what to do.
+        NoModelError: on first use, if the model cannot be used; the message says what to do.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class Agent:
 
     @property
     def model(self) -> Model:
-        """The model, opened now if it is not yet."""
+        """The model, opened if necessary."""
         if self._model is None:
             if self._given is None:
                 self._given, self.base_url = model_and_server(load_settings(base_url=self.base_url))
@@ -135,28 +134,28 @@ class Agent:
 
     @property
     def has_model(self) -> bool:
-        """Whether a model was named for it; otherwise it has that of the settings, or of the run that it is part of."""
+        """Whether it names a model; otherwise it uses that of the settings or the run."""
         return self._given is not None or self._model is not None
 
     @property
     def opened_as(self) -> str:
-        """The name that the model can be opened with again, such as `human:FILE`."""
+        """The name to open the model with again, such as `human:FILE`."""
         return self._given or self.model.name
 
     @property
     def named(self) -> str | None:
-        """The name of the model that answers, without opening it; None if none is set."""
+        """The model's name, without opening it; None if none is set."""
         return self._said()[0]
 
     @property
     def prices(self) -> tuple[float, float] | None:
-        """What an input and an output token cost, in US dollars; None if that is not known. The model is not opened."""
+        """The prices of an input and an output token, in US dollars, or None; the model is not opened."""
         name, base_url = self._listed()
         return None if name is None else prices_of(name, base_url=base_url)
 
     @property
     def prompt_cache(self) -> PromptCache | None:
-        """How its provider keeps prompts that begin alike; None if nobody knows. The model is not opened."""
+        """How its provider caches prompts, or None if unknown; the model is not opened."""
         name, base_url = self._listed()
         return None if name is None else cache_of(name, base_url=base_url)
 
@@ -184,26 +183,26 @@ class Agent:
 
     @property
     def calls_tools(self) -> bool:
-        """Whether its model calls tools by itself; one that does not is asked for `<call>` elements."""
+        """Whether its model has native tool calls; otherwise it is asked for `<call>` elements."""
         said = self.settings.native_tools
         return bool(getattr(self.model, "calls_tools", False)) if said is None else said
 
     @property
     def is_replay(self) -> bool:
-        """Whether recorded calls answer."""
+        """Whether it answers from recorded calls."""
         return self.model.name.startswith("replay:")
 
     @property
     def server(self) -> tuple[str | None, str | None]:
-        """Where its model is asked, and with which key, as they were given."""
+        """Its model's address and key, as given."""
         return self.base_url, self._api_key
 
     def with_model(self, name: str) -> "Agent":
-        """Return an agent that asks another model of the same server in the same way."""
+        """Return an agent with another model of the same server."""
         return self._twin(name, settings=self.settings, tools=self._given_tools)
 
     def with_tools(self, tools: "ToolsGiven") -> "Agent":
-        """Return an agent that has `tools` too, unless it has some of the same names."""
+        """Return an agent that also has `tools`, except for names it already has."""
         from ramify.planner.tools.functions import names_of
 
         own = names_of(self.tools)
@@ -213,7 +212,7 @@ class Agent:
 
     @property
     def prompt_settings(self) -> dict[str, Any]:
-        """What goes into the variables of every template."""
+        """The variables for every template."""
         lines = [] if self.role_name == "assistant" else [f"Your role: {self.role_name}."]
         lines += [self.settings.system] if self.settings.system else []
         return {
@@ -227,7 +226,7 @@ class Agent:
         return self.prompts.render(variables, nonce=nonce)
 
     def request(self, prompt: RenderedPrompt, *, asked: PromptVariables | None = None) -> ModelRequest:
-        """Return the request that puts `prompt` to the model.
+        """Return the request that asks the model `prompt`.
 
         Args:
             prompt: the prompt.
@@ -250,7 +249,7 @@ class Agent:
         )
 
     def ask(self, prompt: RenderedPrompt) -> str:
-        """Put `prompt` to the model now, outside of any run, and return the words of the reply.
+        """Ask the model now, outside any run, and return the text of the reply.
 
         Raises:
             TruncatedReplyError: if the reply was cut by the length limit.
@@ -259,7 +258,7 @@ class Agent:
         return _words(run_sync(complete_in_time(self.model, self.request(prompt))))
 
     def step(self, message: Any) -> Any:
-        """Answer one message, as CAMEL's agents do: the reply's words are at `.msg.content`."""
+        """Answer one message, like CAMEL's agents: the text is in `.msg.content`."""
         content = message if isinstance(message, str) else getattr(message, "content", None) or str(message)
         request = ModelRequest(
             purpose="step",
@@ -273,7 +272,7 @@ class Agent:
         return SimpleNamespace(msg=msg, msgs=[msg], terminated=False, info={})
 
     def with_settings(self, **changes: Any) -> "Agent":
-        """Return an agent that differs in how it asks; see `AgentSettings`."""
+        """Return an agent with other settings: see `AgentSettings`."""
         settings = self.settings.other(**changes)
         return self._twin(self._given, settings=settings, tools=self._given_tools, opened=self._model)
 
@@ -288,7 +287,7 @@ class Agent:
         return twin
 
     def in_role(self, role_name: str, *, about: str | None = None, tools: "ToolsGiven" = (), **changes: Any) -> "Agent":
-        """Return an agent with the same model, in another role and with tools of its own.
+        """Return an agent with the same model, another role and its own tools.
 
         Args:
             role_name: the role.

@@ -120,7 +120,7 @@ class Asker:
         failed = getattr(found, "failed", None)
         if failed is None:
             return found
-        words = f"{complaint.complaint}; asked to put that right, the model gave up ({failed.reason}: {failed.detail})"
+        words = f"{complaint.complaint}; asked to repair it, the model gave up ({failed.reason}: {failed.detail})"
         raise ReplyError(words, reply=complaint.reply)
 
     async def _reply_to(

@@ -17,7 +17,7 @@ from .soft_limits import SoftLimits
 
 
 class RunLimits(model_of(options_of("limits"))):  # type: ignore[misc] # its fields are the options
-    """The limits of a whole run; None is no limit. Reaching one leaves a run that can be resumed."""
+    """The limits of a whole run; None is no limit. You can resume a run that reached one."""
 
     if TYPE_CHECKING:
 
@@ -106,7 +106,7 @@ class _Account:
         )
 
     def _under_way(self) -> str:
-        return f", and {counted(self.in_flight, 'call')} under way" if self.in_flight else ""
+        return f", and {counted(self.in_flight, 'call')} in flight" if self.in_flight else ""
 
 
 class Budget:
@@ -209,7 +209,7 @@ class Budget:
             for limit, more in needed.items():
                 allowed, enough = getattr(account.limits, limit), int(used[limit]) + more
                 if allowed is not None and enough > allowed:
-                    takes = f"{what} takes {more:,} {limit.removeprefix('max_')} at least"
+                    takes = f"{what} needs at least {more:,} {limit.removeprefix('max_')}"
                     raise account.reached(f"{takes}; {account.owner} has {limit} = {allowed:,}", limit, enough)
 
     def settle(self, task: Task, usage: Usage) -> None:
@@ -237,8 +237,8 @@ class Budget:
         for each in budgets:
             each.is_unpriced_told = True
         return (
-            f"{limited.owner} has {limit} = {allowed:g}, which cannot hold: what calls of"
-            f" {model} cost is not known; set max_calls or max_tokens too (--max-calls, --max-tokens)"
+            f"{limited.owner} has {limit} = {allowed:g}, which cannot be enforced: the price"
+            f" of {model} is unknown; set max_calls or max_tokens too (--max-calls, --max-tokens)"
         )
 
     def rates(self, task: Task) -> list[AbstractAsyncContextManager[object]]:

@@ -198,7 +198,7 @@ class Caller:
         await self._recorder.commit(EventType.CALL_DONE, task, CallMade.of(call), TaskChanged.of(task), **told)
         self._tell_cut(task, request)
         if reply.stopped and reply.taken_from is None:
-            ended = "what it had said by then is taken" if reply.finish_reason == "stop" else "its reply was left there"
+            ended = "its text up to then is used" if reply.finish_reason == "stop" else "its reply was stopped"
             self._recorder.warn(f"task {task.id} ({request.purpose}): {reply.stopped}; {ended}", task)
         return reply
 

@@ -96,7 +96,7 @@ class Caps:
             return ""
         self.lift()
         flag = cap.option.replace("_", "-")
-        return f"{words_of(error)}; from here on it is asked without this default (--{flag} sets a limit)"
+        return f"{words_of(error)}; the default limit is off for the rest of the run (set one with --{flag})"
 
 
 def _is_due(error: ModelError, cap: Cap) -> bool:

@@ -58,18 +58,18 @@ class CostGate:
     async def _ask(self, cost_usd: float, at: float) -> None:
         if self._stop is not None:
             raise self._stop
-        told = f"the run has cost ${cost_usd:.4g}, and ask_at_usd = {at:g} asks a person first"
+        told = f"the run has cost ${cost_usd:.4g}; ask_at_usd = {at:g}"
         if self._person.on_ask is None:
-            raise self._stopped(f"{told}; there is nobody to ask", cost_usd)
-        self._recorder.put(EventType.PERSON_ASKED, about="cost", questions=[f"{told}; does it go on?"])
+            raise self._stopped(f"{told}, and there is nobody to ask", cost_usd)
+        self._recorder.put(EventType.PERSON_ASKED, about="cost", questions=[f"{told}. Continue?"])
         try:
             said = await self._person.answer(self._person.on_ask, cost_usd)
         except Exception as error:
             raise self._stopped(f"{told}; on_ask failed: {error_text(error)}", cost_usd) from error
         if said is False:
-            raise self._stopped(f"{told}; they stopped it", cost_usd)
+            raise self._stopped(f"{told}; a person stopped it", cost_usd)
         if not _is_answer(said, cost_usd):
-            words = f"{told}; on_ask gave {said!r}: give True, False, or a higher cost to be asked at again"
+            words = f"{told}; on_ask returned {said!r}: return True, False, or a higher cost to ask at"
             raise self._stopped(words, cost_usd)
         self.ask_at_usd = None if said is True else float(said)
         answer = "go on" if self.ask_at_usd is None else f"ask again at {self.ask_at_usd:g}"

@@ -17,7 +17,7 @@ ROOM_FOR_REPLY = 1 / 3
 _WORDS_PER_TOKEN = 0.4
 _FEWEST_WORDS = 15
 _SLACK = 2
-_LET_GO_ON = "use another model or temperature, ask for less, or let replies go on (--no-stop-runaway)"
+_LET_GO_ON = "use another model or temperature, ask for less, or allow long replies (--no-stop-runaway)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def cut_of(
     if window is not None and used >= window - _SLACK:
         parts = f"{input_tokens:,} for the prompt and {output_tokens:,} for the reply"
         limit = f"the model's context of {window:,} tokens was full: {parts}"
-        return Cut(limit, "attach less, ask for less, or use a model that reads more", words, is_full=True)
+        return Cut(limit, "attach less, ask for less, or use a model with a larger window", words, is_full=True)
     most = request.limit
     if most is not None and (not most.is_default or abs(output_tokens - most.tokens) <= _SLACK):
         return Cut(f"{most} was reached", f"raise {most.option}, or ask for less", words)
     after = f" after {output_tokens:,} tokens" if output_tokens else ""
     return Cut(
-        f"the server ended it{after}, by a limit of its own or as its context was full",
+        f"the server ended it{after}, because of its own limit or a full context",
         "set max_output_tokens, ask for less, or attach less",
         words,
     )

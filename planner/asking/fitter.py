@@ -178,9 +178,9 @@ def _is_cut_off(error: Exception, reply: ModelReply | None) -> bool:
 
 def _does_not_fit(error: ModelError, request: ModelRequest) -> ModelError:
     """Return the error for a prompt from which nothing more can be left out."""
-    what = "its own words are too many; put the text into a file (-f), which is read in parts"
+    what = "its own text is too long; put it in a file (-f), which can be read in parts"
     if request.data_given:
-        what = f"it does not fit even with next to none of its {request.data_given:,} characters of data"
+        what = f"it does not fit even without most of its {request.data_given:,} characters of data"
     return ModelError(
         f"{error}; {what}",
         kind=error.kind,

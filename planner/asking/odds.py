@@ -86,8 +86,8 @@ def ahead_for(error_rate: float, steps: int, target: float = TARGET) -> int:
     check_target(target)
     if error_rate >= _HALF:
         raise UsageError(
-            f"{error_rate:.1%} of the single answers are wrong, and from half on a vote makes it worse if these"
-            " are alike; make the steps smaller, say more exactly what is wanted, or take a better model"
+            f"{error_rate:.1%} of the single answers are wrong; from half on, voting makes things worse if wrong"
+            " answers agree; make the steps smaller or clearer, or use a better model"
         )
     if error_rate == 0:
         return 1
@@ -99,7 +99,7 @@ def check_target(target: float) -> None:
     """Raise `UsageError` if `target` is no chance that votes can give."""
     _check_share(target, "the target")
     if not 0 < target < 1:
-        raise UsageError(f"the target is {target:g}, and no vote is that sure; give one such as 0.95")
+        raise UsageError(f"the target is {target:g}, which no vote reaches; use one such as 0.95")
 
 
 def rate_behind(lost: float, aheads: Mapping[int, int]) -> float:
@@ -163,9 +163,9 @@ def _log_loss(error_rate: float, ahead: int) -> float:
 
 def _check_share(value: float, what: str) -> None:
     if not 0 <= value <= 1:
-        raise UsageError(f"{what} is {value:g}, and should be a share from 0 to 1")
+        raise UsageError(f"{what} is {value:g}; it must be between 0 and 1")
 
 
 def _check_count(value: int, what: str) -> None:
     if value < 1:
-        raise UsageError(f"{what} is {value}, and should be at least 1")
+        raise UsageError(f"{what} is {value}; it must be at least 1")

@@ -136,7 +136,7 @@ class OutageGate:
         max_wait_s = self._max_wait_s()
         if lasted_s + wait_s > max_wait_s:
             raise LimitError(
-                f"{error}; this has lasted {lasted_s:.0f} s, the next try would be in {wait_s:.0f} s, and"
+                f"{error}; this has lasted {lasted_s:.0f} s, the next try is due in {wait_s:.0f} s, and"
                 f" max_wait_seconds is {max_wait_s:g}",
                 limit="max_wait_seconds",
             )

@@ -95,7 +95,7 @@ class Prefixes:
     def _drop(self, error: ModelError, task: Task) -> None:
         if not self._is_refused:
             self._is_refused = True
-            self._tell(f"{words_of(error)}; from here on requests say nothing to its cache of prompts", task)
+            self._tell(f"{words_of(error)}; prompt cache hints are off for the rest of the run", task)
 
     @asynccontextmanager
     async def _turn(self, request: ModelRequest, cache: PromptCache) -> AsyncIterator[None]:

@@ -51,7 +51,7 @@ class RateLimiter:
     ) -> None:
         for name, limit in (("requests_per_second", requests_per_second), ("concurrent_requests", concurrent_requests)):
             if limit is not None and limit <= 0:
-                raise UsageError(f"{name} must be more than 0, and is {limit}; leave it out to set no limit")
+                raise UsageError(f"{name} is {limit}; it must be more than 0. Leave it out for no limit")
         self._clock = clock or LoopClock()
         self._full_rate = requests_per_second
         self._full_places = concurrent_requests

@@ -75,11 +75,11 @@ def bare_of_parts(task: Task, variables: ExecuteVariables) -> ExecuteVariables:
 
 def _check(agent: Agent, task: Task, room: Room, error: TooLongError) -> None:
     names = ", ".join(f"{each.name} ({counted(len(each.text), 'character')})" for each in materials_of(task))
-    way_out = "attach less, or use a model that reads more"
+    way_out = "attach less, or use a model with a larger window"
     if not agent.settings.parts:
-        raise TooLongError(f"{error}; --no-parts keeps it from reading {names} in parts: leave that out, {way_out}")
+        raise TooLongError(f"{error}; --no-parts forbids reading {names} in parts: leave it out, {way_out}")
     if min(room) < SMALLEST_BUDGET:
-        raise TooLongError(f"{error}; what else it shows leaves no room for any part of {names}: {way_out}")
+        raise TooLongError(f"{error}; the rest of the prompt leaves no room for any part of {names}: {way_out}")
 
 
 class Steps:

@@ -113,14 +113,14 @@ class Schemas:
         if _is_json(reply.text):
             self._are_taken = True
         elif wish == "auto" and reply.finish_reason == "stop" and self._are_taken is None:
-            self._drop(f"{self._model.name}: the reply is no JSON, so the schema that was sent is not kept to", task)
+            self._drop(f"{self._model.name}: the reply is not JSON, so the server ignores the schema", task)
 
     def refused(self, error: ModelError, schema: Mapping[str, Any], task: Task) -> None:
         """Learn that a question was refused by its schema: its twin in tags was not, or not in that way."""
         words = words_of(error)
         if self._are_taken:
             self._refused.add(json_text(schema))
-            self._tell(f"{words}; this is asked for in tags", task)
+            self._tell(f"{words}; using tags for this request", task)
         else:
             self._drop(words, task)
 
@@ -133,7 +133,7 @@ class Schemas:
 
     def _drop(self, why: str, task: Task) -> None:
         self._are_taken = False
-        self._tell(f"{why}; from here on tags are asked for instead (--constrain never spares the try)", task)
+        self._tell(f"{why}; using tags for the rest of the run (--constrain never skips the try)", task)
 
 
 def _is_json(text: str) -> bool:

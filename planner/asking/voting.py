@@ -188,5 +188,5 @@ def _undecided(ballots: list[Ballot[Any]], ahead: int, most: int) -> str:
     return (
         f"no answer leads by {ahead} after {len(ballots)} of {counted(most, 'sample')}: the most frequent came"
         f" {often}{f'; discarded: {flags}' if flags else ''};"
-        " ask for a shorter, more definite answer, or raise max_samples"
+        " ask for a shorter, more specific answer, or raise max_samples"
     )

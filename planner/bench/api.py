@@ -51,11 +51,11 @@ def bench(source: ItemSource, arms: str | Arm | Iterable[str | Arm] = (), **how:
         pilot: end once so many items were done in one plain call; `resume_study` does the rest.
         ask: what every arm is told besides the question, such as how an answer ends; "" for nothing.
         title: what the study is called; the name of the file unless given.
-        model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
+        model: a model's name, or your own model; default: `RAMIFY_MODEL`.
         agent: an agent, instead of `model`.
         limits: what the whole study may take; it ends with what it has.
         on_event: called with every event.
-        record: a file that the calls are written to at the end.
+        record: a file to record calls to.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.

@@ -41,7 +41,7 @@ async def judge_by_command(check: Check, text: str, *, max_memory_mb: int | None
                 limits=CommandLimits(max_memory_mb=max_memory_mb),
             )
     except TimeoutError:
-        return Finding("fail", f"it was ended after {timeout_s:g} s")
+        return Finding("fail", f"it took longer than {timeout_s:g} s")
     except CommandError as error:
         return Finding("fail", str(error))
     if finished.exit_code == 0:

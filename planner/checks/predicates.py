@@ -66,13 +66,11 @@ def finding_of(said: object, name: str) -> Finding:
         return Finding("fail", f"{name} says no")
     if isinstance(said, str) and said.strip():
         return Finding("fail", whole_text(said.strip()))
-    raise UsageError(
-        f"the check {name} returned {said!r}; a predicate returns True, False, or text that says what is wrong"
-    )
+    raise UsageError(f"the check {name} returned {said!r}; a predicate must return True, False, or a complaint as text")
 
 
 def predicate(function: Callable[..., Any]) -> Predicate:
-    """Let a function of a file that `--workers` names be a check, by its name.
+    """Mark a function in a `--workers` file as a check.
 
     >>> @predicate
     ... def is_even(answer: str) -> bool:

@@ -73,8 +73,8 @@ class _NoInput(io.TextIOBase):
 
     def readline(self, _: int | None = -1, /) -> str:  # type: ignore[override]
         raise UsageError(
-            "a worker wants to read standard input, which has nothing for it in a command; make what it asks for an"
-            " input of its task, or give the question to a person (type: human)"
+            "a worker tried to read standard input, which is empty in a command; pass the value as an input of its"
+            " task, or ask a person (type: human)"
         )
 
     def read(self, _: int | None = -1, /) -> str:

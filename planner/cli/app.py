@@ -38,6 +38,15 @@ from . import (
 )
 from .streams import flush_stderr, forget, is_nowhere, open_closed_streams
 
+_FIRST_STEPS = """\
+Ramify splits a goal into tasks, runs them, and composes the answer. Three things to do first:
+
+  ramify solve --model rules "(17 * 23 + 4^5) / 7"     try it, without a key or a network
+  ramify doctor                                        see which models you can use here
+  ramify solve --model NAME "Compare Oslo and Bergen"  use one of them
+
+`ramify --help` lists all commands.
+"""
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -56,9 +65,9 @@ def _ramify(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where errors come from; it may stand anywhere.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
 ) -> None:
-    """Turn a goal into a tree of tasks, run it, and compose the answer; every step is stored and can be resumed."""
+    """Split a goal into tasks, run them, and compose the answer. Every run is stored and can be resumed."""
 
 
 _COMMANDS = (
@@ -128,9 +137,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
     if arguments is None:
         _prepare_process(is_debugging=is_debugging)
     try:
-        _check_text(words)
-        _check_environment(words)
-        code = build_app(words)(words, standalone_mode=False, prog_name="ramify") or 0
+        code = _run(words)
         sys.stdout.flush()
     except BaseException as error:
         flush_stderr()
@@ -142,7 +149,16 @@ def run_command(arguments: Sequence[str] | None) -> int:
             raise
         return _explain(error, words)
     flush_stderr()
-    return int(code)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    if not words and completing.COMPLETION_VARIABLE not in os.environ:
+        sys.stdout.write(_FIRST_STEPS)
+        return 0
+    _check_text(words)
+    _check_environment(words)
+    return int(build_app(words)(words, standalone_mode=False, prog_name="ramify") or 0)
 
 
 def _take_debug(words: list[str]) -> bool:
@@ -226,12 +242,12 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
         tell_error(f"standard output cannot be written: {error.strerror}")
         return USAGE
     if isinstance(error, FileNotFoundError) and is_nowhere():
-        tell_error("the working folder has been deleted; go to another one")
+        tell_error("the working folder was deleted; change to another one")
         return USAGE
     if code == INTERRUPTED:
         tell("ramify: interrupted")
     elif code == FAULT:
-        tell_error(f"{type(error).__name__}: {error}; this is a fault in Ramify itself, --debug shows where")
+        tell_error(f"{type(error).__name__}: {error}; this is a bug in Ramify, --debug shows where")
     else:
         tell_error(str(error))
     return code

@@ -25,7 +25,7 @@ from .output import tell, tell_error
 
 _MOST_LINES = 200
 _HEAD = """\
-# The plan of run {run}. Save it and leave the editor to run it as it stands then; a task that is taken out is not done.
+# The plan of run {run}. Save the file and close the editor to run it; tasks that you remove are not run.
 """
 
 
@@ -72,7 +72,7 @@ def approved_run(executor: Opener, run: Run, store: str | None) -> Run | None:
     if not sys.stdin.isatty():
         return None
     while True:
-        answer = _answer("run this plan? [y]es, [e]dit, [r]evise: WORDS, [n]o: ", "yern")
+        answer = _answer("Run this plan? [y]es, [e]dit, [r]evise: WORDS, [n]o: ", "yern")
         if answer[0] == "y":
             return executor.go_on(run.id)
         if answer[0] == "n":
@@ -84,7 +84,7 @@ def approved_run(executor: Opener, run: Run, store: str | None) -> Run | None:
 
 def _revised_run(executor: Opener, run: Run, answer: str) -> Run | None:
     """Return the run in which the planner is asked for the plan that a person wants; None if they want none."""
-    words = answer.partition(":")[2].strip() or _line("what should be different? ").strip()
+    words = answer.partition(":")[2].strip() or _line("What should change? ").strip()
     if words.partition(":")[0].strip().lower() in {"r", "revise"}:
         words = words.partition(":")[2].strip()
     if not words:
@@ -102,17 +102,17 @@ def _edited_run(executor: Opener, run: Run, store: str | None) -> Run | None:
     path = folder / f"{run.id}.yaml"
     written = _HEAD.format(run=run.id) + write_plan(run.task)
     write_text(path, written)
-    tell(f"the plan is in {path}; if this process ends, what is saved there is run by")
+    tell(f"the plan is in {path}; if this process ends, run the saved file with")
     tell(resume_command(run.id, store, "--plan", str(path)))
     while is_saved(path, "the plan"):
         try:
             if plan_text(path) == written:
-                tell("nothing was changed")
+                tell("no changes")
                 break
             edited = executor.go_on(run.id, load_plan(path))
         except (DocumentError, TreeError, UsageError) as error:
             tell_error(str(error))
-            if _answer("[e]dit it again, or leave the plan as it was, [n]o: ", "en")[0] == "n":
+            if _answer("[e]dit again, or [n]o changes: ", "en")[0] == "n":
                 break
         else:
             shutil.rmtree(folder, ignore_errors=True)

@@ -36,7 +36,8 @@ class _Terminal:
         with terminal_taken():
             while True:
                 said = await self._answer(
-                    f"the run has cost ${cost_usd:.4g}: [g]o on, [s]top, or the cost in USD to ask again at: "
+                    f"the run has cost ${cost_usd:.4g}. [g]o on, [s]top, or enter the cost in USD at which to ask"
+                    " again: "
                 )
                 word = (said or "").strip().lower()
                 if word in _GO_ON:
@@ -50,7 +51,7 @@ class _Terminal:
         """Ask what a model has to know of the goal, a line for each question; nothing if the input ends."""
         answers = []
         with terminal_taken():
-            sys.stderr.write("the goal is ambiguous, and the model asks:\n")
+            sys.stderr.write("the goal is ambiguous; the model asks:\n")
             for question in questions:
                 said = await self._answer(f"{question}\n> ")
                 if said is None:
@@ -67,14 +68,14 @@ class _Terminal:
         with terminal_taken():
             sys.stderr.write(printable(unknown_step_text(step)))
             while True:
-                said = await self._answer("[d]one, do it [a]gain, or [l]eave it: ")
+                said = await self._answer("[d]one, do it [a]gain, or decide [l]ater: ")
                 word = (said or "").strip().lower()
                 if word in _LEAVE:
                     return None
                 if word in _AGAIN:
                     return step.again()
                 if word in _DONE:
-                    result = await self._answer("what came of it, as text or JSON: ")
+                    result = await self._answer("its result, as text or JSON: ")
                     return None if result is None else step.done(json_or_text(result))
 
     async def _answer(self, question: str) -> str | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ramify.planner.run import Run
 
 _PLANNING = tuple(name for name in flags("planning") if name != "policy")
-Output = Annotated[Path | None, output_option(f"Where it goes: {', '.join(endings_of('study'))}.")]
+Output = Annotated[Path | None, output_option(f"The output file: {', '.join(endings_of('study'))}.")]
 
 
 @takes(

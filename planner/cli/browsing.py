@@ -25,27 +25,25 @@ def show(
     task_id: Annotated[str | None, typer.Argument(metavar="ID", help="One task.")] = None,
     last: Last = False,
     messages: Annotated[
-        bool, typer.Option("--messages", help="What was asked, said and done, in each attempt.")
+        bool, typer.Option("--messages", help="Show prompts, replies, tool calls and failures.")
     ] = False,
-    interactive: Annotated[
-        bool, typer.Option("--interactive", "-i", help="Look around in the run; `help` says how.")
-    ] = False,
-    history: Annotated[bool, typer.Option("--history", help="How the plan became what it is.")] = False,
-    plans: Annotated[bool, typer.Option("--plans", help="The versions of the plan, and why there are more.")] = False,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Explore the run in a small shell.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Show how the plan changed.")] = False,
+    plans: Annotated[bool, typer.Option("--plans", help="Show all versions of the plan, and why it changed.")] = False,
     between: Annotated[
         str | None,
         typer.Option("--between", metavar="A:B", help="With --plans: what is different in version B from version A."),
     ] = None,
     depth: Annotated[
         int | None,
-        typer.Option("--depth", metavar="N", min=1, help="Levels of the tree to show; the rest is counted."),
+        typer.Option("--depth", metavar="N", min=1, help="Show N levels of the tree."),
     ] = None,
     states: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="STATE", help="Only tasks in this state, and those above; may be repeated."),
+        typer.Option("--state", metavar="STATE", help="Show only tasks in this state and their ancestors; repeatable."),
     ] = None,
 ) -> int:
-    """Show a run as a tree, or one of its tasks.
+    """Show a run, or one of its tasks.
 
     Examples: ramify show --last; ramify show r12 0.3 --messages; ramify show --last --state failed --depth 3
     """
@@ -61,13 +59,13 @@ def show(
     from .selecting import selected, tell_if_many, tell_if_none
 
     if plans or between is not None:
-        refuse_others(context, "--plans shows the versions of the plan", kept=_OF_PLANS)
+        refuse_others(context, "--plans only lists versions of the plan", kept=_OF_PLANS)
         return _show_plans(given, run_id, between, last=last)
     is_history = history and not given["as_json"]
     if interactive:
-        refuse_others(context, "--interactive answers what is typed", kept=_OF_SHELL)
+        refuse_others(context, "--interactive opens a shell", kept=_OF_SHELL)
     elif is_history:
-        refuse_others(context, "--history shows how the plan changed", kept=_OF_HISTORY)
+        refuse_others(context, "--history only shows how the plan changed", kept=_OF_HISTORY)
     if last and task_id is None and not is_history:
         run_id, task_id = None, run_id  # the only word is a task's id then
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
@@ -111,7 +109,7 @@ def show(
         print_text(task_text(task, effects, methods) if kept is None else task_tree_text(task, kept).rstrip())
     tell_if_none(kept, states or ())
     tell_if_many(task if task_id is None and kept is None else None)
-    asked = (conversation_text(calls, steps, failed) or "\nnothing was asked") if messages else ""
+    asked = (conversation_text(calls, steps, failed) or "\nno model was called") if messages else ""
     _print_each(f"\nchecks:\n{checked_text(checked)}" if checked else "", asked)
     return 0
 
@@ -161,7 +159,7 @@ def _show_plans(given: Mapping[str, Any], run_id: str | None, between: str | Non
     if given["as_json"]:
         print_json({"run": record.id, "from": numbers[0], "to": numbers[1], "changes": changes})
     else:
-        print_text(changes_text(changes) or f"plan {numbers[1]} says what plan {numbers[0]} says")
+        print_text(changes_text(changes) or f"plan {numbers[1]} is the same as plan {numbers[0]}")
     return 0
 
 
@@ -170,7 +168,7 @@ def _numbers(between: str) -> tuple[int, int]:
     if not (first.strip().isdecimal() and last.strip().isdecimal()):
         from ramify.planner.errors import UsageError
 
-        raise UsageError(f"--between {between} names no two plans; write it as --between 1:2")
+        raise UsageError(f"--between needs two versions of the plan, such as 1:2, not {between}")
     return int(first), int(last)
 
 

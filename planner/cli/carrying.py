@@ -124,7 +124,7 @@ def resume_command(run_id: str, store: str | None, *options: str) -> str:
 
 
 def _summary(run: Run, seconds: float) -> str:
-    words = {"done": "answered by", "partial": "answered in part by"}
+    words = {"done": "answered by", "partial": "partly answered by"}
     done = "planned by" if run.is_planned else words.get(run.status, f"{run.status} with")
     figures = [
         f"run {run.id}" + (f", a fork of {run.forked_from}" if run.forked_from else ""),
@@ -144,7 +144,7 @@ def events_written(run_id: str, path: Path | None) -> Iterator[Subscriber]:
     with EventFile(path, run_id) as file:
         yield file.take
     if file.error is not None:
-        tell(f"events are missing in {path} ({file.error.strerror or file.error}); the store has them all")
+        tell(f"some events are missing from {path} ({file.error.strerror or file.error}); the store has them all")
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def _signals_stop(run: Run, display: Display, store: str | None) -> Iterator[Non
         stops += 1
         is_last = stops > 1 or number == signal.SIGTERM or run.asks_person
         run.stop(cancel=is_last)
-        words = "giving up what is under way" if is_last else _waiting_for(run)
+        words = "cancelling running tasks" if is_last else _waiting_for(run)
         # In threads of their own: a second signal may interrupt a write on this one, and the loop may be held.
         threading.Thread(target=display.notice, args=(words,), daemon=True).start()
         if is_last:
@@ -181,7 +181,7 @@ def _leave(run: Run, display: Display, store: str | None, is_over: threading.Eve
     if is_over.wait(GIVE_UP_S):
         return
     display.stop()
-    tell_error(f"run {run.id} is left: the code of {_named(_running(run))} does not let itself be stopped")
+    tell_error(f"run {run.id} was abandoned: the code of {_named(_running(run))} cannot be stopped")
     tell(resume_command(run.id, store))
     flush_stderr()
     os._exit(INTERRUPTED)
@@ -192,10 +192,10 @@ def _waiting_for(run: Run) -> str:
     running = _running(run)
     now = datetime.now(UTC)
     since = [(now - task.started_at).total_seconds() for task in running if task.started_at is not None]
-    so_far = f", begun {format_duration(max(since))} ago" if since else ""
+    so_far = f", started {format_duration(max(since))} ago" if since else ""
     asks = run.reply_timeout_s is not None and (not running or any(map(is_for_model, running)))
     most = f"; a reply may take {run.reply_timeout_s:g} s (--timeout-s)" if asks else ""
-    return f"Ctrl-C again gives up at once; waiting for {_named(running)}{so_far}{most}"
+    return f"Ctrl-C again cancels at once; waiting for {_named(running)}{so_far}{most}"
 
 
 def _running(run: Run) -> list[Task]:
@@ -204,6 +204,6 @@ def _running(run: Run) -> list[Task]:
 
 def _named(tasks: list[Task]) -> str:
     if not tasks:
-        return "what is under way"
+        return "running tasks"
     ids = ", ".join(one_printable_line(task.id) for task in tasks[:_MOST_IDS])
     return f"{'task' if len(tasks) == 1 else f'{len(tasks)} tasks:'} {ids}{', ...' if len(tasks) > _MOST_IDS else ''}"

@@ -26,7 +26,7 @@ def checks_given(words: Iterable[str]) -> Iterator[str]:
         try:
             read_json(text)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"the schema in {value} is no JSON: {error}") from None
+            raise UsageError(f"the schema in {value} is not JSON: {error}") from None
         yield f"schema={text}"
 
 

@@ -83,11 +83,11 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", "fault", str(error), is_fatal=True)
         return
     chosen = [f"{name} from {source}" for name, source in settings.sources.items() if source != "default"]
-    yield Finding("settings", "ok", ", ".join(chosen) or "all as they come")
+    yield Finding("settings", "ok", ", ".join(chosen) or "all defaults")
     for name in _keys_in_env_file():
         yield Finding("settings", "note", f"{name} is in .env, and keys are read from the environment only; export it")
     for name, hint in unknown_variables().items():
-        yield Finding("settings", "note", f"{name} is in the environment and is no setting; {hint}")
+        yield Finding("settings", "note", f"{name} is set in the environment but is not a setting; {hint}")
 
 
 def _keys_in_env_file() -> list[str]:
@@ -104,7 +104,7 @@ def _model() -> Iterator[Finding]:
     except UsageError:
         return
     if name is None:
-        yield Finding("model", "note", "none is set; set RAMIFY_MODEL, or give --model NAME with every command")
+        yield Finding("model", "note", "no model is set; set RAMIFY_MODEL, or pass --model NAME")
         return
     where = f"{name}{f' at {shown_address(base_url)}' if base_url else ''} (from {settings.sources['model']})"
     try:
@@ -123,7 +123,7 @@ def _models() -> Iterator[Finding]:
 def _files() -> Iterator[Finding]:
     found = list_gguf()
     if not found:
-        yield Finding("GGUF files", "note", "none in the caches of Ollama, LM Studio, llama.cpp and Hugging Face")
+        yield Finding("GGUF files", "note", "none found in the caches of Ollama, LM Studio, llama.cpp and Hugging Face")
     for file in found:
         yield Finding(f"model {file.name}", "ok" if file.is_usable else "note", file.missing or file.about)
 
@@ -131,7 +131,7 @@ def _files() -> Iterator[Finding]:
 def _servers() -> Iterator[Finding]:
     servers = run_sync(probe_local_servers())
     if not servers:
-        yield Finding("local servers", "note", "none answers on the usual ports of Ollama, llama.cpp, vLLM, LM Studio")
+        yield Finding("local servers", "note", "none found on the usual ports of Ollama, llama.cpp, vLLM and LM Studio")
     for server in servers:
         names = ", ".join(server.models[:5]) or "no models"
         yield Finding("local server", "ok", f"{server.program}: --base-url {server.base_url}, {names}")
@@ -157,7 +157,7 @@ def _store(given: str | None) -> Iterator[Finding]:
 def _future_store(path: Path) -> tuple[Verdict, str]:
     folder = next((each for each in path.absolute().parents if each.exists()), Path("/"))
     if os.access(folder, os.W_OK):
-        return "ok", f"{path} is not there yet; the first run makes it"
+        return "ok", f"{path} does not exist yet; the first run creates it"
     return "fault", f"{path} cannot be made: {folder} is not writable"
 
 
@@ -191,6 +191,4 @@ def _sandbox() -> Iterator[Finding]:
     from ramify.planner.processes.sandbox import fault_of_bubblewrap
 
     fault = fault_of_bubblewrap()
-    yield Finding(
-        "sandbox", "ok" if fault is None else "note", fault or "bubblewrap: programs of tasks can be put into one"
-    )
+    yield Finding("sandbox", "ok" if fault is None else "note", fault or "bubblewrap: tasks can run programs in it")

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 APP = typer.Typer(help="List, show, enable and disable workers.", no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A worker; `ramify workers list` lists them.")]
-ForUser = Annotated[bool, typer.Option("--user", help="For all of your projects, not for this folder's alone.")]
+ForUser = Annotated[bool, typer.Option("--user", help="Apply to all your projects, not just this folder.")]
 
 
 @APP.command("list")
 @takes("as_json")
 def list_workers(given: Mapping[str, Any]) -> int:
-    """List workers: our own, and plugins.
+    """List workers and the task types they handle.
 
     Example: ramify workers list
     """
@@ -55,9 +55,9 @@ def list_workers(given: Mapping[str, Any]) -> int:
 @APP.command("show")
 @takes("as_json")
 def show_worker(given: Mapping[str, Any], *, name: Name) -> int:
-    """Show what a worker takes and needs.
+    """Show a worker's inputs, permissions and configuration.
 
-    Also how it is set up here. Nothing of a disabled plugin is run.
+    Code of a disabled plugin is not run.
 
     Example: ramify workers show http
     """
@@ -70,7 +70,7 @@ def show_worker(given: Mapping[str, Any], *, name: Name) -> int:
         rows = [(key, _words(value)) for key, value in data.items() if value not in (None, [], {}) and key != "inputs"]
         print_table(("", name), rows)
         if data["inputs"]:
-            print_table(("input", "is"), list(data["inputs"].items()))
+            print_table(("input", "value"), list(data["inputs"].items()))
     return 0
 
 
@@ -78,17 +78,13 @@ def show_worker(given: Mapping[str, Any], *, name: Name) -> int:
 def enable_worker(
     *,
     name: Name,
-    allow: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Grant it a permission; may be repeated.")
-    ] = None,
+    allow: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Grant it a permission; repeatable.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Configure it; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a configuration value; repeatable.")
     ] = None,
     user: ForUser = False,
 ) -> int:
-    """Enable a worker, in ramify.toml.
-
-    It can be granted permissions and configured as well.
+    """Enable a worker in ramify.toml.
 
     Example: ramify workers enable weather --allow network --set city=Oslo
     """
@@ -114,9 +110,7 @@ def enable_worker(
 
 @APP.command("disable")
 def disable_worker(*, name: Name, user: ForUser = False) -> int:
-    """Disable a worker, in ramify.toml.
-
-    What was granted and configured stays there.
+    """Disable a worker in ramify.toml; its configuration stays there.
 
     Example: ramify workers disable subprocess
     """
@@ -148,7 +142,7 @@ def _described(name: str) -> dict[str, Any]:
         "state": _state(chosen, is_plugin=is_plugin),
         "from": "built in" if plugin is None else plugin.package,
         "about": plugin.about if worker is None and plugin else worker.about if worker else "",
-        "permissions": "not known before it is enabled" if worker is None else sorted(worker.permissions),
+        "permissions": "unknown until it is enabled" if worker is None else sorted(worker.permissions),
         "granted": [*chosen.allow],
         "limits": [] if worker is None else sorted(worker.keeps),
         "config": {**chosen.config},
@@ -165,7 +159,7 @@ def _worker(name: str, config: Mapping[str, Any]) -> "Worker":
     if name not in BUILT_IN:
         return load_plugin(plugin_named(name), config)
     if config:
-        raise UsageError(f"the worker {name!r} takes no configuration; its tasks have inputs")
+        raise UsageError(f"the worker {name!r} has no configuration; its tasks have inputs")
     return Workers()[name]
 
 
@@ -200,7 +194,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UsageError(f"--set takes KEY=VALUE, and {text!r} is not that")
+        raise UsageError(f"--set needs KEY=VALUE, not {text!r}")
     try:
         return name.strip(), read_json(value)
     except (ValueError, RecursionError):

@@ -21,9 +21,9 @@ def completion(
     *,
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> int:
-    """Print the completion script of a shell.
+    """Print the completion script for a shell.
 
-    Commands, options, run ids and names of prompts are completed.
+    It completes commands, options, run ids and prompts.
 
     Example: ramify completion bash >> ~/.bashrc
     """

@@ -11,7 +11,7 @@ from .flags import takes
 if TYPE_CHECKING:
     from ramify.planner.settings.layers import Layer
 
-APP = typer.Typer(help="Show settings, and where they come from.", no_args_is_help=True, rich_markup_mode=None)
+APP = typer.Typer(help="Show settings and where they come from.", no_args_is_help=True, rich_markup_mode=None)
 _NOT_SET = "-"
 
 
@@ -21,12 +21,10 @@ def show_config(
     given: Mapping[str, Any],
     *,
     sources: Annotated[
-        bool, typer.Option("--sources", help="Say where each comes from, and what it is stronger than.")
+        bool, typer.Option("--sources", help="Show where each value comes from, and what it overrides.")
     ] = False,
 ) -> int:
-    """Show what every setting is.
-
-    That is what holds when a command says nothing else.
+    """Show every setting and its value.
 
     Example: ramify config show --sources
     """
@@ -43,7 +41,7 @@ def show_config(
         print_json({"settings": rows})
     elif sources:
         table = [(row["name"], _text(row["value"]), row["source"], _weaker(row)) for row in rows]
-        print_table(("setting", "value", "from", "stronger than"), table)
+        print_table(("setting", "value", "from", "overrides"), table)
     else:
         print_table(("setting", "value"), [(row["name"], _text(row["value"])) for row in rows])
     return 0
@@ -52,9 +50,7 @@ def show_config(
 @APP.command("path")
 @takes("as_json")
 def show_places(given: Mapping[str, Any]) -> int:
-    """List the places that settings are read from.
-
-    The strongest comes first; each is shown with the settings that it has.
+    """List the places that settings come from, strongest first.
 
     Example: ramify config path
     """
@@ -67,7 +63,7 @@ def show_places(given: Mapping[str, Any]) -> int:
         print_json({"places": [_place(layer) for layer in layers]})
         return 0
     rows = [
-        (layer.level, str(layer.path or "RAMIFY_*"), " ".join(layer.values) or ("" if layer.is_there else "not there"))
+        (layer.level, str(layer.path or "RAMIFY_*"), " ".join(layer.values) or ("" if layer.is_there else "missing"))
         for layer in layers
     ]
     print_table(("level", "place", "settings"), rows)

@@ -43,7 +43,7 @@ def pause(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
 
 @takes("store")
 def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Stop a run of any process; it can be resumed.
+    """Stop a run, whichever process it is in; you can resume it.
 
     Example: ramify cancel --last
     """
@@ -56,11 +56,11 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         done = cancel_run(store, record.id, via="cli")
     if done.status in ENDED:
-        tell(f"run {record.id} is {record.status} already; there is nothing to cancel")
+        tell(f"run {record.id} is already {record.status}; there is nothing to cancel")
     elif done.holder is not None:
         tell(f"asked {done.holder} to stop run {record.id}; it does so within two seconds")
     else:
-        tell(f"run {record.id} is cancelled; `ramify resume {record.id}` goes on with it")
+        tell(f"run {record.id} is cancelled; `ramify resume {record.id}` continues it")
     return 0
 
 

@@ -77,7 +77,7 @@ def _wish_text(wish: Mapping[str, Any]) -> str:
 
 
 def _step_text(step: StepRecord) -> str:
-    took = "not known to be done" if step.ended_at is None else format_duration(step.ended_at - step.started_at)
+    took = "outcome unknown" if step.ended_at is None else format_duration(step.ended_at - step.started_at)
     head = f"task {step.key.task_id}, step {step.key.key}, attempt {step.key.attempt}: {took}"
     given = f"\n--- given\n{_json(step.input)}\n" if step.input is not None else ""
     output = f"\n--- gave\n{_json(step.output)}\n" if step.ended_at is not None else ""

@@ -35,31 +35,29 @@ def graph(
     output: Output = None,
     force: Force = False,
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Levels to show.")] = None,
-    focus: Annotated[str | None, typer.Option(metavar="ID", help="Show what has to do with one task.")] = None,
-    direction: Annotated[Literal["LR", "TB"], typer.Option(help="Where subtasks are: right or below.")] = "LR",
+    focus: Annotated[str | None, typer.Option(metavar="ID", help="Show one task and what is connected to it.")] = None,
+    direction: Annotated[Literal["LR", "TB"], typer.Option(help="Grow to the right (LR) or downwards (TB).")] = "LR",
     theme: Theme = "light",
     layout: Annotated[
-        Literal["ramify", "dot"], typer.Option(help="Who places the boxes of svg, png and pdf; dot is of Graphviz.")
+        Literal["ramify", "dot"], typer.Option(help="What lays out svg, png and pdf: Ramify or Graphviz.")
     ] = "ramify",
     most: Annotated[
         int | None,
-        typer.Option("--max-nodes", min=1, metavar="N", help="Boxes to show, else 300; what does not fit is folded."),
+        typer.Option("--max-nodes", min=1, metavar="N", help="The most boxes to show (300); the rest is folded."),
     ] = None,
-    critical_path: Annotated[
-        bool, typer.Option("--critical-path", help="Mark the path that decides how long it all takes.")
-    ] = False,
+    critical_path: Annotated[bool, typer.Option("--critical-path", help="Mark the critical path.")] = False,
     path_by: Annotated[
         Literal["time", "steps"] | None,
-        typer.Option(help="What makes a path long; measured time, or steps in what has not run."),
+        typer.Option(help="Measure the critical path in time or in steps."),
     ] = None,
     lineage: Annotated[
-        bool, typer.Option("--lineage", help="Of a run of evolve: who came from whom, seeds on top.")
+        bool, typer.Option("--lineage", help="For a run of evolve: draw which task came from which.")
     ] = False,
     states: Annotated[
-        bool, typer.Option("--states", help="Draw the states of any task, and their moves, instead.")
+        bool, typer.Option("--states", help="Draw the states of a task and their transitions instead.")
     ] = False,
 ) -> int:
-    """Draw the tree of a run or of a plan.
+    """Draw the tree of a run or plan.
 
     Example: ramify graph --last -o tree.svg
     """
@@ -72,11 +70,11 @@ def graph(
     check_new(output, force=force)
     wanted = format_of("graph", output, form)
     if states:
-        refuse_others(context, "--states draws the moves that every task can make, and no run", kept=_OF_STATES)
+        refuse_others(context, "--states draws no run", kept=_OF_STATES)
         deliver(_states(wanted.name), wanted.name, output)
         return 0
     if wanted.takes_data:
-        refuse_others(context, f"{wanted.name.upper()} gives the whole tree", kept=_OF_DATA)
+        refuse_others(context, f"{wanted.name.upper()} always contains the whole tree", kept=_OF_DATA)
     root, data = _tree_of(source, last=last, store=given["store"])
     if lineage:
         from ramify.planner.evolution.lineage import lineage_tree
@@ -109,10 +107,10 @@ def timeline(
     form: Annotated[str | None, format_option("timeline")] = None,
     theme: Theme = "light",
     most: Annotated[
-        int, typer.Option("--max-bars", min=1, metavar="N", help="Tasks with rows; the others are packed below.")
+        int, typer.Option("--max-bars", min=1, metavar="N", help="The most tasks with a row of their own.")
     ] = 100,
 ) -> int:
-    """Draw what ran when, and how much at once.
+    """Draw what ran when, and how much ran in parallel.
 
     Example: ramify timeline --last -o timeline.svg
     """
@@ -128,7 +126,7 @@ def timeline(
     check_new(output, force=force)
     wanted = format_of("timeline", output, form)
     if given["as_json"]:
-        refuse_others(context, "--json prints the times, and draws nothing", kept=_OF_TIMES)
+        refuse_others(context, "--json draws nothing", kept=_OF_TIMES)
     with opened_run(run_id, last=last, store=given["store"]) as (opened, record):
         root = opened.load_tree(record.id)
         made_by = who_made(opened, record, root)
@@ -152,7 +150,7 @@ def _states(form: str) -> bytes:
     from ramify.tasks.tree.states import state_diagram
 
     if form not in {"dot", "mermaid"}:
-        raise UsageError(f"the states are drawn as dot or mermaid, not as {form}; dot -T{form} makes that of dot")
+        raise UsageError(f"--states supports dot and mermaid, not {form}; convert with dot -T{form}")
     return state_diagram("dot" if form == "dot" else "mermaid").encode()
 
 

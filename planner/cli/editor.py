@@ -19,13 +19,13 @@ def is_saved(path: Path, what: str) -> bool:
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
     words = shlex.split(command)
     if not words or shutil.which(words[0]) is None:
-        name = f"the editor {words[0]!r} is not there" if words else "there is no editor"
-        tell_error(f"{name}; set VISUAL or EDITOR to the command of one")
+        name = f"the editor {words[0]!r} was not found" if words else "no editor was found"
+        tell_error(f"{name}; set VISUAL or EDITOR")
         return False
     with _interrupts_left_to_the_editor():
         code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
     if code:
-        tell_error(f"{words[0]} ended with {code}; {what} is as it was")
+        tell_error(f"{words[0]} exited with {code}; {what} is unchanged")
     return code == 0
 
 

@@ -30,23 +30,20 @@ def estimate(
     ] = None,
     last: Last = False,
     pilot: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Run so many leaves of the plan first, and learn from them.")
+        int | None, typer.Option(min=1, metavar="N", help="Run N leaves of the plan first, and learn from them.")
     ] = None,
     pilot_run: Annotated[
         str | None,
         typer.Option("--from", metavar="RUN", help="Learn from this run instead.", autocompletion=run_ids),
     ] = None,
     target: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="How often all leaves are to be right; 0.95 unless given.")
+        float | None, typer.Option(metavar="SHARE", help="How often all leaves should be right; default: 0.95.")
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="As if there were so many leaves like these.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Assume N leaves like these.")] = None,
 ) -> int:
-    """Say what a plan will take, and how to vote.
+    """Estimate calls, tokens and cost, and the votes needed.
 
-    Of a run it says what is left, and learns from what is done: how often an answer is wrong, and what calls take. A
-    plan is learned about from a pilot, which is a run that can be resumed; without one, only what is known is counted.
+    For a run, it estimates the rest from what is done. For a plan, --pilot runs some leaves first and learns from them.
 
     Example: ramify estimate plan.yaml --pilot 20 --target 0.99
     """
@@ -63,10 +60,10 @@ def estimate(
         if pilot is not None and pilot_run is not None:
             raise UsageError("--pilot makes a run to learn from, and --from names one; leave out one of them")
         if pilot is None:
-            refuse_others(context, "without --pilot nothing is run", kept=_OF_PLANS)
+            refuse_others(context, "without --pilot nothing runs", kept=_OF_PLANS)
         code, root, agent, shown, pace = _of_plan(source, pilot, pilot_run, given)
     else:
-        refuse_others(context, "a run is learned from as it is", kept=_OF_RUNS)
+        refuse_others(context, "an existing run needs no pilot", kept=_OF_RUNS)
         code, root, agent, shown, pace = _of_run(source, last=last, given=given)
     if code:
         return code

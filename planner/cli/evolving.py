@@ -12,7 +12,7 @@ from .solving import settings_given
 if TYPE_CHECKING:
     from ramify.planner.evolution.seeds import SeedSource
 
-Output = Annotated[Path | None, output_option("Where they go, a line of JSON each: .jsonl.")]
+Output = Annotated[Path | None, output_option("The file for the new tasks: .jsonl.")]
 
 
 @takes(*flags("asking", "limits", "running", "store", "reusing"), "record", *SHOWN, "as_json")
@@ -21,26 +21,20 @@ def evolve(
     *,
     source: Annotated[
         str | None,
-        typer.Argument(metavar="GOAL|FILE", help="A task, or a file of tasks: .txt, .jsonl or .csv; - reads lines."),
+        typer.Argument(metavar="GOAL|FILE", help="A task, or a file: .txt, .jsonl or .csv; - is standard input."),
     ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many new tasks.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="The number of new tasks.")] = 10,
     output: Output = None,
     force: Force = False,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", metavar="NAME", help="How they differ; repeatable; all in rotation unless given."),
+        typer.Option("--method", metavar="NAME", help="How new tasks differ; repeatable; default: all in turn."),
     ] = None,
-    generations: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How often new tasks are made from new tasks.")
-    ] = 1,
-    tries: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How often one task is asked for before it is given up.")
-    ] = 3,
-    field: Annotated[str, typer.Option(metavar="NAME", help="The field or column of the file.")] = "content",
+    generations: Annotated[int, typer.Option(min=1, metavar="N", help="Generations: tasks made from new tasks.")] = 1,
+    tries: Annotated[int, typer.Option(min=1, metavar="N", help="Tries for each task before giving up.")] = 3,
+    field: Annotated[str, typer.Option(metavar="NAME", help="The field or column that holds the task.")] = "content",
 ) -> int:
-    """Make new tasks from seeds, with their lineage.
-
-    What a run has made is kept, and can be resumed.
+    """Make new tasks from seed tasks, and record their lineage.
 
     Example: ramify evolve seeds.txt -n 100 -o new.jsonl
     """
@@ -82,7 +76,7 @@ def _seeds(source: str | None) -> "SeedSource | list[SeedSource]":
     from .goals import read_goal
 
     if source is None:
-        raise UsageError('say what to start from: ramify evolve "TASK", a file of tasks, or - for lines')
+        raise UsageError('name a seed: ramify evolve "TASK", a file of tasks, or - for standard input')
     if source == "-":
         return [line.strip() for line in read_goal(source).split("\n") if line.strip()]
     is_named = Path(source).suffix.lower() in SUFFIXES and not any(map(str.isspace, source))

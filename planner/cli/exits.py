@@ -3,12 +3,12 @@
 code  means
 0     done
 1     the goal FAILED; `ramify resume RUN --retry-failed` tries again
-2     the command, a file, a setting or the store cannot be used as it is
-3     no model that can be used, or a key that is refused
-4     stopped by a limit, a full store, or an engine that cannot be used; can be resumed
+2     the command, a file, a setting or the store is invalid
+3     no usable model, or a rejected key
+4     stopped by a limit, a full disk, or an unusable engine; can be resumed
 5     waiting for a person, or paused; can be resumed
-6     partial: answered without what FAILED; `ramify resume RUN --retry-failed` tries that again
-70    a fault in Ramify itself
+6     partial: answered without tasks that FAILED; `ramify resume RUN --retry-failed` runs them again
+70    a bug in Ramify
 130   interrupted or cancelled; can be resumed
 """
 

@@ -15,7 +15,7 @@ def wanted_run(run_id: str | None, *, last: bool) -> str | None:
         UsageError: if neither or both were asked for.
     """
     if run_id is None and not last:
-        raise UsageError("say which run: its id, or --last for the newest; `ramify runs` lists them")
+        raise UsageError("name a run by its id, or use --last for the newest; `ramify runs` lists them")
     if run_id is not None and last:
         raise UsageError(f"give either the run {run_id} or --last, not both")
     return run_id

@@ -32,7 +32,7 @@ def output_option(about: str) -> Any:
 def format_option(of: Subject, *spelled: str) -> Any:
     """Return the option `-f`, or as it is spelled, whose choices are the formats of a subject."""
     names = list(formats_of(of))
-    about = f"The format; that of -o's ending, or {names[0]}."
+    about = f"The format; default: from the ending of -o, or {names[0]}."
     words = spelled or ("--format", "-f")
     return typer.Option(*words, metavar=f"<{'|'.join(names)}>", autocompletion=lambda: names, help=about)
 
@@ -66,55 +66,49 @@ def _within(parameter: typer.CallbackParam, value: float | None) -> float | None
 FLAGS: dict[str, Any] = {
     **{name: _flag(entry) for name, entry in OPTIONS.items() if entry.option.flag != ""},
     "record": Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the calls to a file, for --model replay:FILE.")
+        Path | None, typer.Option(metavar="FILE", help="Record the calls to a file, for --model replay:FILE.")
     ],
     "display": Annotated[
         Literal["tree", "plain", "json", "none"] | None,
-        typer.Option(help="How progress is shown on standard error."),
+        typer.Option(help="How to show progress on standard error."),
     ],
     "events": Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=_writable, help="Add every event to a file, as a line of JSON."),
+        typer.Option(metavar="FILE", callback=_writable, help="Append every event to a file, as JSON lines."),
     ],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")],
-    "dry_run": Annotated[bool, typer.Option("--dry-run", help="Show the plan and its waves; execute nothing.")],
-    "estimate": Annotated[
-        bool, typer.Option("--estimate", help="Show what the plan will take: calls, tokens, cost; execute nothing.")
-    ],
-    "detach": Annotated[
-        bool, typer.Option("--detach", help="Leave it to a process of its own, which outlives the terminal.")
-    ],
+    "detach": Annotated[bool, typer.Option("--detach", help="Run in a separate process that outlives the terminal.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Hide progress and summary.")],
+    "dry_run": Annotated[bool, typer.Option("--dry-run", help="Show the plan and its waves; run nothing.")],
+    "estimate": Annotated[bool, typer.Option("--estimate", help="Also estimate calls, tokens and cost; run nothing.")],
     "as_json": Annotated[bool, typer.Option("--json", help="Print JSON.")],
-    "retry_failed": Annotated[bool, typer.Option("--retry-failed", help="Do failed tasks again.")],
-    "plan": Annotated[Path | None, typer.Option(metavar="FILE", help="Go on with this plan: the run's own, edited.")],
+    "retry_failed": Annotated[bool, typer.Option("--retry-failed", help="Run failed tasks again.")],
+    "plan": Annotated[Path | None, typer.Option(metavar="FILE", help="Replace the plan with this edited one.")],
     "contents": Annotated[
-        list[str] | None, typer.Option("--set", metavar="ID=TEXT", help="A task's new content; repeatable.")
+        list[str] | None, typer.Option("--set", metavar="ID=TEXT", help="Change a task's content; repeatable.")
     ],
     "results": Annotated[
-        list[str] | None, typer.Option("--set-result", metavar="ID=TEXT", help="Your own result of a task; repeatable.")
+        list[str] | None, typer.Option("--set-result", metavar="ID=TEXT", help="Set a task's result; repeatable.")
     ],
     "again": Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="ID", help="Do this task, and what depends on it, again; repeatable."),
+        typer.Option("--from", metavar="ID", help="Run this task and its dependents again; repeatable."),
     ],
-    "answer": Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Your answer to what the model has asked about the goal.")
-    ],
+    "answer": Annotated[str | None, typer.Option(metavar="TEXT", help="Answer the model's question about the goal.")],
     "step_done": Annotated[
         list[str] | None,
-        typer.Option("--step-done", metavar="ID=RESULT", help="What came of a step that nobody knew the end of."),
+        typer.Option("--step-done", metavar="ID=RESULT", help="An unknown step was done, with this result."),
     ],
     "step_again": Annotated[
-        list[str] | None, typer.Option("--step-again", metavar="ID", help="Take such a step of this task again.")
+        list[str] | None, typer.Option("--step-again", metavar="ID", help="Repeat an unknown step of this task.")
     ],
     "steer": Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the planner is to change in what is open of the plan.")
+        str | None, typer.Option(metavar="TEXT", help="Ask the planner to change the open part of the plan.")
     ],
     "approve": Annotated[
-        Literal["plan"] | None, typer.Option(help="With --steer: show the changed plan, and wait for a word.")
+        Literal["plan"] | None, typer.Option(help="With --steer: show the changed plan and ask before running it.")
     ],
     "accept_changes": Annotated[
-        bool, typer.Option("--accept-changes", help="Go on with a script that was changed: do what differs again.")
+        bool, typer.Option("--accept-changes", help="Continue a changed script: run calls that differ again.")
     ],
 }
 _DEFAULTS = {
@@ -128,11 +122,11 @@ _DEFAULTS = {
 }
 
 RunId = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="Its id, or the beginning of one.", autocompletion=run_ids)
+    str | None, typer.Argument(metavar="RUN", help="The run's id, or the start of it.", autocompletion=run_ids)
 ]
-Output = Annotated[Path | None, output_option("Where it goes.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
-Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
+Output = Annotated[Path | None, output_option("The output file.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+Last = Annotated[bool, typer.Option("--last", help="Use the newest run.")]
 
 SHOWN = ("display", "events", "quiet")
 PREVIEWS = ("dry_run", "estimate")

@@ -27,13 +27,13 @@ def read_goal(given: str | None) -> str:
         UsageError: if there is none, or what is on standard input is empty or no text in UTF-8.
     """
     if given is None:
-        raise UsageError("say what is to be done: give the goal as an argument, or - to read it from standard input")
+        raise UsageError("name a goal, or use - to read it from standard input")
     if given != "-":
         return given
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise UsageError(f"there are more than {MOST_BYTES:,} bytes on standard input; attach a file with -f instead")
+        raise UsageError(f"standard input has more than {MOST_BYTES:,} bytes; attach a file with -f instead")
     text = decode(data, "standard input")
     if not text.strip():
-        raise UsageError("standard input is empty; write the goal to it, or give the goal as an argument")
+        raise UsageError("standard input is empty; pipe the goal in, or pass it as an argument")
     return text

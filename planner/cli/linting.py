@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def lint(
     given: Mapping[str, Any],
     *,
-    plans: Annotated[list[str], typer.Argument(metavar="PLAN...", help="Plans: .yaml, .json or .md.")],
+    plans: Annotated[list[str], typer.Argument(metavar="PLAN...", help="Plan files: .yaml, .json or .md.")],
 ) -> int:
-    """Check plan files, and print what is wrong.
+    """Check plan files, and print mistakes as FILE:LINE:COLUMN.
 
-    With --workers, it is checked too that somebody does each type of task, and has each function that a check calls.
-    Each mistake is a line FILE:LINE:COLUMN; exits with 2 if there is one.
+    With --workers, also check that each task type has a worker and each check its function. Exits with 2 if there is a
+    mistake.
 
     Example: ramify lint plan.yaml
     """
@@ -39,9 +39,9 @@ def lint(
         print_text("\n".join(f"{plan}:{line}:{column}: {message}" for plan, (line, column, message) in findings))
     if findings:
         wrong = len({plan for plan, _ in findings})
-        tell(f"{counted(len(findings), 'finding')} in {wrong} of {counted(len(plans), 'plan')}")
+        tell(f"{counted(len(findings), 'error')} in {wrong} of {counted(len(plans), 'plan')}")
         return USAGE
-    tell(f"nothing is wrong with {counted(len(plans), 'plan')}")
+    tell(f"{counted(len(plans), 'plan')} checked, no errors")
     return DONE
 
 

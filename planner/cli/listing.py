@@ -24,24 +24,22 @@ def runs(
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", "-n", min=1, max=1_000_000, metavar="N", help="How many, the newest first; 20 unless set."
+            "--limit", "-n", min=1, max=1_000_000, metavar="N", help="The number of runs, newest first; default: 20."
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show all runs.")] = False,
     status: Annotated[
-        list[str] | None, typer.Option(metavar="STATUS", help="Only runs of this status, such as failed; repeatable.")
+        list[str] | None, typer.Option(metavar="STATUS", help="Only runs with this status, such as failed; repeatable.")
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Only runs that nothing was written of for so long: 30d, 12h, 2w."),
+        typer.Option(metavar="AGE", help="Only runs unchanged for this long: 30d, 12h, 2w."),
     ] = None,
-    keep: Annotated[int | None, typer.Option(min=0, metavar="N", help="All but the newest N.")] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Delete them for good, but for those in progress.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --prune: delete nothing, show what would go.")
-    ] = False,
+    keep: Annotated[int | None, typer.Option(min=0, metavar="N", help="Leave out the newest N.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete these runs, except those in progress.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --prune: only show what would be deleted.")] = False,
 ) -> int:
-    """List the runs of the store, or delete some of them.
+    """List the runs in the store, or delete some.
 
     Examples: ramify runs --status failed; ramify runs --prune --older-than 30d
     """
@@ -57,7 +55,7 @@ def runs(
         if limit is not None or every:
             raise UsageError("--limit and --all are for lists; --prune takes --older-than, --status and --keep")
         if older_than is None and not status and keep is None:
-            raise UsageError("say which runs are to go: --older-than AGE, --status STATUS, --keep N, or several")
+            raise UsageError("choose the runs to delete: --older-than AGE, --status STATUS, --keep N, or several")
     elif dry_run:
         raise UsageError("--dry-run says what --prune would delete; without --prune nothing is deleted")
     with open_store(given["store"], create=False) as store:
@@ -107,7 +105,7 @@ def _prune(gone: "Sequence[RunRecord]", *, dry_run: bool, as_json: bool) -> int:
         return 0
     for record in gone:
         print_text(record.id)
-    words = "would be deleted" if dry_run else "deleted; `ramify store vacuum` gives their space back"
+    words = "would be deleted" if dry_run else "deleted; `ramify store vacuum` frees their space"
     tell(f"{counted(len(gone), 'run')} {words}" if gone else "there is no such run")
     return 0
 
@@ -117,7 +115,7 @@ def _seconds(age: str) -> float:
 
     found = _AGE.fullmatch(age.strip().lower())
     if found is None:
-        raise UsageError(f"{age!r} is no age; write a number and one of s, m, h, d, w, as in 30d")
+        raise UsageError(f"{age!r} is not an age; use a number and s, m, h, d or w, such as 30d")
     return float(found[1]) * _SECONDS[found[2]]
 
 
@@ -127,7 +125,7 @@ def _status(name: str) -> "RunStatus":
 
     known = get_args(RunStatus)
     if name not in known:
-        raise UsageError(f"{name!r} is no status; they are {', '.join(known)}")
+        raise UsageError(f"{name!r} is not a status; use {', '.join(known)}")
     return cast("RunStatus", name)
 
 

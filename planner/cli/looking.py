@@ -8,9 +8,7 @@ from .flags import takes
 
 @takes("as_json")
 def models(given: Mapping[str, Any]) -> int:
-    """List models, and whether they can be used.
-
-    Keys are told by name only.
+    """List models, and whether you can use them.
 
     Example: ramify models
     """
@@ -27,15 +25,15 @@ def models(given: Mapping[str, Any]) -> int:
         return 0
     rows = [(each.name, "yes" if each.is_usable else "no", each.missing or each.about) for each in found]
     print_table(("model", "usable here", "about"), rows)
-    tell("every other name of litellm works too, and any model of an OpenAI-compatible server with --base-url")
+    tell("any other model that litellm knows works too, and so does any OpenAI-compatible server with --base-url")
     return 0
 
 
 @takes("store", "as_json")
 def doctor(given: Mapping[str, Any]) -> int:
-    """Say what can be used here, and what is missing.
+    """Check models, servers, packages and the store.
 
-    Exits with 3 if the model that is set cannot be used.
+    Exits with 3 if the configured model cannot be used.
 
     Example: ramify doctor
     """

@@ -26,7 +26,7 @@ def until_stored() -> Iterator[None]:
     except KeyboardInterrupt:
         from .exits import INTERRUPTED
 
-        tell("ramify: interrupted before there was a run; nothing is stored")
+        tell("ramify: interrupted before the run was created; nothing was stored")
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -68,7 +68,7 @@ def deliver(content: bytes, form: str, output: Path | None, *, is_text: bool = T
     elif is_text:
         print_exact(content.decode())
     elif is_terminal():
-        raise UsageError(f"{form} is no text, and standard output is a terminal; write it to a file with -o FILE")
+        raise UsageError(f"{form} is not text and standard output is a terminal; write it to a file with -o FILE")
     else:
         print_bytes(content)
 

@@ -39,8 +39,8 @@ def _by_id(given: Iterable[str], option: str) -> dict[str, str]:
     for words in given:
         task_id, equals, text = words.partition("=")
         if not equals or not task_id.strip():
-            raise UsageError(f'{option} takes ID=TEXT, as in {option} "0.2=Describe Oslo", not {words!r}')
+            raise UsageError(f'{option} needs ID=TEXT, such as {option} "0.2=Describe Oslo", not {words!r}')
         if task_id.strip() in texts:
-            raise UsageError(f"{option} is given twice for {task_id.strip()}; give it once")
+            raise UsageError(f"{option} is given twice for task {task_id.strip()}")
         texts[task_id.strip()] = text
     return texts

@@ -37,5 +37,5 @@ def print_preview(root: Task, executor: Executor, given: Mapping[str, Any], meth
     lines += [] if taking is None else ["", str(taking)]
     lines += [] if expected is None else ["", *(f"{name}: {words}" for name, words in expected.rows())]
     if words := methods_text(methods):
-        lines += [f"methods: {words}, without the model's having planned them"]
+        lines += [f"methods: {words}, without the model"]
     print_text("\n".join(lines))

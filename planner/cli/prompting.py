@@ -12,7 +12,7 @@ from .flags import takes
 if TYPE_CHECKING:
     from ramify.prompts import PromptLibrary
 
-APP = typer.Typer(help="List, show and copy the prompt templates.", no_args_is_help=True, rich_markup_mode=None)
+APP = typer.Typer(help="List, show and copy prompt templates.", no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[
     str,
     typer.Argument(metavar="NAME", help="A template; `ramify prompts list` lists them.", autocompletion=prompt_names),
@@ -74,19 +74,19 @@ def copy_prompt(
     given: Mapping[str, Any],
     *,
     name: Name,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the copy goes; made if it is not there.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder for the copy; created if needed.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> int:
-    """Copy a template into a folder, to change it.
+    """Copy a template to a folder so that you can edit it.
 
-    It is used from there with `--prompts DIR`.
+    Use it with `--prompts DIR`.
 
     Example: ramify prompts copy decompose my-prompts
     """
     from .output import tell
 
     path = _library(given).copy_template(name, folder, force=force)
-    tell(f"copied to {path}; change it, and use it with --prompts {folder} or RAMIFY_PROMPTS={folder}")
+    tell(f"copied to {path}; edit it, then use it with --prompts {folder} or RAMIFY_PROMPTS={folder}")
     return 0
 
 

@@ -124,11 +124,11 @@ def unknown_step_text(step: UnknownStep) -> str:
         ("task", one_printable_line(step.content)),
         ("step", one_printable_line(step.step)),
         ("given", "" if step.input is None else cut_for_display(given)),
-        ("begun", f"{datetime.fromtimestamp(step.began_at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"),
+        ("started", f"{datetime.fromtimestamp(step.began_at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"),
         ("idempotency key", step.idempotency_key or ""),
     ]
     lines = "".join(f"  {name}: {value}\n" for name, value in facts if value)
-    return f"{step.question} It may not be repeated, and nobody knows.\n{lines}"
+    return f"{step.question} It must not be repeated, and its outcome is unknown.\n{lines}"
 
 
 def usage_text(task: Task, *, below: bool = True) -> str:
@@ -154,7 +154,9 @@ def history_text(versions: Iterable[EventRecord]) -> str:
             continue
         if event.type in {"plan_revised", "plan_steered"}:
             is_revised = is_revised or event.type == "plan_revised"
-            lines.append(f"plan {max(number, 1)} is to be otherwise, {at}: {one_printable_line(event.data['words'])}")
+            lines.append(
+                f"a change of plan {max(number, 1)} was requested, {at}: {one_printable_line(event.data['words'])}"
+            )
             continue
         if event.type == "planned":
             what = f"{'complete' if is_revised else 'made'}, {counted(event.data['tasks'], 'task')}"
@@ -164,8 +166,8 @@ def history_text(versions: Iterable[EventRecord]) -> str:
         for change in event.data.get("changes", ()):
             lines += _change_lines(change)
         if event.data.get("redone"):
-            lines.append(f"  done again: {' '.join(event.data['redone'])}")
-    return "\n".join(lines) or "the plan has not been changed"
+            lines.append(f"  run again: {' '.join(event.data['redone'])}")
+    return "\n".join(lines) or "the plan has not changed"
 
 
 def versions_text(versions: Iterable[PlanVersion]) -> str:
@@ -175,14 +177,14 @@ def versions_text(versions: Iterable[PlanVersion]) -> str:
         at = "" if version.at is None else f", {datetime.fromtimestamp(version.at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
         who = {
             "": "was begun",
-            "replan": f"was made by the run, below task {version.below}",
-            "steer": f"was made by the planner as a person wanted, below task {version.below}",
+            "replan": f"was made by the run below task {version.below}",
+            "steer": f"was made by the planner at a person's request, below task {version.below}",
         }
         lines.append(f"plan {version.number} {who.get(version.by, 'was edited')}{at}")
-        lines += [f"  as was said: {one_printable_line(version.words)}"] if version.words else []
-        lines += [f"  as {task_id} failed: {one_printable_line(why)}" for task_id, why in version.failed.items()]
+        lines += [f"  request: {one_printable_line(version.words)}"] if version.words else []
+        lines += [f"  task {task_id} failed: {one_printable_line(why)}" for task_id, why in version.failed.items()]
         lines += [changes_text(version.changes)] if version.changes else []
-        lines += [f"  done again: {' '.join(version.redone)}"] if version.redone else []
+        lines += [f"  run again: {' '.join(version.redone)}"] if version.redone else []
     return "\n".join(lines)
 
 

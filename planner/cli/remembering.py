@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from ramify.planner.planning.methods import Methods
     from ramify.tasks.methods.method import Method
 
-APP = typer.Typer(
-    help="Save decompositions that worked, and use them again.", no_args_is_help=True, rich_markup_mode=None
-)
+APP = typer.Typer(help="Save plans that worked, and use them again.", no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[
     str,
     typer.Argument(metavar="NAME", help="A method; `ramify methods list` lists them.", autocompletion=method_names),
@@ -24,7 +22,7 @@ Name = Annotated[
 @APP.command("list")
 @takes("methods", "as_json")
 def list_methods(given: Mapping[str, Any]) -> int:
-    """List the methods, and what is wrong with broken ones.
+    """List methods, and what is wrong with broken ones.
 
     Example: ramify methods list
     """
@@ -49,7 +47,7 @@ def list_methods(given: Mapping[str, Any]) -> int:
         table = [(row["name"], row["state"], row.get("provenance", {}).get("run", ""), row["goal"]) for row in rows]
         print_table(("method", "state", "from run", "goal"), table)
     else:
-        tell(f"there are no methods in {methods.folder}; `ramify methods save RUN` saves how a run split its goal")
+        tell(f"there are no methods in {methods.folder}; `ramify methods save RUN` saves the plan of a run")
     for row in rows:
         if "error" in row:
             tell(row["error"])
@@ -59,7 +57,7 @@ def list_methods(given: Mapping[str, Any]) -> int:
 @APP.command("show")
 @takes("methods", "as_json")
 def show_method(given: Mapping[str, Any], *, name: Name) -> int:
-    """Print a method as its file has it.
+    """Print a method's file.
 
     Example: ramify methods show compare
     """
@@ -85,27 +83,25 @@ def save_method(
         str | None, typer.Argument(metavar="RUN", help="The run that worked.", autocompletion=run_ids)
     ] = None,
     task_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="The task whose plan is saved; the root unless given.")
+        str | None, typer.Argument(metavar="ID", help="The task whose plan to save; default: the root.")
     ] = None,
     last: Last = False,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What it is called; made of the goal unless given.")
+        str | None, typer.Option("--name", metavar="NAME", help="The method's name; default: from the goal.")
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option(
-            "--parameter", "-p", metavar="NAME=WORDS", help="Words of the goal that differ; guessed unless given."
-        ),
+        typer.Option("--parameter", "-p", metavar="NAME=WORDS", help="Words of the goal that vary; default: guessed."),
     ] = None,
-    fixed: Annotated[bool, typer.Option("--fixed", help="Guess no parameters; the goal has none.")] = False,
+    fixed: Annotated[bool, typer.Option("--fixed", help="Use no parameters.")] = False,
     keywords: Annotated[
-        list[str] | None, typer.Option("--keyword", metavar="WORD", help="A word it is found by; repeatable.")
+        list[str] | None, typer.Option("--keyword", metavar="WORD", help="A keyword to find it by; repeatable.")
     ] = None,
     force: Force = False,
 ) -> int:
-    """Save how a run has split its goal, or one of its tasks.
+    """Save the plan of a run, or of one of its tasks, as a method.
 
-    It is tried for like goals before the model is asked to split them.
+    Ramify tries methods before it asks the model to split similar goals.
 
     Example: ramify methods save r12 --name compare -p a=Oslo -p b=Bergen
     """
@@ -117,7 +113,7 @@ def save_method(
     if last and task_id is None:
         run_id, task_id = None, run_id  # the only word is a task's id then
     if fixed and parameters:
-        raise UsageError("--fixed leaves no parameters, and --parameter gives one; leave out one of them")
+        raise UsageError("--fixed and --parameter exclude each other; leave one out")
     chosen = {} if fixed else _parameters(parameters or ()) if parameters else None
     methods = folder_of(given)
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
@@ -129,18 +125,20 @@ def save_method(
         print_text(saved.method.name)
     tell(f"the method is in {saved.path}, for goals such as: {saved.method.goal.text}")
     for parameter, words in saved.parameters.items():
-        tell(f"{{{parameter}}} stood for {words!r}")
+        tell(f"{{{parameter}}} stands for {words!r}")
     if saved.left_out:
-        tell(f"warning: needs of tasks outside of it are left out: {', '.join(saved.left_out)}")
+        tell(f"warning: dependencies on tasks outside the method were left out: {', '.join(saved.left_out)}")
     if not saved.parameters:
-        tell(f"it has no parameters, so it fits this goal alone; `ramify methods edit {saved.method.name}` adds some")
+        tell(
+            f"it has no parameters, so it fits only this goal; add some with `ramify methods edit {saved.method.name}`"
+        )
     return 0
 
 
 @APP.command("edit")
 @takes("methods")
 def edit_method(given: Mapping[str, Any], *, name: Name) -> int:
-    """Open a method in your editor, and check it afterwards.
+    """Open a method in your editor, then check it.
 
     Example: ramify methods edit compare
     """
@@ -153,35 +151,35 @@ def edit_method(given: Mapping[str, Any], *, name: Name) -> int:
     if not is_saved(path, "the method"):
         return USAGE
     methods.get(name)
-    tell(f"{path} is a method that can be used")
+    tell(f"{path} is valid")
     return DONE
 
 
 @APP.command("disable")
 @takes("methods")
 def disable_method(given: Mapping[str, Any], *, name: Name) -> int:
-    """Keep a method, and do not use it.
+    """Disable a method, and keep its file.
 
     Example: ramify methods disable compare
     """
     from .output import tell
 
     path = folder_of(given).enable(name, is_enabled=False)
-    tell(f"{path} is not used any more; `ramify methods enable {name}` changes that")
+    tell(f"{path} is disabled; `ramify methods enable {name}` enables it")
     return 0
 
 
 @APP.command("enable")
 @takes("methods")
 def enable_method(given: Mapping[str, Any], *, name: Name) -> int:
-    """Have a method be tried again.
+    """Enable a method that is disabled.
 
     Example: ramify methods enable compare
     """
     from .output import tell
 
     path = folder_of(given).enable(name)
-    tell(f"{path} is tried before the model is asked")
+    tell(f"{path} is enabled")
     return 0
 
 
@@ -194,7 +192,7 @@ def delete_method(given: Mapping[str, Any], *, name: Name) -> int:
     """
     from .output import tell
 
-    tell(f"{folder_of(given).delete(name)} is deleted")
+    tell(f"deleted {folder_of(given).delete(name)}")
     return 0
 
 
@@ -206,7 +204,7 @@ def folder_of(given: Mapping[str, Any]) -> "Methods":
 
     named = load_settings(methods=given.get("methods")).methods
     if str(named) == NONE:
-        raise UsageError(f"methods is {NONE!r}, which is no folder; name one with --methods DIR")
+        raise UsageError(f"methods is set to {NONE!r}; name a folder with --methods DIR")
     return Methods(named)
 
 
@@ -234,7 +232,7 @@ def _parameters(given: Iterable[str]) -> dict[str, str]:
     for words in given:
         name, equals, value = words.partition("=")
         if not equals:
-            raise UsageError(f"--parameter takes NAME=WORDS, as in --parameter town=Oslo, not {words!r}")
+            raise UsageError(f"--parameter needs NAME=WORDS, such as --parameter town=Oslo, not {words!r}")
         if name.strip() in found:
             raise UsageError(f"--parameter is given twice for {name.strip()}")
         found[name.strip()] = value.strip()

@@ -18,9 +18,9 @@ def report(
     force: Force = False,
     form: Annotated[str | None, format_option("report")] = None,
 ) -> int:
-    """Write a report of a run, which may still go on.
+    """Write a report of a run.
 
-    It has a summary, the answer, tasks, messages, the graph, costs and settings.
+    It has the answer, tasks, messages, graph, costs and settings.
 
     Example: ramify report --last -o run.html
     """

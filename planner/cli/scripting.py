@@ -24,7 +24,7 @@ def script_run(plan: Path, settings: Settings, given: Mapping[str, Any], files: 
     for name in ("dry_run", "estimate"):
         if given[name]:
             option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{plan} is a script, whose tasks are known when it has called them; leave out {option}")
+            raise UsageError(f"{plan} is a script, so its tasks are unknown until it runs; leave out {option}")
     wider = {name: value for name, value in LIMITS.items() if settings.sources[name] == "default"}
     script = script_in(plan)
     executor = executor_of(settings, plan=plan_limits(settings, **wider), record=given["record"], **person_there())

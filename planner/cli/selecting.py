@@ -39,7 +39,7 @@ def tell_if_none(kept: Iterable[Task] | None, states: Sequence[str]) -> None:
     """Say it if none of the tasks that were selected is in one of the states that were asked for."""
     wanted = {_state_of(word) for word in states}
     if wanted and not any(task.state in wanted for task in kept or ()):
-        tell(f"no task here is {' or '.join(word.strip().lower() for word in states)}")
+        tell(f"no task is {' or '.join(word.strip().lower() for word in states)}")
 
 
 def tell_if_many(top: Task | None) -> None:
@@ -65,4 +65,4 @@ def _state_of(word: str) -> TaskState:
         return TaskState(word.strip().upper())
     except ValueError:
         names = ", ".join(state.value.lower() for state in TaskState)
-        raise UsageError(f"there is no state {word!r}; --state takes {names}") from None
+        raise UsageError(f"there is no state {word!r}; use {names}") from None

@@ -52,7 +52,7 @@ def talk(store: Store, record: RunRecord, place: str | None) -> int:
         with suppress(ImportError):  # lines can be edited where there is a library for it
             import readline  # noqa: F401 - it changes `input`
         tell(f"run {record.id}: {' '.join(record.goal[:200].split())[:_MOST_WORDS]}")
-        tell("`help` lists the commands, `quit` ends")
+        tell("`help` lists the commands, `quit` leaves")
     for line in _lines(is_asked=is_asked):
         try:
             name, _, rest = line.strip().partition(" ")
@@ -111,7 +111,7 @@ def _messages(session: Session, task_id: str) -> None:
         session.store.steps(run_id, task.id),
         failures(session.store.events(run_id), task.id),
     )
-    print_text(text.lstrip("\n") or f"nothing was asked for task {task.id}")
+    print_text(text.lstrip("\n") or f"no model was called for task {task.id}")
 
 
 def _result(session: Session, task_id: str) -> None:
@@ -123,7 +123,7 @@ def _result(session: Session, task_id: str) -> None:
 def _find(session: Session, word: str) -> None:
     """The tasks that have a word in their id, content, result or error."""
     if not word:
-        raise UsageError("say what to find: find WORD")
+        raise UsageError("name a word: find WORD")
     wanted = word.casefold()
     found = [task for task in session.root.walk() if wanted in _words_of(task)]
     for task in found[:MOST_FOUND]:
@@ -132,7 +132,7 @@ def _find(session: Session, word: str) -> None:
     if len(found) > MOST_FOUND:
         tell(f"and {len(found) - MOST_FOUND:,} more")
     elif not found:
-        tell(f"no task has {word!r}")
+        tell(f"no task contains {word!r}")
 
 
 def _graph(session: Session, _: str) -> None:
@@ -155,7 +155,7 @@ def _help(_: Session, __: str) -> None:
     """The commands."""
     for name, command in _COMMANDS.items():
         print_text(f"{f'{name} {command.takes}'.strip():<14}{(command.run.__doc__ or '').strip()}")
-    print_text(f"{'quit':<14}The end; so does Ctrl-D.")
+    print_text(f"{'quit':<14}Leave; so does Ctrl-D.")
 
 
 def _task(session: Session, task_id: str) -> Task:

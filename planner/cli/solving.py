@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from .approving import Opener
 
-Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done; - reads it from standard input.")]
-Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A text to attach; repeatable.")]
+Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="The goal; - reads it from standard input.")]
+Files = Annotated[list[str] | None, typer.Option("--file", "-f", metavar="FILE", help="A file to attach; repeatable.")]
 _RUN: tuple[Group, ...] = ("limits", "running", "store", "working", "reusing")
-PlanOutput = Annotated[Path | None, output_option("Where the plan goes: .yaml, .json or .md.")]
+PlanOutput = Annotated[Path | None, output_option("The file for the plan: .yaml, .json or .md.")]
 
 
 @takes(*flags("asking", "agents", "voting", "planning", *_RUN), "record", *SHOWN, "detach", *PREVIEWS, "as_json")
@@ -33,12 +33,10 @@ def solve(
         list[str] | None,
         typer.Option(
             metavar="KIND=VALUE",
-            help="What the answer has to pass: matches=REGEX, schema=FILE, command=..., verify=...; repeatable.",
+            help="A check of the answer: matches=REGEX, schema=FILE, command=..., verify=...; repeatable.",
         ),
     ] = None,
-    approve: Annotated[
-        Literal["plan"] | None, typer.Option(help="Show the plan, and wait for a word, before it is run.")
-    ] = None,
+    approve: Annotated[Literal["plan"] | None, typer.Option(help="Show the plan and ask before running it.")] = None,
 ) -> int:
     """Plan a goal, run the plan, and print the answer.
 
@@ -59,7 +57,7 @@ def solve(
         check_detach(given, approve=approve)
         if approve is not None and (given["dry_run"] or given["estimate"]):
             option = "--dry-run" if given["dry_run"] else "--estimate"
-            raise UsageError(f"{option} executes nothing, so there is nothing to approve; leave out --approve")
+            raise UsageError(f"{option} runs nothing, so there is nothing to approve; leave out --approve")
         executor, root = prepare(
             read_goal(goal),
             files=files or (),
@@ -91,7 +89,7 @@ def decompose(
 ) -> int:
     """Plan a goal, and print or save the plan.
 
-    `ramify run FILE` runs it, edited or not.
+    `ramify run FILE` runs it.
 
     Example: ramify decompose "Compare Oslo and Bergen" -o plan.yaml
     """
@@ -118,10 +116,10 @@ def decompose(
     plan = write_plan(run.task, form)
     if output is None:
         print_exact(plan)
-        tell(f"`ramify resume {run.id}` runs this plan as it is; saved with -o FILE, it can be edited")
+        tell(f"`ramify resume {run.id}` runs this plan; to edit it first, save it with -o FILE")
     else:
         write_text(output, plan)
-        tell(f"the plan is in {output}; `ramify run {output}` runs it")
+        tell(f"the plan is in {output}; run it with `ramify run {output}`")
     return DONE
 
 
@@ -132,9 +130,9 @@ def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan: .yaml, .json, .md, or a script: .py.")],
     files: Files = None,
 ) -> int:
-    """Run a plan file, and print the answer.
+    """Run a plan file or a script, and print the answer.
 
-    Its tasks are run as they are, unless `--policy`, or `policy` in a task's config, has them split.
+    Tasks are not split further unless you set `--policy`, or `policy` in a task's config.
 
     Example: ramify run plan.yaml --jobs 4 -f notes.txt
     """
@@ -155,7 +153,7 @@ def run(
         for name in ("record", "events") if is_preview else ():
             if given[name] is not None:
                 option = "--dry-run" if given["dry_run"] else "--estimate"
-                raise UsageError(f"{option} makes no call and no run of a plan file; leave out --{name}")
+                raise UsageError(f"{option} makes no calls for a plan file; leave out --{name}")
         settings = load_settings(**settings_given(given))
         if plan.suffix == ".py":
             from .scripting import script_run
@@ -181,9 +179,9 @@ def run(
 
 @takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "detach", "as_json")
 def resume(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Go on with a run.
+    """Continue a run.
 
-    What is finished is not done again, unless it depends on what was changed.
+    Finished tasks do not run again unless they depend on a change.
 
     Example: ramify resume --last --retry-failed
     """
@@ -194,9 +192,9 @@ def resume(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
 
 @takes(*EDITED, "model", *RESUMED, "store", "record", *SHOWN, "detach", "as_json")
 def fork(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Go on with a copy of a run.
+    """Continue a copy of a run, and keep the original.
 
-    The copy is a new run that shares what is finished; the run itself stays as it is. `compare` shows both.
+    The copy shares everything finished. `ramify compare` shows both.
 
     Examples: ramify fork r12 --from 0.2 --model gpt-5; ramify fork --last --set "0.2=Describe Oslo"
     """
@@ -222,7 +220,7 @@ def _carried(make: "Callable[..., Run]", given: Mapping[str, Any], run_id: str |
 
     check_detach(given, approve=given["approve"])
     if given["approve"] is not None and given["steer"] is None:
-        raise UsageError("without --steer no plan is made, so there is nothing to approve; leave out --approve")
+        raise UsageError("--approve needs --steer; leave it out")
     edit = edit_of(
         given["plan"], contents=given["contents"] or (), results=given["results"] or (), again=given["again"] or ()
     )
@@ -279,7 +277,7 @@ def _finish(run: "Run", code: int, given: Mapping[str, Any]) -> int:
         for kind, gap in told_gaps(run.gaps):
             tell(f"{kind}: {gap}")
     if words := losses_text(run.losses):
-        tell(f"warning: {words}; attach less, or use a model that reads more")
+        tell(f"warning: {words}; attach less, or use a model with a larger window")
     tell_ending(run, code, given["store"])
     return code
 
@@ -292,7 +290,7 @@ def _preview(run: "Run", executor: "Executor", given: Mapping[str, Any]) -> int:
     from .previewing import print_preview
 
     print_preview(run.task, executor, given, run.methods)
-    tell(f"nothing was executed; `{resume_command(run.id, given['store'])}` runs this plan")
+    tell(f"nothing was run; `{resume_command(run.id, given['store'])}` runs this plan")
     return DONE
 
 
@@ -316,10 +314,10 @@ def _check_planning(root: "Task", given: Mapping[str, Any]) -> None:
         names = ("split", "max_depth", "max_children", "methods")
         if given["policy"]:
             refuse_unused(given, names, "policy is 'direct'")
-        refuse_unused(given, names, "the plan is run as it is", "leave it out, or give a policy that splits tasks")
+        refuse_unused(given, names, "the plan is run as it is", "leave it out, or choose a policy that splits tasks")
     count, most = sum(1 for _ in root.walk()), given["max_tasks"]
     if most is not None and count > most:
-        raise UsageError(f"the plan has {count:,} tasks, more than max_tasks = {most:,}; raise it, or leave it out")
+        raise UsageError(f"the plan has {count:,} tasks, more than max_tasks = {most:,}; raise it or leave it out")
 
 
 def given_of(given: Mapping[str, Any], group: Group) -> bool:

@@ -9,7 +9,7 @@ import typer
 from .flags import Last, RunId, takes
 
 APP = typer.Typer(
-    help="Move stored runs; copy, shrink and check the store.",
+    help="Export and import runs; back up, shrink and check the store.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,7 +26,7 @@ def export_run(
     file: Annotated[Path | None, _NEW_FILE] = None,
     last: Last = False,
 ) -> int:
-    """Write a run to one file, with all it has.
+    """Export a run to one file.
 
     Examples: ramify store export r12 r12.jsonl; ramify store export --last newest.jsonl
     """
@@ -38,7 +38,7 @@ def export_run(
     if last and file is None:
         file, run_id = Path(run_id) if run_id else None, None  # the only word is the file then
     if not file:
-        raise UsageError("say which run, and the file it goes to: ramify store export RUN FILE")
+        raise UsageError("name a run and a file: ramify store export RUN FILE")
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         store.export_run(record.id, file)
     tell(f"run {record.id} is in {file}; `ramify store import {file}` takes it into another store")
@@ -50,11 +50,9 @@ def export_run(
 def import_run(
     given: Mapping[str, Any],
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `ramify store export` has written.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file from `ramify store export`.")],
 ) -> int:
-    """Take a run from a file into the store.
-
-    It is taken whole or not at all; its id is printed.
+    """Import a run from a file, and print its id.
 
     Example: ramify store import r12.jsonl
     """
@@ -69,14 +67,14 @@ def import_run(
     print_text(run_id)
     agent = record.settings.get("agent") or {}
     server = f" at {shown_address(agent['base_url'])}" if agent.get("base_url") else ""
-    tell(f"it is {record.status}, made by {record.made_by}; resuming it asks {record.model}{server}")
+    tell(f"it is {record.status}, made by {record.made_by}; resuming it calls {record.model}{server}")
     return 0
 
 
 @APP.command("backup")
 @takes("store")
 def backup(given: Mapping[str, Any], *, file: Annotated[Path, _NEW_FILE]) -> int:
-    """Copy the store to a file, while runs go on.
+    """Copy the store to a file; runs may go on.
 
     Example: ramify store backup copy.db
     """
@@ -87,14 +85,14 @@ def backup(given: Mapping[str, Any], *, file: Annotated[Path, _NEW_FILE]) -> int
     with open_store(given["store"], create=False) as store:
         size = store.backup(file)
         place = store.place
-    tell(f"{place} is copied to {file}, {_bytes(size)}; `--store {file}` uses the copy")
+    tell(f"copied {place} to {file}, {_bytes(size)}; use the copy with `--store {file}`")
     return 0
 
 
 @APP.command("vacuum")
 @takes("store")
 def vacuum(given: Mapping[str, Any]) -> int:
-    """Give the space of deleted runs back.
+    """Free the space of deleted runs.
 
     Example: ramify store vacuum
     """
@@ -105,14 +103,14 @@ def vacuum(given: Mapping[str, Any]) -> int:
     with open_store(given["store"], create=False) as store:
         freed = store.vacuum()
         place = store.place
-    tell(f"{place} is smaller by {_bytes(freed)}")
+    tell(f"freed {_bytes(freed)} in {place}")
     return 0
 
 
 @APP.command("check")
 @takes("store", "as_json")
 def check(given: Mapping[str, Any]) -> int:
-    """Look for damage in the store.
+    """Check the store for damage.
 
     Example: ramify store check
     """
@@ -130,7 +128,7 @@ def check(given: Mapping[str, Any]) -> int:
         for fault in faults:
             print_text(fault)
         tell(
-            f"{place} is damaged; restore a copy, or export the runs that can be read"
+            f"{place} is damaged; restore a backup, or export the runs that are readable"
             if faults
             else f"{place} is sound"
         )

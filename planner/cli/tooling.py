@@ -10,9 +10,7 @@ from .flags import takes
 if TYPE_CHECKING:
     from ramify.planner.tools.protocol import Tool, ToolSource
 
-APP = typer.Typer(
-    help="List tools, and draw how conversations with them go.", no_args_is_help=True, rich_markup_mode=None
-)
+APP = typer.Typer(help="List tools, and draw the steps of a conversation.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @APP.command("list")
@@ -36,14 +34,14 @@ def list_tools(given: Mapping[str, Any]) -> int:
     rows = [_row(each) for each in found]
     for source in unopened:
         missing = " ".join(f"--allow {each}" for each in sorted(source.permissions.difference(grants.allow)))
-        tell(f"the tools of {source.name} are listed with {missing}, which lets the server be started")
+        tell(f"to list the tools of {source.name}, allow its server to start: {missing}")
     if given["as_json"]:
         print_json({"tools": rows})
     elif rows:
         table = [(row["name"], row["about"], row["again"], " ".join(row["permissions"])) for row in rows]
-        print_table(("tool", "what it does", "may be repeated", "permissions"), table)
+        print_table(("tool", "does", "may repeat", "permissions"), table)
     else:
-        tell("there are no tools; name a Python file with some: --tools FILE, or tool_files in ramify.toml")
+        tell("there are no tools; name a Python file: --tools FILE, or tool_files in ramify.toml")
     return 0
 
 
@@ -52,11 +50,11 @@ def list_tools(given: Mapping[str, Any]) -> int:
 def show_transitions(
     given: Mapping[str, Any],  # noqa: ARG001 - as all commands are called
     *,
-    form: Annotated[Literal["mermaid", "dot"], typer.Option("--format", "-f", help="The language of the diagram.")] = (
+    form: Annotated[Literal["mermaid", "dot"], typer.Option("--format", "-f", help="The format of the diagram.")] = (
         "mermaid"
     ),
 ) -> int:
-    """Print what may follow what in a conversation with tools, as a diagram.
+    """Draw the allowed steps of a conversation with tools.
 
     Example: ramify tools transitions -f dot
     """
@@ -76,7 +74,7 @@ def _row(tool: "Tool | ToolSource") -> dict[str, Any]:
 
     permissions = sorted(tool.permissions)
     if not isinstance(tool, Tool):
-        return {"name": tool.name, "about": "a server of tools", "again": "", "permissions": permissions}
+        return {"name": tool.name, "about": "an MCP server", "again": "", "permissions": permissions}
     return {
         "name": tool.name,
         "about": tool.description.partition("\n")[0],

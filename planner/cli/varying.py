@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ramify.planner.store import Store
     from ramify.planner.strategies import Comparison
 
-Output = Annotated[Path | None, output_option(f"Where it goes: {', '.join(endings_of('comparison'))}.")]
+Output = Annotated[Path | None, output_option(f"The output file: {', '.join(endings_of('comparison'))}.")]
 Form = Annotated[str | None, format_option("comparison")]
 
 
@@ -31,15 +31,15 @@ def sweep(
         typer.Option("--param", "-p", metavar="KEY=A,B", help="A parameter and its values; repeatable."),
     ] = None,
     files: Files = None,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the strategy is called.")] = "sweep",
-    in_series: Annotated[bool, typer.Option("--series", help="One variation after the other.")] = False,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The strategy's name.")] = "sweep",
+    in_series: Annotated[bool, typer.Option("--series", help="Run variants one after another.")] = False,
     output: Output = None,
     force: Force = False,
     form: Annotated[str | None, format_option("comparison", "--format")] = None,
 ) -> int:
-    """Do a goal in every variant, and compare.
+    """Run a goal or plan with every combination of settings.
 
-    A goal, or a plan file, is done in every combination of parameters; the answers are printed side by side.
+    The answers are printed side by side.
 
     Example: ramify sweep "Name three rivers" -p model=gpt-5-mini,gpt-5 -p language=English,Norwegian
     """
@@ -64,9 +64,7 @@ def sweep(
     if goal is not None and is_plan_file(goal):
         for option in flags("planning"):
             if given[option] is not None:
-                raise UsageError(
-                    f"--{option.replace('_', '-')} is for goals that are split, and {goal} is a plan already"
-                )
+                raise UsageError(f"{goal} is a plan, so --{option.replace('_', '-')} has no effect")
         root, plan = load_plan(goal, files=files or ()), None
     else:
         root, plan = make_root(read_goal(goal), read_materials(files or ())), plan_limits(settings)
@@ -86,7 +84,7 @@ def compare_runs(
     *,
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN...", help="Runs; or one that is a sweep or a study.", autocompletion=run_ids),
+        typer.Argument(metavar="RUN...", help="Run ids, or one sweep or study.", autocompletion=run_ids),
     ] = None,
     last: Last = False,
     output: Output = None,
@@ -96,9 +94,9 @@ def compare_runs(
         Path | None, typer.Option("--eval-logs", metavar="DIR", help="Write a study as logs of inspect_ai into DIR.")
     ] = None,
 ) -> int:
-    """Show runs side by side, or a study.
+    """Compare runs, or show a study.
 
-    What each gave, what differs from the first, time, tokens and cost.
+    Shows answers, differences, time, tokens and cost side by side.
 
     Examples: ramify compare r12 r34 -o both.html; ramify compare --last
     """
@@ -108,9 +106,9 @@ def compare_runs(
     from ramify.planner.strategies import compare
 
     if not runs and not last:
-        raise UsageError("say which runs: their ids, or --last for the newest; `ramify runs` lists them")
+        raise UsageError("name runs by their ids, or use --last for the newest; `ramify runs` lists them")
     if given["as_json"] and form is not None and output is None:
-        raise UsageError("give either --json or --format, not both; with -o FILE, the format is that of the file")
+        raise UsageError("use either --json or --format; with -o FILE, the ending sets the format")
     check_new(output, force=force)
     wanted = format_of("comparison", output, form)
     ids = list(runs or ())
@@ -142,9 +140,9 @@ def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
     for word in words:
         key, equals, values = word.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{word!r} is no parameter; write KEY=A,B")
+            raise UsageError(f"{word!r} is not a parameter; write KEY=A,B")
         if key in grid:
-            raise UsageError(f"the parameter {key} is given twice; write all its values behind one -p")
+            raise UsageError(f"the parameter {key} is given twice; put all its values in one -p")
         whole = _json(values)
         grid[key] = whole if isinstance(whole, list) else [_json(value) for value in values.split(",")]
     return grid

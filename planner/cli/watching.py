@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @takes("store", "display", "events", "quiet")
 def watch(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
-    """Follow a run of another process to its end.
+    """Follow a run in another process to its end.
 
-    The answer is printed, and the exit code is the run's; Ctrl-C leaves the run alone.
+    Prints the answer and exits with the run's exit code. Ctrl-C stops watching, not the run.
 
     Example: ramify watch --last
     """
@@ -34,7 +34,7 @@ def watch(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
                     display.take(event)
                     write(event)
         except KeyboardInterrupt:
-            tell(f"run {run.record.id} goes on; `ramify watch {run.record.id}` shows it again")
+            tell(f"run {run.record.id} continues; `ramify watch {run.record.id}` shows it again")
             raise
         return _end(run, given["store"])
 
@@ -51,7 +51,7 @@ def _end(run: "FollowedRun", store: str | None) -> int:
         print_exact(run.root.result)
         return code
     holder = record.holder or "the process that held it"
-    why = f"{holder} has ended without a word" if record.status == "running" else record.error
+    why = f"{holder} died" if record.status == "running" else record.error
     tell_error(f"run {record.id} is {run.status}{f': {why}' if why else ''}")
     tell(command_to_go_on(record, run.root, store))
     return code

@@ -112,7 +112,7 @@ class _Line:
         try:
             message = {"ask": what, **{name: as_json(value, name) for name, value in more.items()}}
         except NotJsonError as error:
-            raise UsageError(f"task {self._order.task_id} tells what cannot be kept: {error}") from None
+            raise UsageError(f"task {self._order.task_id} reported something that cannot be stored: {error}") from None
         return value_of(self._ask(message))
 
 
@@ -140,12 +140,12 @@ class FarContext(Telling):
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the run wants the task to stop; a plain function that takes long looks here now and then."""
+        """Whether the task should stop; check it in long-running functions."""
         return self._is_cancelled()
 
     @functools.cached_property
     def results(self) -> dict[str, JsonValue]:
-        """What the tasks that this one depends on have given, by id: the structured answer where there is one."""
+        """Results of the tasks it depends on, by id: data if there is any, else text."""
         found: dict[str, JsonValue] = self._line.ask("results")
         return found
 
@@ -160,7 +160,7 @@ class FarContext(Telling):
         return Path(self._line.ask("storage"))
 
     def secret(self, name: str) -> str:
-        """Return the value of a secret that the run grants; it is blotted out of everything that is written.
+        """Return the value of a granted secret; it is removed from all output.
 
         Raises:
             UsageError: if it is not granted.
@@ -172,8 +172,8 @@ class FarContext(Telling):
             raise AttributeError(f"a context has no {name}")
         there = ", ".join(each for each in dir(self) if not each.startswith("_"))
         raise UsageError(
-            f"the worker {self._order.worker!r} takes context.{name}, which is only there where the run is; take it"
-            f" out, or leave the worker to the engine 'here'; elsewhere there are: {there}"
+            f"the worker {self._order.worker!r} uses context.{name}, which works only in the run's own process; remove"
+            f" it, or use the engine 'here'; other engines have: {there}"
         )
 
     def _tell(self, kind: EventType, **data: Any) -> None:

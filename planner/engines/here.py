@@ -54,7 +54,7 @@ class Here(Engine):
         self._threads.close()
 
     def on_loop(self, function: Callable[[], T]) -> T:
-        """Return what `function` returns when it is called on the run's loop, from whatever thread this is."""
+        """Call `function` on the run's event loop from any thread, and return its result."""
         if threading.get_ident() == self._thread:
             return function()
         done: concurrent.futures.Future[T] = concurrent.futures.Future()

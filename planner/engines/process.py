@@ -36,7 +36,7 @@ class Process(Engine):
         """
         if _INSIDE in os.environ:
             raise UsageError(
-                f"the module of the isolated worker {order.worker!r} runs tasks as it is imported; keep that below `if"
+                f"the module of the isolated worker {order.worker!r} runs tasks when it is imported; put that below `if"
                 ' __name__ == "__main__":`'
             )
         folder = home.hear({"ask": "storage"})
@@ -107,7 +107,7 @@ async def _received(stdout: asyncio.StreamReader, order: Order) -> bytes | None:
         size = int(await stdout.readuntil(b"\n"))
         if size > _LIMITS.max_output_bytes:
             raise CommandError(
-                f"the worker {order.worker!r} said more than {_LIMITS.max_output_bytes:,} bytes at once, and was ended"
+                f"the worker {order.worker!r} sent more than {_LIMITS.max_output_bytes:,} bytes at once and was killed"
             )
         return await stdout.readexactly(size)
     except asyncio.IncompleteReadError:

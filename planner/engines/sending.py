@@ -26,17 +26,17 @@ def check_sendable(function: Callable[..., Any], signature: Signature, worker: s
     taken = [parameter.name for parameter, role in signature.roles if role == TASK]
     if taken:
         raise UsageError(
-            f"the worker {worker!r} is called in another process, and takes {taken[0]}: a task cannot be sent there;"
-            " take inputs, and `context` for what else it needs"
+            f"the worker {worker!r} runs in another process, so it cannot take {taken[0]};"
+            " take inputs, and `context` for anything else"
         )
     if "<" in getattr(function, "__qualname__", "<") or inspect.ismethod(function):
         raise UsageError(
-            f"the worker {worker!r} is called in another process, so it has to be a function at the top of a module"
+            f"the worker {worker!r} runs in another process, so it must be a function at the top of a module"
         )
     if not place_of(function)[0]:
         raise UsageError(
-            f"the worker {worker!r} is called in another process, which cannot import it, as it stands in no file;"
-            " put it into one"
+            f"the worker {worker!r} runs in another process, which cannot import it because it is in no file;"
+            " put it in one"
         )
 
 

@@ -55,5 +55,5 @@ def _built_in(name: str) -> type[Engine]:
 def _installed(name: str) -> type[Engine]:
     found, place = named_object(name, group=GROUP, what="engine", built_in=BUILT_IN)
     if not (inspect.isclass(found) and issubclass(found, Engine)):
-        raise UsageError(f"{place}, which is said to be the engine {name!r}, is no class of engines")
+        raise UsageError(f"{place}, given as the engine {name!r}, is not an engine class")
     return found

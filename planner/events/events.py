@@ -139,7 +139,9 @@ class EventBus:
             UsageError: if a type is none, or the subscriber is async, so that nobody would await it.
         """
         if inspect.iscoroutinefunction(subscriber):
-            raise UsageError("a subscriber is a plain function; `async for event in run.events()` is for async code")
+            raise UsageError(
+                "a subscriber must be a plain function; in async code use `async for event in run.events()`"
+            )
         key = self._next
         self._next += 1
         self._subscribers[key] = event_types(types), where, subscriber
@@ -198,7 +200,7 @@ class EventBus:
                 with border:
                     closer()
             except Exception:  # noqa: BLE001 - as above
-                _log.exception("what was to be done at the end of the events failed")
+                _log.exception("a callback at the end of the events failed")
 
     def at_close(self, closer: Callable[[], None]) -> None:
         """Have `closer` called when no more events come; at once, if that is so already."""

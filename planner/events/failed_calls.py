@@ -18,7 +18,7 @@ from .events import Event, EventType
 if TYPE_CHECKING:
     from ramify.planner.store.reader import StoreReader
 
-LOST = "the process that made it was ended before a reply came"
+LOST = "its process was killed before a reply came"
 _GIVEN_UP = "given up while it was under way"
 
 _ENDS_OF_PROCESSES = (EventType.RUN_STARTED, EventType.RUN_FINISHED, EventType.RUN_FORKED)
@@ -91,7 +91,7 @@ def read_failed_calls(store: "StoreReader", run_id: str) -> FailedCalls:
         task_id = str(event.task_id)
         used[task_id] = used.get(task_id, NO_USAGE) + usage_of_failed(event.data)
     ends = store.events_of(run_id, _ENDS_OF_PROCESSES)
-    if not ends or ends[-1].type != EventType.RUN_STARTED:  # a fork has no calls under way: they are another run's
+    if not ends or ends[-1].type != EventType.RUN_STARTED:  # a fork has no calls in flight: they are another run's
         return FailedCalls(used, (), was_killed=not ends)
     return FailedCalls(used, _under_way(store.events_of(run_id, _CALLS, after=ends[-1].seq)), was_killed=True)
 

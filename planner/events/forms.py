@@ -30,101 +30,99 @@ def _form(means: str, /, sometimes: DataForm | None = None, **data: type | Union
 
 EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
     {
-        EventType.RUN_STARTED: _form("a process has begun to carry the run on", resumed=bool),
+        EventType.RUN_STARTED: _form("a process starts or resumes the run", resumed=bool),
         EventType.RUN_FORKED: _form(
-            "the run begins as a fork, and shares the events before this one: of which run, how many tasks there are,"
-            " how many are done, and what that run had paid",
+            "the run starts as a fork: the original run, its tasks, how many are done, and what it cost; earlier events"
+            " are shared",
             run=str,
             tasks=int,
             done=int,
             paid=dict,
         ),
-        EventType.PLAN_GROWN: _form("a plan is being written; these subtasks are there already", subtasks=list),
+        EventType.PLAN_GROWN: _form("a plan is being written; these subtasks have arrived", subtasks=list),
         EventType.PLAN_ATTACHED: _form(
-            "a task has been split; its subtasks are there; `method` is the one that did so, with its `parameters`",
+            "a task was split into subtasks, perhaps by a `method` with `parameters`",
             {"method": str, "parameters": dict},
             subtasks=list,
         ),
-        EventType.METHOD_PASSED_OVER: _form(
-            "a method was found for a task that is to be split, and is not used", method=str, why=str
-        ),
+        EventType.METHOD_PASSED_OVER: _form("a method was found for a task but not used", method=str, why=str),
         EventType.PLAN_ATOMIC: _form("a task stays whole", why=str),
         EventType.PLANNED: _form("the plan is complete", tasks=int),
         EventType.PLAN_EDITED: _form(
-            "the plan was changed, or tasks are done again: what is different in each task, old and new, and which are;"
-            " `subtasks` are new or gone as the planner was asked for another plan; where the run did so `by` itself:"
-            " of which task's plan, and which subtasks had failed, with why; `words` are a person's, who wanted it",
+            "the plan changed, or tasks run again: the changes in each task and the tasks that run again; `subtasks`:"
+            " added or removed by the planner; `by`, `below`, `failed`: who replanned which task after which failures;"
+            " `words`: what a person asked for",
             {"subtasks": list, "by": str, "below": str, "failed": dict, "words": str},
             changes=list,
             redone=list,
         ),
-        EventType.PLAN_APPROVED: _form("a person, or a program, lets the plan be run"),
-        EventType.PLAN_REVISED: _form("a person wants another plan; the planner is asked in these words", words=str),
+        EventType.PLAN_APPROVED: _form("a person or program approved the plan"),
+        EventType.PLAN_REVISED: _form("a person asks for another plan, in these words", words=str),
         EventType.PLAN_STEERED: _form(
-            "a person wants what is open of a plan changed that is under way; the planner `asks` how, in these words,"
-            " or there is no plan yet, and it is made by them; `failed` are tasks that had failed, with why",
+            "a person asks to change the open part of the plan; `asks`: whether the planner is called; `failed`: failed"
+            " tasks and why",
             {"waits": bool},
             words=str,
             asks=bool,
             failed=dict,
         ),
         EventType.TASK_STARTED: _form("a task is executed, or composed from its subtasks", attempt=int, doing=str),
-        EventType.TASK_PROGRESS: _form("a worker says how far it is", fraction=float | None, doing=str),
+        EventType.TASK_PROGRESS: _form("a worker reports its progress", fraction=float | None, doing=str),
         EventType.TASK_RETRYING: _form(
-            "an attempt has failed; another follows, which counts as a `retry`, a `check round` or one of `planning`",
+            "an attempt failed; the next counts as a `retry`, a `check round` or `planning`",
             attempt=int,
             error=str,
             delay_s=float,
             counts_as=str,
         ),
         EventType.TASK_TRIED: _form(
-            "a task has failed for good in one piece, and is split instead: why, and what the planner is told of it",
+            "a task failed whole and is split instead: why, and what the planner is told",
             error=str,
             told=str,
         ),
         EventType.CHECKED: _form(
-            "a check of an answer has its outcome: pass, fail or unsure",
+            "an answer was checked: pass, fail or unsure",
             {"complaint": str},
             check=str,
             outcome=str,
             attempt=int,
         ),
         EventType.VOTED: _form(
-            "one answer leads by `ahead`, or none is ever going to (`undecided`): how often each of the most frequent"
-            " came, and what did not count",
+            "a vote was won by `ahead`, or cannot be decided (`undecided`): counts of the most frequent answers, and"
+            " what was discarded",
             {"undecided": bool},
             ahead=int,
             samples=int,
             counts=list,
             discarded=dict,
         ),
-        EventType.TASK_DONE: _form("a task has its result, and it is on disk"),
+        EventType.TASK_DONE: _form("a task is done and its result is stored"),
         EventType.TASK_FAILED: _form(
-            "a task has failed; `where` is the line of your own code that raised what is no error of Ramify's",
+            "a task failed; `where` is the line of your code that raised the error",
             {"where": str},
             error=str,
         ),
         EventType.TASK_RELEASED: _form(
-            "a task is open again, as its work was broken off; `lost` if its process ended meanwhile",
+            "a task is open again because its work was interrupted; `lost`: its process ended",
             {"lost": bool},
             why=str,
         ),
-        EventType.CALL_STARTED: _form("a model is asked, now that limits let it be", purpose=str, model=str),
-        EventType.TASK_ADDED: _form("a worker has added a task, with all below it", by=str, tasks=int),
+        EventType.CALL_STARTED: _form("a model is called", purpose=str, model=str),
+        EventType.TASK_ADDED: _form("a worker added a task and everything below it", by=str, tasks=int),
         EventType.TASK_CHANGED: _form(
-            "a middleware has changed what a task is given, or what came of it", by=str, what=str, before=str, after=str
+            "a middleware changed a task's inputs or outcome", by=str, what=str, before=str, after=str
         ),
         EventType.STEP_INTENDED: _form(
-            "a step is about to be taken that may not simply be repeated: not at all (`no`), or `with_key`",
+            "a step that must not repeat (`no`), or only `with_key`, is about to start",
             step=str,
             may_repeat=str,
             idempotency_key=str,
         ),
-        EventType.STEP_DONE: _form("a worker has taken a step that is not taken again", step=str),
-        EventType.STEP_UNKNOWN: _form("nobody knows whether such a step was taken, and why", step=str, why=str),
+        EventType.STEP_DONE: _form("a worker finished a step; it will not repeat", step=str),
+        EventType.STEP_UNKNOWN: _form("it is unknown whether such a step was done, and why", step=str, why=str),
         EventType.CALL_DONE: _form(
-            "a model's reply is there; `recorded` if it was not asked for now, `taken_from` says whose it was;"
-            " of its `tokens` the server had read `cached_tokens` before",
+            "a model replied; `recorded`: the reply came from a recording, cache or journal; `taken_from`: from which"
+            " run; `cached_tokens`: those of its `tokens` that were cached",
             {"taken_from": str, "cached_tokens": int},
             purpose=str,
             recorded=bool,
@@ -133,8 +131,7 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             cost_usd=float | None,
         ),
         EventType.CALL_FAILED: _form(
-            "a call has ended without a reply; `calls` is 1 if it was sent, and then it counts with what it has used;"
-            " `cost_usd` is null if nobody knows",
+            "a call failed; `calls` is 1 if it was sent, and then its usage counts; `cost_usd` is null if unknown",
             {"cached_tokens": int},
             purpose=str,
             model=str,
@@ -146,54 +143,51 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             cost_usd=float | None,
         ),
         EventType.PROMPT_CUT: _form(
-            "a prompt showed `shown` of the `given` characters of its data; `window` is how many tokens fit",
+            "a prompt was shortened to `shown` of `given` characters; `window`: the tokens that fit",
             purpose=str,
             shown=int,
             given=int,
             window=float | None,
             message=str,
         ),
-        EventType.EMITTED: _form("a worker tells something of its own", name=str, data=dict),
-        EventType.ALERT: _form("a worker calls for attention", message=str, data=dict),
+        EventType.EMITTED: _form("a worker sent its own event", name=str, data=dict),
+        EventType.ALERT: _form("a worker raised an alert", message=str, data=dict),
         EventType.LIMIT_NEAR: _form(
-            "80 % of a limit are used, of the run or of a task for what is below it; told once for each limit of a run",
+            "80 % of a limit of the run or of a task is used; sent once per limit",
             limit=str,
             used=float,
             allowed=float,
             message=str,
         ),
         EventType.PERSON_ASKED: _form(
-            "a person is asked, about the `cost`, an ambiguous `goal`, or a `step` of which nobody knows whether it was"
-            " taken, and the run, or what needs the step, waits",
+            "a person is asked about the `cost`, an ambiguous `goal`, or a `step` with an unknown outcome",
             about=str,
             questions=list,
         ),
         EventType.PERSON_ANSWERED: _form(
-            "a person has answered; where the answers are `assumed`, the model has said them; `steps` are those that"
-            " the answers are about, each with its attempt",
+            "a person answered; `assumed`: the model answered itself; `steps`: those in question, with attempts",
             {"assumed": bool, "steps": dict},
             about=str,
             answers=list,
         ),
-        EventType.RUN_WAITING: _form("the run waits for a model that is out of reach", why=str, delay_s=float),
+        EventType.RUN_WAITING: _form("the run waits for an unreachable model", why=str, delay_s=float),
         EventType.RUN_CONTROLLED: _form(
-            "somebody outside has asked for something, which is done: to `cancel` the run, to `pause` it, or other"
-            " `limits`; who, as user@host, from which process there, and by what (`cli`, `python`, `page`); `changes`"
-            " are the limits that are different, old and new",
+            "someone outside cancelled (`cancel`) or paused (`pause`) the run or changed its `limits`: user@host, the"
+            " process there, and by what (`cli`, `python`, `page`); `changes`: old and new limits",
             {"changes": dict},
             action=str,
             by=str,
             pid=int,
             via=str,
         ),
-        EventType.RUN_STOPPING: _form("nothing new is started", why=str),
+        EventType.RUN_STOPPING: _form("the run is stopping: it starts nothing new", why=str),
         EventType.WARNING: _form(
-            "something is not as it should be, and the run goes on; `limit` is one that cannot hold, `plan` is `kept`"
-            " as no other could be had, or `cut` where a part of it cannot be read",
+            "a problem that does not stop the run; `limit`: one that cannot be enforced; `plan`: `kept` because there"
+            " is no other, or `cut` because part of it is unreadable",
             {"limit": str, "plan": str},
             message=str,
         ),
-        EventType.RUN_FINISHED: _form("the run has ended in this process", status=str),
+        EventType.RUN_FINISHED: _form("the run ended in this process", status=str),
     }
 )
 """The form of each type of events. Numbers that may be fractions are `float`, and a whole one is as good."""

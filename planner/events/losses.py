@@ -32,9 +32,9 @@ class Loss(NamedTuple):
         >>> Loss("0", "execute", 30_000, 200_000, 8192).text.partition(", as ")[2]
         'the model can read 8,192 tokens'
         """
-        why = "as no more fits into a prompt"
+        why = "because no more fits into a prompt"
         if self.window is not None:
-            why = f"as the model can read {self.window:,} tokens"
+            why = f"because the model's window is {self.window:,} tokens"
         return (
             f"the {self.purpose} prompt of task {self.task_id} shows {self.shown:,} of {self.given:,} characters of"
             f" attached texts and results, {why}"
@@ -68,5 +68,5 @@ def losses_text(losses: Sequence[Loss]) -> str:
         return ""
     worst = min(losses, key=lambda loss: loss.shown / loss.given)
     if len(losses) == 1:
-        return f"not all was read: {worst.text}"
-    return f"not all was read: {counted(len(losses), 'prompt')} left something out; the most: {worst.text}"
+        return f"the model did not see everything: {worst.text}"
+    return f"the model did not see everything: {counted(len(losses), 'prompt')} were shortened; the most: {worst.text}"

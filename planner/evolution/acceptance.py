@@ -72,10 +72,10 @@ def _faults(content: str, parent: str, prompt: str, new: int, nearest: Match | N
     if not plain_words(content):
         yield "it is blank"
     if plain_words(content) == plain_words(parent) or new < LEAST_NEW_PIECES:
-        yield "it is not evolved: it says hardly anything that its parent does not"
+        yield "it is not evolved: it adds hardly anything to its parent"
     most = int(MOST_GROWTH * len(parent)) + MOST_ADDED
     if len(content) > most:
-        yield f"it is bloated: {len(content):,} characters, and {most:,} are allowed for this parent"
+        yield f"it is bloated: {len(content):,} characters; {most:,} are allowed for this parent"
     if (words := leaked_words(content, parent=parent, prompt=prompt)) is not None:
         yield f"it repeats words of the prompt: {words!r}"
     if nearest is not None and nearest.likeness >= THRESHOLD:

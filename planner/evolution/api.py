@@ -23,7 +23,7 @@ from .seeds import FIELD, SeedSource, read_seeds
 
 
 class Evolution:
-    """The new tasks of a run, of one that `evolve` or `Executor.resume` has returned.
+    """The new tasks of a run of `evolve`.
 
     Attributes:
         run: the run.
@@ -38,21 +38,21 @@ class Evolution:
 
     @property
     def records(self) -> list[Record]:
-        """The new tasks with their lineage, as the lines of the file have them."""
+        """The new tasks with their lineage, as in the file."""
         return records_of(self.run.task, self.run.id)
 
     @property
     def tasks(self) -> list[Task]:
-        """The new tasks, as tasks that can be run."""
+        """The new tasks as `Task`s."""
         return [Task(content=record["content"], id=record["id"]) for record in self.records]
 
     @property
     def lineage(self) -> Task:
-        """Who came from whom, as a tree that can be drawn."""
+        """Which task came from which, as a tree to draw."""
         return lineage_tree(self.run.task)
 
     def to_data(self) -> dict[str, Any]:
-        """Return them as JSON data, with the run that has made them, and how many were wanted."""
+        """Return them as JSON data, with the run and the number wanted."""
         run = self.run
         return {
             "run": run.id,
@@ -75,26 +75,26 @@ class Evolution:
 
 
 def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[EvolveKeywords]) -> Evolution:
-    """Make new tasks from seeds: harder, deeper, more concrete ones, or fresh ones of the same field.
+    """Make new tasks from seeds: harder, deeper, more concrete, or from the same field.
 
     Args:
         seeds: a task as text, as `Task` or as data with a `field`; a file, as `Path`; or several of these.
         n: how many new tasks.
-        **how: any of the following keywords, and every option of a run that is not about planning, such as `jobs` and
-            `store`; docs/settings.md has them all.
+        **how: the following keywords, and every option of a run except for planning, such as `jobs` and `store`: see
+            docs/settings.md.
 
     Keyword Args:
-        methods: how the new tasks differ, in rotation: some of constraint, deepen, concretise, reasoning, breadth.
-        generations: how often a new task is made from a new task.
-        tries: how often a model is asked for one task before it is given up.
-        field: the field or column of files that holds the task; "content" unless given.
-        output: a file that is written while the run goes on, a line of JSON for each new task.
-        overwrite: whether a file of that name that is there already is written over.
-        model: a model's name, or a model of your own; `RAMIFY_MODEL` unless given.
+        methods: how new tasks differ, in turn: constraint, deepen, concretise, reasoning, breadth.
+        generations: generations of new tasks made from new tasks.
+        tries: tries for each task before giving up.
+        field: the field or column with the task; default: "content".
+        output: a JSON Lines file that grows during the run.
+        overwrite: whether to overwrite an existing file.
+        model: a model's name, or your own model; default: `RAMIFY_MODEL`.
         agent: an agent, instead of `model`.
-        limits: what the whole run may take.
+        limits: limits of the whole run.
         on_event: called with every event.
-        record: a file that the calls are written to at the end.
+        record: a file to record calls to.
 
     Raises:
         NoModelError: if no model can be used; the message says what to do.
@@ -105,7 +105,7 @@ def evolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[
 
 
 async def aevolve(seeds: SeedSource | Iterable[SeedSource], n: int = 10, **how: Unpack[EvolveKeywords]) -> Evolution:
-    """Do what `evolve` does, on the caller's event loop."""
+    """Do the same as `evolve` on the caller's event loop."""
     executor, root = prepare_evolution(seeds, n=n, **how)
     return Evolution(await executor.arun(root))
 

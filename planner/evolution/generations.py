@@ -56,8 +56,7 @@ class Wanted(BaseModel):
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"]))
             raise UsageError(
-                f"task {leaf.id} does not say what new task is wanted: its input {where} cannot be used; tasks of type"
-                f" {EVOLVE!r} are made by `ramify evolve`"
+                f"task {leaf.id} has an invalid input {where}; tasks of type {EVOLVE!r} are made by `ramify evolve`"
             ) from None
 
 
@@ -76,8 +75,8 @@ def evolution_tree(
         seeds: the tasks to start from.
         n: how many are wanted.
         methods: how they are to differ, in rotation.
-        generations: how often a new task is made from a new task.
-        tries: how often a model is asked for one task before it is given up.
+        generations: generations of new tasks made from new tasks.
+        tries: tries for each task before giving up.
         output: the file that they are written to, if any.
 
     Raises:
@@ -126,13 +125,13 @@ def _leaf(number: int, wanted: Wanted, parent: Task | None, seeds: Sequence[Seed
 def _check(n: int, methods: Sequence[str], generations: int, tries: int) -> tuple[EvolveMethod, ...]:
     """Return the methods; raise `UsageError` if one of these cannot be."""
     if not 1 <= n <= MOST_TASKS:
-        raise UsageError(f"n is how many new tasks are wanted, from 1 to {MOST_TASKS:,}; it cannot be {n:,}")
+        raise UsageError(f"n, the number of new tasks, must be from 1 to {MOST_TASKS:,}, not {n:,}")
     if not 1 <= generations <= n:
-        raise UsageError(f"{n} new tasks cannot be of {generations} generations; each has at least one task")
+        raise UsageError(f"{n} new tasks cannot make {generations} generations; each needs at least one task")
     if tries < 1:
-        raise UsageError(f"tries is how often a model is asked for one task; it cannot be {tries}")
+        raise UsageError(f"tries must be at least 1, not {tries}")
     if not methods:
-        raise UsageError(f"there is no method to make tasks by; the methods are {', '.join(METHODS)}")
+        raise UsageError(f"no method is given; the methods are {', '.join(METHODS)}")
     for method in methods:
         if method not in METHODS:
             raise UsageError(f"there is no method {method!r}; the methods are {', '.join(METHODS)}")

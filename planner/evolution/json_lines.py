@@ -30,7 +30,7 @@ def claim(path: Path, *, overwrite: bool = False) -> None:
         check_new(
             path,
             force=overwrite,
-            otherwise=" (overwrite=True), or go on with the run that writes it with `ramify resume`",
+            otherwise=" (overwrite=True), or continue the run that writes it with `ramify resume`",
         )
         open_private(path, "ab").close()
     except OSError as error:

@@ -55,14 +55,12 @@ def read_seeds(source: SeedSource | Iterable[SeedSource], *, field: str = FIELD)
     for number, each in enumerate(several, 1):
         for seed in _seeds_of(each, number, field):
             if not plain_words(seed.content):
-                raise UsageError(f"{seed.origin} is blank; a seed is a task in words")
+                raise UsageError(f"{seed.origin} is blank; a seed must be a task")
             if len(seed.content) > MOST_CHARACTERS:
-                raise UsageError(
-                    f"{seed.origin} has {len(seed.content):,} characters; a seed may have {MOST_CHARACTERS:,}"
-                )
+                raise UsageError(f"{seed.origin} has {len(seed.content):,} characters; {MOST_CHARACTERS:,} are allowed")
             seeds.setdefault(plain_words(seed.content), seed)
     if not seeds:
-        raise UsageError("there are no seeds; give a task, or a file with a task a line")
+        raise UsageError("there are no seeds; pass a task, or a file with one task per line")
     return list(seeds.values())
 
 
@@ -94,11 +92,13 @@ def _data_seed(data: Any, field: str, origin: str) -> Seed:
     if isinstance(data, str):
         return Seed(data.strip(), origin)
     if not isinstance(data, Mapping):
-        raise UsageError(f"{origin} is neither an object with the field {field!r} nor a text")
+        raise UsageError(f"{origin} is neither text nor an object with the field {field!r}")
     value = data.get(field)
     if not isinstance(value, str):
         there = ", ".join(map(str, data)) or "none"
-        raise UsageError(f"{origin} has no text in the field {field!r}; its fields: {there} (--field NAME chooses one)")
+        raise UsageError(
+            f"{origin} has no text in the field {field!r}; its fields: {there} (choose one with --field NAME)"
+        )
     name = data.get("id")
     return Seed(value.strip(), origin, name if isinstance(name, str) else "")
 
@@ -108,6 +108,6 @@ def _table_seeds(text: str, name: str, field: str, *, delimiter: str) -> Iterato
     _, columns = next(rows)
     if field not in columns:
         raise UsageError(
-            f"{name} has no column {field!r}; its columns: {', '.join(columns)} (--field NAME chooses one)"
+            f"{name} has no column {field!r}; its columns: {', '.join(columns)} (choose one with --field NAME)"
         )
     yield from (Seed(row[field].strip(), origin) for origin, row in rows)

@@ -32,7 +32,7 @@ _LONGEST_QUOTE = 500
 class EvolveWorker(Worker):
     """Makes one new task for each leaf, and collects them at the root."""
 
-    about = "makes new tasks from seeds, for data generation (`ramify evolve`)"
+    about = "makes new tasks from seeds (`ramify evolve`)"
 
     def __init__(self) -> None:
         self._collection: Collection | None = None

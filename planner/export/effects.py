@@ -40,5 +40,5 @@ def effects_text(effects: Sequence[StepRecord]) -> str:
 def effect_text(step: StepRecord) -> str:
     """Return what is known of one effect, without its name."""
     key = f"idempotency key {step.idempotency_key}" if step.idempotency_key else ""
-    again = "may be done again with its key" if step.may_repeat == "with_key" else "may not be repeated"
+    again = "may repeat with its key" if step.may_repeat == "with_key" else "must not repeat"
     return ", ".join(filter(None, (step.state, again if step.state != "done" else "", key)))

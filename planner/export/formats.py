@@ -72,7 +72,7 @@ class Format(NamedTuple):
         if not self.is_text:
             from ramify.planner.errors import UsageError
 
-            raise UsageError(f"{self.name} is no text; write it to a file")
+            raise UsageError(f"{self.name} is not text; write it to a file")
         return str(self._load()(subject, **options))
 
     def _load(self) -> Callable[..., Any]:
@@ -85,27 +85,27 @@ _SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FORMATS = (
     Format(
         "graph", "dot", (".dot", ".gv"), "dot:to_dot", "text/vnd.graphviz",
-        "a text for Graphviz and what reads it",
+        "text for Graphviz",
     ),
     Format(
         "graph", "svg", (".svg",), "svg:to_svg", "image/svg+xml",
-        "a picture that scales, for pages and papers", by_dot=True,
+        "a vector picture, for pages and papers", by_dot=True,
     ),
     Format(
         "graph", "png", (".png",), "painted:to_png", "image/png",
-        "a picture of dots; needs `ramify[render]`", is_text=False, by_dot=True,
+        "a bitmap; needs `ramify[render]`", is_text=False, by_dot=True,
     ),
     Format(
         "graph", "pdf", (".pdf",), "painted:to_pdf", "application/pdf",
-        "a picture to print; needs `ramify[render]`", is_text=False, by_dot=True,
+        "for printing; needs `ramify[render]`", is_text=False, by_dot=True,
     ),
     Format(
         "graph", "mermaid", (".mmd", ".mermaid"), "mermaid:to_mermaid", "text/vnd.mermaid",
-        "a text that GitHub and others show as a diagram",
+        "text that GitHub and others show as a diagram",
     ),
     Format(
         "graph", "d2", (".d2",), "d2:to_d2", "text/plain",
-        "a text for the program `d2`, which lays it out",
+        "text for the program `d2`",
     ),
     Format(
         "graph", "graphml", (".graphml",), "graphml:to_graphml", "application/xml",
@@ -113,39 +113,39 @@ FORMATS = (
     ),
     Format(
         "graph", "json", (".json",), "run_data:to_json", "application/json",
-        "every task, with all that is known of it", takes_data=True,
+        "every task, with all its data", takes_data=True,
     ),
     Format(
         "timeline", "svg", (".svg",), "timeline:to_timeline_svg", "image/svg+xml",
-        "a picture that scales, for pages and papers",
+        "a vector picture, for pages and papers",
     ),
     Format(
         "timeline", "png", (".png",), "painted:to_timeline_png", "image/png",
-        "a picture of dots; needs `ramify[render]`", is_text=False,
+        "a bitmap; needs `ramify[render]`", is_text=False,
     ),
     Format(
         "timeline", "pdf", (".pdf",), "painted:to_timeline_pdf", "application/pdf",
-        "a picture to print; needs `ramify[render]`", is_text=False,
+        "for printing; needs `ramify[render]`", is_text=False,
     ),
     Format(
         "report", "md", (".md", ".markdown"), "report.markdown:to_markdown", "text/markdown",
-        "summary, answer, a table of tasks, the graph as Mermaid text, what made what; for papers and repositories",
+        "summary, answer, task table, Mermaid graph; for papers and repositories",
     ),
     Format(
         "report", "html", (".html", ".htm"), "report.page:to_html", "text/html",
-        "everything, in one page that needs no network; for reading, handing on, printing",
+        "everything in one page that works offline; for reading, sharing, printing",
     ),
     Format(
         "report", "csv", (".csv",), "report.csv_file:to_csv", "text/csv",
-        "a row a task; for spreadsheets, data frames",
+        "one row per task; for spreadsheets and data frames",
     ),
     Format(
         "report", "json", (".json",), "report.json_file:to_json", "application/json",
-        "everything that is stored, word for word; for programs",
+        "everything stored, verbatim; for programs",
     ),
     Format(
         "report", "xlsx", (".xlsx",), "report.xlsx:to_xlsx", _SHEET,
-        "summary, a row a task, a row a call; for Excel; needs `ramify[xlsx]`", is_text=False,
+        "summary, one row per task, one row per call; for Excel; needs `ramify[xlsx]`", is_text=False,
     ),
     Format(
         "comparison", "txt", (".txt",), "comparison.text:to_text", "text/plain",
@@ -157,15 +157,15 @@ FORMATS = (
     ),
     Format(
         "comparison", "html", (".html",), "comparison.page:to_html", "text/html",
-        "figures, chart and answers, in one page that needs no network",
+        "figures, chart and answers in one page that works offline",
     ),
     Format(
         "comparison", "csv", (".csv",), "comparison.data_files:to_csv", "text/csv",
-        "a row a variant, a column a parameter",
+        "one row per variant, one column per parameter",
     ),
     Format(
         "comparison", "json", (".json",), "comparison.data_files:to_json", "application/json",
-        "all of it, for programs",
+        "everything, for programs",
     ),
     Format(
         "comparison", "svg", (".svg",), "comparison.chart:to_svg", "image/svg+xml",
@@ -189,7 +189,7 @@ FORMATS = (
     ),
     Format(
         "study", "json", (".json",), "study.data_files:to_json", "application/json",
-        "all of it, for programs",
+        "everything, for programs",
     ),
     Format(
         "study", "svg", (".svg",), "study.plots:to_svg", "image/svg+xml",

@@ -40,9 +40,9 @@ def render(
     """
     found = format_of("graph", form=form)
     if found.takes_data:
-        raise UsageError(f"{form} is written of a run and not of a view; `run.save` does it")
+        raise UsageError(f"{form} needs a run, not a view; use `run.save`")
     if layout not in LAYOUTS:
-        raise UsageError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
+        raise UsageError(f"there is no layout {layout!r}; use {', '.join(LAYOUTS)}")
     if layout == "dot":
         return _by_dot(view, found, timeout_s=timeout_s, path_env=path_env)
     return found.write(view)
@@ -59,5 +59,5 @@ def _by_dot(view: GraphView, form: Format, *, timeout_s: float, path_env: str | 
         try:
             return Written(*run_dot(program, to_dot(view), form.name, timeout_s=timeout_s))
         except ExportError as error:
-            complaint, advice = str(error), "show less (a depth, a focus, fewer boxes)"
-    raise ExportError(f"dot drew no {form.name}: {complaint}; {advice}, or leave the layout to Ramify")
+            complaint, advice = str(error), "show less (use a depth, a focus or fewer boxes)"
+    raise ExportError(f"dot could not draw {form.name}: {complaint}; {advice}, or let Ramify do the layout")

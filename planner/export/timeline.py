@@ -48,7 +48,7 @@ _CRITICAL = "on the critical path"
 _KIND_WORDS: dict[SpanKind, str] = {
     "done": "done",
     "failed": "failed",
-    "released": "put back",
+    "released": "not finished",
     "running": "running",
     "plan": "planning",
     "wait": "wait before the next attempt",

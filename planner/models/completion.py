@@ -158,9 +158,9 @@ class Completion:
             (
                 is_blank and self._finish is None,
                 FailureKind.MALFORMED,
-                "the server sent nothing that a reply is made of",
+                "the server sent no reply",
             ),
-            (self._finish is None, FailureKind.TRUNCATED, f"the stream ended {far} without saying why"),
+            (self._finish is None, FailureKind.TRUNCATED, f"the stream ended {far} without a reason"),
             (self._native_finish in _BROKEN_OFF, FailureKind.TRUNCATED, f"stopped {far}: {self._native_finish}"),
             (self._finish == "content_filter", FailureKind.CONTENT_FILTERED, f"stopped {far}"),
             (is_blank and refusal, FailureKind.CONTENT_FILTERED, f"the model refused: {refusal}"),
@@ -169,7 +169,7 @@ class Completion:
             (
                 not has_words and tools and not has_tools,
                 FailureKind.EMPTY,
-                f"it called {tools}, and was given no tools",
+                f"it called {tools} but was given no tools",
             ),
             (is_blank and self.has_thought, FailureKind.EMPTY, "it thought, and stopped before its answer"),
             (is_blank, FailureKind.EMPTY, "the reply is empty"),
@@ -177,20 +177,20 @@ class Completion:
         return next(((kind, detail) for holds, kind, detail in faults if holds), None)
 
     def _used_up(self, limit: Cap | None) -> str:
-        what = limit or "the room for its reply"
-        return f"{what} was used up {'by thoughts, ' if self.has_thought else ''}before the first word"
+        what = limit or "the space for its reply"
+        return f"{what} was used up {'by reasoning ' if self.has_thought else ''}before the first word"
 
 
 def _odd(content: Any, function_call: Any) -> str:
     """Return what stands where words are due, and is none; empty if there is nothing."""
     if function_call is not None:
         name = getattr(function_call, "name", None) or "a function"
-        return f"it called {name} by function_call, which is no longer in use; tools are called by tool_calls"
+        return f"it called {name} with function_call, which is obsolete; use tool_calls"
     if content is None or isinstance(content, str | list):
         return ""
     is_number = isinstance(content, int | float) and not isinstance(content, bool)
     what = "a number" if is_number else "true or false" if isinstance(content, bool) else "an object"
-    return f"its content is {what}, and not text"
+    return f"its content is {what}, not text"
 
 
 def _arguments_of(value: Any) -> str:

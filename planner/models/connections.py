@@ -47,7 +47,7 @@ class StatusError(Exception):
         self.status_code = status_code
         self.headers = headers or {}
         self.body = _object_in(text)
-        super().__init__(_words_in(self.body) or text.strip() or f"status {status_code}, without a word")
+        super().__init__(_words_in(self.body) or text.strip() or f"status {status_code} without a message")
 
 
 class TooLongError(ValueError):
@@ -149,7 +149,7 @@ async def _refusal(response: "ClientResponse") -> StatusError:
     text = (await response.content.read(_MOST_OF_AN_ERROR)).decode("utf-8", "replace")
     elsewhere = response.headers.get("Location")
     if elsewhere is not None:
-        text = f"redirects are not followed, and this one goes to {shown_address(elsewhere)}"
+        text = f"redirects are not followed; this one goes to {shown_address(elsewhere)}"
     return StatusError(response.status, text, response.headers)
 
 

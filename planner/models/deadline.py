@@ -39,7 +39,7 @@ class LateError(TimeoutError):
             return self
         return LateError(
             f"the reply was still being written after timeout_s = {self.timeout_s:g} (--timeout-s),"
-            f" and {counted(written, 'character')} had come",
+            f" after {counted(written, 'character')}",
             advice="allow more time, or set --max-answer-tokens",
         )
 
@@ -83,9 +83,9 @@ class StreamClock:
     def next_piece(self, *, has_begun: bool) -> AbstractAsyncContextManager[None]:
         """Have the next piece be waited for inside, and end with an error that names the limit."""
         if has_begun:
-            words, pause_s = "no more words within stall_s", self.timeouts.stall_s
+            words, pause_s = "no more text within stall_s", self.timeouts.stall_s
         else:
-            words, pause_s = "no word within first_word_s", self.timeouts.first_word_s
+            words, pause_s = "no text within first_word_s", self.timeouts.first_word_s
         due_s = asyncio.get_running_loop().time() + pause_s
         if self.end_s <= due_s:
             return until(self.end_s, late(self.timeout_s))

@@ -40,7 +40,7 @@ _DONE = b"[DONE]"
 _ERRORS = range(400, 600)
 _REFUSALS = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED})
 _LONGEST_QUOTE = 120
-_NO_ADDRESS = "that is no address"
+_NO_ADDRESS = "that is not an address"
 
 
 def is_direct(name: str, base_url: str | None, *, mode: str = "chat") -> bool:

@@ -17,7 +17,7 @@ from ramify.planner.runtime.terminal import printable, terminal_taken
 from .protocol import ModelReply, ModelRequest
 from .reply_lines import END, FileReplies, StreamReplies
 
-_WAYS = "in a terminal, or with --model human:FILE, where FILE holds replies with lines --- between them"
+_WAYS = "in a terminal, or with --model human:FILE, a file of replies separated by ---"
 
 
 class HumanModel:
@@ -88,7 +88,7 @@ class HumanModel:
         if text is None:
             raise WaitingError(
                 f"task {request.task_id} waits for a person, who has not answered its {request.purpose!r} question; "
-                f"resume the run {_WAYS}, one of which begins with a line [{key}]",
+                f"resume the run {_WAYS}, one of which starts with a line [{key}]",
                 task_id=request.task_id,
             )
         return text.strip()
@@ -98,7 +98,7 @@ class HumanModel:
             source: Any = self._source or getattr(sys.stdin, "behind", sys.stdin)
             if self._source is None and (source is None or source.closed or not source.isatty()):
                 raise WaitingError(
-                    f"task {task_id} waits for a person, and there is no terminal to ask at; resume the run {_WAYS}",
+                    f"task {task_id} waits for a person, and there is no terminal; resume the run {_WAYS}",
                     task_id=task_id,
                 )
             self._stream = StreamReplies(source)

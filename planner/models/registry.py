@@ -33,8 +33,8 @@ GGUF = "gguf"
 
 OWN_MODELS: Mapping[str, str] = {
     "rules": "built in, no language model: arithmetic, outlines, extractive summaries",
-    "human": "a person reads the prompts and writes the replies; human:FILE reads them from a file",
-    "replay": "recorded calls answer: replay:RUN those of a stored run, replay:FILE those of a file",
+    "human": "a person reads prompts and types replies; human:FILE reads replies from a file",
+    "replay": "answers from recorded calls: replay:RUN (a stored run) or replay:FILE",
     GGUF: "a GGUF file, run on this machine without a server: gguf:FILE, or gguf:NAME as listed below",
 }
 """The models that come with Ramify, and what each is."""
@@ -97,7 +97,7 @@ def open_model(
         UsageError: if `base_url` is no address, or the name has an argument too many.
     """
     if name is None or not name.strip():
-        raise NoModelError(f"no model is set; the ways to get one:\n{WAYS}")
+        raise NoModelError(f"no model is set. Choose one:\n{WAYS}")
     own, _, argument = name.partition(":")
     if own == GGUF and base_url is None:
         return _open_gguf(argument, timeouts, window)
@@ -107,7 +107,7 @@ def open_model(
         _check_address(base_url)
     if base_url is not None and is_hidden(base_url):
         raise NoModelError(
-            f"{name} is asked at {base_url}, whose password is never stored: give the whole address again, with"
+            f"{name} is at {base_url}, whose password is never stored: pass the whole address again with"
             " --base-url or RAMIFY_BASE_URL"
         )
     if api_key is None and base_url is None:
@@ -140,7 +140,7 @@ def list_models(environment: Mapping[str, str] = os.environ) -> list[ModelInfo]:
     return _list_own() + [
         ModelInfo(
             name=example,
-            about=f"{provider}, {'asked directly' if is_direct(example, None) else 'through litellm'}",
+            about=f"{provider}, {'called directly' if is_direct(example, None) else 'through litellm'}",
             is_usable=(usable := any(environment.get(key) for key in keys)),
             missing="" if usable else f"{' or '.join(keys)} is not set",
         )
@@ -173,7 +173,7 @@ def _open_own(name: str, argument: str | None, store: str | Path | None) -> Mode
         from .rules import RulesModel
 
         if argument is not None:
-            raise UsageError(f"rules takes no argument, and rules:{argument} has one; use --model rules")
+            raise UsageError(f"rules takes no argument, so rules:{argument} is invalid; use --model rules")
         return RulesModel()
     from .human import HumanModel
 
@@ -183,15 +183,15 @@ def _open_own(name: str, argument: str | None, store: str | Path | None) -> Mode
 def _check_address(base_url: str) -> None:
     shown = shown_address(base_url)
     if not base_url.lower().startswith(("http://", "https://")):
-        raise UsageError(f"--base-url has to start with http:// or https://, and {shown!r} does not")
+        raise UsageError(f"--base-url must start with http:// or https://, unlike {shown!r}")
     try:
         place = urlsplit(base_url).netloc.rpartition("@")[2]
         port = place.rpartition(":")[2] if re.search(r":[0-9]+$", place) else None
         if port is not None and not 0 < int(port) <= _LAST_PORT:
-            raise UsageError(f"--base-url {shown}: port {port} is out of range; ports go from 1 to {_LAST_PORT}")
+            raise UsageError(f"--base-url {shown}: port {port} is out of range; use 1 to {_LAST_PORT}")
         _ = urlsplit(base_url).port
     except ValueError as error:
-        raise UsageError(f"--base-url {shown!r} is no address: {error}") from None
+        raise UsageError(f"--base-url {shown!r} is not an address: {error}") from None
 
 
 def _check(name: str) -> None:
@@ -199,6 +199,6 @@ def _check(name: str) -> None:
     if missing is None:
         close = difflib.get_close_matches(name, [*OWN_MODELS, *known_names()], n=3, cutoff=0.7)
         hint = f"; did you mean {' or '.join(close)}?" if close else "."
-        raise NoModelError(f"no model or provider is called {name!r}{hint} The ways to get a model:\n{WAYS}")
+        raise NoModelError(f"there is no model or provider {name!r}{hint} Choose one:\n{WAYS}")
     if missing:
         raise NoModelError(f"the model {name} needs a key: set {' or '.join(missing)} in the environment")

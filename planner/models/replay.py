@@ -121,7 +121,7 @@ class ReplayModel:
             reply = replace(ModelReply.from_data(call.reply), taken_from=source, latency_s=0.0)
             self._takes.setdefault(call.key.request_sha256, _Takes()).add(_Take(call.key, reply))
         if not makers:
-            raise NoModelError(f"there is no recorded call in {source}; record a run that makes calls")
+            raise NoModelError(f"{source} has no recorded calls; record a run that makes calls")
         self.recorded_splits = frozenset(splits)
         self.recorded_heads = {task_id: head for task_id, head in heads.items() if head}
         self.recorded_parts: dict[str, list[Part]] = {}
@@ -181,7 +181,7 @@ class ReplayModel:
             if takes is not None:
                 raise NoModelError(
                     f"task {request.task_id}: its {request.purpose!r} request was recorded"
-                    f" {counted(takes.count, 'time')} in {self._source}, and each reply has been given already;"
+                    f" {counted(takes.count, 'time')} in {self._source}, and all its replies are used up;"
                     " replay the whole run, or use a model"
                 )
         raise NoModelError(await asyncio.to_thread(self._miss, request))
@@ -201,9 +201,9 @@ class ReplayModel:
         if near is None:
             return about
         return (
-            f"{about}. The nearest one that is, {near.key.purpose!r} of task {near.key.task_id}, differs:\n"
+            f"{about}. The nearest recorded one, {near.key.purpose!r} of task {near.key.task_id}, differs:\n"
             f"{difference(request, near)}\n"
-            "A replay needs the goal, files, prompts and settings of the recording; or go on with another model"
+            "A replay needs the goal, files, prompts and settings of the recording; or resume with another model"
         )
 
 
@@ -215,7 +215,7 @@ def open_replay(wanted: str, *, store: str | Path | None) -> ReplayModel:
         UsageError: if nothing is wanted.
     """
     if not wanted:
-        raise UsageError("say what is to be replayed: replay:RUN, or replay:FILE with a file that --record has written")
+        raise UsageError("name what to replay: replay:RUN, or replay:FILE with a file from --record")
     if any(sign in wanted for sign in "./\\"):
         return ReplayModel.of_file(Path(wanted))
     return ReplayModel.of_run(wanted, store)

@@ -81,10 +81,10 @@ RULES: Mapping[FailureKind, Rule] = MappingProxyType(
             _RETRY, "too many requests", "lower requests_per_second or --jobs", codes="429", is_shared=True
         ),
         FailureKind.OVERLOADED: Rule(
-            _RETRY, "the server has too much to do", "wait, or use another model", codes="503, 529", is_shared=True
+            _RETRY, "the server is overloaded", "wait, or use another model", codes="503, 529", is_shared=True
         ),
         FailureKind.LOADING: Rule(
-            _RETRY, "the server is loading its model", "wait; it goes on by itself", codes="503", is_shared=True
+            _RETRY, "the server is loading its model", "wait; the run goes on by itself", codes="503", is_shared=True
         ),
         FailureKind.SERVER_ERROR: Rule(_RETRY, "the server had an error", "try again later", codes="500, 502, ..."),
         FailureKind.UNREACHABLE: Rule(
@@ -94,21 +94,19 @@ RULES: Mapping[FailureKind, Rule] = MappingProxyType(
             is_shared=True,
         ),
         FailureKind.TIMEOUT: Rule(_RETRY, "no answer in time", "allow more time", codes="408, 504, or our own limit"),
-        FailureKind.TRUNCATED: Rule(_RETRY, "the reply broke off before its end", "check the server and the line"),
+        FailureKind.TRUNCATED: Rule(_RETRY, "the reply broke off", "check the server and the network"),
         FailureKind.MALFORMED: Rule(
-            _RETRY, "not a reply: HTML, or cut or broken JSON", "check that --base-url is a chat API"
+            _RETRY, "not a chat reply: HTML, or truncated or invalid JSON", "check that --base-url is a chat API"
         ),
-        FailureKind.EMPTY: Rule(
-            _RETRY, "the model gave no words", "use another model, or less reasoning_effort if it only thinks"
-        ),
+        FailureKind.EMPTY: Rule(_RETRY, "the reply is empty", "use another model, or lower reasoning_effort"),
         FailureKind.CUT_OFF: Rule(
-            _FAIL, "the reply is longer than it may become", "raise max_output_tokens, attach less, or ask for less"
+            _FAIL, "the reply reached its length limit", "raise max_output_tokens, attach less, or ask for less"
         ),
         FailureKind.CONTEXT_EXCEEDED: Rule(
             _SHRINK,
-            "more tokens than the model can read",
-            "attach less, or use a model that reads more",
-            codes="413, or 400 with these words",
+            "the prompt is longer than the model's context window",
+            "attach less, or use a model with a larger window",
+            codes="413, or 400 with a matching message",
         ),
         FailureKind.CONTENT_FILTERED: Rule(
             _FAIL, "the provider's filter stopped it", "reword the task, or use another model"
@@ -128,9 +126,9 @@ RULES: Mapping[FailureKind, Rule] = MappingProxyType(
         ),
         FailureKind.UNSUPPORTED: Rule(
             _FAIL,
-            "the server cannot do this with its model",
-            "use another model or server; where tools are called, try without --native-tools",
-            codes="501, or 400 and 500 with words that say so",
+            "the server does not support this for its model",
+            "use another model or server; with tools, try --no-native-tools",
+            codes="501, or 400 and 500 with a matching message",
         ),
         FailureKind.QUOTA_EXHAUSTED: Rule(
             _STOP,
@@ -140,7 +138,7 @@ RULES: Mapping[FailureKind, Rule] = MappingProxyType(
             is_shared=True,
         ),
         FailureKind.CANCELLED: Rule(_FAIL, "the call was cancelled", "resume the run"),
-        FailureKind.UNKNOWN: Rule(_FAIL, "an error that nobody foresaw", "report it, with the message"),
+        FailureKind.UNKNOWN: Rule(_FAIL, "an unexpected error", "report it with the message"),
     }
 )
 """What each kind of failure means and what is done about it."""
@@ -360,11 +358,11 @@ def rules_table() -> str:
 
 
 _DEEDS = {
-    (_RETRY, False): "tries again, with growing delays",
-    (_RETRY, True): "looks again within two seconds, or when the server asks to; all other calls to the model wait",
-    (_SHRINK, False): "asks again with less",
+    (_RETRY, False): "tries again, after growing delays",
+    (_RETRY, True): "tries again within two seconds, or when the server says; other calls to the model wait",
+    (_SHRINK, False): "asks again with a shorter prompt",
     (_FAIL, False): "fails the task",
-    (_STOP, True): "stops the run, resumable",
+    (_STOP, True): "stops the run; you can resume it",
 }
 
 

@@ -130,7 +130,7 @@ class Watch:
         self._tasks += (before[1 - len(_TASK) :] + new).count(_TASK)
         most = max(asked * _MANY, asked + _MORE)
         if self._tasks > most:
-            return Runaway(f"wrote more than {most} tasks, and had been asked for at most {asked}")
+            return Runaway(f"wrote more than {most} tasks; at most {asked} were asked for")
         _, end, behind = self._tail.rpartition(_TASK_END)
         if end and len(behind) > _PAST_END and _TASK not in behind:
             return Runaway(f"went on for {len(behind):,} characters after the last task of its plan", is_whole=True)

@@ -114,7 +114,7 @@ class Server:
             detail = detail[:_LONGEST_QUOTE] + "..."
         advice = advice or failure.rule.advice
         if failure.kind in _MAY_BE_ELSEWHERE and self.base_url and _HOST_ALONE.fullmatch(self.base_url):
-            advice += f"; most such addresses end in /v1, as in {shown_address(self.base_url).rstrip('/')}/v1"
+            advice += f"; most addresses end in /v1, such as {shown_address(self.base_url).rstrip('/')}/v1"
         return ModelError(
             f"{self}: {failure.means}: {detail.rstrip('.')}; {advice}",
             kind=failure.kind,

@@ -56,7 +56,7 @@ from .expecting import Expected, Pace, expected_of
 from .piloting import Pilot
 from .vote_estimates import VoteEstimate
 
-_CACHED = "if the provider still has what prompts begin with alike (some minutes); the low cost counts on it"
+_CACHED = "if the provider still caches the shared prefix (a few minutes); the low cost assumes it"
 
 _OPTIONAL = frozenset({"voting", "expected"})
 _CALLS_AN_ATTEMPT = 2  # a malformed reply is repaired once
@@ -105,13 +105,13 @@ class Estimate:
 
     def __str__(self) -> str:
         cost = "unknown" if self.cost_usd is None else f"${self.cost_usd[0]:,.4f} to ${self.cost_usd[1]:,.4f}"
-        workers = f", {self.worker_tasks:,} of them by workers, whose calls are not counted" * bool(self.worker_tasks)
-        parts = f", {self.parts:,} of them to read parts of documents" * bool(self.parts)
+        workers = f", {self.worker_tasks:,} of them for workers, whose calls are not counted" * bool(self.worker_tasks)
+        parts = f", {self.parts:,} of them read parts of documents" * bool(self.parts)
         path = ": " * bool(self.critical_path) + " > ".join(self.critical_path)
         steps = [("critical path", f"{counted(len(self.critical_path), 'task')}{path}")]
         rows = [
             *(() if self.voting is None else self.voting.rows()),
-            ("to be done", f"{counted(self.tasks, 'task')}{workers}{parts}"),
+            ("remaining", f"{counted(self.tasks, 'task')}{workers}{parts}"),
             ("calls", f"{_range(self.calls)}; at most {self.calls_at_most:,} with every repair and retry"),
             ("input tokens", _range(self.input_tokens)),
             ("cached tokens", f"{_range(self.cached_tokens)} of these, {_CACHED}"),
@@ -135,22 +135,20 @@ def estimate(
     steps: int | None = None,
     pace: Pace | None = None,
 ) -> Estimate:
-    """Return what it will take to run the tree of `task`; what is finished takes nothing, and no model is asked.
+    """Estimate what running the tree of `task` takes; finished tasks take nothing, and no model is called.
 
     Args:
         task: the root of a plan.
-        model: the model's name, or a model of your own; that of the settings unless given. It needs no key here.
-        agent: an agent, instead of `model`; its prompts are what is counted.
+        model: the model's name, or your own model; default: from the settings. It needs no key here.
+        agent: an agent, instead of `model`; its prompts are counted.
         base_url: the address of an OpenAI-compatible server.
-        pilot: what a run of the same kind has shown: `run.as_pilot()`. What it measured is not assumed then, and the
-            estimate says how to vote.
-        target: how often all leaves are to be right, by the votes that the pilot asks for.
-        steps: as if there were so many leaves, for a plan that is not there yet; with a pilot.
-        pace: how fast it is run: `executor.pace()`; as fast as a run without options, of which nothing is known, unless
-            given.
+        pilot: figures measured in a similar run: `run.as_pilot()`. The estimate then also says how to vote.
+        target: how often all leaves should be right.
+        steps: assume this many leaves; needs a pilot.
+        pace: the speed of the run: `executor.pace()`; default: that of a run without options or history.
 
     Raises:
-        UsageError: if half of the pilot's answers are wrong, so that no vote helps, or a number cannot be used.
+        UsageError: if half the pilot's answers are wrong, so voting cannot help, or a number is invalid.
     """
     asking = agent or Agent(model, base_url=base_url)
     window = _window_of(asking, task)
@@ -215,10 +213,10 @@ def _is_said(task: Task, asked: Collection[Task]) -> bool:
 def _voting_of(pilot: Pilot | None, leaves: int, steps: int | None, target: float) -> VoteEstimate | None:
     if pilot is None:
         if steps is not None:
-            raise UsageError("steps says how many leaves all have to be right, which takes a pilot; give one")
+            raise UsageError("steps needs a pilot")
         return None
     if not leaves:
-        raise UsageError("no leaf of the plan is for a model, so there is nothing to vote on")
+        raise UsageError("no leaf of the plan uses a model, so there is nothing to vote on")
     return VoteEstimate.of(pilot, steps=leaves if steps is None else steps, target=target)
 
 

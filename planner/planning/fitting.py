@@ -85,9 +85,7 @@ class Fitting:
     def why_whole(self, task: Task) -> str | None:
         """Return why the model is not asked to split `task`, if it is part of a method's plan, which is whole."""
         above = next((each.id for each in task.ancestors() if each.id in self._used), None)
-        return (
-            None if above is None else f"it is part of the method {self._used[above][0]}, which has split task {above}"
-        )
+        return None if above is None else f"it is part of the method {self._used[above][0]}, which split task {above}"
 
     async def split(self, task: Task, asker: Asker) -> Known | None:
         """Return how a method splits `task`; None if none fits.
@@ -182,7 +180,7 @@ class Fitting:
         tasks = method.subtasks_of(task, values, said)
         deepest = max(each.get_depth() for top in tasks for each in top.walk()) + task.get_depth()
         if deepest > self._max_depth:
-            raise _PassedOverError(f"its plan reaches level {deepest}, and max_depth is {self._max_depth}")
+            raise _PassedOverError(f"its plan reaches level {deepest}, but max_depth is {self._max_depth}")
         try:
             for each in tasks:
                 self._check(each)
@@ -197,7 +195,7 @@ class Fitting:
         pattern = method.preconditions.matches
         try:
             if pattern is not None and not is_found(pattern, task.content):
-                raise _PassedOverError(f"{pattern!r} is not found in the goal")
+                raise _PassedOverError(f"{pattern!r} does not occur in the goal")
         except ValueError as error:
             raise _PassedOverError(f"preconditions: matches: {error}") from None
 

@@ -115,7 +115,7 @@ class Growth:
             raise
         if self._is_other:
             self.reached = len(self.there)
-            other = ReplyError("the plan begins otherwise than the tasks that are there", reply=reply.text)
+            other = ReplyError("the plan does not begin with the existing tasks", reply=reply.text)
             raise HeardError(other) from other
         return plan
 

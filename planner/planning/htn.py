@@ -135,7 +135,7 @@ class Domain:
         """
         for number, step in enumerate(steps, 1):
             if step[0] not in self.operators:
-                raise UsageError(f"step {number}, {words_of_step(step)}, is no operator of {self.name}")
+                raise UsageError(f"step {number}, {words_of_step(step)}, is not an operator of {self.name}")
             with border:
                 following = self.operators[step[0]](state, *step[1:])
             if following is None:
@@ -162,7 +162,7 @@ class Domain:
 
     def _check_new(self, name: str, others: Iterable[str], what: str) -> None:
         if name in others:
-            raise UsageError(f"{self.name}: {name!r} has {what} already; a task has an operator or methods, not both")
+            raise UsageError(f"{self.name}: {name!r} already has {what}; a task has an operator or methods, not both")
 
 
 class _Search:
@@ -175,7 +175,7 @@ class _Search:
         self._tried = 0
         self._choices: list[_Choice] = []
         self._furthest = -1
-        self._why = "there is no way left to try"
+        self._why = "nothing is left to try"
         self._where: Step | None = None
         self._callable: set[tuple[Callable[..., Any], int]] = set()
 
@@ -185,7 +185,7 @@ class _Search:
         while todo is not None:
             self._tried += 1
             if self._tried > self._max_steps:
-                raise self._nothing(f"no plan was found in max_steps = {self._max_steps:,}")
+                raise self._nothing(f"no plan found in max_steps = {self._max_steps:,}")
             here = _Place(todo, state, plan)
             following = self._operated(here) if todo.task[0] in self._domain.operators else self._split(here)
             todo, state, plan = following or self._back()
@@ -196,7 +196,7 @@ class _Search:
         with border:
             state = self._called(self._domain.operators[step[0]], here.state, step)
         if state is None:
-            self._failed(here, "it cannot be done there")
+            self._failed(here, "it cannot be done in this state")
             return None
         length = 1 if here.plan is None else here.plan.length + 1
         return _Place(here.todo.rest, state, _Plan(step, here.plan, length))
@@ -212,8 +212,8 @@ class _Search:
         depth = 1 if todo.above is None else todo.above.depth + 1
         if depth > self._max_depth or _goes_round(todo, here.state):
             is_deep = depth > self._max_depth
-            why = "it is split into itself, with nothing done in between"
-            self._failed(here, f"it stands deeper than max_depth = {self._max_depth:,}" if is_deep else why)
+            why = "it splits into itself without progress"
+            self._failed(here, f"it is deeper than max_depth = {self._max_depth:,}" if is_deep else why)
             return None
         self._choices.append(_Choice(self._ways(here), todo, here.state, here.plan))
         return self._next_way(here)
@@ -225,7 +225,7 @@ class _Search:
             tasks = next(choice.ways, None)
         if tasks is None:
             self._choices.pop()
-            self._failed(here, "none of its methods applies there")
+            self._failed(here, "none of its methods applies")
             return None
         todo = choice.todo
         depth = 1 if todo.above is None else todo.above.depth + 1
@@ -273,7 +273,7 @@ class _Search:
         if self._where is None:
             return NoPlanError(f"{self._domain.name}: {what}", steps=self._tried)
         after = f"after {self._furthest:,} step{'s' * (self._furthest != 1)}"
-        words = f"the furthest try has ended {after} at {words_of_step(self._where)}: {self._why}"
+        words = f"the best try ended {after} at {words_of_step(self._where)}: {self._why}"
         return NoPlanError(f"{self._domain.name}: {what}; {words}", task=self._where, steps=self._tried)
 
 

@@ -76,7 +76,7 @@ class MethodFunctions:
         if source.endswith(".py"):
             source = str(Path(method.source).parent / source)
             if not Path(source).is_file():
-                raise UsageError(f"{method.source}: there is no file {source}, which {named} names")
+                raise UsageError(f"{method.source}: the file {source}, named in {named}, does not exist")
         if source not in self._modules:
             self._modules[source] = imported(source, "method")
         function = getattr(self._modules[source], name, None)
@@ -95,7 +95,7 @@ def _arguments(function: Callable[..., Any], named: str, method: Method, known: 
         is_needed = each.default is inspect.Parameter.empty
         if each.kind in _BY_POSITION or (is_needed and each.name not in known):
             raise UsageError(
-                f"{method.source}: the function {named} asks for {each.name!r}; it can be given"
+                f"{method.source}: the function {named} asks for {each.name!r}; available are"
                 f" {', '.join(sorted(known))}, by name"
             )
     return {each.name: known[each.name] for each in wanted if each.name in known}

@@ -145,7 +145,7 @@ class Methods:
         text = plan_text(path, most=MAX_BYTES)
         root, _ = read_yaml(text, source=str(path))
         if root.entries is None:
-            raise DocumentError(f"a method begins with `goal: ...`; this is {root.kind}", source=str(path))
+            raise DocumentError(f"a method must start with `goal: ...`; this is {root.kind}", source=str(path))
         patch = Patch(text, is_json=False)
         patch.set_key(root, "enabled", is_enabled)
         write_text(path, patch.result())
@@ -167,11 +167,11 @@ class Methods:
     def _new_path(self, name: str, *, overwrite: bool) -> Path:
         taken = [path for ending in ENDINGS if (path := self.folder / f"{name}{ending}").exists()]
         if taken and not overwrite:
-            raise UsageError(f"{taken[0]} is there already; choose another name, or write over it with --force")
+            raise UsageError(f"{taken[0]} already exists; choose another name, or overwrite it with --force")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"the folder {self.folder} cannot be made: {error.strerror or error}") from None
+            raise UsageError(f"the folder {self.folder} cannot be created: {error.strerror or error}") from None
         return taken[0] if taken else self.folder / f"{name}.yaml"
 
 
@@ -193,33 +193,35 @@ def methods_in_use(given: Path | None) -> list[Method]:
         return []
     if is_gone(given):
         raise UsageError(
-            f"the folder of methods {given} is not there; name one with --methods DIR, or --methods {NONE}"
+            f"the methods folder {given} does not exist; name one with --methods DIR, or use --methods {NONE}"
         )
     return [each for each in Methods(given).all() if each.is_enabled]
 
 
 def _check_worked(task: Task) -> None:
     if not subtasks_to_save(task):
-        raise UsageError(f"task {task.id} has no subtasks that are a plan, so there is nothing to save as a method")
+        raise UsageError(f"task {task.id} has no planned subtasks, so there is nothing to save as a method")
     if task.state is not TaskState.DONE:
-        raise UsageError(f"task {task.id} is {task.state.value}; a method is saved from a plan that has worked (DONE)")
+        raise UsageError(
+            f"task {task.id} is {task.state.value}; only a plan that worked (DONE) can be saved as a method"
+        )
     for each in task.walk():
         if each.state is TaskState.FAILED:
-            raise UsageError(f"task {each.id} has FAILED; a method is saved from a plan of which every task has worked")
+            raise UsageError(f"task {each.id} has FAILED; only a plan whose tasks all worked can be saved as a method")
 
 
 def _check_parameters(task: Task, parameters: Mapping[str, str]) -> dict[str, str]:
     for name, words in parameters.items():
         if not is_name(name):
-            raise UsageError(f"{name!r} cannot be the name of a parameter; use letters, digits and _")
+            raise UsageError(f"{name!r} is not a valid parameter name; use letters, digits and _")
         if not words.strip() or words.casefold() not in task.content.casefold():
-            raise UsageError(f"the goal of task {task.id} does not say {words!r}, which {name} is to stand for")
+            raise UsageError(f"the goal of task {task.id} does not contain {words!r}, which {name} is to stand for")
     return dict(parameters)
 
 
 def _check_name(name: str) -> str:
     if not name.strip("-_") or not name.replace("-", "").replace("_", "").isalnum():
-        raise UsageError(f"{name!r} cannot be the name of a method; use letters, digits, - and _")
+        raise UsageError(f"{name!r} is not a valid method name; use letters, digits, - and _")
     return name
 
 

@@ -162,11 +162,9 @@ def check_pilot(root: Task) -> None:
     configs = Configs(DEFAULTS)
     asked = [task for task in root.walk() if task.is_leaf and is_for_model(task) and task.state not in FINISHED]
     if not asked:
-        raise UsageError(f"no leaf of task {root.id} is left for a model, so a pilot would show nothing")
+        raise UsageError(f"no leaf of task {root.id} is left for a model, so a pilot would measure nothing")
     if not any(task.checks or (configs.of(task).vote_ahead or 1) >= _FEWEST for task in asked):
-        raise UsageError(
-            f"the plan has no votes and no checks, so no run of it says how many answers are wrong; {_NEEDED}"
-        )
+        raise UsageError(f"the plan has no votes and no checks, so it cannot measure wrong answers; {_NEEDED}")
 
 
 def _rounds(events: Iterable[Event], leaves: Collection[str]) -> dict[str, list[_Round]]:
@@ -219,10 +217,8 @@ def _rate_of(firsts: Sequence[_Round]) -> Rate:
 def _says_nothing(stored: StoredRun) -> str:
     run_id = stored.record.id
     if any(event.type == EventType.VOTED for event in stored.events):
-        return f"run {run_id} has votes that compare nothing, as each took one answer; {_NEEDED}"
-    return (
-        f"run {run_id} has no votes and no checks of leaves, so it does not say how many answers are wrong; {_NEEDED}"
-    )
+        return f"run {run_id} has votes of one answer each, which compare nothing; {_NEEDED}"
+    return f"run {run_id} has no votes and no checks of leaves, so it cannot measure wrong answers; {_NEEDED}"
 
 
 def _figures(calls: Iterable[CallRecord], purpose: str) -> CallFigures:

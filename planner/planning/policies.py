@@ -75,7 +75,8 @@ class Guarded:
             ) from error
         if not isinstance(said, kind):
             raise UsageError(
-                f"the policy {self.name} cannot be used: {method}(task {task.id}) gave {said!r}, and no {kind.__name__}"
+                f"the policy {self.name} cannot be used: {method}(task {task.id}) returned {said!r}, not a"
+                f" {kind.__name__}"
             )
         return said
 
@@ -129,7 +130,7 @@ def policy_named(name: str, max_depth: int) -> Policy:
     if name in BUILT_IN:
         return BUILT_IN[name](max_depth)
     if name.startswith(OWN):
-        raise UsageError(f"{name.removeprefix(OWN)} is a policy of one's own; give it again, in Python: policy=...")
+        raise UsageError(f"{name.removeprefix(OWN)} is your own policy; pass it again in Python: policy=...")
     found, place = named_object(name, group=GROUP, what="policy", built_in=BUILT_IN)
     return own_policy(found, name=f"{name!r} ({place})")
 
@@ -153,7 +154,7 @@ def own_policy(given: Any, *, name: str | None = None) -> Policy:
             return Guarded(given(), name)
     except Exception as error:
         raise UsageError(
-            f"the policy {name} cannot be used: {error_text(error)}; its class is called without arguments, or give an"
+            f"the policy {name} cannot be used: {error_text(error)}; its class must take no arguments, or pass an"
             " object"
         ) from error
 
@@ -188,7 +189,7 @@ def check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: b
     if plan_only and plan is not None and not plans_ahead(plan, own):
         raise UsageError(
             f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or"
-            " to approve before; take --policy upfront (policy='upfront'), or leave out what asks for the plan alone"
+            " to approve first; use --policy upfront (policy='upfront'), or leave out the option that needs the plan"
         )
 
 
@@ -216,8 +217,8 @@ def too_deep_words(root: Task, limits: PlanLimits, configs: Configs) -> str:
         return ""
     deepest = max(task.get_depth() for task in deep)
     return (
-        f"{counted(len(deep), 'task')} of the plan, such as {deep[0].id}, cannot be split, as max_depth ="
-        f" {limits.max_depth} counts from the goal; --max-depth {deepest + 1} lets them be"
+        f"{counted(len(deep), 'task')} of the plan, such as {deep[0].id}, cannot be split, because max_depth ="
+        f" {limits.max_depth} counts from the goal; use --max-depth {deepest + 1} to allow it"
     )
 
 

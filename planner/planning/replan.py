@@ -232,14 +232,14 @@ def _check_new(parent: Task, replan: Replan, given_up: Collection[str]) -> None:
     for words in new_words(replan):
         if plain_words(words) in given_up:
             raise WorkFailedError(
-                f'its plan would come back to what has failed or was given up before: "{cut(words, 200)}"',
+                f'its plan would repeat what already failed or was dropped: "{cut(words, 200)}"',
                 task_id=parent.id,
                 reason="other",
             )
 
 
 def _with_why(task: Task, error: str | None) -> TaskResult:
-    why = cut(error or "nobody said why", _LONGEST_WHY)
+    why = cut(error or "unknown reason", _LONGEST_WHY)
     return TaskResult(id=task.id, content=task.content, state=TaskState.FAILED.value, result=why)
 
 

@@ -35,7 +35,7 @@ Asks = Callable[..., Awaitable[tuple[Plan, DecomposeVariables]]]
 
 
 class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fields are options
-    """How a goal is split, and when."""
+    """How and when to split a goal."""
 
     @model_validator(mode="before")
     @classmethod
@@ -45,9 +45,9 @@ class PlanLimits(model_of(options_of("plan"))):  # type: ignore[misc] # its fiel
             return given
         policy, split = given.get("policy"), given.get("split")
         if split == "never" and policy not in {None, "upfront", "direct"}:
-            raise UsageError(f"split is 'never', and policy {policy!r} splits tasks; leave one of them out")
+            raise UsageError(f"split is 'never', but policy {policy!r} splits tasks; leave one out")
         if split == "always" and policy == "direct":
-            raise UsageError("split is 'always', and policy 'direct' splits nothing; leave one of them out")
+            raise UsageError("split is 'always', but policy 'direct' splits nothing; leave one out")
         return {**given, "policy": "direct" if split == "never" else "upfront" if policy is None else policy}
 
     if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Planner:
         except TruncatedReplyError:
             raise
         except ReplyError as error:
-            return Whole(f"no plan could be read twice: {error}", is_unusual=True)
+            return Whole(f"no readable plan in two tries: {error}", is_unusual=True)
 
     async def _ask(
         self,
@@ -252,7 +252,7 @@ class Planner:
                     raise error.cause from error
                 words = getattr(error.cause, "complaint", str(error.cause))
                 if fault is not None and growth.reached == begun:
-                    return Grown(lacks=f"all after its first {begun} tasks is missing, as it cannot be read: {words}")
+                    return Grown(lacks=f"everything after its first {begun} tasks is unreadable and missing: {words}")
                 begun = growth.reached if growth.reached in recorded else len(growth.there)
                 fault = words
                 continue
@@ -262,7 +262,7 @@ class Planner:
             failed = plan.failed
             lacks = "" if failed is None else f"nothing more is planned ({failed.reason}: {failed.detail})"
             return Grown(tuple(growth.rest(plan)), plan.notes, lacks)
-        return Grown(lacks="" if fault is None else f"all after its first {begun} tasks is left out: {fault}")
+        return Grown(lacks="" if fault is None else f"everything after its first {begun} tasks is left out: {fault}")
 
     def _is_revised(self, task: Task) -> bool:
         """Return whether a person wants another plan for `task` than there is."""
@@ -273,7 +273,7 @@ class Planner:
         if task.id in self.wishes.whole:
             return self.wishes.whole[task.id]
         if is_part(task):
-            return "it reads a part of a document"
+            return "it reads part of a document"
         if not was_tried and (why := self._fitting.why_whole(task)) is not None:
             return why
         model = asker.agent.model
@@ -319,7 +319,7 @@ def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Wh
             raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason, question=question)
         return Whole(f"the model could not split it ({reason}): {detail}", is_unusual=True)
     if plan.atomic:
-        return Whole("splitting it helps nothing")
+        return Whole("splitting does not help")
     parts = split_of(plan, (variables.goal, *variables.ancestors))
     if not parts.tasks:
         return Whole(_nothing_split(plan, variables.goal))
@@ -330,13 +330,13 @@ def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Wh
 def _one_by_one(plan: Plan) -> Plan:
     """Let each task of a plan need the one before it."""
     tasks = [plan.tasks[0], *(replace(each, needs=(before.key,)) for before, each in pairwise(plan.tasks))]
-    note = "its goal names an order and the plan none, so each task needs the one before it"
+    note = "its goal names an order but the plan does not, so each task depends on the one before it"
     return replace(plan, tasks=tuple(tasks), notes=(*plan.notes, note))
 
 
 def _nothing_split(plan: Plan, goal: str) -> str:
     if len(plan.tasks) > 1:
-        return f"of its {len(plan.tasks)} subtasks, at most one would have been a part of it"
+        return f"of its {len(plan.tasks)} subtasks, at most one would have been part of it"
     if is_restatement(plan.tasks[0].content, goal):
-        return "its only subtask would have been itself"
+        return "its only subtask would have been the task itself"
     return "it would have had only one subtask"

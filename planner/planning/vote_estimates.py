@@ -113,7 +113,7 @@ class VoteEstimate:
         ]
 
     def _rate_words(self) -> str:
-        by = f"lost in {counted(self.votes, 'vote')}" if self.votes else "were refused by checks"
+        by = f"lost in {counted(self.votes, 'vote')}" if self.votes else "rejected by checks"
         between = "{:.2%} to {:.2%}".format(*self.error_between)
         return f"{self.error_rate:.2%} ({between}); {self.wrong:,} of {counted(self.answers, 'answer')} {by}"
 
@@ -124,8 +124,8 @@ class VoteEstimate:
         if self.is_sure:
             return f"{wanted}, at the upper end; {self.ahead_at_rate} at {self.error_rate:.2%}"
         return (
-            f"{wanted}, if {self.error_rate:.2%} is exact; the pilot is too small to tell, as half of the answers may"
-            " be wrong: let it have more leaves"
+            f"{wanted}, if {self.error_rate:.2%} is exact; the pilot is too small to be sure: up to half of the answers"
+            " may be wrong, so give it more leaves"
         )
 
     def _answers_words(self) -> str:
@@ -134,12 +134,14 @@ class VoteEstimate:
 
     def _ceiling_words(self) -> str:
         if self.ceiling is None or self.ceiling_between is None:
-            return "unknown; no leaf task of the pilot has a check, and votes do not see what all answers have wrong"
+            return (
+                "unknown; no leaf task of the pilot has a check, and voting cannot find errors that all answers share"
+            )
         between = "{:.1%} to {:.1%}".format(*self.ceiling_between)
         found = f"all answers to {self.stuck:,} of {counted(self.checked, 'checked leaf task')} failed"
-        words = f"no vote gets more than {self.ceiling:.1%} ({between}) of the leaf tasks right; {found}"
+        words = f"voting gets at most {self.ceiling:.1%} ({between}) of the leaf tasks right; {found}"
         if self.ceiling_of_all is not None and self.ceiling_of_all < self.target:
             words += (
-                f"; all are right in {self.ceiling_of_all:.1%} of runs at most, so votes alone do not reach the target"
+                f"; all are right in at most {self.ceiling_of_all:.1%} of runs, so votes alone cannot reach the target"
             )
         return words

@@ -40,15 +40,15 @@ def stays_whole(goal: str) -> str | None:
     """Return why `goal` is not worth splitting, as far as its words tell; None if they do not.
 
     >>> stays_whole("What is the capital of Portugal?")
-    'it is one question'
+    'it is a single question'
     >>> stays_whole("Translate 'good evening' into Italian.")
-    'it is short, and names one thing'
+    'it is short and names one thing'
     >>> stays_whole("Describe the history, the climate and the food of Oslo.")
     """
     words = goal.strip()
     questions = re.findall(_QUESTION, words)
     if len(questions) == 1 and words.endswith(questions[0]):
-        return "it is one question"
+        return "it is a single question"
     signs = len(re.findall(_SIGNS, words))
     is_short = signs <= _SHORT_SIGNS if signs else len(words.split()) <= _SHORT_WORDS
-    return "it is short, and names one thing" if is_short and not re.search(_SEVERAL, words) else None
+    return "it is short and names one thing" if is_short and not re.search(_SEVERAL, words) else None

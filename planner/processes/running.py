@@ -103,7 +103,7 @@ async def run_command(
     """
     limits = limits or CommandLimits()
     if limits.max_memory_mb is not None and not supervisor.IS_LINUX:
-        raise UsageError("max_memory_mb can be kept on Linux only; remove it here")
+        raise UsageError("max_memory_mb works only on Linux; remove it")
     order = {"command": list(command), "cwd": str(cwd), "env": dict(env), "max_memory_mb": limits.max_memory_mb}
     began = time.monotonic()
     async with _Supervised(order) as running:
@@ -227,7 +227,7 @@ async def _read(stream: asyncio.StreamReader, most_bytes: int, command: Sequence
         parts.append(piece)
         size += len(piece)
         if size > most_bytes:
-            raise CommandError(f"the command {command[0]!r} wrote more than {most_bytes:,} bytes, and was ended")
+            raise CommandError(f"the command {command[0]!r} wrote more than {most_bytes:,} bytes and was killed")
     return b"".join(parts)
 
 
@@ -251,9 +251,12 @@ def _killed(command: Sequence[str], became: dict[str, Any], limits: CommandLimit
     if became.get("ended") == "memory":
         return CommandError(
             f"the command {command[0]!r} took more than max_memory_mb = {limits.max_memory_mb} MiB with its children"
-            f" ({became['peak_memory_mb']:g} MiB), and was ended"
+            f" ({became['peak_memory_mb']:g} MiB) and was killed"
         )
-    return CommandError(f"the command {command[0]!r} was ended from outside, with what watched it", may_pass=True)
+    return CommandError(
+        f"the command {command[0]!r} was killed from outside, together with its supervisor",
+        may_pass=True,
+    )
 
 
 def _decode(words: bytes) -> tuple[str, bool]:

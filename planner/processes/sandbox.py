@@ -45,7 +45,7 @@ class Sandbox:
         """
         fault = fault_of_bubblewrap()
         if fault is not None:
-            raise UsageError(f"a sandbox was asked for, and cannot be had: {fault}")
+            raise UsageError(f"the sandbox is not available: {fault}")
         words = [_PROGRAM, "--die-with-parent", "--unshare-all", "--cap-drop", "ALL"]
         words += ["--share-net"] if self.has_network else []
         words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
@@ -59,7 +59,7 @@ def fault_of_bubblewrap() -> str | None:
     """Return why bubblewrap cannot be used here; None if it can. It is tried once."""
     program = shutil.which(_PROGRAM)
     if program is None:
-        return "bubblewrap is not installed; install it (Debian: apt install bubblewrap), or leave the sandbox out"
+        return "bubblewrap is not installed; install it (Debian: apt install bubblewrap), or turn the sandbox off"
     command = [program, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--", "true"]
     try:
         tried = subprocess.run(command, capture_output=True, timeout=_PROBE_S, check=False, text=True, env=os.environ)  # noqa: S603
@@ -68,4 +68,4 @@ def fault_of_bubblewrap() -> str | None:
     if tried.returncode == 0:
         return None
     said = " ".join(tried.stderr.split())[:200] or f"exit code {tried.returncode}"
-    return f"{program} cannot make one on this machine ({said}); allow user namespaces, or leave the sandbox out"
+    return f"{program} cannot create a sandbox on this machine ({said}); allow user namespaces, or turn the sandbox off"

@@ -8,14 +8,14 @@ from ramify.planner.events.events import Event, EventType
 from ramify.planner.runtime.durations import format_duration
 from ramify.tasks import Task
 
-WAITS_TO_ASK = "waits to ask"
+WAITS_TO_ASK = "waiting to ask"
 
 _PURPOSES: Mapping[str, str] = MappingProxyType(
     {
         "execute": "asking",
         "decompose": "planning with",
         "fit": "filling in a method with",
-        "replan": "planning again with",
+        "replan": "replanning with",
         "steer": "changing the plan with",
         "compose": "composing with",
         "repair": "asking again",
@@ -44,7 +44,7 @@ def _progress(data: Mapping[str, Any], _: Task) -> str:
 
 def _retrying(data: Mapping[str, Any], _: Task) -> str:
     pause = format_duration(data["delay_s"])
-    return f"attempt {data['attempt']} failed, waits {pause} for the next: {data['error']}"
+    return f"attempt {data['attempt']} failed, retrying in {pause}: {data['error']}"
 
 
 def _at_start(doing: str, task: Task) -> str:
@@ -60,8 +60,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], Task], str]] = MappingProxyTyp
         EventType.CALL_DONE: lambda *_: "working",
         EventType.CALL_FAILED: lambda *_: "working",
         EventType.TASK_PROGRESS: _progress,
-        EventType.STEP_INTENDED: lambda data, _: f"takes the step {data['step']}, once",
-        EventType.PERSON_ASKED: lambda data, _: f"waits for a person: {' '.join(data['questions'])}",
+        EventType.STEP_INTENDED: lambda data, _: f"runs the step {data['step']} once",
+        EventType.PERSON_ASKED: lambda data, _: f"waiting for a person: {' '.join(data['questions'])}",
         EventType.PERSON_ANSWERED: lambda *_: "working",
         EventType.TASK_RETRYING: _retrying,
     }

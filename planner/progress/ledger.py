@@ -26,7 +26,7 @@ RECENT = 50
 _STARTING, _PLANNING, _RUNNING = "starting", "planning", "running"
 _NOTICES: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
     {
-        EventType.PERSON_ASKED: lambda data: f"a person is asked: {' '.join(data['questions'])}",
+        EventType.PERSON_ASKED: lambda data: f"asking a person: {' '.join(data['questions'])}",
         EventType.PERSON_ANSWERED: lambda _: "",
         EventType.LIMIT_NEAR: lambda data: str(data["message"]),
         EventType.RUN_CONTROLLED: control_text,

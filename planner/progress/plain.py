@@ -12,6 +12,7 @@ from ramify.planner.runtime.terminal import cut_for_display, one_printable_line
 
 _MOST_IDS = 8
 _SAID_AGAIN_S = 60.0
+_STOPPING = "the run is stopping"
 
 
 class PlainLines:
@@ -73,7 +74,11 @@ def _split_words(data: Mapping[str, Any]) -> str:
 def _edited_words(data: Mapping[str, Any]) -> str:
     kinds = Counter(change["change"] for change in data["changes"])
     told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    return f"the plan has changed: {told}" if told else "the plan stays as it is"
+    return f"the plan has changed: {told}" if told else "the plan is unchanged"
+
+
+def _released_words(data: Mapping[str, Any]) -> str:
+    return "not finished; it will run on resume" if data["why"] == _STOPPING else f"not finished: {data['why']}"
 
 
 def _waiting_words(data: Mapping[str, Any]) -> str:
@@ -91,23 +96,22 @@ def _trial_words(data: Mapping[str, Any]) -> str:
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyType(
     {
         EventType.PLAN_ATTACHED: _split_words,
-        EventType.METHOD_PASSED_OVER: lambda data: f"the method {data['method']} is not used: {data['why']}",
+        EventType.METHOD_PASSED_OVER: lambda data: f"the method {data['method']} was not used: {data['why']}",
         EventType.PLANNED: lambda data: f"the plan is complete, tasks: {data['tasks']}",
         EventType.PLAN_EDITED: _edited_words,
         EventType.TASK_DONE: lambda _: "done",
         EventType.EMITTED: lambda data: _trial_words(data["data"]) if data["name"] == "trial" else None,
         EventType.TASK_FAILED: lambda data: f"failed: {failure_words(data)}",
-        EventType.TASK_RELEASED: lambda data: f"put back: {data['why']}",
-        EventType.STEP_UNKNOWN: lambda data: f"nobody knows whether {data['step']} was done: {data['why']}",
+        EventType.TASK_RELEASED: _released_words,
+        EventType.STEP_UNKNOWN: lambda data: f"unknown whether {data['step']} was done: {data['why']}",
         EventType.TASK_RETRYING: lambda data: (
-            f"attempt {data['attempt']} failed, the next one starts in {format_duration(data['delay_s'])}:"
-            f" {data['error']}"
+            f"attempt {data['attempt']} failed; next attempt in {format_duration(data['delay_s'])}: {data['error']}"
         ),
         EventType.ALERT: lambda data: f"alert: {data['message']}",
         EventType.LIMIT_NEAR: lambda data: f"warning: {data['message']}",
-        EventType.PERSON_ASKED: lambda data: f"a person is asked: {' '.join(data['questions'])}",
+        EventType.PERSON_ASKED: lambda data: f"asking a person: {' '.join(data['questions'])}",
         EventType.PERSON_ANSWERED: lambda data: (
-            f"{'assumed' if data.get('assumed') else 'a person has answered'}: {' '.join(data['answers'])}"
+            f"{'assumed' if data.get('assumed') else 'a person answered'}: {' '.join(data['answers'])}"
         ),
         EventType.RUN_WAITING: _waiting_words,
         EventType.RUN_CONTROLLED: control_text,

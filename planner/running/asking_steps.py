@@ -144,7 +144,7 @@ def _used(step: StepRecord, task: Task, steps: Sequence[StepRecord], run_id: str
 def _checked(said: object) -> StepAnswer:
     if isinstance(said, StepAnswer):
         return said
-    raise UsageError(f"it gave {said!r}: return step.done(RESULT), step.again(), or None if nobody knows")
+    raise UsageError(f"it returned {said!r}: return step.done(RESULT), step.again(), or None if unknown")
 
 
 def _told(step: StepRecord, task: Task, question: str, run_id: str) -> UnknownStep:

@@ -122,10 +122,12 @@ class Attaching:
             TooLongError: if they would stand too deep.
         """
         count = len(parts.tasks)
-        what = f"task {task.id} cannot read its documents at once, and reading them in {count} parts"
+        what = f"task {task.id} has documents too long for one prompt, and reading them in {count} parts"
         if not self.has_level_below(task):
             deeper = task.get_depth() + 1
-            raise TooLongError(f"{what} takes a level more than max_depth = {self.max_depth}; set --max-depth {deeper}")
+            raise TooLongError(
+                f"{what} needs one level more than max_depth = {self.max_depth}; use --max-depth {deeper}"
+            )
         if not self.has_room(count):
             told = f"{what} makes {self.total + count} tasks, more than max_tasks = {self.max_tasks}"
             raise LimitError(told, limit="max_tasks", options=("--max-tasks", str(self.total + count)))
@@ -146,8 +148,8 @@ class Attaching:
             return True
         count = _count_of(verdict)
         if not self.has_room(count):
-            why = f"its {counted(count, 'subtask')} would make more than max_tasks = {self.max_tasks}"
-            verdict = Whole(why, is_unusual=True) if task.is_leaf else Grown(lacks=f"{why}, and are left out")
+            why = f"its {counted(count, 'subtask')} would exceed max_tasks = {self.max_tasks}"
+            verdict = Whole(why, is_unusual=True) if task.is_leaf else Grown(lacks=f"{why} and are left out")
         if isinstance(verdict, Whole):
             if verdict.is_unusual:
                 self._recorder.put(EventType.WARNING, task, message=f"task {task.id} is not split: {verdict.why}")

@@ -71,7 +71,7 @@ class Work:
     Args:
         services: what the run is made of.
         workers: who does which type of task.
-        middleware: what may change the inputs and outcomes of tasks, in order.
+        middleware: objects that change inputs and outcomes, in order.
         planner: splits tasks.
         replanner: finds changes of plans.
         attaching: puts the subtasks of those whose plan is still being written into the tree.
@@ -250,8 +250,8 @@ class Work:
             self._services.recorder.put(
                 EventType.WARNING,
                 task,
-                message=f"task {task.id} was done {late_s:.1f} s after its max_duration_seconds, and could not be ended"
-                f" before, as something held the event loop; {HOLDS_NO_LOOP}",
+                message=f"task {task.id} was done {late_s:.1f} s after its max_duration_seconds, and could not be"
+                f" stopped earlier, because something blocked the event loop; {HOLDS_NO_LOOP}",
             )
 
     async def _wait_for_thread(self, task: Task, error: Exception, config: TaskConfig) -> None:
@@ -264,13 +264,13 @@ class Work:
         if await services.engines.ended(task, 0):
             return
         services.recorder.put(
-            EventType.TASK_PROGRESS, task, fraction=None, doing="waiting for the attempt before, which runs on"
+            EventType.TASK_PROGRESS, task, fraction=None, doing="waiting for the previous attempt to end"
         )
         if not await services.engines.ended(task, within_s):
             self._services.recorder.attempted(task)
             raise TimeoutError(
-                f"{error_text(error)}; its function still runs {within_s:g} s later, and is not called again beside"
-                " itself: let it look at context.is_cancelled now and then"
+                f"{error_text(error)}; its function is still running {within_s:g} s later and is not started twice:"
+                " let it check context.is_cancelled"
             ) from error
 
 
@@ -280,7 +280,7 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
     if not isinstance(outcome, Outcome) or not isinstance(outcome.text, str):
         given = type(outcome.text if isinstance(outcome, Outcome) else outcome).__name__
         raise UsageError(
-            f"{who} gave back {given} for task {task.id}; a worker returns an Outcome, whose text is a str"
+            f"{who} gave back {given} for task {task.id}; a worker must return an Outcome with text of type str"
         )
     text = whole_text(outcome.text)
     if outcome.output is None:
@@ -290,7 +290,7 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
     try:
         return Outcome(text, as_json(outcome.output, "result"), outcome.gaps)
     except NotJsonError as error:
-        raise UsageError(f"{who} gave for task {task.id} what cannot be kept: {error}") from None
+        raise UsageError(f"{who} returned something for task {task.id} that cannot be stored: {error}") from None
 
 
 def _kind_of(verb: Verb, error: Exception) -> TryKind:

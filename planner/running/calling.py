@@ -198,7 +198,7 @@ class ScriptCalls:
     def _drop_uncalled(self) -> None:
         gone = list(self._uncalled.values())
         if not self._accepts_changes:
-            self._fatal = self._refusal(f"it ends without {_named(gone[0])}, which it called before", gone[0])
+            self._fatal = self._refusal(f"it no longer calls {_named(gone[0])}", gone[0])
             return
         for task in gone:
             self._drop(task)
@@ -239,7 +239,7 @@ class ScriptCalls:
                 number += 1
                 own = key._replace(key=f"{key.key}-{number}")
                 if not self._accepts_changes and own not in {step.key for step in self._steps.of(self._root.id)}:
-                    self._fatal = self._refusal(f"its step {key.key} is given something else than before", self._root)
+                    self._fatal = self._refusal(f"its step {key.key} gets other input than before", self._root)
                     raise self._fatal from None
             else:
                 return own
@@ -247,8 +247,8 @@ class ScriptCalls:
     def _refusal(self, what: str, task: Task) -> WaitingError:
         run_id = self._recorder.writer.run_id
         return WaitingError(
-            f"the script of run {run_id} is another one than before: {what}. Nothing was done for that. Put the script"
-            f" back as it was, or do what differs again: `ramify resume {run_id} --accept-changes` (in Python:"
+            f"the script of run {run_id} has changed: {what}. Nothing was run for that. Restore the script,"
+            f" or run what differs again: `ramify resume {run_id} --accept-changes` (in Python:"
             " accept_changes=True)",
             task_id=task.id,
             options=("--accept-changes",),

@@ -68,11 +68,11 @@ def answers_of(said: Any, questions: Sequence[str]) -> list[str]:
     answers = [said] if isinstance(said, str) else list(said) if isinstance(said, Sequence) else [said]
     if not all(isinstance(each, str) for each in answers) or len(answers) not in {0, 1, len(questions)}:
         raise UsageError(
-            f"answer {counted(len(questions), 'question')} with one text for all, or with a list of one text each"
+            f"answer {counted(len(questions), 'question')} with one text for all, or a list with one text each"
         )
     answers = [printable(each).strip() for each in answers]
     if any(len(each) > LONGEST_ANSWER for each in answers):
-        raise UsageError(f"an answer has at most {LONGEST_ANSWER:,} characters; attach what is longer as a file")
+        raise UsageError(f"an answer may have {LONGEST_ANSWER:,} characters; attach longer texts as a file")
     return answers if any(answers) else []
 
 
@@ -146,7 +146,8 @@ class Clarifier:
             return False
         if not left:
             self.recorder.warn(
-                f"the model asks about the goal for the {MOST_ROUNDS + 1}th time; it goes on as it assumes"
+                f"the model asks about the goal for the {MOST_ROUNDS + 1}th time; the run continues with its"
+                " assumptions"
             )
         with_answers(self.root, questions, answers, assumed=assumes)
         told: Mapping[str, Any] = {"about": "goal", "answers": answers, "assumed": assumes}
@@ -171,8 +172,8 @@ class Clarifier:
                 why = f" (clarify failed: {error_text(error)})"
         run_id = self.recorder.writer.run_id
         raise WaitingError(
-            f"the goal is ambiguous, and nobody has answered{why}: {' '.join(questions)} Answer with `ramify resume"
-            f' {run_id} --answer "..."`, or have the model go on with assumptions: `ramify resume {run_id} --assume`',
+            f"the goal is ambiguous and nobody answered{why}: {' '.join(questions)} Answer with `ramify resume"
+            f' {run_id} --answer "..."`, or let the model make assumptions: `ramify resume {run_id} --assume`',
             task_id=self.root.id,
             options=("--answer", "TEXT"),
         )

@@ -109,7 +109,7 @@ class PlanEdit:
             _living(new, task_id, content, "content").content = content
         for task_id, result in self.results.items():
             if task_id in self.again:
-                raise UsageError(f"task {task_id} is given a result, and is to be done again; leave one of them out")
+                raise UsageError(f"task {task_id} gets a result and is also to run again; leave one out")
             give_result(_living(new, task_id, result, "result"), result)
         return new
 
@@ -215,7 +215,9 @@ def _words_said(
     if edit.wish is not None:
         words = redact(_words_for_planner(edit.wish))
         if any(task.state in _BEGUN for task in root.walk()):
-            raise UsageError(f"the plan of run {run_id} is under way; `ramify resume {run_id} --steer TEXT` changes it")
+            raise UsageError(
+                f"the plan of run {run_id} is in progress; `ramify resume {run_id} --steer TEXT` changes it"
+            )
         yield EventType.PLAN_REVISED, {"words": words}
     if edit.steer is not None:
         words = redact(_words_for_planner(edit.steer))
@@ -229,10 +231,10 @@ def _words_for_planner(words: str) -> str:
     """Return what a person says without what steers a terminal; refuse what cannot be put to the planner."""
     found = printable(words).strip()
     if not found:
-        raise UsageError("the words for the planner are blank; say what should be different in the plan")
+        raise UsageError("the request to the planner is blank; say what should change")
     if len(words) > LONGEST_WISH:
         raise UsageError(
-            f"the words for the planner have {len(words):,} characters, and {LONGEST_WISH:,} are allowed; edit the plan"
+            f"the request to the planner has {len(words):,} characters; {LONGEST_WISH:,} are allowed; edit the plan"
         )
     return found
 
@@ -242,21 +244,21 @@ def _living(root: Task, task_id: str, words: str, what: str) -> Task:
     if not words.strip():
         raise UsageError(f"the new {what} of task {task_id} is blank; give ID=TEXT")
     if task.state is TaskState.DELETED:
-        raise UsageError(f"task {task_id} is DELETED, so nothing is done for it; open it in the plan first")
+        raise UsageError(f"task {task_id} is DELETED; set it to OPEN in the plan first")
     return task
 
 
 def _run_changes(edit: PlanEdit, root: Task, *, is_different: bool) -> Iterator[Change]:
     if edit.wish is not None:
-        why = "its plan is to be another one, and it has not been planned since"
+        why = "another plan was requested and is not made yet"
         yield RunChanged.of(phase=REVISING_PHASE, status="waiting", error=why, finished_at=None)
     elif edit.plan is not None:
         yield RunChanged.of(phase=RUNNING_PHASE)
     if edit.steer is not None:
-        why = "its plan is to be changed as a person has said, and it has not been run since"
+        why = "a change of its plan was requested and is not made yet"
         yield RunChanged.of(status="waiting", error=why, finished_at=None)
     if is_different:
-        why = "its plan was edited, or tasks were opened to be done again, and it has not been run since"
+        why = "its plan was edited, or tasks were reopened, and it has not run since"
         yield RunChanged.of(status="waiting", error=why, finished_at=None, goal=root.content)
 
 

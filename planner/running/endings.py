@@ -55,7 +55,7 @@ def settle(root: Task, scheduler: Scheduler, recorder: Recorder, cause: Exceptio
     failed = [task for task in root.walk() if task.state is TaskState.FAILED]
     if not failed:
         waiting = ", ".join(task.id for task in scheduler.held_up()[:5])
-        raise RunError(f"nothing can run, and nothing has failed; these tasks wait: {waiting}")
+        raise RunError(f"nothing can run and nothing has failed; these tasks are waiting: {waiting}")
     for task in failed:
         for above in task.ancestors():
             if above.state is not TaskState.OPEN:
@@ -75,7 +75,7 @@ def _missing(root: Task) -> str:
 
 
 def _why(task: Task) -> str:
-    return task.error or "it was FAILED when the run began, and nobody said why; --retry-failed does it again"
+    return task.error or "it was already FAILED when the run started; --retry-failed runs it again"
 
 
 def ending_of(error: Exception) -> Ending | None:

@@ -13,15 +13,16 @@ def hold_tree(root: Task, run_id: str) -> Hold:
     Raises:
         HeldError: if another run has it.
     """
-    resume = f"once it is over (`ramify cancel {run_id}` ends it), `ramify resume {run_id}"
+    resume = f"once it has ended (`ramify cancel {run_id}` stops it), `ramify resume {run_id}"
     return Hold(
         root,
         by=f"run {run_id}",
         ways={
-            "state": f"a worker returns its task's result; {resume} --set-result ID=TEXT` gives another one, and"
-            " `--from ID` has a task done again",
-            "tasks": f"a worker adds tasks with context.spawn(task); {resume} --plan FILE` goes on with an edited plan",
-            "words": f"{resume} --set ID=TEXT` gives a task another content, and `--plan FILE` changes all else; in"
+            "state": f"a worker returns its task's result; {resume} --set-result ID=TEXT` sets another one, and"
+            " `--from ID` runs a task again",
+            "tasks": f"a worker adds tasks with context.spawn(task); {resume} --plan FILE` continues with an edited"
+            " plan",
+            "words": f"{resume} --set ID=TEXT` changes a task's content, and `--plan FILE` everything else; in"
             " Python: Executor.resume(store, id, set={...}, plan=...)",
         },
     )

@@ -113,7 +113,7 @@ def check_keywords(given: Mapping[str, Any], known: Collection[str]) -> None:
     """
     for name in given:
         if name not in known:
-            raise UsageError(f"there is no keyword {name}; {hint_at(name, known, 'the keywords')}")
+            raise UsageError(f"unknown keyword {name}; {hint_at(name, known, 'the keywords')}")
     check_kinds(given)
 
 
@@ -125,4 +125,4 @@ def check_agent_alone(given: Mapping[str, Any]) -> None:
     """
     for name in OF_THE_AGENT:
         if given.get(name) is not None:
-            raise UsageError(f"agent and {name} are both given, and the agent has its own {name}; give one of them")
+            raise UsageError(f"agent and {name} are both given, but the agent has its own {name}; leave one out")

@@ -30,13 +30,13 @@ def _is_model(value: Any) -> bool:
 
 
 KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "goal": (lambda value: isinstance(value, str), "what is to be done, as text"),
+    "goal": (lambda value: isinstance(value, str), "the goal as text"),
     "model": (_is_model, "the name of a model, or a Model"),
     "agent": (lambda value: _is_model(value) or hasattr(value, "role_name"), "an Agent, a Model, or a model's name"),
-    "approve": (callable, "a function that is given the plan, and says whether it is run"),
-    "on_ask": (callable, "a function that is given what the run has cost, and says whether it goes on"),
-    "clarify": (callable, "a function that is given a model's questions about the goal, and returns answers"),
-    "on_unknown": (callable, "a function that is given a step, and says what became of it"),
+    "approve": (callable, "a function that gets the plan and returns whether to run it"),
+    "on_ask": (callable, "a function that gets the cost so far and returns whether to continue"),
+    "clarify": (callable, "a function that gets the model's questions and returns answers"),
+    "on_unknown": (callable, "a function that gets a step and returns its outcome"),
     "answer": (lambda value: isinstance(value, str), "the answer to what the model has asked, as text"),
     "step_done": (
         lambda value: isinstance(value, Mapping),
@@ -47,9 +47,9 @@ KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "set_result": (_is_texts, 'results, as text, by task: {"0.2": "text"}'),
     "inputs": (lambda value: isinstance(value, Mapping), 'inputs by name: {"name": value}'),
     "steer": (lambda value: isinstance(value, str), "what should be different in the plan, as text"),
-    "run_id": (lambda value: isinstance(value, str), "the id of a run, or the beginning of one, as text"),
-    "store": (_is_place, "the place of a store: a file, or the URL of a database"),
-    "record": (_is_place, "the file that calls are written to"),
+    "run_id": (lambda value: isinstance(value, str), "a run's id, or the start of it, as text"),
+    "store": (_is_place, "a store: a file or a database URL"),
+    "record": (_is_place, "a file for the recorded calls"),
     "files": (lambda value: _is_place(value) or _is_row(value), "files, as paths"),
     "workers": (
         _is_worker,

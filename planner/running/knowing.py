@@ -38,7 +38,7 @@ def fitting_of(
         return Fitting()
     if is_lost := before is not None and is_gone(plan.methods):
         recorder.warn(
-            f"the folder of methods {plan.methods} is not there any more, so none is tried; --methods names one"
+            f"the methods folder {plan.methods} no longer exists, so no methods are used; name another with --methods"
         )
     return Fitting(
         () if is_lost else methods_in_use(plan.methods),

@@ -33,12 +33,12 @@ async def settle_lost(root: Task, store: Store, recorder: Recorder, workers: Wor
     before = ends_of(await asyncio.to_thread(store.events_of, recorder.writer.run_id, _COUNTED))
     for task in lost:
         ends = before[task.id] + 1
-        recorder.release(task, why="its process ended while it was being done", lost=True)
+        recorder.release(task, why="its process ended while it was running", lost=True)
         if ends >= MOST_ENDS and workers.may_end_process(task):
             recorder.fail_too(
                 task,
-                error=f"the process ended {ends} times while this was done, by which its worker {task.type!r} may have"
-                " ended it (os._exit, a crash, too much memory); with @worker(isolated=True) it would end only itself",
+                error=f"the process ended {ends} times while this ran, so its worker {task.type!r} may have killed"
+                " it (os._exit, a crash, too much memory); with @worker(isolated=True) it would kill only itself",
             )
 
 

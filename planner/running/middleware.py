@@ -23,17 +23,17 @@ from ramify.tasks.prompt_variables import input_data
 
 @runtime_checkable
 class Middleware(Protocol):
-    """Changes what tasks are given and what came of them; either method may be left out, and may be async.
+    """Changes inputs and outcomes of tasks; either method may be missing or async.
 
-    It is called again for every attempt, and after a crash, so it gives the same for the same task.
+    It is called for every attempt, also after a crash, so it must return the same for the same task.
     """
 
     def before(self, task: Task, inputs: dict[str, Any]) -> "dict[str, Any] | Awaitable[dict[str, Any] | None] | None":
-        """Return the inputs that `task` is to be given instead of `inputs`; None leaves them as they are."""
+        """Return other inputs for `task`; None keeps `inputs`."""
         ...
 
     def after(self, task: Task, outcome: Outcome) -> "Outcome | str | Awaitable[Outcome | str | None] | None":
-        """Return what came of `task` instead of `outcome`, or its text alone; None leaves it as it is."""
+        """Return another outcome or text for `task`; None keeps `outcome`."""
         ...
 
 
@@ -42,7 +42,7 @@ def check_middleware(given: Any) -> tuple[Any, ...]:
     rows = several(given)
     for each in rows:
         if not callable(getattr(each, "before", None)) and not callable(getattr(each, "after", None)):
-            raise UsageError(f"{type(each).__name__} is no middleware: it has neither before() nor after()")
+            raise UsageError(f"{type(each).__name__} is not a middleware: it has neither before() nor after()")
     return rows
 
 
@@ -54,13 +54,13 @@ async def change_inputs(middleware: Sequence[Any], task: Task, recorder: Recorde
         if changed is None or changed == inputs:
             continue
         if not isinstance(changed, dict):
-            raise UsageError(
-                f"the middleware {_name(each)} returned {type(changed).__name__} for inputs; return a dict"
-            )
+            raise UsageError(f"the middleware {_name(each)} returned {type(changed).__name__} as inputs; return a dict")
         try:
             changed = as_json(changed, "inputs")
         except NotJsonError as error:
-            raise UsageError(f"the middleware {_name(each)} gives what cannot be kept: {error}") from None
+            raise UsageError(
+                f"the middleware {_name(each)} returned something that cannot be stored: {error}"
+            ) from None
         change = {"what": "inputs", "before": json_text(inputs), "after": json_text(changed)}
         recorder.put(EventType.TASK_CHANGED, task, by=_name(each), **change)
         inputs = changed

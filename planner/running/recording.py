@@ -31,13 +31,9 @@ class Recording:
     def __post_init__(self) -> None:
         folder = self.path.absolute().parent
         if self.path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise UsageError(
-                f"the calls cannot be recorded to {self.path}: give a file in a folder that can be written"
-            )
+            raise UsageError(f"the calls cannot be recorded to {self.path}: name a file in a writable folder")
         if self.path.exists() and not self._is_mine():
-            raise UsageError(
-                f"{self.path} is there already, and is no recording of this run; choose another name for it"
-            )
+            raise UsageError(f"{self.path} already exists and is not a recording of this run; choose another name")
 
     @classmethod
     def at(cls, path: str | Path | None, run_id: str) -> "Recording | None":
@@ -55,7 +51,7 @@ class Recording:
             store.record_calls(self.run_id, self.path)
         except ExportError as error:
             raise ExportError(
-                f"{error}. Run {self.run_id} itself is stored: `ramify show {self.run_id}` shows it, and"
+                f"{error}. Run {self.run_id} is stored: `ramify show {self.run_id}` shows it, and"
                 f" `ramify store export {self.run_id} FILE` writes a file that can be replayed too"
             ) from error
 

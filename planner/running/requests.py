@@ -49,7 +49,7 @@ def changed_words(known: Task, before: Mapping[str, Any], task: Task, now: Mappi
     if first == "subtasks":
         return f"{where} differs {_first_below(known, before, task, now)}"
     was, is_now = (_shown(each.get(first)) for each in (before, now))
-    return f"{where} has another {first}: it was {was}, and is {is_now}"
+    return f"{where} has a different {first}: it was {was} and is now {is_now}"
 
 
 def _said(task: Task) -> dict[str, Any]:

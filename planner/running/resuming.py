@@ -121,7 +121,7 @@ def with_edit(options: EditedOptions) -> ResumeOptions:
         again=() if again is None else several(again),
     )
     if edit and options.get("edit"):
-        raise UsageError("edit and one of plan, set, set_result and from_task are both given; give one of them")
+        raise UsageError("use either edit, or plan, set, set_result and from_task")
     kept: Any = {name: value for name, value in options.items() if name in ResumeOptions.__annotations__}
     return cast("ResumeOptions", kept | {"edit": edit} if edit else kept)
 
@@ -217,8 +217,8 @@ def _policy_of(settings: RunSettings, given: object, run_id: str) -> Policy | No
     name = None if settings.plan is None else settings.plan.policy
     if name is not None and name.startswith(OWN):
         raise UsageError(
-            f"run {run_id} has a policy of its own, {name.removeprefix(OWN)}; give it again, in Python:"
-            f" Executor.resume(store, {run_id!r}, policy=...), or name another one: --policy as_needed"
+            f"run {run_id} uses your own policy {name.removeprefix(OWN)}; pass it again in Python:"
+            f" Executor.resume(store, {run_id!r}, policy=...), or choose another: --policy as_needed"
         )
     if name is not None:
         policy_named(name, 1)
@@ -228,7 +228,7 @@ def _policy_of(settings: RunSettings, given: object, run_id: str) -> Policy | No
 def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     settings: RunSettings = RunSettings.model_validate(found.settings)
     if options.get("max_tasks") is not None and settings.plan is None and options.get("policy") is None:
-        raise UsageError(f"run {found.id} runs a plan that was given, however many tasks it has; leave out max_tasks")
+        raise UsageError(f"run {found.id} runs a given plan, so max_tasks has no effect; leave it out")
     named: dict[str, Any] = {name: value for name, value in options.items() if name in ResumedOptions.__annotations__}
     if named.get("policy") is not None:
         named["policy"] = stored_name(named["policy"])
@@ -239,7 +239,7 @@ def _settings_of(found: RunRecord, options: ResumeOptions) -> RunSettings:
     try:
         changed = settings.changed(given, agent=agent, limits=limits)
     except UsageError as error:
-        raise UsageError(f"run {found.id} cannot go on so: {error}") from None
+        raise UsageError(f"run {found.id} cannot continue like this: {error}") from None
     allow = tuple(dict.fromkeys([*settings.allow, *changed.allow]))
     return changed.changed({"allow": allow})
 
@@ -248,7 +248,7 @@ def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent
     missing = [name for name in settings.tools if name not in names_of(agent.tools)]
     if missing:
         raise UsageError(
-            f"run {record.id} was begun with tools that are not there now: {', '.join(missing)}; give them again with"
+            f"run {record.id} was started with tools that are missing now: {', '.join(missing)}; pass them again with"
             " --tools FILE (in Python: tools=[...])"
         )
 
@@ -272,7 +272,7 @@ def _agent_of(
     store: str | Path | None,
 ) -> Agent:
     if isinstance(given, Agent | Model) and base_url is not None:
-        raise UsageError("base_url is of no use to an agent or a model of your own; make it with its own address")
+        raise UsageError("base_url has no effect on your own agent or model; set the address there")
     if isinstance(given, Agent):
         return given
     stored = settings.agent or StoredAgent()

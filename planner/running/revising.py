@@ -74,7 +74,7 @@ async def plan_anew(root: Task, work: Work, planner: Planner, attaching: Attachi
     planner.wishes = replace(planner.wishes, is_new=False)
     plan = _plan_of(root, verdict, attaching)
     if isinstance(plan, str):
-        message = f"the plan stays as it is: {plan}"
+        message = f"the plan is unchanged: {plan}"
         change = RunChanged.of(phase=PLANNING_PHASE)
         await recorder.commit(EventType.WARNING, None, change, message=message, plan="kept")
         return
@@ -94,11 +94,11 @@ def _plan_of(root: Task, verdict: object, attaching: Attaching) -> Plan | str:
     if isinstance(verdict, Whole):
         return verdict.why if verdict.is_unusual else Plan(atomic=True)
     if not isinstance(verdict, Plan):
-        return "its documents are too long for the planner to see them with it"
+        return "its documents are too long to fit into the planner's prompt"
     kept = kept_by(root, verdict)
     more = len(verdict.tasks) - len(kept) - len(_gone(root, kept.values()))
     if not attaching.has_room(more):
-        return f"the new one would make more than max_tasks = {attaching.max_tasks}"
+        return f"the new plan would exceed max_tasks = {attaching.max_tasks}"
     return verdict
 
 

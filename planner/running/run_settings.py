@@ -21,7 +21,7 @@ class RunSettings(model_of(STORED)):  # type: ignore[misc] # the options that ar
         agents: the agents that tasks can be given to, by name.
         plan: how the goal is split, and when; None if the tree is run as it is given.
         stops_when_planned: whether the run ends once its plan is complete, until it is resumed.
-        limits: what the whole run may take.
+        limits: limits of the whole run.
         defaults: the limits of tasks that say nothing.
         name: what the run is called; empty unless it is a variation or a strategy.
         inside: the id of the run that it is part of; empty if it stands alone.

@@ -68,7 +68,7 @@ def check_allow(workers: Workers, agent: Agent, grants: Grants) -> None:
     known = known.union(*(each.permissions for each in workers.given.values()))
     for word in sorted(set(grants.allow) - known):
         if near := get_close_matches(word, known, 1, _MISSPELLED):
-            raise UsageError(f"allow: nobody knows the permission {word!r}; did you mean {near[0]}?")
+            raise UsageError(f"allow: unknown permission {word!r}; did you mean {near[0]}?")
 
 
 def workers_of(
@@ -101,7 +101,7 @@ def _refuse_doubles(agents: Mapping[str, Agent], given: Mapping[str, Worker]) ->
     """Return agents and workers together; a name that both have is refused."""
     for name in agents:
         if name in given:
-            raise UsageError(f"an agent and a worker are called {name!r}; give one of them another name")
+            raise UsageError(f"an agent and a worker are both named {name!r}; rename one")
     return {**{name: ModelWorker(agent) for name, agent in agents.items()}, **given}
 
 
@@ -121,6 +121,6 @@ def refuse_secrets(root: Task, grants: Grants) -> None:
         words += f"\n{[each.to_data() for each in task.checks]}"
         if redactor.text(words) != words:
             raise UsageError(
-                f"the value of a secret stands in task {task.id}, where it would be stored; leave it out, and have the"
-                " worker ask for it with context.secret(NAME)"
+                f"task {task.id} contains the value of a secret, which would be stored; remove it, and let the worker"
+                " get it with context.secret(NAME)"
             )

@@ -34,7 +34,7 @@ def script_again(settings: RunSettings, given: Any, run_id: str) -> Script | Non
     stored = settings.script
     if not stored:
         if given is not None:
-            raise UsageError(f"the root of run {run_id} is done by no script; leave out script")
+            raise UsageError(f"run {run_id} is not a script; leave out script")
         return None
     if given is not None:
         return script_of(given)
@@ -42,7 +42,7 @@ def script_again(settings: RunSettings, given: Any, run_id: str) -> Script | Non
         return script_in(stored)
     name = stored.removeprefix(OWN)
     raise UsageError(
-        f"run {run_id} runs the script {name}, a function that has to be given again, in Python:"
-        f" Executor.resume(store, {run_id!r}, script={name}), or Executor.fork for a fork of it; a script that"
-        " `ramify run FILE` runs is found in its file"
+        f"run {run_id} runs the script {name}, a function that you must pass again in Python:"
+        f" Executor.resume(store, {run_id!r}, script={name}), or Executor.fork for a fork; scripts from"
+        " `ramify run FILE` are found in their file"
     )

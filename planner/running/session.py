@@ -80,7 +80,7 @@ class Session:
         settings: how it runs.
         workers: who does which type of task.
         grants: what workers may do.
-        middleware: what may change the inputs and outcomes of tasks, in order.
+        middleware: objects that change inputs and outcomes, in order.
         bus: who is told.
         hold: keeps others from changing the tree until the run is over here.
         outer: what it takes from a run that it is part of; its workers are closed there then.
@@ -118,7 +118,7 @@ class Session:
 
     @property
     def asks_person(self) -> bool:
-        """Whether a person answers, or has been asked just now, so that nobody knows when."""
+        """Whether it is waiting for a person."""
         return self.person.is_asked or bool(getattr(self.agent.model, "is_person", False))
 
     async def drive(self, *, resumed: bool) -> Ending:
@@ -137,7 +137,7 @@ class Session:
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
         self._recorder = Recorder(writer, self.bus, self.grants.redactor)
         body = asyncio.ensure_future(self._body(resumed=resumed))
-        ending = Ending("interrupted", "the process that ran it was ended")
+        ending = Ending("interrupted", "its process was killed")
         try:
             ending = await asyncio.shield(body)
         except asyncio.CancelledError as error:
@@ -158,11 +158,11 @@ class Session:
         """Return how the run ends under which somebody's code has cancelled whatever it found on the loop."""
         running = [task.id for task in self.root.walk() if task.state is TaskState.RUNNING]
         ids = ", ".join(running[:_MOST_IDS]) + (", ..." if len(running) > _MOST_IDS else "")
-        who = f"{'task' if len(running) == 1 else 'tasks'} {ids} ran" if running else "the run went on"
+        who = f"{'task' if len(running) == 1 else 'tasks'} {ids} ran" if running else "the run was in progress"
         return Ending(
             "interrupted",
             f"something in this process cancelled all tasks of its event loop while {who}; a worker may cancel only"
-            " tasks that it has made itself",
+            " tasks that it created",
         )
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
@@ -384,8 +384,7 @@ class Session:
             self._recorder.put(
                 EventType.WARNING,
                 held.task,
-                message=f"{who} held the event loop for {held.seconds:.0f} s ({held.where}), and nothing else went on;"
-                f" {HOLDS_NO_LOOP}",
+                message=f"{who} blocked the event loop for {held.seconds:.0f} s ({held.where}); {HOLDS_NO_LOOP}",
             )
 
     def limit(self, limits: LimitOptions) -> None:

@@ -52,9 +52,11 @@ class Spawning:
         """Add `task` beside `spawner`, in the step `key`; see `WorkContext.spawn`."""
         parent = spawner.parent
         if parent is not None and parent.type == SCRIPT:
-            raise UsageError(f"task {spawner.id} is a call of a script, which alone adds calls; return what it needs")
+            raise UsageError(
+                f"task {spawner.id} is a call of a script, and only the script adds calls; return what it needs"
+            )
         if parent is None:
-            raise UsageError(f"task {spawner.id} is the root, so nothing can stand beside it; make it a subtask")
+            raise UsageError(f"task {spawner.id} is the root, so no task can be added beside it; make it a subtask")
         known = self._steps.find(key, task.content)
         if known is not None:
             return self._root.find(str(known.output))
@@ -74,10 +76,10 @@ class Spawning:
     def check_new(self, spawner: Task, task: Task, new: list[Task]) -> None:
         """Refuse what cannot be added, before anything of it is changed."""
         if spawner.state is not TaskState.RUNNING:
-            raise UsageError(f"task {spawner.id} is {spawner.state.value}, so its worker can add nothing any more")
+            raise UsageError(f"task {spawner.id} is {spawner.state.value}, so its worker can no longer add tasks")
         if task.parent is not None:
             raise TreeError(
-                f"task {task.id} is a subtask of task {task.parent.id} already; make a new Task for each one that is"
+                f"task {task.id} is already a subtask of task {task.parent.id}; create a new Task for each one that is"
                 " added",
                 task_id=task.id,
             )
@@ -86,7 +88,7 @@ class Spawning:
         by_id = index_of(self._root).by_id
         for each in new:
             if each.state in {TaskState.RUNNING, TaskState.FAILED}:
-                raise UsageError(f"task {each.id} is {each.state.value}; what is added is OPEN, or has its result")
+                raise UsageError(f"task {each.id} is {each.state.value}; an added task must be OPEN or have a result")
             for needed in (by_id[name] for name in each.dependencies if name in by_id):
                 if needed.state not in FINISHED and finished_above(needed) is not None:
                     raise DependencyError(never_met(each, needed), task_id=each.id, dependency=needed.id)
@@ -99,7 +101,7 @@ class Spawning:
         if not self._attaching.has_room(count):
             total = self._attaching.total + count
             raise LimitError(
-                f"adding task {task.id} would make {total} tasks, and max_tasks = {self._attaching.max_tasks}",
+                f"adding task {task.id} would make {total} tasks, but max_tasks = {self._attaching.max_tasks}",
                 limit="max_tasks",
                 options=("--max-tasks", str(2 * total)),
             )

@@ -98,23 +98,22 @@ def steer_data(run_id: str, root: Task, words: str, phase: str, failed: dict[str
     """
     if root.state is TaskState.DONE:
         raise UsageError(
-            f"run {run_id} is done, so nothing is left to steer; `ramify resume {run_id} --from ID` does a task again,"
+            f"run {run_id} is done, so there is nothing to steer; `ramify resume {run_id} --from ID` runs a task again,"
             f" and --set ID=TEXT changes one"
         )
     if root.type == SCRIPT:
         raise UsageError(
-            f"the plan of run {run_id} is a script, which no planner can change; change it yourself, and go on with"
+            f"the plan of run {run_id} is a script, which the planner cannot change; edit it, then continue with"
             f" `ramify resume {run_id} --accept-changes`"
         )
     is_planned = not root.is_leaf
     if not is_planned and phase != PLANNING_PHASE:
         raise UsageError(
-            f"run {run_id} has no plan, so nothing can be steered; `ramify resume {run_id} --set {root.id}=TEXT`"
-            " changes its goal"
+            f"run {run_id} has no plan to steer; `ramify resume {run_id} --set {root.id}=TEXT` changes its goal"
         )
     if (count := len(open_tasks(root))) > MOST_STEERED:
         raise UsageError(
-            f"{count:,} tasks of run {run_id} are open, and the planner is shown {MOST_STEERED} at most;"
+            f"{count:,} tasks of run {run_id} are open; the planner can see at most {MOST_STEERED};"
             f" `ramify resume {run_id} --plan FILE` changes the plan"
         )
     return {"words": words, "asks": is_planned, "failed": failed}
@@ -148,12 +147,12 @@ async def steer(root: Task, work: Work, wishes: Wishes, replanning: Replanning, 
     except Exception as error:
         if ending_of(error) is not None and not isinstance(error, NoModelError):
             raise
-        why = f"the plan stays as it is: {error_text(error)}"
+        why = f"the plan is unchanged: {error_text(error)}"
         await recorder.commit(EventType.WARNING, None, message=why, plan=KEPT)
-        told = f"{why}; `ramify resume {run_id}` goes on with it, and --steer TEXT says it in other words"
+        told = f"{why}; `ramify resume {run_id}` continues with it, and --steer TEXT tries other words"
         return Ending("waiting", told, WaitingError(told, task_id=root.id))
     if isinstance(found, Replan):
         await replanning.make(root, found, by=STEER, words=wishes.words[-1], failed={})
     if not wishes.waits:
         return None
-    return Ending("waiting", f"the plan has been changed; `ramify resume {run_id}` runs it")
+    return Ending("waiting", f"the plan was changed; `ramify resume {run_id}` runs it")

@@ -52,9 +52,7 @@ class _Background:
         answers = threading.Event()
         self.loop.call_soon_threadsafe(answers.set)
         if not answers.wait(LONGEST_HOLD_S):
-            _log.warning(
-                "the event loop was held for %s s as it was to be closed, and is left as it is", LONGEST_HOLD_S
-            )
+            _log.warning("the event loop was blocked for %s s at its end and was abandoned", LONGEST_HOLD_S)
             return
         asyncio.run_coroutine_threadsafe(self._end(), self.loop).result()
         self._is_closing = True
@@ -67,7 +65,7 @@ class _Background:
             try:
                 self.loop.run_forever()
             except BaseException:  # noqa: BLE001 - whoever awaits what raised it gets it too
-                _log.exception("something on the event loop was to end the process; the loop goes on")
+                _log.exception("something on the event loop tried to end the process; the loop continues")
 
     async def _end(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -125,7 +123,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     loop = background.loop
     if _is_running_on(loop):
         work.close()
-        raise UsageError("a sync call was made inside Ramify's own event loop; await the async form instead")
+        raise UsageError("a sync call was made inside Ramify's event loop; await the async form instead")
     # A bare lock is what a signal cannot leave half taken, unlike the condition inside a future.
     ended = threading.Lock()
     ended.acquire()
@@ -199,7 +197,7 @@ async def _contained(work: Coroutine[Any, Any, T]) -> T:
 def _wait(background: _Background, ended: threading.Lock) -> None:
     while not ended.acquire(timeout=_LOOK_EVERY_S):
         if not background.is_alive and not ended.acquire(blocking=False):
-            raise RunError("the event loop has ended under its work; what was done is stored, and can be resumed")
+            raise RunError("the event loop ended during the run; the run is stored and can be resumed")
 
 
 def _is_running_on(loop: asyncio.AbstractEventLoop) -> bool:

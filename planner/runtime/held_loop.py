@@ -20,7 +20,7 @@ from ramify.tasks import Task
 HELD_S = 5.0
 """How long a loop may be held before that is told, in seconds."""
 
-HOLDS_NO_LOOP = "an async function has to await what takes long, or be a plain function, which is called in a thread"
+HOLDS_NO_LOOP = "an async function must await slow work, or be a plain function, which runs in a thread"
 
 _EVERY_S = 1.0
 _log = logging.getLogger("ramify.loop")
@@ -74,7 +74,7 @@ class _Watch:
         del frame
         told = self._concerned(asyncio.current_task(self._loop))
         if where is not None:
-            _log.warning("the event loop has been held for %g s (%s); %s", HELD_S, where, HOLDS_NO_LOOP)
+            _log.warning("the event loop was blocked for %g s (%s); %s", HELD_S, where, HOLDS_NO_LOOP)
         while not is_free.wait(_EVERY_S):
             if self._is_over.is_set():
                 return

@@ -87,9 +87,9 @@ def check_new(path: Path | None, *, force: bool, otherwise: str = "") -> None:
         UsageError: if it is there, or there is none that `force` could write over.
     """
     if path is None and force:
-        raise UsageError("--force writes over the file that -o names; give -o FILE, or leave out --force")
+        raise UsageError("--force needs -o FILE; leave it out")
     if path is not None and not force and holds_something(path):
-        raise UsageError(f"{path} is there already; choose another name, or write over it with --force{otherwise}")
+        raise UsageError(f"{path} already exists; choose another name, or overwrite it with --force{otherwise}")
 
 
 def holds_something(path: Path) -> bool:
@@ -104,7 +104,7 @@ def did_you_mean(word: str, meanings: Mapping[str, str]) -> str:
     return "".join(f"; did you mean {meanings[each]}?" for each in get_close_matches(word, meanings, 1))
 
 
-def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwise: str = ", or say the format") -> F:
+def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwise: str = ", or name the format") -> F:
     """Return the format that the ending of `path` names.
 
     Args:
@@ -119,5 +119,7 @@ def format_named_by(path: Path, formats: Mapping[str, F], *, what: str, otherwis
     found = formats.get(path.suffix.lower())
     if found is None:
         hint = did_you_mean(path.suffix.lower(), {ending: ending for ending in formats})
-        raise UsageError(f"{path} names no {what} format; end it in one of {', '.join(formats)}{otherwise}{hint}")
+        raise UsageError(
+            f"{path} has no {what} format; use one of these endings: {', '.join(formats)}{otherwise}{hint}"
+        )
     return found

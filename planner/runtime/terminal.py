@@ -28,12 +28,12 @@ def cut_for_display(text: str) -> str:
     """Return `text`, or the beginning of a very long one and how much is left out; the store has all of it.
 
     >>> cut_for_display("x" * 5_000)[1_999:]
-    'x ... (3,000 more characters; `ramify show RUN ID` of the task has all)'
+    'x ... (3,000 more characters; see `ramify show RUN ID`)'
     """
     left = len(text) - LONGEST_SHOWN
     if left <= LONGEST_SHOWN // 10:
         return text
-    return f"{text[:LONGEST_SHOWN]} ... ({left:,} more characters; `ramify show RUN ID` of the task has all)"
+    return f"{text[:LONGEST_SHOWN]} ... ({left:,} more characters; see `ramify show RUN ID`)"
 
 
 def one_printable_line(text: str) -> str:

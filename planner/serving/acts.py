@@ -63,7 +63,7 @@ class Acting:
 
     def _cancel(self, record: RunRecord, _: Given) -> dict[str, str]:
         if record.status in ENDED:
-            raise RunError(f"run {record.id} is {record.status} already; there is nothing to cancel")
+            raise RunError(f"run {record.id} is already {record.status}; there is nothing to cancel")
         done = cancel_run(self._store, record.id, via="page")
         return _said(done.holder, f"stop run {record.id}", otherwise=f"run {record.id} is cancelled")
 

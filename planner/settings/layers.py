@@ -134,7 +134,7 @@ def _settings_files() -> Iterator[tuple[Level, Path, tuple[str, ...]]]:
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():
-            raise UsageError(f"the settings file {named}, which {CONFIG_VARIABLE} names, is not there")
+            raise UsageError(f"the settings file {named}, set by {CONFIG_VARIABLE}, does not exist")
         yield "project", Path(named), ()
     else:
         yield "project", Path("ramify.toml"), ()
@@ -163,7 +163,7 @@ def _read_toml(path: Path, table: tuple[str, ...]) -> Mapping[str, Any] | None:
         if values is None:
             return None
         if not isinstance(values, dict):
-            raise UsageError(f"{path}: {'.'.join(table)} has to be a table of settings")
+            raise UsageError(f"{path}: {'.'.join(table)} must be a table of settings")
     return dict(values)
 
 
@@ -187,7 +187,7 @@ def hint_at(name: str, known: Collection[str], what: str, *, prefix: str = "") -
     """Return what may be meant by `name`, which is none of the names in `known`; `what` they are."""
     bare = name.removeprefix(prefix).lower().replace("-", "_")
     if "api_key" in bare or bare == "key":
-        return "keys are read from the provider's own variable, such as OPENAI_API_KEY"
+        return "set keys in the provider's own variable, such as OPENAI_API_KEY"
     near = get_close_matches(bare, known, 1)
     known = [f"{prefix}{each.upper()}" if prefix else each for each in near or known]
     return f"did you mean {known[0]}?" if near else f"{what} are {', '.join(known)}"
@@ -210,7 +210,7 @@ def _check_variables(variables: Mapping[str, str]) -> None:
             near = get_close_matches(bare, [*map(str.upper, OPTIONS), *sorted(others)], 1, _MISSPELLED)
             if near:
                 raise UsageError(
-                    f"{name} in the environment is not a setting; did you mean {PREFIX}{near[0]}? Unset it otherwise"
+                    f"{name} in the environment is not a setting; did you mean {PREFIX}{near[0]}? If not, unset it"
                 )
 
 

@@ -58,7 +58,7 @@ def _no_truth(option: Option, value: Any) -> Any:
         bounds = {"at least": option.at_least, "more than": option.above, "at most": option.at_most}
         words = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
         raise ValueError(  # noqa: TRY004 - pydantic takes no other
-            f"it is {value}, and should be a number{', ' if words else ''}{words}"
+            f"it is {value}; it must be a number{', ' if words else ''}{words}"
         )
     return value
 

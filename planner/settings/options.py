@@ -92,11 +92,11 @@ class OtherOptions(TypedDict, total=False):
         "the model's name, as `ramify models` lists them.", group="asking", flag="--model/-m", metavar="NAME",
         help="The model; `ramify models` lists some.")]
     agents: Annotated[Path | None, _setting(
-        "the agents that tasks can be given to, by name: see docs/agents.md; in settings files only.", default={},
+        "agents that tasks can be assigned to, by name; settings files only: see docs/agents.md.", default={},
         kind="dict[str, dict[str, Any]]", group="agents", flag=None, metavar="FILE",
-        help="A TOML file with agents that tasks are given to.")]
+        help="A TOML file that describes agents.")]
     workers: Annotated[Mapping[str, Any] | None, _setting(
-        "how single workers are set up, by name: see `ramify workers`; in settings files only.", default={},
+        "configuration of workers, by name; settings files only: see `ramify workers`.", default={},
         kind="dict[str, WorkerSettings]")]
 
 
@@ -104,48 +104,47 @@ class LimitOptions(TypedDict, total=False):
     """What a whole run may take: see `RunLimits`."""
 
     max_calls: Annotated[int | None, _limit(
-        "model calls that are sent, also those whose reply is refused or never comes.", at_least=1,
-        help="Model calls of the run.")]
-    max_tokens: Annotated[int | None, _limit("input and output tokens of the run.", at_least=1)]
-    max_cost_usd: Annotated[float | None, _limit("known cost of the run, in US dollars.", "USD", above=0)]
+        "the most model calls, counting those whose reply is rejected or lost.", at_least=1,
+        help="The most model calls of the run.")]
+    max_tokens: Annotated[int | None, _limit("the most input and output tokens of the run.", at_least=1)]
+    max_cost_usd: Annotated[float | None, _limit("the most the run may cost, in US dollars.", "USD", above=0)]
     ask_at_usd: Annotated[float | None, _limit(
-        "known cost at which a person is asked whether the run goes on, in US dollars.", "USD", above=0,
-        flag="--ask-at", help="Known cost at which a person is asked.")]
+        "the cost at which to ask a person whether to continue, in US dollars.", "USD", above=0,
+        flag="--ask-at", help="Ask a person at this cost whether to continue.")]
     max_seconds: Annotated[float | None, _limit(
-        "how long the run may take, from when it is started or resumed, in seconds.", "SECONDS", above=0,
-        help="How long the run may take.")]
+        "the most seconds the run may take, from its start or resume.", "SECONDS", above=0,
+        help="The most seconds the run may take.")]
     max_wait_seconds: Annotated[float | None, _limit(
-        "how long to wait for a model that cannot be reached or refuses, without a break, in seconds.", "SECONDS",
-        default=600.0, at_least=0, help="How long to wait for a model that is out of reach.")]
+        "how long to wait for a model that is unreachable or overloaded, in seconds.", "SECONDS",
+        default=600.0, at_least=0, help="How long to wait for an unreachable model.")]
 
 
 class RunOptions(LimitOptions, total=False):
     """How a run goes on from here."""
 
     jobs: Annotated[int | None, Option(
-        about="tasks that run at the same time.", default=8, at_least=1, at_most=10_000, group="asking",
+        about="the number of tasks that run in parallel.", default=8, at_least=1, at_most=10_000, group="asking",
         flag="--jobs/-j")]
     on_error: Annotated[Literal["continue", "partial", "stop"] | None, Option(
-        about='what follows when a task has failed: what does not need it goes on, and the run fails ("continue") or is'
-        ' answered from what there is ("partial"); or nothing new is started ("stop").',
-        help="What happens to other tasks when one has failed.", default="continue")]
+        about="what to do when a task fails: finish the tasks that do not need it, then fail (continue) or compose a"
+        " partial answer (partial); or start nothing new (stop).",
+        help="What to do when a task fails.", default="continue")]
     cache: Annotated[bool | None, Option(
-        about="whether an answer to the same request in any run of the store is taken instead of a new call.",
-        help="Take answers to the same requests from the store's runs.", default=False, group="reusing",
+        about="whether to reuse stored answers to the same request.",
+        help="Reuse answers to the same requests from the store.", default=False, group="reusing",
         flag="--cache")]
     allow: Annotated[Names | None, Option(
-        about="what workers may do, by name, such as network or secret:NAME; comma-separated in the environment.",
-        help="Let workers do this: network, secret:NAME, ...; repeatable.", default=(), kind=Words, group="working",
-        metavar="NAME")]
+        about="permissions of workers, such as network or secret:NAME; comma-separated in the environment.",
+        help="Grant workers a permission: network, secret:NAME, ...; repeatable.", default=(), kind=Words,
+        group="working", metavar="NAME")]
     engine: Annotated[str | None, Option(
-        about="where functions and programs are called whose workers do not say: here, process, dask (a cluster of its"
-        " own), dask:ADDRESS, or an engine of a package; see docs/engines.md. `here` unless set.",
-        help="Where functions are called: here, process, dask, dask:ADDRESS.", group="working", metavar="NAME")]
+        about="where functions and programs run: here (the default), process, dask (its own cluster), dask:ADDRESS, or"
+        " a package's engine; a worker's own engine comes first: see docs/engines.md.",
+        help="Where functions run: here, process, dask, dask:ADDRESS.", group="working", metavar="NAME")]
     assume: Annotated[bool | None, Option(
-        about="whether the run goes on as the model assumes where it calls the goal ambiguous, and nobody is asked.",
-        help="Go on with assumptions where the goal is ambiguous.", default=False, group="planning", flag="--assume")]
-
-
+        about="whether to let the model make assumptions about an ambiguous goal, instead of asking a person.",
+        help="Make assumptions if the goal is ambiguous; do not ask.", default=False, group="planning",
+        flag="--assume")]
 
 
 class AgainOptions(TypedDict, total=False):
@@ -153,106 +152,108 @@ class AgainOptions(TypedDict, total=False):
 
     base_url: Annotated[str | None, _asking(
         "the address of an OpenAI-compatible server.", "URL",
-        help="The address of an OpenAI-compatible server, ending in /v1.")]
+        help="The address of an OpenAI-compatible server; it ends in /v1.")]
     recovery: Annotated[Literal["retry", "split", "replan"] | None, Option(
-        about="how far it goes until a task has failed: it is tried again (retry, as unless set), then split too, then"
-        " what is open of the plan around it is changed too (replan).", part="task",
-        help="Until a task fails: retry, then split, then replan.")]
+        about="what to try before a task fails: retry it (the default), then also split it, then also replan the tasks"
+        " around it.", part="task",
+        help="What to try before a task fails: retry, then split, then replan.")]
     max_turns: Annotated[int | None, _asking(
-        "replies in one conversation of a model with its tools.", part="task", at_least=2,
-        help="Replies in one conversation with tools.")]
+        "the most replies in one conversation with tools.", part="task", at_least=2,
+        help="The most replies in one conversation with tools.")]
     conversation: Annotated[Literal["chain", "fresh"] | None, Option(
-        about="whether a leaf goes on with the conversation of a leaf that it needs (chain), which caches have read, or"
-        " begins one of its own (fresh, as unless set).", part="task", group="asking",
-        help="Whether leaves go on with the conversation of one they need.")]
+        about="whether a leaf continues the conversation of a leaf it depends on, which saves cached tokens (chain), or"
+        " starts a new one (fresh, the default).", part="task", group="asking",
+        help="Continue the conversation of a leaf's dependency, or start fresh.")]
     composing: Annotated[Literal["steps", "read"] | None, Option(
-        about="how results are composed that one prompt does not hold: in steps (as unless set), or by a model that"
-        " reads what it wants of them with a tool (read).", part="task", group="asking",
-        help="Compose what no prompt holds in steps, or have it read.")]
+        about="how to compose results that do not fit into one prompt: in steps (the default), or by letting the model"
+        " read them with a tool (read).", part="task", group="asking",
+        help="How to compose results too long for one prompt.")]
     vote_ahead: Annotated[int | None, Option(
-        about="questions of leaves are asked until one answer leads by so many.", part="task", group="voting",
-        metavar="K", at_least=1, at_most=MOST_AHEAD, help="Ask for each leaf until one answer leads by K.")]
+        about="ask each leaf's question until one answer leads by this many votes.", part="task", group="voting",
+        metavar="K", at_least=1, at_most=MOST_AHEAD,
+        help="Ask each leaf's question until one answer leads by K votes.")]
 
 
 class SamplingOptions(TypedDict, total=False):
     """How a model draws its replies; what nobody gives is not sent, as some models refuse it."""
 
     temperature: Annotated[float | None, _asking(
-        "how far replies stray from the likeliest words; what the server takes unless set.", "NUMBER",
+        "the sampling temperature; default: the server's.", "NUMBER",
         part="sampling", at_least=0, at_most=2)]
     top_p: Annotated[float | None, _asking(
-        "the share of the likeliest words that replies are drawn from.", "NUMBER", part="sampling", above=0,
-        at_most=1)]
+        "nucleus sampling: draw from the likeliest tokens with this total probability.", "NUMBER", part="sampling",
+        above=0, at_most=1)]
     seed: Annotated[int | None, _asking(
-        "what the draw begins with, for servers that take it; answers that are voted on begin with it, one more, two"
-        " more, ...", part="sampling", metavar="N", at_least=-MOST_SEED - 1, at_most=MOST_SEED,
-        help="What the draw begins with, for servers that take it.")]
+        "the sampling seed, for servers that support it; voted answers use seed, seed + 1, ...", part="sampling",
+        metavar="N", at_least=-MOST_SEED - 1, at_most=MOST_SEED,
+        help="The sampling seed, for servers that support it.")]
     max_output_tokens: Annotated[int | None, _asking(
-        "the most tokens of one reply; a longer one is asked for again, shorter.", "N", part="sampling", at_least=1)]
+        "the most tokens of any reply; a longer one is asked for once more, shorter.", "N", part="sampling",
+        at_least=1)]
 
 
 class AgentOptions(TypedDict, total=False):
     """How an agent asks: the fields of `AgentSettings`, and of what is stored of an agent."""
 
     system: Annotated[str | None, _asking(
-        "a system prompt of your own, put before Ramify's.", "TEXT", part="agent")]
+        "your own system prompt, placed before Ramify's.", "TEXT", part="agent")]
     language: Annotated[str | None, _asking("the language of the answers.", "NAME", part="agent")]
     examples: Annotated[Literal["none", "few", "many"] | None, _asking(
-        "how many examples prompts show: none, few, or many for strong models.", part="agent", default="none",
-        help="How many examples prompts show.")]
+        "how many examples to show in prompts; many is for strong models.", part="agent", default="none",
+        help="How many examples to show in prompts.")]
     timeout_s: Annotated[float | None, _asking(
-        "the longest to wait for one reply, in seconds.", "SECONDS", part="agent", default=600.0, above=0)]
+        "how long to wait for one reply, in seconds.", "SECONDS", part="agent", default=600.0, above=0)]
     constrain: Annotated[Literal["auto", "always", "never"] | None, _asking(
-        "whether the model is held to JSON schemas in plans, verdicts and answers that have one: auto does it where its"
-        " server takes them, and tries it once where nobody knows.", part="agent", default="auto",
-        help="Whether the model is held to JSON schemas.")]
+        "whether to constrain plans, verdicts and answers to JSON schemas; auto does so if the server supports it, and"
+        " tries once if that is unknown.", part="agent", default="auto",
+        help="Whether to constrain replies to JSON schemas.")]
     window: Annotated[int | None, _asking(
-        "the tokens that the model reads at once, its reply included; what its server says, or of a `gguf:` model"
-        " 8,192, or what fits, unless set.", "N", part="agent", at_least=256,
-        help="Tokens that the model reads at once.")]
+        "the model's context window in tokens, including its reply; default: what the server reports, or up to 8,192"
+        " for a `gguf:` model.", "N", part="agent", at_least=256,
+        help="The model's context window, in tokens.")]
     parts: Annotated[bool | None, _asking(
-        "whether documents that the model cannot read whole are gone through in parts, or else refused.", part="agent",
-        default=True, flag="--parts/--no-parts", help="Go through documents that are too long in parts, or refuse.")]
+        "whether to split documents that are too long for the model into parts, or refuse them.", part="agent",
+        default=True, flag="--parts/--no-parts", help="Split documents that are too long into parts, or refuse them.")]
     max_plan_tokens: Annotated[int | None, _asking(
-        "the most tokens of one plan; 400 and 150 for each task that it may have, unless this or max_output_tokens is"
-        " set, or the model thinks.", "N", part="agent", at_least=1, help="The most tokens of one plan.")]
+        "the most tokens of one plan; default: 400 plus 150 per possible task, unless max_output_tokens is set or the"
+        " model reasons.", "N", part="agent", at_least=1, help="The most tokens of one plan.")]
     max_verdict_tokens: Annotated[int | None, _asking(
-        "the most tokens of one verdict of a model on an answer; 1,500 unless this or max_output_tokens is set, or the"
-        " model thinks.", "N", part="agent", at_least=1, help="The most tokens of one verdict on an answer.")]
+        "the most tokens of one verdict on an answer; default: 1,500, unless max_output_tokens is set or the model"
+        " reasons.", "N", part="agent", at_least=1, help="The most tokens of one verdict on an answer.")]
     max_answer_tokens: Annotated[int | None, _asking(
-        "the most tokens of one answer, also of one that is composed; what the server takes unless set.", "N",
+        "the most tokens of one answer, composed ones included; default: the server's limit.", "N",
         part="agent", at_least=1, help="The most tokens of one answer.")]
     stop_runaway: Annotated[bool | None, _asking(
-        "whether a reply is stopped that repeats itself again and again, or plans far too many tasks.", part="agent",
+        "whether to stop replies that repeat themselves endlessly or plan far too many tasks.", part="agent",
         default=True, flag="--stop-runaway/--no-stop-runaway",
-        help="Stop replies that repeat themselves again and again.")]
+        help="Whether to stop replies that repeat themselves endlessly.")]
     native_tools: Annotated[bool | None, _asking(
-        "whether the model calls tools by itself; what is known of it unless this is set.", part="agent",
-        flag="--native-tools/--no-native-tools", help="Whether the model calls tools by itself.")]
+        "whether to use the model's native tool calls; default: if it is known to support them.", part="agent",
+        flag="--native-tools/--no-native-tools", help="Whether to use the model's native tool calls.")]
     tool_choice: Annotated[str | None, _asking(
-        "which tool is called before an answer: auto, required for any, none, or the name of one.", "NAME",
-        part="agent", default="auto", help="Which tool is called first: auto, required, none, or its name.")]
+        "which tool to call before answering: auto, required (any), none, or a tool's name.", "NAME",
+        part="agent", default="auto", help="Which tool to call first: auto, required, none, or its name.")]
 
 
 class AskingOptions(AgentOptions, SamplingOptions, total=False):
     """What an agent says of how it asks, and the root of its tasks."""
 
     prompts: Annotated[str | Path | None, _asking(
-        "a folder of prompt templates over the built-in ones.", "DIR", kind=Path)]
+        "a folder of prompt templates that replace built-in ones.", "DIR", kind=Path)]
     requests_per_second: Annotated[float | None, _asking(
-        "model calls of a run that are started in a second.", "NUMBER", part="task", at_least=SLOWEST_RATE,
-        help="Model calls started in a second.")]
+        "the most model calls started per second.", "NUMBER", part="task", at_least=SLOWEST_RATE,
+        help="The most model calls started per second.")]
 
 
 class FileOptions(TypedDict, total=False):
     """Python files that define more; see `SourceOptions`."""
 
     worker_files: Annotated[Names | None, Option(
-        about="Python files and modules that define workers; comma-separated in the environment.",
+        about="Python files or modules with workers; comma-separated in the environment.",
         help="A Python file or module with workers; repeatable.", default=(), stored="worker_sources", kind=Words,
         group="working", flag="--workers", metavar="FILE")]
     tool_files: Annotated[Names | None, Option(
-        about="Python files and modules that define tools, and servers as mcp:NAME; comma-separated likewise.",
+        about="Python files or modules with tools, or mcp:NAME; comma-separated in the environment.",
         help="A Python file or module with tools, or mcp:NAME; repeatable.", default=(), stored="tool_sources",
         kind=Words, group="working", flag="--tools", metavar="FILE")]
 
@@ -268,18 +269,18 @@ class PlaceOptions(TypedDict, total=False):
     """Where and how things are kept, and what is told of a run."""
 
     store: Annotated[str | Path | None, _setting(
-        "a file, or the URL of a database.", kind=str, is_secret=True, flag=None, group="store", metavar="PLACE",
-        help="A file or database URL; else .ramify/ramify.db.")]
+        "the database: a file or a URL.", kind=str, is_secret=True, flag=None, group="store", metavar="PLACE",
+        help="The store: a file or database URL; default: .ramify/ramify.db.")]
     synchronous: Annotated[Literal["FULL", "NORMAL", "OFF"] | None, _setting(
-        "how sure SQLite makes that a commit survives a power cut; see `Store.open`.", default="FULL")]
+        "whether a commit survives a power cut: see docs/durability.md.", default="FULL")]
     embedding_model: Annotated[str | None, _setting(
-        "the model of `embed` tasks; `hashing` is built in, and no language model.")]
+        "the model of `embed` tasks; `hashing` is built in and is no language model.")]
     otel: Annotated[bool | None, _setting(
-        "whether OpenTelemetry spans are made of runs; see docs/events.md.", default=False)]
+        "whether to send OpenTelemetry spans: see docs/events.md.", default=False)]
     otel_content: Annotated[bool | None, _setting(
-        "whether the words of tasks, prompts and replies go into the spans.", default=False)]
+        "whether spans contain the texts of tasks, prompts and replies.", default=False)]
     mcp: Annotated[Mapping[str, Any] | None, _setting(
-        "servers of tools, by name: see docs/tools.md; in settings files only.", default={},
+        "MCP servers, by name; settings files only: see docs/tools.md.", default={},
         kind="dict[str, ServerSettings]")]
 
 
@@ -287,28 +288,27 @@ class SizeOptions(TypedDict, total=False):
     """When tasks are split, and how many there may be; who resumes a run can say it anew."""
 
     policy: Annotated[str | Any | None, _plan(
-        "when tasks are split: upfront, as_needed, streaming, direct, or a policy of a package, by name; in Python, a"
-        " class or object of your own too. `upfront` unless set, and `direct` where `split` is never.", kind=str,
-        metavar="NAME", help="When tasks are split: upfront, as_needed, streaming, direct.")]
+        "when to split tasks: upfront (the default), as_needed, streaming, direct, or a package's policy by name; in"
+        " Python also your own class or object.", kind=str,
+        metavar="NAME", help="When to split tasks: upfront, as_needed, streaming, direct.")]
     methods: Annotated[str | Path | None, _plan(
-        "the folder of methods, which are tried before the model is asked to split a task; `.ramify/methods`, if that"
-        " is there, unless set; `none` for none.", kind=Path, metavar="DIR",
-        help="A folder of methods; `none` for none.")]
+        "the folder of methods; default: `.ramify/methods`, if it exists; `none` for none.", kind=Path, metavar="DIR",
+        help="The folder of methods; `none` for none.")]
     max_tasks: Annotated[int | None, _plan(
-        "the most tasks of the whole tree, the root included.", default=200, at_least=1,
-        help="The most tasks of the tree.")]
+        "the most tasks in the tree, including the root.", default=200, at_least=1,
+        help="The most tasks in the tree.")]
 
 
 class PlanOptions(SizeOptions, total=False):
     """How a goal is split."""
 
     split: Annotated[Literal["auto", "always", "never"] | None, _plan(
-        "which tasks the model is asked to split: auto leaves out those whose words tell that it would not help.",
-        default="auto", help="Which tasks the model is asked to split.")]
+        "which tasks to ask the model to split; auto skips those that clearly need no splitting.",
+        default="auto", help="Which tasks to ask the model to split.")]
     max_depth: Annotated[int | None, _plan(
-        "the deepest level that a task may stand on; the root's is 1, so 1 splits nothing.", default=3, at_least=1,
-        help="The deepest level of the tree; the root's is 1.")]
-    max_children: Annotated[int | None, _plan("the most subtasks of one task.", default=12, at_least=2)]
+        "the deepest level of the tree; the root is level 1, so 1 splits nothing.", default=3, at_least=1,
+        help="The deepest level of the tree; the root is level 1.")]
+    max_children: Annotated[int | None, _plan("the most subtasks of a task.", default=12, at_least=2)]
 
 
 # fmt: on

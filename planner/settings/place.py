@@ -59,7 +59,7 @@ def read_place(given: str | Path) -> Place:
         return _file(text)
     kind = _SCHEMES.get(scheme.partition("+")[0].lower())
     if kind is None:
-        raise StoreError(f"a store cannot be at a {scheme}:// URL; give a file, sqlite:///FILE or postgresql://...")
+        raise StoreError(f"a store cannot be at a {scheme}:// URL; use a file, sqlite:///FILE or postgresql://...")
     return _file(rest.removeprefix("/")) if kind == "sqlite" else _postgresql(rest)
 
 
@@ -73,16 +73,16 @@ def make_file(place: Path, *, create: bool) -> None:
     """
     try:
         if place.is_dir():
-            raise StoreError(f"{place} is a folder; give the path of a file in it, as {place / DEFAULT_STORE.name}")
+            raise StoreError(f"{place} is a folder; name a file in it, such as {place / DEFAULT_STORE.name}")
         if place.exists():
             return
         if not create:
-            raise StoreError(f"there is no store at {place}; check the path, or start a run to make one")
+            raise StoreError(f"there is no store at {place}; check the path, or start a run to create one")
         _make_folder(place.parent)
         os.close(os.open(place, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(
-            f"the store {place} cannot be made: {error.strerror or error}; choose another place for it, or make that"
+            f"the store {place} cannot be created: {error.strerror or error}; choose another place, or make that"
             " folder writable"
         ) from error
 
@@ -107,14 +107,14 @@ def _make_folder(folder: Path) -> None:
     if folder.exists():
         raise StoreError(f"the store's folder {folder} is a file; choose another place for the store")
     if folder.name != DEFAULT_STORE.parent.name or not folder.parent.is_dir():
-        raise StoreError(f"the store's folder {folder} does not exist; make it first, or choose another place")
+        raise StoreError(f"the store's folder {folder} does not exist; create it, or choose another place")
     folder.mkdir(exist_ok=True)
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _file(text: str) -> Place:
     if not text or text.startswith(":memory:") or "\x00" in text:
-        raise StoreError("a store is kept in a file, so that runs survive; give the file's path")
+        raise StoreError("a store must be a file, so that runs survive; name the file")
     return Place(shown=text, path=Path(text).absolute())
 
 

@@ -35,17 +35,17 @@ _STARTING_S = 3.0
 
 
 class FollowedRun:
-    """A run that is followed, for `for` and `async for` over its events; a context manager, which closes the store.
+    """A run to follow with `for` or `async for` over its events; a context manager that closes the store.
 
     Args:
         store: where it is stored, as for the executor; or an open store, which stays open.
-        run_id: its id, or the unique beginning of one; None for the last run.
+        run_id: its id, or the start of it; None for the newest run.
         after: the number after which its events begin; 0 is all of them, None those that are still to come.
-        poll_s: how long to wait before the store is looked at again, in seconds.
+        poll_s: seconds between looks at the store.
 
     Attributes:
-        record: the run, as it stood when it was looked at last.
-        status: how it stood then; "interrupted" if the process that held it had ended without a word.
+        record: the run, at the last look.
+        status: its status then; "interrupted" if its process died.
         root: its tree, as it stood then.
         touched: the tasks that the events of the last look are about.
 
@@ -84,7 +84,7 @@ class FollowedRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come, as far as can be told from here."""
+        """Whether the run has ended, as far as known here."""
         return self.status != "running" and not self._may_be_more
 
     def load(self) -> None:
@@ -112,7 +112,7 @@ class FollowedRun:
         return True
 
     def look(self) -> list[Event]:
-        """Return the events that have come since the last look, and bring `record` and `root` up to date.
+        """Return events since the last look, and update `record` and `root`.
 
         Raises:
             RunError: if the run has been deleted.
@@ -174,7 +174,7 @@ class FollowedRun:
         return limit_run(self._store, self.record.id, limits)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def _bring_up_to_date(self, tasks: tuple[TaskNews, ...]) -> None:

@@ -62,7 +62,7 @@ class ShownRun(ABC):
     @property
     @abstractmethod
     def usage(self) -> Usage:
-        """What its model calls have used so far."""
+        """The usage of its model calls so far."""
 
     @abstractmethod
     def _store_now(self) -> "Store":
@@ -70,12 +70,12 @@ class ShownRun(ABC):
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """What its answer does not cover, in sentences: which parts failed, and why, and what the model says."""
+        """What the answer does not cover: failed parts, and what the model says."""
         return self.task.gaps
 
     @property
     def plans(self) -> "list[PlanVersion]":
-        """The versions of its plan, each with what is different in it: how it was begun, and each change of it.
+        """The versions of its plan, with the differences.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -87,7 +87,7 @@ class ShownRun(ABC):
 
     @property
     def origin(self) -> "Origin | None":
-        """What it was forked from, and what had been paid for that; None if it is no fork.
+        """What it was forked from, and what that cost; or None.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -99,7 +99,7 @@ class ShownRun(ABC):
 
     @property
     def losses(self) -> list[Loss]:
-        """The prompts that showed less than all of their data, as the model cannot read so much; see `Loss`.
+        """Prompts that were shortened because the model cannot read more: see `Loss`.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -119,7 +119,7 @@ class ShownRun(ABC):
 
     @property
     def effects(self) -> "list[StepRecord]":
-        """What its workers and tools did or wanted to do that may not simply be repeated, and what is known of each.
+        """Steps of workers and tools that must not repeat, with their state.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -131,7 +131,7 @@ class ShownRun(ABC):
 
     @property
     def methods(self) -> list[MethodUse]:
-        """The methods that were found for its tasks: those that have split them, and those that do not fit, with why.
+        """Methods found for its tasks: used ones, and those that do not fit, with why.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -140,7 +140,7 @@ class ShownRun(ABC):
             return methods_of(store.events_of(self.id, METHODS_TOLD_BY))
 
     def as_pilot(self) -> "Pilot":
-        """Return what the run, whole or not, says of another like it, for `estimate`.
+        """Return this run's figures for `estimate`.
 
         Raises:
             UsageError: if it has neither votes nor checks of answers that a model gave.
@@ -152,7 +152,7 @@ class ShownRun(ABC):
             return pilot_of(store.read_run(self.id))
 
     def to_data(self) -> dict[str, Any]:
-        """Return the run as JSON data: what made it, where it stands, what was not read, and the tasks."""
+        """Return the run as JSON data."""
         from ramify.planner.export.run_data import step_data
 
         return {
@@ -168,7 +168,7 @@ class ShownRun(ABC):
         }
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return a table with a row for each task, indexed by their ids; needs the extra `dataframe`.
+        """Return a table with one row per task, indexed by id; needs the extra `dataframe`.
 
         Raises:
             ExportError: if pandas is not installed.
@@ -178,7 +178,7 @@ class ShownRun(ABC):
         return tasks_frame(self.task)
 
     def graph(self, form: str = "dot", **asked: Any) -> str:
-        """Return the graph as a text in the format `form`: dot, mermaid, svg or any other of docs/formats.md.
+        """Return the graph as text in the format `form`: see docs/formats.md.
 
         The keywords are those of `save`.
 
@@ -207,7 +207,7 @@ class ShownRun(ABC):
         return self.graph("svg", **asked)
 
     def save(self, path: str | Path, *, form: str | None = None, layout: "LayoutName" = "ramify", **asked: Any) -> Path:
-        """Write the graph to a file; its ending says as what, unless `form` does: see docs/formats.md.
+        """Write the graph to a file; `form` or the ending sets the format: see docs/formats.md.
 
         Args:
             path: the file; one that is there is written over.
@@ -238,7 +238,7 @@ class ShownRun(ABC):
         return path
 
     def timeline(self) -> "Timeline":
-        """Return what ran when, as the store has it; a run that goes on is shown up to now.
+        """Return what ran when, up to now.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -251,7 +251,7 @@ class ShownRun(ABC):
         return timeline_of(self.task, events, made_by=self.made_by, until=until, jobs=jobs)
 
     def save_timeline(self, path: str | Path, *, form: str | None = None, **asked: Any) -> Path:
-        """Write the timeline to a file; its ending says as what, unless `form` does: see docs/formats.md.
+        """Write the timeline to a file; `form` or the ending sets the format: see docs/formats.md.
 
         Args:
             path: the file; one that is there is written over.
@@ -269,7 +269,7 @@ class ShownRun(ABC):
         return self.timeline().save(path, form=form, **asked)
 
     def report(self, path: str | Path, *, form: str | None = None) -> Path:
-        """Write everything about the run, as far as it has come, to a file; its ending says as what.
+        """Write a report to a file; its ending sets the format.
 
         The endings are those of docs/formats.md, unless `form` says another format. A file that is there is written
         over.
@@ -291,7 +291,7 @@ class ShownRun(ABC):
             if asked:
                 from ramify.planner.errors import UsageError
 
-                raise UsageError(f"{form.name} gives the whole tree; leave out {', '.join(asked)}")
+                raise UsageError(f"{form.name} always contains the whole tree; leave out {', '.join(asked)}")
             return self.to_data()
         return self._view(**asked if form.folds else {"max_nodes": None, **asked})
 

@@ -83,8 +83,8 @@ def between(versions: Sequence[PlanVersion], first: int, last: int) -> list[dict
         UsageError: if there is no such version, or the second does not come after the first.
     """
     if not 1 <= first < last <= len(versions):
-        numbers = f"give two numbers from 1 to {len(versions)}, the smaller one first"
-        raise UsageError(f"there is nothing between plan {first} and plan {last}; {numbers}")
+        numbers = f"use two numbers from 1 to {len(versions)}, the smaller first"
+        raise UsageError(f"plans {first} and {last} cannot be compared; {numbers}")
     changes: dict[str, list[dict[str, Any]]] = {}
     for version in versions[first:last]:
         for change in version.changes:

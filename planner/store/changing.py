@@ -38,7 +38,9 @@ def create_run(database: Database, connection: Connection, run: NewRun, root: Ta
     try:
         connection.execute(insert(RUNS).values(**values, updated_at=time.time(), lease_token=0))
     except IntegrityError:
-        raise RunError(f"run {run.id} is in the store {database.place} already; resume it, or take a new id") from None
+        raise RunError(
+            f"run {run.id} already exists in the store {database.place}; resume it, or use a new id"
+        ) from None
     texts: dict[str, str] = {}
     rows: Iterable[Row] = ((run.id, *share(row, IN_TASK, texts)) for row in rows_of_tree(root))
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):

@@ -196,7 +196,7 @@ def _postgresql_engine(place: Place, synchronous: Synchronous) -> Engine:
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "ramify"},
         )
     except ArgumentError:
-        raise StoreError(f"the URL of the store {place} cannot be read; check it") from None
+        raise StoreError(f"the URL of the store {place} is invalid; check it") from None
     if synchronous != "FULL":
 
         @event.listens_for(engine, "connect")

@@ -8,26 +8,26 @@ from ramify.planner.errors import StoreError
 from ramify.planner.settings.place import Place
 
 _SQLITE: Final[Mapping[str, str]] = {
-    "SQLITE_NOTADB": "the file is not a Ramify store, or it is damaged; check the path, or restore a copy",
-    "SQLITE_CORRUPT": "the file is damaged; restore a copy, or save what can be read with `sqlite3 FILE .recover`",
+    "SQLITE_NOTADB": "the file is not a Ramify store, or is damaged; check the path, or restore a backup",
+    "SQLITE_CORRUPT": "the file is damaged; restore a backup, or save what is readable with `sqlite3 FILE .recover`",
     "SQLITE_READONLY": "the file or its folder is read-only; make both writable, or copy the store elsewhere",
     "SQLITE_CANTOPEN": "the file cannot be opened; check that it and its folder can be read and written",
     "SQLITE_PERM": "access is denied; check that the file and its folder can be read and written",
-    "SQLITE_FULL": "the disk is full; free some space and resume the run: what was stored is whole",
-    "SQLITE_BUSY": "another program holds it locked; close that program and resume the run",
-    "SQLITE_LOCKED": "another program holds it locked; close that program and resume the run",
-    "SQLITE_IOERR": "the disk failed; check it and its free space, then resume the run: what was stored is whole",
+    "SQLITE_FULL": "the disk is full; free some space and resume the run: nothing stored is lost",
+    "SQLITE_BUSY": "another program has locked it; close that program and resume the run",
+    "SQLITE_LOCKED": "another program has locked it; close that program and resume the run",
+    "SQLITE_IOERR": "the disk failed; check it and its free space, then resume the run: nothing stored is lost",
 }
 
 _POSTGRESQL: Final[Mapping[str, str]] = {
-    "28": "the server does not let that user in; check user, password and the server's pg_hba.conf",
-    "3D000": "there is no such database; make it with `createdb`, or correct the URL",
+    "28": "the server rejects that user; check user, password and the server's pg_hba.conf",
+    "3D000": "there is no such database; create it with `createdb`, or correct the URL",
     "25006": "the database is read-only; use the primary server",
     "42501": "the user may not write there; grant it the right to use and create tables",
-    "53100": "the server's disk is full; free some space and resume the run: what was stored is whole",
+    "53100": "the server's disk is full; free some space and resume the run: nothing stored is lost",
     "53300": "the server has no connection left; close others, or raise its max_connections",
-    "55P03": "another program holds it locked; close that program and resume the run",
-    "08": "the server cannot be reached; check that it runs and that the host and port are right",
+    "55P03": "another program has locked it; close that program and resume the run",
+    "08": "the server is unreachable; check that it runs and that host and port are right",
     "57P": "the server is shutting down or starting up; try again when it is up",
 }
 
@@ -38,7 +38,7 @@ def explain(error: BaseException, place: Place) -> StoreError:
     """Return the error that tells the user what a database error means and what to do; no secret is in it."""
     cause = getattr(error, "orig", None) or error
     words = place.redact(" ".join(str(cause).split()))
-    advice = _advice(cause) or "see what the database says"
+    advice = _advice(cause) or "the database reports an error"
     return StoreError(f"the store {place}: {advice} ({type(cause).__name__}: {words})")
 
 

@@ -42,7 +42,7 @@ def folder_of(files: Path, run_id: str, task: Task) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"task {task.id} can get no folder at {folder}: {error.strerror or error}") from error
+        raise StoreError(f"task {task.id} cannot create the folder {folder}: {error.strerror or error}") from error
     return folder
 
 
@@ -59,7 +59,7 @@ def copy_files(files: Path, run_id: str, fork_id: str) -> bool:
         shutil.copytree(source, target, symlinks=True)
     except OSError as error:
         remove_files(files, fork_id)
-        raise StoreError(f"what the tasks of run {run_id} have kept at {source} cannot be copied: {error}") from error
+        raise StoreError(f"files of tasks of run {run_id} at {source} cannot be copied: {error}") from error
     return True
 
 

@@ -31,7 +31,7 @@ from .tables import EVENTS, MEMORY, RUNS, SHARES, STEPS, TASKS
 Edit = Callable[[StoreReader, Callable[[], int]], Sequence[Change]]
 """Returns what is different in a fork, which it reads, from the start; and is given the numbers of its events."""
 
-_NOT_RUN = "it was forked from run {}, and has not been run since"
+_NOT_RUN = "it was forked from run {} and has not run since"
 
 
 def fork_run(database: Database, connection: Connection, fork: NewFork, edit: Edit | None) -> None:
@@ -93,7 +93,7 @@ def _insert_run(database: Database, connection: Connection, fork: NewFork, sourc
     try:
         connection.execute(insert(RUNS).values(**kept, **said, **fresh))
     except IntegrityError:
-        raise RunError(f"run {fork.id} is in the store {database.place} already; take a new id") from None
+        raise RunError(f"run {fork.id} already exists in the store {database.place}; use a new id") from None
 
 
 def _copy(connection: Connection, table: Table, fork: NewFork, **changed: object) -> None:

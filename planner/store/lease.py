@@ -42,7 +42,7 @@ def take(database: Database, run_id: str, holder: Holder, *, stale_after_s: floa
         query = select(RUNS.c.holder, RUNS.c.lease_token, RUNS.c.heartbeat_at, RUNS.c.controls, database.now)
         row = connection.execute(query.where(RUNS.c.id == run_id).with_for_update()).one_or_none()
         if row is None:
-            raise RunError(f"there is no run {run_id} in the store {database.place}; list them with `ramify runs`")
+            raise RunError(f"there is no run {run_id} in the store {database.place}; `ramify runs` lists them")
         held_by, token, heartbeat_at, asked, now = row
         check_free(run_id, held_by, silent_s=float(now) - (heartbeat_at or 0.0), stale_after_s=stale_after_s)
         values = {"holder": holder.to_json(), "lease_token": token + 1, "heartbeat_at": database.now}
@@ -62,7 +62,7 @@ def check_free(run_id: str, held_by: str | None, *, silent_s: float, stale_after
         return
     wait_s = max(1, round(stale_after_s - silent_s))
     raise LeaseError(
-        f"run {run_id} is held by {holder}; see how far it is with `ramify show {run_id}`, stop it"
+        f"run {run_id} is held by {holder}; look at it with `ramify show {run_id}`, stop it"
         f" with `ramify cancel {run_id}`, or, if that process is gone, try again in {wait_s} s",
         holder=str(holder),
     )
@@ -78,7 +78,7 @@ def lost(connection: Connection, lease: Lease) -> tuple[str, str]:
     """Return what to say about a lease that is no longer good, and who holds the run now."""
     held_by = connection.execute(select(RUNS.c.holder).where(RUNS.c.id == lease.run_id)).one_or_none()
     if held_by is None:
-        return f"run {lease.run_id} was deleted from the store while this process ran it; start it again", "nobody"
+        return f"run {lease.run_id} was deleted from the store during the run; start it again", "nobody"
     holder = "nobody" if held_by[0] is None else str(Holder.from_json(held_by[0]))
-    told = f"run {lease.run_id} was taken over while this process did not answer; it is now held by {holder}"
-    return f"{told}. Nothing more is written from here", holder
+    told = f"run {lease.run_id} was taken over while this process did not respond; it is now held by {holder}"
+    return f"{told}. This process writes nothing more", holder

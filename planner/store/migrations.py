@@ -93,7 +93,7 @@ def prepare(database: Database, *, create: bool, steps: Sequence[Migration] = MI
     with database.reading() as connection:
         version = _version(database, connection)
     if version is None and not create:
-        raise StoreError(f"there is no store at {database.place}; check where it is, or start a run to make one")
+        raise StoreError(f"there is no store at {database.place}; check the path, or start a run to create one")
     if database.is_read_only:
         _check_readable(database, version, newest)
         return
@@ -122,7 +122,7 @@ def _check_readable(database: Database, version: int | None, newest: int) -> Non
         raise _too_new(database, version, newest)
     if version != newest:
         raise StoreError(
-            f"the store {database.place} has to be brought to schema {newest} first, and the file or its folder is"
+            f"the store {database.place} must be upgraded to schema {newest} first, but the file or its folder is"
             " read-only; make both writable, or copy the store elsewhere"
         )
 
@@ -130,7 +130,7 @@ def _check_readable(database: Database, version: int | None, newest: int) -> Non
 def _too_new(database: Database, version: int, newest: int) -> StoreError:
     return StoreError(
         f"the store {database.place} was made by a newer Ramify (schema {version}; this one knows {newest}); upgrade"
-        " Ramify to use it"
+        " Ramify"
     )
 
 
@@ -140,8 +140,8 @@ def _version(database: Database, connection: Connection) -> int | None:
     if META.name in names:
         version = connection.execute(select(META.c.schema_version)).scalar()
         if version is None:
-            raise StoreError(f"the store {database.place} does not say which version it is; restore a copy")
+            raise StoreError(f"the store {database.place} has no version; restore a backup")
         return int(version)
     if RUNS.name in names or (database.is_sqlite and names):
-        raise StoreError(f"{database.place} is a database of another program; choose another place for the store")
+        raise StoreError(f"{database.place} belongs to another program; choose another place for the store")
     return None

@@ -44,7 +44,7 @@ def export_run(database: Database, run_id: str, path: Path) -> None:
         ExportError: if it cannot be written.
     """
     if path.exists():
-        raise UsageError(f"{path} is there already; choose another name, or remove it first")
+        raise UsageError(f"{path} already exists; choose another name, or delete it first")
     with database.reading() as connection:
         run, lineage = _run_fields(connection, run_id), require_run(connection, run_id)
         with FileWriter(path, "run", run) as file:
@@ -85,7 +85,7 @@ def import_run(database: Database, path: Path) -> str:
     """
     kind, run = read_head(path)
     if kind != "run":
-        raise UsageError(f"{path} is a recording, which holds no tasks; `--model replay:{path}` answers from it")
+        raise UsageError(f"{path} is a recording without tasks; use it with `--model replay:{path}`")
     try:
         columns = row_of(run, RUN)
         run_id = _checked_id(run["id"])
@@ -110,7 +110,9 @@ def _insert_run(database: Database, connection: Connection, values: Mapping[str,
     try:
         connection.execute(insert(RUNS).values(**values, **fresh))
     except IntegrityError:
-        raise RunError(f"run {values['id']} is in the store {database.place} already; delete it there first") from None
+        raise RunError(
+            f"run {values['id']} already exists in the store {database.place}; delete it there first"
+        ) from None
 
 
 class _Checker:
@@ -162,10 +164,10 @@ class _Checker:
         try:
             root = tree_of_rows(self._tasks, run_id=self._run_id)
         except StoreError as fault:
-            raise UsageError(f"{self._path} holds no run that could be resumed: {fault}") from None
+            raise UsageError(f"{self._path} has no run that could be resumed: {fault}") from None
         if unknown := self._called - {task.id for task in root.walk()}:
             raise UsageError(
-                f"{self._path} is damaged: a call or step is made for task {min(unknown)!r}, and there is none"
+                f"{self._path} is damaged: a call or step belongs to task {min(unknown)!r}, which does not exist"
             )
         self._tasks = []
 
@@ -184,7 +186,7 @@ class _Checker:
         for kind, table in _TABLES.items():
             query = select(func.count()).select_from(table).where(run_column(table) == self._run_id)
             if connection.execute(query).scalar() != self._counts[kind]:
-                raise UsageError(f"{self._path} is damaged: it has two lines for one {kind}; take another copy of it")
+                raise UsageError(f"{self._path} is damaged: it has two lines for one {kind}; use another copy")
 
     def _put_aside(self, kind: str) -> None:
         pickle.dump((kind, self._rows[kind]), self._spool)
@@ -193,14 +195,14 @@ class _Checker:
 
     def _check_text(self, fields: Mapping[str, Any]) -> None:
         if sha256_of(fields["content"]) != fields["sha256"]:
-            raise ValueError("the text is not the one that its hash says")
+            raise ValueError("the text does not match its hash")
         self._texts.add(fields["sha256"])
 
     def _check_call(self, fields: Mapping[str, Any]) -> None:
         check_call(fields)
         for sha256 in references_of(fields["request"]):
             if sha256 not in self._texts:
-                raise ValueError(f"the text {str(sha256)[:12]} that the request refers to does not stand before it")
+                raise ValueError(f"the text {str(sha256)[:12]} that the request refers to is missing before it")
         self._called.add(fields["task_id"])
 
 

@@ -28,7 +28,7 @@ class StoreReader:
 
     @property
     def place(self) -> str:
-        """Where the store is, for people to read; without a password."""
+        """Where the store is, without a password."""
         return str(self._database.place)
 
     @property
@@ -39,7 +39,7 @@ class StoreReader:
 
     @property
     def files(self) -> Path:
-        """Where workers keep files; see `ramify.planner.store.files`."""
+        """Where workers keep files."""
         from .files import files_beside
 
         return files_beside(self._database.place)
@@ -52,7 +52,7 @@ class StoreReader:
         statuses: Collection[RunStatus] = (),
         keep: int = 0,
     ) -> list[RunRecord]:
-        """Return the runs, the newest first.
+        """Return the runs, newest first.
 
         Args:
             limit: no more than so many.
@@ -76,7 +76,7 @@ class StoreReader:
         return found[:limit]
 
     def used_so_far(self, run_ids: Sequence[str]) -> dict[str, Usage]:
-        """Return what the tasks of runs have used, by run, while they go on too.
+        """Return the usage of runs, also while they go on.
 
         Raises:
             StoreError: if it cannot be read.
@@ -98,7 +98,7 @@ class StoreReader:
             return states_so_far(connection, run_ids)
 
     def find_run(self, wanted: str) -> RunRecord:
-        """Return the run with the id `wanted`, or the only one whose id begins with it.
+        """Return the run with the id `wanted`, or the only one that starts with it.
 
         Raises:
             RunError: if none or several do; the message shows ids that come near.
@@ -110,7 +110,7 @@ class StoreReader:
             return find_run(connection, wanted)
 
     def last_run(self) -> RunRecord:
-        """Return the newest run that is not part of another one.
+        """Return the newest run that is not part of another.
 
         Raises:
             RunError: if there is none yet.
@@ -121,11 +121,11 @@ class StoreReader:
         with self._database.reading() as connection:
             found = last_run(connection)
         if found is None:
-            raise RunError(f"there is no run in the store {self.place} yet; start one first")
+            raise RunError(f"the store {self.place} has no runs yet; start one first")
         return found
 
     def load_tree(self, run_id: str) -> Task:
-        """Return the root of a run's tree, as it was last written.
+        """Return the root of a run's stored tree.
 
         Raises:
             RunError: if there is no such run.
@@ -137,7 +137,7 @@ class StoreReader:
             return load_tree(connection, run_id)
 
     def read_run(self, run_id: str) -> StoredRun:
-        """Return all of a run as it stood at one instant, whichever process carries it on.
+        """Return everything about a run at one moment, whichever process runs it.
 
         Raises:
             RunError: if there is no such run.
@@ -149,7 +149,7 @@ class StoreReader:
             return read_run(connection, run_id)
 
     def news(self, run_id: str, after: int, *, limit: int) -> RunNews:
-        """Return a run with its events whose number is above `after`, `limit` at the most, and the tasks they concern.
+        """Return a run with at most `limit` events after number `after`, and their tasks.
 
         Raises:
             RunError: if there is no such run.
@@ -161,7 +161,7 @@ class StoreReader:
             return news_of(connection, run_id, after, limit=limit)
 
     def calls(self, run_id: str, task_id: str | None = None) -> list[CallRecord]:
-        """Return the journal of a run, or of one of its tasks, in the order in which the calls were made.
+        """Return the calls of a run, or of one task, in order.
 
         Raises:
             RunError: if there is no such run.
@@ -173,7 +173,7 @@ class StoreReader:
             return list_calls(connection, run_id, task_id)
 
     def models_asked(self, run_id: str) -> list[str]:
-        """Return the models that have answered calls of a run, by name, the first first.
+        """Return the names of the models that answered calls of a run, in order.
 
         Raises:
             StoreError: if it cannot be read.
@@ -195,7 +195,7 @@ class StoreReader:
             return begun_types(connection, run_id, most)
 
     def last_attempts(self, run_id: str) -> dict[str, int]:
-        """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside.
+        """Return the last attempt with a reply for each task of a run, without plans.
 
         Raises:
             StoreError: if they cannot be read.
@@ -206,7 +206,7 @@ class StoreReader:
             return last_attempts(connection, run_id)
 
     def stream_calls(self, run_id: str) -> Generator[CallRecord, None, None]:
-        """Yield what `calls` returns, without all of it being in memory; reading goes on until the last is taken.
+        """Yield what `calls` returns, without loading all of it.
 
         Raises:
             RunError: if there is no such run.
@@ -245,7 +245,7 @@ class StoreReader:
             return list_events(connection, run_id, after, limit, task_id)
 
     def events_of(self, run_id: str, types: Collection[str], after: int = 0) -> list[EventRecord]:
-        """Return the events of a run that are of one of `types` and whose number is above `after`, in order.
+        """Return the events of a run of these `types` after number `after`.
 
         Raises:
             StoreError: if they cannot be read.
@@ -256,7 +256,7 @@ class StoreReader:
             return list_events_of(connection, run_id, types, after)
 
     def steps(self, run_id: str, task_id: str | None = None, *, effects: bool = False) -> list[StepRecord]:
-        """Return the steps that workers of a run, or of one of its tasks, have taken, in order.
+        """Return the steps of workers of a run, or of one task, in order.
 
         Args:
             run_id: the run.
@@ -287,7 +287,7 @@ class StoreReader:
             return read_times(connection, models)
 
     def memory(self, scope: str) -> dict[str, Any]:
-        """Return what workers keep in a scope: the id of a run, or "permanent".
+        """Return the memory of a scope: a run's id, or "permanent".
 
         Raises:
             StoreError: if it cannot be read.
@@ -298,7 +298,7 @@ class StoreReader:
             return read_memory(connection, scope)
 
     def find_answer(self, key: CallKey) -> tuple[str, Mapping[str, Any]] | None:
-        """Return the newest answer in the store to the request of `key`, as data, after the id of its run.
+        """Return the newest stored answer to the request of `key`, with the id of its run.
 
         It is a whole one, to the same sample of the same attempt or a later one; None if there is none.
 

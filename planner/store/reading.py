@@ -60,11 +60,11 @@ def find_run(connection: Connection, wanted: str) -> RunRecord:
         return exact[0]
     known = [row.id for row in connection.execute(select(RUNS.c.id).order_by(newest_first).limit(_SCREENED))]
     if not known:
-        raise RunError(f"there is no run {said}: the store holds none yet; start one first")
+        raise RunError(f"there is no run {said}: the store has no runs yet; start one first")
     if found and wanted:
-        raise RunError(f"{len(found)} runs begin with {said}: {_listed([run.id for run in found])}; give more of it")
+        raise RunError(f"{len(found)} runs begin with {said}: {_listed([run.id for run in found])}; type more of it")
     near = difflib.get_close_matches(wanted, known, n=_SHOWN, cutoff=0.5) or known[:_SHOWN]
-    raise RunError(f"there is no run {said}; runs that come near or are new: {_listed(near)}")
+    raise RunError(f"there is no run {said}; closest or newest runs: {_listed(near)}")
 
 
 def last_run(connection: Connection) -> RunRecord | None:
@@ -126,7 +126,7 @@ def list_calls(connection: Connection, run_id: str, task_id: str | None) -> list
 
 
 def models_asked(connection: Connection, run_id: str) -> list[str]:
-    """Return the models that have answered calls of a run, by name, the first first."""
+    """Return the names of the models that answered calls of a run, in order."""
     query = select(CALLS.c.model).where(_lineage(connection, run_id).rows_of(CALLS)).group_by(CALLS.c.model)
     return [decode_text(name) for (name,) in connection.execute(query.order_by(func.min(CALLS.c.started_at)))]
 
@@ -139,7 +139,7 @@ def begun_types(connection: Connection, run_id: str, most: int) -> list[str | No
 
 
 def last_attempts(connection: Connection, run_id: str) -> dict[str, int]:
-    """Return the number of the last attempt at each task of a run for which there is a reply, plans left aside."""
+    """Return the last attempt with a reply for each task of a run, without plans."""
     query = select(CALLS.c.task_id, func.max(CALLS.c.attempt)).where(_lineage(connection, run_id).rows_of(CALLS))
     rows = connection.execute(
         query.where(CALLS.c.purpose.not_in(("decompose", "fit", "replan", STEER))).group_by(CALLS.c.task_id)
@@ -161,7 +161,7 @@ def list_events(
 
 
 def list_events_of(connection: Connection, run_id: str, types: Collection[str], after: int) -> list[EventRecord]:
-    """Return the events of a run that are of one of `types` and whose number is above `after`, in order."""
+    """Return the events of a run of these `types` after number `after`."""
     are_wanted = (EVENTS.c.seq > after, EVENTS.c.type.in_([str(each) for each in types]))
     return _events(connection, _lineage(connection, run_id), select(EVENTS).where(*are_wanted))
 
@@ -250,7 +250,7 @@ def require_run(connection: Connection, run_id: str) -> Lineage:
     lineage = lineage_of(connection, run_id)
     if lineage is None:
         find_run(connection, run_id)
-        raise RunError(f"there is no run {run_id!r}; give its whole id")
+        raise RunError(f"there is no run {run_id!r}; use its whole id")
     return lineage
 
 
@@ -259,7 +259,7 @@ def _lineage(connection: Connection, run_id: str) -> Lineage:
 
 
 def faults_of(connection: Connection) -> list[str]:
-    """Return what is wrong with the store, in words; nothing if it is sound."""
+    """Return what is damaged in the store; empty if nothing is."""
     return [*_file_faults(connection), *_tree_faults(connection)]
 
 
@@ -270,7 +270,7 @@ def _file_faults(connection: Connection) -> Iterator[str]:
         if words != "ok":
             yield str(words)
     for row in connection.execute(text("PRAGMA foreign_key_check")):
-        yield f"row {row[1]} of {row[0]} belongs to a run that is not there"
+        yield f"row {row[1]} of {row[0]} belongs to a run that does not exist"
 
 
 def _tree_faults(connection: Connection) -> Iterator[str]:
@@ -282,7 +282,7 @@ def _tree_faults(connection: Connection) -> Iterator[str]:
         .where(TASKS.c.parent_id.is_not(None), parent.c.id.is_(None))
     )
     for run_id, task_id, parent_id in connection.execute(orphans):
-        yield f"run {run_id}: task {task_id} belongs below task {parent_id}, which is not there"
+        yield f"run {run_id}: task {task_id} belongs below task {parent_id}, which does not exist"
     is_root = (TASKS.c.run_id == RUNS.c.id) & TASKS.c.parent_id.is_(None)
     roots = func.count(TASKS.c.id)
     for run_id, count in connection.execute(

@@ -190,4 +190,4 @@ def _datetime(seconds: float) -> datetime:
 
 
 def _damaged(run_id: str, what: str) -> StoreError:
-    return StoreError(f"run {run_id} is damaged in the store: {what}; restore a copy of it, or start the run again")
+    return StoreError(f"run {run_id} is damaged in the store: {what}; restore a backup, or start the run again")

@@ -141,22 +141,22 @@ def read_lines(path: Path) -> Iterator[Line]:
             if line.kind == "end":
                 _check_end(path, line, seen, sealed.hexdigest() if kind == "run" else None)
                 if file.read(1):
-                    raise damaged(path, number + 1, "there is something behind the last line")
+                    raise damaged(path, number + 1, "there is text after the last line")
                 return
             sealed.update(data)
             seen[line.kind] += 1
             yield line
-    raise damaged(path, number, "the file ends behind it, and its last line is not there: it was cut")
+    raise damaged(path, number, "the file ends here without its last line: it is truncated")
 
 
 def damaged(path: Path, number: int, what: str) -> UsageError:
     """Return the error for a line that cannot be what was written."""
-    return UsageError(f"{path} is damaged, line {number:,}: {what}; make the file again, or take another copy of it")
+    return UsageError(f"{path} is damaged, line {number:,}: {what}; export it again, or use another copy")
 
 
 def _line(path: Path, number: int, data: bytes) -> Line:
     if not data.endswith(b"\n"):
-        raise damaged(path, number, "the line was cut")
+        raise damaged(path, number, "the line is truncated")
     value = _parse(path, number, data)
     if not isinstance(value, dict) or len(value) != 1:
         raise damaged(path, number, "it is not an object with one key")
@@ -171,7 +171,7 @@ def _parse(path: Path, number: int, data: bytes) -> Any:
         return read_json(data)
     except (ValueError, RecursionError) as error:
         words = f"{error.msg} at its byte {error.colno}" if isinstance(error, JSONDecodeError) else str(error)
-        raise damaged(path, number, f"it is no JSON ({words})") from None
+        raise damaged(path, number, f"it is not JSON ({words})") from None
 
 
 def _head(path: Path, data: bytes) -> tuple[str, Mapping[str, Any]]:
@@ -180,8 +180,7 @@ def _head(path: Path, data: bytes) -> tuple[str, Mapping[str, Any]]:
         kind, version, run = head["ramify"], head["version"], head["run"]
     except (ValueError, RecursionError, TypeError, KeyError):
         raise UsageError(
-            f"{path} is neither an exported run nor a recording: its first line does not say so; `ramify store export`"
-            " and --record make such files"
+            f"{path} is neither an exported run nor a recording; create one with `ramify store export` or --record"
         ) from None
     if version != FILE_VERSION:
         raise UsageError(
@@ -198,10 +197,10 @@ def _check_end(path: Path, line: Line, seen: Counter[str], sha256: str | None) -
         said = line.fields.get(part, 0)
         if said != seen[part]:
             number = counted(said, "line") if isinstance(said, int) else repr(said)
-            counts = f"{number} of the kind {part}, and there are {seen[part]:,}"
-            raise damaged(path, line.number, f"it says that there are {counts}")
+            counts = f"{number} of the kind {part}, but there are {seen[part]:,}"
+            raise damaged(path, line.number, f"it announces {counts}")
     if sha256 is not None and line.fields.get("sha256") != sha256:
-        raise damaged(path, line.number, "its hash is not that of the lines before it: one of them was changed")
+        raise damaged(path, line.number, "its hash does not match the lines before it: one was changed")
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -212,4 +211,4 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _unwritable(path: Path, error: OSError) -> ExportError:
-    return ExportError(f"{path} cannot be written: {error.strerror or error}; choose another place for it")
+    return ExportError(f"{path} cannot be written: {error.strerror or error}; choose another place")

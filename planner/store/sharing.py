@@ -51,8 +51,8 @@ def whole(
         return rows
     texts = texts_of(wanted)
     if missing := wanted - texts.keys():
-        why = f"{len(missing)} of the long texts of its tasks are not there"
-        raise StoreError(f"run {run_id} is damaged in the store: {why}; restore a copy of it, or start the run again")
+        why = f"{len(missing)} of the long texts of its tasks are missing"
+        raise StoreError(f"run {run_id} is damaged in the store: {why}; restore a backup, or start the run again")
     return [_filled(row, texts) for row in rows]
 
 

@@ -32,7 +32,7 @@ SERVER_WAIT_S: Final = 300.0
 
 
 class Store(StoreReader):
-    """An open store; a context manager. All methods may be called from any thread."""
+    """An open store; a context manager; thread-safe."""
 
     def __init__(self, database: "Database", *, is_shared: bool = False) -> None:
         super().__init__(database)
@@ -72,7 +72,7 @@ class Store(StoreReader):
         return cls(database)
 
     def open_again(self) -> Self:
-        """Open the same store once more, for reading; what is returned is closed on its own."""
+        """Open the same store again for reading; close it separately."""
         from .database import Database
 
         place = self._database.place
@@ -90,12 +90,12 @@ class Store(StoreReader):
         return f"Store({self.place!r})"
 
     def close(self) -> None:
-        """Close all connections; writers are closed on their own, before. A shared one is left to its owner."""
+        """Close all connections; close writers first. A shared store is left to its owner."""
         if not self._is_shared:
             self._database.close()
 
     def shared(self) -> "Store":
-        """Return this store for somebody who closes what is given to them: closing it does nothing."""
+        """Return this store for shared use: closing it does nothing."""
         return Store(self._database, is_shared=True)
 
     def create_run(self, run: NewRun, root: Task) -> None:
@@ -111,7 +111,7 @@ class Store(StoreReader):
             create_run(self._database, connection, run, root)
 
     def fork_run(self, fork: NewFork, edit: "Edit | None" = None) -> None:
-        """Store a new run that has all that another one has at this instant, in one transaction; that one is as it was.
+        """Store a copy of a run, in one transaction; the original is unchanged.
 
         Args:
             fork: the new run.
@@ -135,7 +135,7 @@ class Store(StoreReader):
         failpoint("after-fork-commit")
 
     def ask(self, run_id: str, control: Control) -> None:
-        """Ask something of the process that holds a run, which does it within two seconds; it survives that one's end.
+        """Ask the process that holds a run to do something within two seconds.
 
         Raises:
             RunError: if there is no such run.
@@ -147,7 +147,7 @@ class Store(StoreReader):
             ask(connection, run_id, control)
 
     def delete_runs(self, run_ids: Sequence[str]) -> None:
-        """Delete runs with all that belongs to them; all of them or none. What forks share with them, these keep.
+        """Delete runs, all or none; forks keep what they share.
 
         Raises:
             RunError: if one of them is not there.
@@ -163,7 +163,7 @@ class Store(StoreReader):
             remove_files(self.files, run_id)
 
     def check(self) -> list[str]:
-        """Return what is wrong with the store, in words; nothing if it is sound.
+        """Return what is damaged in the store; empty if nothing is.
 
         Raises:
             StoreError: if it cannot be read.
@@ -174,7 +174,7 @@ class Store(StoreReader):
             return faults_of(connection)
 
     def vacuum(self) -> int:
-        """Give space of deleted runs back to the system, and return how much, in bytes.
+        """Free the space of deleted runs, and return the number of bytes.
 
         Raises:
             StoreError: if another program holds the store, or the disk has no space for the copy that it takes.
@@ -186,7 +186,7 @@ class Store(StoreReader):
         return max(0, before - size_of(self._database))
 
     def backup(self, path: str | Path) -> int:
-        """Copy the store to a new file as it is at one instant, while runs go on; return the copy's size in bytes.
+        """Copy the store to a new file while runs go on; return its size in bytes.
 
         Raises:
             UsageError: if the file is there already, or the store is in PostgreSQL; the message says how to copy that.
@@ -205,7 +205,7 @@ class Store(StoreReader):
         keep: int = 0,
         is_rehearsal: bool = False,
     ) -> list[RunRecord]:
-        """Delete runs with all that belongs to them, and return them, the newest first; never one that is held.
+        """Delete runs that no process holds, and return them, newest first.
 
         Args:
             older_than_s: only those of which nothing was written for that long, in seconds.
@@ -230,7 +230,7 @@ class Store(StoreReader):
         return gone
 
     def export_run(self, run_id: str, path: str | Path) -> None:
-        """Write a run with its tree, its journal and its events to a new file, which `import_run` reads anywhere.
+        """Export a run to a new file for `import_run`.
 
         Raises:
             RunError: if there is no such run.
@@ -243,7 +243,7 @@ class Store(StoreReader):
         export_run(self._database, run_id, Path(path))
 
     def import_run(self, path: str | Path) -> str:
-        """Store the run that `export_run` wrote, whole or not at all, and return its id; resuming it repeats no call.
+        """Import a run from `export_run`, and return its id.
 
         Raises:
             RunError: if a run with its id is there already.
@@ -255,7 +255,7 @@ class Store(StoreReader):
         return import_run(self._database, Path(path))
 
     def record_calls(self, run_id: str, path: str | Path) -> None:
-        """Write the calls of a run to a file that `replay:FILE` answers from; one that is there is replaced.
+        """Write the calls of a run to a file for `replay:FILE`, replacing an existing one.
 
         Raises:
             RunError: if there is no such run.
@@ -275,7 +275,7 @@ class Store(StoreReader):
         wait_s: float = SERVER_WAIT_S,
         events: WriterEvents | None = None,
     ) -> RunWriter:
-        """Take a run and return what writes it.
+        """Take the lease of a run and return its writer.
 
         Args:
             run_id: its whole id.

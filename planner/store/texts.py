@@ -71,7 +71,7 @@ def dump_json(value: Any, *, what: str) -> str:
         return _write_ascii(value)
     except (TypeError, ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise UsageError(f"{what} cannot be stored as JSON: {why}; make it of plain dicts, lists and values") from error
+        raise UsageError(f"{what} cannot be stored as JSON: {why}; use plain dicts, lists and values") from error
 
 
 def load_json(stored: str) -> Any:

@@ -27,11 +27,10 @@ def back_up(database: Database, path: Path) -> int:
     source = database.place.path
     if source is None:
         raise UsageError(
-            f"the store {database.place} is in PostgreSQL, which has its own program for copies:"
-            " pg_dump --table='ramify_*' -Fc -f FILE URL"
+            f"the store {database.place} is in PostgreSQL; copy it with pg_dump --table='ramify_*' -Fc -f FILE URL"
         )
     if path.exists():
-        raise UsageError(f"{path} is there already; choose another name, or remove it first")
+        raise UsageError(f"{path} already exists; choose another name, or delete it first")
     part = path.with_name(f"{path.name}.part")
     try:
         part.unlink(missing_ok=True)
@@ -41,7 +40,7 @@ def back_up(database: Database, path: Path) -> int:
         return path.stat().st_size
     except OSError as error:
         reason = error.strerror or error
-        raise ExportError(f"{path} cannot be written: {reason}; choose another place for it") from error
+        raise ExportError(f"{path} cannot be written: {reason}; choose another place") from error
     finally:
         for left in (part, Path(f"{part}-wal"), Path(f"{part}-shm"), Path(f"{part}-journal")):
             with suppress(OSError):

@@ -16,10 +16,10 @@ from ramify.tasks.counting import counted
 
 
 def compare(*runs: str, store: str | Path | None = None) -> Comparison:
-    """Return stored runs side by side; of a single run that is a strategy, its variations.
+    """Compare stored runs; for a single sweep, its variants.
 
     Args:
-        *runs: ids of runs, or the unique beginnings of ids.
+        *runs: run ids, or the start of them.
         store: where they are stored; as for the executor.
 
     Raises:
@@ -39,10 +39,10 @@ def compare_runs(store: Store, wanted: Sequence[str]) -> Comparison:
         root = store.load_tree(records[0].id)
         strategies = [task for task in root.walk() if task.type == "strategy"]
         if not strategies:
-            raise UsageError(f"run {records[0].id} is one run, and no strategy; name another run to compare it with")
+            raise UsageError(f"run {records[0].id} is a single run; name another run to compare it with")
         return compare_tree(store, strategies[0], records[0].id)
     if not records:
-        raise UsageError("say which runs are to be compared; `ramify runs` lists them")
+        raise UsageError("name the runs to compare; `ramify runs` lists them")
     goals = "\n".join(dict.fromkeys(each.goal for each in records))
     return Comparison(counted(len(records), "run"), tuple(_variants_of_runs(store, records)), goals)
 

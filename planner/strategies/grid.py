@@ -38,11 +38,11 @@ def variations(grid: Mapping[str, Sequence[Any]]) -> list[Variation]:
     ['model=a, max_depth=1', 'model=a, max_depth=2', 'model=b, max_depth=1', 'model=b, max_depth=2']
     """
     if not grid:
-        raise UsageError("a strategy varies something: give it at least one parameter with its values")
+        raise UsageError("a strategy needs at least one parameter with values")
     grid = {name: _checked(name, values) for name, values in grid.items()}
     total = prod(len(values) for values in grid.values())
     if total > MOST_VARIATIONS:
-        raise UsageError(f"the grid has {total:,} variations, {MOST_VARIATIONS:,} are allowed; give fewer values")
+        raise UsageError(f"the grid has {total:,} variants; {MOST_VARIATIONS:,} are allowed; use fewer values")
     combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     names = [", ".join(f"{key}={_shown(value)}" for key, value in each.items()) for each in combinations]
     return [Variation(name, each) for name, each in zip(_unique(names), combinations, strict=True)]
@@ -52,11 +52,11 @@ def _checked(name: str, values: Sequence[Any]) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise UsageError(f"the parameter {name!r} needs a list of values, not {values!r}")
     if not values:
-        raise UsageError(f"the parameter {name!r} has no values; give at least one, or leave it out")
+        raise UsageError(f"the parameter {name!r} has no values; add one, or leave it out")
     try:
         kept = [as_json(value, f"{name}[{place}]") for place, value in enumerate(values)]
     except NotJsonError as error:
-        raise UsageError(f"the parameter {name!r} has a value that is no JSON data: {error}") from None
+        raise UsageError(f"the parameter {name!r} has a value that is not JSON: {error}") from None
     written = [json_text(value, sort_keys=True) for value in kept]
     twice = next((value for place, value in enumerate(written) if value in written[:place]), None)
     if twice is not None:

@@ -62,7 +62,7 @@ def check_parameters(task: Task, names: Mapping[str, Any]) -> None:
         known = [*PLAIN, *task.inputs, *sorted(children), *(f"config.{each}" for each in TaskConfig.model_fields)]
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else "for an argument of the task, write inputs.NAME"
-        raise UsageError(f"{name} is no parameter that could be varied; {hint}")
+        raise UsageError(f"{name} cannot be varied; {hint}")
 
 
 def _refuse_secrets(given: Any) -> None:
@@ -70,7 +70,7 @@ def _refuse_secrets(given: Any) -> None:
     for each in given if isinstance(given, list | tuple) else [given]:
         if isinstance(each, str) and has_secrets(each):
             raise UsageError(
-                f"base_url={shown_address(each)} has a secret in it, and parameters are stored; give that address with"
+                f"base_url={shown_address(each)} contains a secret, and parameters are stored; pass that address with"
                 " --base-url or RAMIFY_BASE_URL, and vary something else"
             )
 
@@ -105,7 +105,7 @@ def vary(
             policy_named(plan.policy, plan.max_depth)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise UsageError(f"{'.'.join(map(str, problem['loc']))} cannot be varied so: {misfit(problem)}") from None
+        raise UsageError(f"{'.'.join(map(str, problem['loc']))} cannot have this value: {misfit(problem)}") from None
     return Varied(task, _varied_agent(agent, parameters, models or {}), plan)
 
 

@@ -24,24 +24,24 @@ from .work import STRATEGY, VARIATION, VariationWorker
 
 
 class Strategy:
-    """Variations of one task over parameters; `run` does them all, and can be resumed as a whole.
+    """Variants of one task over parameters; `run` runs them all, and can be resumed as a whole.
 
-    Each variation is a run of its own, named by its parameters, and is stored as such; the strategy's run holds them
-    together. `task` is the strategy as a task: it can be put into another tree like any other.
+    Each variant is stored as its own run, named by its parameters. `task` is the strategy as a task: it can be part of
+    another tree.
 
     Args:
-        name: what the strategy is called.
-        task: what is varied: a goal, or a tree.
-        grid: the values of each parameter; every combination is a variation. A value for `model` may be a model of
-            your own. See `ramify.planner.strategies.parameters` for what can be varied.
-        in_series: whether each variation waits for the one before.
-        plan: how the goal is split; a tree with subtasks is run as it is unless this is given.
-        id: the id of the strategy as a task, for one that is put into another tree.
+        name: its name.
+        task: what to vary: a goal, or a tree.
+        grid: the values of each parameter; every combination is a variant. A value for `model` may be your own model.
+            See docs/strategies.md.
+        in_series: whether variants run one after another.
+        plan: how to split the goal; by default a tree with subtasks runs as it is.
+        id: its id as a task in another tree.
 
     Attributes:
-        task: the strategy as a task, with its variations as subtasks.
-        models: models of your own in the grid, by name.
-        first_model: the first of the models in the grid; None if it has none.
+        task: the strategy as a task, with its variants as subtasks.
+        models: your own models in the grid, by name.
+        first_model: the first model in the grid, or None.
 
     Raises:
         UsageError: if a parameter or a value cannot be used.
@@ -87,15 +87,15 @@ class Strategy:
         self.first_model: Model | str | None = next(iter([*grid.get("model", ()), *self.models.values()]), None)
 
     def __repr__(self) -> str:
-        return f"Strategy({self.name!r}, {counted(len(self.task.subtasks), 'variation')})"
+        return f"Strategy({self.name!r}, {counted(len(self.task.subtasks), 'variant')})"
 
     @property
     def variations(self) -> list[str]:
-        """The names of the variations, in order."""
+        """The names of the variants, in order."""
         return [str(task.name) for task in self.task.subtasks]
 
     def run(self, agent: Agent | Model | str | None = None, **how: Any) -> "StrategyRun":
-        """Do all variations, and return the run.
+        """Run all variants, and return the run.
 
         Args:
             agent: who answers where no parameter says otherwise; the first model of the grid unless given.
@@ -104,9 +104,9 @@ class Strategy:
         return self.start(agent, **how).wait()
 
     def start(self, agent: Agent | Model | str | None = None, **how: Any) -> "StrategyRun":
-        """Do all variations in the background, and return the run at once."""
+        """Run all variants in the background, and return the run at once."""
         if "plan" in how:
-            raise UsageError("a strategy's plan is given when it is made: Strategy(..., plan=PlanLimits(...))")
+            raise UsageError("set the plan when you create the strategy: Strategy(..., plan=PlanLimits(...))")
         agent = self.first_model if agent is None else agent
         how["workers"] = self._workers(how.get("workers"))
         return StrategyRun(Executor(agent, **how).start(self.task), how.get("store"))
@@ -114,7 +114,7 @@ class Strategy:
     def resume(
         self, run_id: str | None = None, *, store: str | Path | None = None, **options: Unpack[ResumeOptions]
     ) -> "StrategyRun":
-        """Go on with a stored run of this strategy; `ramify resume` does the same where no model is your own."""
+        """Continue a stored run of this strategy, like `ramify resume`."""
         options["workers"] = self._workers(options.get("workers"))
         if "agent" not in options and self.models:
             options["agent"] = next(iter(self.models.values()))
@@ -138,7 +138,7 @@ class StrategyRun:
         self._store = store
 
     def __repr__(self) -> str:
-        return f"<StrategyRun {self.id}: {self.status}, {counted(len(self.run.task.subtasks), 'variation')}>"
+        return f"<StrategyRun {self.id}: {self.status}, {counted(len(self.run.task.subtasks), 'variant')}>"
 
     @property
     def id(self) -> str:

@@ -32,7 +32,7 @@ class VariationWorker(Worker):
         models: models of the user's own that a parameter `model` can name.
     """
 
-    about = "does the task of a strategy with one choice of parameters, in a run of its own"
+    about = "runs a variant of a strategy as its own run"
 
     def __init__(self, models: Mapping[str, Model] | None = None) -> None:
         self._models = dict(models or {})
@@ -43,16 +43,16 @@ class VariationWorker(Worker):
         if option is None:
             return
         inner = inner_runs(store, run_id, task)
-        way = "it has none yet; begin another sweep instead"
+        way = "it has none yet; start another sweep instead"
         if inner:
             changing = f"ramify resume {inner[-1].id} {option} 0=TEXT"
-            way = f"change that one: {changing}; ramify compare {run_id} shows it then"
-        raise UsageError(f"task {task.id} is a variation, which is done and answered by a run of its own; {way}")
+            way = f"change that one: {changing}; then compare with ramify compare {run_id}"
+        raise UsageError(f"task {task.id} is a variant with its own run; {way}")
 
     def check_fork(self, task: Task, *, run_id: str) -> None:
         """Refuse to fork the run that holds variations together: each of them is a run of its own."""
         raise UsageError(
-            f"run {run_id} is a sweep, whose variations are runs of their own; fork one of these, such as"
+            f"run {run_id} is a sweep, whose variants have their own runs; fork one of them, such as"
             f" {inner_id(run_id, task)}"
         )
 
@@ -66,7 +66,7 @@ class VariationWorker(Worker):
         """
         strategy = task.parent
         if strategy is None or strategy.type != STRATEGY:
-            raise UsageError(f"task {task.id} is a variation, so it stands below a task of the type {STRATEGY!r}")
+            raise UsageError(f"task {task.id} is a variant, so it must be below a task of the type {STRATEGY!r}")
 
         def make() -> tuple[Task, Any, RunSettings]:
             root = tree_from_data(strategy.inputs["task"], Task)
@@ -95,19 +95,19 @@ class VariationWorker(Worker):
 class StrategyWorker(Worker):
     """Puts the answers of its variations side by side; it asks no model."""
 
-    about = "compares what the variations of one task gave"
+    about = "compares variants of one task"
 
     def check_edit(self, task: Task, difference: Difference, **_: Any) -> None:
         """Refuse to change its content alone: what its variations do stands in the input `task`."""
         if _is_renamed(difference):
             raise UsageError(
-                f"task {task.id} is a strategy, and what its variations do was fixed when it was begun; begin another"
+                f"task {task.id} is a strategy whose variants are fixed; start another"
                 " one with the new goal: ramify sweep GOAL -p KEY=A,B"
             )
 
     async def perform(self, task: Task, _: WorkContext) -> Outcome:
         """Refuse a strategy that varies nothing."""
-        raise WorkFailedError(f"task {task.id} is a strategy without variations", task_id=task.id)
+        raise WorkFailedError(f"task {task.id} is a strategy without variants", task_id=task.id)
 
     async def compose(self, task: Task, context: WorkContext) -> Outcome:
         """Return the variations as a table in Markdown, and as data."""

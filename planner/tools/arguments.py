@@ -114,4 +114,4 @@ def _check_depth(value: Any) -> None:
 
 
 def _refuse(constant: str) -> Never:
-    raise ToolError(f"{constant} is no JSON; leave it out, or give it as a text")
+    raise ToolError(f"{constant} is not JSON; leave it out, or write it as text")

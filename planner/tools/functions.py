@@ -121,10 +121,10 @@ def tool(
 
 
 def tool(function: Function | None = None, /, **options: Any) -> Any:
-    """Make a tool of a Python function; it can still be called. `Agent(tools=[...])` takes it.
+    """Turn a Python function into a tool for `Agent(tools=[...])`; you can still call it.
 
     Args:
-        function: the function; see `FunctionTool` for what its parameters are given.
+        function: the function; see `FunctionTool` for its parameters.
         **options: `name`, `description`, `may_repeat`, `permissions` and `timeout_s`, as for `FunctionTool`.
 
     >>> @tool(may_repeat=False)
@@ -146,10 +146,10 @@ def as_tools(given: ToolsGiven) -> tuple[Tool | ToolSource, ...]:
     found: dict[str, Tool | ToolSource] = {}
     for each in several(given):
         if not isinstance(each, Tool | ToolSource) and not callable(each):
-            raise UsageError(f"{type(each).__name__} is no tool; a tool is a function, a Tool, or what mcp_tools gives")
+            raise UsageError(f"{type(each).__name__} is not a tool; use a function, a Tool, or mcp_tools(...)")
         made = each if isinstance(each, Tool | ToolSource) else FunctionTool(each)
         if made.name in found:
-            raise UsageError(f"two tools are called {made.name!r}; give one of them another name")
+            raise UsageError(f"two tools are named {made.name!r}; rename one")
         found[made.name] = made
     return tuple(found.values())
 
@@ -167,7 +167,7 @@ def _schema_of(model: type[BaseModel], name: str) -> dict[str, Any]:
     try:
         schema = model.model_json_schema()
     except PydanticInvalidForJsonSchema as error:
-        raise UsageError(f"the tool {name!r} takes what cannot be written as JSON: {error.message}") from None
+        raise UsageError(f"the tool {name!r} has a parameter that JSON cannot express: {error.message}") from None
     found: dict[str, Any] = _without_titles(schema)
     return found
 

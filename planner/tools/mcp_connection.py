@@ -98,7 +98,7 @@ class Connections:
                 return self._open
             await self.aclose()
             if self._starts > MOST_RESTARTS:
-                raise ToolError(f"the server {self._name} has ended {self._starts} times, and is not started again")
+                raise ToolError(f"the server {self._name} has ended {self._starts} times and is not restarted")
             self._starts += 1
             self._open = _Connection(self._name, self._settings, self._env)
             await self._open.ready()
@@ -106,7 +106,7 @@ class Connections:
 
     def _ended(self, tool: str, connection: "_Connection") -> ToolError:
         return ToolError(
-            f"the server {self._name} ended before it had answered the call of {tool}, and nobody knows whether it was"
+            f"the server {self._name} ended before it answered the call of {tool}, so it is unknown whether it was"
             f" done{connection.last_words()}",
             is_unknown=True,
         )
@@ -141,13 +141,13 @@ class _Connection:
                 await asyncio.shield(self._is_ready)
         except Exception as error:  # noqa: BLE001 - whatever the package raised, the server cannot be used
             self.is_broken = True
-            why = f"it was not ready within {self._settings.start_timeout_s:g} s"
+            why = f"it did not start within {self._settings.start_timeout_s:g} s"
             if not isinstance(error, TimeoutError):
                 why = one_printable_line(f"{type(error).__name__}: {error}")
             words = self.last_words()
             await self.aclose()
             raise ToolError(
-                f"the server of tools {self._name} ({self._settings.command}) cannot be used: {why}{words}"
+                f"the MCP server {self._name} ({self._settings.command}) cannot be used: {why}{words}"
             ) from None
 
     def last_words(self) -> str:
@@ -221,7 +221,7 @@ def _value_of(result: Any) -> Any:
     """Return the text of a result, or its data where there is no text; what is neither is named."""
     parts = [_text_of(each) for each in result.content]
     if result.is_error:
-        raise ToolError("\n".join(parts) or "the tool failed, and did not say why")
+        raise ToolError("\n".join(parts) or "the tool failed without a reason")
     return "\n".join(parts) if parts else result.structured_content
 
 

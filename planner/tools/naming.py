@@ -55,8 +55,8 @@ def by_name(given: Iterable[tuple[str | None, Tool]]) -> Mapping[str, Tool]:
         name = tool.name if seen[tool.name] == 1 or source is None else f"{source}_{tool.name}"
         if name in found or NAME.fullmatch(name) is None:
             raise UsageError(
-                f"two tools are called {tool.name!r}, and {name!r} is no name for one of them; leave one out with the"
-                " setting `allow` of its server (in Python: allow=[...]), or rename the server or the function"
+                f"two tools are named {tool.name!r}, and {name!r} is not a valid name for one of them; leave one out"
+                " with the setting `allow` of its server (in Python: allow=[...]), or rename the server or function"
             )
         found[name] = tool if name == tool.name else NamedTool(tool, name)
     return found

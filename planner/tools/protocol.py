@@ -20,16 +20,16 @@ NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
 class Tool(ABC):
-    """Something that a model may have called. A tool is shared by all tasks of a run, and keeps nothing of one of them.
+    """A tool that a model may call. All tasks of a run share it, so it must not keep state of one task.
 
     Attributes:
-        name: what models call it.
+        name: its name, for models.
         description: what it does, for models to read.
         parameters: the JSON schema of its arguments, which is an object's.
-        may_repeat: whether a call may be made again if nobody knows whether it was done, as the run was killed in its
-            middle, or it was never answered; "with_key" if others do it once for one `context.idempotency_key`.
-        permissions: what the runner has to grant before any task with it is started, by name.
-        timeout_s: how long a call may take, in seconds; None is as long as the task may.
+        may_repeat: whether a call may repeat if its outcome is unknown, after a crash or a timeout; "with_key": the
+            service accepts `context.idempotency_key`.
+        permissions: permissions that the run must grant.
+        timeout_s: the time limit of a call in seconds; None: the task's.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Tool(ABC):
     timeout_s: float | None = None
 
     def check(self, arguments: dict[str, Any]) -> None:  # noqa: B027 - a tool may leave it to whoever it asks
-        """Make sure that it can be called with `arguments`.
+        """Check `arguments`.
 
         Raises:
             ToolError: if it cannot; the model reads why.
@@ -48,7 +48,7 @@ class Tool(ABC):
 
     @abstractmethod
     async def call(self, arguments: dict[str, Any], context: "WorkContext") -> Any:
-        """Return what comes of a call with `arguments`, JSON data; the model reads it.
+        """Call it with `arguments`, JSON data, and return the result for the model.
 
         Whatever is raised is told to the model too, which may mend it.
         """
@@ -100,7 +100,7 @@ def check_name(name: str) -> str:
         UsageError: if it may not.
     """
     if NAME.fullmatch(name) is None:
-        raise UsageError(f"a tool cannot be called {name!r}; a name has 1 to 64 letters, digits, _ or -: give name=...")
+        raise UsageError(f"{name!r} is not a valid tool name; use 1 to 64 letters, digits, _ or -: name=...")
     return name
 
 

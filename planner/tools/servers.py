@@ -34,7 +34,7 @@ class McpServer(ToolSource):
 
     def __init__(self, name: str, settings: ServerSettings) -> None:
         if not _is_installed():
-            raise UsageError('tools of MCP servers need the package mcp; install it with: pip install "ramify[mcp]"')
+            raise UsageError('MCP servers need the package mcp; install it with: pip install "ramify[mcp]"')
         self.name = check_name(name)
         self.settings = settings
         self._secrets = {
@@ -126,12 +126,11 @@ def mcp_tools(
     name: str | None = None,
     **settings: Any,
 ) -> McpServer:
-    """Return a server of tools for `Agent(tools=[...])`; it is started when a run first needs it.
+    """Return an MCP server for `Agent(tools=[...])`; it starts when a run first needs it.
 
     Args:
         command: the program and its arguments, as a shell would read them, or as a list.
-        name: what the server is called, for the permission `mcp:NAME`; the name of the program, or of the script that
-            an interpreter is given, unless said.
+        name: its name, for the permission `mcp:NAME`; default: the program's or script's name.
         **settings: `env`, `cwd`, `allow`, `may_repeat`, `timeout_s`, as for `ServerSettings`.
 
     Raises:
@@ -139,7 +138,7 @@ def mcp_tools(
     """
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     if not words:
-        raise UsageError("the command of a server of tools is blank; give the program and its arguments")
+        raise UsageError("the command of the MCP server is blank; name the program and its arguments")
     script = next((word for word in words if word.endswith((".py", ".js", ".ts"))), words[0])
     name = name or _STRANGE.sub("_", Path(script).stem)
     return McpServer(name, ServerSettings(command=words[0], args=tuple(words[1:]), **settings))
@@ -156,8 +155,8 @@ def configured_server(name: str) -> McpServer:
     servers = load_settings().mcp
     if name not in servers:
         raise UsageError(
-            f"the settings describe no server of tools {name!r}; {near_hint(name, servers)}; write [mcp.{name}] with"
-            " command = ... into ramify.toml"
+            f"the settings have no MCP server {name!r}; {near_hint(name, servers)}; add [mcp.{name}] with"
+            " command = ... to ramify.toml"
         )
     return McpServer(name, servers[name])
 

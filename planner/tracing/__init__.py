@@ -11,15 +11,14 @@ if TYPE_CHECKING:
 
 
 def instrument(run: "Run", *, provider: "TracerProvider | None" = None, content: bool = False) -> Callable[[], None]:
-    """Have spans made of `run`, of its tasks and of its model calls; return what ends that.
+    """Trace `run`, its tasks and its model calls; return a function that stops this.
 
-    The run's span is a child of the span that is current now, if there is one. Nothing is sent anywhere unless the
-    provider was set up to do so.
+    The run's span is a child of the current span, if any. Where spans go is up to the provider.
 
     Args:
         run: a run that has not been started.
-        provider: what makes the spans; the one that the program has set up for all its libraries unless given.
-        content: whether the words of tasks, prompts and replies go into the spans.
+        provider: the tracer provider; default: the global one.
+        content: whether spans contain the texts of tasks, prompts and replies.
 
     Raises:
         UsageError: if the packages are not installed.

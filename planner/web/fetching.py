@@ -277,7 +277,7 @@ class Fetcher:
 async def _read(response: "httpx.Response", target: Target, *, most_bytes: int) -> bytes:
     kind = kind_of(response.headers.get("content-type", ""))
     if not is_text(kind):
-        raise FetchError(f"{target} is {kind[:80]}, and only text is read", url=str(target))
+        raise FetchError(f"{target} is {kind[:80]}; only text can be read", url=str(target))
     unpacker = Unpacker(response.headers.get("content-encoding", ""), most_bytes=most_bytes, url=str(target))
     async for piece in response.aiter_raw():
         unpacker.add(piece)

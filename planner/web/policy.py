@@ -44,7 +44,7 @@ class WebPolicy:
         object.__setattr__(self, "blocked_domains", _domains("blocked_domains", self.blocked_domains))
         object.__setattr__(self, "private_hosts", tuple(read_private_host(each) for each in self.private_hosts))
         if not self.user_agent.isprintable() or not self.user_agent.isascii() or not self.user_agent.strip():
-            raise UsageError(f"user_agent has to be one line of ASCII, and is {self.user_agent!r}")
+            raise UsageError(f"user_agent must be one line of ASCII, not {self.user_agent!r}")
 
     @classmethod
     def of(cls, config: TaskConfig, *, private_hosts: tuple[str, ...] = ()) -> "WebPolicy":
@@ -90,7 +90,7 @@ class WebPolicy:
             return
         where = address if target.host == address else f"{target.host} is {address}, which"
         raise RefusedError(
-            f"{target} is not fetched: {where} is {means}; private hosts are reached only if they are named, as"
+            f"{target} is not fetched: {where} is {means}; private hosts must be allowed by name, such as"
             f" {host_and_port(target.host, target.port)}",
             url=str(target),
         )

@@ -38,8 +38,8 @@ class RobotRules:
         """
         if not self._rules.can_fetch(str(target), user_agent):
             raise RefusedError(
-                f"{target} is not fetched: the site's robots.txt does not want that; with `robots: false` among the"
-                " inputs it is not asked",
+                f"{target} is not fetched: the site's robots.txt forbids it; the input `robots: false` ignores"
+                " robots.txt",
                 url=str(target),
             )
 

@@ -78,7 +78,7 @@ def read_url(text: str, *, base: Target | None = None) -> Target:
     if scheme not in _PORTS:
         raise _refused(text, "only http:// and https:// addresses are fetched")
     if url.userinfo:
-        raise _refused(text, "it has a user name in it; leave that out")
+        raise _refused(text, "it contains a user name; remove it")
     if port is not None and not 0 < port <= _HIGHEST_PORT:
         raise _refused(text, f"there is no port {port}")
     try:
@@ -103,7 +103,7 @@ def read_host(host: str) -> str:
         try:
             address = IPv6Address(host)
         except AddressValueError as error:
-            raise ValueError(f"{host!r} is no IPv6 address: {error}") from None
+            raise ValueError(f"{host!r} is not an IPv6 address: {error}") from None
         if address.scope_id is not None:
             raise ValueError(f"{host!r} names an interface of this machine")
         return str(address)
@@ -111,9 +111,9 @@ def read_host(host: str) -> str:
         try:
             return str(IPv4Address(host))
         except AddressValueError:
-            raise ValueError(f"{host!r} is a number that not every program reads alike; write 127.0.0.1") from None
+            raise ValueError(f"{host!r} is ambiguous; write it as 127.0.0.1") from None
     if not _NAME.fullmatch(host) or len(host) > _LONGEST_NAME:
-        raise ValueError(f"{host!r} is no host name" if host else "it names no host")
+        raise ValueError(f"{host!r} is not a host name" if host else "it names no host")
     return host
 
 

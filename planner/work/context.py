@@ -42,9 +42,9 @@ class WorkContext(Telling):
 
     Attributes:
         task: the task.
-        services: what the run is made of; `services_of` gives workers that come with Ramify the whole of it.
-        seen: what others have answered to the same task, where several work on it together.
-        first_sample: the number of the first answer that is asked for in this context, where others have asked before.
+        services: the services of the run.
+        seen: earlier answers, if several agents work on the task.
+        first_sample: the number of the first answer in this context.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class WorkContext(Telling):
         self.first_sample = 0
 
     def beside(self, seen: "Sequence[TaskResult]", number: int) -> "WorkContext":
-        """Return the context of the one with that number, from 0, of several who work on the task together."""
+        """Return the context of agent `number`, from 0, if several work on the task."""
         twin = WorkContext(self.task, self.services, self._inputs)
         self._counts = twin._counts = Counter() if self._counts is None else self._counts
         twin._is_cancelled = self.cancelled
@@ -77,24 +77,24 @@ class WorkContext(Telling):
 
     @property
     def attempt(self) -> int:
-        """Which attempt at the task this is, from 1."""
+        """The number of this attempt, from 1."""
         return self.task.attempts + 1
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """The task's arguments as JSON data: its own, and those that its parent routes to it by name."""
+        """The task's arguments: its own, and those routed from its parent by name."""
         if self._inputs is None:
             self._inputs = copy_json(input_data(self.task))
         return self._inputs
 
     @property
     def needs(self) -> "tuple[TaskResult, ...]":
-        """What the tasks that this one depends on have given, its own needs first; `.id`, `.content`, `.result`."""
+        """The tasks it depends on, its own dependencies first: `.id`, `.content`, `.result`."""
         return needed_results(self.task)
 
     @property
     def results(self) -> dict[str, JsonValue]:
-        """What the tasks that this one depends on have given, by id: the structured answer where there is one.
+        """Results of the tasks it depends on, by id: data if there is any, else text.
 
         It is this attempt's own: what is changed in it changes nothing for anybody else.
         """
@@ -105,7 +105,7 @@ class WorkContext(Telling):
 
     @property
     def idempotency_key(self) -> str:
-        """What names to others what is done here, so that they do it once: a UUID, as servers take it.
+        """A UUID for services that accept idempotency keys.
 
         Inside a step it is the step's, in the call of a tool the call's, else the task's. It is the same in every
         attempt and every process, and another one where the task's content, documents or inputs, the results that it
@@ -118,17 +118,17 @@ class WorkContext(Telling):
 
     @property
     def config(self) -> TaskConfig:
-        """The limits that hold for the task, with what is inherited."""
+        """The limits of the task, with inherited ones."""
         return self.services.configs.of(self.task)
 
     @property
     def memory(self) -> TaskMemory:
-        """What is remembered between tasks, in the task's `memory_scope` unless another is named."""
+        """Values kept between tasks, in the task's `memory_scope` by default."""
         return TaskMemory(self.services.memory, self.task.memory_scope)
 
     @property
     def storage(self) -> Path:
-        """A folder of the task's own, made when it is first asked for; it goes when the run is deleted.
+        """A folder for this task, created on first use and deleted with the run.
 
         With the memory scope "permanent" it is the folder of the task's type, in all runs.
         """
@@ -136,18 +136,18 @@ class WorkContext(Telling):
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the run wants the task to stop; a plain function that takes long looks here now and then."""
+        """Whether the task should stop; check it in long-running functions."""
         return self.cancelled.is_set()
 
     @property
     def cancelled(self) -> threading.Event:
-        """Set when the run wants the task to stop."""
+        """Set when the task should stop."""
         if self._is_cancelled is None:
             self._is_cancelled = threading.Event()
         return self._is_cancelled
 
     def events(self, *types: EventType | str, where: Wanted | None = None) -> EventStream:
-        """Return the run's events as they happen, for a task that watches others; see `Run.events`.
+        """Return the run's events as they happen: see `Run.events`.
 
         They begin with what this process does. The run does not end before its tasks do, so a task that watches has to
         leave the loop itself, when what it waits for has happened.
@@ -158,7 +158,7 @@ class WorkContext(Telling):
         return EventStream(self.services.recorder.bus, self.services.stored_events, types, where=where)
 
     def secret(self, name: str) -> str:
-        """Return the value of a secret that the run grants; it is blotted out of everything that is written.
+        """Return the value of a granted secret; it is removed from all output.
 
         Raises:
             NotAllowedError: if it is not granted.
@@ -166,7 +166,7 @@ class WorkContext(Telling):
         return self.services.grants.secret(name, self.task)
 
     def spawn(self, task: Task) -> Task:
-        """Add `task` to the run, beside this one; return it, or the one that this attempt's predecessor has added.
+        """Add `task` beside this one; return it, or the one that an earlier attempt added.
 
         It is run like any other, shows as added while running, and its parent is answered from its result too. Its id
         is the parent's next free one. It may depend on tasks of the tree, this one included.
@@ -187,7 +187,7 @@ class WorkContext(Telling):
         given: JsonValue = None,
         may_repeat: MayRepeat = True,
     ) -> Any:
-        """Take a step that is taken once: if it was taken before the run was killed, return what came of it then.
+        """Run a step once: if it was already done before a crash, return the stored result.
 
         Steps of one name are told apart by their order, so a worker has to take them in the same order every time.
 
@@ -213,7 +213,7 @@ class WorkContext(Telling):
         given: JsonValue = None,
         may_repeat: MayRepeat = True,
     ) -> Any:
-        """Take the step of that key; otherwise as `step`."""
+        """Run the step with this key: see `step`."""
         check_function(function, key.key)
         taking = Taking(self.services.steps.scope, key, given)
 
@@ -232,23 +232,23 @@ class WorkContext(Telling):
         return output
 
     async def compose(self) -> "Outcome":
-        """Have the run's model answer the task from the results of its subtasks."""
+        """Let the run's model answer the task from its subtasks' results."""
         outcome: Outcome = await self.services.compose(self)
         return outcome
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what comes of `coroutine`, for plain functions: `context.wait(context.step(...))`."""
+        """Wait for `coroutine` in a plain function: `context.wait(context.step(...))`."""
         return self.services.engines.here.wait(coroutine)
 
     def on_loop(self, function: Callable[[], T]) -> T:
-        """Return what `function` returns when it is called on the run's loop, from whatever thread this is."""
+        """Call `function` on the run's event loop from any thread, and return its result."""
         return self.services.engines.here.on_loop(function)
 
     def _tell(self, kind: EventType, **data: Any) -> None:
         try:
             kept = {name: as_json(value, name) for name, value in data.items()}
         except NotJsonError as error:
-            raise UsageError(f"task {self.task.id} tells what cannot be kept: {error}") from None
+            raise UsageError(f"task {self.task.id} reported something that cannot be stored: {error}") from None
         self.on_loop(lambda: self.services.recorder.put(kind, self.task, **kept))
 
     def _taken(self) -> Taking | None:
@@ -263,7 +263,7 @@ class WorkContext(Telling):
     def _key(self, name: str) -> StepKey:
         """Return the key of the next step of that name; steps count for every attempt at a task."""
         if not name.strip() or not name.isprintable():
-            raise UsageError(f"task {self.task.id}: the name of a step is printable text, not {name!r}")
+            raise UsageError(f"task {self.task.id}: the name of a step must be printable text, not {name!r}")
         if self._counts is None:
             self._counts = Counter()
         self._counts[name] += 1

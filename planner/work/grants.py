@@ -44,7 +44,7 @@ class Grants:
         everything = [*self.allow, *(permission for each in self._for_types.values() for permission in each)]
         for permission in everything:
             if not permission.partition(":")[0].strip() or permission.endswith(":"):
-                raise UsageError(f"{permission!r} is no permission; one is a name, such as network or secret:NAME")
+                raise UsageError(f"{permission!r} is not a permission; use a name such as network or secret:NAME")
         names = [permission.partition(":")[2] for permission in everything if permission.startswith(f"{SECRET}:")]
         found = {name: value for name in names if (value := given.get(name, os.environ.get(name)))}
         self._secrets = found
@@ -72,7 +72,7 @@ class Grants:
             words = " and ".join(missing)
             options = " ".join(f"--allow {each}" for each in missing)
             raise NotAllowedError(
-                f"task {task.id} (type {task.type or 'model'}) needs the permission {words}, which is not granted;"
+                f"task {task.id} (type {task.type or 'model'}) needs the permission {words};"
                 f" grant it with {options} (in Python: allow={missing})",
                 task_id=task.id,
                 permissions=tuple(missing),
@@ -84,7 +84,7 @@ class Grants:
         for name in (each.partition(":")[2] for each in needed if each.startswith(f"{SECRET}:")):
             if name not in self._secrets:
                 raise UsageError(
-                    f"{who} needs the secret {name}, and it is not there; set {name} in the environment"
+                    f"{who} needs the secret {name}; set {name} in the environment"
                     f" (in Python: secrets={{{name!r}: ...}})"
                 )
 

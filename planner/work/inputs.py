@@ -34,14 +34,14 @@ def read_inputs(model: type[M], inputs: dict[str, Any], task: Task, *, worker: s
     is_whole = len(problem["loc"]) == 1
     if problem["type"] == "missing" and is_whole:
         raise WorkFailedError(
-            f"task {task.id} lacks the input {where}, which the worker {worker!r} takes; give it in the plan as"
+            f"task {task.id} lacks the input {where} of the worker {worker!r}; add it to the plan as"
             f" `inputs: {{{where}: ...}}`",
             task_id=task.id,
             reason="missing_input",
         )
     why = misfit(problem)
     if problem["type"] == "extra_forbidden" and is_whole:
-        why = f"it takes no such input; {_near(where, model.model_fields)}"
+        why = f"there is no such input; {_near(where, model.model_fields)}"
     named = f"the input {where}" if where else "an input"
     raise WorkFailedError(
         f"{named} of task {task.id} does not fit the worker {worker!r}: {why}",

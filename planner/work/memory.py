@@ -62,11 +62,11 @@ class RunMemory:
             UsageError: if the key is blank or too long, or the value is no JSON data.
         """
         if not key.strip() or len(key) > _LONGEST_KEY:
-            raise UsageError(f"{key[:40]!r} cannot be a key of the memory; it has 1 to {_LONGEST_KEY} characters")
+            raise UsageError(f"{key[:40]!r} is not a valid memory key; use 1 to {_LONGEST_KEY} characters")
         try:
             value = self._redactor.data(as_json(value, "value"))
         except NotJsonError as error:
-            raise UsageError(f"the memory cannot keep this under {key!r}: {error}") from None
+            raise UsageError(f"the memory cannot store this under {key!r}: {error}") from None
         with self._lock:
             name = PERMANENT if scope == PERMANENT else self._writer.run_id
             change = MemorySet.of(name, key, value, at=time.time())

@@ -71,9 +71,9 @@ def imported(source: str, what: str = "worker") -> ModuleType:
     """
     path = Path(source)
     if not source.strip():
-        raise UsageError(f"the name of what defines {what}s is blank; give a Python file, or the name of a module")
+        raise UsageError(f"the name of the file with {what}s is blank; name a Python file or module")
     if path.suffix == ".py" and not path.is_file():
-        raise UsageError(f"the file {source} with {what}s is not there; name where it is with --{what}s FILE")
+        raise UsageError(f"the file {source} with {what}s does not exist; name it with --{what}s FILE")
     try:
         with border:
             return _from_file(path, what) if path.suffix == ".py" else import_module(source)

@@ -28,7 +28,7 @@ async def _performed_once(worker: Worker, task: Task, context: WorkContext, may_
     async def perform() -> dict[str, Any]:
         outcome = await worker.perform(task, context)
         if not isinstance(outcome, Outcome) or not isinstance(outcome.text, str):
-            raise UsageError(f"the worker {task.type} gave back no Outcome with a text for task {task.id}")
+            raise UsageError(f"the worker {task.type} returned no Outcome with text for task {task.id}")
         return {"text": outcome.text, "output": outcome.output, "gaps": [*outcome.gaps]}
 
     step = Step(

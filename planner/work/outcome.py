@@ -7,12 +7,12 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a task.
+    """The outcome of a task.
 
     Attributes:
         text: the answer as text.
-        output: the structured answer, if there is one.
-        gaps: what the answer does not cover, or is unsure of, for people to read; never part of it.
+        output: the answer as data, if any.
+        gaps: what the answer does not cover or is unsure of, for people.
     """
 
     text: str

@@ -47,7 +47,7 @@ class PageCount:
         for each, limit in _limits(task):
             if self._counts[each.id] >= limit:
                 raise LimitError(
-                    f"task {each.id} has reached max_pages = {limit}; raise it in its config, in an edited plan",
+                    f"task {each.id} has reached max_pages = {limit}; raise it in its config in an edited plan",
                     limit="max_pages",
                     options=("--plan", "FILE"),
                 )

@@ -19,15 +19,15 @@ __all__ = ["Outcome", "Worker"]
 
 
 class Worker(ABC):
-    """Does the tasks of one type. A worker is shared by all tasks of a run, so it keeps nothing of one of them.
+    """Does the tasks of one type. All tasks of a run share it, so it must not keep state of one task.
 
     Attributes:
-        about: what it does, in a line; people read it in lists, and planners choose by it.
-        permissions: what the runner has to grant before any of its tasks is started, by name.
-        inputs: what it takes of a task's inputs, as a pydantic model; None if it does not say.
-        keeps: the limits of `TaskConfig` that it keeps besides those that hold for every worker.
-        may_repeat: whether `perform` may be called again for a task if nobody knows whether it was done; "with_key" if
-            what it does is done once for one `context.idempotency_key`.
+        about: what it does, in one line, for people and planners.
+        permissions: permissions that the run must grant.
+        inputs: its inputs as a pydantic model, or None.
+        keeps: limits of `TaskConfig` that it enforces itself.
+        may_repeat: whether `perform` may repeat if its outcome is unknown; "with_key": the service accepts
+            `context.idempotency_key`.
     """
 
     about: str = ""
@@ -37,7 +37,7 @@ class Worker(ABC):
     may_repeat: "MayRepeat" = True
 
     def needs(self, task: "Task") -> frozenset[str]:
-        """Return the permissions that `task` takes: those of the worker, and any that its inputs make necessary."""
+        """Return the permissions that `task` needs, including those from its inputs."""
         return self.permissions
 
     def placed(self, engine: Any) -> "Worker":
@@ -46,11 +46,11 @@ class Worker(ABC):
 
     @property
     def models(self) -> "tuple[Model, ...]":
-        """The models that it asks, besides the run's own."""
+        """Models that it calls, besides the run's."""
         return ()
 
     def check_edit(self, task: "Task", difference: "Difference", *, store: "Store", run_id: str) -> None:
-        """Refuse an edit of `task` that would change nothing, with the way to what was meant; none is, by default.
+        """Refuse an edit of `task` that has no effect, and say what to do instead.
 
         Args:
             task: the task, as it is to be.
@@ -63,25 +63,25 @@ class Worker(ABC):
         """
 
     def check_fork(self, task: "Task", *, run_id: str) -> None:
-        """Refuse to have the run of `task` forked, with the way to what was meant; none is, by default.
+        """Refuse a fork of the run of `task`, and say what to do instead.
 
         Raises:
             UsageError: if a fork could not go on with the task.
         """
 
     async def prepare(self, task: "Task") -> None:
-        """Load what tasks such as `task` need; awaited before the first of them starts, so that none pays for it."""
+        """Load what tasks like `task` need; awaited before the first one starts."""
 
     @abstractmethod
     async def perform(self, task: "Task", context: "WorkContext") -> Outcome:
-        """Do `task`, a leaf, once; whatever is raised fails the attempt, and may be tried again.
+        """Do `task`, a leaf, once; an exception fails the attempt.
 
         Raises:
             WorkFailedError: if it cannot be done, and trying again would not help.
         """
 
     async def compose(self, task: "Task", context: "WorkContext") -> Outcome:
-        """Answer `task`, whose subtasks are all done, from their results; the model does, unless a worker knows better.
+        """Answer `task` from its subtasks' results; by default the model does.
 
         Raises:
             WorkFailedError: if it cannot be answered.
@@ -89,4 +89,4 @@ class Worker(ABC):
         return await context.compose()
 
     async def aclose(self) -> None:
-        """Let go of what the worker holds; called once, when the run ends, however it ends."""
+        """Release resources; called once when the run ends."""

@@ -198,7 +198,7 @@ class ScriptContext(Telling):
         if inspect.iscoroutinefunction(make):
             if fields:
                 name = next(iter(fields))
-                raise UsageError(f"map with an async function takes no {name}; give it to the calls in it")
+                raise UsageError(f"map with an async function takes no {name}; pass it to the calls inside")
             return self._branches(make, list(items), place)
         name = "" if isinstance(make, str) else str(getattr(make, "__name__", "")).replace("<lambda>", "")
         group = Task(make if isinstance(make, str) else f"map {name}".strip(), type=LIST)
@@ -243,7 +243,7 @@ class ScriptContext(Telling):
         """The calls of the run; of the kind that its loop makes."""
         found = self._context.services.calls
         if found is None:
-            raise UsageError(f"the root of run {self.run_id} is done by no script, so there are no calls")
+            raise UsageError(f"run {self.run_id} is not a script, so there are no calls")
         return found
 
     def _scope(self) -> _Scope:
@@ -253,7 +253,7 @@ class ScriptContext(Telling):
         except RuntimeError:
             job = None
         if job is None:
-            raise UsageError("a script makes its calls on its own loop; from a thread, return what it needs instead")
+            raise UsageError("a script makes calls only on its own loop, not from threads")
         above = _above.get()
         if above is None or above.owner is not self:
             above = self._scopes[job] = self._top
@@ -276,11 +276,11 @@ class ScriptContext(Telling):
     def _task_of(self, content: str | Task, fields: CallFields) -> Task:
         """Return the task of a call; of a task that is given, what else is said."""
         if not isinstance(content, str | Task):
-            raise UsageError(f"a call takes what is to be done as text, or a Task, not {type(content).__name__}")
+            raise UsageError(f"a call takes text or a Task, not {type(content).__name__}")
         said: dict[str, Any] = {name: value for name, value in fields.items() if name not in {"type", "needs", "check"}}
         unknown = [name for name in said if name not in CallFields.__annotations__]
         if unknown:
-            raise UsageError(f"a call takes no {unknown[0]}; it takes {', '.join(CallFields.__annotations__)}")
+            raise UsageError(f"a call has no keyword {unknown[0]}; it takes {', '.join(CallFields.__annotations__)}")
         if "type" in fields:
             said["type"] = getattr(fields["type"], "name", fields["type"])
         if "needs" in fields:
@@ -325,7 +325,7 @@ class ScriptContext(Telling):
 
     def _key(self, name: str) -> StepKey:
         if not name.strip() or not name.isprintable():
-            raise UsageError(f"the name of a step is printable text, not {name!r}")
+            raise UsageError(f"the name of a step must be printable text, not {name!r}")
         scope = self._scope()
         scope.steps[name] += 1
         where = f" in {'.'.join(map(str, scope.place))}" if scope.place else ""
@@ -338,7 +338,7 @@ class ScriptContext(Telling):
 def _told_more(content: Task, said: Mapping[str, Any]) -> Task:
     """Return a copy of a task, or of a plan, with what else is said of it."""
     if content.parent is not None:
-        raise UsageError(f"task {content.id} is part of a tree; a call takes a task of its own, or the root of a plan")
+        raise UsageError(f"task {content.id} is part of a tree; pass a new task, or the root of a plan")
     task = deepcopy(content)
     for name, value in said.items():
         setattr(task, name, value)

@@ -28,7 +28,7 @@ class NearEngine(Protocol):
     """The engine of the run's own process."""
 
     def on_loop(self, function: Callable[[], T]) -> T:
-        """Return what `function` returns when it is called on the run's loop, from whatever thread this is."""
+        """Call `function` on the run's event loop from any thread, and return its result."""
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what comes of `coroutine` on the run's loop; for other threads."""

@@ -103,7 +103,7 @@ class Signature:
             return value
         if self.plain is not None and not _is_of(self.plain, value):
             declared = "None" if self.plain is type(None) else self.plain.__name__
-            raise ValueError(f"it is {type(value).__name__}, and {declared} is declared")
+            raise ValueError(f"it is {type(value).__name__}, but {declared} is declared")
         if self.returns is None:
             return value
         checked = self.returns.validate_python(value)
@@ -113,14 +113,16 @@ class Signature:
     def refused(self, error: NotJsonError, *, worker: str, task_id: str) -> UsageError:
         """Return how to refuse a value that cannot be kept."""
         may_be_written = error.is_of_a_kind and not self.declares
-        hint = ", or declare the return type, which pydantic then writes as JSON" if may_be_written else ""
-        return UsageError(f"the worker {worker!r} returned for task {task_id} what cannot be kept: {error}{hint}")
+        hint = ", or declare the return type so that pydantic can convert it" if may_be_written else ""
+        return UsageError(
+            f"the worker {worker!r} returned a value for task {task_id} that cannot be stored: {error}{hint}"
+        )
 
     def misfit(self, error: ValueError, *, worker: str, task_id: str) -> WorkFailedError:
         """Return how to refuse a value that is not what is declared."""
         why = validation_text(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
         return WorkFailedError(
-            f"the worker {worker!r} returned for task {task_id} what does not fit its return type: {why}",
+            f"the worker {worker!r} returned a value for task {task_id} that does not fit its return type: {why}",
             task_id=task_id,
             is_unknown=True,
         )
@@ -149,16 +151,16 @@ def read_signature(
         signature = _evaluated(function, who)
     except (TypeError, ValueError) as error:  # a builtin
         if not takes_task:
-            raise UsageError(f"{who} cannot be looked into ({error}); wrap it in a function of your own") from None
+            raise UsageError(f"{who} has no readable signature ({error}); wrap it in your own function") from None
         signature = inspect.Signature([inspect.Parameter(TASK, inspect.Parameter.POSITIONAL_ONLY)])
     parameters = list(signature.parameters.values())
     roles = tuple((each, _role_of(each, is_only=len(parameters) == 1, takes_task=takes_task)) for each in parameters)
     inputs = [parameter for parameter, role in roles if role == INPUT]
     for parameter in inputs:
         if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
-            raise UsageError(f"{who} takes *{parameter.name}: inputs are given by name, so list them")
+            raise UsageError(f"{who} takes *{parameter.name}; list its inputs by name instead")
         if parameter.name.startswith("_"):
-            raise UsageError(f"{who} takes {parameter.name}: names of inputs do not begin with _; rename it")
+            raise UsageError(f"{who} takes {parameter.name}; input names must not start with _")
     extra = _extra_of({role for _, role in roles}) if takes_task else None
     returned = signature.return_annotation
     return Signature(roles, _model_of(inputs, who, about or {}, extra), *_checks_of(returned), _may_be_none(returned))
@@ -195,7 +197,8 @@ def _evaluated(function: Callable[..., Any], who: str) -> inspect.Signature:
         annotation = _seen(each.annotation, known)
         if isinstance(annotation, str):
             raise UsageError(
-                f"{who}: the annotation {annotation} of {each.name} names what is not imported when the function runs;"
+                f"{who}: the annotation {annotation} of {each.name} uses a name that is not imported when the"
+                " function runs;"
                 " import it outside of `if TYPE_CHECKING`, or leave the annotation out"
             )
         parameters.append(each.replace(annotation=annotation))
@@ -231,7 +234,7 @@ def _model_of(
         try:
             return create_model(f"Inputs of {who}", __config__=config, **fields)
         except PydanticSchemaGenerationError as error:
-            raise UsageError(f"{who} has an input of a type that cannot be checked: {error.message}") from None
+            raise UsageError(f"{who} has an input whose type cannot be checked: {error.message}") from None
 
 
 def _field(parameter: inspect.Parameter, about: str | None) -> tuple[Any, Any]:
@@ -288,7 +291,7 @@ def _refuse_lost_keys(value: Any) -> None:
     if isinstance(value, dict):
         written = to_jsonable_python(dict.fromkeys(value)) if not all(type(key) is str for key in value) else value
         if len(written) != len(value):
-            raise ValueError(f"it has keys that are the same as text: {', '.join(map(repr, list(value)[:5]))}")
+            raise ValueError(f"it has keys that are equal as text: {', '.join(map(repr, list(value)[:5]))}")
         for each in value.values():
             _refuse_lost_keys(each)
     elif isinstance(value, list | tuple):

@@ -24,7 +24,7 @@ from ramify.tasks.json_text import json_text
 
 from .unknown import StepAnswer, changes_of, names_of, settled, words_of
 
-INTERRUPTED = "was begun when the run was interrupted"
+INTERRUPTED = "was in progress when the run was interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,8 @@ class StepLog:
         step = self._steps.get(key.task_id, {}).get(key)
         if step is not None and _digest(step.input) != _digest(self._redactor.data(given)):
             raise RunError(
-                f"task {key.task_id}: the step {key.key} was taken before with another input, so the worker or its"
-                f" inputs have changed since; do the task anew with `ramify resume {self._writer.run_id} --from"
+                f"task {key.task_id}: the step {key.key} was done before with other input, so the worker or its"
+                f" inputs have changed; run the task again with `ramify resume {self._writer.run_id} --from"
                 f" {key.task_id}`"
             )
         return step
@@ -181,9 +181,9 @@ class StepLog:
         who = next((who for who, each in names_of(self.of(task_id)).items() if each.key == step.key), task_id)
         done, again = (f'"{who}{end}"' if " " in who else f"{who}{end}" for end in ("=RESULT", ""))
         return UnknownStepError(
-            f"task {task_id}: {words_of(step)} {told}, it may not be repeated{under}, and nobody knows whether it was"
-            f" done. Look{named}, then say what came of it with `{resume} --step-done {done}`, or have it done again"
-            f" with `{resume} --step-again {again}`",
+            f"task {task_id}: {words_of(step)} {told}; it must not be repeated{under}, and it is unknown whether it"
+            f" was done. Check{named}, then give its result with `{resume} --step-done {done}`, or repeat it with"
+            f" `{resume} --step-again {again}`",
             key=step.key,
             options=("--step-done", f"{who}=RESULT"),
         )
@@ -209,7 +209,7 @@ class StepLog:
             self._writer.put(*changes_of(step.key.task_id, self.of(step.key.task_id)))
             return
         is_told = isinstance(error, Exception) and not self._writer.has_failed
-        why = error_text(error) if is_told else "it was broken off"
+        why = error_text(error) if is_told else "it was interrupted"
         self._lose(task, step, why)
         if is_told and step.may_repeat is False:
             raise self.unknown(step, why) from error
@@ -232,7 +232,7 @@ def checked_repeat(may_repeat: MayRepeat) -> MayRepeat:
     """
     if may_repeat is True or may_repeat is False or may_repeat == "with_key":
         return may_repeat
-    raise UsageError(f"may_repeat is {may_repeat!r}; give True, False, or 'with_key'")
+    raise UsageError(f"may_repeat is {may_repeat!r}; use True, False or 'with_key'")
 
 
 def check_function(function: object, name: str) -> None:
@@ -255,7 +255,9 @@ def _kept(value: Any, what: str, key: StepKey) -> Any:
     try:
         return as_json(value, what)
     except NotJsonError as error:
-        raise UsageError(f"task {key.task_id}: the step {key.key} gives what cannot be kept: {error}") from None
+        raise UsageError(
+            f"task {key.task_id}: the step {key.key} returned something that cannot be stored: {error}"
+        ) from None
 
 
 def _digest(value: Any) -> str:

@@ -17,7 +17,7 @@ class Telling:
     _told_at: float
 
     def progress(self, fraction: float | None = None, doing: str = "") -> None:
-        """Say how far the task is, from 0 to 1 or None if nobody knows, and what it does now."""
+        """Report progress: a fraction from 0 to 1 or None, and what it is doing."""
         now = time.monotonic()
         is_end = fraction is not None and fraction >= 1
         if now - self._told_at < PROGRESS_EVERY_S and not is_end:
@@ -27,7 +27,7 @@ class Telling:
         self._tell(EventType.TASK_PROGRESS, fraction=share, doing=doing)
 
     def emit(self, name: str, **data: JsonValue) -> None:
-        """Publish an event of the worker's own, which is stored with the run; `data` is JSON data.
+        """Publish your own event, which is stored; `data` is JSON data.
 
         Raises:
             UsageError: if it is not.
@@ -35,7 +35,7 @@ class Telling:
         self._tell(EventType.EMITTED, name=name, data=data)
 
     def alert(self, message: str, **data: JsonValue) -> None:
-        """Raise an alert, for whoever watches the run; `data` is JSON data.
+        """Raise an alert; `data` is JSON data.
 
         Raises:
             UsageError: if it is not.

@@ -28,7 +28,7 @@ class StepAnswer:
     @property
     def words(self) -> str:
         """What it says, in words."""
-        return f"it was done: {json_text(self.result)}" if self.is_done else "it is to be done again"
+        return f"it was done: {json_text(self.result)}" if self.is_done else "it is to be repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def settled(steps: Sequence[StepRecord], step: StepRecord, answer: StepAnswer) -
     try:
         result = as_json(answer.result, "result")
     except NotJsonError as error:
-        raise UsageError(f"task {step.key.task_id}: what came of {step.key.key} cannot be kept: {error}") from None
+        raise UsageError(f"task {step.key.task_id}: the result of {step.key.key} cannot be stored: {error}") from None
     return [*rest, replace(step, output=_output(step.kind, result), ended_at=time.time(), is_unknown=False)]
 
 
@@ -147,10 +147,10 @@ def answers_in(
                 raise UsageError(words)
             known[name] = corrected[name]
         if name not in known:
-            there = f"there are: {', '.join(map(repr, known))}" if known else "no step of this run does"
-            raise UsageError(f"{name!r} names no step that waits for a person; {there}")
+            there = f"there are: {', '.join(map(repr, known))}" if known else "no step is waiting"
+            raise UsageError(f"no step {name!r} is waiting for a person; {there}")
         if name in found:
-            raise UsageError(f"{name!r} is said to be done, and also to be done again; say one of the two")
+            raise UsageError(f"{name!r} is given as done and as to be repeated; choose one")
         found[name] = known[name], answer
     return found
 

@@ -72,7 +72,7 @@ def agents_file(path: Path) -> dict[str, Any]:
         ) from None
     tables = found.get("agents", found)
     if not isinstance(tables, dict) or not tables or not all(isinstance(each, dict) for each in tables.values()):
-        raise UsageError(f"{path} describes no agents; begin each with its name, as in [writer]")
+        raise UsageError(f"{path} has no agents; start each with its name, as in [writer]")
     return tables
 
 
@@ -84,11 +84,11 @@ def described(given: AgentsGiven) -> dict[str, StoredAgent]:
     """
     for name, each in given.items():
         if not name.isidentifier() and not name.replace("-", "_").isidentifier():
-            raise UsageError(f"{name!r} cannot be the name of an agent; use letters, digits, - and _")
+            raise UsageError(f"{name!r} is not a valid agent name; use letters, digits, - and _")
         if name in BUILT_IN:
             raise UsageError(f"the agent {name!r} has the name of a worker that comes with Ramify; choose another")
         if not isinstance(each, Agent | Model | str | StoredAgent):
-            raise UsageError(f"the agent {name!r} is {type(each).__name__}; give an Agent, or the name of a model")
+            raise UsageError(f"the agent {name!r} is {type(each).__name__}; use an Agent or a model's name")
     return {name: _described(name, each) for name, each in given.items()}
 
 
@@ -125,7 +125,7 @@ def _tools_of(name: str, each: StoredAgent, known: "dict[str, Tool | ToolSource]
             known[server] = configured_server(server)
         elif kind != MCP and wanted not in known:
             raise UsageError(
-                f"the agent {name!r} is to have the tool {wanted!r}, which is not there; {near_hint(wanted, known)}."
+                f"the agent {name!r} has an unknown tool {wanted!r}; {near_hint(wanted, known)}."
                 " Tools come from --tools FILE (in Python: tools=[...], or again agents=...), servers are mcp:NAME"
             )
     return [known[wanted.removeprefix(f"{MCP}:")] for wanted in each.tools]

@@ -70,7 +70,7 @@ class CommandInputs(BaseModel):
 class CommandWorker(ListWorker):
     """Runs commands; see `CommandInputs`."""
 
-    about = "runs a program on this machine, and gives what it writes"
+    about = "runs a program on this machine and returns its output"
     permissions = frozenset({SUBPROCESS})
     keeps = frozenset({"max_memory_mb"})
     inputs = CommandInputs
@@ -107,7 +107,7 @@ class CommandWorker(ListWorker):
         data: Any = await context.step("run", run, given=given, may_repeat=inputs.may_repeat)
         if not isinstance(data, dict) or "stdout" not in data:  # a person has said what came of it
             return Outcome(data if isinstance(data, str) else json_text(data), None if isinstance(data, str) else data)
-        return Outcome(data["stdout"].strip() or f"exit code {data['exit_code']}, and nothing written", data)
+        return Outcome(data["stdout"].strip() or f"exit code {data['exit_code']}, no output", data)
 
     async def _run_there(
         self, words: list[str], stdin: str, inputs: CommandInputs, context: WorkContext
@@ -160,15 +160,15 @@ def _words(inputs: CommandInputs, task: Task) -> list[str]:
     if isinstance(command, str):
         if not inputs.shell:
             raise WorkFailedError(
-                f"the command of task {task.id} is one text; give it as a list, as ['ls', '-l'], or set shell: true,"
-                " which takes the permission shell",
+                f"the command of task {task.id} is a string; use a list such as ['ls', '-l'], or set shell: true,"
+                " which needs the permission shell",
                 task_id=task.id,
             )
         return [_SHELL_PROGRAM, "-c", command]
     if inputs.shell or not command or not command[0]:
         raise WorkFailedError(
-            f"the command of task {task.id} is not a list with a program in it, or is one for a shell, which takes one"
-            " text",
+            f"the command of task {task.id} is not a list with a program, or is a list for a shell, which needs a"
+            " string",
             task_id=task.id,
         )
     return list(command)
@@ -187,6 +187,6 @@ def _environment(inputs: CommandInputs, context: WorkContext, folder: str) -> di
 
 
 def _failed(words: list[str], done: Finished) -> CommandError:
-    ended = f"was ended by signal {-done.exit_code}" if done.exit_code < 0 else f"ended with exit code {done.exit_code}"
+    ended = f"was killed by signal {-done.exit_code}" if done.exit_code < 0 else f"exited with code {done.exit_code}"
     said = f":\n{done.error_tail}" if done.error_tail else ", and wrote nothing to standard error"
     return CommandError(f"the command {words[0]!r} {ended}{said}", may_pass=True, exit_code=done.exit_code)

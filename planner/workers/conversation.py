@@ -155,8 +155,8 @@ class ToolLoop:
                 raise
             reply = await self._reply(None)
             self._asker.refuses_tool_choice = True
-            words = f"{error}; the prompt alone says which tool has to be called"
-            told = f"task {self._task.id} does without tool_choice in its requests: {words}"
+            words = f"{error}; only the prompt says which tool to call"
+            told = f"task {self._task.id} sends no tool_choice: {words}"
             self._context.services.recorder.put(EventType.WARNING, self._task, message=told)
         self._turns += 1
         self._conversation.add(self._content_of(reply))

@@ -56,7 +56,7 @@ class EmbedInputs(BaseModel):
 class EmbedWorker(ListWorker):
     """Gives the vectors of texts; see `EmbedInputs`."""
 
-    about = "gives the embedding vector of a text"
+    about = "returns the embedding vector of a text"
     inputs = EmbedInputs
 
     async def prepare(self, task: Task) -> None:
@@ -112,8 +112,8 @@ def _asker(inputs: EmbedInputs, context: WorkContext) -> Asker:
     name = inputs.model or load_settings().embedding_model
     if name is None:
         raise NoModelError(
-            "no embedding model is set: name one among the inputs (model: NAME) or with RAMIFY_EMBEDDING_MODEL=NAME;"
-            f" {HASHING} is built in, and no language model"
+            "no embedding model is set: name one in the inputs (model: NAME) or with RAMIFY_EMBEDDING_MODEL=NAME;"
+            f" {HASHING} is built in, not a language model"
         )
 
     def make() -> Agent:

@@ -20,7 +20,7 @@ from ramify.tasks import Task
 from ramify.tasks.json_data import NotJsonError, as_json
 from ramify.tasks.json_text import json_text
 
-NOTHING = "(done; it gave nothing)"
+NOTHING = "(done; no result)"
 """The text of an outcome that is none, where that is meant."""
 
 Function = Callable[..., Any] | Callable[..., Awaitable[Any]]
@@ -153,7 +153,7 @@ class FunctionWorker(Worker):
         if value is None and self._signature.may_give_nothing:
             return Outcome(NOTHING)
         what = "nothing" if value is None else "an empty text"
-        hint = ", or declare `-> None` if that is meant" if value is None else ""
+        hint = ", or declare `-> None` if intended" if value is None else ""
         raise WorkFailedError(
             f"the worker {self.name!r} returned {what} for task {task.id}; return text or JSON data{hint}",
             task_id=task.id,
@@ -177,9 +177,7 @@ def _check_gives(function: Function, name: str) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise UsageError(f"the worker {name!r} yields its values; return a list of them")
     if gives_nothing(function):
-        raise UsageError(
-            f"the worker {name!r} returns nothing; return what came of the task, or declare `-> None` if that is meant"
-        )
+        raise UsageError(f"the worker {name!r} returns nothing; return a result, or declare `-> None` if intended")
 
 
 @overload
@@ -200,11 +198,11 @@ def worker(
 
 
 def worker(function: Function | None = None, /, *, isolated: bool = False, **options: Any) -> Any:
-    """Make a worker of a Python function; it can still be called. `Executor(workers=[...])` takes it.
+    """Turn a Python function into a worker for `Executor(workers=[...])`; you can still call it.
 
     Args:
-        function: the function; see `FunctionWorker` for what its parameters are given.
-        isolated: whether it is called in a process of its own; short for `engine="process"`.
+        function: the function; see `FunctionWorker` for its parameters.
+        isolated: whether it runs in its own process; same as `engine="process"`.
         **options: `name`, `about`, `permissions`, `keeps`, `may_repeat` and `engine`, as for `FunctionWorker`.
 
     >>> @worker(about="doubles a number")
@@ -214,5 +212,5 @@ def worker(function: Function | None = None, /, *, isolated: bool = False, **opt
     ('double', 'doubles a number', 8)
     """
     if isolated and options.setdefault("engine", "process") != "process":
-        raise UsageError(f"isolated and engine={options['engine']!r} are both given; give one of them")
+        raise UsageError(f"isolated and engine={options['engine']!r} are both given; leave one out")
     return FunctionWorker(function, **options) if function is not None else partial(FunctionWorker, **options)

@@ -39,7 +39,7 @@ _AFTER_ADDRESS = ".,;:!?)]}"
 class HttpWorker(ListWorker):
     """Fetches pages, and sends requests; see `HttpInputs`."""
 
-    about = "fetches web pages, and gives their title, text and links; sends requests"
+    about = "fetches web pages: title, text and links; sends requests"
     permissions = frozenset({NETWORK})
     keeps = frozenset({"max_pages", "allowed_domains", "blocked_domains", "require_https", "user_agent"})
     inputs = HttpInputs
@@ -140,13 +140,13 @@ class _Visit:
 
 def _urls(inputs: HttpInputs, task: Task) -> tuple[str, ...]:
     if inputs.url is not None and inputs.urls is not None:
-        raise WorkFailedError(f"task {task.id} has both url and urls among its inputs; leave one out", task_id=task.id)
+        raise WorkFailedError(f"task {task.id} has both url and urls; leave one out", task_id=task.id)
     if inputs.url is not None:
         return (inputs.url,)
     found = inputs.urls or tuple(found.rstrip(_AFTER_ADDRESS) for found in _ADDRESS.findall(task.content))
     if not found:
         raise WorkFailedError(
-            f"task {task.id} names no address: give it the input url or urls, or write one into its content",
+            f"task {task.id} has no address: add the input url or urls, or put an address in its content",
             task_id=task.id,
             reason="missing_input",
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class ListWorker(Worker):
     """Answers a task with subtasks by the list of what came of them; no model is asked."""
 
-    about = "lists what came of its subtasks"
+    about = "lists its subtasks' results"
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Return the list of a task without subtasks, which is empty."""
@@ -32,13 +32,13 @@ class ListWorker(Worker):
 
 
 def task_for_each(items: Iterable[Mapping[str, Any] | str], task: Task) -> Task:
-    """Return `task` as a list of its like: one subtask for each of `items`, with its inputs under those of `task`.
+    """Return a copy of `task` with one subtask for each of `items`.
 
-    The subtasks run side by side; `task` itself then gives the list of what came of them.
+    The subtasks run in parallel; the result is the list of their results.
 
     Args:
-        items: the inputs of each subtask; a text is its content.
-        task: what is done with each; a leaf.
+        items: the inputs of each subtask, or its content as text.
+        task: the leaf to run for each item.
 
     >>> rewrite = Task(content="Rewrite", id="0", type="rewrite", inputs={"prompt": "Shorter: {{ content }}"})
     >>> print(task_for_each(["a long text", "another"], rewrite).to_string())

@@ -40,7 +40,7 @@ class ModelWorker(Worker):
         about: what it is good at; the agent's role unless given.
     """
 
-    about = "a language model, or whichever model the run has"
+    about = "asks the run's model"
     keeps = frozenset({"conversation", "vote_ahead", "max_samples", "max_answer_characters", "tool_choice"})
 
     def __init__(self, agent: "Agent | None" = None, *, about: str | None = None) -> None:
@@ -98,8 +98,9 @@ class ModelWorker(Worker):
                 return await self._answer(context, asker, chain.variables, chain.messages)
             except TooLongError:
                 services_of(context).recorder.warn(
-                    f"task {context.task.id} does not go on with the conversation of task {chain.task_id}, as the model"
-                    " cannot read that and its own prompt at once; it begins a new one, with the result as data",
+                    f"task {context.task.id} cannot continue the conversation of task {chain.task_id}: it is too long"
+                    " for the"
+                    " model with its own prompt; it starts a new one, with the result as data",
                     context.task,
                 )
         return await self._answer(context, asker, variables, ())
@@ -163,8 +164,8 @@ async def answer_with_tools(context: WorkContext, asker: "Asker", variables: Exe
 
     if context.config.vote_ahead is not None:
         raise UsageError(
-            f"task {context.task.id}: vote_ahead asks the same several times, and a conversation with tools is held"
-            " once; leave one of them out"
+            f"task {context.task.id}: vote_ahead repeats a question, but a conversation with tools runs only"
+            " once; leave one out"
         )
     grants = context.services.grants
     grants.check(context.task, permissions_of(asker.agent.tools))
@@ -178,8 +179,8 @@ async def _calls_natively(context: WorkContext, asker: "Asker") -> bool:
     """Return whether the model calls tools by itself; it is told where that is wished, and cannot be."""
     is_native = await asker.calls_tools()
     if asker.agent.settings.native_tools and not is_native:
-        words = "the model's template has no place for tools, and its server drops them; the prompt asks for `<call>`"
-        told = f"task {context.task.id} does without --native-tools: {words}"
+        words = "the model's template does not support tools, so the server drops them; using `<call>` in the prompt"
+        told = f"task {context.task.id} cannot use --native-tools: {words}"
         context.services.recorder.put(EventType.WARNING, context.task, message=told)
     return is_native
 

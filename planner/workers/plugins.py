@@ -76,7 +76,7 @@ def plugin_named(name: str) -> Plugin:
     installed = installed_plugins()
     if name not in installed:
         known = ", ".join([*BUILT_IN, *installed])
-        raise UsageError(f"no installed package has a worker {name!r} (there are: {known}); install it with pip first")
+        raise UsageError(f"no installed package has a worker {name!r} (there are: {known}); install one with pip first")
     return installed[name]
 
 
@@ -99,7 +99,7 @@ def load_plugin(plugin: Plugin, config: Mapping[str, Any]) -> Worker:
             f" documentation, or `ramify workers disable {plugin.name}`"
         ) from error
     if unused:
-        raise UsageError(f"the worker {plugin.name!r} of {plugin.package} takes no configuration")
+        raise UsageError(f"the worker {plugin.name!r} of {plugin.package} has no configuration")
     if isinstance(found, Worker):
         return found
     if callable(found):

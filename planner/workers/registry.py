@@ -44,7 +44,7 @@ class Workers(Mapping[str, Worker]):
 
     Args:
         given: workers of the user's own.
-        checks: functions that checks call, by name.
+        checks: functions for checks, by name.
         disabled: types that nobody does, of those that come with Ramify.
         script: what does the root, if a script does.
         engine: where functions are called whose workers do not say.
@@ -112,7 +112,7 @@ class Workers(Mapping[str, Worker]):
         try:
             return self[name]
         except KeyError:
-            raise UsageError(f"task {task.id} is for a worker {name!r}, which {self._why_not_there(name)}") from None
+            raise UsageError(f"task {task.id} needs a worker {name!r}, which {self._why_not_there(name)}") from None
 
     def predicate(self, name: str, task: Task) -> Predicate:
         """Return the function that a check of `task` calls `name`.
@@ -125,12 +125,12 @@ class Workers(Mapping[str, Worker]):
             place = self._unmarked(name, self.predicates.values())
             if place is not None:
                 raise UsageError(
-                    f"a check of task {task.id} calls the function {name!r}, which {place} has without @predicate; put"
+                    f"a check of task {task.id} uses the function {name!r}, which {place} has without @predicate; put"
                     " @predicate above it"
                 )
-            known = f"there are: {', '.join(sorted(self.predicates))}" if self.predicates else "none was given"
+            known = f"there are: {', '.join(sorted(self.predicates))}" if self.predicates else "there are none"
             raise UsageError(
-                f"a check of task {task.id} calls the function {name!r}, and {known}; give it with"
+                f"a check of task {task.id} uses the function {name!r}, but {known}; pass it with"
                 f" checks={{{name!r}: ...}}, or under @predicate in a file for --workers"
             )
         return found
@@ -144,7 +144,7 @@ class Workers(Mapping[str, Worker]):
         ]
         first = [card.type for card in cards if card.is_agent][:2]
         if len(first) > 1:
-            together = f"{first[0]} and {first[1]} together, {first[0]} joining their answers; likewise other agents"
+            together = f"{first[0]} and {first[1]} together, {first[0]} combining their answers; likewise other agents"
             cards.append(WorkerCard(type=JOINT.join(first), description=together))
         return tuple(cards)
 
@@ -195,14 +195,14 @@ class Workers(Mapping[str, Worker]):
         from .plugins import installed_plugins
 
         if name in self._disabled:
-            return f"is disabled; `ramify workers enable {name}` enables it"
+            return f"is disabled; enable it with `ramify workers enable {name}`"
         if (plugin := installed_plugins().get(name)) is not None:
-            return f"{plugin.package} has, and which is not enabled; `ramify workers enable {name}` enables it"
+            return f"{plugin.package} offers but is not enabled; enable it with `ramify workers enable {name}`"
         if (place := self._unmarked(name, self.given.values())) is not None:
-            return f"is not there: {place} has a function of that name without @worker; put @worker above it"
+            return f"does not exist: {place} has a function of that name without @worker; put @worker above it"
         near = get_close_matches(name, list(self), 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"is not there{hint}; there are: {', '.join(sorted(self))}"
+        return f"does not exist{hint}; there are: {', '.join(sorted(self))}"
 
     def _unmarked(self, name: str, first: Iterable[Any]) -> str | None:
         from ramify.planner.work.modules import unmarked
@@ -220,9 +220,9 @@ class Workers(Mapping[str, Worker]):
         for name in named:
             if name not in kept:
                 who = ONLY_FOR_SOME[name]
-                more = "" if who == "models" else " (max_calls and max_duration_seconds hold for models)"
+                more = "" if who == "models" else " (for models, use max_calls and max_duration_seconds)"
                 raise UsageError(
-                    f"task {task.id}: {name} is a limit for {who}, and no task here has such a worker; remove it{more}"
+                    f"task {task.id}: {name} is a limit for {who}, and no task here has one; remove it{more}"
                 )
 
     def _check_may_repeat(self, task: Task) -> None:
@@ -255,7 +255,7 @@ def _named(given: WorkersGiven) -> dict[str, Worker]:
     named: dict[str, Worker] = {}
     for name, each in pairs:
         if name in named:
-            raise UsageError(f"two workers are called {name!r}; give one of them another name")
+            raise UsageError(f"two workers are named {name!r}; rename one")
         if not isinstance(each, Worker) and not callable(each):
             raise UsageError(f"the worker {name!r} is {type(each).__name__}; a worker is a function or a Worker")
         named[name] = each if isinstance(each, Worker) else FunctionWorker(each, name=name)
@@ -265,5 +265,5 @@ def _named(given: WorkersGiven) -> dict[str, Worker]:
 def _name_of(each: Any) -> str:
     name = getattr(each, "name", None) or getattr(each, "__name__", None)
     if not isinstance(name, str):
-        raise UsageError(f"{type(each).__name__} has no name to go by; give workers as {{name: worker}}")
+        raise UsageError(f"{type(each).__name__} has no name; pass workers as {{name: worker}}")
     return name

@@ -51,12 +51,12 @@ class Script:
         if not inspect.iscoroutinefunction(function):
             where = f" ({place_of(function)})" if inspect.isfunction(function) else ""
             raise UsageError(
-                f"the script {self.name}{where} is no async function; write `async def {self.name}(ctx): ...`"
+                f"the script {self.name}{where} is not an async function; write `async def {self.name}(ctx): ...`"
             )
         try:
             inspect.signature(function).bind(None)
         except TypeError:
-            told = f"the script {self.name} is called with its context alone: `async def {self.name}(ctx): ...`"
+            told = f"the script {self.name} takes only its context: `async def {self.name}(ctx): ...`"
             raise UsageError(told) from None
         self.function = function
         self.about = (inspect.getdoc(function) or self.name).strip().splitlines()[0]
@@ -90,8 +90,8 @@ def script_in(source: str | Path) -> Script:
         own = [
             each for each in vars(module).values() if inspect.isfunction(each) and each.__module__ == module.__name__
         ]
-        hint = f"; call one of its functions so, such as {own[0].__name__} ({place_of(own[0])})" if own else ""
-        raise UsageError(f"{source} is no script, as it has no `async def {MAIN}(ctx)`{hint}")
+        hint = f"; rename one of its functions, such as {own[0].__name__} ({place_of(own[0])})" if own else ""
+        raise UsageError(f"{source} is not a script: it has no `async def {MAIN}(ctx)`{hint}")
     found = script_of(main)
     found.source = str(source)
     return found
@@ -106,7 +106,9 @@ def script_of(given: Script | ScriptFunction) -> Script:
     if isinstance(given, Script):
         return given
     if not callable(given):
-        raise UsageError(f"a script is an async function, not {type(given).__name__}; `ramify run FILE` runs a file")
+        raise UsageError(
+            f"a script must be an async function, not {type(given).__name__}; run a file with `ramify run FILE`"
+        )
     return Script(given)
 
 
@@ -169,5 +171,8 @@ def _outcome(value: Any, task: Task, name: str) -> Outcome:
     try:
         kept = as_json(value, "result")
     except NotJsonError as error:
-        raise WorkFailedError(f"the script {name} returns what cannot be kept: {error}", task_id=task.id) from None
+        raise WorkFailedError(
+            f"the script {name} returns something that cannot be stored: {error}",
+            task_id=task.id,
+        ) from None
     return Outcome(kept if isinstance(kept, str) else json_text(kept), kept)

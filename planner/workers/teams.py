@@ -39,9 +39,9 @@ class TeamWorker(Worker):
         self._members: dict[str, ModelWorker] = {}
         for name, member in members.items():
             if not isinstance(member, ModelWorker):
-                raise UsageError(f"{name!r} is no agent, and only agents work on a task together")
+                raise UsageError(f"{name!r} is not an agent, and only agents can share a task")
             self._members[name] = member
-        self.about = f"{', '.join(members)} together: each answers, and {next(iter(members))} joins the answers"
+        self.about = f"{', '.join(members)} together: each answers, and {next(iter(members))} combines the answers"
 
     def needs(self, task: Task) -> frozenset[str]:
         """Return what any of the agents needs."""

@@ -70,7 +70,7 @@ class RewriteInputs(GenerateInputs):
 class PromptWorker(ListWorker):
     """Fills in templates; see `PromptInputs`."""
 
-    about = "fills in a template; no model is asked"
+    about = "fills in a template, without a model"
     inputs = PromptInputs
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
@@ -82,7 +82,7 @@ class PromptWorker(ListWorker):
 class GenerateWorker(ListWorker):
     """Has a model answer a text; see `GenerateInputs`."""
 
-    about = "has a model answer a text as it stands"
+    about = "sends a text to a model"
     inputs = GenerateInputs
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
@@ -94,7 +94,7 @@ class GenerateWorker(ListWorker):
 class RewriteWorker(ListWorker):
     """Fills in a template and has a model answer it; see `RewriteInputs`."""
 
-    about = "has a model rewrite a text by a template"
+    about = "fills in a template with a text and sends it to a model"
     inputs = RewriteInputs
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
@@ -123,7 +123,7 @@ async def fill_in(template: str, task: Task, context: WorkContext, *, content: s
     except PromptError as error:
         raise WorkFailedError(f"the prompt of task {task.id} cannot be filled in: {error}", task_id=task.id) from None
     if not words.strip():
-        raise WorkFailedError(f"nothing came of the prompt of task {task.id}", task_id=task.id)
+        raise WorkFailedError(f"the prompt of task {task.id} is empty once filled in", task_id=task.id)
     return words
 
 
@@ -156,6 +156,6 @@ async def generate(
 def _sampling(params: dict[str, Any], task: Task) -> Sampling:
     unknown = sorted(set(params).difference(PARAMS))
     if unknown:
-        raise UsageError(f"task {task.id}: {unknown[0]!r} is no sampling setting; they are {', '.join(PARAMS)}")
+        raise UsageError(f"task {task.id}: {unknown[0]!r} is not a sampling setting; use {', '.join(PARAMS)}")
     stop = params.get("stop")
     return Sampling(**{**params, "stop": (stop,) if isinstance(stop, str) else None if stop is None else tuple(stop)})

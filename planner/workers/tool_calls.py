@@ -153,7 +153,7 @@ async def _outcome(ready: ReadyCall, own: CallContext) -> dict[str, Any]:
         own.cancelled.set()
         failure = error
         if limit.expired():
-            words = f"the tool {tool.name} took longer than {tool.timeout_s:g} s; nobody knows whether it was done"
+            words = f"the tool {tool.name} took longer than {tool.timeout_s:g} s; it is unknown whether it was done"
             failure = ToolError(words, is_unknown=True)
         if getattr(failure, "is_unknown", False) and tool.may_repeat is not True:
             raise failure from error
@@ -168,7 +168,7 @@ def _text(value: Any) -> str:
     try:
         return json_text(as_json(value, "result"))
     except NotJsonError as error:
-        raise ToolError(f"the tool gave neither text nor JSON data: {error}") from None
+        raise ToolError(f"the tool returned neither text nor JSON: {error}") from None
 
 
 def _shown(arguments: dict[str, Any]) -> str:

@@ -25,8 +25,8 @@ def may_call_tools(task: Task, config: TaskConfig, agent: "Agent") -> bool:
     if choice in {AUTO, NONE} or agent.tools:
         return bool(agent.tools) and choice != NONE
     raise UsageError(
-        f"task {task.id}: tool_choice is {choice!r} (--tool-choice), and no tools are given; add --tools FILE (in"
-        " Python, and for an agent of your own: tools=[...])"
+        f"task {task.id}: tool_choice is {choice!r} (--tool-choice), but there are no tools; add --tools FILE"
+        " (in Python: tools=[...])"
     )
 
 
@@ -43,8 +43,8 @@ def required_of(context: WorkContext, agent: "Agent", names: Iterable[str]) -> s
     if choice != REQUIRED and choice not in known:
         hint = near_hint(choice, known)
         there = "" if hint.startswith("there") else f" (there are: {', '.join(known)})"
-        words = f"task {context.task.id}: tool_choice is {choice!r}, which is no tool of its agent; {hint}{there}"
-        raise UsageError(f"{words}; auto, required and none are choices too")
+        words = f"task {context.task.id}: tool_choice is {choice!r}, but its agent has no such tool; {hint}{there}"
+        raise UsageError(f"{words}; or use auto, required or none")
     return choice
 
 
@@ -55,7 +55,7 @@ def refuse_without_call(due: str, text: str) -> NoReturn:
         ReplyError: always.
     """
     what = "no tool was called" if due == REQUIRED else f"the tool {due} was not called"
-    raise ReplyError(f"{what}, and has to be before the answer (tool_choice)", reply=text)
+    raise ReplyError(f"{what}, but must be before the answer (tool_choice)", reply=text)
 
 
 def _choice(config: TaskConfig, agent: "Agent") -> str:

@@ -75,8 +75,9 @@ def _refuse_to_repeat(made: Sequence[StepRecord], context: WorkContext) -> None:
     for step in made:
         if step.input["may_repeat"] is not True:
             raise WaitingError(
-                f"task {task_id}: its conversation cannot be gone on with, and in it a tool was called that may not be"
-                f" repeated ({step.key.key}). Look, then do the task anew with `ramify resume {context.run_id} --from"
-                f" {task_id}`, or give its answer with `ramify resume {context.run_id} --set-result {task_id}=TEXT`",
+                f"task {task_id}: its conversation cannot continue, and it called a tool that must not be"
+                f" repeated ({step.key.key}). Check, then run the task again with `ramify resume {context.run_id}"
+                f" --from {task_id}`, or give its answer with `ramify resume {context.run_id} --set-result"
+                f" {task_id}=TEXT`",
                 task_id=task_id,
             )

@@ -27,8 +27,8 @@ def is_voted_on(task: Task, config: TaskConfig, agent: "Agent") -> bool:
         return ahead is not None
     if ahead > 1:
         raise UsageError(
-            f"task {task.id}: vote_ahead is {ahead}, and at temperature 0 all answers are alike; set a temperature"
-            " above 0, or have each question asked once (--vote-ahead 1, which `ramify resume` takes too)"
+            f"task {task.id}: vote_ahead is {ahead}, but at temperature 0 all answers are equal; set a temperature"
+            " above 0, or turn voting off (--vote-ahead 1, also with `ramify resume`)"
         )
     return False
 

@@ -119,10 +119,10 @@ def rows_said(said: Iterable[Any], *, source: str) -> list[PlanRow]:
         text = json_text({"goal": "it", "tasks": list(said)})
         node, findings = read_json(text, source=source)
     except (TypeError, ValueError, RecursionError) as error:
-        raise DocumentError(f"the tasks that its function gives are no JSON data: {error}", source=source) from None
+        raise DocumentError(f"the tasks from its function are not JSON: {error}", source=source) from None
     rows, wrong = rows_of(node)
     if found := [*findings, *wrong]:
-        raise DocumentError(f"the tasks that its function gives are no plan: {found[0].message}", source=source)
+        raise DocumentError(f"the tasks from its function are not a plan: {found[0].message}", source=source)
     return rows
 
 

@@ -96,7 +96,7 @@ class Pattern:
         pieces = self._pieces(text.strip().rstrip(_ENDS))
         literals = [filled(piece, {}) for piece, _ in pieces]
         if not any(re.search(r"\w", literal) for literal in literals):
-            raise ValueError("it has no words besides its holes, so that it would fit every goal")
+            raise ValueError("it has only blanks, so it would fit every goal")
         self.weight = sum(map(len, literals))
         """How many of its characters stand for themselves: of two that fit, the one with more says more."""
         self._regex = re.compile(self._source(pieces), _FLAGS)
@@ -124,7 +124,7 @@ class Pattern:
         for found in _HOLE.finditer(text):
             if found[2]:
                 if pieces and not text[start : found.start()]:
-                    raise ValueError(f"nothing stands between {{{pieces[-1][1]}}} and {{{found[2]}}}")
+                    raise ValueError(f"there is nothing between {{{pieces[-1][1]}}} and {{{found[2]}}}")
                 pieces.append((text[start : found.start()], found[2]))
                 start = found.end()
         return [*pieces, (text[start:], None)]

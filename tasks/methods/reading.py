@@ -53,7 +53,7 @@ def read_method(text: str, *, source: str, name: str, folder: Path | None = None
     """
     root, findings = read_yaml(text.removeprefix("\ufeff"), source=source)
     if root.entries is None:
-        raise error_of([root.finding(f"a method begins with `goal: ...`; this is {root.kind}")], source=source)
+        raise error_of([root.finding(f"a method must start with `goal: ...`; this is {root.kind}")], source=source)
     found = _Reader(root, [*findings]).method(source, name, folder)
     if isinstance(found, Method):
         return found
@@ -137,14 +137,14 @@ class _Reader:
             for hole in dict.fromkeys(each for each in holes if each not in names):
                 place = row.node if row.node.entries is None else row.node.at(("task" if key == "content" else key,))
                 hint = near_miss(hole, names) or f"; write {{{{{hole}}}}} for these very characters"
-                self._find(place, f"task {shown(row.id)}: {{{hole}}} is no parameter of the goal{hint}")
+                self._find(place, f"task {shown(row.id)}: {{{hole}}} is not a parameter of the goal{hint}")
 
     def _preconditions(self) -> Preconditions:
         node = self._at(self._root, "preconditions")
         if node is self._root or node.value is None:
             return Preconditions()
         if node.entries is None:
-            self._find(node, f"preconditions: has to be a mapping, not {node.kind}")
+            self._find(node, f"preconditions: must be a mapping, not {node.kind}")
             return Preconditions()
         self._check_keys(node, _OF_PRECONDITIONS, "preconditions: ")
         matches = self._text(node, "matches")
@@ -162,11 +162,11 @@ class _Reader:
         if node is self._root or node.value is None:
             return {}
         if node.entries is None:
-            self._find(node, f"parameters: has to be a mapping from names to words about them, not {node.kind}")
+            self._find(node, f"parameters: must map names to descriptions, not {node.kind}")
             return {}
         for key, (place, _) in node.entries.items():
             if goal is not None and key not in goal.names:
-                self._find(place, f"parameters: {shown(key)} is no parameter of the goal{near_miss(key, goal.names)}")
+                self._find(place, f"parameters: {shown(key)} is not in the goal{near_miss(key, goal.names)}")
             elif not is_name(key):
                 self._find(place, f"parameters: {shown(key)} cannot be a name; use letters, digits and _")
         return {key: words for key in node.entries if (words := self._text(node, key)) is not None}
@@ -176,7 +176,7 @@ class _Reader:
         if node is self._root or node.value is None:
             return {}
         if node.entries is None:
-            self._find(node, f"provenance: has to be a mapping, not {node.kind}")
+            self._find(node, f"provenance: must be a mapping, not {node.kind}")
         return {key: words for key in node.entries or {} if (words := self._text(node, key)) is not None}
 
     def _flag(self, key: str) -> bool:
@@ -184,7 +184,7 @@ class _Reader:
         if node is self._root or node.value is None:
             return True
         if not isinstance(node.value, bool):
-            self._find(node, f"{key}: has to be true or false, not {node.kind}")
+            self._find(node, f"{key}: must be true or false, not {node.kind}")
         return node.value is not False
 
     def _function(self, node: Node, where: str) -> str | None:
@@ -201,7 +201,7 @@ class _Reader:
         words = [each for each in self._listed(node) if isinstance(each.text, str) and each.text.strip()]
         for each in self._listed(node):
             if each not in words:
-                self._find(each, f"{key}: has to be text that is not blank, or a list of such, not {each.kind}")
+                self._find(each, f"{key}: must be text, or a list of texts, not {each.kind}")
         return tuple(str(each.text) for each in words)
 
     def _text(self, holder: Node, key: str) -> str | None:
@@ -210,7 +210,7 @@ class _Reader:
             return None
         if node.text is None or not node.text.strip():
             hint = "; quote text that begins with {" if node.entries is not None else ""
-            self._find(node, f"{key}: has to be text that is not blank, not {node.kind}{hint}")
+            self._find(node, f"{key}: must be text, not {node.kind}{hint}")
             return None
         return node.text
 

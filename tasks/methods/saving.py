@@ -87,7 +87,7 @@ def method_text(
     pattern = Pattern(goal)
     ids = _ids(task)
     if max((task_id.count(".") for task_id in ids.values()), default=0) >= DEEPEST_NESTED:
-        raise ValueError(f"it has {DEEPEST_NESTED} levels of tasks or more; save a task further below")
+        raise ValueError(f"it has {DEEPEST_NESTED} or more levels of tasks; save a task further down")
     data = {
         "goal": goal,
         "keywords": [*keywords] or _keywords(pattern),

@@ -35,7 +35,7 @@ def read_attached(rows: list[PlanRow], folder: Path | None) -> Iterator[PlanFind
             name, document = _named(node)
             is_path = name is document
             if name in paths or (is_path and name in names):
-                yield _finding(row, node, f"{shown(str(name))} is attached twice; one of the two needs another name")
+                yield _finding(row, node, f"{shown(str(name))} is attached twice; rename one")
             try:
                 documents.append({"name": document, "text": text_of(document)} if is_path else document)
             except NotTextError as error:
@@ -59,10 +59,10 @@ def _finding(row: PlanRow, node: Node, message: str) -> PlanFinding:
 
 def _text_of(folder: Path | None, path: str) -> str:
     if folder is None:
-        raise NotTextError(f"{shown(path)} names a file, and this text is in no folder; write {{name: ..., text: ...}}")
+        raise NotTextError(f"{shown(path)} names a file, but this text is in no folder; write {{name: ..., text: ...}}")
     try:
         return read_text(folder / path)
     except NotTextError as error:
         raise NotTextError(f"{error}; the paths of a plan start at its folder") from None
     except ValueError:  # the path has characters that no path can have
-        raise NotTextError(f"{shown(path)} is no path of a file") from None
+        raise NotTextError(f"{shown(path)} is not a file path") from None

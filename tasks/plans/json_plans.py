@@ -97,10 +97,10 @@ class _Reader:
         except JSONDecodeError as error:
             raise self._error(error.pos, f"not JSON: {error.msg}") from None
         except ValueError as error:  # from the numbers; Python reads no integer of more than 4,300 digits
-            raise self._error(position, f"not a number that can be kept: {error}") from None
+            raise self._error(position, f"not a valid number: {error}") from None
         raw = self._text[position:end]
         if isinstance(value, str) and "\\u" in raw and _LONE_SURROGATE.search(value):
-            raise self._error(position, "this text has half of a surrogate pair in it, which is no character")
+            raise self._error(position, "this text has an unpaired surrogate")
         words = value if isinstance(value, str) else raw
         self._builder.put(scalar(*self._place(position), value, words, start=position, end=end))
         return end

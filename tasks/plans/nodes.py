@@ -166,7 +166,7 @@ class NodeBuilder:
         self._aliased += node.size
         if self._aliased > MAX_ALIASED:
             raise DocumentError(
-                f"the aliases of this file stand for more than {MAX_ALIASED} values; write less with `*`",
+                f"the aliases of this file expand to more than {MAX_ALIASED} values; write less with `*`",
                 source=self._source,
                 line=line,
                 column=column,
@@ -175,11 +175,11 @@ class NodeBuilder:
 
     def _enter(self, parent: Node, key: Node, node: Node) -> None:
         if parent.entries is None or key.text is None:
-            self.findings.append(key.finding(f"a key is text, not {key.kind}"))
+            self.findings.append(key.finding(f"a key must be text, not {key.kind}"))
         elif key.text in parent.entries:
             first = parent.entries[key.text][0].line
             self.findings.append(
-                key.finding(f"the key {shown(key.text)} stands here twice (first in line {first}); remove one of them")
+                key.finding(f"the key {shown(key.text)} occurs twice (first in line {first}); remove one")
             )
         else:
             parent.entries[key.text] = key, node
@@ -188,7 +188,8 @@ class NodeBuilder:
     def _check_level(self, place: Node, height: int) -> None:
         if len(self._open) + height > MAX_LEVELS:
             raise DocumentError(
-                f"values are nested deeper than {MAX_LEVELS} levels; list deep tasks on top with their `parent`",
+                f"values are nested deeper than {MAX_LEVELS} levels; list deep tasks in the top list with their"
+                " `parent`",
                 source=self._source,
                 line=place.line,
                 column=place.column,
@@ -200,7 +201,7 @@ def error_of(findings: Sequence[PlanFinding], *, source: str) -> DocumentError:
     first, *rest = findings
     lines = [first.message, *(f"{source}:{line}:{column}: {what}" for line, column, what in rest[: _MOST_LISTED - 1])]
     if len(findings) > _MOST_LISTED:
-        lines.append(f"{source}: {counted(len(findings) - _MOST_LISTED, 'more finding')}")
+        lines.append(f"{source}: {counted(len(findings) - _MOST_LISTED, 'more error')}")
     return DocumentError("\n".join(lines), source=source, line=first.line, column=first.column)
 
 

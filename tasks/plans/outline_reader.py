@@ -85,14 +85,14 @@ def read_markdown(text: str, *, source: str) -> tuple[Node, list[PlanFinding]]:
     items = _items(text, findings)
     if not items or items[0].indent != 1 - _ABOVE_BULLETS:
         place = items[0].line if items else 1
-        raise DocumentError("an outline begins with its goal, as `# Goal`", source=source, line=place, column=1)
+        raise DocumentError("an outline must start with its goal: `# Goal`", source=source, line=place, column=1)
     goal = items[0]
     _read_item(goal, None, findings)
     path = [goal]
     for item in items[1:]:
         if item.indent <= goal.indent:
             findings.append(
-                PlanFinding(item.line, item.column, "a second `#` goal; a plan has one, its parts are `##`")
+                PlanFinding(item.line, item.column, "a second `#` goal; a plan has one; use `##` for its parts")
             )
             continue
         while item.indent <= path[-1].indent:
@@ -119,7 +119,7 @@ def _items(text: str, findings: list[PlanFinding]) -> list[_Item]:
         elif not items or indent <= items[-1].indent:
             column = len(line) - len(words) + 1
             findings.append(
-                PlanFinding(number, column, "this text belongs to no task; indent it below one, or begin it with `-`")
+                PlanFinding(number, column, "this text belongs to no task; indent it below one, or start it with `-`")
             )
         else:
             items[-1].lines += [""] * blank
@@ -190,7 +190,7 @@ def _read_first_line(item: _Item, needs: Node, findings: list[PlanFinding]) -> N
         item.lines[0] = first[start:]
         broken = _BROKEN_BRACES.search(first, start) if first[-1:] == "}" else None
         if broken is not None:
-            message = 'these braces cannot be read; they look like {#id needs=a,"b c" type=writer}'
+            message = 'these braces are invalid; write them like {#id needs=a,"b c" type=writer}'
             findings.append(PlanFinding(item.line, item.column + broken.start(), message))
 
 
@@ -205,7 +205,7 @@ def _read_braces(item: _Item, braces: re.Match[str], needs: Node, findings: list
             hint = near_miss(key, BRACE_KEYS)
             findings.append(PlanFinding(item.line, column, f"unknown key {shown(key)}{hint}"))
         elif len(nodes) > 1 or (item.node.entries is not None and key in item.node.entries):
-            findings.append(PlanFinding(item.line, column, f"{key} is said twice; a task has one"))
+            findings.append(PlanFinding(item.line, column, f"{key} is given twice"))
         else:
             item.say(key, nodes[0])
             item.id = nodes[0].text or item.id if key == "id" else item.id
@@ -218,9 +218,7 @@ def _value(word: str, line: int, column: int, findings: list[PlanFinding]) -> No
             text = read_json(word)
             text.encode()
         except ValueError:
-            findings.append(
-                PlanFinding(line, column, f"{shown(word)} cannot be read; quoted text is written as in JSON")
-            )
+            findings.append(PlanFinding(line, column, f"{shown(word)} is invalid; write quoted text as in JSON"))
             text = word
     return scalar(line, column, text, text)
 

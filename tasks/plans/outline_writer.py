@@ -61,7 +61,7 @@ def _check_kept(task: Task, blank: Task, level: int, source: str) -> None:
             raise DocumentError(message, source=source)
     if level > DEEPEST:
         raise DocumentError(
-            f"task {task.id} stands deeper than {DEEPEST} levels, the most for a Markdown outline; write YAML or JSON",
+            f"task {task.id} is deeper than {DEEPEST} levels, the limit for a Markdown outline; write YAML or JSON",
             source=source,
         )
 

@@ -60,11 +60,11 @@ _LONGEST_PATH = 20
 
 
 def load_plan(path: Path | str, *, files: Iterable[str | Path] = ()) -> Task:
-    """Return the plan of a file; its ending says its form (.json, .md, .markdown; anything else is YAML).
+    """Load a plan file; its ending sets the format (.json, .md, .markdown; anything else is YAML).
 
     Args:
         path: the plan file.
-        files: text files to attach to the goal, besides what the plan attaches.
+        files: text files to attach to the goal, in addition to those in the plan.
 
     Raises:
         DocumentError: if there is no such file, it cannot be read, is empty, larger than `MAX_BYTES`, not UTF-8, if
@@ -87,7 +87,7 @@ def plan_text(path: Path | str, *, most: int = MAX_BYTES) -> str:
     """
     source = str(path)
     if Path(path).suffix == ".py":
-        raise DocumentError("this is a script, not a plan; `ramify run` runs it", source=source)
+        raise DocumentError("this is a script, not a plan; run it with `ramify run`", source=source)
     try:
         with Path(path).open("rb") as file:
             data = file.read(most + 1)
@@ -99,11 +99,9 @@ def plan_text(path: Path | str, *, most: int = MAX_BYTES) -> str:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DocumentError(f"it cannot be read: {reason}", source=source) from None
     if len(data) > most:
-        raise DocumentError(
-            f"it is larger than {most // 1_000_000} MB; a plan that large cannot be read", source=source
-        )
+        raise DocumentError(f"it is larger than {most // 1_000_000} MB, the limit for plans", source=source)
     if not data.strip():
-        raise DocumentError("the file is empty; a plan has a `goal`", source=source)
+        raise DocumentError("the file is empty; a plan needs a `goal`", source=source)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -118,13 +116,13 @@ def plan_text(path: Path | str, *, most: int = MAX_BYTES) -> str:
 
 
 def read_plan(text: str, *, source: str, form: Form | None = None, folder: Path | None = None) -> Task:
-    """Return the tree of tasks that a plan's text describes.
+    """Return the task tree that a plan text describes.
 
     Args:
         text: the plan.
-        source: what messages call it; without `form`, its ending says how the text is read.
+        source: its name in messages; without `form`, its ending sets the format.
         form: how it is written.
-        folder: where the paths of attached files start; without it, a plan cannot attach files by their paths.
+        folder: where relative paths of attachments start; without it, a plan cannot attach files.
 
     Raises:
         DocumentError: if something is wrong; the message has a line for every finding, `source:line:column: what`.
@@ -136,10 +134,10 @@ def read_plan(text: str, *, source: str, form: Form | None = None, folder: Path 
 
 
 def lint_plan(path: Path | str, *, judge: Judge | None = None) -> list[PlanFinding]:
-    """Return everything that is wrong with a plan file, in the order of its places; nothing if it can be run.
+    """Return all errors in a plan file, in order of place; empty if it can run.
 
-    A file that is not there, cannot be read, or is not in its form at all makes a single finding. If nothing else is
-    wrong, `judge` says of each task why nobody can do it, or None.
+    A missing, unreadable or malformed file gives a single error. If there are no others, `judge` returns for each task
+    why no worker can do it, or None.
     """
     try:
         text = plan_text(path)
@@ -166,12 +164,10 @@ def lint_plan_text(
 
 
 def write_plan(task: Task, form: Form = "yaml") -> str:
-    """Return the plan of `task` and all below it as text, which `read_plan` makes the same tasks of.
+    """Return the plan of `task` as text that `read_plan` can read.
 
-    Kept are id, content, type, dependencies, name, description, priority, expected seconds, inputs, config, checks,
-    metadata, attachments, memory scope, state, result, output and error; RUNNING becomes OPEN. Times, attempts, usage
-    and origin belong to a run and are left out: `Task.to_json` keeps them. A Markdown outline holds less, and refuses
-    what it would lose.
+    RUNNING becomes OPEN. Times, attempts, usage and origin are left out; `Task.to_json` keeps them. A Markdown outline
+    refuses what it cannot hold.
 
     Raises:
         DocumentError: if a task needs one that is not written, or holds what the form cannot.
@@ -186,18 +182,16 @@ def write_plan(task: Task, form: Form = "yaml") -> str:
         text.encode()
     except UnicodeEncodeError as error:
         near = shown(error.object[max(0, error.start - 20) : error.start])
-        raise DocumentError(
-            f"half of a surrogate pair, which is no character, stands after {near}", source=source
-        ) from None
+        raise DocumentError(f"there is an unpaired surrogate after {near}", source=source) from None
     except ValueError as error:  # from numbers that are not finite, or have more digits than Python writes
         raise DocumentError(f"a number cannot be written: {error}", source=source) from None
     return text
 
 
 def save_plan(task: Task, path: Path | str) -> None:
-    """Write the plan of `task` to a file; one that is there is changed only where it says something else.
+    """Save the plan of `task`; an existing file changes only where it differs.
 
-    See `revise_plan` for what is kept of it. The file is replaced once all is written.
+    See `revise_plan` for what stays. The file is replaced atomically.
 
     Raises:
         DocumentError: if the plan cannot be written in the form of the file, the file is there and is no plan, or it
@@ -262,7 +256,7 @@ def _examine(
     """Return the tree of a plan, or else what is wrong with it."""
     text = text.removeprefix("\ufeff")
     if not text.strip():
-        return None, [PlanFinding(1, 1, "it is empty; a plan has a `goal`")]
+        return None, [PlanFinding(1, 1, "it is empty; a plan needs a `goal`")]
     try:
         text.encode()
         root, findings = _READERS[form or form_of(source)](text, source=source)
@@ -273,7 +267,7 @@ def _examine(
     except UnicodeEncodeError as error:
         line_start = text.rfind("\n", 0, error.start) + 1
         line, column = text.count("\n", 0, error.start) + 1, error.start - line_start + 1
-        return None, [PlanFinding(line, column, "half of a surrogate pair stands here, which is no character")]
+        return None, [PlanFinding(line, column, "there is an unpaired surrogate here")]
     rows, wrong = rows_of(root)
     unread = list(read_attached(rows, folder))
     task, invalid = tree_of(rows)
@@ -329,7 +323,7 @@ def _invalid(row: PlanRow, problem: dict[str, Any]) -> PlanFinding:
     if problem["type"] != "extra_forbidden":
         place = row.node.at(path)
         kind = _KINDS.get(problem["type"])
-        message = f"has to be {kind}, not {place.kind}" if kind else misfit(problem)
+        message = f"must be {kind}, not {place.kind}" if kind else misfit(problem)
         return place.finding(f"task {shown(row.id)}: {words}: {message}")
     holder, key = row.node.at(path[:-1]), str(path[-1])
     known = _KNOWN_KEYS.get(str(path[0]), tuple(Material.model_fields))
@@ -373,9 +367,9 @@ def _cycle_words(task: Task, needed: Task, error: CycleError) -> str:
     if task is needed:
         return f"task {task.id} needs itself"
     if is_below(task, needed):
-        return f"task {task.id} needs task {needed.id}, which it is a part of"
+        return f"task {task.id} needs task {needed.id}, its own ancestor"
     if is_below(needed, task):
-        return f"task {task.id} needs task {needed.id}, which is a part of it"
+        return f"task {task.id} needs task {needed.id}, its own descendant"
     if len(error.path) <= _LONGEST_PATH:
         return str(error)
     shortened = " -> ".join([*error.path[:_LONGEST_PATH], "...", error.path[-1]])

@@ -77,7 +77,7 @@ def rows_of(root: Node) -> tuple[list[PlanRow], list[PlanFinding]]:
     What is wrong is left out of the rows. There are none if the plan has no goal at all.
     """
     if root.entries is None:
-        return [], [root.finding(f"a plan begins with `goal: ...`; this is {root.kind}")]
+        return [], [root.finding(f"a plan must start with `goal: ...`; this is {root.kind}")]
     reader = _Reader()
     stack: list[tuple[Node, PlanRow | None]] = [(root, None)]
     while stack:
@@ -135,7 +135,8 @@ class _Reader:
         if node is None:
             return []
         if node.items is None:
-            self.findings.append(node.finding(f"task {shown(row.id)}: `tasks` is a list of tasks, not {node.kind}"))
+            message = f"task {shown(row.id)}: `tasks` must be a list of tasks, not {node.kind}"
+            self.findings.append(node.finding(message))
         return node.items or []
 
     def _parent(self, node: Node, parent: PlanRow | None) -> PlanRow | None:
@@ -144,11 +145,11 @@ class _Reader:
         if named is None or parent is None:
             return parent
         if parent.parent is not None:
-            message = f"`parent` is for tasks of the top list; this one stands below task {shown(parent.id)} already"
+            message = f"`parent` is only for tasks in the top list; this one is already below task {shown(parent.id)}"
             self.findings.append(named.finding(message))
             return parent
         if named.text not in self._by_id:
-            message = f"the parent {_words(named)} is no task that stands before this one"
+            message = f"the parent {_words(named)} is not a task before this one"
             self.findings.append(named.finding(message + self._near(named.text or "")))
         return self._by_id.get(named.text or "", parent)
 
@@ -157,13 +158,13 @@ class _Reader:
         task_id = made if named is None or named.text is None else named.text
         place = node if named is None else named
         if named is not None and (named.text is None or not task_id.strip() or not task_id.isprintable()):
-            self.findings.append(place.finding(f"an id is printable text, not {_words(named)}"))
+            self.findings.append(place.finding(f"an id must be printable text, not {_words(named)}"))
             task_id = made
         first = self._by_id.get(task_id)
         if first is None:
             return task_id
-        known = f"belongs to the task of line {first.node.line} already"
-        advice = "ids are used once" if named is not None else "give this task an `id`"
+        known = f"is already used in line {first.node.line}"
+        advice = "use another id" if named is not None else "give this task an `id`"
         self.findings.append(place.finding(f"the id {shown(task_id)} {known}; {advice}"))
         return f"{task_id} ({place.line}:{place.column})"
 
@@ -177,9 +178,10 @@ class _Reader:
     def _miss_content(self, row: PlanRow, node: Node | None) -> None:
         if node is None:
             what = "the plan has no" if row.parent is None else f"task {shown(row.id)} has no"
-            self.findings.append(row.node.finding(f"{what} `{row.content_key}`; it says what is to be done"))
+            self.findings.append(row.node.finding(f"{what} `{row.content_key}`"))
         elif node.text is None:
-            self.findings.append(node.finding(f"task {shown(row.id)}: what is to be done is text, not {node.kind}"))
+            message = f"task {shown(row.id)}: `{row.content_key}` must be text, not {node.kind}"
+            self.findings.append(node.finding(message))
         else:
             self.findings.append(node.finding(f"task {shown(row.id)} is blank; say what is to be done"))
 
@@ -202,7 +204,7 @@ class _Reader:
             if key in entries and (value := entries[key][1].value) is not None:
                 row.fields[key] = value
         if str(row.fields.get("state", "")).upper() == "RUNNING":
-            message = f"task {shown(row.id)}: nothing runs while it is in a file; a task that is to run is OPEN"
+            message = f"task {shown(row.id)}: a task in a file cannot be RUNNING; use OPEN"
             self.findings.append(entries["state"][1].finding(message))
         if row.fields.get("result"):
             row.fields.setdefault("state", "DONE")
@@ -213,7 +215,7 @@ class _Reader:
         found: dict[str, Node] = {}
         for item in [node] if node.items is None else node.items:
             if item.text is None:
-                message = f"task {shown(row.id)}: `needs` is a list of ids; {item.kind} is none"
+                message = f"task {shown(row.id)}: `needs` must be a list of ids, not {item.kind}"
                 self.findings.append(item.finding(message))
             else:
                 found.setdefault(item.text, item)

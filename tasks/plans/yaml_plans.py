@@ -51,7 +51,7 @@ def read_yaml(text: str, *, source: str) -> tuple[Node, list[PlanFinding]]:
     unreadable = _UNREADABLE.search(text)
     if unreadable is not None:
         before = text[: unreadable.start()]
-        message = f"the character {unreadable.group()!a} cannot stand in YAML; write it as an escape in double quotes"
+        message = f"the character {unreadable.group()!a} is not allowed in YAML; write it as an escape in double quotes"
         place = {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n")}
         raise DocumentError(message, source=source, **place)
     reader = _Reader(source)
@@ -64,7 +64,7 @@ def read_yaml(text: str, *, source: str) -> tuple[Node, list[PlanFinding]]:
         message = f"not YAML: {problem}{_HINTS.get(problem, '')}"
         raise DocumentError(message, source=source, line=line, column=column) from None
     if reader.builder.root is None:
-        raise DocumentError("it is empty; a plan has a `goal`", source=source, line=1, column=1)
+        raise DocumentError("it is empty; a plan needs a `goal`", source=source, line=1, column=1)
     return reader.builder.root, reader.builder.findings
 
 
@@ -148,10 +148,10 @@ class _Reader:
             self._name(self._names.pop(), self.builder.close(_index(event.end_mark)))
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
-                raise self._error(f"the alias *{event.anchor} stands before, or inside of, what it names", line, column)
+                raise self._error(f"the alias *{event.anchor} comes before, or inside, what it refers to", line, column)
             self.builder.put_alias(self._anchors[event.anchor], line, column)
         elif isinstance(event, yaml.DocumentStartEvent) and self.builder.root is not None:
-            raise self._error("a second document begins here; a plan is one", line, column)
+            raise self._error("a second document starts here; a plan must be one", line, column)
 
     def _name(self, anchor: str | None, node: Node) -> None:
         if anchor is not None:
@@ -159,7 +159,7 @@ class _Reader:
 
     def _check_tag(self, event: "yaml.ScalarEvent | yaml.CollectionStartEvent", line: int, column: int) -> None:
         if event.tag not in _KNOWN_TAGS:
-            message = f"the tag {shown(str(event.tag))} is not read; a plan holds text, numbers, lists and mappings"
+            message = f"the tag {shown(str(event.tag))} is not supported; a plan has text, numbers, lists and mappings"
             raise self._error(message, line, column)
 
     def _error(self, message: str, line: int, column: int) -> DocumentError:
@@ -206,7 +206,7 @@ def _flow(value: Any) -> str:
 def _scalar_text(value: Any, indent: int) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{value} is no number that a file can hold")
+            raise ValueError(f"{value} is not a number that a file can hold")
         text = repr(value)
         return text if "." in text else text.replace("e", ".0e")
     if not isinstance(value, str):

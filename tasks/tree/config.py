@@ -14,41 +14,40 @@ _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TaskConfig(BaseModel):
-    """The limits of a task, inherited down the tree; None means that nothing is said here.
+    """The limits of a task, inherited down the tree; None means not set here.
 
-    A limit that a task's worker cannot keep is refused before the run starts, never ignored.
+    A limit that the task's worker cannot enforce is refused before the run starts.
 
     Attributes:
-        policy: when tasks are split, this one and those below it: the name of a policy; see docs/decomposition.md.
-        may_repeat: whether what a worker does for this task, and for none below it, may be done again if nobody knows
-            whether it was done: True, False, or "with_key"; as its worker says unless given. See docs/effects.md.
-        max_duration_seconds: time for one attempt at the task, in seconds.
+        policy: the policy that splits this task and those below it: see docs/plans.md.
+        may_repeat: whether the worker's work for this task alone may repeat if its outcome is unknown: True, False or
+            "with_key"; default: as its worker says. See docs/effects.md.
+        max_duration_seconds: seconds for one attempt.
         max_retries: attempts after the first one.
-        retry_delay_seconds: the first delay between attempts; it doubles, with jitter, from one to the next.
-        max_check_rounds: how often an answer that does not pass a check is sent back.
-        recovery: how far it goes until the task has FAILED: it is tried again (retry), then split too, then the plan
-            around it is changed too (replan).
-        max_replans: how often what is open of the plan below a task is planned anew.
-        vote_ahead: a leaf's question is put to its model until one answer leads by so many; see docs/checks.md.
-        max_samples: answers that are asked for in one vote; ten times `vote_ahead` unless given.
-        max_answer_characters: longer answers of a leaf's model are discarded, and neither cut nor repaired.
+        retry_delay_seconds: the first delay between attempts; it doubles each time, with jitter.
+        max_check_rounds: how often a rejected answer is sent back.
+        recovery: what to try before the task fails: retry, then also split, then also replan.
+        max_replans: how often the open tasks below a task are replanned.
+        vote_ahead: ask a leaf's question until one answer leads by this many votes: see docs/checks.md.
+        max_samples: the most answers in one vote; default: ten times `vote_ahead`.
+        max_answer_characters: longer answers of a leaf are discarded.
         requests_per_second: model calls and pages started in a second, over all tasks below.
         concurrent_requests: model calls and pages in flight, over all tasks below.
-        max_turns: replies in one conversation of a model with its tools.
-        tool_choice: which tool a leaf's model calls before it answers: auto, required, none, or the name of one.
-        conversation: whether a leaf goes on with the conversation of a leaf that it needs (chain), or begins one of its
-            own (fresh, as unless set).
-        composing: how results are composed that one prompt does not hold: in steps (as unless set), or by a model that
-            reads what it wants of them with a tool (read).
+        max_turns: the most replies in one conversation with tools.
+        tool_choice: which tool a leaf calls before it answers: auto, required, none, or a tool's name.
+        conversation: whether a leaf continues the conversation of a leaf it depends on (chain), or starts a new one
+            (fresh, the default).
+        composing: how to compose results that do not fit into one prompt: in steps (the default), or by letting the
+            model read them with a tool (read).
         max_calls: model calls, over all tasks below.
         max_tokens: input and output tokens, over all tasks below.
         max_cost_usd: cost of the model calls in US dollars, over all tasks below.
         max_memory_mb: memory of a subprocess worker, in MiB.
         max_pages: pages that HTTP workers may fetch, over all tasks below.
-        allowed_domains: the only domains that HTTP workers may reach; their subdomains are meant too.
-        blocked_domains: domains that HTTP workers may not reach.
+        allowed_domains: the only domains, with subdomains, that HTTP workers may reach.
+        blocked_domains: domains, with subdomains, that HTTP workers may not reach.
         require_https: whether HTTP workers refuse plain HTTP.
-        user_agent: how HTTP workers name themselves.
+        user_agent: the user agent of HTTP workers.
         viewport_width: width of a browser worker's page, in pixels.
         viewport_height: height of a browser worker's page, in pixels.
     """
@@ -85,7 +84,7 @@ class TaskConfig(BaseModel):
     viewport_height: _Count | None = None
 
     def over(self, inherited: "TaskConfig") -> "TaskConfig":
-        """Return this configuration with what it leaves open taken from `inherited`, but for `may_repeat`."""
+        """Return this configuration, with unset values from `inherited`, except for `may_repeat`."""
         said = self.model_dump(exclude_none=True)
         if inherited.may_repeat is not None:
             said.setdefault("may_repeat", None)
@@ -94,15 +93,15 @@ class TaskConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What model calls have used; sums with `+`.
+    """The usage of model calls; add with `+`.
 
     Attributes:
-        calls: model calls that were sent, also those whose reply was refused or never came.
-        input_tokens: tokens sent, as far as they were told.
-        output_tokens: tokens received, as far as they were told.
-        cost_usd: the sum of the costs that are known, in US dollars.
-        calls_without_cost: calls whose cost nobody knows; the true cost is higher than `cost_usd` if there are any.
-        cached_tokens: those of the input tokens that a server had read before, as far as it was told.
+        calls: model calls that were sent, counting those whose reply was rejected or lost.
+        input_tokens: tokens sent, as far as reported.
+        output_tokens: tokens received, as far as reported.
+        cost_usd: the sum of known costs, in US dollars.
+        calls_without_cost: calls of unknown cost; if there are any, `cost_usd` is a lower bound.
+        cached_tokens: cached input tokens, as far as reported.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -135,21 +134,21 @@ class Usage:
         return cls(*(sum(getattr(each, name) for each in used) for name in _USAGE_NAMES)) if used else NO_USAGE
 
     def times(self, count: int) -> "Usage":
-        """Return what `count` of it are together."""
+        """Return `count` times this usage."""
         return Usage(**{each.name: getattr(self, each.name) * count for each in fields(self)})
 
     def to_data(self) -> dict[str, Any]:
-        """Return what is not zero, as JSON data; `Usage(**data)` is the same again."""
+        """Return nonzero values as JSON data; `Usage(**data)` restores it."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}
 
     @property
     def tokens(self) -> int:
-        """Input and output tokens together."""
+        """The sum of input and output tokens."""
         return self.input_tokens + self.output_tokens
 
     @property
     def text(self) -> str:
-        """All of it for people to read.
+        """The usage in one line, for people.
 
         >>> Usage(calls=1, input_tokens=1200).text
         '1 call, 1,200 tokens, $0.0000'
@@ -158,7 +157,7 @@ class Usage:
 
     @property
     def tokens_text(self) -> str:
-        """The tokens for people to read, and how many of them were cached.
+        """The tokens, and how many were cached, for people.
 
         >>> Usage(calls=1, input_tokens=1200, cached_tokens=1000).tokens_text
         '1,200 tokens (1,000 cached)'
@@ -167,12 +166,12 @@ class Usage:
 
     @property
     def cached_text(self) -> str:
-        """How many input tokens were cached, for people to read; empty if none were."""
+        """The number of cached tokens, for people; empty if none."""
         return f" ({self.cached_tokens:,} cached)" if self.cached_tokens else ""
 
     @property
     def cost_text(self) -> str:
-        """The cost for people to read; an unknown cost is said to be unknown.
+        """The cost, for people.
 
         >>> Usage(calls=2, cost_usd=0.5, calls_without_cost=1).cost_text
         'at least $0.5000 (cost unknown for 1 of 2 calls)'

@@ -102,14 +102,14 @@ def tree_from_data(data: Any, kind: type[T], *, source: str = "task document") -
         DocumentError: if it does not hold one whole tree; the task and the reason are named.
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("tasks"), list) or not data["tasks"]:
-        raise DocumentError("no task document: a list `tasks` with at least one task is needed", source=source)
+        raise DocumentError("not a task document: it needs a list `tasks` with at least one task", source=source)
     if data.get("format") != FORMAT:
         raise DocumentError(
             f"its format is {data.get('format')!r}, this Ramify reads format {FORMAT}; upgrade Ramify", source=source
         )
     rows = [(dict(row), number) for number, row in enumerate(data["tasks"], 1) if isinstance(row, Mapping)]
     if len(rows) < len(data["tasks"]):
-        raise DocumentError("every entry of `tasks` has to be an object", source=source)
+        raise DocumentError("every entry of `tasks` must be an object", source=source)
     built = [(_read_task(row, kind, number, source), row.get("parent")) for row, number in rows]
     return assemble(built, lambda message: DocumentError(message, source=source))
 
@@ -147,7 +147,7 @@ def _by_id(rows: list[tuple[T, str | None]], error: Callable[[str], Exception]) 
     by_id: dict[str, T] = {}
     for task, _ in rows:
         if task.id in by_id:
-            raise error(f"task {task.id} stands in it twice")
+            raise error(f"task {task.id} occurs twice")
         by_id[task.id] = task
     return by_id
 
@@ -162,7 +162,7 @@ def _families(
     families: dict[str, list[T]] = {}
     for task, parent in rows[1:]:
         if parent is None or parent not in by_id:
-            raise error(f"task {task.id} names the parent {parent!r}, which is not in it")
+            raise error(f"task {task.id} names the unknown parent {parent!r}")
         families.setdefault(parent, []).append(task)
     return families
 
@@ -172,7 +172,7 @@ def _read_task(row: dict[str, Any], kind: type[T], number: int, source: str) -> 
     if "subtasks" in row or not isinstance(row.get("parent"), str | None):
         label = row.get("id", f"number {number}")
         raise DocumentError(
-            f"task {label}: its place is said by `parent`, the id of a task, and nothing else", source=source
+            f"task {label}: its place is given by `parent`, the id of a task, and nothing else", source=source
         )
     try:
         return kind(**fields)

@@ -63,7 +63,7 @@ def carry_over(old: Task, new: Task) -> list[Difference]:
         TreeError: if the two are plans of different tasks.
     """
     if old.id != new.id:
-        message = f"the plan is of task {new.id}, and the run of task {old.id}; give the plan's goal the id {old.id}"
+        message = f"the plan's goal is task {new.id}, the run's is task {old.id}; give the plan's goal the id {old.id}"
         raise TreeError(message, task_id=new.id)
     before = index_of(old).by_id
     has_started = any(task.attempts or task.state is not TaskState.OPEN for task in walk(old))

@@ -24,14 +24,14 @@ _DATA = ("output", "inputs", "metadata")
 
 def _check_content(content: str) -> str:
     if not content.strip():
-        raise ValueError("a task's content says what is to be done; it cannot be blank")
+        raise ValueError("a task's content cannot be blank")
     return whole_text(content)
 
 
 def check_id(task_id: str) -> str:
     """Return `task_id`, or raise `ValueError` if it cannot be an id."""
     if not task_id.strip() or not task_id.isprintable():
-        raise ValueError(f"a task's id is printable text, not {task_id!r}")
+        raise ValueError(f"a task's id must be printable text, not {task_id!r}")
     return task_id
 
 
@@ -108,7 +108,7 @@ class TaskFields(BaseModel):
 
     @property
     def duration_s(self) -> float | None:
-        """How long it took from its start to its end, in seconds; None if it has not ended, or never started."""
+        """The seconds from its start to its end; None if it has not ended."""
         has_ended = self.state is TaskState.DONE or self.state is TaskState.FAILED
         if not has_ended or self.started_at is None or self.completed_at is None:
             return None
@@ -145,4 +145,4 @@ def keep_data(task: TaskFields) -> None:
     try:
         values.update({name: as_json(values[name], name) for name in _DATA if values[name]})
     except NotJsonError as error:
-        raise TaskError(f"task {task.id} holds what cannot be kept: {error}") from None
+        raise TaskError(f"task {task.id} has a value that cannot be stored: {error}") from None

@@ -110,14 +110,15 @@ def never_met(task: Node, needed: Node) -> str:
     above = finished_above(needed)
     why = "" if above is None else f": task {above.id} above it is {above.state.value}"
     return (
-        f"task {task.id} needs task {needed.id}, which will never run{why}; remove the need, or set the state of task"
+        f"task {task.id} needs task {needed.id}, which will never run{why}; remove the dependency, or set the state"
+        " of task"
         f" {needed.id} to DELETED"
     )
 
 
 def root_is_deleted(root: Node) -> str:
     """Return the words for a tree of which nothing is to be done."""
-    return f"task {root.id} is the goal and is DELETED, so nothing is done; set its state to OPEN"
+    return f"task {root.id} is the goal and is DELETED; set its state to OPEN"
 
 
 def event_order(tops: Sequence[T]) -> list[Event[T]]:

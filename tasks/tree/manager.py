@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class TaskManager(ShownAsTree):
-    """Registers tasks and keeps them sorted; it starts with its root alone, as CAMEL's does.
+    """Registers tasks and keeps them sorted; it starts with only its root, like CAMEL's.
 
     Attributes:
-        root_task: the task that it was made with.
-        current_task_id: the id of the task that is being worked on; at first the root's.
+        root_task: the root task.
+        current_task_id: the id of the current task; at first the root's.
     """
 
     def __init__(self, task: Task) -> None:
@@ -69,7 +69,7 @@ class TaskManager(ShownAsTree):
         return self._by_id[task_id]
 
     def add_tasks(self, tasks: Task | Iterable[Task]) -> None:
-        """Register a task, or several; nothing is registered if one of the ids is.
+        """Register one or more tasks; none is registered if any id is taken.
 
         Raises:
             TreeError: if an id is registered already.
@@ -78,7 +78,7 @@ class TaskManager(ShownAsTree):
         ids = {task.id for task in new}
         for task in new:
             if task.id in self._by_id or len(ids) < len(new):
-                raise TreeError(f"task {task.id} cannot be registered: its id is registered already", task_id=task.id)
+                raise TreeError(f"task {task.id} cannot be registered: its id is already registered", task_id=task.id)
         self._registered.extend(new)
         self._by_id.update((task.id, task) for task in new)
         self._sorted = None
@@ -108,7 +108,7 @@ class TaskManager(ShownAsTree):
         """
         if type not in {"serial", "parallel"}:
             raise DependencyError(
-                f"tasks are tied to task {root.id} as 'serial' or 'parallel', not {type!r}",
+                f"the type must be 'serial' or 'parallel', not {type!r}",
                 task_id=root.id,
                 dependency=str(type),
             )
@@ -135,7 +135,7 @@ class TaskManager(ShownAsTree):
         template: Prompt | str | None = None,
         task_parser: Callable[[str, str], list[Task]] | None = None,
     ) -> Task:
-        """Have `agent` make a harder or fresh variant of `task`, for data generation.
+        """Let `agent` make a harder or new variant of `task`.
 
         Args:
             task: the task to start from; it is not changed.
@@ -156,11 +156,11 @@ class TaskManager(ShownAsTree):
         return to_networkx(self._top)
 
     def waves(self) -> list[list[Task]]:
-        """Return the tasks of the root's tree by the step in which they could run: its topological generations."""
+        """Return the tasks of the root's tree by the step in which they can run (topological generations)."""
         return waves(self._top)
 
     def critical_path(self, duration_s: Callable[[Task], float] = lambda _: 1.0) -> list[Task]:
-        """Return the chain of tasks that decides how long the root's tree takes, first to last."""
+        """Return the critical path of the root's tree, first to last."""
         return critical_path(self._top, duration_s)
 
     @property

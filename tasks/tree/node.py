@@ -51,7 +51,7 @@ class Node(TaskFields):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether there are no subtasks to answer it from: none at all, or only deleted ones."""
+        """Whether it has no subtasks, apart from deleted ones."""
         return not self._subtasks or all(task.state is TaskState.DELETED for task in self._subtasks)
 
     @property
@@ -123,7 +123,7 @@ class Hold:
         other = tree.holder
         if other is not None:
             raise HeldError(
-                f"task {root.id} is the root of the tree of {other.by}, which is not over; wait for its end, or run a"
+                f"task {root.id} is the root of the tree of {other.by}, which is still running; wait for it, or run a"
                 " copy of the tree: copy.deepcopy(task)",
                 task_id=root.id,
             )
@@ -138,7 +138,7 @@ class Hold:
     def refuse(self, task: Node, what: str, way: Way) -> NoReturn:
         """Refuse to do `what` to `task`, and say what to do instead."""
         raise HeldError(
-            f"task {task.id}: {what} is not possible while {self.by} has it, nothing was changed; {self._ways[way]}",
+            f"task {task.id}: {what} is not possible while {self.by} holds it; nothing was changed; {self._ways[way]}",
             task_id=task.id,
         )
 

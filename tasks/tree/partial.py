@@ -20,7 +20,7 @@ LACKS = "plan_lacks"
 
 _LONGEST_WORDS = 160
 _LONGEST_WHY = 300
-_UNSAID = "nobody said why"
+_UNSAID = "unknown reason"
 
 
 def missing_below(task: T) -> Iterator[T]:

@@ -190,7 +190,7 @@ def _merge(host: TreeIndex[T], guest: TreeIndex[T]) -> None:
 
 
 def _taken(host: TreeIndex[T], task_id: str) -> str:
-    return f"id {task_id} is taken by another task of this tree ({host.root.id}); ids are used once"
+    return f"id {task_id} is taken by another task of this tree ({host.root.id}); choose another"
 
 
 def _unlink(task: Node) -> None:

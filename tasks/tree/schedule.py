@@ -84,7 +84,7 @@ class Scheduler:
         if node is None:
             return
         if task.state not in FINISHED:
-            raise TaskError(f"task {task.id} is {task.state.value}; only DONE and DELETED tasks let others go on")
+            raise TaskError(f"task {task.id} is {task.state.value}; only DONE and DELETED tasks release others")
         node.gate_open = False
         self._ended.append(task)
         if len(self._ended) > self._look_after:

@@ -9,7 +9,7 @@ from ramify.tasks.errors import TaskError, TransitionError
 
 
 class TaskState(StrEnum):
-    """The five states of a task; ready, blocked and waiting are derived from them and never stored."""
+    """The five states of a task."""
 
     OPEN = "OPEN"
     RUNNING = "RUNNING"

@@ -152,7 +152,7 @@ class Subtasks(MutableSequence[T]):
         before = self[:]
         kept = set(before) & set(tasks)
         if len(set(tasks)) < len(tasks):
-            raise ValueError(f"a task stands twice in the new subtasks of task {self._owner.id}")
+            raise ValueError(f"a task occurs twice in the new subtasks of task {self._owner.id}")
         gone: list[T] = []
         try:
             for task in reversed(before):

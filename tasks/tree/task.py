@@ -39,7 +39,7 @@ _read_fields = SchemaValidator(TaskFields.__pydantic_core_schema__, CoreConfig(t
 
 
 class Task(ShownAsTree, Node):
-    """One piece of work, and the tree below it; equal and hashable by identity.
+    """A task and the tree below it; equal and hashable by identity.
 
     A task without subtasks is a leaf and is executed; one with subtasks is answered from their results. Change it
     through its methods: assigning `state` or `id` does the same as `set_state` and `set_id`. The fields are those of
@@ -150,16 +150,14 @@ class Task(ShownAsTree, Node):
 
     @classmethod
     def from_message(cls, message: Any) -> Self:
-        """Make a task of a chat message: anything with a `content`, or a dict that has one.
+        """Create a task from a chat message: anything with a `content`, or a dict that has one.
 
         Raises:
             TaskError: if there are no words in it.
         """
         content = message.get("content") if isinstance(message, Mapping) else getattr(message, "content", None)
         if not isinstance(content, str) or not content.strip():
-            raise TaskError(
-                f"a message with words in `content` is needed to make a task, not {_shortened(repr(message))}"
-            )
+            raise TaskError(f"a task needs a message with text in `content`, not {_shortened(repr(message))}")
         return cls(content=content)
 
     def to_message(self) -> dict[str, str]:
@@ -167,12 +165,12 @@ class Task(ShownAsTree, Node):
         return {"role": "user", "content": self.content}
 
     def reset(self) -> None:
-        """Make it as it was before it ran: OPEN, without result, output, gaps or error; what it has cost stays."""
+        """Reset it to OPEN, without result, output, gaps or error; its usage stays."""
         self.set_state(TaskState.OPEN)
         self.__dict__.update(result="", output=None, gaps=(), error=None, started_at=None, completed_at=None)
 
     def update_result(self, result: str) -> None:
-        """Set the result and mark the task, with all below it, as DONE.
+        """Set the result, and mark the task and everything below it DONE.
 
         Raises:
             TransitionError: if the task is DELETED; nothing was changed.
@@ -219,7 +217,7 @@ class Task(ShownAsTree, Node):
             running.move(task, state)
 
     def move(self, state: TaskState) -> None:
-        """Move this task alone to another state; the same state is no move.
+        """Move only this task to another state.
 
         Raises:
             TransitionError: if the table does not allow it; nothing was changed.
@@ -228,12 +226,12 @@ class Task(ShownAsTree, Node):
         running.move(self, state)
 
     def spend(self, usage: Usage) -> None:
-        """Count what a model call has used."""
+        """Add the usage of a model call."""
         self._refuse("counting costs")
         running.spend(self, usage)
 
     def finish(self, result: str, output: JsonValue = None, gaps: tuple[str, ...] = ()) -> None:
-        """Move this task alone to DONE with its result, and count the attempt.
+        """Set only this task to DONE with its result, and count the attempt.
 
         Raises:
             TransitionError: if the table does not allow it; nothing was changed.
@@ -252,11 +250,11 @@ class Task(ShownAsTree, Node):
         self.subtasks.append(task)
 
     def add_subtasks(self, tasks: "Iterable[Task]") -> None:
-        """Add several children at once; they may depend on each other in any order. Raises as `add_subtask`."""
+        """Add several children, which may depend on each other in any order. Raises as `add_subtask`."""
         self.subtasks.extend(tasks)
 
     def remove_subtask(self, id: str) -> None:  # noqa: A002 - CAMEL's name
-        """Take out the child with that id; it becomes the root of its own tree.
+        """Remove the child with that id; it becomes the root of its own tree.
 
         Raises:
             TreeError: if no child has that id, or another task needs its result.
@@ -268,7 +266,7 @@ class Task(ShownAsTree, Node):
         self.subtasks.remove(task)
 
     def add_dependency(self, id: str) -> None:  # noqa: A002 - as in remove_subtask
-        """Let this task wait for the one with that id.
+        """Make this task depend on the task with that id.
 
         Raises:
             DependencyError: if it is unknown, or stands above or below this task.
@@ -278,7 +276,7 @@ class Task(ShownAsTree, Node):
         add_dependency(self, id)
 
     def find(self, id: str) -> "Task":  # noqa: A002 - as in remove_subtask
-        """Return the task with that id, anywhere in the tree.
+        """Return the task with that id from anywhere in the tree.
 
         Raises:
             TreeError: if there is none.
@@ -294,7 +292,7 @@ class Task(ShownAsTree, Node):
         return task
 
     def walk(self) -> "Iterator[Task]":
-        """Yield this task and all below it, parents before children, in order."""
+        """Yield this task and everything below it, parents first."""
         return walk(self)
 
     def ancestors(self) -> "Iterator[Task]":
@@ -302,13 +300,13 @@ class Task(ShownAsTree, Node):
         return walk_up(self)
 
     def get_running_task(self) -> "Task | None":
-        """Return the first task at or below this one that is RUNNING with nothing RUNNING below it; None if none is."""
+        """Return the first RUNNING task here with nothing RUNNING below it, or None."""
         running = [task for task in walk(self) if task.state is TaskState.RUNNING]
         above = {parent for task in running for parent in (task._parent,)}
         return next((task for task in running if task not in above), None)
 
     def to_string(self, indent: str = "", state: bool = False) -> str:  # noqa: FBT001, FBT002 - CAMEL's signature
-        """Return the tree as text, a line a task, two spaces a level; further lines of a content stand below its first.
+        """Return the tree as text, one line per task, two spaces per level.
 
         Below 100 levels the indent no longer grows and the level is written out.
         """
@@ -330,7 +328,7 @@ class Task(ShownAsTree, Node):
         prompt: str | None = None,
         task_parser: "Callable[[str, str], list[Task]] | None" = None,
     ) -> "list[Task]":
-        """Have `agent` split the task; the new tasks become its subtasks and are returned.
+        """Let `agent` split the task; the new tasks become its subtasks and are returned.
 
         Args:
             agent: ours, any object with CAMEL's `step(message)`, or a function from prompt to reply.
@@ -356,7 +354,7 @@ class Task(ShownAsTree, Node):
         template: Prompt | str | None = None,
         result_parser: Callable[[str], str] | None = None,
     ) -> None:
-        """Have `agent` answer the task from the results of its subtasks, and mark it DONE; a leaf is left alone.
+        """Let `agent` answer the task from its subtasks' results, and mark it DONE; leaves are left alone.
 
         Args:
             agent: as for `decompose`.

@@ -31,7 +31,7 @@ class Variant:
         status: where it stands.
         parameters: what it was done with, by name.
         answer: the answer; empty if there is none.
-        output: the structured answer, if there is one.
+        output: the answer as data, if any.
         error: why there is no answer; empty if there is one, or may yet be.
         made_by: who the words come from.
         usage: what its model calls have used.
@@ -139,7 +139,7 @@ class Comparison:
         return format_of("comparison", form="svg").text(self)
 
     def save(self, path: str | Path, *, form: str | None = None) -> Path:
-        """Write the comparison to a file; its ending says as what, unless `form` does: see docs/formats.md.
+        """Write the comparison to a file; `form` or the ending sets the format: see docs/formats.md.
 
         A file that is there is written over.
 

@@ -127,7 +127,7 @@ def _facts(each: ReportedTask) -> Sequence[tuple[str, str]]:
         ("started", when(task.started_at.timestamp()) if task.started_at else ""),
         ("took", "" if each.duration_s is None else format_duration(each.duration_s)),
         ("used", "" if task.usage is NO_USAGE else _used(task.usage)),
-        ("added", "while the run was going on" if task.origin == "added" else ""),
+        ("added", "during the run" if task.origin == "added" else ""),
         ("priority", str(task.priority) if task.priority else ""),
         ("expected to take", "" if task.expected_seconds is None else format_duration(task.expected_seconds)),
     )
@@ -188,7 +188,7 @@ def _step(step: StepRecord) -> dict[str, Any]:
     effect = effect_text(step) if step.is_effect else ""
     return {
         "title": step.key.key,
-        "facts": [*filter(None, (attempt, took or "not known to be done", effect))],
+        "facts": [*filter(None, (attempt, took or "outcome unknown", effect))],
         "input": "" if step.input is None else _json(step.input),
         "output": "" if step.output is None else _json(step.output),
     }

@@ -90,7 +90,7 @@ def _task_row(each: ReportedTask) -> tuple[str, ...]:
 
 def _figure(report: Report) -> Iterator[str]:
     yield "## Graph\n"
-    yield "Lines lead to subtasks, dashed arrows to the tasks that need a result.\n"
+    yield "Lines lead to subtasks; dashed arrows lead to the tasks that use a result.\n"
     view = graph_view(report.root, made_by=report.made_by, options=ViewOptions(max_nodes=_MOST_BOXES))
     yield fenced(to_mermaid(view).rstrip("\n"), "mermaid")
 

@@ -113,10 +113,8 @@ def _graph(report: Report, blocks: "_Blocks") -> Markup:
 def _timeline(report: Report, blocks: "_Blocks") -> Markup:
     """Return the picture of what ran when."""
     if not report.timeline.tasks:
-        return element("p", "Nothing has run.", class_="quiet")
-    words = (
-        f"What ran when, in {format_duration(report.timeline.seconds)}; the times of each task stand beside the list"
-    )
+        return element("p", "Nothing has run yet.", class_="quiet")
+    words = f"What ran when, in {format_duration(report.timeline.seconds)}; the times of each task are beside the list"
     draw = timeline_drawn(replace(report.timeline, title=_title(report), made_by=report.made_by))
     return picture(draw, words, put_away=blocks.keeper("timeline"))
 

@@ -23,7 +23,7 @@ _CALL_COLUMNS = (
 _WIDTHS = {"content": 60, "result": 60, "error": 40, "reply": 60, "made_by": 28, "started_at": 26, "completed_at": 26}
 _WIDTH = 12
 _MOST_CHARACTERS = 32_767
-_CUT = "… (cut: a cell holds no more)"
+_CUT = "… (cut: too long for a cell)"
 _READ_OTHERWISE = ("=", "#")
 """What texts begin with that `openpyxl` takes for formulas and errors, unless it is told that they are texts."""
 

@@ -36,7 +36,7 @@ class GgufFile:
         """What it is, in a line."""
         header = self.header
         window = f"{header.trained_window:,} tokens" if header.trained_window else ""
-        flaw = why_not(header) or ("" if header.chat_template else "a base model, without chat template")
+        flaw = why_not(header) or ("" if header.chat_template else "a base model without a chat template")
         said = (header.title, header.architecture, header.quantisation, in_gib(self.bytes), window, flaw)
         return ", ".join(" ".join(each.split()) for each in said if each)
 
@@ -49,9 +49,9 @@ class GgufFile:
         fit = fitted(self.header, self.bytes, free=free, wanted=wanted, at_once=at_once)
         if not fit.window and free is not None:
             raise NoModelError(
-                f"{name} takes about {in_gib(fit.bytes)} of memory (its file {in_gib(self.bytes)}), and"
+                f"{name} needs about {in_gib(fit.bytes)} of memory (its file {in_gib(self.bytes)}), and"
                 f" {in_gib(free)} are free; end other programs, or take a smaller model or"
-                " quantisation; --window N tries it all the same"
+                " quantisation; use --window N to try anyway"
             )
         return fit
 
@@ -80,12 +80,12 @@ def open_gguf(name: str, argument: str, *, package: str = RUNS) -> GgufFile:
         NoModelError: if there is no such file, it cannot be run, or xllamacpp is not installed.
     """
     if not argument.strip():
-        raise NoModelError(f"{name} names no file; write gguf:FILE, or gguf:NAME as `ramify models` lists them")
+        raise NoModelError(f"{name} names no file; write gguf:FILE, or gguf:NAME from `ramify models`")
     if not is_installed(package):
         raise NoModelError(f"{name} {NOT_INSTALLED}")
     file = read_file(name, _path_of(name, argument))
     if (why := why_not(file.header)) is not None:
-        raise NoModelError(f"{name} cannot be asked: {file.path} is {why}; name a file with a language model")
+        raise NoModelError(f"{name} cannot be used: {file.path} is {why}; name a language model")
     return file
 
 
@@ -107,12 +107,12 @@ def read_file(name: str, path: Path) -> GgufFile:
 def why_not(header: GgufHeader) -> str | None:
     """Return why a file answers no questions; None if it may."""
     if header.kind != "model":
-        return f"{_KINDS.get(header.kind, f'of the kind {header.kind!r}')}, and no language model"
+        return f"{_KINDS.get(header.kind, f'of the kind {header.kind!r}')}, not a language model"
     if header.architecture == "clip":
-        return f"{_KINDS['mmproj']}, and no language model"
+        return f"{_KINDS['mmproj']}, not a language model"
     if header.gives_vectors:
-        return "an embedding model, which gives vectors and no words"
-    return None if header.architecture else "without the name of an architecture"
+        return "an embedding model, which returns vectors"
+    return None if header.architecture else "without an architecture"
 
 
 def _parts(name: str, path: Path) -> list[Path]:
@@ -127,7 +127,7 @@ def _parts(name: str, path: Path) -> list[Path]:
         raise NoModelError(f"{name} is part {number} of a model in {count} files; name the first: gguf:{parts[0]}")
     missing = next((part for part in parts if not part.is_file()), None)
     if missing is not None:
-        raise NoModelError(f"{name} is a model in {count} files, and {missing.name} is missing beside the first")
+        raise NoModelError(f"{name} is a model in {count} files, but {missing.name} is missing")
     return parts
 
 
@@ -144,7 +144,7 @@ def _path_of(name: str, argument: str) -> Path:
     meant = [each for each in cached if each.is_called(argument)]
     if len(meant) > 1:
         places = ", ".join(f"gguf:{each.path}" for each in meant[:_MOST_NAMED])
-        raise NoModelError(f"{name} is the name of several files; say which: {places}")
+        raise NoModelError(f"{name} matches several files; choose one: {places}")
     if not meant:
         raise NoModelError(_unknown(name, argument, cached))
     return meant[0].path
@@ -165,4 +165,4 @@ def _unknown(name: str, argument: str, cached: Iterable[CachedFile]) -> str:
         return f"{name}: there is no file {argument}"
     close = difflib.get_close_matches(argument, [each.name for each in cached], n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(f'gguf:{each}' for each in close)}?" if close else ""
-    return f"{name}: there is no such file, and no model of that name in the usual caches (`ramify models`){hint}"
+    return f"{name}: there is no such file, and the usual caches have no such model (`ramify models`){hint}"

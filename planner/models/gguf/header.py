@@ -160,13 +160,13 @@ class _Pieces:
             return
         begin = self._passed + self._at
         if begin + size > self.size:
-            raise GgufError("its header is cut off: the file is not whole")
+            raise GgufError("its header is truncated")
         if begin + size > _MOST_BYTES:
             raise GgufError(f"its header is longer than {_MOST_BYTES >> 20} MiB")
         self._file.seek(begin)
         self._data, self._at, self._passed = self._file.read(max(size, _PIECE)), 0, begin
         if len(self._data) < size:
-            raise GgufError("it became shorter while it was read")
+            raise GgufError("it was truncated while being read")
 
 
 def _read(pieces: _Pieces) -> GgufHeader:
@@ -238,5 +238,5 @@ def _items(pieces: _Pieces, kind: int, length: int) -> list[Any] | None:
 def _form(kind: int) -> struct.Struct:
     form = _NUMBERS.get(kind)
     if form is None:
-        raise GgufError(f"a value of its header is of type {kind}, which there is not")
+        raise GgufError(f"a value of its header is of type {kind}, which does not exist")
     return form

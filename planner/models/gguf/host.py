@@ -141,7 +141,7 @@ class Host:
             await asyncio.wait([hearing], timeout=_LAST_WORDS_S)
             await _killed(process)
             await hearing
-            raise HostError(self._fault() or said.get("error") or "its process ended as it was loaded")
+            raise HostError(self._fault() or said.get("error") or "its process died while loading")
         endpoint = Endpoint(
             url=f"{said['address']}/v1/chat/completions",
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}", "Connection": "close"},

@@ -70,8 +70,9 @@ class GgufModel(DirectModel):
         if self.file.header.chat_template:
             return ""
         return (
-            f"{self.name} is a base model, without chat template: it is asked in a general form, and goes on writing"
-            " behind its answer; prefer a file of the same model for chats (its name often ends in -Instruct or -it)"
+            f"{self.name} is a base model without a chat template: Ramify uses a general format, and the model may"
+            " not stop"
+            " after its answer; prefer a chat version (its name often ends in -Instruct or -it)"
         )
 
     async def prepare(self) -> None:

@@ -112,8 +112,8 @@ def expression_in(text: str) -> str | None:
 def no_model(task_id: str, content: str) -> NoModelError:
     """Return the error for a task that nothing here can do."""
     return NoModelError(
-        f"the model rules has no language model and cannot do task {task_id}: {cut(content, 100)!r}\n"
-        "It works out arithmetic, splits outlines (headings, lists, 'first ..., then ...') whose parts it can do, and\n"
+        f"the model rules is no language model and cannot do task {task_id}: {cut(content, 100)!r}\n"
+        "It does arithmetic, splits outlines (headings, lists, 'first ..., then ...'), and\n"
         "summarises attached documents ('summarize by section', with -f FILE). For anything else, name a model:\n"
         "  - a model behind an API: --model NAME or RAMIFY_MODEL=NAME, with its key set\n"
         "  - a local server: --base-url URL --model NAME\n"
@@ -163,7 +163,7 @@ def _job(goal: str, materials: Sequence[Material]) -> SummaryJob | None:
 def _value(task: TaskResult) -> Fraction:
     expression = expression_in(task.result)
     if expression is None:
-        raise ExpressionError(f"the result of {task.id} is no number: {cut(task.result)!r}", reason="missing_input")
+        raise ExpressionError(f"the result of {task.id} is not a number: {cut(task.result)!r}", reason="missing_input")
     return value_of(expression)
 
 

@@ -224,7 +224,7 @@ class _InexactError(ArithmeticError):
 
 def _power(number: Fraction, exponent: Fraction) -> Fraction:
     if exponent.denominator != 1:
-        raise _InexactError("has an exponent that is no whole number; such powers are not exact")
+        raise _InexactError("has an exponent that is not a whole number; such powers are not exact")
     bits = max(number.numerator.bit_length(), number.denominator.bit_length()) - 1
     if bits * abs(exponent.numerator) > MAX_BITS:
         raise _InexactError(f"has more than {MAX_DIGITS:,} digits")
@@ -236,7 +236,7 @@ def _root(number: Fraction) -> Fraction:
         root = Fraction(isqrt(number.numerator), isqrt(number.denominator))
         if root * root == number:
             return root
-    raise _InexactError("is no rational number; only roots of perfect squares are exact")
+    raise _InexactError("is not a rational number; only roots of perfect squares are exact")
 
 
 _OPERATIONS: Mapping[str, Callable[..., Fraction]] = MappingProxyType(

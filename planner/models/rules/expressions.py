@@ -132,7 +132,7 @@ class _Reader:
         while place < end:
             token = _TOKEN.match(self._source, place)
             if token is None:
-                self._refuse("is no sign of arithmetic", place)
+                self._refuse("is not arithmetic", place)
             start = token.start("number") if token["number"] else token.start("word")
             place = token.end()
             if token["number"]:
@@ -158,7 +158,7 @@ class _Reader:
 
     def _sign(self, sign: str | None, start: int, end: int) -> None:
         if sign is None:
-            self._refuse("is no sign of arithmetic", start)
+            self._refuse("is not arithmetic", start)
         if self._wants_operand:
             self._before_operand(sign, start)
         elif sign == ")":

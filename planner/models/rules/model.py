@@ -74,7 +74,7 @@ def _answer(purpose: str, variables: PromptVariables | None) -> str:
     except RulesError as error:
         return failed_text(error.reason, str(error))
     raise NoModelError(
-        f"the model rules can split, do and compose tasks, and has no language model for {purpose!r}; "
+        f"the model rules is no language model and cannot do {purpose!r}; "
         "name one with --model NAME or RAMIFY_MODEL, or use --model human"
     )
 
