@@ -196,7 +196,12 @@ def test_spans_carry_their_operation_and_the_run_its_answer(store: Path, traces:
         "invoke_workflow ramify": "invoke_workflow", "plan ramify": "plan", "invoke_agent model": "invoke_agent",
         "chat scripted": "chat",
     }  # fmt: skip
+    kinds = {span.name: said(span).get("openinference.span.kind") for span in traces.spans}
+    assert kinds == {
+        "invoke_workflow ramify": "CHAIN", "plan ramify": "CHAIN", "invoke_agent model": None, "chat scripted": None,
+    }  # fmt: skip
     run = said(traces.only("invoke_workflow ramify"))
+    assert (run["input.value"], run["output.value"]) == ("both", "both")
     assert json.loads(run["gen_ai.input.messages"]) == [
         {"role": "user", "parts": [{"type": "text", "content": "both"}]}
     ]

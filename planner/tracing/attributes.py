@@ -24,6 +24,12 @@ WORKFLOW, PLAN, AGENT, TOOL, CHAT = "invoke_workflow", "plan", "invoke_agent", "
 RAMIFY = "ramify"
 """The name of the workflow that runs are of, and of the agent that plans."""
 
+_KINDS = {WORKFLOW: "CHAIN", PLAN: "CHAIN"}
+"""The `openinference.span.kind` of operations that Phoenix 20.26 and MLflow 3.17 make nothing of; all other follow."""
+
+_JSON = "application/json"
+"""Of `input.value` and `output.value`: Phoenix shows these in its tables, and makes none of messages."""
+
 INPUT, OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
 
 _SAMPLING = {"max_output_tokens": "max_tokens", "stop": "stop_sequences"}
@@ -40,8 +46,13 @@ def agent_of(task: Task) -> str:
 
 def of_operation(name: str, run_id: str, agent: str | None = None) -> Attributes:
     """Return what every span says: what is done in it, for which run, and by whom if that is to be said."""
-    attributes: Attributes = {"gen_ai.operation.name": name, "gen_ai.conversation.id": run_id, "ramify.run.id": run_id}
-    return attributes if agent is None else {**attributes, "gen_ai.agent.name": agent}
+    return {
+        "gen_ai.operation.name": name,
+        "gen_ai.conversation.id": run_id,
+        "ramify.run.id": run_id,
+        **({} if agent is None else {"gen_ai.agent.name": agent}),
+        **({"openinference.span.kind": _KINDS[name]} if name in _KINDS else {}),
+    }
 
 
 def of_task(task: Task, run_id: str) -> Attributes:
@@ -104,12 +115,12 @@ def of_event(event: Event, *, content: bool) -> Attributes:
 
 def words_in(text: str) -> Attributes:
     """Return what somebody was given, as words of a user."""
-    return {INPUT: json_text([_message("user", text)])}
+    return {INPUT: json_text([_message("user", text)]), "input.value": text}
 
 
 def words_out(text: str) -> Attributes:
     """Return what came of it, as words of an assistant."""
-    return {OUTPUT: json_text([{**_message("assistant", text), "finish_reason": "stop"}])}
+    return {OUTPUT: json_text([{**_message("assistant", text), "finish_reason": "stop"}]), "output.value": text}
 
 
 def plan_out(subtasks: Iterable[Task]) -> Attributes:
@@ -129,12 +140,14 @@ def words_of_reply(reply: ModelReply) -> Attributes:
     """Return the words of a reply, and the tools that it calls."""
     wishes = [_wish(call.id, call.name, call.arguments) for call in reply.tool_calls]
     said = {**_message("assistant", reply.text, *wishes), "finish_reason": reply.finish_reason}
-    return {OUTPUT: json_text([said])}
+    words = json_text([said])
+    return {OUTPUT: words, "output.value": words, "output.mime_type": _JSON}
 
 
 def words_of_use(use: ToolUse) -> Attributes:
     """Return the arguments of a call of a tool."""
-    return {"gen_ai.tool.call.arguments": json_text(use.arguments)}
+    words = json_text(use.arguments)
+    return {"gen_ai.tool.call.arguments": words, "input.value": words, "input.mime_type": _JSON}
 
 
 def words_of_outcome(outcome: ToolOutcome) -> Attributes:
