@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .planning.split import PlanLimits
     from .run import Run
     from .running.middleware import Middleware
-    from .serving import serve
     from .show.following import FollowedRun
     from .store import Store
     from .strategies import Strategy, compare
@@ -57,7 +56,6 @@ else:
             "instrument": "tracing",
             "estimate": "planning.estimating",
             "predicate": "checks",
-            "serve": "serving",
             "solve": "api",
             "task_for_each": "workers.lists",
             "mcp_tools": "tools",
@@ -92,7 +90,6 @@ __all__ = [
     "instrument",
     "mcp_tools",
     "predicate",
-    "serve",
     "solve",
     "task_for_each",
     "tool",

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         estimate,
         evolve,
         predicate,
-        serve,
         solve,
         tool,
         worker,
@@ -40,7 +39,7 @@ else:
         dict.fromkeys(
             (
                 "Agent", "Executor", "Outcome", "PlanLimits", "Run", "RunLimits", "Store", "Strategy", "WorkContext",
-                "Worker", "asolve", "decompose", "estimate", "evolve", "predicate", "serve", "solve", "tool", "worker",
+                "Worker", "asolve", "decompose", "estimate", "evolve", "predicate", "solve", "tool", "worker",
             ),
             "planner",
         )
@@ -73,7 +72,6 @@ __all__ = [
     "evolve",
     "load_plan",
     "predicate",
-    "serve",
     "solve",
     "tool",
     "worker",
