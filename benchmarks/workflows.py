@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(WORKFLOWS), help="workflows, separated by commas")
     parser.add_argument("--sizes", default="1000,10000", help="how many tasks they have, about")
     parser.add_argument("--jobs", default="16,64", help="how many tasks run at the same time")
-    parser.add_argument("--seeds", type=int, default=3, help="how many graphs there are of each")
+    parser.add_argument("--seeds", type=int, default=1, help="how many graphs there are of each")
     parser.add_argument("--output", type=Path, default=HERE / "WORKFLOWS.md")
     given = parser.parse_args()
     rows = []
