@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,20 +39,21 @@ def nap(seconds: float) -> float:
     return seconds
 
 
-def logs(log: str, seconds: float, context: WorkContext) -> int:
+def logs(log: str, n: int, seconds: float, context: WorkContext) -> int:
     """Say in a file that this attempt has begun, and sleep."""
-    key = context.inputs["n"]
     with open(log, "a", encoding="utf-8", buffering=1) as lines:  # noqa: PTH123 - one line is one write
-        lines.write(f"{key} {context.attempt} {time.time()}\n")
+        lines.write(f"{n} {context.attempt} {time.time()}\n")
     time.sleep(seconds)
-    return int(key)
+    return n
 
 
 @contextmanager
 def cluster(processes: int, threads: int) -> Iterator[Any]:
     """Give a cluster as the engine starts one, with its scheduler in this process."""
+    import dask
     from distributed import LocalCluster
 
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"})  # it gives up a worker that takes 15 s to start
     with LocalCluster(
         n_workers=processes, threads_per_worker=threads, dashboard_address=None, silence_logs=50, memory_limit=0,
         scheduler_kwargs={"allowed_failures": 0, "dashboard_address": "127.0.0.1:0"},
@@ -147,6 +148,8 @@ def kills(options: argparse.Namespace) -> None:
         took = time.perf_counter() - started
         stop.set()
         killing.join()
+        if not log.exists():
+            raise SystemExit(f"the run is {run.status}: {run.error}")
         begun = [line.split() for line in log.read_text(encoding="utf-8").splitlines()]
     again = [n for n, _, at in begun if float(at) > done.get(f"0.{n}", float("inf"))]
     twice = [key for key, count in Counter((n, attempt) for n, attempt, _ in begun).items() if count > 1]
@@ -162,13 +165,15 @@ KILL_COUNT = [0]
 
 
 def kill(made: Any, most: int, stop: threading.Event) -> None:
-    """Kill a worker again and again, whenever two or more are there."""
+    """Kill a worker again and again, one that calls functions, whenever two or more do."""
     chance = random.Random(SEED)  # noqa: S311 - which one is no secret
     while KILL_COUNT[0] < most and not stop.wait(chance.uniform(0.1, 0.5)):
-        pids = [nanny.pid for nanny in made.workers.values() if nanny.pid]
+        busy = {each.address for each in list(made.scheduler.workers.values()) if each.processing}
+        pids = [nanny.pid for nanny in made.workers.values() if nanny.pid and nanny.worker_address in busy]
         if len(pids) > 1:
-            os.kill(chance.choice(pids), signal.SIGKILL)
-            KILL_COUNT[0] += 1
+            with suppress(ProcessLookupError):  # it is just being started again
+                os.kill(chance.choice(pids), signal.SIGKILL)
+                KILL_COUNT[0] += 1
 
 
 def where() -> str:
@@ -195,7 +200,7 @@ def main() -> None:
     options = parser.parse_args()
     is_speed = options.what == "speed"
     options.leaves = options.leaves or (1000 if is_speed else 2000)
-    options.seconds = options.seconds or (0.05 if is_speed else 0.3)
+    options.seconds = options.seconds or (0.05 if is_speed else 2.0)
     (speed if is_speed else kills)(options)
 
 

@@ -137,7 +137,7 @@ def test_a_program_that_fails_there_fails_its_task_with_its_own_words(tmp_path: 
     command = [sys.executable, "-c", "import sys; print('no paper', file=sys.stderr); sys.exit(3)"]
     leaf = Task(content="x", id="0.1", type="subprocess", inputs={"command": command}, config={"max_retries": 0})
     run = Leaves(tmp_path, dask, leaf, allow=["subprocess"]).run
-    assert "ended with exit code 3:\nno paper" in str(run.task.find("0.1").error)
+    assert "code 3:\nno paper" in str(run.task.find("0.1").error)
 
 
 def refused(run: Run) -> str:

@@ -23,6 +23,9 @@ from .dask_far import Versions, difference, versions_here
 PATIENCE_S = 60.0
 """How long a scheduler file and the first worker are waited for; a batch system starts them in any order."""
 
+_LONGEST_END_S = 2.0
+_LOG = logging.getLogger("distributed")
+
 ALLOWED_FAILURES = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0"
 """What a scheduler has to be started with."""
 
@@ -128,31 +131,68 @@ async def _started(jobs: int) -> Any:
             "this module runs tasks on a cluster as it is imported by a process of that cluster; keep that below `if"
             ' __name__ == "__main__":`'
         )
-    from distributed import LocalCluster
-
     processes = min(jobs, os.cpu_count() or 1)
+    made = _Local()
     try:
-        return await LocalCluster(  # type: ignore[no-untyped-call] # as Dask has it
-            n_workers=processes,
-            threads_per_worker=ceil(jobs / processes),
-            processes=True,
-            asynchronous=True,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            memory_limit=0,
-            scheduler_kwargs={"allowed_failures": 0, "dashboard_address": "127.0.0.1:0"},
-        )
-    except Exception as error:
+        await made.start(processes, ceil(jobs / processes))
+    except BaseException as error:
+        await made.close()
+        if not isinstance(error, Exception):
+            raise
         raise EngineError(
             f"no Dask cluster could be started on this machine: {error_text(error)}; a script keeps what it runs below"
             ' `if __name__ == "__main__":`'
         ) from error
+    return made
+
+
+class _Local:
+    """A scheduler on the run's loop, and worker processes, each of which is started again for as long as it ends.
+
+    Dask's own `LocalCluster` gives up a worker that is not back after 15 s, which takes longer on a busy machine.
+    """
+
+    def __init__(self) -> None:
+        self._scheduler: Any = None
+        self._nannies: list[Any] = []
+        self._level = logging.NOTSET
+
+    @property
+    def address(self) -> str:
+        """Where the scheduler is."""
+        return str(self._scheduler.address)
+
+    async def start(self, processes: int, threads: int) -> None:
+        """Start all of it."""
+        from distributed import Nanny, Scheduler
+
+        self._level = _LOG.level
+        _LOG.setLevel(logging.CRITICAL)  # what is lost is told by the run
+        self._scheduler = Scheduler(
+            host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0", allowed_failures=0
+        )
+        await self._scheduler
+        self._nannies = [
+            Nanny(
+                self._scheduler.address, nthreads=threads, host="127.0.0.1", memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+            for _ in range(processes)
+        ]  # fmt: skip
+        await asyncio.gather(*self._nannies)
+
+    async def close(self) -> None:
+        """End all of it, whatever its workers are doing."""
+        await asyncio.gather(*(each.close(timeout=_LONGEST_END_S) for each in self._nannies), return_exceptions=True)
+        if self._scheduler is not None:
+            await self._scheduler.close()
+            _LOG.setLevel(self._level)
 
 
 async def _connected(place: str, local: Any) -> Any:
     from distributed import Client
 
-    given: dict[str, Any] = {"address": place or local}
+    given: dict[str, Any] = {"address": place or local.address}
     if place.endswith(".json"):
         await _wait_for_file(Path(place))
         given = {"scheduler_file": place}
@@ -192,7 +232,8 @@ async def _wait_for_worker(client: Any, place: str) -> None:
     try:
         await client.wait_for_workers(1, timeout=PATIENCE_S)
     except TimeoutError:
+        where = f"--scheduler-file {place}" if place.endswith(".json") else place
         raise EngineError(
             f"no worker has joined the Dask scheduler at {place} in {PATIENCE_S:.0f} s; start some with `dask worker"
-            f" {place}`"
+            f" {where}`"
         ) from None
