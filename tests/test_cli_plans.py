@@ -25,7 +25,7 @@ def test_lint_prints_everything_that_is_wrong_with_all_files(ramify: Ramify, hom
         "c.md:2:9: task x needs unknown task y; did you mean 0?",
         "none.yaml:1:1: there is no such file",
     ]
-    assert said.err == "5 findings in 4 of 5 plans\n"
+    assert said.err == "5 errors in 4 of 5 plans\n"
 
 
 def test_a_plan_that_can_be_run_passes(ramify: Ramify, home: Path) -> None:

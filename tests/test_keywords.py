@@ -165,7 +165,7 @@ async def says_yes(_plan: object) -> bool:
         (lambda: Executor("rules", checks=[len]), "checks is [<built-in function len>], of type list"),  # type: ignore[arg-type]
         (lambda: Executor("rules", secrets="word"), "secrets is str; give values by name"),  # type: ignore[arg-type]
         (lambda: Executor("rules", on_event="print"), "on_event is 'print', of type str"),  # type: ignore[arg-type]
-        (lambda: Executor.resume("runs.db", 3), "run_id is 3, of type int; give the id of a run"),  # type: ignore[arg-type]
+        (lambda: Executor.resume("runs.db", 3), "run_id is 3, of type int; give a run's id"),  # type: ignore[arg-type]
         (lambda: Executor.resume(3), "store is 3, of type int; give a store"),  # type: ignore[arg-type]
     ],
 )

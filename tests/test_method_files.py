@@ -160,11 +160,11 @@ BROKEN: dict[str, tuple[str, str]] = {
     "unknown key": ("goal: Do it\nkeyword: [a]\ntasks: [a, b]\n", "m.yaml:2:1: unknown key keyword; did you mean keyw"),
     "unknown parameter": (
         "goal: Do {thing}\ntasks: ['Do {thingg}', b]\n",
-        "is not in the goal; did you mean thing",
+        "is not a parameter of the goal; did you mean thing",
     ),
     "words about none": (
         "goal: Do {a}\nparameters: {bee: x}\ntasks: [a, b]\n",
-        "m.yaml:2:14: parameters: bee is no param",
+        "m.yaml:2:14: parameters: bee is not in the goal",
     ),
     "enabled is text": ("goal: Do\nenabled: maybe\ntasks: [a, b]\n", "m.yaml:2:10: enabled: must be true or false"),
     "keywords": ("goal: Do\nkeywords: [{a: 1}]\ntasks: [a, b]\n", "m.yaml:2:12: keywords: must be text"),

@@ -75,7 +75,7 @@ AGENT = "# who there is\n\n[%s]\nrole = 'analyst'\nmodle = 'rules'\n"
         ({"ramify.toml": "\njbos = 3\n"}, "solve g", "ramify.toml:2: jbos is not a setting; did you mean jobs?"),
         (
             {"pyproject.toml": "[project]\njobs = 3\n[tool.ramify]\njobs = 0\n"}, "solve g",
-            f"the setting jobs (from pyproject.toml:4) cannot be used: it is 0, and {AT_LEAST_1}",
+            f"the setting jobs (from pyproject.toml:4) cannot be used: it is 0; it {AT_LEAST_1}",
         ),
         (
             {"ramify.toml": "[workers.prompt]\nenabld = true\n"}, "solve g",

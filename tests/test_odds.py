@@ -77,11 +77,11 @@ def test_a_chance_near_one_keeps_its_digits() -> None:
     [
         (0.5, 10, 0.9, "50.0% of the single answers are wrong; from half on, voting makes things worse"),
         (0.7, 10, 0.9, "70.0% of the single answers are wrong"),
-        (-0.1, 10, 0.9, "the error rate is -0.1, it must be between 0 and 1"),
+        (-0.1, 10, 0.9, "the error rate is -0.1; it must be between 0 and 1"),
         (0.1, 0, 0.9, "the number of steps is 0; it must be at least 1"),
         (0.1, 10, 1.0, "the target is 1, which no vote reaches"),
         (0.1, 10, 0.0, "the target is 0, which no vote"),
-        (0.1, 10, 95, "the target is 95, it must be between 0 and 1"),
+        (0.1, 10, 95, "the target is 95; it must be between 0 and 1"),
         (float("nan"), 10, 0.9, "the error rate is nan"),
     ],
 )

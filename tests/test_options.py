@@ -220,7 +220,7 @@ def test_what_older_runs_have_stored_is_read() -> None:
     since = {
         "plan": stored["plan"] | {"split": "auto", "methods": None},
         "limits": stored["limits"] | {"ask_at_usd": None}, "assume": False,
-        "vote_ahead": None, "recovery": None, "conversation": None, "composing": None, "script": "",
+        "vote_ahead": None, "recovery": None, "conversation": None, "composing": None, "engine": None, "script": "",
     }  # fmt: skip
     assert RunSettings.model_validate(stored).model_dump(mode="json") == stored | since
 
