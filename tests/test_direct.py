@@ -65,7 +65,7 @@ SAID: list[tuple[str, int, str, str, str]] = [
         400,
         error('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', code=400),
         "unsupported",
-        "--native-tools",
+        "--no-native-tools",
     ),
     ("Ollama, model", 404, error("model 'm' not found", type="not_found_error", code=None), "not_found", "'m'"),
     (
@@ -80,7 +80,7 @@ SAID: list[tuple[str, int, str, str, str]] = [
         400,
         error("registry.ollama.ai/library/m does not support tools", type="invalid_request_error"),
         "unsupported",
-        "--native-tools",
+        "--no-native-tools",
     ),
     ("FastAPI", 404, '{"detail": "Not Found"}', "not_found", "Not Found"),
     ("a proxy", 502, "<html>Bad gateway</html>", "server_error", "Bad gateway"),

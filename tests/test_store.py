@@ -164,7 +164,7 @@ def test_damaged_tree_is_refused_and_found_by_the_check(store: Store, run: str) 
         connection.execute(update(TASKS).where(TASKS.c.id == "0.2").values(parent_id="gone"))
     with pytest.raises(StoreError, match=r"run run-1 is damaged.*0\.2.*gone"):
         store.load_tree(run)
-    assert store.check() == ["run run-1: task 0.2 belongs below task gone, which is not there"]
+    assert store.check() == ["run run-1: task 0.2 belongs below task gone, which does not exist"]
 
 
 @pytest.mark.parametrize(

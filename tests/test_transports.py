@@ -367,7 +367,7 @@ def test_a_content_in_parts_is_the_words_of_its_texts(way: Way, content: list[An
         (Answer("<think>Let me see.</think>"), "empty", "it thought, and stopped before its answer"),
         (Answer(message={"content": [{"type": "thinking", "thinking": "hm"}]}), "empty", "the reply is empty"),
         (Answer(message={"content": [{"type": 7}, 7]}), "empty", "the reply is empty"),
-        (Answer(message={"reasoning_content": "hm"}, finish_reason="length"), "cut_off", "used up by thoughts"),
+        (Answer(message={"reasoning_content": "hm"}, finish_reason="length"), "cut_off", "used up by reasoning"),
         (Answer(message={"tool_calls": 7}), "malformed", "not a chat reply"),
     ],
 )

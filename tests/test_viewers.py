@@ -22,7 +22,7 @@ from ramify.planner.models.protocol import ModelReply, ModelRequest, ToolCall
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task
 
-from .patience import comes_true
+from .patience import HANG_S, comes_true
 from .test_tracing import look
 
 pytestmark = pytest.mark.viewers
@@ -98,7 +98,7 @@ def test_phoenix_shows_kinds_tokens_messages_and_what_came_of_the_run(tmp_path: 
     query = f"{{ projects {{ edges {{ node {{ {spans_of} }} }} }} }}"
 
     def seen() -> list[dict[str, Any]]:
-        found = httpx.post(f"{address}/graphql", json={"query": query}, timeout=60)
+        found = httpx.post(f"{address}/graphql", json={"query": query}, timeout=HANG_S)
         projects = found.json()["data"]["projects"]["edges"]
         return [edge["node"] for project in projects for edge in project["node"]["spans"]["edges"]]
 

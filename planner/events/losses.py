@@ -29,8 +29,8 @@ class Loss(NamedTuple):
     def text(self) -> str:
         """What was left out, for people to read.
 
-        >>> Loss("0", "execute", 30_000, 200_000, 8192).text.partition(", as ")[2]
-        'the model can read 8,192 tokens'
+        >>> Loss("0", "execute", 30_000, 200_000, 8192).text.partition("because ")[2]
+        "the model's window is 8,192 tokens"
         """
         why = "because no more fits into a prompt"
         if self.window is not None:
