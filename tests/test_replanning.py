@@ -365,7 +365,7 @@ def test_every_version_is_stored_with_its_difference(tmp_path: Path, ramify: Ram
     assert kinds == [("added", "0.5"), ("changed", "0.3"), ("removed", "0.2")]
     shown = ramify("show", run.id, "--plans", "--store", str(tmp_path / "r.db")).out
     assert "plan 2 was made by the run below task 0, 20" in shown
-    assert "  as 0.2 failed: the page is gone (other)" in shown
+    assert "  task 0.2 failed: the page is gone (other)" in shown
     assert "  + 0.5: look elsewhere" in shown
     assert "  - 0.2: two" in shown
     assert '  0.3 dependencies: ["0.2"] -> ["0.5"]' in shown
