@@ -68,7 +68,7 @@ def test_names_that_would_be_the_same_are_told_apart() -> None:
         ({"model": "abc"}, "'model' needs a list of values"),
         ({"max_depth": [1, 2, 1]}, "'max_depth' has the value 1 twice"),
         ({"x": [object()]}, "not JSON"),
-        ({name: list(range(30)) for name in "abc"}, "27,000 variations"),
+        ({name: list(range(30)) for name in "abc"}, "27,000 variants"),
     ],
 )
 def test_a_grid_that_means_nothing_is_refused(grid: Any, message: str) -> None:
@@ -262,8 +262,14 @@ def test_a_variation_that_is_done_anew_is_a_new_run_and_the_others_are_kept(stor
 @pytest.mark.parametrize(
     ("edit", "way"),
     [
-        (PlanEdit(contents={"0.2": "another goal"}), "ramify resume {0}.2 --set 0=TEXT; ramify compare {0} shows it"),
-        (PlanEdit(results={"0.2": "my own"}), "ramify resume {0}.2 --set-result 0=TEXT; ramify compare {0} shows it"),
+        (
+            PlanEdit(contents={"0.2": "another goal"}),
+            "ramify resume {0}.2 --set 0=TEXT; then compare with ramify",
+        ),
+        (
+            PlanEdit(results={"0.2": "my own"}),
+            "ramify resume {0}.2 --set-result 0=TEXT; then compare with ramify",
+        ),
         (PlanEdit(contents={"0": "another goal"}), "start another one with the new goal: ramify sweep GOAL"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_failure_shows_the_end_of_standard_error_and_is_tried_again(store: Pat
     run = ran(store, python(fail), config={"max_retries": 3, "retry_delay_seconds": 0.01})
     assert (run.status, run.task.attempts) == ("done", 3)
     run = ran(store, python("import sys; sys.exit('what went wrong')"))
-    assert f"the command '{sys.executable}' ended with exit code 1:\nwhat went wrong" in str(run.error)
+    assert f"the command '{sys.executable}' exited with code 1:\nwhat went wrong" in str(run.error)
     assert output_of(ran(store, python("raise SystemExit(3)"), ok_codes=[0, 3]))["exit_code"] == 3
     assert "was killed by signal 9" in str(ran(store, python("import os; os.kill(os.getpid(), 9)")).error)
 

@@ -181,7 +181,7 @@ def test_what_cannot_be_a_tool_is_refused_when_it_is_made() -> None:
 
     with pytest.raises(UsageError, match="two tools are named 'find'"):
         _ = Agent(ScriptedModel({}), tools=[find, find]).tools
-    with pytest.raises(UsageError, match="int is no tool"):
+    with pytest.raises(UsageError, match="int is not a tool"):
         _ = Agent(ScriptedModel({}), tools=[3]).tools  # type: ignore[list-item]
 
 
