@@ -185,7 +185,7 @@ def test_a_plan_that_was_made_is_run_by_resume(ramify: Ramify) -> None:
 def test_a_plan_file_can_be_run(ramify: Ramify, name: str) -> None:
     said = ramify("decompose", *RULES, "--output", name, "(1+2)*(3+4)")
     assert (said.code, said.out) == (0, "")
-    assert f"`ramify run {name}` runs it" in said.last_line
+    assert f"run it with `ramify run {name}`" in said.last_line
     assert ramify("run", name, *RULES).out == "21\n"
 
 
@@ -216,14 +216,14 @@ CYCLE = "goal: g\ntasks:\n  - {id: a, task: 1+1, needs: [b]}\n  - {id: b, task: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("solve",), "say what is to be done"),
+        (("solve",), "name a goal, or use -"),
         (("solve", *RULES, "  "), "the goal is blank"),
         (("solve", *RULES, "-f", "empty.txt", "summarize"), "empty.txt is empty"),
         (("solve", *RULES, "-f", "nowhere.txt", "summarize"), "nowhere.txt cannot be read"),
         (("solve", *RULES, "-f", "folder", "summarize"), "folder is a folder"),
         (("solve", *RULES, "-f", "bytes.bin", "summarize"), "byte 2 is 0xff"),
         (("solve", *RULES, "-f", "/dev/zero", "summarize"), "/dev/zero has more than the 20,000,000 bytes"),
-        (("solve", *RULES, "-f", "empty.txt"), "say what is to be done"),
+        (("solve", *RULES, "-f", "empty.txt"), "name a goal, or use -"),
         (("solve", *RULES, "--store", "folder", "1+1"), "folder is a folder"),
         (("solve", *RULES, "--store", "nowhere/runs.db", "1+1"), "nowhere does not exist"),
         (("solve", *RULES, "--prompts", "nowhere", "1+1"), "nowhere"),

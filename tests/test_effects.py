@@ -383,7 +383,7 @@ def failing(_: UnknownStep) -> StepAnswer:
     ("on_unknown", "said"),
     [
         (failing, "on_unknown failed: ConnectionError: the shop is closed"),
-        (lambda _: "done", "on_unknown failed: it gave 'done': return step.done"),
+        (lambda _: "done", "on_unknown failed: it returned 'done': return step.done"),
         (lambda step: step.done({1}), "on_unknown failed: task 0: the result of charge#1 cannot be stored"),
     ],
 )

@@ -281,7 +281,7 @@ class _Needs(Direct):
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        (_Wrong, r"the policy _Wrong cannot be used: next\(task 0\) gave 'split', and no Verb"),
+        (_Wrong, r"the policy _Wrong cannot be used: next\(task 0\) returned 'split', not a Verb"),
         (_Raises, r"the policy _Raises cannot be used: after\(task 0\) raised KeyError"),
         (_Needs, "the policy _Needs cannot be used: TypeError.*its class must take no arguments"),
         (object(), r"the policy object cannot be used: it has no method next\(\)"),

@@ -113,7 +113,7 @@ def test_sloppy_json_is_read(text: str, arguments: dict[str, Any]) -> None:
         ('{"a": 1} and more', "more after the end"),
         ("[1]", "one JSON object"),
         ("rm -rf /", "one JSON object"),
-        ('{"a": NaN}', "NaN is no JSON"),
+        ('{"a": NaN}', "NaN is not JSON"),
         ('{"a":' + "[" * 100_000, "levels deep"),
         ('{"a":' * 100 + "1" + "}" * 100, "levels deep"),
         ('{"a": "\\ud800"}', "half of a character"),
