@@ -264,7 +264,7 @@ def test_workers_that_would_end_the_process_end_their_tasks_and_it_can_be_interr
         failed = {line_with(process, "failed").split(":", 1)[1].partition(" (")[0].strip() for _ in range(3)}
         process.send_signal(number)
         if number == signal.SIGINT:
-            assert "waiting for task 0.1, begun" in line_with(process, "Ctrl-C")
+            assert "waiting for task 0.1, started" in line_with(process, "Ctrl-C")
             process.send_signal(number)
         said = end(process)
     assert failed == {"SystemExit: 1", "StopIteration", "CancelledError"}

@@ -190,7 +190,7 @@ def test_a_task_that_is_really_new_passes(content: str) -> None:
         ("how many legs do SEVEN spiders have, together?", "not evolved"),
         ("How many legs do seven spiders have?", "not evolved"),
         ("How many legs do nine spiders have together?", "not evolved"),
-        ("what of bees, birds and " + "x" * 400, "it is bloated: 424 characters, and 367 are allowed"),
+        ("what of bees, birds and " + "x" * 400, "it is bloated: 424 characters; 367 are allowed"),
         ("New task: how many wings do twelve beetles have?", "repeats words of the prompt: 'New task:'"),
         ("How many wings do twelve beetles have, as in the original task?", "'original task'"),
         ("<data-0a1b2c3d kind='task'>Count the wings of beetles", "'<data-0a1b2c3d'"),
@@ -271,11 +271,11 @@ def test_a_task_of_the_type_that_nobody_laid_out_is_refused_by_name(tmp_path: Pa
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"n": 0}, "it cannot be 0"),
+        ({"n": 0}, "must be from 1 to 100,000, not 0"),
         ({"n": 10**9}, "from 1 to 100,000"),
         ({"n": 2, "generations": 3}, "2 new tasks cannot make 3 generations"),
         ({"n": 2, "methods": ["harder"]}, "no method 'harder'; the methods are constraint, deepen"),
-        ({"n": 2, "methods": []}, "there is no method"),
+        ({"n": 2, "methods": []}, "no method is given"),
         ({"n": 2, "tries": 0}, "tries"),
     ],
 )

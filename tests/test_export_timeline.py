@@ -268,7 +268,7 @@ def test_less_than_one_bar_is_refused() -> None:
 
 
 def test_a_run_without_events_says_that_nothing_has_run() -> None:
-    assert any("no task contains run yet" in words for words in texts(to_timeline_svg(timeline_of(tree(1), []))))
+    assert any("no task has run yet" in words for words in texts(to_timeline_svg(timeline_of(tree(1), []))))
 
 
 def flaky() -> Task:

@@ -82,12 +82,12 @@ def test_a_missing_key_is_named_before_any_call() -> None:
     ],
 )
 def test_an_unknown_name_is_refused_with_what_may_have_been_meant(name: str, meant: str) -> None:
-    with pytest.raises(NoModelError, match=rf"called '{name}'; did you mean .*{meant}"):
+    with pytest.raises(NoModelError, match=rf"there is no model or provider '{name}'; did you mean .*{meant}"):
         open_model(name)
 
 
 def test_a_name_that_is_like_no_other_is_refused_with_the_ways_to_get_a_model() -> None:
-    with pytest.raises(NoModelError, match=r"(?s)called 'zzqqxx'\. .*--model rules"):
+    with pytest.raises(NoModelError, match=r"(?s)no model or provider 'zzqqxx'\. .*--model rules"):
         open_model("zzqqxx")
 
 

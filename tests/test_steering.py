@@ -148,9 +148,12 @@ def test_a_task_that_is_split_later_is_split_with_the_words_in_mind() -> None:
     assert f'kind="revision">\n{WORDS}\n</data-' in split.messages[-1]["content"]
 
 
+REPEATED = '<replace of="0.2.1">Second half!</replace>'
+
+
 def test_a_recovery_does_not_bring_back_what_the_person_has_dropped() -> None:
     run = stopped(tree(recovery="replan"))
-    replies = {"steer": CHANGES, "execute 0.2.1": NO, "replan": '<replace of="0.2.1">Second half!</replace>'}
+    replies = {"steer": CHANGES, "execute 0.2.1": NO, "replan": REPEATED, "repair": REPEATED}
     again, _ = steered(run, replies)
     assert "repeat what already failed or was dropped" in str(again.error)
 

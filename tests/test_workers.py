@@ -736,7 +736,7 @@ def test_the_command_line_takes_workers_from_a_file_and_resume_finds_them_again(
         database.execute("UPDATE ramify_tasks SET state = 'OPEN', result = ''")
     assert ramify_process("resume", "--last").out == "HELLO\n"
     for words, part in (
-        ("gone.py", "is not there"),
+        ("gone.py", "does not exist"),
         ("json", "defines no worker"),
         ("no_such_module", "cannot be imported"),
     ):
