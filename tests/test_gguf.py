@@ -85,9 +85,9 @@ BROKEN = {
     "old": (gguf({}, version=1), "version is 1"),
     "big-endian": (b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian"),
     "too many entries": (gguf({}, count=HUGE), "entries"),
-    "cut": (gguf(LLAMA)[:-5], "cut off"),
-    "a text beyond the end": (gguf({}, count=1) + text("a") + struct.pack("<IQ", 8, HUGE), "cut off"),
-    "a key beyond the end": (gguf({}, count=1) + struct.pack("<Q", HUGE), "cut off"),
+    "cut": (gguf(LLAMA)[:-5], "is truncated"),
+    "a text beyond the end": (gguf({}, count=1) + text("a") + struct.pack("<IQ", 8, HUGE), "is truncated"),
+    "a key beyond the end": (gguf({}, count=1) + struct.pack("<Q", HUGE), "is truncated"),
     "a list beyond all bounds": (gguf({}, count=1) + text("a") + struct.pack("<IIQ", 9, 8, HUGE), "items"),
     "a list of lists": (gguf({}, count=1) + text("a") + struct.pack("<IIQ", 9, 9, 1), "type 9"),
     "no such type": (gguf({}, count=1) + text("a") + struct.pack("<I", 77), "type 77"),
@@ -197,7 +197,7 @@ REFUSED: dict[str, tuple[dict[str, dict[str, Any]], str, str]] = {
     "pooled": ({"e.gguf": {**LLAMA, "llama.pooling_type": 3}}, "e.gguf", "an embedding model"),
     "an adapter": ({"l.gguf": {**LLAMA, "general.type": "adapter"}}, "l.gguf", "an adapter"),
     "eyes": ({"v.gguf": {**LLAMA, "general.architecture": "clip"}}, "v.gguf", "the eyes of a model"),
-    "two of one name": ({".lmstudio/models/other/x/flat.gguf": LLAMA}, "flat", "say which"),
+    "two of one name": ({".lmstudio/models/other/x/flat.gguf": LLAMA}, "flat", "choose one"),
 }
 
 

@@ -118,7 +118,7 @@ def test_a_run_in_hand_reports_itself_while_it_goes_on_and_afterwards(home: Path
     path = run.report(home / "late.html")
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert run.report("late.data", form="json").exists()
-    with pytest.raises(UsageError, match="names no report format"):
+    with pytest.raises(UsageError, match="has no report format"):
         run.report("late.data")
 
 

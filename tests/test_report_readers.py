@@ -72,8 +72,8 @@ def outline() -> StoredRun:
     for task, name in zip(run.root.walk(), names, strict=True):
         task.id, task.dependencies = name, []
     tasks = list(run.root.walk())
-    tasks[2].dependencies = ["0.1"]
-    tasks[3].dependencies = ["0.1", "0.10"]
+    tasks[3].dependencies = ["0.10"]
+    tasks[4].dependencies = ["0.10", "0.2"]
     return run
 
 
@@ -87,7 +87,7 @@ def test_ids_are_read_as_they_are(tmp_path: Path, reader: str) -> None:
     tasks = list(run.root.walk())
     assert [row["id"] for row in rows] == [f"task:{task.id}" for task in tasks]
     assert [row["parent"] for row in rows[1:]] == [f"task:{_parent(task)}" for task in tasks[1:]]
-    assert [rows[place]["dependencies"] for place in (2, 3)] == ["task:0.1", "task:0.1 task:0.10"]
+    assert [rows[place]["dependencies"] for place in (3, 4)] == ["task:0.10", "task:0.10 task:0.2"]
 
 
 @pytest.mark.fault("5.2")

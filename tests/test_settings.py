@@ -95,7 +95,7 @@ def test_places_are_believed_setting_by_setting() -> None:
         (
             "ramify.toml",
             "api_key = 'x'",
-            r"ramify\.toml:1: api_key is not a setting; keys are read from .*OPENAI_API_KEY",
+            r"ramify\.toml:1: api_key is not a setting; set keys in .*OPENAI_API_KEY",
         ),
         ("ramify.toml", "jobs = ?\n", r"the settings file ramify\.toml cannot be read: .*line 1"),
         (

@@ -203,7 +203,7 @@ def test_file_that_is_no_store_is_refused_and_left_alone(path: Path, prepare: ob
             "mysql://ann:secret@host/db",
             "a store cannot be at a mysql:// URL; use a file, sqlite:///FILE or postgresql",
         ),
-        ("x" * 300, "cannot be made: File name too long"),
+        ("x" * 300, "cannot be created: File name too long"),
     ],
 )
 def test_place_that_cannot_be_is_refused(

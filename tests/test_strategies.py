@@ -377,7 +377,7 @@ def test_any_runs_can_be_compared_and_saved(store: Path, tmp_path: Path) -> None
     assert "&lt;script&gt;" in page
     assert "<mark>5</mark>" in page
     assert json.loads((tmp_path / "both.json").read_text())["variants"][0]["answer"] == "It takes 4 hours."
-    with pytest.raises(UsageError, match="names no comparison format"):
+    with pytest.raises(UsageError, match="has no comparison format"):
         both.save(tmp_path / "both.doc")
 
 

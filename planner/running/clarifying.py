@@ -72,7 +72,7 @@ def answers_of(said: Any, questions: Sequence[str]) -> list[str]:
         )
     answers = [printable(each).strip() for each in answers]
     if any(len(each) > LONGEST_ANSWER for each in answers):
-        raise UsageError(f"an answer may have {LONGEST_ANSWER:,} characters; attach longer texts as a file")
+        raise UsageError(f"an answer may have at most {LONGEST_ANSWER:,} characters; attach longer texts as a file")
     return answers if any(answers) else []
 
 
