@@ -148,13 +148,13 @@ def test_pages_are_counted_over_a_subtree_and_a_resumed_run(site: WebSite, tmp_p
     run = Executor(model, store=tmp_path / "r.db", allow=allow, jobs=1).run(root)
     assert (run.status, run.error) == (
         "stopped",
-        "task p has reached max_pages = 1; raise it in its config, in an edited plan",
+        "task p has reached max_pages = 1; raise it in its config in an edited plan",
     )
     assert site.paths == ["/a", "/b"]
     again = Executor.resume(tmp_path / "r.db", run.id, agent=model)
     assert (again.status, again.error) == (
         "stopped",
-        "task p has reached max_pages = 1; raise it in its config, in an edited plan",
+        "task p has reached max_pages = 1; raise it in its config in an edited plan",
     )
     assert site.paths == ["/a", "/b"], "a page that was fetched is not fetched again"
 
