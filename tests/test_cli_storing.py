@@ -95,7 +95,8 @@ def test_the_newest_run_is_exported_by_last_and_both_words_are_needed(ramify: Ra
 def test_whom_an_imported_run_would_ask_is_said(ramify: Ramify) -> None:
     put_run("r1", {"agent": {"model": "gpt-5-mini", "base_url": "http://example.org/v1"}})
     ramify("store", "export", "r1", "run.jsonl", "--store", "a.db")
-    assert "resuming it calls gpt-5-mini at http://example.org/v1" in ramify("store", "import", "run.jsonl", "--store", "b.db").err
+    said = ramify("store", "import", "run.jsonl", "--store", "b.db").err
+    assert "resuming it calls gpt-5-mini at http://example.org/v1" in said
 
 
 @pytest.mark.parametrize(
