@@ -208,7 +208,7 @@ def test_too_few_calls_for_all_parts_stop_the_run_before_the_first(tmp_path: Pat
     model = Reader()
     run = run_of(model, tmp_path, limits=RunLimits(max_calls=3))
     assert (run.status, model.requests) == ("stopped", [])
-    assert "calls at least; the run has max_calls = 3" in str(run.error)
+    assert "calls; the run has max_calls = 3" in str(run.error)
     assert Executor.resume(tmp_path / "runs.db", run.id, agent=model, max_calls=50).status == "done"
 
 
@@ -216,7 +216,7 @@ def test_too_few_tokens_for_all_parts_stop_the_run_before_the_first(tmp_path: Pa
     model = Reader()
     run = run_of(model, tmp_path, limits=RunLimits(max_tokens=100))
     assert (run.status, model.requests) == ("stopped", [])
-    assert "tokens at least; the run has max_tokens = 100" in str(run.error)
+    assert "tokens; the run has max_tokens = 100" in str(run.error)
     assert run.raising_options[0] == "--max-tokens"
 
 
