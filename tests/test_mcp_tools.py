@@ -125,7 +125,7 @@ def test_a_secret_reaches_the_server_and_nothing_else(log: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
-        (["/no/such/program"], "the server of tools shop (/no/such/program) cannot be used: "),
+        (["/no/such/program"], "the MCP server shop (/no/such/program) cannot be used: "),
         ([sys.executable, "-c", "import sys; sys.exit('no shop today')"], "its last words: no shop today"),
     ],
 )

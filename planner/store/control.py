@@ -5,7 +5,6 @@ write that proves its lease, a second later at the most.
 """
 
 import getpass
-import json
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,8 @@ from typing import Any, Literal, Self
 from uuid import uuid4
 
 from ramify.planner.errors import StoreError
+
+from .texts import dump_json, load_json
 
 Action = Literal["cancel", "pause", "limits"]
 """What can be asked of a run from outside."""
@@ -57,7 +58,7 @@ class Control:
 def dump_controls(controls: Iterable[Control]) -> str | None:
     """Return them as the column holds them; None if there are none."""
     data = [asdict(control) for control in controls]
-    return json.dumps(data) if data else None
+    return dump_json(data, what="what is asked of a run") if data else None
 
 
 def load_controls(stored: str | None) -> tuple[Control, ...]:
@@ -69,7 +70,7 @@ def load_controls(stored: str | None) -> tuple[Control, ...]:
     if stored is None:
         return ()
     try:
-        return tuple(Control(**data) for data in json.loads(stored))
+        return tuple(Control(**data) for data in load_json(stored))
     except (ValueError, TypeError) as error:
         raise StoreError(f"what was asked of a run cannot be read from the store: {stored!r}") from error
 
