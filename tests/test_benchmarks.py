@@ -36,7 +36,7 @@ def test_every_case_runs_against_nobody_and_is_reported(tmp_path: Path) -> None:
     shown = python(BENCHMARKS / "run.py", *tiny, "--no-profile", "--folder", tmp_path / "work", "--output", page)
     text = page.read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and line.count("|") == 3]
-    assert len(rows) == 1 + 9
+    assert len(rows) == 1 + 10
     assert not any("| - |" in row or "Error" in row for row in rows)
     assert text.startswith(shown.split("\n\n## ")[0].strip()[:200])
     assert not (tmp_path / "work").exists()
