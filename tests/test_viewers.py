@@ -56,7 +56,7 @@ def send_run(folder: Path, address: str, **headers: str) -> int:
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=address, headers=headers, timeout=120)))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=address, headers=headers, timeout=HANG_S)))
     model = ScriptedModel(reply, calls_tools=True)
     plan = PlanLimits(max_depth=2)
     run = Executor(Agent(model, tools=[look]), plan=plan, store=folder / "runs.db").new_run(Task(content=GOAL, id="0"))
