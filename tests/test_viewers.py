@@ -56,7 +56,9 @@ def send_run(folder: Path, address: str, **headers: str) -> int:
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=address, headers=headers, timeout=HANG_S)))
+    provider.add_span_processor(
+        SimpleSpanProcessor(OTLPSpanExporter(endpoint=address, headers=headers, timeout=HANG_S))
+    )
     model = ScriptedModel(reply, calls_tools=True)
     plan = PlanLimits(max_depth=2)
     run = Executor(Agent(model, tools=[look]), plan=plan, store=folder / "runs.db").new_run(Task(content=GOAL, id="0"))
@@ -76,7 +78,7 @@ def server(folder: Path, health: str, *words: str, **environment: str) -> Iterat
 
     def answers() -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{address}{health}", timeout=30).is_success
+            return httpx.get(f"{address}{health}", timeout=HANG_S).is_success
         return False
 
     env = os.environ | {name: value.replace("PORT", port) for name, value in environment.items()}
