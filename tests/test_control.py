@@ -233,7 +233,7 @@ def test_the_commands_say_what_came_of_it_and_show_names_who_it_was(ramify: Rami
     run = Executor(plain_model(), store="runs.db", max_calls=1, jobs=1).run(leaves(3))
     store = ("--store", "runs.db")
     assert (
-        f"run {run.id} is not running, it is stopped; there is nothing to pause" in ramify("pause", run.id, *store).err
+        f"run {run.id} is stopped, so there is nothing to pause; `ramify resume" in ramify("pause", run.id, *store).err
     )
     shown = ramify("limits", "--last", *store).out.splitlines()
     assert shown[0].split() == ["limit", "allowed", "used"]
@@ -257,7 +257,7 @@ def test_the_command_asks_the_process_that_holds_the_run(ramify: Ramify) -> None
         assert f"process {os.getpid()}" in json.loads(said.out)["asked"]
         assert is_heard("runs.db", run.id)
         said = ramify("limits", run.id, "--max-calls", "60", "--store", "runs.db")
-        assert "to change max_calls from 50 to 60 of run" in said.err
+        assert "to change max_calls from 50 to 60 for run" in said.err
         said = ramify("pause", run.id, "--store", "runs.db")
         assert f"asked process {os.getpid()}" in said.err
         assert f"`ramify resume {run.id} --store " in said.err

@@ -17,7 +17,7 @@ _LIMITS = flags("limits")
 def pause(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
     """Pause a run of any process; it can be resumed.
 
-    What is under way is finished, and nothing more is begun.
+    Running tasks finish; no new task starts.
 
     Example: ramify pause --last
     """
@@ -31,12 +31,12 @@ def pause(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         done = pause_run(store, record.id, via="cli")
     if done.holder is None:
-        way = resume_command(record.id, given["store"])
-        tell(f"run {record.id} is not running, it is {status_of(record)}; there is nothing to pause; `{way}` goes on")
+        way = "" if done.status == "done" else f"; `{resume_command(record.id, given['store'])}` continues it"
+        tell(f"run {record.id} is {status_of(record)}, so there is nothing to pause{way}")
     else:
         tell(
-            f"asked {done.holder} to pause run {record.id}; it begins nothing more within two seconds, finishes what is"
-            f" under way, and ends; `{resume_command(record.id, given['store'])}` goes on"
+            f"asked {done.holder} to pause run {record.id}; within two seconds it starts no new task; it finishes the"
+            f" running ones and ends; `{resume_command(record.id, given['store'])}` continues it"
         )
     return 0
 
@@ -58,7 +58,7 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     if done.status in ENDED:
         tell(f"run {record.id} is already {record.status}; there is nothing to cancel")
     elif done.holder is not None:
-        tell(f"asked {done.holder} to stop run {record.id}; it does so within two seconds")
+        tell(f"asked {done.holder} to stop run {record.id}; this takes up to two seconds")
     else:
         tell(f"run {record.id} is cancelled; `ramify resume {record.id}` continues it")
     return 0
@@ -68,8 +68,8 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
 def limits(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False) -> int:
     """Show the limits of a run, or change them.
 
-    Other limits hold at once, also while the run goes on. They may be higher or lower. What is used already counts:
-    below that, the run stops, and can be resumed.
+    New limits apply at once, even while the run is going, and may be higher or lower. Usage so far counts: a limit
+    below it stops the run, which you can then resume.
 
     Example: ramify limits r12 --max-cost-usd 5
     """
@@ -119,9 +119,9 @@ def _tell_changes(run_id: str, holder: str | None, changes: Mapping[str, Any], s
     if not changes:
         tell(f"run {run_id} has these limits already")
     elif holder is None:
-        tell(f"changed {changes_text(changes)} of run {run_id}; `{resume_command(run_id, store)}` goes on with that")
+        tell(f"changed {changes_text(changes)} for run {run_id}; `{resume_command(run_id, store)}` will use it")
     else:
-        tell(f"asked {holder} to change {changes_text(changes)} of run {run_id}; it does so within two seconds")
+        tell(f"asked {holder} to change {changes_text(changes)} for run {run_id}; this takes up to two seconds")
 
 
 def _number(value: float | None) -> str:

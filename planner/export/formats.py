@@ -160,11 +160,11 @@ FORMATS = (
         "figures, chart and answers in one page that works offline",
     ),
     Format(
-        "comparison", "csv", (".csv",), "comparison.data_files:to_csv", "text/csv",
+        "comparison", "csv", (".csv",), "data_files:to_csv", "text/csv",
         "one row per variant, one column per parameter",
     ),
     Format(
-        "comparison", "json", (".json",), "comparison.data_files:to_json", "application/json",
+        "comparison", "json", (".json",), "data_files:to_json", "application/json",
         "everything, for programs",
     ),
     Format(
@@ -184,11 +184,11 @@ FORMATS = (
         "the same with plots, in one page that needs no network",
     ),
     Format(
-        "study", "csv", (".csv",), "study.data_files:to_csv", "text/csv",
+        "study", "csv", (".csv",), "data_files:to_csv", "text/csv",
         "a row for each item in each arm; for spreadsheets, data frames",
     ),
     Format(
-        "study", "json", (".json",), "study.data_files:to_json", "application/json",
+        "study", "json", (".json",), "data_files:to_json", "application/json",
         "everything, for programs",
     ),
     Format(

@@ -93,7 +93,7 @@ class Acting:
 
 
 def _said(holder: str | None, what: str, *, otherwise: str) -> dict[str, str]:
-    return {"said": otherwise if holder is None else f"asked {holder} to {what}; it does so within two seconds"}
+    return {"said": otherwise if holder is None else f"asked {holder} to {what}; this takes up to two seconds"}
 
 
 def _limits(given: Given) -> LimitOptions:
