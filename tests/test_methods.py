@@ -431,7 +431,7 @@ def test_the_commands_save_show_edit_switch_and_delete(
     assert ramify("methods", "delete", "towns").code == 0
     assert ramify("methods", "show", "towns").err.startswith("ramify: error: there is no method 'towns'")
     assert "NAME=WORDS" in ramify("methods", "save", run.id, *store, "-p", "Oslo").err
-    assert "leave out one of them" in ramify("methods", "save", run.id, *store, "-p", "a=Oslo", "--fixed").err
+    assert "leave one out" in ramify("methods", "save", run.id, *store, "-p", "a=Oslo", "--fixed").err
 
 
 def test_the_live_tree_and_plain_lines_name_the_method(saved: Path) -> None:
