@@ -85,8 +85,8 @@ def check(run: Run) -> None:
             assert TaskState.DONE in below
 
 
-# Fixed examples: of random ones about one in 300 fails, a replan (jobs=4, on_error="partial") that ends otherwise after a
-# stop, and takes minutes to shrink. Seed 106 of 25 examples shows it.
+# Fixed examples: of random ones about one in 300 fails, a replan (jobs=4, on_error="partial") that ends otherwise after
+# a stop; hypothesis takes minutes to shrink it. Seed 106 with 25 examples shows it.
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     trees(),
