@@ -248,7 +248,14 @@ def test_a_plan_file_runs(name: str, tmp_path: Path) -> None:
 
 def test_every_example_is_tested() -> None:
     there = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
-    assert there == {*SCRIPTS, *PLANS, *NOTEBOOKS, "picture.py"}
+    assert there == {*SCRIPTS, *PLANS, *NOTEBOOKS, "picture.py", "slurm.sh"}
+
+
+def test_the_script_for_slurm_can_be_read_by_a_shell_and_names_what_there_is() -> None:
+    script = EXAMPLES / "slurm.sh"  # it is run by hand, on a cluster: docs/engines.md
+    read = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False, timeout=HANG_S)
+    assert (read.returncode, read.stderr) == (0, "")
+    assert 'export RAMIFY_ENGINE="dask:$' in script.read_text(encoding="utf-8")
 
 
 def notebook(path: Path) -> dict[str, Any]:
