@@ -54,7 +54,7 @@ from .endings import Ending, ending_of
 from .holding import hold_tree
 from .inside import Inner, Outer
 from .knowing import fitting_of
-from .limiting import Limiting
+from .limiting import Limiting, changed_limits
 from .loop import RunLoop
 from .lost import settle_lost
 from .preparing import prepare_run, unpriced
@@ -113,8 +113,6 @@ class Session:
 
     def __post_init__(self) -> None:
         self.hold = hold_tree(self.root, self.record.id)
-        self._limiting = Limiting(self.settings.limits, keep=self._keeps, stop=self.stop)
-        self._controls = Controls(self._limiting, stop=self.stop, asks_person=lambda: self.asks_person)
 
     @property
     def asks_person(self) -> bool:
@@ -129,14 +127,16 @@ class Session:
             StoreError: if the store cannot be written.
         """
         loop = asyncio.get_running_loop()
+        self._limiting = Limiting(self.settings.limits, keep=self._keeps, stop=self.stop)
+        controls = Controls(self._limiting, stop=self.stop, asks_person=lambda: self.asks_person)
         events = WriterEvents(
-            on_control=_on(loop, self._controls.hear),
+            on_control=_on(loop, controls.hear),
             on_waiting=_on(loop, self._waits),
             on_failure=_on(loop, self._cannot_write),
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
         self._recorder = Recorder(writer, self.bus, self.grants.redactor)
-        body = asyncio.ensure_future(self._body(resumed=resumed))
+        body = asyncio.ensure_future(self._body(controls, resumed=resumed))
         ending = Ending("interrupted", "its process was killed")
         try:
             ending = await asyncio.shield(body)
@@ -183,7 +183,7 @@ class Session:
         """
         self._recorder.writer.flush()
 
-    async def _body(self, *, resumed: bool) -> Ending:
+    async def _body(self, controls: Controls, *, resumed: bool) -> Ending:
         recorder = self._recorder
         failed = await asyncio.to_thread(read_failed_calls, self.store, self.record.id) if resumed else NO_FAILED_CALLS
         recorder.put(EventType.RUN_STARTED, None, self._begun(resumed=resumed), resumed=resumed)
@@ -191,7 +191,7 @@ class Session:
         self._is_wary = failed.was_killed
         if resumed:
             await recorder.writer.written()  # by then it is heard what was asked while nobody held the run
-        self._controls.begin(recorder)
+        controls.begin(recorder)
         if resumed:
             await settle_lost(self.root, self.store, recorder, self.workers)
         to_do = self._open_ones()
@@ -389,7 +389,7 @@ class Session:
 
     def limit(self, limits: LimitOptions) -> None:
         """Let other limits be those of a run that does not go on here."""
-        self._limiting.change(limits)
+        self._keeps(changed_limits(self.settings.limits, limits)[0])
 
     def _keeps(self, limits: RunLimits) -> RunChanged:
         """Let other limits be those of the run; return what is written of it."""
