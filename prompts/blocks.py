@@ -72,6 +72,8 @@ def texts_of(variables: PromptVariables) -> list[str]:
     for value in pending:  # grows while it is walked through
         if isinstance(value, str):
             texts.append(value)
+        elif isinstance(value, TaskResult):  # there may be thousands
+            texts += (value.id, value.content, value.state, value.result)
         elif isinstance(value, BaseModel):
             pending.extend(value.__dict__.values())
         elif isinstance(value, dict):
@@ -153,26 +155,26 @@ def render_data(
     return "\n".join(block.render(nonce) for group in blocks for block in group)
 
 
-def blocks_of(kind: str, group: Group) -> list[Block]:
+def blocks_of(kind: str, group: Group) -> Sequence[Block]:
     """Return the blocks of one piece of data, or of several."""
+    if isinstance(group, TaskResult):
+        return _two_blocks(_attribute(kind), group)
     if group is None:
         return []
     if isinstance(group, str | Material | ToolOutcome):
         return [_one_block(kind, group)]
-    if isinstance(group, TaskResult):
-        return _two_blocks(kind, group)
     if isinstance(group, Mapping):
         return [Block(_head(kind=kind, name=name), text) for name, text in group.items()]
     return [block for item in group for block in blocks_of(kind, item)]
 
 
-def _two_blocks(kind: str, result: TaskResult) -> list[Block]:
+def _two_blocks(kind: str, result: TaskResult) -> tuple[Block, Block]:
     """Return what was asked and what came of it; there may be very many of these in one prompt."""
     task_id = _attribute(result.id)
-    return [
+    return (
         Block(f'kind="request" id="{task_id}" state="{_attribute(result.state)}"', result.content),
-        Block(f'kind="{_attribute(kind)}" of="{task_id}"', result.result),
-    ]
+        Block(f'kind="{kind}" of="{task_id}"', result.result),
+    )
 
 
 def _one_block(kind: str, piece: str | Material | ToolOutcome) -> Block:
