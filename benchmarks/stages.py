@@ -1,20 +1,16 @@
-"""Where the time of a leaf goes: the run's time line, processor time by thread, each stage by itself, the profiler.
+"""Where the time of a leaf goes: the run's time line, processor time by thread, each stage by itself, samples.
 
     python benchmarks/stages.py [--size 10000] [--output PROFILE.md]
 
 The stages are the engine's own functions, each called by itself on the rows of a real run; their sum is less than the
-whole, which also holds the event loop, locks, and two threads that take turns. The profiler is shown last because it
-makes small functions look dearer than they are.
+whole, which also holds the event loop, locks, and two threads that take turns. Samples of a run come last, if py-spy is
+installed.
 """
 
 import argparse
 import asyncio
-import cProfile
-import io
 import os
 import platform
-import pstats
-import re
 import sys
 import tempfile
 import threading
@@ -42,12 +38,12 @@ from ramify.planner.store.lease import take
 from ramify.planner.workers import FunctionWorker, WorkContext
 from ramify.tasks import Task, TaskState
 from ramify.tasks.tree.schedule import Scheduler
+from spying import RATE, spied
 
 JOBS: Final = 100
 Changes = tuple[Change, ...]
 
 WRITER: Final = "ramify writer"
-TOP: Final = 18
 
 
 async def nothing(_task: Task) -> str:
@@ -218,48 +214,6 @@ def _write(stages: Stages, store: Store, run_id: str, leaves: Sequence[Changes],
     stages.rows.append((f"the writer: commit, with fsync ({len(batches)} of them)", spent["commit"]))
 
 
-def profiled(folder: Path, size: int) -> dict[str, str]:
-    """Return the profiler's words on the event loop and on the writer, by name."""
-    profiles: dict[str, cProfile.Profile] = {}
-
-    def enter(*_: Any) -> None:
-        sys.setprofile(None)
-        name = threading.current_thread().name
-        if name.startswith(WRITER) and WRITER not in profiles:
-            profiles[WRITER] = cProfile.Profile()
-            profiles[WRITER].enable()
-
-    has_one_a_thread = sys.version_info < (3, 12)  # from 3.12 on, only one profiler can be on in a process
-    if has_one_a_thread:
-        threading.setprofile(enter)
-    loop = cProfile.Profile()
-    root = flat_tree(size)
-    executor = Executor(Composer(), workers={"leaf": nothing}, jobs=JOBS, store=folder / "profiled.db")
-    loop.enable()
-    try:
-        asyncio.run(executor.arun(root))
-    finally:
-        loop.disable()
-        threading.setprofile(None)
-    found = {"the event loop": _top(loop)}
-    if WRITER in profiles:
-        found["the writer"] = _top(profiles[WRITER])
-    return found
-
-
-def _top(profile: cProfile.Profile) -> str:
-    out = io.StringIO()
-    pstats.Stats(profile, stream=out).sort_stats("tottime").print_stats(TOP)
-    lines = out.getvalue().partition("ncalls")[2].strip().splitlines()[1:]
-    return "\n".join(["  calls   own s  total s  function", *(_shortened(line) for line in lines if line.strip())])
-
-
-def _shortened(line: str) -> str:
-    calls, own, _, total, _, name = line.split(maxsplit=5)
-    name = re.sub(r"^.*/((?:[\w-]+/)?[\w.-]+\.py)", r"\1", name)
-    return f"{calls.partition('/')[0]:>8} {own:>7} {total:>8}  {name}"
-
-
 def page_of(size: int, folder: Path) -> str:
     """Return PROFILE.md."""
     watch(folder, 50)
@@ -277,8 +231,8 @@ def page_of(size: int, folder: Path) -> str:
         _time_line(sizes),
         "## Stage by stage",
         _stage_table(stages, size, sizes[-1]),
-        "## The profiler",
-        *(f"### {name}\n\n```text\n{words}\n```" for name, words in profiled(folder, size).items()),
+        f"## Sampled by py-spy, {RATE} times a second",
+        *(f"### {name}\n\n```text\n{words}\n```" for name, words in spied(folder, size, JOBS).items()),
     ]
     return "\n\n".join(parts) + "\n"
 

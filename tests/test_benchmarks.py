@@ -12,7 +12,7 @@ import pytest
 from .patience import HANG_S
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-MODULES = ("cases", "contender", "contenders", "measuring", "report")
+MODULES = ("cases", "contender", "contenders", "measuring", "report", "spying")
 
 
 @pytest.fixture
@@ -61,6 +61,19 @@ def test_the_profile_names_every_stage(tmp_path: Path) -> None:
     for stage in ("scheduling", "rows", "the writer: commit, with fsync", "a whole run", "the root is composed"):
         assert stage in text
     assert list(tmp_path.iterdir()) == [page]
+
+
+def test_samples_of_a_run_are_told_by_thread_and_function(benchmarks: dict[str, ModuleType]) -> None:
+    lines = [
+        "thread (7): ramify-loop;run (a/loop.py:3);step (a/loop.py:9) 3",
+        "thread (7): ramify-loop;run (a/loop.py:4) 1",
+        "thread (7): ramify-loop;run (a/loop.py:4);_find_and_load (<frozen importlib._bootstrap>:1176) 9",
+        "thread (8): MainThread;main (ours.py:1) 5",
+    ]
+    assert benchmarks["spying"].read_samples(lines) == {
+        "the event loop": "  own    all  function, of 4 samples\n"
+        "  75%    75%  step (a/loop.py)\n  25%   100%  run (a/loop.py)"
+    }
 
 
 @pytest.mark.parametrize("size", [20, 100, 1000])
