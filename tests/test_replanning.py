@@ -211,9 +211,22 @@ def test_a_replacement_says_whom_it_replaces() -> None:
 
 def test_a_parent_is_stuck_once_all_that_is_left_has_failed_or_waits_for_it() -> None:
     root = failed_tree()
-    assert is_stuck(root)
+    failed = [root.find("0.2")]
+    assert is_stuck(root, failed)
+    assert not is_stuck(root, []), "what needs a failed task that holds nothing up goes on, or has still to fail"
     root.add_subtask(Task("apart", id="0.5"))
-    assert not is_stuck(root)
+    assert not is_stuck(root, failed)
+
+
+def test_what_failed_below_a_task_that_was_composed_without_it_holds_nothing_up() -> None:
+    root = Task("all", id="0")
+    root.add_subtasks([Task("above", id="1"), Task("alone", id="2")])
+    root.find("1").add_subtask(Task("partial", id="1.1"))
+    root.find("1.1").add_subtasks([Task("bad", id="1.1.1"), Task("good", id="1.1.2")])
+    for task_id, state in [("1.1.1", "FAILED"), ("1.1.2", "DONE"), ("1.1", "DONE"), ("2", "FAILED")]:
+        running.move(root.find(task_id), TaskState.RUNNING)
+        running.move(root.find(task_id), TaskState(state))
+    assert not is_stuck(root, [root.find("2")]), "task 1 is composed next"
 
 
 @pytest.mark.parametrize(

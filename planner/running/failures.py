@@ -43,6 +43,11 @@ class Failures:
         self._leader = leader
         self._are_partial = are_partial
 
+    @property
+    def are_carried_on(self) -> bool:
+        """Whether anything follows for other tasks at all."""
+        return self._are_partial or self._leader is not None
+
     def carry_on(self, failed: Iterable[Task]) -> None:
         """Let what needs tasks that have `failed` fail too, and what is above them go on without, if that is wanted."""
         if not self._are_partial:
@@ -57,7 +62,7 @@ class Failures:
 
     def needed_by(self, tasks: Sequence[Task]) -> list[Task]:
         """Return the failed tasks that `tasks`, or tasks below them, need and never get, where anything follows."""
-        if not self._are_partial and self._leader is None:
+        if not self.are_carried_on:
             return []
         needs = {need: None for top in tasks for task in top.walk() for need in task.dependencies}
         return [task for task in map(self._root.find, needs) if task.state is TaskState.FAILED]

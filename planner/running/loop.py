@@ -414,7 +414,9 @@ class RunLoop:
         self._places.wake(self._scheduler.ready)
 
     def _stuck(self) -> Task | None:
-        return None if self._is_stopping else self._replanning.next(self._performing)
+        if self._is_stopping:
+            return None
+        return self._replanning.next(self._performing, is_carried_on=self._failures.are_carried_on)
 
     async def _replan(self, parent: Task, job: "asyncio.Task[None]") -> None:
         """Have what is open of the plan below `parent` changed, as subtasks of it have failed."""

@@ -17,6 +17,7 @@ from ramify.planner.store.changes import Change, TaskChanged, TaskEdited
 from ramify.planner.work.steps import StepLog
 from ramify.tasks import Task, TaskState
 from ramify.tasks.replies.replans import Replan
+from ramify.tasks.tree.graph import unfinished
 from ramify.tasks.tree.node import index_of, is_below, walk_up
 from ramify.tasks.tree.replanning import Changed, change_plan, is_stuck
 from ramify.tasks.tree.schedule import Scheduler
@@ -111,20 +112,28 @@ class Replanning:
         """Return the subtasks of `parent` because of which its plan is changed."""
         return self._replanner.failed_below(parent)
 
-    def next(self, performing: Collection[Task]) -> Task | None:
+    def next(self, performing: Collection[Task], *, is_carried_on: bool) -> Task | None:
         """Return a task whose plan is to be changed now, and count it as taken; None if all have to wait.
 
         Args:
             performing: what is being done; nothing else is ready.
+            is_carried_on: whether what a failure holds up that no plan mends goes on without it, or fails too. That
+                comes once the failure is on disk, so until then it only looks as if nothing went on.
         """
         for parent in list(self._waiting):
             is_over = parent.state in _OVER or (parent not in performing and not self.failed_below(parent))
             if is_over:
                 del self._waiting[parent]
-            elif self._is_alone(parent, performing) and is_stuck(parent):
+            elif self._is_alone(parent, performing) and is_stuck(parent, self._holding(parent, is_carried_on)):
                 del self._waiting[parent]
                 return parent
         return None
+
+    def _holding(self, parent: Task, is_carried_on: bool) -> list[Task]:  # noqa: FBT001 - as `next` has it
+        """Return the failures below `parent` that hold up others until its plan is changed, or for good."""
+        if is_carried_on:
+            return self.failed_below(parent)
+        return [task for task in unfinished(parent) if task.state is TaskState.FAILED]
 
     def _is_alone(self, parent: Task, performing: Collection[Task]) -> bool:
         others = (each for each in self._waiting if each is not parent)

@@ -50,11 +50,11 @@ class Changed:
     differences: list[Difference] = field(default_factory=list)
 
 
-def is_stuck(parent: Task) -> bool:
-    """Return whether everything below `parent` that is not finished has failed, or waits for what has."""
-    failed = [task for task in walk(parent) if task.state is TaskState.FAILED]
+def is_stuck(parent: Task, failed: Collection[Task]) -> bool:
+    """Return whether everything below `parent` that is not finished has failed, or waits for one of `failed`."""
     waiting = waiters_of(failed) if failed else {}
-    return all(task in waiting for child in parent.subtasks for task in unfinished(child))
+    left = (task for child in parent.subtasks for task in unfinished(child))
+    return all(task in waiting or task.state is TaskState.FAILED for task in left)
 
 
 def open_plan(parent: Task, failed: Collection[Task], may_split: Callable[[Task], bool]) -> OpenPlan:
