@@ -39,6 +39,7 @@ bench: .venv/run
 crash: .venv/dev
 	$(BIN)/python -m tests.crash --kills 200
 	$(BIN)/python -m tests.crash --kills 200 --postgres
+	$(BIN)/python -m tests.crash_recovery --kills 300
 	$(BIN)/python -m tests.crash_effects --kills 200
 	$(BIN)/python -m tests.crash_effects --kills 200 --postgres
 	$(BIN)/python -m tests.crash_scripts --kills 20
