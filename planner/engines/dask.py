@@ -181,13 +181,18 @@ class Dask(Engine):
             for job, future in zip(jobs, futures, strict=True):
                 job.future = future
 
-    def _sent(self, job: Job) -> Message:
-        order, versions = job.order.to_data(), dict(job.versions)
-        return {"order": order, "key": job.key, "topic": self._topic, "versions": versions}
+    def _sent(self, job: Job) -> str:
+        """Return an order as one string, in which Dask looks for nothing of its own."""
+        sent = {"order": job.order.to_data(), "key": job.key, "topic": self._topic, "versions": dict(job.versions)}
+        return json_text(sent, allow_nan=True)
 
-    def _heard(self, event: tuple[float, str]) -> None:
+    def _heard(self, event: tuple[float, list[str]]) -> None:
+        """Hear what functions say."""
+        for words in event[1]:
+            self._hear(json.loads(words))
+
+    def _hear(self, told: Message) -> None:
         """Hear what a function says, in the context of its task; its answer follows."""
-        told = json.loads(event[1])
         job = self._jobs.get(told["key"])
         if job is None:
             return

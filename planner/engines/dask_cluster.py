@@ -61,9 +61,10 @@ class Cluster:
         Raises:
             EngineError: if one has not; it is named, with what is different and the way out.
         """
-        if source not in self._checks:
-            self._checks[source] = asyncio.ensure_future(self._check(source))
-        return await asyncio.shield(self._checks[source])
+        check = self._checks.get(source)
+        if check is None:
+            check = self._checks[source] = asyncio.ensure_future(self._check(source))
+        return check.result() if check.done() else await asyncio.shield(check)
 
     async def _check(self, source: str) -> Versions:
         here = versions_here(source)

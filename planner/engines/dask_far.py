@@ -1,7 +1,7 @@
 """The far end of the engine `dask`: what a worker of the cluster calls, and how a function there talks with its run.
 
-What a function says goes to the scheduler as an event of the run's own topic, which the run listens to. What the run
-answers, and that it wants a function to stop, comes as a call of `answer` or `stop` in the worker's process. Knows
+What functions say goes to the scheduler as events of the run's own topic, which the run listens to, one for all that
+was said in a turn of the worker's loop. What the run answers, and that it wants a function to stop, comes as a call of `answer` or `stop` in the worker's process. Knows
 nothing of the run but what an order says.
 """
 
@@ -40,17 +40,18 @@ Versions = Mapping[str, str]
 """What has to be the same at both ends: `python`, `ramify`, and the `code` of the module; or the `problem` with it."""
 
 
-def do(sent: Message) -> Message | None:
+def do(words: str) -> Message | None:
     """Call the function that an order names, in a thread of a Dask worker, and say what came of it, as plain data.
 
     What is small is said as an event, which arrives together with the news that the call has ended; what is not is
     returned, to be fetched.
 
     Args:
-        sent: the `order`, the `key` that the cluster knows it by, the `topic` of its run, and its `versions`.
+        words: JSON: the `order`, the `key` that the cluster knows it by, the `topic` of its run, and its `versions`.
     """
     from distributed import get_worker
 
+    sent: Message = json.loads(words)
     told = difference(sent["versions"], versions_there(sent["order"]["source"]))
     if told:
         return {DIFFERS: told}
@@ -106,7 +107,7 @@ class _Line:
         words = json_text({"key": self._key, "said": said}, allow_nan=True)
         if len(words) > _MOST_SAID:
             return False
-        self._worker.log_event(self._topic, words)
+        _OUTBOX.put(self._worker, self._topic, words)
         return True
 
     def is_cancelled(self) -> bool:
@@ -115,7 +116,7 @@ class _Line:
 
     def _send(self, message: Message, token: str) -> None:
         told = {"key": self._key, "token": token, "to": self._worker.address, "message": message}
-        self._worker.log_event(self._topic, json_text(told, allow_nan=True))
+        _OUTBOX.put(self._worker, self._topic, json_text(told, allow_nan=True))
 
     def _is_left(self) -> bool:
         """Return whether the scheduler has let the call go, as it does when the run's process ends."""
@@ -123,6 +124,29 @@ class _Line:
         return task is None or task.state == "cancelled"
 
 
+class _Outbox:
+    """Keeps what the functions of this process say until the loop of their worker has a turn, and sends it as one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[Any, str], list[str]] = {}
+
+    def put(self, worker: Any, topic: str, words: str) -> None:
+        """Have words sent before the worker says that the call which says them has ended; any thread may call it."""
+        with self._lock:
+            waiting = self._waiting.setdefault((worker, topic), [])
+            waiting.append(words)
+            is_first = len(waiting) == 1
+        if is_first:
+            worker.loop.add_callback(self._send, worker, topic)
+
+    def _send(self, worker: Any, topic: str) -> None:
+        with self._lock:
+            words = self._waiting.pop((worker, topic))
+        worker.log_event(topic, words)
+
+
+_OUTBOX = _Outbox()
 _LOADING = threading.RLock()
 _LOCK = threading.Lock()
 _AT_WORK: dict[str, threading.Event] = {}

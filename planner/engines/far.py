@@ -18,7 +18,7 @@ from ramify.planner.work.context import WorkContext
 from ramify.planner.work.memory import TaskMemory
 from ramify.planner.work.modules import imported
 from ramify.planner.work.protocol import Outcome, Worker
-from ramify.planner.work.signatures import read_signature
+from ramify.planner.work.signatures import Signature, read_signature
 from ramify.planner.work.telling import Telling
 from ramify.prompts.tracebacks import from_own_code, raised_at
 from ramify.tasks.json_data import NotJsonError, as_json, copy_json
@@ -200,11 +200,7 @@ class _FarMemory:
 
 def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message:
     """Return what the function gives, written as its signature says, as JSON data."""
-    found: Any = module_of(order.source)
-    for name in order.name.split("."):
-        found = getattr(found, name)
-    function = getattr(found, "function") if isinstance(found, Worker) else found  # noqa: B009 - any kind of worker
-    signature = read_signature(function, f"the worker {order.worker!r}")
+    function, signature = _function_of(order.source, order.name, order.worker)
     inputs = None if signature.inputs is None else signature.inputs.model_validate(order.inputs)
     positional, named = signature.arguments(None, FarContext(order, ask, is_cancelled), inputs)
     value = function(*positional, **named)
@@ -220,6 +216,16 @@ def _called(order: Order, ask: Ask, is_cancelled: Callable[[], bool]) -> Message
     except ValueError as error:
         raise signature.misfit(error, worker=order.worker, task_id=order.task_id) from None
     return {"outcome": {"text": value.text, "output": output, "gaps": list(value.gaps)}}
+
+
+@functools.cache
+def _function_of(source: str, name: str, worker: str) -> tuple[Callable[..., Any], Signature]:
+    """Return the function that an order names and how it is called, which is read once in a process."""
+    found: Any = module_of(source)
+    for each in name.split("."):
+        found = getattr(found, each)
+    function = getattr(found, "function") if isinstance(found, Worker) else found  # noqa: B009 - any kind of worker
+    return function, read_signature(function, f"the worker {worker!r}")
 
 
 async def _awaited(value: Awaitable[Any], is_cancelled: Callable[[], bool]) -> Any:
