@@ -183,7 +183,7 @@ def test_a_place_where_no_scheduler_answers_stops_the_run(tmp_path: Path) -> Non
     assert said.startswith("no Dask scheduler answers at tcp://127.0.0.1:9: ")
 
 
-SAME = {"python": "3.11", "ramify": "1.0", "code": "a", "source": "jobs"}
+SAME = {"python": "3.11", "ramify": "1.0", "build": "x", "code": "a", "source": "jobs"}
 
 
 @pytest.mark.parametrize(
@@ -192,6 +192,7 @@ SAME = {"python": "3.11", "ramify": "1.0", "code": "a", "source": "jobs"}
         ({}, ""),
         ({"python": "3.12"}, "has Python 3.12, and the run has 3.11; start the workers in the environment of the run"),
         ({"ramify": "2.0"}, "has ramify 2.0, and the run has 1.0; start the workers in the environment of the run"),
+        ({"build": "y"}, "has other files of ramify 1.0 than the run; start the workers in the environment of"),
         ({"code": "b"}, "has loaded another version of jobs than the run; put the same file there"),
         ({"problem": "no jobs"}, "says that no jobs; install it there, or put its folder on the PYTHONPATH of the"),
     ],

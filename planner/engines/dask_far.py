@@ -1,8 +1,8 @@
 """The far end of the engine `dask`: what a worker of the cluster calls, and how a function there talks with its run.
 
-What functions say goes to the scheduler as events of the run's own topic, which the run listens to, one for all that
-was said in a turn of the worker's loop. What the run answers, and that it wants a function to stop, comes as a call of `answer` or `stop` in the worker's process. Knows
-nothing of the run but what an order says.
+What functions say goes to the scheduler as events of the run's own topic, which the run listens to: one event for all
+that was said before the worker's loop had a turn. What the run answers, and that it wants a function to stop, comes as
+a call of `answer` or `stop` in the worker's process. Knows nothing of the run but what an order says.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _MOST_STOPPED = 10_000
 _MOST_SAID = 10_000
 
 Versions = Mapping[str, str]
-"""What has to be the same at both ends: `python`, `ramify`, and the `code` of the module; or the `problem` with it."""
+"""What has to be the same at both ends: `python`, `ramify`, its `build`, the `code` of the module; or the `problem`."""
 
 
 def do(words: str) -> Message | None:
@@ -222,8 +222,9 @@ def _loaded(source: str) -> Versions:
 def versions_here(source: str) -> Versions:
     """Return the versions in this process, where the module that `source` names is imported already, or is a file."""
     file = source if source.endswith(".py") else getattr(sys.modules.get(source), "__file__", None)
+    code = _digest(Path(file)) if file else ""
     python = ".".join(map(str, sys.version_info[:2]))
-    return {"python": python, "ramify": version(), "code": _digest(file), "source": source}
+    return {"python": python, "ramify": version(), "build": _build(), "code": code, "source": source}
 
 
 def difference(here: Versions, there: Versions) -> str:
@@ -240,6 +241,11 @@ def difference(here: Versions, there: Versions) -> str:
                 f"has {shown} {there[name]}, and the run has {here[name]}; start the workers in the environment of the"
                 " run"
             )
+    if here.get("build") != there.get("build"):
+        return (
+            f"has other files of ramify {here['ramify']} than the run; start the workers in the environment of the run,"
+            " and restart them when that has changed"
+        )
     if here.get("code") != there.get("code"):
         return (
             f"has loaded another version of {here['source']} than the run; put the same file there, and restart the"
@@ -248,5 +254,11 @@ def difference(here: Versions, there: Versions) -> str:
     return ""
 
 
-def _digest(file: str | None) -> str:
-    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+@functools.cache
+def _build() -> str:
+    """Return what tells apart two builds of one version: all that is needed at both ends is in this package."""
+    return _digest(*sorted(Path(__file__).parent.glob("*.py")))
+
+
+def _digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16] if files else ""
