@@ -26,6 +26,8 @@ from .far import value_of
 from .protocol import Engine, Home, Message, Order
 
 _LONGEST_STOP_S = 10.0
+_AHEAD = 1.25
+"""How many times as many jobs as threads are no reason for an alert: the next leaf is there when a thread ends one."""
 
 
 class Job:
@@ -158,7 +160,7 @@ class Dask(Engine):
         self._cluster = cluster
         told = {"engine": "dask", "scheduler": cluster.address, "workers": cluster.workers, "threads": cluster.threads}
         home.hear({"ask": EventType.EMITTED.value, "name": "engine_connected", "data": told})
-        if cluster.threads < self.jobs:
+        if self.jobs > _AHEAD * cluster.threads:
             words = (
                 f"the Dask cluster calls {cluster.threads} functions at a time, and jobs is {self.jobs}: the others"
                 " wait there, and their time runs"
