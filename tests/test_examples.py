@@ -252,7 +252,7 @@ def test_every_example_is_tested() -> None:
 
 
 def test_the_script_for_slurm_can_be_read_by_a_shell_and_names_what_there_is() -> None:
-    script = EXAMPLES / "slurm.sh"  # it is run by hand, on a cluster: docs/engines.md
+    script = EXAMPLES / "slurm.sh"  # tests/test_slurm.py runs it where Slurm is
     read = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False, timeout=HANG_S)
     assert (read.returncode, read.stderr) == (0, "")
     assert 'export RAMIFY_ENGINE="dask:$' in script.read_text(encoding="utf-8")
