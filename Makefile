@@ -51,7 +51,7 @@ soak: .venv/dev
 million: .venv/dev
 	$(BIN)/python -m tests.million
 
-# Thousands of simulated studies of each kind, and 20 that are really run: the table of docs/bench.md, some minutes.
+# Thousands of simulated studies of each kind, and 20 that are really run: the table of benchmarks/studies/README.md, some minutes.
 studies: .venv/dev
 	$(BIN)/python -m tests.studies --through 20
 

@@ -23,6 +23,7 @@ from .running.kinds import check_kinds
 from .runtime.several import several
 from .settings.layers import GIVEN
 from .settings.settings import Settings, load_settings
+from .store.records import status_words
 from .tools.functions import ToolsGiven
 from .workers.agents import read_agents
 
@@ -107,8 +108,8 @@ def _after(executor: Executor, run: Run, said: object) -> Run | None:
         return executor.revise(run.id, said, run.task)
     if not isinstance(said, bool | None):
         raise UsageError(
-            f"approve returned {type(said).__name__}; it returns True to run the plan, words to have it revised, or"
-            f" False; `ramify resume {run.id}` runs it as it is"
+            f"approve returned {type(said).__name__}; it must return True to run the plan, text to ask"
+            f" for a revision, or False; `ramify resume {run.id}` runs the plan as it is"
         )
     return executor.go_on(run.id, run.task) if said else None
 
@@ -132,7 +133,7 @@ def decompose(goal: str, **how: Unpack[SolveKeywords]) -> Task:
     run = executor.new_run(root, plan_only=True).start().wait()
     if run.is_planned:
         return run.task
-    raise run.cause or RunError(f"run {run.id} made no plan; it is {run.status}: {run.error}")
+    raise run.cause or RunError(f"run {run.id} made no plan; it {status_words(run.status)}: {run.error}")
 
 
 def prepare(

@@ -27,7 +27,7 @@ from .runtime.border import words_of
 from .settings.options import LimitOptions
 from .show.shown_run import ShownRun
 from .store import Store
-from .store.records import RunStatus
+from .store.records import RunStatus, status_words
 from .workers.registry import is_for_model
 
 if TYPE_CHECKING:
@@ -142,7 +142,9 @@ class Run(ShownRun):
             why = f": {self.error}" if self.error else ""
             again = ["--retry-failed"] if self.status == "failed" else self.raising_options
             command = " ".join(["ramify resume", self.id, *again])
-            raise RunError(f"run {self.id} has no result; it is {self.status}{why}. Continue with `{command}`")
+            raise RunError(
+                f"run {self.id} has no result; it {status_words(self.status)}{why}. Continue with `{command}`"
+            )
         return self.task.result
 
     @property
@@ -280,7 +282,7 @@ class Run(ShownRun):
         from .running.detaching import detach
 
         if self._future is not None or self.bus.first_seq is not None:
-            raise UsageError(f"run {self.id} goes on in this process; detach it instead of starting it")
+            raise UsageError(f"run {self.id} was started in this process; call detach() instead of start()")
         record = () if self._recording is None else ("--record", str(self._recording.path))
         return detach(self._session, (*record, *options))
 

@@ -42,7 +42,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise NotTextError(f"{path} cannot be read: {error.strerror or error}") from None
     if len(data) > FILE_LIMIT:
-        raise NotTextError(f"{path} has more than the {FILE_LIMIT:,} bytes that are allowed; split it")
+        raise NotTextError(f"{path} has more than {FILE_LIMIT:,} bytes, the limit; split it")
     text = decode(data, str(path))
     if not text.strip():
         raise NotTextError(f"{path} is empty")

@@ -5,7 +5,8 @@
     python -m tests.studies --through 20       and 20 studies that are really run, reply by reply, with scripted models
 
 What is simulated is what models say: each item in each arm is right or wrong with a known chance. All that comes after
-that is the product's own. Everything is seeded: every machine prints the same table, which stands in docs/bench.md.
+that is the product's own. Everything is seeded: every machine prints the same table, which stands in
+benchmarks/studies/README.md.
 """
 
 import argparse

@@ -93,8 +93,8 @@ def test_a_study_that_is_stopped_by_its_budget_reports_what_it_has_and_is_gone_o
     study = bench(questions(6), "upfront", without="self-consistency", model=model, store=store, limits=limits, jobs=1)
     assert study.status == "stopped"
     assert len(study.done("direct")) == 2
-    assert "Too little is done" in study.advice.words
-    assert "still to be done" in study.to_text()
+    assert "Too few results" in study.advice.words
+    assert "remain" in study.to_text()
     before = len(model.requests)
     rest = resume_study(study.run, store=store, agent=model, max_calls=100)
     assert rest.status == "done"
@@ -233,22 +233,22 @@ def test_the_command_prints_what_to_do_and_writes_every_format(ramify: Ramify, h
     [
         (f'{ONE}\n{{"question": "b"}}', (), "data.jsonl:2 has no answer in a field such as 'answer'; its"),
         (f'{ONE}\n{{"ask": "b", "answer": 2}}', (), "data.jsonl:2 has no question in a field such as 'question'"),
-        ('{"question": "", "answer": 1}', (), "data.jsonl:1: the field 'question' is blank, and holds the question"),
+        ('{"question": "", "answer": 1}', (), "data.jsonl:1: the field 'question' is blank; it must hold the question"),
         ('{"question": "a", "answer": {"n": 1}}', (), "data.jsonl:1: the field 'answer' is of the type dict"),
         (f"{ONE}\nno", (), "data.jsonl:2 is not JSON"),
-        (f"{TWIN}\n{TWIN}", (), "data.jsonl:2 has the id '1', as an item before it has"),
-        (WORD, ("--check", "number"), "item 1: its answer '(' is no number"),
+        (f"{TWIN}\n{TWIN}", (), "data.jsonl:2 has the id '1' of an earlier item"),
+        (WORD, ("--check", "number"), "item 1: its answer '(' is not a number"),
         (WORD, ("--check", "regex"), "item 1: its answer cannot be used as a regular expression"),
         (ONE, ("--check", "spelling"), "there is no check 'spelling'; it is one of auto, exact"),
-        (ONE, ("--arm", "upfrnt"), "'upfrnt' is none of direct, cot, self-consistency, upfront"),
+        (ONE, ("--arm", "upfrnt"), "'upfrnt' is not one of direct, cot, self-consistency, upfront"),
         (ONE, ("--arm", "upfront:3"), "only self-consistency asks several times"),
         (ONE, ("--arm", "direct,max_depth=2"), "which splits nothing; leave out max_depth"),
         (ONE, ("--arm", "upfront,max_dept=2"), "max_dept cannot be varied; did you"),
         (ONE, ("--arm", "upfront,prompts=nowhere"), "there is no folder nowhere of prompts"),
-        (ONE, ("--temperature", "0"), "asks 5 times, and at temperature 0 all answers are alike; give it one, as in"),
-        (ONE, ("--without", "smart"), "there is no arm 'smart' to take out"),
-        (ONE, ("--arm", "upfront", "--arm", "upfront"), "two arms are called 'upfront'"),
-        (ONE, ("--without", "direct", "--pilot", "1"), "the arm direct was taken out"),
+        (ONE, ("--temperature", "0"), "asks 5 times, but at temperature 0 all answers are the same; set one (--arm"),
+        (ONE, ("--without", "smart"), "there is no arm 'smart' to leave out"),
+        (ONE, ("--arm", "upfront", "--arm", "upfront"), "two arms are named 'upfront'"),
+        (ONE, ("--without", "direct", "--pilot", "1"), "needs the arm direct, which you left out"),
         ("", (), "data.jsonl is empty"),
     ],
 )  # fmt: skip
@@ -290,7 +290,7 @@ def test_a_study_that_was_killed_pays_for_nothing_twice(ramify: Ramify, home: Pa
 
 def test_what_is_no_study_is_told_so(store: Path) -> None:
     run = Executor("rules", store=store).run(Task(content="1 + 2", id="0"))
-    with pytest.raises(UsageError, match=f"run {run.id} is no study; `ramify bench` makes them"):
+    with pytest.raises(UsageError, match=f"run {run.id} is not a study; `ramify bench` starts one"):
         open_study(store=store)
 
 

@@ -92,13 +92,13 @@ def test_an_arm_is_read_from_words() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no arm; write"),
-        ("=upfront", "is no arm; write"),
-        ("a=", "is no arm; write"),
-        ("upfront,5", "'5' is no KEY=VALUE"),
+        ("", "is not an arm; write"),
+        ("=upfront", "is not an arm; write"),
+        ("a=", "is not an arm; write"),
+        ("upfront,5", "'5' is not KEY=VALUE"),
         ("self-consistency:1", "asks N times, from 2"),
         ("self-consistency:x", "asks N times, from 2"),
-        ("upfront,a=1,a=2", "has a twice"),
+        ("upfront,a=1,a=2", "sets a twice"),
     ],
 )
 def test_an_arm_that_means_nothing_is_refused(text: str, message: str) -> None:
@@ -120,7 +120,7 @@ def test_the_plain_arms_are_there_unless_they_are_taken_out() -> None:
     ]
     assert names("big=direct,model=b") == ["direct", "self-consistency:5", "big"]
     assert names("upfront", "cot", without=["direct", "self-consistency"]) == ["cot", "upfront"]
-    with pytest.raises(UsageError, match="fewer than two are left"):
+    with pytest.raises(UsageError, match="a study needs at least two arms"):
         names("upfront", without=["direct", "self-consistency:5"])
 
 
@@ -266,7 +266,7 @@ def rights(both: int, won: int, lost: int, neither: int) -> tuple[list[bool], li
         (rights(20, 3, 25, 12), "one call", "Do not split: upfront is right on 38%, one call on 75% (-37 points"),
         (rights(20, 5, 5, 30), "one call", "Stay with one call: no gain of splitting is seen"),
         (rights(20, 8, 4, 28), "open", "Not settled: upfront is right on 47%, one call on 40% (+7 points"),
-        (rights(2, 1, 0, 2), "too few", "Too little is done to say anything"),
+        (rights(2, 1, 0, 2), "too few", "Too few results to advise"),
     ],
 )
 def test_the_advice_is_a_sentence_with_its_uncertainty(base_split: Any, verdict: str, begin: str) -> None:

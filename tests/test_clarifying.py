@@ -177,7 +177,7 @@ def test_a_model_asks_three_times_at_most_and_then_the_goal_stays_whole() -> Non
     assert run.result == "execute 0"
     assert [each.type for each in events if each.type.startswith("person_")] == ["person_asked", "person_answered"] * 3
     (warning,) = [str(each.data["message"]) for each in events if each.type == "warning"]
-    assert warning == f"task 0 is not split: the model could not split it (ambiguous): {QUESTION}"
+    assert warning == f"task 0 is not split: the model could not split it: {QUESTION} (ambiguous)"
 
 
 def test_with_assume_the_model_says_what_it_assumes_and_the_answer_tells_it() -> None:
@@ -333,7 +333,7 @@ def test_what_is_asked_for_the_fourth_time_is_assumed_when_the_goal_is_done(purp
     if purpose == "decompose":
         assert (run.result, run.gaps) == ("execute 0", ())
         assert any(
-            "task 0 is not split: the model could not split it (ambiguous): Which two towns?" in w for w in warned
+            "task 0 is not split: the model could not split it: Which two towns? (ambiguous)" in w for w in warned
         )
     else:
         assert (run.result, run.gaps) == ("execute 0", ("assumed: Oslo and Bergen are meant.",))

@@ -120,7 +120,7 @@ def test_a_picture_of_more_tasks_than_it_has_boxes_says_so_and_what_else_can_be_
     said = ramify("graph", "plan.yaml", "-f", "svg")
     assert said.err == (
         "300 of 401 tasks shown; boxes with a + hold the others; --max-nodes N shows more, --depth N the upper levels,"
-        " --focus ID what has to do with one task\n"
+        " --focus ID one task and its relatives\n"
     )
     for part in (("--depth", "1"), ("--focus", "0.7"), ("--max-nodes", "500")):
         assert ramify("graph", "plan.yaml", "-f", "svg", *part).err == ""
@@ -142,7 +142,7 @@ def test_less_can_be_shown(solved: Ramify) -> None:
         (("--last", "--focus", "0.9"), "0.9"),
         (("nowhere.yaml",), "nowhere.yaml"),
         ((), "--last"),
-        (("--last", "--states"), "--states draws no run; leave out --last"),
+        (("--last", "--states"), "--states draws no tree; leave out --last"),
         (("plan.yaml", "--states"), "leave out plan.yaml"),
         (("--states", "--depth", "2"), "leave out --depth"),
         (("--states", "-o", "s.svg"), "convert with dot -Tsvg"),

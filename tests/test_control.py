@@ -177,7 +177,7 @@ def test_limits_of_a_run_that_nobody_holds_are_what_it_is_resumed_with(tmp_path:
         assert pause_run(store, run.id).holder is None
         report = report_of(store.read_run(run.id))
         assert report.worked_s == worked_s
-        assert ("control", f"{ME['by']} (a program, process {os.getpid()}) has changed max_calls from 1 to 50") in (
+        assert ("control", f"{ME['by']} (a program, process {os.getpid()}) changed max_calls from 1 to 50") in (
             report.facts()
         )
     assert [event.data["changes"] for event in controls(place, run.id)] == [{"max_calls": {"old": 1, "new": 50}}]
@@ -222,7 +222,7 @@ def test_the_live_tree_and_plain_lines_say_who_has_done_what() -> None:
         "changes": {"max_calls": {"old": 2, "new": 9}},
     }
     event = Event(seq=1, at=1.0, type="run_controlled", data=data)
-    words = "ana@host (the live page, process 7) has changed max_calls from 2 to 9"
+    words = "ana@host (the live page, process 7) changed max_calls from 2 to 9"
     ledger = Ledger(leaves(1))
     ledger.take(event)
     assert ledger.notice == words

@@ -60,7 +60,7 @@ def test_a_detached_run_outlives_its_command_in_a_session_of_its_own(home: Path)
     said, told = detached("run", "plan.yaml", "--workers", "workers.py", "--model", "rules")
     run_id, pid = told["run"], told["pid"]
     assert os.getsid(pid) == pid != os.getsid(0)
-    assert f"run {run_id} goes on in process {pid}: `ramify watch {run_id}` follows it" not in said.err
+    assert f"run {run_id} continues in process {pid}; `ramify watch {run_id}` follows it" not in said.err
     with Store.open("runs.db") as store:
         assert f"process {pid} on " in str(store.find_run(run_id).holder)
     (home / "go").touch()
@@ -93,7 +93,7 @@ def test_a_detached_run_is_paused_and_resumed_detached_with_what_is_changed(home
 def test_without_json_the_id_is_the_answer_and_the_rest_is_how_to_follow_it() -> None:
     said = ramify_process("solve", "--model", "rules", "(1 + 2) * 3", "--detach", "--store", "runs.db")
     run_id = said.out.strip()
-    assert f"run {run_id} goes on in process " in said.err
+    assert f"run {run_id} continues in process " in said.err
     assert f"`ramify watch {run_id}` follows it" in said.err
     assert ended(run_id) == ("done", "9")
 
@@ -109,17 +109,17 @@ def test_what_is_wrong_before_it_begins_is_said_in_the_terminal(ramify: Ramify, 
     assert not (home / ".ramify").exists()
     said = ramify("solve", "x", "--model", "human", "--detach")
     assert said.code == 2
-    assert "nobody could in another process" in said.err
+    assert "a detached run has no terminal" in said.err
 
 
 def test_a_process_that_cannot_begin_is_an_error_with_its_last_words() -> None:
     run = Executor(ScriptedModel({"*": "<result>x</result>"}), store="runs.db").new_run(Task(content="x", id="0"))
     with pytest.raises(
-        RunError, match=f"run {run.id} could not be begun in a process of its own: run {run.id} was made by scripted"
+        RunError, match=f"run {run.id} could not start in its own process: run {run.id} was made by scripted"
     ):
         run.detach()
     begun = Executor("rules", store="runs.db").run("1 + 1")
-    with pytest.raises(UsageError, match="goes on in this process"):
+    with pytest.raises(UsageError, match="was started in this process"):
         begun.detach()
 
 

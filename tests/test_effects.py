@@ -327,7 +327,7 @@ def test_may_repeat_is_said_of_one_task_and_not_of_those_below_it() -> None:
         (Task("Pay", id="0", config=TaskConfig(may_repeat=False)), "and 'model' does not; of what a model's tools do"),
         (
             Task("Pay", id="0", config=TaskConfig(may_repeat=False), subtasks=[Task("x", id="0.1")]),
-            "task 0: may_repeat is about what a worker does, and this task is answered from its subtasks",
+            "task 0: may_repeat applies to workers, and this task is composed from its subtasks",
         ),
     ],
 )
@@ -511,7 +511,7 @@ def test_a_wrong_answer_can_be_changed_until_something_rests_on_it(store: Path) 
     assert (wrong.status, states(wrong)) == ("failed", [("charge#1", "done")])
     right = Executor.resume(store, run.id, step_done={"0": "receipt 9"}, retry_failed=True, **how)
     assert (right.status, right.result, len(paid)) == ("done", "receipt 9", 1)
-    told = "task 0: what you said of the step charge#1 cannot be changed any more, as task 0 is DONE with it"
+    told = "task 0: your answer about the step charge#1 can no longer change, because task 0 is DONE with it"
     with pytest.raises(UsageError, match=re.escape(told)) as refused:
         Executor.resume(store, run.id, step_done={"0": "receipt 8"}, **how)
     assert f"--set-result 0=TEXT`, or do it anew in a run of its own with `ramify fork {run.id} --from 0`" in str(
@@ -529,7 +529,7 @@ def test_an_answer_is_not_changed_after_a_later_step(store: Path) -> None:
     run = ran(store, bill(), pay)
     how: dict[str, Any] = {"agent": ScriptedModel({}), "workers": [pay]}
     assert Executor.resume(store, run.id, step_done={"0": "receipt 9"}, **how).status == "failed"
-    with pytest.raises(UsageError, match="as the step book#1 was taken after it"):
+    with pytest.raises(UsageError, match="because the step book#1 was started after it"):
         Executor.resume(store, run.id, step_again=["0"], **how)
 
 

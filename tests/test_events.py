@@ -17,7 +17,6 @@ from ramify.planner.events.stream import BUFFER, EventStream
 from ramify.planner.testing import FaultyModel, ScriptedModel
 from ramify.tasks import Task, TaskConfig
 
-from .documented import ROOT
 from .patience import HANG_S
 
 SPLIT = "<task>first</task><task needs='1'>second</task>"
@@ -254,19 +253,3 @@ def test_a_reader_in_another_thread_gets_every_wanted_event_however_the_two_inte
             bus.publish(each)
         bus.close()
         assert reading.result(timeout=HANG_S) == [each.seq for each in events if each.type == "task_done"]
-
-
-KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list", dict: "object"}
-
-
-def test_the_page_on_events_has_the_form_of_every_type() -> None:
-    def words(name: str, kind: Any) -> str:
-        return f"`{name}`: {'number or null' if kind == float | None else KINDS[kind]}"
-
-    rows = []
-    for kind, form in EVENT_FORMS.items():
-        always = [words(name, each) for name, each in form.data.items()]
-        rarely = [f"{words(name, each)} (not always)" for name, each in form.sometimes.items()]
-        rows.append(f"| `{kind}` | {form.means} | {', '.join([*always, *rarely])} |\n")
-    page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
-    assert "".join(rows) in page

@@ -137,7 +137,7 @@ def test_a_failed_leaf_keeps_siblings_running_and_fails_its_ancestors(store: Pat
     }  # fmt: skip
     assert root.find("0.2.1").error == "no map (missing_input)"
     assert "subtask 0.2.1 failed: no map" in (run.error or "")
-    with pytest.raises(RunError, match=rf"run {run.id} has no result; it is failed.*ramify resume {run.id}"):
+    with pytest.raises(RunError, match=rf"run {run.id} has no result; it failed.*ramify resume {run.id}"):
         _ = run.result
 
 

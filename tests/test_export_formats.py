@@ -48,9 +48,8 @@ def test_every_row_writes_a_strangers_words(row: Format, tmp_path: Path) -> None
 
 @EVERY
 def test_every_row_has_its_line_in_the_docs(row: Format) -> None:
-    section = (
-        (DOCS / "formats.md").read_text(encoding="utf-8").split(f"\n## {row.of.capitalize()}\n")[1].split("\n## ")[0]
-    )
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    section = page.split(f"\n### {row.of.capitalize()} formats\n")[1].split("\n##")[0]
     assert f"| {row.name} | {' '.join(f'`{each}`' for each in row.endings)} | {row.about} |" in section
 
 

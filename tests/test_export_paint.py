@@ -64,7 +64,7 @@ def test_a_png_of_many_tasks_is_folded_until_its_letters_can_be_read(make: Calla
     picture = render(view, "png")
     assert max(size(picture.data)) <= 32_000
     assert size(picture.data)[0] * size(picture.data)[1] <= 40_100_000
-    assert f"a png of {len(view.nodes):,} boxes could not be read; this one shows" in picture.note
+    assert f"a png of {len(view.nodes):,} boxes is too small to read; this one shows" in picture.note
 
 
 @pytest.mark.fault("5.7")

@@ -126,7 +126,7 @@ def test_footer_says_what_made_the_answers() -> None:
 
 
 def test_unknown_maker_is_said_to_be_unknown() -> None:
-    assert texts(to_svg(graph_view(family())))[-1] == "Ramify · what made the answers is not recorded"
+    assert texts(to_svg(graph_view(family())))[-1] == "Ramify · the model is not recorded"
 
 
 LEGENDS = [

@@ -153,7 +153,7 @@ def test_a_run_whose_process_dies_is_said_to_be_interrupted_with_the_way_to_go_o
         process.wait()
         said = ramify("watch", run_id, "--store", "runs.db", "--display", "plain")
     assert (said.code, said.out) == (130, "")
-    assert f"run {run_id} is interrupted: process {process.pid} on " in said.err
+    assert f"run {run_id} was interrupted: process {process.pid} on " in said.err
     assert said.last_line == f"ramify resume {run_id} --store runs.db"
     assert home.joinpath("runs.db").exists()
 

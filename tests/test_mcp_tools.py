@@ -126,7 +126,7 @@ def test_a_secret_reaches_the_server_and_nothing_else(log: Path, tmp_path: Path)
     ("command", "complaint"),
     [
         (["/no/such/program"], "the MCP server shop (/no/such/program) cannot be used: "),
-        ([sys.executable, "-c", "import sys; sys.exit('no shop today')"], "its last words: no shop today"),
+        ([sys.executable, "-c", "import sys; sys.exit('no shop today')"], "its last output: no shop today"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_said_in_a_line(tmp_path: Path, command: list[str], complaint: str) -> None:

@@ -204,7 +204,7 @@ def test_methods_in_a_circle_are_told_and_end(tmp_path: Path) -> None:
     model = scripted()
     run = solved(tmp_path, "Do it well", model, max_depth=30)
     assert run.status == "done"
-    assert passed_over(run) == ["it has split task 0 above with the same parameters, and would for ever"]
+    assert passed_over(run) == ["it has split task 0 above with the same parameters, and would do so forever"]
     assert sum(1 for _ in run.task.walk()) == 5
     texts = {"a": "goal: Do {x} well\ntasks: ['Do very {x} well', Rest]\n", "b": "enabled: false\ngoal: Do {x} again\n"}
     write(tmp_path, **texts)

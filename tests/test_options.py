@@ -141,7 +141,9 @@ def test_an_option_that_is_added_to_the_table_is_in_the_help(command: str, house
 
 
 def test_an_option_that_is_added_to_the_table_is_in_the_docs(house: Path, tmp_path: Path) -> None:
-    said = python(house, "-c", "from tests.reference import settings_page; print(settings_page())", cwd=tmp_path)
+    said = python(
+        house, "-c", "from tests.reference import settings_table; print(*settings_table(), sep=chr(10))", cwd=tmp_path
+    )
     assert "| `greeting` | `hello` | what it says first. |" in said.stdout, said.stderr
 
 

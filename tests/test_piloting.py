@@ -247,7 +247,7 @@ def test_the_command_makes_a_pilot_and_says_how_to_go_on(ramify: Ramify, home: P
     assert f"pilot: run {run_id}, 2 leaf tasks\nwrong answers: 0.00% (0.00% to " in said.out
     assert "\nremaining: 3 tasks\n" in said.out
     ahead = re.findall(r"--vote-ahead (\d+): all of 4 leaf tasks right in 95.0% of runs", said.out)[0]
-    assert said.err == f"`ramify resume {run_id} --vote-ahead {ahead}` does what is left with such votes\n"
+    assert said.err == f"`ramify resume {run_id} --vote-ahead {ahead}` runs the rest with these votes\n"
     done = ramify("resume", run_id, "--vote-ahead", ahead, "-q")
     assert (done.code, done.out) == (0, "- 1 + 2: 3\n- 3 * 4: 12\n- 5 - 6: -1\n- 7 * 8: 56\n")
 
@@ -275,9 +275,9 @@ def test_the_command_without_a_pilot_is_the_option(ramify: Ramify, home: Path) -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("plan.yaml", "--target", "0.9"), "--target and --steps are for what a pilot has shown; add --pilot N, or"),
+        (("plan.yaml", "--target", "0.9"), "--target and --steps need measurements; add --pilot N, or"),
         (("plan.yaml", "--pilot", "2", "--vote-ahead", "2", "--target", "1.5"), "the target is 1.5"),
-        (("plan.yaml", "--pilot", "2", "--from", "r1"), "--pilot makes a run to learn from, and --from names one"),
+        (("plan.yaml", "--pilot", "2", "--from", "r1"), "--pilot starts a run to learn from, --from names one"),
         (("plan.yaml", "--max-calls", "2"), "without --pilot nothing runs; leave out --max-calls"),
         (("plan.yaml", "--pilot", "2", "--vote-ahead", "1"), "the plan has no votes and no checks"),
         (("--last", "--pilot", "2"), "an existing run needs no pilot; leave out --pilot"),

@@ -388,6 +388,6 @@ def test_the_command_prints_the_address_and_ends_by_ctrl_c(home: Path) -> None:
                 assert next(answer.iter_lines()) == "retry: 1000"
                 process.send_signal(2)
                 _, err = process.communicate(timeout=HANG_S)
-    assert (process.returncode, "Ctrl-C ends the page" in err) == (0, True)
+    assert (process.returncode, "Ctrl-C stops the page" in err) == (0, True)
     assert "Traceback" not in err
     assert home.exists()

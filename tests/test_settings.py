@@ -157,7 +157,7 @@ def test_an_unknown_variable_is_warned_of(
 ) -> None:
     monkeypatch.setenv("RAMIFY_PARALLEL_JOBS", "3")
     assert main(["prompts", "list"]) == 0
-    told = "RAMIFY_PARALLEL_JOBS in the environment is no setting, so it does nothing here; the nearest name is RAMIFY_"
+    told = "RAMIFY_PARALLEL_JOBS in the environment is not a setting and has no effect; the nearest name is RAMIFY_"
     assert f"ramify: warning: {told}" in capsys.readouterr().err
     load_settings()
     load_settings()

@@ -189,7 +189,7 @@ def test_what_is_no_readable_page_is_said_and_not_tried_again(reply: Reply, word
         (Reply(status=500), "answered 500"),
         (Reply(status=503, headers={"Retry-After": "7"}), "answered 503"),
         (Reply("<p>half", says_length=100), "could not be fetched"),
-        (Reply("slow" * 100, pause_s=0.05), r"not there within 0\.5 s"),
+        (Reply("slow" * 100, pause_s=0.05), r"did not arrive within 0\.5 s"),
     ],
 )
 def test_what_may_pass_is_said_to(reply: Reply, words: str) -> None:

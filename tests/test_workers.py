@@ -154,9 +154,9 @@ def test_a_class_is_a_worker_and_is_closed_once(store: Path) -> None:
     ("given", "said"),
     [
         (Outcome("x", object()), "the worker odd returned something for task a that cannot be stored: result: object"),  # type: ignore[arg-type]
-        ("x", "the worker odd gave back str for task a; a worker must return an Outcome with text of type str"),
-        (None, "the worker odd gave back NoneType for task a"),
-        (Outcome(7), "the worker odd gave back int for task a"),  # type: ignore[arg-type]
+        ("x", "the worker odd returned str for task a; a worker must return an Outcome with text of type str"),
+        (None, "the worker odd returned NoneType for task a"),
+        (Outcome(7), "the worker odd returned int for task a"),  # type: ignore[arg-type]
     ],
 )
 def test_what_a_class_gives_back_wrong_fails_its_task_at_once_and_no_other(given: Any, said: str, store: Path) -> None:

@@ -130,7 +130,7 @@ def new_study(
     """Return the run of a study, stored and ready for `start` or `drive`; see `bench`."""
     check_keywords(given, BenchKeywords.__annotations__)
     if given.get("policy") is not None:
-        raise UsageError("each arm of a study is a policy; name it as an arm, and leave out policy")
+        raise UsageError("in a study each arm has its own policy; leave out policy, and name it as an arm")
     found = read_items(source, question=question, answer=answer, most=_counted("items", items))
     judge = judge_of(check, found)
     settings, answering, live = settled(model, agent, given)
@@ -178,7 +178,7 @@ def stored_study(store: Store, record: RunRecord) -> Study:
 
 def _check_study(root: Task, run_id: str) -> None:
     if not is_study(root):
-        raise UsageError(f"run {run_id} is no study; `ramify bench` makes them, and `ramify runs` lists all runs")
+        raise UsageError(f"run {run_id} is not a study; `ramify bench` starts one, and `ramify runs` lists all runs")
 
 
 def _workers(arms: Sequence[Arm], judge: Judge, given: Any) -> Any:
@@ -191,5 +191,5 @@ def _workers(arms: Sequence[Arm], judge: Judge, given: Any) -> Any:
 
 def _counted(name: str, number: int | None) -> int | None:
     if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-        raise UsageError(f"{name} is {number!r}, and should be a number of items, at least 1")
+        raise UsageError(f"{name} is {number!r}; it must be a whole number of items, 1 or more")
     return number

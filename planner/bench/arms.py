@@ -78,14 +78,14 @@ def read_arms(given: Iterable[str | Arm], *, without: Iterable[str] = (), plan: 
     for name in out:
         if not any(name in _names(arm) for arm in arms):
             raise UsageError(
-                f"there is no arm {name!r} to take out; the arms are {', '.join(arm.name for arm in arms)}"
+                f"there is no arm {name!r} to leave out; the arms are {', '.join(arm.name for arm in arms)}"
             )
     arms = [arm for arm in arms if not out & _names(arm)]
     twice = next((arm.name for place, arm in enumerate(arms) if arm.name in [each.name for each in arms[:place]]), None)
     if twice is not None:
-        raise UsageError(f"two arms are called {twice!r}; name one of them, as in short={twice}")
+        raise UsageError(f"two arms are named {twice!r}; give one another name, such as short={twice}")
     if len(arms) < 2:  # noqa: PLR2004 - there is nothing to compare
-        raise UsageError("a study compares arms, and fewer than two are left; add one with --arm")
+        raise UsageError("a study needs at least two arms; add one with --arm")
     return [checked(arm, plan) for arm in arms]
 
 
@@ -109,7 +109,7 @@ def read_arm(text: str) -> Arm:
     name, equals, kind = first.rpartition("=")
     kind, colon, number = kind.strip().partition(":")
     if not kind or (equals and not name.strip()):
-        raise UsageError(f"{text!r} is no arm; write [NAME=]KIND[,KEY=VALUE...], with a kind such as {_KINDS}")
+        raise UsageError(f"{text!r} is not an arm; write [NAME=]KIND[,KEY=VALUE...], with a kind such as {_KINDS}")
     samples = USUAL_SAMPLES if kind == SAMPLES else 1
     if colon:
         samples = _samples(number, kind, text)
@@ -133,10 +133,10 @@ def _parameters(words: Sequence[str], text: str) -> dict[str, Any]:
         elif pairs:
             pairs[-1][1] += f",{word}"  # a comma in a value
         else:
-            raise UsageError(f"the arm {text!r}: {word!r} is no KEY=VALUE")
+            raise UsageError(f"the arm {text!r}: {word!r} is not KEY=VALUE")
     twice = next((key for place, (key, _) in enumerate(pairs) if key in [each for each, _ in pairs[:place]]), None)
     if twice is not None:
-        raise UsageError(f"the arm {text!r} has {twice} twice")
+        raise UsageError(f"the arm {text!r} sets {twice} twice")
     return {key: _json(value) for key, value in pairs}
 
 
@@ -158,7 +158,7 @@ def checked(arm: Arm, plan: PlanLimits | None) -> Arm:
     elif unused := next((name for name in PLAN if name in arm.parameters), None):
         raise UsageError(f"the arm {arm.name!r} is {arm.kind}, which splits nothing; leave out {unused}")
     if "policy" in arm.parameters:
-        raise UsageError(f"the arm {arm.name!r} names its policy in front: {arm.name}={arm.parameters['policy']}")
+        raise UsageError(f"the arm {arm.name!r}: write its policy first: {arm.name}={arm.parameters['policy']}")
     prompts = arm.parameters.get("prompts")
     if isinstance(prompts, str | Path):
         if not Path(prompts).is_dir():
@@ -184,8 +184,8 @@ def check_draws(arms: Iterable[Arm], temperature: float | None) -> None:
     for arm in arms:
         if arm.samples > 1 and arm.parameters.get("temperature", temperature) == 0:
             raise UsageError(
-                f"the arm {arm.name!r} asks {arm.samples} times, and at temperature 0 all answers are alike; give it"
-                f" one, as in --arm {SAMPLES}:{arm.samples},temperature=0.7, or take it out: --without {SAMPLES}"
+                f"the arm {arm.name!r} asks {arm.samples} times, but at temperature 0 all answers are the same; set"
+                f" one (--arm {SAMPLES}:{arm.samples},temperature=0.7), or leave the arm out (--without {SAMPLES})"
             )
 
 
@@ -195,7 +195,7 @@ def _check_policy(arm: Arm, plan: PlanLimits | None) -> None:
     except UsageError as error:
         if arm.kind in BUILT_IN:
             raise
-        raise UsageError(f"the arm {arm.name!r}: {arm.kind!r} is none of {_KINDS}, and {error}") from None
+        raise UsageError(f"the arm {arm.name!r}: {arm.kind!r} is not one of {_KINDS}, and {error}") from None
 
 
 def spec_of(data: Mapping[str, Any]) -> ArmSpec:

@@ -11,6 +11,7 @@ from ramify.planner.checks.verifying import judge_by_model
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.running.inside import inner_of
 from ramify.planner.running.run_settings import RunSettings
+from ramify.planner.store.records import status_words
 from ramify.planner.strategies.nested import run_inside
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.planner.workers.services import services_of
@@ -66,7 +67,7 @@ async def _by_model(reply: str, model: str, item: Item, run_id: str, context: Wo
 
     run = await run_inside(context, run_id, made)
     if run.status != "done":
-        why = f"its judge, run {run.id}, is {run.status}: {run.error}"
+        why = f"its judge, run {run.id}, {status_words(run.status)}: {run.error}"
         raise run.cause or WorkFailedError(why, task_id=context.task.id)
     return run.task.result == "pass", run.usage
 
@@ -83,7 +84,7 @@ def inner_settings(context: WorkContext, **changes: Any) -> RunSettings:
 class JudgementWorker(Worker):
     """Asks a model whether a reply gives the right answer."""
 
-    about = "has a model judge an answer of a study"
+    about = "asks a model to judge an answer of a study"
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
         """Return "pass", "fail" or "unsure"."""

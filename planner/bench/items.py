@@ -74,12 +74,12 @@ def read_items(
     for origin, data in _rows(source):
         item = _item(data, origin, len(items) + 1, question, answer)
         if item.id in items:
-            raise UsageError(f"{origin} has the id {item.id!r}, as an item before it has; give each its own")
+            raise UsageError(f"{origin} has the id {item.id!r} of an earlier item; ids must be unique")
         items[item.id] = item
         if len(items) > MOST_ITEMS:
             raise UsageError(f"there are more than {MOST_ITEMS:,} items; draw some with --items N (in Python: items=N)")
     if not items:
-        raise UsageError("there are no items; give a file with a question and an answer a line")
+        raise UsageError("there are no items; give a file with one question and answer per line")
     return drawn(list(items.values()), most)
 
 
@@ -103,16 +103,16 @@ def _rows(source: ItemSource) -> Iterator[tuple[str, Any]]:
     elif kind == ".json":
         data = json_at(text, str(path))
         if not isinstance(data, list):
-            raise UsageError(f"{path} is no list of items; write [{{...}}, {{...}}], or an item a line as .jsonl")
+            raise UsageError(f"{path} is not a list of items; write [{{...}}, {{...}}], or one item per line (.jsonl)")
         yield from ((f"{path}: item {number}", each) for number, each in enumerate(data, 1))
     else:
         endings = ", ".join(sorted([*JSON_LINES, ".json", *DELIMITERS]))
-        raise UsageError(f"{path} is no data set by its ending; end it in one of {endings}")
+        raise UsageError(f"{path}: unknown file ending; use one of {endings}")
 
 
 def _item(data: Any, origin: str, number: int, question: str | None, answer: str | None) -> Item:
     if not isinstance(data, Mapping):
-        raise UsageError(f"{origin} is no object with a question and an answer")
+        raise UsageError(f"{origin} is not an object with a question and an answer")
     asked = _text(data, _field(data, question, QUESTION_FIELDS, origin, "question"), origin)
     if len(asked) > MOST_CHARACTERS:
         raise UsageError(f"{origin}: the question has {len(asked):,} characters; {MOST_CHARACTERS:,} are allowed")
@@ -136,7 +136,7 @@ def _field(data: Mapping[str, Any], given: str | None, known: tuple[str, ...], o
         there = ", ".join(map(str, data)) or "none"
         blank = next((name for name in wanted if name in data), None)
         if blank is not None:
-            raise UsageError(f"{origin}: the field {blank!r} is blank, and holds the {what}")
+            raise UsageError(f"{origin}: the field {blank!r} is blank; it must hold the {what}")
         asked = f"no field {given!r}" if given is not None else f"no {what} in a field such as {known[0]!r}"
         raise UsageError(f"{origin} has {asked}; its fields: {there} (--{what} NAME chooses one)")
     return found
@@ -145,14 +145,14 @@ def _field(data: Mapping[str, Any], given: str | None, known: tuple[str, ...], o
 def _text(data: Mapping[str, Any], name: str, origin: str) -> str:
     value = data[name]
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{origin}: the field {name!r} is {_shown(value)}, and a question is text")
+        raise UsageError(f"{origin}: the field {name!r} is {_shown(value)}; a question must be text")
     return value.strip()
 
 
 def _answer(value: Any, name: str, origin: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UsageError(
-            f"{origin}: the field {name!r} is {_shown(value)}; an answer is text, a number, or a list of such"
+            f"{origin}: the field {name!r} is {_shown(value)}; an answer must be text, a number, or a list of these"
         )
     text = str(value).rpartition(_GSM8K)[2].strip()
     if not text:

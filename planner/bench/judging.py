@@ -137,7 +137,7 @@ def stored_judge(check: str, own: Callable[..., Any] | None = None) -> Judge:
     if check.startswith(OWN):
         if own is None:
             raise UsageError(
-                f"the study is judged by a function of its own, {check.removeprefix(OWN)}; go on with it in Python:"
+                f"the study uses your own check, {check.removeprefix(OWN)}; continue it in Python:"
                 " resume_study(RUN, check=...)"
             )
         return Judge(check, own)
@@ -159,11 +159,11 @@ def ask_of(judge: Judge, items: Sequence[Item]) -> str:
 
 def _function(file: str, name: str) -> Callable[..., Any]:
     if not Path(file).is_file():
-        raise UsageError(f"the file {file} with the check {name} is not there")
+        raise UsageError(f"the file {file} of the check {name} does not exist")
     found = getattr(imported(file, "check"), name, None)
     function = getattr(found, "function", found)  # under @predicate
     if not callable(function):
-        raise UsageError(f"{file} has no function {name}; the check is given as FILE.py:FUNCTION")
+        raise UsageError(f"{file} has no function {name}; write FILE.py:FUNCTION")
     return function  # type: ignore[no-any-return]
 
 
@@ -171,7 +171,9 @@ def _check_answers(item: Item, judge: Judge) -> None:
     form = judge.form(item)
     for answer in item.answers:
         if form == "number" and not is_number(answer):
-            raise UsageError(f"item {item.id}: its answer {answer[:60]!r} is no number; take --check exact, or another")
+            raise UsageError(
+                f"item {item.id}: its answer {answer[:60]!r} is not a number; use --check exact, or another"
+            )
         if form == "regex":
             try:
                 check_pattern(answer)

@@ -48,9 +48,7 @@ class StudyPlan:
             UsageError: if it holds none.
         """
         if root is None or not is_study(root):
-            raise UsageError(
-                f"a task of the type {TRIAL!r} stands below one of the type {STUDY!r}; `ramify bench` makes them"
-            )
+            raise UsageError(f"a task of type {TRIAL!r} must be below one of type {STUDY!r}; `ramify bench` makes both")
         given: dict[str, Any] = root.inputs
         return cls(
             tuple(map(spec_of, given["arms"])),
@@ -92,7 +90,7 @@ def study_tree(
     """
     if len(items) * len(arms) > MOST_TRIALS:
         raise UsageError(
-            f"{len(items):,} items in {len(arms)} arms are more than {MOST_TRIALS:,} trials; draw some: --items N"
+            f"{len(items):,} items in {len(arms)} arms make more than {MOST_TRIALS:,} trials; use fewer: --items N"
         )
     first = _pilot_items(items, arms, pilot)
     root = Task(
@@ -128,8 +126,6 @@ def _pilot_items(items: Sequence[Item], arms: Sequence[Arm], pilot: int) -> list
     if not pilot:
         return []
     if not any(arm.kind == DIRECT for arm in arms):
-        raise UsageError(
-            f"a pilot of {counted(pilot, 'item')} is done in one plain call, and the arm {DIRECT} was taken out"
-        )
+        raise UsageError(f"a pilot of {counted(pilot, 'item')} needs the arm {DIRECT}, which you left out")
     places = {item.id: place for place, item in enumerate(items)}
     return sorted(places[item.id] for item in drawn(list(items), pilot))

@@ -24,6 +24,7 @@ from ramify.planner.run import Run
 from ramify.planner.running.inside import inner_of
 from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.store import Store
+from ramify.planner.store.records import status_words
 from ramify.planner.strategies.comparing import inner_id, inner_runs, next_inner_id
 from ramify.planner.strategies.nested import run_inside
 from ramify.planner.workers import Outcome, WorkContext, Worker
@@ -73,7 +74,7 @@ class TrialWorker(Worker):
         check: a function of the user's own that judges.
     """
 
-    about = "does one item of a study in one arm, in a run of its own"
+    about = "runs one item of a study in one arm"
 
     def __init__(self, models: Mapping[str, Model] | None = None, check: Callable[..., Any] | None = None) -> None:
         self._models = dict(models or {})
@@ -102,14 +103,12 @@ class TrialWorker(Worker):
         if {"content", "result"} & difference.fields.keys():
             made = inner_runs(store, run_id, task)
             way = f"; its run is {made[-1].id}" if made else ""
-            raise UsageError(
-                f"task {task.id} is a trial of a study, which a run of its own does{way}; begin another study"
-            )
+            raise UsageError(f"task {task.id} is a trial of a study and has its own run{way}; start another study")
 
     def check_fork(self, task: Task, *, run_id: str) -> None:
         """Refuse to fork a study: each trial is a run of its own."""
         raise UsageError(
-            f"run {run_id} is a study, whose trials are runs of their own; fork one: {inner_id(run_id, task)}"
+            f"run {run_id} is a study, whose trials have their own runs; fork one: {inner_id(run_id, task)}"
         )
 
     async def perform(self, task: Task, context: WorkContext) -> Outcome:
@@ -230,5 +229,5 @@ def _error_of(run: Run, task: Task) -> str:
         raise run.cause
     is_of_server = isinstance(run.cause, ModelError) and run.cause.kind in _OF_THE_SERVER
     if run.status != "failed" or is_of_server:
-        raise run.cause or WorkFailedError(f"its run {run.id} is {run.status}: {run.error}", task_id=task.id)
+        raise run.cause or WorkFailedError(f"its run {run.id} {status_words(run.status)}: {run.error}", task_id=task.id)
     return run.error or "its run failed"

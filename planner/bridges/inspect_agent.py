@@ -25,6 +25,7 @@ from ramify.planner.errors import LimitError, ModelError, RunError
 from ramify.planner.models.protocol import FinishReason, ModelReply, ModelRequest
 from ramify.planner.models.retry import FailureKind
 from ramify.planner.run import Run
+from ramify.planner.store.records import status_words
 from ramify.prompts import Material
 
 RUN_KEY = "ramify_run"
@@ -151,7 +152,7 @@ def _ramify_agent(
         if model.limit is not None:
             raise model.limit
         if run.status not in {*_ANSWERED, "failed"}:
-            raise RunError(f"run {run.id} is {run.status}: {run.error}")
+            raise RunError(f"run {run.id} {status_words(run.status)}: {run.error}")
         answer = run.result if run.status in _ANSWERED else f"(no answer: {run.error})"
         message = ChatMessageAssistant(content=answer, model=model.name, source="generate")
         state.messages.append(message)
@@ -161,7 +162,7 @@ def _ramify_agent(
     return execute
 
 
-ramify_agent = agent(name="ramify_agent", description="plans a goal, does its parts, and composes the answer")(
+ramify_agent = agent(name="ramify_agent", description="plans a goal, runs its tasks, and composes the answer")(
     _ramify_agent
 )
 

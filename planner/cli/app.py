@@ -205,7 +205,7 @@ def _check_environment(words: Sequence[str]) -> None:
 
         check_environment()
         for name, hint in unknown_variables().items():
-            tell(f"ramify: warning: {name} in the environment is no setting, so it does nothing here; {hint}")
+            tell(f"ramify: warning: {name} in the environment is not a setting and has no effect; {hint}")
 
 
 def _prepare_process(*, is_debugging: bool) -> None:

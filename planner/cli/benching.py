@@ -36,7 +36,7 @@ def bench(
         typer.Option(
             "--arm",
             metavar="[NAME=]KIND[,KEY=VALUE]",
-            help="What is compared: direct, cot, self-consistency:N, as_needed, upfront, streaming; repeatable.",
+            help="An arm to compare: direct, cot, self-consistency:N, as_needed, upfront, streaming; repeatable.",
         ),
     ] = None,
     without: Annotated[
@@ -46,7 +46,7 @@ def bench(
         str,
         typer.Option(
             metavar="HOW",
-            help="auto, exact, number, regex, FILE.py:FUNCTION, command=..., model, model=NAME.",
+            help="How to judge: auto, exact, number, regex, FILE.py:FUNCTION, command=..., model, model=NAME.",
         ),
     ] = "auto",
     question: Annotated[str | None, typer.Option(metavar="NAME", help="The field or column of the question.")] = None,
@@ -55,20 +55,20 @@ def bench(
         int | None, typer.Option(min=1, metavar="N", help="Draw N items at random, the same each time.")
     ] = None,
     pilot: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Do N items in one call first, and say what that tells.")
+        int, typer.Option(min=0, metavar="N", help="Run N items with one plain call each, and advise.")
     ] = 0,
     ask: Annotated[
-        str | None, typer.Option(metavar="TEXT", help='What every arm is told besides the question; "" for nothing.')
+        str | None, typer.Option(metavar="TEXT", help='Words added to every question; "" adds none.')
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the study is called.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The study's name.")] = None,
     output: Output = None,
     force: Force = False,
     form: Annotated[str | None, format_option("study")] = None,
 ) -> int:
-    """Find out whether splitting is worth it.
+    """Measure whether splitting is worth it on your data.
 
-    Each item is done in each arm; one plain call and self-consistency:5 are there besides. What each arm gets right and
-    what that takes is compared on the same items. Stopped, `ramify resume` goes on with it.
+    Runs every item in every arm; one plain call and self-consistency:5 are always included. Compares accuracy, tokens,
+    cost and time on the same items. `ramify resume` continues a stopped study.
 
     Example: ramify bench gsm8k.jsonl --items 60 --arm upfront --arm as_needed -m gpt-5-mini -o study.html
     """
@@ -105,7 +105,7 @@ def _tell_pilot(run: "Run", study: "Study", given: Mapping[str, Any], *, is_told
     base = next(each for each in study.figures if each.arm == study.base)
     if not is_told:
         tell(f"pilot: {pilot_words(base)}")
-    tell(f"`{resume_command(run.id, given['store'])}` does the rest of the study")
+    tell(f"`{resume_command(run.id, given['store'])}` runs the rest of the study")
 
 
 COMMANDS = {"bench": bench}

@@ -30,6 +30,7 @@ from ramify.planner.runtime.terminal import one_printable_line
 from ramify.planner.settings.place import read_place
 from ramify.planner.settings.settings import load_settings
 from ramify.planner.store import RunRecord
+from ramify.planner.store.records import status_words
 from ramify.planner.tracing import export_as_environment_says
 from ramify.planner.workers.registry import is_for_model
 from ramify.tasks import Task, TaskState
@@ -100,7 +101,8 @@ def tell_ending(run: Run, code: int, store: str | None) -> None:
     """Say why `run` ended without a whole answer, and, as the last line, the command that goes on with it."""
     if code == DONE:
         return
-    tell_error(f"run {run.id} is {run.status}: {run.error}" if run.error else f"run {run.id} is {run.status}")
+    said = f"run {run.id} {status_words(run.status)}"
+    tell_error(f"{said}: {run.error}" if run.error else said)
     if code in {FAILED, PARTIAL}:
         tell(resume_command(run.id, store, "--retry-failed"))
     elif code == NO_MODEL and isinstance(run.cause, NoModelError):

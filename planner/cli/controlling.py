@@ -23,6 +23,7 @@ def pause(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
     """
     from ramify.planner.export.run_data import status_of
     from ramify.planner.running.controlling import pause_run
+    from ramify.planner.store.records import status_words
 
     from .carrying import resume_command
     from .finding import opened_run
@@ -32,7 +33,7 @@ def pause(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
         done = pause_run(store, record.id, via="cli")
     if done.holder is None:
         way = "" if done.status == "done" else f"; `{resume_command(record.id, given['store'])}` continues it"
-        tell(f"run {record.id} is {status_of(record)}, so there is nothing to pause{way}")
+        tell(f"run {record.id} {status_words(status_of(record))}, so there is nothing to pause{way}")
     else:
         tell(
             f"asked {done.holder} to pause run {record.id}; within two seconds it starts no new task; it finishes the"
@@ -48,7 +49,7 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     Example: ramify cancel --last
     """
     from ramify.planner.running.controlling import cancel_run
-    from ramify.planner.store.records import ENDED
+    from ramify.planner.store.records import ENDED, status_words
 
     from .finding import opened_run
     from .output import tell
@@ -56,7 +57,7 @@ def cancel(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         done = cancel_run(store, record.id, via="cli")
     if done.status in ENDED:
-        tell(f"run {record.id} is already {record.status}; there is nothing to cancel")
+        tell(f"run {record.id} {status_words(record.status)}; there is nothing to cancel")
     elif done.holder is not None:
         tell(f"asked {done.holder} to stop run {record.id}; this takes up to two seconds")
     else:

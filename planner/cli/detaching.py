@@ -20,7 +20,7 @@ def check_detach(given: Mapping[str, Any], *, approve: str | None = None) -> Non
     wanted = {"--approve": approve, "--dry-run": given.get("dry_run"), "--estimate": given.get("estimate")}
     for option, value in wanted.items():
         if value:
-            raise UsageError(f"{option} shows you a plan, and --detach leaves the run to itself; leave out one of them")
+            raise UsageError(f"{option} shows you the plan, which a detached run cannot do; leave out one of them")
 
 
 def detached(run: "Run", given: Mapping[str, Any]) -> int:
@@ -39,7 +39,7 @@ def detached(run: "Run", given: Mapping[str, Any]) -> int:
     print_exact(done.run_id)
     if not given["quiet"]:
         tell(
-            f"run {done.run_id} goes on in process {done.pid}: `ramify watch {done.run_id}` follows it, `ramify pause"
-            f" {done.run_id}` pauses it, and its words and its answer are in {done.log}"
+            f"run {done.run_id} continues in process {done.pid}; `ramify watch {done.run_id}` follows it, `ramify pause"
+            f" {done.run_id}` pauses it, and {done.log} has its progress and answer"
         )
     return 0

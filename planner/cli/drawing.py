@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Theme = Annotated[Literal["light", "dark", "print"], typer.Option(help="The colours.")]
 _OF_STATES = frozenset({"states", "form", "output", "force", "store"})
 _OF_TIMES = frozenset({"run_id", "last", "store", "as_json"})
-_OTHER_PARTS = "--max-nodes N shows more, --depth N the upper levels, --focus ID what has to do with one task"
+_OTHER_PARTS = "--max-nodes N shows more, --depth N the upper levels, --focus ID one task and its relatives"
 _OF_DATA = frozenset({"source", "last", "form", "output", "force", "store", "lineage"})
 
 
@@ -70,7 +70,7 @@ def graph(
     check_new(output, force=force)
     wanted = format_of("graph", output, form)
     if states:
-        refuse_others(context, "--states draws no run", kept=_OF_STATES)
+        refuse_others(context, "--states draws no tree", kept=_OF_STATES)
         deliver(_states(wanted.name), wanted.name, output)
         return 0
     if wanted.takes_data:

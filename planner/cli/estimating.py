@@ -58,7 +58,7 @@ def estimate(
         check_target(target)
     if source is not None and not last and is_plan_file(source):
         if pilot is not None and pilot_run is not None:
-            raise UsageError("--pilot makes a run to learn from, and --from names one; leave out one of them")
+            raise UsageError("--pilot starts a run to learn from, --from names one; leave out one of them")
         if pilot is None:
             refuse_others(context, "without --pilot nothing runs", kept=_OF_PLANS)
         code, root, agent, shown, pace = _of_plan(source, pilot, pilot_run, given)
@@ -68,7 +68,7 @@ def estimate(
     if code:
         return code
     if shown is None and (target is not None or steps is not None):
-        raise UsageError("--target and --steps are for what a pilot has shown; add --pilot N, or --from RUN")
+        raise UsageError("--target and --steps need measurements; add --pilot N, or --from RUN")
     aim = TARGET if target is None else target
     expected = estimated(root, agent=agent, pilot=shown, steps=steps, target=aim, pace=pace)
     if given["as_json"]:
@@ -80,9 +80,7 @@ def estimate(
         from .output import tell
 
         ahead = str(expected.voting.ahead)
-        tell(
-            f"`{resume_command(shown.run_id, given['store'], '--vote-ahead', ahead)}` does what is left with such votes"
-        )
+        tell(f"`{resume_command(shown.run_id, given['store'], '--vote-ahead', ahead)}` runs the rest with these votes")
     return 0
 
 

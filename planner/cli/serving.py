@@ -14,14 +14,14 @@ def serve(
     *,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65_535, metavar="N", help="Where; 8321, or any free one if that is taken."),
+        typer.Option(min=0, max=65_535, metavar="N", help="The port; default: 8321, or any free one."),
     ] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Let the page look, and do nothing to a run.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show runs, but allow no actions.")] = False,
 ) -> int:
-    """Show the runs of a store as a live page, and act on them.
+    """Show and control the runs of a store on a live web page.
 
-    Only this computer can reach it, with the address that is printed. Ctrl-C ends the page; runs go on.
+    Only this computer can open it, at the printed address. Ctrl-C stops the page, not the runs.
 
     Example: ramify serve
     """
@@ -31,11 +31,11 @@ def serve(
 
     with serve_page(given["store"], port=port, read_only=read_only, show=not no_open) as page:
         print_text(page.url)
-        tell(f"this address shows the runs of {page.place} to whoever has it; Ctrl-C ends the page, and runs go on")
+        tell(f"anyone who has this address can see the runs in {page.place}; Ctrl-C stops the page, not the runs")
         try:
             page.wait()
         except KeyboardInterrupt:
-            tell("the page has ended")
+            tell("the page has stopped")
     return 0
 
 

@@ -41,7 +41,7 @@ def export_run(
         raise UsageError("name a run and a file: ramify store export RUN FILE")
     with opened_run(run_id, last=last, store=given["store"]) as (store, record):
         store.export_run(record.id, file)
-    tell(f"run {record.id} is in {file}; `ramify store import {file}` takes it into another store")
+    tell(f"exported run {record.id}; `ramify store import {file}` adds it to another store")
     return 0
 
 

@@ -16,7 +16,7 @@ APP = typer.Typer(help="List tools, and draw the steps of a conversation.", no_a
 @APP.command("list")
 @takes("tool_files", "allow", "as_json")
 def list_tools(given: Mapping[str, Any]) -> int:
-    """List tools; those of a server are known once it runs, so it is started if `--allow mcp:NAME` lets it be.
+    """List tools. To list the tools of an MCP server, allow it to start: `--allow mcp:NAME`.
 
     Examples: ramify tools list --tools my_tools.py; ramify tools list --tools mcp:files --allow mcp:files
     """

@@ -41,6 +41,8 @@ def watch(given: Mapping[str, Any], *, run_id: RunId = None, last: Last = False)
 
 def _end(run: "FollowedRun", store: str | None) -> int:
     """Print the answer, or say why there is none and how to go on; return the exit code of the run."""
+    from ramify.planner.store.records import status_words
+
     from .carrying import command_to_go_on
     from .exits import DONE, code_of_status
     from .output import print_exact, tell, tell_error
@@ -52,7 +54,7 @@ def _end(run: "FollowedRun", store: str | None) -> int:
         return code
     holder = record.holder or "the process that held it"
     why = f"{holder} died" if record.status == "running" else record.error
-    tell_error(f"run {record.id} is {run.status}{f': {why}' if why else ''}")
+    tell_error(f"run {record.id} {status_words(run.status)}{f': {why}' if why else ''}")
     tell(command_to_go_on(record, run.root, store))
     return code
 

@@ -6,7 +6,7 @@ from typing import Any
 from .events import Event, EventType
 
 _VIA = {"cli": "a command", "python": "a program", "page": "the live page"}
-_DONE = {"cancel": "has cancelled the run", "pause": "has paused the run"}
+_DONE = {"cancel": "cancelled the run", "pause": "paused the run"}
 
 
 def who(data: Mapping[str, Any]) -> str:
@@ -23,11 +23,11 @@ def control_text(data: Mapping[str, Any]) -> str:
 
     >>> control_text({"action": "limits", "by": "ana@host", "pid": 7, "via": "cli", "changes": {
     ...     "max_calls": {"old": None, "new": 5}, "max_cost_usd": {"old": 2.0, "new": 1.5}}})
-    'ana@host (a command, process 7) has changed max_calls from none to 5, max_cost_usd from 2 to 1.5'
+    'ana@host (a command, process 7) changed max_calls from none to 5, max_cost_usd from 2 to 1.5'
     """
     if data["action"] in _DONE:
         return f"{who(data)} {_DONE[data['action']]}"
-    return f"{who(data)} has changed {changes_text(data['changes'])}"
+    return f"{who(data)} changed {changes_text(data['changes'])}"
 
 
 def changes_text(changes: Mapping[str, Mapping[str, float | None]]) -> str:

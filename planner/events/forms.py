@@ -1,4 +1,4 @@
-"""What events tell: for each type, what it means and what its data holds; `docs/events.md` shows this table."""
+"""What events tell: for each type, what it means and what its data holds; `docs/reference.md` shows this table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -181,11 +181,11 @@ FORMATS = (
     ),
     Format(
         "study", "html", (".html",), "study.page:to_html", "text/html",
-        "the same with plots, in one page that needs no network",
+        "the same with plots, in one page that works offline",
     ),
     Format(
         "study", "csv", (".csv",), "data_files:to_csv", "text/csv",
-        "a row for each item in each arm; for spreadsheets, data frames",
+        "one row per item and arm; for spreadsheets and data frames",
     ),
     Format(
         "study", "json", (".json",), "data_files:to_json", "application/json",

@@ -58,7 +58,7 @@ def png_scale(svg: str) -> float:
 def _size(svg: str) -> tuple[float, float]:
     found = _SIZE.match(svg)
     if found is None:
-        raise ExportError("no picture could be made: the SVG does not say its size; this is a fault of Ramify")
+        raise ExportError("no picture could be made: the SVG does not say its size; this is a bug in Ramify")
     return float(found[1]), float(found[2])
 
 

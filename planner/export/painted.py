@@ -27,7 +27,9 @@ def to_png(view: GraphView) -> Written:
             break
         shown, svg = fewer, to_svg(fewer)
     hidden = len(view.nodes) - len(shown.nodes)
-    note = f"a png of {len(view.nodes):,} boxes could not be read; this one shows {len(shown.nodes):,}, pdf and svg all"
+    note = (
+        f"a png of {len(view.nodes):,} boxes is too small to read; this one shows {len(shown.nodes):,}, pdf and svg all"
+    )
     return Written(paint(svg, "png"), note if hidden else "")
 
 

@@ -140,7 +140,7 @@ def _fold(tasks: Sequence[TimedTask], most: int | None) -> tuple[list[TimedTask]
 
 def _maker(timeline: Timeline) -> str:
     if timeline.made_by is None:
-        return "what made the answers is not recorded"
+        return "the model is not recorded"
     return f"answers by {shorten(one_line(timeline.made_by), width_em=45)}"
 
 
@@ -151,7 +151,7 @@ def _summary(timeline: Timeline) -> str:
     if not total:
         words = "no task has run yet"
     elif timeline.idle_tasks:
-        words += f"; {timeline.idle_tasks:,} more not worked on"
+        words += f"; {timeline.idle_tasks:,} not started"
     return f"{words} · started {datetime.fromtimestamp(timeline.started_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

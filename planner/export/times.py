@@ -107,7 +107,7 @@ class Timeline:
         return {"text/plain": words, svg.media_type: within_cell(svg.text(self))}
 
     def save(self, path: str | Path, *, form: str | None = None, **asked: Any) -> Path:
-        """Write the timeline to a file; `form` or the ending sets the format: see docs/formats.md.
+        """Write the timeline to a file; `form` or the ending sets the format: see docs/reference.md.
 
         Args:
             path: the file; one that is there is written over.

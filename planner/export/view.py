@@ -137,7 +137,7 @@ class GraphView:
     @property
     def footer(self) -> str:
         """What the answers come from."""
-        return f"answers by {self.made_by}" if self.made_by else "what made the answers is not recorded"
+        return f"answers by {self.made_by}" if self.made_by else "the model is not recorded"
 
 
 def state_counts(counts: Mapping[TaskState, int]) -> str:

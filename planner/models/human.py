@@ -87,8 +87,8 @@ class HumanModel:
                 text = await stream.next_reply()
         if text is None:
             raise WaitingError(
-                f"task {request.task_id} waits for a person, who has not answered its {request.purpose!r} question; "
-                f"resume the run {_WAYS}, one of which starts with a line [{key}]",
+                f"task {request.task_id} waits for a person to answer its {request.purpose!r} prompt; "
+                f"resume the run {_WAYS}; in the file, one reply must start with a line [{key}]",
                 task_id=request.task_id,
             )
         return text.strip()

@@ -183,7 +183,7 @@ def _open_own(name: str, argument: str | None, store: str | Path | None) -> Mode
 def _check_address(base_url: str) -> None:
     shown = shown_address(base_url)
     if not base_url.lower().startswith(("http://", "https://")):
-        raise UsageError(f"--base-url must start with http:// or https://, unlike {shown!r}")
+        raise UsageError(f"--base-url must start with http:// or https://, not {shown!r}")
     try:
         place = urlsplit(base_url).netloc.rpartition("@")[2]
         port = place.rpartition(":")[2] if re.search(r":[0-9]+$", place) else None

@@ -208,7 +208,7 @@ class Fitting:
         for above in task.ancestors():
             if self._used.get(above.id) == (method.name, values):
                 raise _PassedOverError(
-                    f"it has split task {above.id} above with the same parameters, and would for ever"
+                    f"it has split task {above.id} above with the same parameters, and would do so forever"
                 )
 
     def _pass_over(self, method: Method, task: Task, why: str) -> None:

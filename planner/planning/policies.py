@@ -188,8 +188,8 @@ def check_plan_only(plan: PlanLimits | None, own: Policy | None, *, plan_only: b
     """Raise `UsageError` if a plan is wanted before anything runs, and the policy makes none."""
     if plan_only and plan is not None and not plans_ahead(plan, own):
         raise UsageError(
-            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to see or"
-            " to approve first; use --policy upfront (policy='upfront'), or leave out the option that needs the plan"
+            f"the policy {plan.policy.removeprefix(OWN)} splits tasks while others run, so there is no plan to show"
+            " or approve first; use --policy upfront (policy='upfront'), or leave out the option that needs the plan"
         )
 
 

@@ -205,8 +205,7 @@ class Replanner:
         schema = replan_schema(plan, max_tasks=most, types=types_by_schema(self._workers))
         found = await asker.ask(task, variables, read, attempt=attempt, schema=schema)
         if found.failed is not None:
-            words = found.failed.detail or "the model gave no reason"
-            raise WorkFailedError(f"{words} ({found.failed.reason})", task_id=task.id, reason=found.failed.reason)
+            raise WorkFailedError(found.failed.words, task_id=task.id, reason=found.failed.reason)
         return found
 
     def _check_times(self, parent: Task, earlier: Earlier) -> None:

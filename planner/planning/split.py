@@ -313,11 +313,11 @@ def _in_parts(task: Task, asker: Asker, error: TooLongError) -> Parts | Whole:
 
 def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Whole:
     if plan.failed is not None:
-        reason, detail = plan.failed.reason, plan.failed.detail or "the model gave no reason"
+        reason = plan.failed.reason
         question = plan.failed.detail if reason == "ambiguous" else ""
         if task.parent is None and (reason == "refused" or question):
-            raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason, question=question)
-        return Whole(f"the model could not split it ({reason}): {detail}", is_unusual=True)
+            raise WorkFailedError(plan.failed.words, task_id=task.id, reason=reason, question=question)
+        return Whole(f"the model could not split it: {plan.failed.words}", is_unusual=True)
     if plan.atomic:
         return Whole("splitting does not help")
     parts = split_of(plan, (variables.goal, *variables.ancestors))

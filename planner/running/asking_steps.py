@@ -133,10 +133,10 @@ def _used(step: StepRecord, task: Task, steps: Sequence[StepRecord], run_id: str
     later = next((each for each in steps if each.started_at > ended_at), None)
     if task.state is not TaskState.DONE and later is None:
         return None
-    by = f"task {task.id} is DONE with it" if later is None else f"{words_of(later)} was taken after it"
+    by = f"task {task.id} is DONE with it" if later is None else f"{words_of(later)} was started after it"
     return (
-        f"task {task.id}: what you said of {words_of(step)} cannot be changed any more, as {by}. Give the task's answer"
-        f" yourself with `ramify resume {run_id} --set-result {task.id}=TEXT`, or do it anew in a run of its own with"
+        f"task {task.id}: your answer about {words_of(step)} can no longer change, because {by}. Set the task's"
+        f" result with `ramify resume {run_id} --set-result {task.id}=TEXT`, or run it again in a fork:"
         f" `ramify fork {run_id} --from {task.id}`"
     )
 

@@ -280,7 +280,7 @@ def _kept(task: Task, outcome: object, who: str | None = None) -> Outcome:
     if not isinstance(outcome, Outcome) or not isinstance(outcome.text, str):
         given = type(outcome.text if isinstance(outcome, Outcome) else outcome).__name__
         raise UsageError(
-            f"{who} gave back {given} for task {task.id}; a worker must return an Outcome with text of type str"
+            f"{who} returned {given} for task {task.id}; a worker must return an Outcome with text of type str"
         )
     text = whole_text(outcome.text)
     if outcome.output is None:

@@ -64,7 +64,7 @@ def detach(session: Session, options: Sequence[str] = ()) -> Detached:
     store, run_id = session.store, session.record.id
     try:
         if session.asks_person:
-            raise UsageError(f"a person answers run {run_id}, and nobody could in another process; leave out --detach")
+            raise UsageError(f"run {run_id} needs a person, and a detached run has no terminal; leave out --detach")
         with store.write(run_id) as writer:
             writer.put(RunChanged.of(settings=session.settings.model_dump(mode="json")))
             before = writer.next_seq()
@@ -72,7 +72,7 @@ def detach(session: Session, options: Sequence[str] = ()) -> Detached:
         process, begin = _start(store, run_id, log, options)
         _wait(store, run_id, process, before)
         if process.poll() is not None and not _has_begun(store, run_id, before):
-            raise RunError(f"run {run_id} could not be begun in a process of its own: {_last_words(log, begin)}")
+            raise RunError(f"run {run_id} could not start in its own process: {_last_words(log, begin)}")
     finally:
         session.hold.release()
         store.close()

@@ -79,7 +79,7 @@ def settings_layers(**given: Any) -> Iterator[Layer]:
     variables = _named_as_ours(os.environ)
     _check_variables(variables)
     for name, hint in unknown_variables(variables).items():
-        _warn(f"{name} in the environment is no setting, so nothing of Ramify reads it; {hint}")
+        _warn(f"{name} in the environment is not a setting, so Ramify ignores it; {hint}")
     yield Layer("call", None, said)
     from_variables, from_file = _read_environment(variables)
     yield Layer("environment", None, from_variables)

@@ -1,7 +1,7 @@
 """The options of a run: each is one field here, and every shape that it has elsewhere is read off that.
 
 A field is a keyword of the Python API, typed. Its `Option` makes it a setting too (in the environment and in settings
-files), a flag of the commands, a part of what is stored with a run, and a row of docs/settings.md. The class that it
+files), a flag of the commands, a part of what is stored with a run, and a row of docs/reference.md. The class that it
 stands in says who takes it:
 
     class          solve  evolve  Executor  resume
@@ -274,7 +274,7 @@ class PlaceOptions(TypedDict, total=False):
     synchronous: Annotated[Literal["FULL", "NORMAL", "OFF"] | None, _setting(
         "whether a commit survives a power cut: see docs/durability.md.", default="FULL")]
     embedding_model: Annotated[str | None, _setting(
-        "the model of `embed` tasks; `hashing` is built in and is no language model.")]
+        "the model of `embed` tasks; `hashing` is built in and is not a language model.")]
     otel: Annotated[bool | None, _setting(
         "whether to send OpenTelemetry spans: see docs/events.md.", default=False)]
     otel_content: Annotated[bool | None, _setting(

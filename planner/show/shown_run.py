@@ -178,7 +178,7 @@ class ShownRun(ABC):
         return tasks_frame(self.task)
 
     def graph(self, form: str = "dot", **asked: Any) -> str:
-        """Return the graph as text in the format `form`: see docs/formats.md.
+        """Return the graph as text in the format `form`: see docs/reference.md.
 
         The keywords are those of `save`.
 
@@ -207,7 +207,7 @@ class ShownRun(ABC):
         return self.graph("svg", **asked)
 
     def save(self, path: str | Path, *, form: str | None = None, layout: "LayoutName" = "ramify", **asked: Any) -> Path:
-        """Write the graph to a file; `form` or the ending sets the format: see docs/formats.md.
+        """Write the graph to a file; `form` or the ending sets the format: see docs/reference.md.
 
         Args:
             path: the file; one that is there is written over.
@@ -251,7 +251,7 @@ class ShownRun(ABC):
         return timeline_of(self.task, events, made_by=self.made_by, until=until, jobs=jobs)
 
     def save_timeline(self, path: str | Path, *, form: str | None = None, **asked: Any) -> Path:
-        """Write the timeline to a file; `form` or the ending sets the format: see docs/formats.md.
+        """Write the timeline to a file; `form` or the ending sets the format: see docs/reference.md.
 
         Args:
             path: the file; one that is there is written over.
@@ -271,7 +271,7 @@ class ShownRun(ABC):
     def report(self, path: str | Path, *, form: str | None = None) -> Path:
         """Write a report to a file; its ending sets the format.
 
-        The endings are those of docs/formats.md, unless `form` says another format. A file that is there is written
+        The endings are those of docs/reference.md, unless `form` says another format. A file that is there is written
         over.
 
         Raises:

@@ -28,6 +28,17 @@ RunStatus = Literal["running", "done", "partial", "failed", "stopped", "interrup
 ENDED: frozenset[RunStatus] = frozenset({"done", "partial", "failed"})
 """The statuses of runs that have come to an end by themselves."""
 
+_SAID: dict[RunStatus, str] = {"failed": "failed", "interrupted": "was interrupted", "cancelled": "was cancelled"}
+
+
+def status_words(status: RunStatus) -> str:
+    """Return a status as what is said of a run.
+
+    >>> status_words("failed"), status_words("stopped")
+    ('failed', 'is stopped')
+    """
+    return _SAID.get(status, f"is {status}")
+
 
 RUNNING_PHASE = "running"
 """The phase of a run whose plan is complete."""

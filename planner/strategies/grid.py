@@ -38,7 +38,7 @@ def variations(grid: Mapping[str, Sequence[Any]]) -> list[Variation]:
     ['model=a, max_depth=1', 'model=a, max_depth=2', 'model=b, max_depth=1', 'model=b, max_depth=2']
     """
     if not grid:
-        raise UsageError("a strategy needs at least one parameter with values")
+        raise UsageError("a sweep needs at least one parameter with values, such as model=A,B")
     grid = {name: _checked(name, values) for name, values in grid.items()}
     total = prod(len(values) for values in grid.values())
     if total > MOST_VARIATIONS:

@@ -10,6 +10,7 @@ from ramify.planner.run import Run
 from ramify.planner.running.inside import inner_of
 from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.store import Store
+from ramify.planner.store.records import status_words
 from ramify.planner.workers import Outcome, WorkContext, Worker
 from ramify.planner.workers.services import services_of
 from ramify.tasks import Task, TaskState
@@ -125,5 +126,5 @@ def _outcome(run: Run, task: Task) -> Outcome:
     if isinstance(run.cause, LimitError | WaitingError):
         raise run.cause
     if run.task.state is TaskState.FAILED or run.status in {"failed", "cancelled"}:
-        raise WorkFailedError(f"its run {run.id} is {run.status}: {run.error}", task_id=task.id)
-    raise run.cause or WorkFailedError(f"its run {run.id} is {run.status}: {run.error}", task_id=task.id)
+        raise WorkFailedError(f"its run {run.id} {status_words(run.status)}: {run.error}", task_id=task.id)
+    raise run.cause or WorkFailedError(f"its run {run.id} {status_words(run.status)}: {run.error}", task_id=task.id)

@@ -155,7 +155,7 @@ class _Connection:
         with suppress(OSError, ValueError):
             self._errors.seek(0)
             words = one_printable_line(self._errors.read())[-_LAST_WORDS:]
-            return f"; its last words: {words}" if words else ""
+            return f"; its last output: {words}" if words else ""
         return ""
 
     async def aclose(self) -> None:

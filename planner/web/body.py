@@ -50,7 +50,7 @@ class Unpacker:
     def __init__(self, packing: str, *, most_bytes: int, url: str) -> None:
         self._packing = packing.strip().lower()
         if self._packing not in {"", "identity", "gzip", "x-gzip", "deflate"}:
-            raise FetchError(f"{url} came packed as {packing[:40]!r}, which was not asked for", url=url)
+            raise FetchError(f"{url} is encoded as {packing[:40]!r}, which was not requested", url=url)
         self._most = most_bytes
         self._url = url
         self._parts: list[bytes] = []
@@ -86,7 +86,9 @@ class Unpacker:
             FetchError: if it breaks off in the middle.
         """
         if not self._is_over:
-            raise FetchError(f"{self._url} broke off in the middle of its packing", url=self._url, may_pass=True)
+            raise FetchError(
+                f"{self._url} broke off in the middle of its compressed data", url=self._url, may_pass=True
+            )
         return b"".join(self._parts)
 
     def _next_member(self, rest: bytes) -> bytes:
@@ -104,7 +106,7 @@ class Unpacker:
                 self._packing = "bare deflate"
                 self._inflater = zlib.decompressobj(_BARE_DEFLATE)
                 return self._inflate(self._head + piece)
-            raise FetchError(f"{self._url} is packed as {self._packing} and broken: {error}", url=self._url) from None
+            raise FetchError(f"{self._url} has damaged {self._packing} data: {error}", url=self._url) from None
 
     def _keep(self, part: bytes) -> None:
         self._size += len(part)

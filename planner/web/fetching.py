@@ -150,7 +150,7 @@ class Fetcher:
                 )
         except TimeoutError:
             raise FetchError(
-                f"{url} was not there within {self.limits.timeout_s:g} s", url=url, may_pass=True
+                f"{url} did not arrive within {self.limits.timeout_s:g} s", url=url, may_pass=True
             ) from None
         return await asyncio.to_thread(_page_of, got)
 
@@ -175,7 +175,7 @@ class Fetcher:
         got = await self._get(target, most_bytes=self.limits.max_bytes, sending=sending)
         if got.status in _REDIRECTS:
             where = read_url(got.headers.get("location", ""), base=target)
-            raise _not_done(FetchError(f"{target} answered {got.status}: it is sent to {where} only if that is named",
+            raise _not_done(FetchError(f"{target} answered {got.status}: not followed; send it to {where}",
                                        url=str(target)), if_so=got.status in _NOT_DONE)  # fmt: skip
         try:
             return _checked(got)

@@ -316,7 +316,7 @@ class ScriptContext(Telling):
             if not isinstance(each, Call) and not (isinstance(each, str) and each in known):
                 raise UsageError(
                     f"needs takes calls, or ids of tasks, and {title(repr(each))} is neither; give the call itself"
-                    " (call = ctx.task(...)), not what `await` gives of it"
+                    " (call = ctx.task(...)), not its awaited result"
                 )
         return [each.id if isinstance(each, Call) else each for each in calls]
 
@@ -351,8 +351,8 @@ def _check_mapped(make: object, items: object) -> None:
         name = getattr(make, "name", "NAME")
         raise UsageError(f"map takes a text or a function; for a worker: map({name!r}, items, type={name!r})")
     if not isinstance(make, str) and not callable(make):
-        raise UsageError(f"map takes what is done with an item as text or a function, not {type(make).__name__}")
+        raise UsageError(f"map needs a text or a function, not {type(make).__name__}")
     if isinstance(items, Awaitable):
-        raise UsageError("map goes over what a call gives, and not over the call; `await` it first")
+        raise UsageError("map needs the result of a call; `await` the call first")
     if not isinstance(items, Iterable):
-        raise UsageError(f"map goes over items, such as a list, not {type(items).__name__}")
+        raise UsageError(f"map needs items, such as a list, not {type(items).__name__}")

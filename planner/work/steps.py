@@ -239,9 +239,9 @@ def check_function(function: object, name: str) -> None:
     """Raise `UsageError` unless the step `name` can be taken by calling `function`."""
     if isinstance(function, Coroutine):
         function.close()
-        raise UsageError(f"the step {name} takes a function, not what it gives: step(NAME, fetch), not fetch()")
+        raise UsageError(f"the step {name} takes a function, not its result: step(NAME, fetch), not fetch()")
     if not callable(function):
-        raise UsageError(f"the step {name} is taken by calling a function; it is given {type(function).__name__}")
+        raise UsageError(f"the step {name} needs a function, not {type(function).__name__}")
 
 
 def _may_not_follow(step: Step, known: StepRecord) -> bool:

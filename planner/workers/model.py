@@ -247,5 +247,5 @@ def outcome_of(task: Task, answer: Answer) -> Outcome:
         if reason == "missing_input" and is_part(task):
             return Outcome(f"Nothing is found here: {detail}", gaps=(f"nothing in {task.description}: {detail}",))
         question = answer.failed.detail if reason == "ambiguous" else ""
-        raise WorkFailedError(f"{detail} ({reason})", task_id=task.id, reason=reason, question=question)
+        raise WorkFailedError(answer.failed.words, task_id=task.id, reason=reason, question=question)
     return Outcome(answer.text, gaps=answer.gaps)

@@ -230,13 +230,13 @@ class Workers(Mapping[str, Worker]):
         worker = self.of(task)
         if not task.is_leaf:
             raise UsageError(
-                f"task {task.id}: may_repeat is about what a worker does, and this task is answered from its subtasks;"
-                " say it of those that do something outside"
+                f"task {task.id}: may_repeat applies to workers, and this task is composed from its subtasks; set it"
+                " on the subtasks that have side effects"
             )
         if isinstance(worker, ModelWorker | TeamWorker) or task.type in CARRY_RUNS:
             raise UsageError(
-                f"task {task.id}: may_repeat is about a worker that does something outside, and {task.type or MODEL!r}"
-                " does not; of what a model's tools do, each says it: @tool(may_repeat=...)"
+                f"task {task.id}: may_repeat applies to workers with side effects, and {task.type or MODEL!r} has none;"
+                " for a model's tools, write @tool(may_repeat=...)"
             )
 
 

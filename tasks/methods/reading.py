@@ -76,7 +76,7 @@ class _Reader:
         named = self._text(root, "name")
         if named is not None and named != name:
             place = self._at(root, "name")
-            self._find(place, f"name: it is {shown(named)}, and its file is named {shown(name)}; the two are the same")
+            self._find(place, f"name: it is {shown(named)}, but its file is named {shown(name)}; they must match")
         if not is_enabled and goal is not None:
             return Method(name=name, source=source, goal=goal, is_enabled=False, provenance=self._provenance())
         rows, function = self._tasks(folder, goal)
@@ -94,7 +94,7 @@ class _Reader:
         text = self._text(self._root, "goal")
         if text is None:
             if node is self._root:
-                self._find(node, "it has no `goal`: the words of the goals that it is for, as `Compare {a} with {b}`")
+                self._find(node, "it has no `goal`; give the wording of its goals, such as `Compare {a} with {b}`")
             return None
         try:
             return Pattern(text)
@@ -106,7 +106,7 @@ class _Reader:
         """Return the rows of its tasks, or the function that says them."""
         node = self._at(self._root, "tasks")
         if node is self._root or node.value is None:
-            self._find(node, f"it has no `tasks`: a list of them, or the Python function that says them, as {_CALLED}")
+            self._find(node, f"it has no `tasks`; give a list, or the Python function that returns them: {_CALLED}")
             return None, None
         if node.text is not None:
             return None, self._function(node, "tasks")
@@ -115,7 +115,7 @@ class _Reader:
         plan.entries = entries
         rows, wrong = rows_of(plan)
         if len(rows) > MAX_TASKS:
-            self._find(node, f"tasks: it has {counted(len(rows) - 1, 'task')}, and {MAX_TASKS:,} are the most")
+            self._find(node, f"tasks: it has {counted(len(rows) - 1, 'task')}; at most {MAX_TASKS:,} are allowed")
             return None, None
         self._findings += wrong if goal is not None else [each for each in wrong if "goal" not in each.message]
         self._findings += read_attached(rows, folder)
@@ -129,9 +129,7 @@ class _Reader:
     def _check_row(self, row: PlanRow, names: tuple[str, ...]) -> None:
         for key in _OF_RUNS:
             if key in row.fields and key in (row.node.entries or {}):
-                self._find(
-                    row.node.at((key,)), f"task {shown(row.id)}: {key}: a task of a method has not been done yet"
-                )
+                self._find(row.node.at((key,)), f"task {shown(row.id)}: {key}: a method has no results; remove it")
         for key in FILLED_KEYS:
             holes = [hole for text in texts_in(row.fields.get(key)) for hole in holes_of(text)]
             for hole in dict.fromkeys(each for each in holes if each not in names):
@@ -191,7 +189,7 @@ class _Reader:
         text = node.text or ""
         source, colon, function = text.rpartition(":")
         if not colon or not source.strip() or not function.isidentifier():
-            self._find(node, f"{where}: a Python function is named as {_CALLED}, not {shown(text)}")
+            self._find(node, f"{where}: name a Python function as {_CALLED}, not {shown(text)}")
         return text
 
     def _words(self, holder: Node, key: str) -> tuple[str, ...]:

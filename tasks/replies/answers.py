@@ -59,6 +59,16 @@ class Failure:
     reason: str
     detail: str
 
+    @property
+    def words(self) -> str:
+        """What stopped it, with the reason if there is a special one.
+
+        >>> Failure("refused", "No.").words, Failure("other", "").words
+        ('No. (refused)', 'the model gave no reason')
+        """
+        detail = self.detail or "the model gave no reason"
+        return detail if self.reason == "other" else f"{detail} ({self.reason})"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -161,7 +161,7 @@ def _link(parent: T, task: T) -> None:
     host = index_of(parent)
     guest = task._tree
     if guest is not None and guest.holder is not None:
-        raise HeldError(f"task {task.id} is part of {guest.holder.by}, which is not over", task_id=task.id)
+        raise HeldError(f"task {task.id} is part of {guest.holder.by}, which is still running", task_id=task.id)
     if task is parent or guest is host:
         raise TreeError(f"task {task.id} cannot be put below itself (under task {parent.id})", task_id=task.id)
     if guest is None:

@@ -139,7 +139,7 @@ class Comparison:
         return format_of("comparison", form="svg").text(self)
 
     def save(self, path: str | Path, *, form: str | None = None) -> Path:
-        """Write the comparison to a file; `form` or the ending sets the format: see docs/formats.md.
+        """Write the comparison to a file; `form` or the ending sets the format: see docs/reference.md.
 
         A file that is there is written over.
 

@@ -193,7 +193,7 @@ class Report:
         return counts
 
     def save(self, path: str | Path, *, form: str | None = None) -> Path:
-        """Write the report to a file; `form` or the ending sets the format: see docs/formats.md.
+        """Write the report to a file; `form` or the ending sets the format: see docs/reference.md.
 
         Raises:
             UsageError: if there is no such format, or the ending names none.

@@ -50,14 +50,14 @@ def advice_of(
     compared = [each for each in others if each.items >= FEWEST]
     if not compared:
         most = max((each.items for each in others), default=base.items)
-        return Advice("too few", "", f"Too little is done to say anything: {most} items in more than one arm.")
+        return Advice("too few", "", f"Too few results to advise: {most} items in more than one arm.")
     splitting = [each for each in compared if each.arm.splits]
     best = max(splitting or compared, key=lambda each: (each.gain, each.arm == compared[0].arm))
     if best.is_sure and best.gain > 0:
         return _better(figures, equals, best)
     sampled = next((each for each in compared if not each.arm.splits and each.is_sure and each.gain > 0), None)
     if sampled is not None:
-        also = f"; {best.arm.name} is not shown to gain ({_gain(best)})" if splitting else ""
+        also = f"; {best.arm.name} shows no clear gain ({_gain(best)})" if splitting else ""
         return Advice("sample", sampled.arm.name, f"Ask several times: {_told(figures, sampled)}{also}.")
     if best.is_sure:
         return Advice("one call", base.arm.name, f"{_do_not(best)}: {_told(figures, best)}.")
@@ -103,7 +103,7 @@ def _better(figures: Sequence[Figures], equals: Sequence[Equal], best: Versus) -
     if not best.arm.splits:
         return Advice("sample", best.arm.name, f"Ask several times: {_told(figures, best)}.")
     if equal is None:
-        more = "; no arm samples, so nobody knows what as many plain calls would gain"
+        more = "; no arm samples, so the gain of as many plain calls is unknown"
         return Advice("split", best.arm.name, f"Split with {best.arm.name}: {_told(figures, best)}{more}.")
     low, _ = equal.between
     beside = f"beside {equal.samples:.1f} samples of {equal.samples_of.name}, {_between(equal.gain, equal.between)}"
@@ -122,12 +122,12 @@ def _open(figures: Sequence[Figures], base: Figures, best: Versus) -> Advice:
     seen = least_gain(best.items, differ=best.differ)
     needed = items_for(_TEN_POINTS, differ=max(best.differ, _TEN_POINTS))
     power = (
-        f"{best.items} items show a gain of {100 * seen:.0f} points in 8 of 10 studies, and it takes about {needed:,}"
-        " items to show one of 10"
+        f"{best.items} items show a gain of {100 * seen:.0f} points in 8 of 10 studies; a gain of 10 points takes about"
+        f" {needed:,} items"
     )
     if best.gain <= 0:
         verb = "splitting" if best.arm.splits else "sampling"
-        words = f"Stay with {_named(base)}: no gain of {verb} is seen; {_told(figures, best)}; {power}."
+        words = f"Stay with {_named(base)}: {verb} shows no gain; {_told(figures, best)}; {power}."
         return Advice("one call", base.arm.name, words)
     return Advice("open", "", f"Not settled: {_told(figures, best)}; {power}.")
 

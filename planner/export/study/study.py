@@ -117,7 +117,7 @@ class Study(StudyData):
         return format_of("study", form="svg").text(self)
 
     def save(self, path: str | Path, *, form: str | None = None) -> Path:
-        """Write the study to a file; its ending says as what, unless `form` does: see docs/formats.md.
+        """Write the study to a file; its ending says as what, unless `form` does: see docs/reference.md.
 
         A file that is there is written over.
 

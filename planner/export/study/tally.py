@@ -28,7 +28,7 @@ def arm_lines(root: Task) -> Iterator[tuple[str, str]]:
 
 def _standing(right: int, done: int, used: Usage) -> str:
     if not done:
-        return "nothing is done yet"
+        return "no results yet"
     low, high = share_between(right, done)
     cost = "" if used.calls_without_cost or not used.cost_usd else f" · ${used.cost_usd / done:.5f}"
     share = f"{right / done:4.0%} ({low:.0%} to {high:.0%})"

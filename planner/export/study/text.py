@@ -47,13 +47,17 @@ def figure_tables(study: Study) -> list[Table]:
     """Return the tables of figures: what is right, what it takes, and both at equal tokens and cost."""
     figures, beside = study.figures, {each.arm.name: each for each in study.comparisons}
     tables: list[Table] = [
-        (f"What is right; gains are over {study.base.name}", RIGHT_HEAD, [
+        (f"Accuracy; gains are over {study.base.name}", RIGHT_HEAD, [
             right_row(each, beside.get(each.arm.name)) for each in figures]),
-        ("What an item takes: tokens, cost, time", TAKES_HEAD, [takes_row(each) for each in figures]),
+        ("Tokens, cost and time per item", TAKES_HEAD, [takes_row(each) for each in figures]),
     ]  # fmt: skip
     if equals := study.equals:
         tables.append(
-            ("Splitting beside as much sampling, with a vote", EQUAL_HEAD, [equal_row(each) for each in equals])
+            (
+                "Splitting against sampling with a vote, at equal tokens and cost",
+                EQUAL_HEAD,
+                [equal_row(each) for each in equals],
+            )
         )
     return tables
 
@@ -147,7 +151,7 @@ def notes(study: Study) -> Iterator[str]:
         base = study.figures[study.arms.index(study.base)]
         if study.pilot and base.items:
             yield f"Pilot: {pilot_words(base)}."
-        yield f"{missing:,} of {counted(len(study.trials), 'trial')} are still to be done."
+        yield f"{missing:,} of {counted(len(study.trials), 'trial')} remain."
 
 
 def _facts(study: Study) -> list[str]:

@@ -50,7 +50,7 @@ class GgufFile:
         if not fit.window and free is not None:
             raise NoModelError(
                 f"{name} needs about {in_gib(fit.bytes)} of memory (its file {in_gib(self.bytes)}), and"
-                f" {in_gib(free)} are free; end other programs, or take a smaller model or"
+                f" {in_gib(free)} are free; close other programs, or use a smaller model or"
                 " quantisation; use --window N to try anyway"
             )
         return fit

@@ -112,7 +112,7 @@ def expression_in(text: str) -> str | None:
 def no_model(task_id: str, content: str) -> NoModelError:
     """Return the error for a task that nothing here can do."""
     return NoModelError(
-        f"the model rules is no language model and cannot do task {task_id}: {cut(content, 100)!r}\n"
+        f"the model rules is not a language model and cannot do task {task_id}: {cut(content, 100)!r}\n"
         "It does arithmetic, splits outlines (headings, lists, 'first ..., then ...'), and\n"
         "summarises attached documents ('summarize by section', with -f FILE). For anything else, name a model:\n"
         "  - a model behind an API: --model NAME or RAMIFY_MODEL=NAME, with its key set\n"

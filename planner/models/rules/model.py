@@ -74,7 +74,7 @@ def _answer(purpose: str, variables: PromptVariables | None) -> str:
     except RulesError as error:
         return failed_text(error.reason, str(error))
     raise NoModelError(
-        f"the model rules is no language model and cannot do {purpose!r}; "
+        f"the model rules is not a language model and cannot do {purpose!r}; "
         "name one with --model NAME or RAMIFY_MODEL, or use --model human"
     )
 
