@@ -9,7 +9,7 @@ import inspect
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack, get_args, get_origin
 
@@ -18,6 +18,7 @@ from ramify.planner.cli.app import build_app
 from ramify.planner.events.forms import EVENT_FORMS
 from ramify.planner.export.formats import Subject, formats_of
 from ramify.planner.settings.options import OPTIONS, Option
+from ramify.planner.tools.transitions import transition_diagram
 
 DOCS = Path(__file__).parent.parent / "docs"
 PACKAGES = ("ramify.tasks", "ramify.prompts", "ramify.planner")
@@ -86,6 +87,12 @@ def reference_page() -> str:
         *settings_table(),
         *events_table(),
         *formats_tables(),
+        "",
+        "## Conversations with tools",
+        "",
+        "A conversation makes only these steps; A is the assistant, U the user, S the system, F a function.",
+        "",
+        f"```mermaid\n{transition_diagram()}```",
     ]
     for package in PACKAGES:
         module = importlib.import_module(package)
@@ -173,7 +180,13 @@ def _command(words: tuple[str, ...], command: Any, shared: Mapping[str, str]) ->
     if own := [row for name, row in rows.items() if shared.get(name) != row]:
         yield from ("", "| option | means |", "|---|---|", *own)
     if others := [name for name, row in rows.items() if shared.get(name) == row]:
-        yield from ("", f"[Shared](#shared-options): {', '.join(f'`{name}`' for name in others)}.")
+        left = [f"`{name}`" for name in shared if name not in others]
+        yield from ("", f"[Shared](#shared-options): {_shorter([f'`{name}`' for name in others], left)}.")
+
+
+def _shorter(names: Sequence[str], left: Sequence[str]) -> str:
+    """Return names as they are, or as all but those that are left."""
+    return ", ".join(names) if len(names) <= len(left) else f"all but {', '.join(left)}" if left else "all"
 
 
 def _rows(command: Any) -> dict[str, str]:
@@ -240,7 +253,8 @@ def _options(function: Any) -> Iterator[str]:
     taken = [name for hint in hints if get_origin(hint) is Unpack for name in get_args(hint)[0].__annotations__]
     known = {entry.stored_as for entry in OPTIONS.values()} | {*OPTIONS} - {"model", "agents", "workers"}
     if names := [f"`{name}`" for name in taken if name in known]:
-        yield from ("", f"*Options*, as in [settings](#every-setting): {', '.join(names)}.")
+        left = [f"`{name}`" for name, entry in OPTIONS.items() if not {name, entry.stored_as} & {*taken}]
+        yield from ("", f"*Options*, as in [settings](#every-setting): {_shorter(names, left)}.")
 
 
 def _fields(kind: Any) -> Iterator[str]:

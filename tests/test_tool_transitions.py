@@ -93,7 +93,7 @@ def test_the_diagrams_have_every_edge_and_no_other() -> None:
 
 
 def test_the_diagram_of_the_documentation_is_drawn_from_the_table() -> None:
-    page = Path(__file__).parent.parent / "docs" / "tools.md"
+    page = Path(__file__).parent.parent / "docs" / "reference.md"
     assert f"```mermaid\n{transition_diagram()}```" in page.read_text(encoding="utf-8")
 
 

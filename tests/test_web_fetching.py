@@ -170,7 +170,7 @@ def test_tls_is_checked_against_the_name_not_the_address(tmp_path: Path) -> None
     [
         (Reply(b"x" * 1000, repeats=2000, kind="text/plain"), "larger than max_bytes"),
         (Reply(gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}), "larger than max_bytes"),
-        (Reply(b"x", headers={"Content-Encoding": "br"}), "not asked for"),
+        (Reply(b"x", headers={"Content-Encoding": "br"}), "which was not requested"),
         (Reply(b"\x89PNG", kind="image/png"), "is image/png; only text can be read"),
         (Reply(status=404), r"answered 404 \(Not Found\)"),
         (Reply(status=410), "answered 410"),
