@@ -17,6 +17,7 @@ import typer
 from ramify.planner.cli.app import build_app
 from ramify.planner.events.forms import EVENT_FORMS
 from ramify.planner.export.formats import Subject, formats_of
+from ramify.planner.models.retry import rules_table
 from ramify.planner.settings.options import OPTIONS, Option
 from ramify.planner.tools.transitions import transition_diagram
 
@@ -87,6 +88,12 @@ def reference_page() -> str:
         *settings_table(),
         *events_table(),
         *formats_tables(),
+        "",
+        "## Every model failure",
+        "",
+        "`ModelError.kind`, and what follows; see also [errors](errors-and-exit-codes.md#model-failures).",
+        "",
+        rules_table().rstrip(),
         "",
         "## Conversations with tools",
         "",

@@ -111,7 +111,7 @@ def test_the_state_diagram_is_drawn_from_the_table() -> None:
 
 
 def test_the_table_of_failures_is_the_one_the_code_is_run_from() -> None:
-    assert rules_table() in text_of("docs/errors-and-exit-codes.md")
+    assert rules_table() in text_of("docs/reference.md")
 
 
 def test_the_exit_codes_are_those_of_the_command_line() -> None:
