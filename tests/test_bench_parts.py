@@ -264,7 +264,7 @@ def rights(both: int, won: int, lost: int, neither: int) -> tuple[list[bool], li
     [
         (rights(20, 30, 5, 20), "split", "Split with upfront: upfront is right on 67%, one call on 33% (+33 points"),
         (rights(20, 3, 25, 12), "one call", "Do not split: upfront is right on 38%, one call on 75% (-37 points"),
-        (rights(20, 5, 5, 30), "one call", "Stay with one call: no gain of splitting is seen"),
+        (rights(20, 5, 5, 30), "one call", "Stay with one call: splitting shows no gain"),
         (rights(20, 8, 4, 28), "open", "Not settled: upfront is right on 47%, one call on 40% (+7 points"),
         (rights(2, 1, 0, 2), "too few", "Too few results to advise"),
     ],

@@ -285,7 +285,7 @@ class Planner:
     def given_up(self, task: Task, error: Exception) -> Whole | None:
         """Return that `task` stays whole as no plan for it could be had; None if `error` says more than that."""
         if isinstance(error, WorkFailedError) and error.question:
-            return Whole(f"the model could not split it (ambiguous): {error.question}", is_unusual=True)
+            return Whole(f"the model could not split it: {error.question} (ambiguous)", is_unusual=True)
         is_cut_off = isinstance(error, TruncatedReplyError) or (
             isinstance(error, ModelError) and error.kind == FailureKind.CUT_OFF
         )
