@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ramify.planner import Executor, FollowedRun, PlanLimits, Store
+from ramify.planner import Executor, FollowedRun, Outcome, PlanLimits, Store
 from ramify.planner.errors import RunError
 from ramify.planner.store import NewRun
 from ramify.planner.testing import ScriptedModel
@@ -95,6 +95,19 @@ def test_tasks_that_are_planned_while_a_run_is_followed_come_into_its_tree(tmp_p
             ("first", TaskState.DONE),
             ("second", TaskState.DONE),
         ]
+
+
+def test_tasks_that_were_known_before_they_ended_have_all_that_came_of_them(tmp_path: Path) -> None:
+    def measure(_: Task) -> Outcome:
+        return Outcome("two", {"count": 2}, ("a third",))
+
+    root = Task(content="Count", id="0", type="measure")
+    run = Executor("rules", workers={"measure": measure}, store=tmp_path / "runs.db").new_run(root)
+    with FollowedRun(tmp_path / "runs.db", run.id) as followed:
+        run.start().wait()
+        assert list(followed)
+    assert (followed.root.result, followed.root.output) == ("two", {"count": 2})
+    assert followed.root.gaps == run.task.gaps == ("a third",)
 
 
 def test_the_last_words_of_a_process_that_ends_between_two_looks_are_read(home: Path) -> None:

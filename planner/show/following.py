@@ -27,7 +27,10 @@ POLL_S = 0.5
 MOST_AT_ONCE = 5_000
 """Events that are read in one transaction."""
 
-_CHANGING = ("content", "state", "result", "error", "attempts", "usage", "started_at", "completed_at", "updated_at")
+_CHANGING = (
+    "content", "state", "result", "output", "gaps", "error", "attempts", "usage", "started_at", "completed_at",
+    "updated_at",
+)  # fmt: skip
 """What a run, or an edit of its plan, changes of a task."""
 
 _STARTING_S = 3.0
