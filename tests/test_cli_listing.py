@@ -31,6 +31,20 @@ def test_runs_are_listed_by_status_and_place(four_runs: list[str], ramify: Ramif
     assert "--all shows them" in ramify("runs", "--status", "failed", "-n", "1").err
 
 
+def test_the_runs_of_a_sweep_are_one_row_unless_they_are_asked_for(ramify: Ramify) -> None:
+    ramify("sweep", *RULES, "1+1", "-p", "max_depth=1,2")
+    ramify("solve", *RULES, "2+2")
+    alone, sweep = listed(ramify)
+    inside = [f"{sweep}.1", f"{sweep}.2"]
+    found = ramify("runs")
+    assert "1+1 · 2 runs: 2 done · $0.00" in found.out
+    assert f"`ramify runs {sweep}` lists the runs of {sweep}" in found.err
+    assert listed(ramify, sweep) == inside
+    assert sorted(listed(ramify, "--members")) == sorted([alone, sweep, *inside])
+    assert [run["members"] for run in json.loads(ramify("runs", "--json").out)["runs"]] == [{}, {"done": 2}]
+    assert f"run {alone} is not a study or sweep" in ramify("runs", alone).err
+
+
 def test_runs_are_pruned_after_a_rehearsal(four_runs: list[str], ramify: Ramify) -> None:
     failed, done = four_runs[::2], four_runs[1::2]
     said = ramify("runs", "--prune", "--status", "done", "--dry-run")
@@ -52,6 +66,7 @@ def test_runs_are_pruned_after_a_rehearsal(four_runs: list[str], ramify: Ramify)
     [
         (("--prune",), "--older-than AGE, --status STATUS, --keep N"),
         (("--prune", "--all", "--keep", "1"), "--limit and --all are for lists"),
+        (("--prune", "--members"), "RUN, --members, --limit and --all are for lists"),
         (("--prune", "--limit", "3"), "--limit and --all are for lists"),
         (("--dry-run",), "without --prune nothing is deleted"),
         (("--older-than", "soon"), "'soon' is not an age"),

@@ -252,6 +252,15 @@ def test_runs_are_listed_newest_first(store: Store) -> None:
     assert store.last_run().id == "c"
 
 
+def test_members_of_a_run_are_told_from_runs_that_stand_alone(store: Store) -> None:
+    for name, status in (("a", "done"), ("a.2", "done"), ("a.10", "failed"), ("a.2-judge1", "done"), ("ab.1", "done")):
+        store.create_run(new_run(name, status=status), small_tree())
+    assert [run.id for run in store.runs(inside="")] == ["ab.1", "a"]  # whose study is gone
+    assert [run.id for run in store.runs(inside="a")] == ["a.2", "a.10", "a.2-judge1"]
+    assert [run.id for run in store.runs(1, inside="", statuses=["done"], keep=1)] == ["a"]
+    assert store.members_so_far() == {"a": {"done": 2, "failed": 1}, "ab": {"done": 1}}
+
+
 def test_run_id_is_used_once(store: Store, run: str) -> None:
     with pytest.raises(RunError, match=f"run {run} already exists in the store"):
         store.create_run(new_run(run), small_tree())

@@ -353,6 +353,15 @@ def test_runs_go_by_status(store: Store) -> None:
     assert left(store) == ["r1"]
 
 
+def test_members_go_with_their_run(store: Store) -> None:
+    put_runs(store, "done", "done")
+    for name in ("r1.1", "r1.2", "r2.1"):
+        store.create_run(new_run(name, status="failed"), small_tree())
+    assert store.prune(statuses=["failed"]) == []
+    assert [run.id for run in store.prune(keep=1)] == ["r1"]
+    assert left(store) == ["r2", "r2.1"]
+
+
 def test_runs_go_by_age(store: Store) -> None:
     put_runs(store, "done", "done")
     with store._database.changing() as connection:

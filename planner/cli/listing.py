@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
+from .completing import run_ids
 from .flags import takes
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ _AGE = re.compile(r"(\d{1,6})([smhdw])")
 def runs(
     given: Mapping[str, Any],
     *,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="List the runs of this study or sweep.", autocompletion=run_ids),
+    ] = None,
+    members: Annotated[bool, typer.Option("--members", help="List the runs of studies and sweeps too.")] = False,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -41,6 +47,8 @@ def runs(
 ) -> int:
     """List the runs in the store, or delete some.
 
+    A study or sweep is one row; deleting it deletes its runs.
+
     Examples: ramify runs --status failed; ramify runs --prune --older-than 30d
     """
     from ramify.planner.errors import UsageError
@@ -52,8 +60,10 @@ def runs(
         "keep": keep or 0,
     }
     if prune:
-        if limit is not None or every:
-            raise UsageError("--limit and --all are for lists; --prune takes --older-than, --status and --keep")
+        if limit is not None or every or run is not None or members:
+            raise UsageError(
+                "RUN, --members, --limit and --all are for lists; --prune takes --older-than, --status and --keep"
+            )
         if older_than is None and not status and keep is None:
             raise UsageError("choose the runs to delete: --older-than AGE, --status STATUS, --keep N, or several")
     elif dry_run:
@@ -61,13 +71,18 @@ def runs(
     with open_store(given["store"], create=False) as store:
         if prune:
             return _prune(store.prune(**wanted, is_rehearsal=dry_run), dry_run=dry_run, as_json=given["as_json"])
-        return _list(store, wanted, None if every else limit or _MOST_RUNS, as_json=given["as_json"])
+        wanted["inside"] = None if members else ""
+        if run is not None:
+            wanted["inside"] = _with_members(store, run)
+        most = None if every else limit or (_MOST_RUNS if run is None else None)
+        return _list(store, wanted, most, as_json=given["as_json"])
 
 
 def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_json: bool) -> int:
     """Show the runs that are `wanted`, `limit` at the most."""
+    from ramify.planner.export.labels import format_cost
     from ramify.planner.export.making import who_made_in_short
-    from ramify.planner.export.run_data import record_data, status_of
+    from ramify.planner.export.run_data import members_words, record_data, status_of
     from ramify.planner.store.records import ENDED
 
     from .output import print_json, print_table, tell
@@ -76,22 +91,51 @@ def _list(store: "Store", wanted: Mapping[str, Any], limit: int | None, *, as_js
     found = store.runs(None if limit is None else limit + 1, **wanted)
     shown = found[:limit]
     made_by = {record.id: who_made_in_short(store, record) for record in shown}
+    members = store.members_so_far()
+    used = store.used_so_far([record.id for record in shown if record.status not in ENDED])
     if as_json:
-        used = store.used_so_far([record.id for record in shown if record.status not in ENDED])
         data = [
-            {**record_data(record, used.get(record.id, record.usage)), "made_by": made_by[record.id]}
+            {
+                **record_data(record, used.get(record.id, record.usage)),
+                "made_by": made_by[record.id],
+                "members": members.get(record.id, {}),
+            }
             for record in shown
         ]
         print_json({"store": store.place, "runs": data})
         return 0
+
+    def sums(record: "RunRecord") -> tuple[str, ...]:
+        words = members_words(members.get(record.id, {}), status_of(record))
+        return (words, format_cost(used.get(record.id, record.usage))) if words else ()
+
     rows = [
-        (record.id, status_of(record), started(record), made_by[record.id], _shortened(_called(record)))
+        (
+            record.id,
+            status_of(record),
+            started(record),
+            made_by[record.id],
+            " · ".join(filter(None, (_shortened(_called(record)), *sums(record)))),
+        )
         for record in shown
     ]
     print_table(("run", "status", "started", "made by", "goal"), rows)
+    folded = next((record.id for record in shown if record.id in members), None)
+    if folded is not None and wanted["inside"] == "":
+        tell(f"`ramify runs {folded}` lists the runs of {folded}; --members lists those of all studies and sweeps")
     if len(found) > len(shown):
         tell("there are more; --all shows them")
     return 0
+
+
+def _with_members(store: "Store", wanted: str) -> str:
+    """Return the id of a run that has members."""
+    from ramify.planner.errors import UsageError
+
+    record = store.find_run(wanted)
+    if not store.runs(1, inside=record.id):
+        raise UsageError(f"run {record.id} is not a study or sweep; `ramify show {record.id}` shows it")
+    return record.id
 
 
 def _prune(gone: "Sequence[RunRecord]", *, dry_run: bool, as_json: bool) -> int:

@@ -9,6 +9,7 @@ from ramify.planner.asking.budget import total_usage
 from ramify.planner.store import STALE_AFTER_S, CallRecord, EventRecord, RunRecord, RunStatus, StepRecord
 from ramify.planner.store.pruning import status_now
 from ramify.tasks import Task, Usage
+from ramify.tasks.counting import counted
 from ramify.tasks.json_text import json_text
 from ramify.tasks.tree.documents import tree_to_data
 
@@ -21,6 +22,21 @@ def to_json(data: Mapping[str, Any]) -> str:
 def status_of(record: RunRecord) -> RunStatus:
     """Return the status of a run; one whose process has ended without a word is interrupted."""
     return status_now(record, stale_after_s=STALE_AFTER_S)
+
+
+def members_words(members: Mapping[RunStatus, int], status: RunStatus) -> str:
+    """Return how many members a run has, and where they stand; empty if it has none.
+
+    Args:
+        members: how many there are of which status.
+        status: the status of the run.
+
+    >>> members_words({"done": 14, "running": 2}, "interrupted")
+    '16 runs: 14 done, 2 interrupted'
+    """
+    known = {("interrupted" if each == "running" != status else each): number for each, number in members.items()}
+    standing = ", ".join(f"{number:,} {each}" for each, number in known.items())
+    return f"{counted(sum(known.values()), 'run')}: {standing}" if known else ""
 
 
 def record_data(record: RunRecord, used: Usage) -> dict[str, Any]:

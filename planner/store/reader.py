@@ -51,6 +51,7 @@ class StoreReader:
         older_than_s: float | None = None,
         statuses: Collection[RunStatus] = (),
         keep: int = 0,
+        inside: str | None = None,
     ) -> list[RunRecord]:
         """Return the runs, newest first.
 
@@ -59,6 +60,7 @@ class StoreReader:
             older_than_s: only those of which nothing was written for that long, in seconds.
             statuses: only those of one of these.
             keep: how many of the newest are left out in any case.
+            inside: only the members of this run, in order, such as the trials of a study; "" leaves out members.
 
         Raises:
             StoreError: if they cannot be read.
@@ -68,12 +70,23 @@ class StoreReader:
 
         are_all_wanted = older_than_s is None and not statuses and not keep
         with self._database.reading() as connection:
-            runs = list_runs(connection, limit if are_all_wanted else None)
+            runs = list_runs(connection, limit if are_all_wanted else None, inside)
         if are_all_wanted:
             return runs
         since = None if older_than_s is None else time.time() - older_than_s
         found = matching(runs, untouched_since=since, statuses=statuses, keep=keep, stale_after_s=STALE_AFTER_S)
         return found[:limit]
+
+    def members_so_far(self) -> dict[str, dict[RunStatus, int]]:
+        """Return how many members of which status runs have, by run; those without any are left out.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        from .members import members_so_far
+
+        with self._database.reading() as connection:
+            return members_so_far(connection)
 
     def used_so_far(self, run_ids: Sequence[str]) -> dict[str, Usage]:
         """Return the usage of runs, also while they go on.

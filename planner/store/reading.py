@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from .fields import RUN_FIELDS, decode_field
 from .lineage import Lineage, lineage_of, taken_over
+from .members import is_member
 from .records import (
     STEER,
     CallKey,
@@ -37,9 +38,19 @@ _PAID = frozenset({"call_done", "call_failed"})
 """The events that tell what a call has cost."""
 
 
-def list_runs(connection: Connection, limit: int | None) -> list[RunRecord]:
-    """Return runs, the newest first."""
-    query = select(RUNS).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)
+def list_runs(connection: Connection, limit: int | None, inside: str | None = None) -> list[RunRecord]:
+    """Return runs, the newest first: all, those that are no member (`inside` ""), or the members of the run `inside`.
+
+    Members come in the order of their numbers.
+    """
+    query = select(RUNS).limit(limit)
+    if inside:
+        query = query.where(RUNS.c.id.startswith(f"{inside}.", autoescape=True))
+        query = query.order_by(func.length(RUNS.c.id), RUNS.c.id)
+    else:
+        query = query.order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc())
+    if inside == "":
+        query = query.where(~is_member(connection))
     return [_run_of(row) for row in connection.execute(query).mappings()]
 
 

@@ -205,7 +205,7 @@ class Store(StoreReader):
         keep: int = 0,
         is_rehearsal: bool = False,
     ) -> list[RunRecord]:
-        """Delete runs that no process holds, and return them, newest first.
+        """Delete runs that no process holds, each with its members, and return them, newest first.
 
         Args:
             older_than_s: only those of which nothing was written for that long, in seconds.
@@ -218,14 +218,14 @@ class Store(StoreReader):
         """
         from .pruning import is_held
 
-        found = self.runs(older_than_s=older_than_s, statuses=statuses, keep=keep)
+        found = self.runs(older_than_s=older_than_s, statuses=statuses, keep=keep, inside="")
         runs = [run for run in found if not is_held(run, stale_after_s=STALE_AFTER_S)]
         if is_rehearsal:
             return runs
         gone = []
         for run in runs:
             with suppress(LeaseError):  # somebody has taken it since
-                self.delete_runs([run.id])
+                self.delete_runs([run.id, *(member.id for member in self.runs(inside=run.id))])
                 gone.append(run)
         return gone
 
