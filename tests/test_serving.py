@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from ramify.planner import Executor, PlanLimits, Store
+from ramify.planner.bench import Arm, bench, open_study
 from ramify.planner.errors import UsageError
 from ramify.planner.export.report import report_of
 from ramify.planner.export.report.details import task_detail
+from ramify.planner.export.study.text import figure_tables, item_table
 from ramify.planner.serving import Served, serve
 from ramify.planner.store import NewRun, TaskChanged
 from ramify.planner.testing import ScriptedModel
@@ -258,6 +260,42 @@ def test_pictures_plans_and_the_report_are_there(guest: Visitor, file: Path) -> 
     report = guest.http.get(f"/api/runs/{run_id[:6]}/report.html")
     assert report.headers["content-disposition"] == f'attachment; filename="{run_id}.html"'
     assert "both done" in report.text
+
+
+@pytest.fixture
+def study(file: Path) -> str:
+    arms: list[str | Arm] = [Arm("whole", "upfront", parameters={"max_depth": 1}), "upfront"]
+    items = [{"question": "(1 + 2) * 3", "answer": 9}, {"question": "(3 + 4) * 5", "answer": 36}]
+    return bench(items, arms, without=["direct", "self-consistency"], model="rules", ask="", store=file).run
+
+
+def test_members_of_a_study_are_one_row_of_the_list_and_have_rows_of_their_own(
+    guest: Visitor, study: str, file: Path
+) -> None:
+    alone = finished_run(file)
+    rows = guest.first("/api/events")["runs"]
+    assert [(row[0], row[-1]) for row in rows] == [(alone, ""), (study, "4 runs: 4 done")]
+    ids = [f"{study}.{n}" for n in range(1, 5)]
+    assert [row[0] for row in guest.get(f"/api/runs/{study}/members")["runs"]] == ids
+    assert guest.get(f"/api/runs/{alone}/members") == {"runs": []}
+    assert guest.first(f"/api/runs/{ids[1]}/events")["run"]["inside"] == study
+    assert guest.get(f"/api/runs/{study}/task?id=0.2")["run"] == ids[1]
+    assert "fork" not in guest.first(f"/api/runs/{study}/events")["run"]["acts"]
+
+
+def test_a_study_is_sent_with_the_words_tables_and_plots_of_its_page(guest: Visitor, study: str, file: Path) -> None:
+    sent = guest.get(f"/api/runs/{study}/study")
+    told = open_study(study, store=file)
+    assert sent["advice"] == told.advice.words
+    assert [[table["title"], table["rows"]] for table in sent["tables"]] == [
+        [title, [list(row) for row in rows]] for title, _, rows in (*figure_tables(told), item_table(told)) if rows
+    ]
+    assert [name for name, _ in sent["plots"]] == ["accuracy", "gains"]
+    for name, _ in sent["plots"]:
+        assert guest.http.get(f"/api/runs/{study}/study/{name}.svg?theme=dark").text.startswith("<svg")
+    assert guest.http.get(f"/api/runs/{study}/study/cost.svg").status_code == 400
+    assert told.advice.words in guest.http.get(f"/api/runs/{study}/study.html").text
+    assert "is not a study" in guest.get(f"/api/runs/{finished_run(file)}/study")["error"]
 
 
 def test_who_may_only_look_is_offered_nothing_and_can_do_nothing(file: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page
 from ramify.planner import Executor, PlanLimits, Store
+from ramify.planner.bench.api import new_study
 from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.serving import Served, serve
 from ramify.planner.store import CallMade, EventHappened, NewRun, StoredRun
@@ -152,6 +153,36 @@ def test_runs_come_into_the_list_and_keys_lead_through_it(open_page: Open, place
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/runs/{first}*")
+    assert opened.trouble() == []
+
+
+def test_a_study_is_watched_unfolded_and_followed_to_its_runs(open_page: Open, place: Path) -> None:
+    replies = {"sample": "Answer: 2", "decompose": "<atomic/>", "execute": "<result>Answer: 3</result>"}
+    gate = Gate(replies)
+    items = [{"question": f"What is 1 + 1, asked {n} times?", "answer": 2} for n in range(1, 9)]
+    model = ScriptedModel(gate)
+    run = new_study(items, "upfront", without="self-consistency", model=model, store=place, jobs=16)
+    opened = open_page()
+    page = opened.go(f"/runs/{run.id}")
+    run.start()
+    page.locator("#study-tables tr", has_text="direct").filter(has_text="8/8").wait_for()
+    page.locator("#advice", has_text="Too few results").wait_for()
+    gate.open()
+    run.wait()
+    page.locator("#advice", has_text="Do not split").wait_for()
+    assert page.locator("#plots img").count() == 2
+    assert page.locator("#study-tables td.hurt").count() == 8
+    assert found(page) == []
+    page.locator("#study-tables a").first.click()
+    page.wait_for_url(f"**/runs/{run.id}.*")
+    page.locator("#inside a", has_text=run.id).wait_for()
+    opened.go("/")
+    page.locator(".fold", has_text="16 runs: 16 done").click()
+    page.locator("tr.member").nth(15).wait_for()
+    assert page.locator("tr.member a").first.inner_text() == f"{run.id}.1"
+    page.reload()
+    page.locator("tr.member").nth(15).wait_for()
+    assert found(page) == []
     assert opened.trouble() == []
 
 

@@ -1,9 +1,10 @@
 """The two things that pages watch: the list of the runs of a store, and one run with its tasks."""
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from threading import Lock
-from typing import Any, Final, Literal, NamedTuple
+from threading import RLock
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from ramify.planner.errors import RunError
 from ramify.planner.events.events import EventType
@@ -29,21 +30,23 @@ _LIST_LOOK_S: Final = 1.0
 _MOST_EVENTS: Final = 1_000
 """Events since the last look from which on it costs less to read the tree."""
 
-_SHARE_OF_DRAWING: Final = 20
+_SHARE_OF_MAKING: Final = 20
 _MOVING: Final = frozenset({EventType.PLAN_EDITED, EventType.TASK_CHANGED})
 """Events after which tasks may stand elsewhere in the tree, or say something else."""
 
 
+T = TypeVar("T")
+
 Picture = Literal["graph", "timeline"]
 
 
-class _DrawnPicture(NamedTuple):
-    """A picture at a change of that number: when it was drawn, how long that took, and what draws it in a theme."""
+class _Made(NamedTuple, Generic[T]):
+    """What was made of a run at a change of that number: when, how long that took, and what came of it."""
 
     number: int
     at: float
     took_s: float
-    drawn: Drawn
+    value: T
 
 
 class LiveRun(Live):
@@ -66,8 +69,8 @@ class LiveRun(Live):
         self._rows: dict[str, Row] = {}
         self._changes: dict[str, int] = {}
         self._whole_since = 0
-        self._drawing = Lock()
-        self._drawn: dict[Picture, _DrawnPicture] = {}
+        self._making = RLock()
+        self._made: dict[str, _Made[Any]] = {}
 
     @property
     def run(self) -> FollowedRun:
@@ -112,24 +115,27 @@ class LiveRun(Live):
         if self._run is not None:
             self._run.close()
 
-    def wait_s(self, picture: Picture) -> float:
-        """How long to wait before a picture is drawn, in seconds, so that drawing takes but a share of the time."""
-        known = self._drawn.get(picture)
+    def wait_s(self, name: str) -> float:
+        """How long to wait before something is made of it, in seconds, so that this takes but a share of the time."""
+        known = self._made.get(name)
         if known is None or known.number == self.number:
             return 0.0
-        return max(0.0, known.at + _SHARE_OF_DRAWING * known.took_s - time.monotonic())
+        return max(0.0, known.at + _SHARE_OF_MAKING * known.took_s - time.monotonic())
 
     def picture(self, picture: Picture, theme: ThemeName) -> str:
         """Return a picture of the run as it is now, as SVG; it is drawn once for all who ask for it."""
-        with self._drawing:
-            known = self._drawn.get(picture)
+        return self.made(picture, self._draw_graph if picture == "graph" else self._draw_timeline)(theme)
+
+    def made(self, name: str, make: Callable[[FollowedRun], T]) -> T:
+        """Return what is made of the run as it is now, once for all who ask for it by this name."""
+        with self._making:
+            known: _Made[T] | None = self._made.get(name)
             if known is None or known.number != self.number:
                 number, began = self.number, time.monotonic()
-                draw = self._draw_graph if picture == "graph" else self._draw_timeline
-                drawn = draw(self.run)
+                value = make(self.run)
                 ended = time.monotonic()
-                known = self._drawn[picture] = _DrawnPicture(number, ended, ended - began, drawn)
-        return known.drawn(theme)
+                known = self._made[name] = _Made(number, ended, ended - began, value)
+        return known.value
 
     def _take_head(self, run: FollowedRun) -> bool:
         self._looked_at = run.record, run.status
@@ -178,7 +184,7 @@ class LiveRun(Live):
 
 
 class LiveList(Live):
-    """The newest runs of a store.
+    """The newest runs of a store; members of a study or sweep are in its row.
 
     Args:
         store: an open store.
@@ -187,7 +193,7 @@ class LiveList(Live):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
-        self._looked_at: dict[str, tuple[RunRecord, RunStatus]] = {}
+        self._looked_at: Mapping[str, tuple[RunRecord, RunStatus, Mapping[RunStatus, int]]] = {}
         self._rows: dict[str, Row] = {}
         self._changes: dict[str, int] = {}
         self._whole_since = 0
@@ -199,15 +205,19 @@ class LiveList(Live):
 
     def look(self) -> bool:
         """Look at the runs; return whether anything has changed."""
-        records = {record.id: (record, status_of(record)) for record in self._store.runs(MOST_RUNS)}
+        members = self._store.members_so_far()
+        records = {
+            record.id: (record, status_of(record), members.get(record.id, {}))
+            for record in self._store.runs(MOST_RUNS, inside="")
+        }
         fresh = [run_id for run_id, now in records.items() if now != self._looked_at.get(run_id)]
         is_whole = not self._whole_since or bool(self._looked_at.keys() - records.keys())
         self._looked_at = records
         going_on = [run_id for run_id in fresh if records[run_id][0].status not in ENDED]
-        used, counts = self._store.used_so_far(going_on), self._store.states_so_far(going_on)
+        used, counts = self._store.used_so_far(going_on), self._store.states_so_far(fresh)
         rows = {
-            run_id: run_row(record, used.get(run_id, record.usage or NO_USAGE), counts.get(run_id, {}))
-            for run_id, (record, _) in ((run_id, records[run_id]) for run_id in fresh)
+            run_id: run_row(record, used.get(run_id, record.usage or NO_USAGE), counts.get(run_id, {}), inside)
+            for run_id, (record, _, inside) in ((run_id, records[run_id]) for run_id in fresh)
         }
         rows = {run_id: row for run_id, row in rows.items() if row != self._rows.get(run_id)}
         if is_whole:

@@ -1,4 +1,4 @@
-"""What is read of a run when a page asks for it: a task with its messages, and the tasks that words stand in."""
+"""What is read of a run when a page asks for it: a task with its messages, tasks that hold words, members."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +7,13 @@ from ramify.planner.export.report.content import reported_task
 from ramify.planner.export.report.details import task_detail
 from ramify.planner.export.report.words import visible_line
 from ramify.planner.store import CallRecord, Store
+from ramify.planner.store.records import ENDED
+from ramify.planner.strategies.comparing import inner_runs
+from ramify.planner.work.special_types import CARRY_RUNS
 from ramify.tasks import Task, TreeError
 
-from .live_runs import LiveRun
+from .live_runs import MOST_RUNS, LiveRun
+from .rows import Row, run_row
 
 
 def details_of(store: Store, live: LiveRun, shown_id: str) -> dict[str, Any]:
@@ -26,7 +30,21 @@ def details_of(store: Store, live: LiveRun, shown_id: str) -> dict[str, Any]:
     events = store.events(run.record.id, task_id=task_id)
     with live.lock:
         task = run.root.find(task_id)
-        return task_detail(reported_task(task, run.record, calls=calls, steps=steps, events=events), run.record)
+        detail = task_detail(reported_task(task, run.record, calls=calls, steps=steps, events=events), run.record)
+        made = inner_runs(store, run.record.id, task) if task.type in CARRY_RUNS and task.is_leaf else []
+    return {**detail, "run": visible_line(made[-1].id)} if made else detail
+
+
+def member_rows(store: Store, run_id: str) -> list[Row]:
+    """Return what the list shows of the members of a run, in order.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    records = store.runs(MOST_RUNS, inside=run_id)
+    going_on = [record.id for record in records if record.status not in ENDED]
+    used, counts = store.used_so_far(going_on), store.states_so_far([record.id for record in records])
+    return [run_row(each, used.get(each.id, each.usage), counts.get(each.id, {})) for each in records]
 
 
 def tasks_with(store: Store, live: LiveRun, words: str) -> list[str]:

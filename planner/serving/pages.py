@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from string import Template
-from typing import Final
 
 from ramify.planner.export.look import GLYPHS
 from ramify.planner.export.report.markup import Markup, as_json, element, json_block
 from ramify.planner.export.report.sections import SHARED_SCRIPTS, page_file, sections, state_filters
 from ramify.tasks import TaskState
-
-_NO_PICTURE: Final = Markup('<p class="quiet">Nothing has run yet.</p>')
 
 
 @cache
@@ -22,7 +19,7 @@ def page_files() -> Mapping[str, tuple[str, str]]:
     """Return the files that pages load, by name, with their media types."""
     shared = "".join(map(page_file, SHARED_SCRIPTS))
     scripts = {
-        "run.js": shared + _file("stream.js") + _file("acts.js") + _file("run.js"),
+        "run.js": shared + "".join(map(_file, ("stream.js", "acts.js", "study.js", "run.js"))),
         "runs.js": page_file("elements.js") + _file("stream.js") + _file("runs.js"),
     }
     style = page_file("report.css") + _file("serve.css")

@@ -10,10 +10,13 @@ from ramify.planner.running.run_settings import RunSettings
 from ramify.planner.show.following import FollowedRun
 from ramify.planner.store import Store
 from ramify.planner.store.records import ENDED
-from ramify.planner.work.special_types import SCRIPT
+from ramify.planner.work.special_types import CARRY_RUNS, LIST, SCRIPT
 from ramify.tasks import Task, TaskState
 
 _ASKED = ("max_calls", "max_tokens", "max_cost_usd")
+_OF_RUNS = CARRY_RUNS - {SCRIPT, LIST}
+"""Types of roots whose members are forked instead."""
+
 _BEGUN = frozenset({TaskState.RUNNING, TaskState.DONE, TaskState.FAILED})
 
 
@@ -38,7 +41,7 @@ def possible_acts(run: FollowedRun, store: Store) -> dict[str, Any]:
         acts["steer"] = {}
     if run.status not in ENDED and run.status != "cancelled":
         acts["cancel"] = {}
-    return acts | {"again": {}, "fork": {}}
+    return acts | {"again": {}} | ({} if run.root.type in _OF_RUNS else {"fork": {}})
 
 
 def _limits(run: FollowedRun) -> dict[str, float | None]:

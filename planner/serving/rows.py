@@ -1,6 +1,7 @@
 """What the page shows of runs that go on, as JSON data: a row for each run, a run's head, and a row for each task."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ramify.planner.asking.budget import total_usage
@@ -10,9 +11,10 @@ from ramify.planner.export.report.content import work_facts
 from ramify.planner.export.report.details import task_row
 from ramify.planner.export.report.sections import short_goal
 from ramify.planner.export.report.words import visible, visible_line, when
-from ramify.planner.export.run_data import status_of
+from ramify.planner.export.run_data import members_words, status_of
+from ramify.planner.export.study.content import is_study
 from ramify.planner.show.following import FollowedRun
-from ramify.planner.store import RunRecord, Store
+from ramify.planner.store import RunRecord, RunStatus, Store
 from ramify.planner.store.records import ENDED
 from ramify.tasks import Task, TaskState, Usage
 from ramify.tasks.gaps import gaps_by_kind
@@ -20,13 +22,21 @@ from ramify.tasks.gaps import gaps_by_kind
 Row = list[Any]
 
 
-def run_row(record: RunRecord, used: Usage, counts: Mapping[TaskState, int]) -> Row:
-    """Return what the list shows of a run: id, status, goal, name, maker, start, cost, tasks done, all, error, origin.
+def run_row(
+    record: RunRecord,
+    used: Usage,
+    counts: Mapping[TaskState, int],
+    members: Mapping[RunStatus, int] = MappingProxyType({}),
+) -> Row:
+    """Return what the list shows of a run.
+
+    That is id, status, goal, name, maker, start, cost, tasks done, all, error, origin, members in words.
 
     Args:
         record: the run.
         used: what its calls have used so far.
         counts: how many of its tasks are in which state; empty if nobody has counted.
+        members: how many members of which status it has.
     """
     alive = {state: number for state, number in counts.items() if state is not TaskState.DELETED}
     return [
@@ -41,6 +51,7 @@ def run_row(record: RunRecord, used: Usage, counts: Mapping[TaskState, int]) -> 
         sum(alive.values()),
         visible_line(record.error or ""),
         visible_line(record.forked_from or ""),
+        members_words(members, status_of(record)),
     ]
 
 
@@ -67,6 +78,8 @@ def run_head(run: FollowedRun, store: Store) -> dict[str, Any]:
     return {
         "id": visible_line(record.id),
         "status": run.status,
+        "inside": visible_line(str(record.settings.get("inside") or "")),
+        "is_study": is_study(root),
         "goal": short_goal(record.goal),
         "whole": "" if short_goal(record.goal) == record.goal.strip() else visible(record.goal),
         "made_by": visible_line(made_by),

@@ -10,6 +10,10 @@
 /api/runs/RUN/plans            the versions of its plan
 /api/runs/RUN/graph.svg        a picture, in a `theme`; and timeline.svg
 /api/runs/RUN/report.html      the report, as a file
+/api/runs/RUN/members          the runs that are members of a study or sweep
+/api/runs/RUN/study            what a study has found so far
+/api/runs/RUN/study/PLOT.svg   a picture of that, in a `theme`
+/api/runs/RUN/study.html       the page of a study, as a file
 /api/runs/RUN/acts/ACT         posted: something is done to it
 """
 
@@ -22,6 +26,7 @@ from ramify.planner.errors import LeaseError, RunError, UsageError
 from ramify.planner.export.look import THEMES, ThemeName
 from ramify.planner.export.report.content import report_of
 from ramify.planner.export.report.page import to_html
+from ramify.planner.export.study.plots import plots_of
 from ramify.planner.show.versions import TOLD_BY, versions_of
 from ramify.planner.store import Store
 from ramify.tasks import RamifyError, TreeError
@@ -36,8 +41,9 @@ from .acts import Acting
 from .hub import Hub
 from .live import Live
 from .live_runs import LiveRun, Picture
-from .looking import details_of, tasks_with
+from .looking import details_of, member_rows, tasks_with
 from .pages import list_page, page_files, run_page
+from .studies import STUDY, study_data, study_of
 
 _MOST_BODY: Final = 200_000
 _STATUSES: Final[Mapping[type[RamifyError], int]] = {LeaseError: 409, RunError: 404, TreeError: 404, UsageError: 400}
@@ -72,6 +78,10 @@ class Site:
                 Route(f"{of_run}/graph.svg", self._graph),
                 Route(f"{of_run}/timeline.svg", self._timeline),
                 Route(f"{of_run}/report.html", self._report),
+                Route(f"{of_run}/members", self._members),
+                Route(f"{of_run}/study", self._study),
+                Route(f"{of_run}/study/{{plot:str}}.svg", self._plot),
+                Route(f"{of_run}/study.html", self._study_page),
                 Route(f"{of_run}/acts/{{act:str}}", self._act, methods=["POST"]),
             ],
             exception_handlers={RamifyError: _told},
@@ -119,8 +129,29 @@ class Site:
     async def _report(self, request: Request) -> Response:
         live = await self._live(request)
         run_id = live.run.record.id
-        page = await run_in_threadpool(lambda: to_html(report_of(self._store.read_run(run_id))))
-        return HTMLResponse(page, headers={"content-disposition": f'attachment; filename="{run_id}.html"'})
+        return _file(run_id, await run_in_threadpool(lambda: to_html(report_of(self._store.read_run(run_id)))))
+
+    async def _members(self, request: Request) -> Response:
+        record = await run_in_threadpool(self._store.find_run, request.path_params["run"])
+        return _json({"runs": await run_in_threadpool(member_rows, self._store, record.id)})
+
+    async def _study(self, request: Request) -> Response:
+        live = await self._live(request)
+        await asyncio.sleep(live.wait_s(STUDY))
+        return _json(await run_in_threadpool(study_data, live))
+
+    async def _plot(self, request: Request) -> Response:
+        live, theme, name = await self._live(request), _theme(request), request.path_params["plot"]
+        study = await run_in_threadpool(study_of, live)
+        plot = next((plot for plot in plots_of(study) if plot.name == name), None)
+        if plot is None:
+            raise UsageError(f"study {study.run} has no plot {name!r} yet")
+        return Response(await run_in_threadpool(plot.draw, theme), media_type="image/svg+xml")
+
+    async def _study_page(self, request: Request) -> Response:
+        live = await self._live(request)
+        study = await run_in_threadpool(study_of, live)
+        return _file(study.run, await run_in_threadpool(study.to_html))
 
     async def _act(self, request: Request) -> Response:
         if self._acting is None:
@@ -158,6 +189,10 @@ async def _run_page(_: Request) -> Response:
 async def _page_file(request: Request) -> Response:
     found = page_files().get(request.path_params["name"])
     return Response(status_code=404) if found is None else Response(found[0], media_type=found[1])
+
+
+def _file(run_id: str, page: str) -> Response:
+    return HTMLResponse(page, headers={"content-disposition": f'attachment; filename="{run_id}.html"'})
 
 
 async def _told(_: Request, error: Exception) -> Response:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ramify.planner.export.report.markup import Markup, element, together
 from ramify.planner.export.report.plain_page import picture, plain_page
 
-from .plots import accuracy_plot, gains_plot
+from .plots import plots_of
 from .study import Study
 from .text import Table, arm_words, figure_tables, item_table, notes
 
@@ -47,25 +47,13 @@ def _body(study: Study) -> Markup:
         ),
         element("p", "arms: ", ", ".join(arm_words(each.name, each.parameters) for each in study.arms), class_="quiet"),
         element("p", study.advice.words, class_="advice"),
-        element("div", *_plots(study), class_="plots"),
+        element("div", *(picture(plot.draw, plot.words) for plot in plots_of(study)), class_="plots"),
         *(_table(each) for each in figures),
         *(element("p", each, class_="quiet") for each in notes(study)),
         _table(items),
         element("p", "`ramify show RUN` shows the run of a trial, with its plan, prompts and replies.", class_="quiet"),
         class_="ramify-study",
     )  # fmt: skip
-
-
-def _plots(study: Study) -> Iterator[Markup]:
-    yield picture(
-        lambda theme: accuracy_plot(study, unit="tokens", theme=theme), "Accuracy against tokens, as in the tables"
-    )
-    if any(each.cost_usd for each in study.figures):
-        yield picture(
-            lambda theme: accuracy_plot(study, unit="USD", theme=theme), "Accuracy against cost, as in the tables"
-        )
-    if any(each.items for each in study.comparisons):
-        yield picture(lambda theme: gains_plot(study, theme=theme), f"Gains over {study.base.name}, with intervals")
 
 
 def _table(table: Table) -> Markup:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
+from typing import NamedTuple
 
 from ramify.planner.export.labels import shorten, text_em
 from ramify.planner.export.look import THEMES, Theme, ThemeName
@@ -14,13 +15,46 @@ from .figures import Figures, Versus
 from .study import Study
 
 _WIDTH, _HEIGHT = 720.0, 400.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 58.0, 52.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 72.0, 52.0
 _DOT = 5.0
 _TICKS = 5
 _NAME_EM = 18.0
 _LINE = 15.0
 _ROW = 34.0
 _NAMES_WIDTH, _TOLD_WIDTH = 190.0, 130.0
+
+
+class Plot(NamedTuple):
+    """A picture of a study.
+
+    Attributes:
+        name: what it is called in addresses.
+        words: what it shows, for who does not see it.
+        draw: draws it in a theme, as SVG.
+    """
+
+    name: str
+    words: str
+    draw: Callable[[ThemeName], str]
+
+
+def plots_of(study: Study) -> Iterator[Plot]:
+    """Yield the pictures that there is something to show in."""
+    yield Plot(
+        "accuracy",
+        "Accuracy against tokens, as in the tables",
+        lambda theme: accuracy_plot(study, unit="tokens", theme=theme),
+    )
+    if any(each.cost_usd for each in study.figures):
+        yield Plot(
+            "cost",
+            "Accuracy against cost, as in the tables",
+            lambda theme: accuracy_plot(study, unit="USD", theme=theme),
+        )
+    if any(each.items for each in study.comparisons):
+        yield Plot(
+            "gains", f"Gains over {study.base.name}, with intervals", lambda theme: gains_plot(study, theme=theme)
+        )
 
 
 def to_svg(study: Study, *, theme: ThemeName = "light") -> str:
@@ -42,7 +76,7 @@ def accuracy_plot(study: Study, *, unit: str, theme: ThemeName = "light") -> str
     line = [(cost if unit == "USD" else tokens, right) for tokens, cost, right in votes]
     path = [(used, right) for used, right in line if used is not None]
     most = max([*(value(each) or 0.0 for each in shown), *(used for used, _ in path)], default=1.0) or 1.0
-    scale = _Scale(most=_round_up(most), unit=unit)
+    scale = _Scale(most=_round_up(most if unit == "USD" else max(most, _TICKS)), unit=unit)
     shapes: list[Shape] = [*_frame(scale, look)]
     shapes += [_curve(path, scale, look)] if len(path) > 1 else []
     shapes += _front(shown, value, scale, look)

@@ -24,7 +24,7 @@ _LONGEST_CELL = 40
 
 def to_text(study: Study) -> str:
     """Return `study` for a terminal."""
-    lines = [one_printable_line(study.title), *_facts(study), "", study.advice.words]
+    lines = [one_printable_line(study.title), *study_facts(study), "", study.advice.words]
     for title, head, rows in figure_tables(study):
         lines += ["", title, *_columns([head, *rows])]
     lines += [f"\n{each}" for each in notes(study)]
@@ -33,7 +33,7 @@ def to_text(study: Study) -> str:
 
 def to_markdown(study: Study) -> str:
     """Return `study` as Markdown, with the items on which arms differ."""
-    lines = [f"# {escaped(study.title)}", "", *(f"{escaped(each)}  " for each in _facts(study)), ""]
+    lines = [f"# {escaped(study.title)}", "", *(f"{escaped(each)}  " for each in study_facts(study)), ""]
     lines += [f"**{escaped(study.advice.words)}**"]
     for title, head, rows in [*figure_tables(study), item_table(study)]:
         if rows:
@@ -154,7 +154,8 @@ def notes(study: Study) -> Iterator[str]:
         yield f"{missing:,} of {counted(len(study.trials), 'trial')} remain."
 
 
-def _facts(study: Study) -> list[str]:
+def study_facts(study: Study) -> list[str]:
+    """Return how many items a study has, who judges and answers, and its arms."""
     items = counted(len(study.items), "item")
     arms = ", ".join(arm_words(each.name, each.parameters) for each in study.arms)
     return [

@@ -71,10 +71,23 @@ class LiveTasks extends TasksView {
     const { pane } = this.detail;
     const { scrollTop } = pane;
     const open = isOther ? [] : [...pane.querySelectorAll("details")].map((each) => each.open);
-    this.detail.show(this.model.places.get(id), details, acts.forTask(id, this.states[this.rows[this.model.places.get(id)][2]][0] !== "OPEN"));
+    this.detail.show(this.model.places.get(id), details, [...this.ownRun(details), ...this.actsFor(id)]);
     if (isOther) return;
     pane.querySelectorAll("details").forEach((each, i) => (each.open = open[i] ?? each.open));
     pane.scrollTop = scrollTop;
+  }
+
+  actsFor(id) {
+    const [, , state] = this.rows[this.model.places.get(id)];
+    return acts.forTask(id, this.states[state][0] !== "OPEN");
+  }
+
+  /** A trial of a study, and a variant of a sweep, is done by a run of its own. */
+  ownRun({ run }) {
+    if (!run) return [];
+    const line = make("p", "own-run");
+    line.append(runLink(run, `Open run ${run}`));
+    return [line];
   }
 
   readAgain() {
@@ -156,7 +169,13 @@ class HeadView {
     byId("status").textContent = run.status;
     byId("run-id").textContent = run.id;
     byId("made-by").textContent = run.made_by;
+    byId("inside").hidden = !run.inside;
+    byId("inside").querySelector("a").textContent = run.inside;
+    byId("inside").querySelector("a").href = `/runs/${encodeURIComponent(run.inside)}`;
     byId("report").href = `${RUN_ADDRESS}/report.html`;
+    byId("study-page").href = `${RUN_ADDRESS}/study.html`;
+    for (const each of document.querySelectorAll(".of-study")) each.hidden = !run.is_study;
+    for (const each of document.querySelectorAll(".not-of-study")) each.hidden = run.is_study; // it is in the tables
     byId("facts").replaceChildren(...run.facts.map(([name, words]) => this.fact(name, words)));
     byId("why").hidden = !run.why;
     byId("why").textContent = run.why;
@@ -213,6 +232,7 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
 const acts = new ActsView(RUN_ADDRESS);
 const head = new HeadView();
 const plans = new PlansView();
+const study = new StudyView(RUN_ADDRESS);
 const pictures = ["graph", "timeline"].map((id) => new LivePicture(byId(id)));
 const byTask = new Map();
 let tasks = null;
@@ -230,6 +250,7 @@ function take({ run, whole, tasks: rows }) {
   if (whole || !plans.isShown) plansSoon();
   plans.isShown = true;
   for (const picture of pictures) picture.changed();
+  if (run.is_study) study.changed();
 }
 
 const plansSoon = settled(() => plans.show(), DETAIL_DELAY_MS);

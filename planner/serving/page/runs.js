@@ -1,12 +1,15 @@
 // The list of runs: rows come and change as the store does; filters and search are made here.
 
 const SEARCH_DELAY_MS = 120;
+const MEMBERS_DELAY_MS = 2000;
 const AT_FIRST = ["running", "waiting", "stopped", "interrupted", "cancelled", "failed", "partial", "done"];
 
 class RunsView {
   constructor() {
     this.runs = new Map();
     this.rows = new Map();
+    this.members = new Map(); // of runs that are unfolded: the rows of their members, by id
+    this.open = openInAddress();
     this.body = byId("runs").tBodies[0];
     this.listen();
   }
@@ -16,6 +19,7 @@ class RunsView {
     byId("tools").addEventListener("change", () => this.filter());
     byId("search").addEventListener("input", settled(() => this.filter(), SEARCH_DELAY_MS));
     document.addEventListener("keydown", (event) => this.onKey(event));
+    addEventListener("hashchange", () => openInAddress().forEach((id) => this.open.has(id) || this.toggle(id)));
   }
 
   take({ whole, runs, store }) {
@@ -23,6 +27,7 @@ class RunsView {
     if (whole) {
       this.runs.clear();
       this.rows.clear();
+      this.members.clear();
       this.body.replaceChildren();
     }
     for (const run of whole ? runs : runs.toReversed()) this.put(run, whole);
@@ -37,22 +42,78 @@ class RunsView {
     const known = this.rows.get(id);
     const row = known ?? make("tr");
     this.fill(row, run);
+    if (run[11] && this.open.has(id)) this.loadSoon(id);
     if (known) return;
     this.rows.set(id, row);
     if (isInOrder) this.body.append(row);
     else this.body.prepend(row);
   }
 
-  fill(row, [id, status, goal, name, maker, started, cost, done, all, error, fork]) {
+  fill(row, [id, status, goal, name, maker, started, cost, done, all, error, fork, members]) {
     const link = row.querySelector("a") ?? make("a", "id", id);
     link.href = `/runs/${encodeURIComponent(id)}`;
     const cells = [[link], [make("span", `pill ${status}`, status)], [name ? `${name}: ${goal}` : goal], [maker]];
     if (fork) cells[2].unshift(make("span", "quiet", `fork of ${fork} `));
     if (error) cells[2].push(make("p", "quiet", error));
+    if (members) cells[2].push(this.folding(row, id, members));
     const numbers = [all ? `${done.toLocaleString("en")} / ${all.toLocaleString("en")}` : "", cost];
     const made = cells.map((inside) => this.cell("", inside));
     made[2].dir = "auto";
     row.replaceChildren(...made, ...numbers.map((words) => this.cell("number", [words])), this.cell("time", [started]));
+  }
+
+  /** Return what unfolds the members of a study or sweep; one that is there stays, as somebody may be pressing it. */
+  folding(row, id, members) {
+    const known = row.querySelector(".fold");
+    const fold = known ?? make("button", "fold");
+    if (!known) {
+      fold.type = "button";
+      fold.addEventListener("click", () => this.toggle(id));
+    }
+    fold.setAttribute("aria-expanded", String(this.open.has(id)));
+    fold.textContent = `${this.open.has(id) ? "▾" : "▸"} ${members}`;
+    const line = make("p", "folding-line");
+    line.append(fold);
+    return line;
+  }
+
+  toggle(id) {
+    if (!this.open.delete(id)) this.open.add(id);
+    history.replaceState(null, "", this.open.size ? `#open=${[...this.open].join(",")}` : location.pathname);
+    if (!this.rows.has(id)) return;
+    this.fill(this.rows.get(id), this.runs.get(id));
+    if (this.open.has(id)) this.load(id);
+    else this.showMembers(id, []);
+    this.rows.get(id).querySelector(".fold")?.focus();
+  }
+
+  loadSoon(id) {
+    this.loads ??= new Map();
+    if (this.loads.has(id)) return;
+    this.loads.set(id, setTimeout(() => this.load(id), this.members.has(id) ? MEMBERS_DELAY_MS : 0));
+  }
+
+  async load(id) {
+    this.loads?.delete(id);
+    const { runs } = await asked(`/api/runs/${encodeURIComponent(id)}/members`);
+    if (runs && this.open.has(id)) this.showMembers(id, runs);
+  }
+
+  /** Put the members of a run below it, in order. */
+  showMembers(id, runs) {
+    const known = this.members.get(id) ?? new Map();
+    const rows = new Map();
+    let last = this.rows.get(id);
+    for (const run of runs) {
+      const row = known.get(run[0])?.row ?? make("tr", "member");
+      this.fill(row, run);
+      if (last.nextSibling !== row) last.after(row);
+      last = row;
+      rows.set(run[0], { row, run });
+    }
+    for (const [each, { row }] of known) if (!rows.has(each)) row.remove();
+    this.members.set(id, rows);
+    this.filter();
   }
 
   cell(className, inside) {
@@ -85,11 +146,14 @@ class RunsView {
   filter() {
     const words = byId("search").value.trim().toLowerCase();
     const off = new Set([...document.querySelectorAll('input[name="status"]:not(:checked)')].map((box) => box.value));
+    const passes = ([id, status, goal, name, maker]) =>
+      !off.has(status) && [id, goal, name, maker].some((text) => text.toLowerCase().includes(words));
     let shown = 0;
     for (const [id, row] of this.rows) {
-      const [, status, goal, name, maker] = this.runs.get(id);
-      const has = [id, goal, name, maker].some((text) => text.toLowerCase().includes(words));
-      row.hidden = off.has(status) || !has;
+      const inside = [...(this.members.get(id)?.values() ?? [])];
+      for (const each of inside) each.row.hidden = !passes(each.run);
+      const isWanted = passes(this.runs.get(id)) || words.startsWith(`${id}.`);
+      row.hidden = !isWanted && inside.every((each) => each.row.hidden);
       shown += !row.hidden;
     }
     const all = this.runs.size === 1 ? "1 run" : `${this.runs.size.toLocaleString("en")} runs`;
@@ -119,6 +183,11 @@ class RunsView {
     const at = links.indexOf(document.activeElement);
     links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
   }
+}
+
+/** Return the ids of the runs whose members the address has unfolded. */
+function openInAddress() {
+  return new Set(new URLSearchParams(location.hash.slice(1)).get("open")?.split(",") ?? []);
 }
 
 const runs = new RunsView();
