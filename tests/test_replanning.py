@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ramify.planner import Executor, PlanLimits, Run, solve
+from ramify.planner.models.protocol import ModelRequest
 from ramify.planner.planning.policy import Failure, Recovery, Verb, next_step
 from ramify.planner.show.versions import between
 from ramify.planner.store import Store
@@ -539,3 +540,26 @@ def test_what_never_ran_as_its_need_failed_is_not_replanned_on_resume(tmp_path: 
     run = Executor.resume(tmp_path / "r.db", run.id, agent=model, max_calls=9)
     assert (run.status, states(run.task)["0.2"]) == ("partial", "FAILED")
     assert "replan 0" not in asked(model)
+
+
+@pytest.mark.parametrize("on_error", ["continue", "partial"])
+def test_plans_that_wait_for_what_has_failed_in_each_other_are_changed_one_after_the_other(
+    tmp_path: Path, on_error: Any
+) -> None:
+    root = Task("all", id="0", config=TaskConfig(max_retries=0, recovery="replan"))
+    root.add_subtasks([Task("one", id="1"), Task("two", id="2")])
+    for number in ("1", "2"):
+        root.find(number).add_subtasks([Task("bad", id=f"{number}.1"), Task("good", id=f"{number}.2")])
+    for number, other in (("1", "2"), ("2", "1")):
+        root.find(f"{number}.2").add_dependency(f"{other}.1")
+
+    def reply(request: ModelRequest) -> str:
+        if request.purpose == "replan":
+            return f'<retry of="{request.task_id}.1">better</retry>'
+        is_bad = request.purpose == "execute" and request.messages[-1]["content"].count("bad")
+        return '<failed reason="other">no</failed>' if is_bad else "<result>yes</result>"
+
+    model = ScriptedModel(reply)
+    run = Executor(model, store=tmp_path / "r.db", on_error=on_error, jobs=4).run(root)
+    assert run.status == "done"
+    assert [request.task_id for request in model.requests if request.purpose == "replan"] == ["1", "2"]

@@ -416,7 +416,9 @@ class RunLoop:
     def _stuck(self) -> Task | None:
         if self._is_stopping:
             return None
-        return self._replanning.next(self._performing, is_carried_on=self._failures.are_carried_on)
+        is_at_rest = not self._places.unwritten and self._places.at_work == (self._leader in self._performing)
+        are_carried_on = self._failures.are_carried_on
+        return self._replanning.next(self._performing, is_carried_on=are_carried_on, is_at_rest=is_at_rest)
 
     async def _replan(self, parent: Task, job: "asyncio.Task[None]") -> None:
         """Have what is open of the plan below `parent` changed, as subtasks of it have failed."""

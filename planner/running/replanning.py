@@ -112,13 +112,15 @@ class Replanning:
         """Return the subtasks of `parent` because of which its plan is changed."""
         return self._replanner.failed_below(parent)
 
-    def next(self, performing: Collection[Task], *, is_carried_on: bool) -> Task | None:
+    def next(self, performing: Collection[Task], *, is_carried_on: bool, is_at_rest: bool) -> Task | None:
         """Return a task whose plan is to be changed now, and count it as taken; None if all have to wait.
 
         Args:
             performing: what is being done; nothing else is ready.
             is_carried_on: whether what a failure holds up that no plan mends goes on without it, or fails too. That
                 comes once the failure is on disk, so until then it only looks as if nothing went on.
+            is_at_rest: whether nothing goes on in the whole tree, also if this returns None. Then plans wait for what
+                has failed in others, and the first of them, in tree order, is changed.
         """
         for parent in list(self._waiting):
             is_over = parent.state in _OVER or (parent not in performing and not self.failed_below(parent))
@@ -127,7 +129,15 @@ class Replanning:
             elif self._is_alone(parent, performing) and is_stuck(parent, self._holding(parent, is_carried_on)):
                 del self._waiting[parent]
                 return parent
-        return None
+        return self._first_alone() if is_at_rest and self._waiting else None
+
+    def _first_alone(self) -> Task:
+        """Return the first plan in tree order below which none is to be changed, and count it as taken."""
+        some = next(iter(self._waiting))
+        root = [some, *some.ancestors()][-1]
+        parent = next(task for task in root.walk() if task in self._waiting and self._is_alone(task, ()))
+        del self._waiting[parent]
+        return parent
 
     def _holding(self, parent: Task, is_carried_on: bool) -> list[Task]:  # noqa: FBT001 - as `next` has it
         """Return the failures below `parent` that hold up others until its plan is changed, or for good."""
