@@ -60,9 +60,11 @@ def test_the_models_own_gaps_come_after_the_missing_parts(tmp_path: Path) -> Non
     assert run.gaps == (LINE, "All is old.")
 
 
-def test_a_parent_whose_subtasks_have_all_failed_fails(tmp_path: Path) -> None:
+def test_a_parent_whose_subtasks_have_all_failed_fails_because_of_the_first_whichever_failed_last(
+    tmp_path: Path,
+) -> None:
     run = ran(tmp_path, tree(), {"execute": NO})
-    assert (run.status, run.error) == ("failed", "subtask 0.3 failed: the page is gone (missing_input)")
+    assert (run.status, run.error) == ("failed", "subtask 0.1 failed: the page is gone (missing_input)")
 
 
 def test_what_needs_a_failed_task_fails_and_is_missing_too(tmp_path: Path) -> None:

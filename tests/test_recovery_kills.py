@@ -35,6 +35,9 @@ cases = st.builds(
 @example(  # the plan of 0 was changed too early: 1 was still to be composed, as 2 was DONE, but not on disk
     Case(tree_of("0 1 0 2 4 2 5 5").to_json(), 263, 0.3, None, "replan", "partial", jobs=4)
 )
+@example(  # 1 failed because of that one of its subtasks which was the last to fail, or, after a stop, the first
+    Case(tree_of("0 0 1 3 0 0 3 5 4").to_json(), 726106, 0.6, "upfront", "retry", "partial", jobs=1)
+)
 @given(cases)
 def test_whatever_fails_and_wherever_it_is_stopped_a_run_ends_as_if_it_had_not_been(case: Case) -> None:
     with TemporaryDirectory() as folder:
@@ -46,7 +49,7 @@ def test_whatever_fails_and_wherever_it_is_stopped_a_run_ends_as_if_it_had_not_b
             run = Executor.resume(f"{folder}/b.db", run.id, agent=model, max_calls=run.usage.calls + 3)
         check_ended(run)
         assert standing(run.task) == standing(whole.task)
-        asked = Counter((request.task_id, request.sha256("scripted")) for request in model.requests)
+        asked = Counter((each.task_id, each.attempt, each.sha256("scripted")) for each in model.requests)
         assert {key for key, count in asked.items() if count > 1} == set()
 
 

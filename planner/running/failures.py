@@ -57,7 +57,7 @@ class Failures:
             if self._replanning.waits_for(task):
                 continue
             for other, needed in self._scheduler.given_up(task):
-                why = f"it needs task {needed.id}, which has failed" if needed else because_of(task)
+                why = f"it needs task {needed.id}, which has failed" if needed else _why_all_failed(other)
                 self._recorder.fail_too(other, error=why)
 
     def needed_by(self, tasks: Sequence[Task]) -> list[Task]:
@@ -77,3 +77,10 @@ class Failures:
             for other, needed in self._scheduler.given_up(task):
                 self._recorder.fail_too(other, error=f"it needs task {(needed or task).id}, which has failed")
                 queue.append(other)
+
+
+def _why_all_failed(parent: Task) -> str:
+    """Return why `parent` fails, whose subtasks have all failed: because of the first one, whichever failed last."""
+    first = next(child for child in parent.subtasks if child.state is TaskState.FAILED)
+    is_by_itself = any(child.state is TaskState.DONE for child in first.subtasks)
+    return first.error if first.error and first.subtasks and not is_by_itself else because_of(first)
