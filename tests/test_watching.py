@@ -81,6 +81,20 @@ def test_what_was_read_of_it_is_in_the_journal_and_counted(loops_once: OpenAISer
     assert run.usage.calls == 2
 
 
+def test_what_had_come_of_a_reply_that_broke_off_is_counted_and_called_an_estimate(store: Path) -> None:
+    with OpenAIServer(always(GOOD)) as server:
+        server.fail_next(Fault("cut_stream"))
+        task = Task("Tell.", id="0", config=TaskConfig(max_retries=1, retry_delay_seconds=0))
+        run = Executor(DirectModel("m", base_url=server.base_url), store=store).run(task)
+    with Store.open(store) as opened:
+        (failed,) = (event.data for event in opened.events(run.id) if event.type == "call_failed")
+        (reply,) = (call.reply for call in opened.calls(run.id))
+    assert (failed["estimated"], failed["cost_usd"]) == (True, None)
+    assert failed["output_tokens"] == 2, "a token a piece"
+    assert failed["input_tokens"] > 50, "by the length of the prompt"
+    assert run.usage.output_tokens == failed["output_tokens"] + reply["output_tokens"]
+
+
 def test_a_run_that_is_replayed_goes_the_same_way(loops_once: OpenAIServer, store: Path, tmp_path: Path) -> None:
     run, _ = run_with(DirectModel("m", base_url=loops_once.base_url), store)
     replayed, warnings = run_with(open_model(f"replay:{run.id}", store=store), tmp_path / "other.db")

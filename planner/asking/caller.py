@@ -21,7 +21,7 @@ from ramify.planner.events.recorder import Recorder
 from ramify.planner.models.listening import Listener
 from ramify.planner.models.protocol import Model, ModelReply, ModelRequest, facts_of
 from ramify.planner.models.unanswered import used_without_reply
-from ramify.planner.models.watching import complete_watched
+from ramify.planner.models.watching import Heard, complete_watched
 from ramify.planner.runtime.failpoints import failpoint
 from ramify.planner.runtime.redaction import Redactor
 from ramify.planner.settings.options import MOST_SEED
@@ -244,16 +244,18 @@ class Caller:
                 purpose=request.purpose,
                 model=self._model.name,
             )
-            started, look = time.perf_counter(), _Look(begun, is_look=self._gate.is_closed)
+            heard, started = Heard(), time.perf_counter()
+            look = _Look(begun, is_look=self._gate.is_closed)
             try:
                 with self._recorder.bus.calling(self._model, self._shown(request)) as tell:
-                    reply = self._without_secrets(await complete_watched(self._model, request, listener))
+                    reply = await complete_watched(self._model, request, listener, heard=heard)
+                    reply = self._without_secrets(reply)
                     if reply.stopped and not reply.input_tokens:  # its server was left before it counted them
                         reply = replace(reply, input_tokens=self.window.tokens_of(request))
                     tell(reply)
                     look.tell()
             except BaseException as error:
-                self._count_failed(task, request, error, look, seconds=time.perf_counter() - started)
+                self._count_failed(task, request, error, look, heard, seconds=time.perf_counter() - started)
                 if listener is not None and listener.keeps and isinstance(error, ModelError):
                     raise HeardError(error) from error
                 raise
@@ -268,10 +270,14 @@ class Caller:
             self._recorder.warn(told, task, limit="max_cost_usd")
 
     def _count_failed(
-        self, task: Task, request: ModelRequest, error: BaseException, look: "_Look", *, seconds: float
+        self, task: Task, request: ModelRequest, error: BaseException, look: "_Look", heard: Heard, *, seconds: float
     ) -> None:
-        """Count a call that has ended without a reply, and write it down with what it has used."""
+        """Count a call that has ended without a reply; of one that broke off before its usage was told, what came."""
         used = NO_USAGE if getattr(self._model, "is_person", False) else used_without_reply(error)
+        told = {}
+        if used.calls and not used.tokens and heard.tokens:
+            used = replace(used, input_tokens=self.window.tokens_of(request), output_tokens=heard.tokens)
+            told = {"estimated": True}
         if used is not NO_USAGE:
             spend(task, used)
         with suppress(PlannerError):  # where nothing can be written any more, that is told by whoever must write
@@ -284,6 +290,7 @@ class Caller:
                 task,
                 TaskChanged.of(task),
                 **failed_call(Begun(task.id, request.purpose, self._model.name), error, used, latency_s=seconds),
+                **told,
             )
 
     def _shown(self, request: ModelRequest) -> ModelRequest:

@@ -131,8 +131,9 @@ EVENT_FORMS: Mapping[EventType, EventForm] = MappingProxyType(
             cost_usd=float | None,
         ),
         EventType.CALL_FAILED: _form(
-            "a call failed; `calls` is 1 if it was sent, and then its usage counts; `cost_usd` is null if unknown",
-            {"cached_tokens": int},
+            "a call failed; `calls` is 1 if it was sent, and then its usage counts; `cost_usd` is null if unknown;"
+            " `estimated`: the reply broke off, and its tokens were counted as they came",
+            {"cached_tokens": int, "estimated": bool},
             purpose=str,
             model=str,
             error=str,

@@ -15,14 +15,32 @@ from .protocol import Model, ModelReply, ModelRequest
 from .runaway import Runaway, Watch, patience_for, repetition_in
 
 
-async def complete_watched(model: Model, request: ModelRequest, listener: Listener | None = None) -> ModelReply:
+class Heard:
+    """What has come of replies, also of one that broke off.
+
+    Attributes:
+        tokens: how many tokens, about: servers send one in a piece.
+    """
+
+    tokens = 0
+
+
+async def complete_watched(
+    model: Model, request: ModelRequest, listener: Listener | None = None, *, heard: Heard | None = None
+) -> ModelReply:
     """Return the reply of `model`; one that has run away is no more than there was when that was seen, and says so.
+
+    Args:
+        model: who is asked.
+        request: the question.
+        listener: hears the words.
+        heard: counts what comes, as far as it is streamed.
 
     Raises:
         ModelError: if it does not come within the request's `timeout_s`, or as `complete`.
     """
     if request.stop_runaway and not request.tools and getattr(model, "streams", False):
-        watcher = _Watcher(model, request, listener)
+        watcher = _Watcher(model, request, listener, heard or Heard())
         try:
             reply = await complete_in_time(model, request, watcher)
         except _StopError:
@@ -43,8 +61,9 @@ class _StopError(Exception):
 class _Watcher:
     """Hears a reply for its `Watch`, and lets another listener hear it too."""
 
-    def __init__(self, model: Model, request: ModelRequest, listener: Listener | None) -> None:
+    def __init__(self, model: Model, request: ModelRequest, listener: Listener | None, heard: Heard) -> None:
         self._model = model
+        self._heard = heard
         self._request = request
         self._listener = listener
         self._found: Runaway | None = None
@@ -65,6 +84,7 @@ class _Watcher:
     def hears(self, words: str) -> None:
         """Take the next words; raise if the reply has run away by now."""
         self._said.append(words)
+        self._heard.tokens += 1
         if self._listener is not None:
             self._listener.hears(words)
         self._found = self._watch.feed(words)
@@ -74,8 +94,8 @@ class _Watcher:
     def stopped(self) -> ModelReply:
         """Return the reply as far as it was heard."""
         latency_s = time.perf_counter() - self._started
-        tokens = len(self._said)  # servers send a token a piece
-        reply = ModelReply(text="".join(self._said), model=self._model.name, output_tokens=tokens, latency_s=latency_s)
+        text, tokens = "".join(self._said), self._heard.tokens
+        reply = ModelReply(text=text, model=self._model.name, output_tokens=tokens, latency_s=latency_s)
         return reply if self._found is None else _stopped(reply, self._found)
 
 

@@ -97,8 +97,8 @@ class Usage:
 
     Attributes:
         calls: model calls that were sent, counting those whose reply was rejected or lost.
-        input_tokens: tokens sent, as far as reported.
-        output_tokens: tokens received, as far as reported.
+        input_tokens: tokens sent, as far as reported; estimated for replies that broke off.
+        output_tokens: tokens received, as far as reported; estimated for replies that broke off.
         cost_usd: the sum of known costs, in US dollars.
         calls_without_cost: calls of unknown cost; if there are any, `cost_usd` is a lower bound.
         cached_tokens: cached input tokens, as far as reported.
