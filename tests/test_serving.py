@@ -368,14 +368,14 @@ def test_a_run_that_another_process_holds_is_asked_and_never_overwritten(home: P
 
 
 MISTAKES: tuple[tuple[str, dict[str, Any], int, str], ...] = (
-    ("explode", {}, 400, "there are cancel, pause"),
-    ("revise", {}, 400, "words is missing"),
-    ("revise", {"words": ["x"]}, 400, "words is missing"),
-    ("revise", {"words": "x" * 30_000}, 400, "20,000 are allowed"),
+    ("explode", {}, 400, "use cancel, pause"),
+    ("revise", {}, 400, "words is missing or blank"),
+    ("revise", {"words": ["x"]}, 400, "words is missing or blank"),
+    ("revise", {"words": "x" * 30_000}, 400, "at most 20,000 are allowed"),
     ("again", {"task": "nowhere"}, 404, "nowhere"),
     ("answer", {"words": "yes"}, 400, "has asked nothing"),
-    ("go_on", {"limits": {"max_calls": "many"}}, 400, "a limit is a number"),
-    ("go_on", {"limits": {"store": 1}}, 400, "limits are max_calls"),
+    ("go_on", {"limits": {"max_calls": "many"}}, 400, "a limit must be a number"),
+    ("go_on", {"limits": {"store": 1}}, 400, "by name: max_calls"),
 )
 
 
@@ -408,7 +408,7 @@ def test_a_port_that_is_taken_is_said_or_another_one_is_found(file: Path) -> Non
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(UsageError, match=r"port \d+ cannot be had"):
+        with pytest.raises(UsageError, match=r"cannot use port \d+"):
             serve(file, port=taken.getsockname()[1], show=False)
     with serve(file, show=False) as one, serve(file, show=False) as other:
         assert one.port != other.port

@@ -141,7 +141,7 @@ def split_at_first(gate: Gate) -> Callable[[ModelRequest], Awaitable[str]]:
 def test_runs_come_into_the_list_and_keys_lead_through_it(open_page: Open, place: Path) -> None:
     opened = open_page()
     page = opened.page
-    page.locator("#shown", has_text="There is no run yet").wait_for()
+    page.locator("#shown", has_text="No runs yet").wait_for()
     first, second = finished_run(place), planned_run(place)
     page.locator("#shown", has_text="2 runs").wait_for()
     page.locator(".pill.waiting").wait_for()
@@ -191,8 +191,8 @@ def test_a_plan_is_approved_by_hand_and_the_answer_comes(open_page: Open, place:
     opened = open_page()
     page = opened.go(f"/runs/{run_id}")
     page.get_by_role("button", name="Revise the plan").click()
-    page.get_by_label("What should be different").wait_for()
-    page.get_by_role("button", name="Leave it").click()
+    page.get_by_label("What should change").wait_for()
+    page.get_by_role("button", name="Back").click()
     page.get_by_role("button", name="Approve the plan").click()
     page.locator("#said", has_text=run_id).wait_for()
     page.locator("#answer-words", has_text="21").wait_for()
@@ -217,7 +217,7 @@ def test_a_run_is_cancelled_by_hand(open_page: Open, place: Path) -> None:
     page.locator("#dialog-yes").click()
     page.locator("#said", has_text="to stop run").wait_for()
     page.locator("#status.cancelled").wait_for()
-    page.get_by_role("button", name="Go on").wait_for()
+    page.get_by_role("button", name="Resume").wait_for()
     run.wait()
     assert opened.trouble() == []
 
@@ -259,7 +259,7 @@ def test_a_connection_that_is_lost_is_said_and_taken_up_again(open_page: Open, s
         page = open_page().go("/runs/r1")
         page.locator("#shown", has_text="4 tasks").wait_for()
         served.close()
-        page.locator("#lost", has_text="connection is lost").wait_for()
+        page.locator("#lost", has_text="Connection lost").wait_for()
         with store.write("r1") as writer:
             begin(writer, root.subtasks[1])
             with Served(place, port=served.port, read_only=True, token=served.token):
@@ -273,9 +273,9 @@ def test_a_server_that_has_ended_is_said(open_page: Open, served: Served, place:
     page = opened.go(f"/runs/{run_id}")
     page.locator("#status.done").wait_for()
     served.close()
-    page.locator("#lost", has_text="connection is lost").wait_for()
+    page.locator("#lost", has_text="Connection lost").wait_for()
     with serve(place, port=served.port, show=False):
-        page.locator("#lost", has_text="needs the address").wait_for()
+        page.locator("#lost", has_text="Open the address").wait_for()
 
 
 def test_ten_thousand_tasks_change_with_few_rows_in_the_page(open_page: Open, place: Path) -> None:

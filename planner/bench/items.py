@@ -123,7 +123,7 @@ def _item(data: Any, origin: str, number: int, question: str | None, answer: str
         raise UsageError(f"{origin}: the field {name!r} is an empty list; give at least one right answer")
     check = data.get("check") or ""
     if check not in ("", *ITEM_CHECKS):
-        raise UsageError(f"{origin}: the field 'check' is {check!r}; an item has one of {', '.join(ITEM_CHECKS)}")
+        raise UsageError(f"{origin}: the field 'check' is {check!r}; use one of {', '.join(ITEM_CHECKS)}")
     own_id = data.get("id")
     return Item(str(number) if own_id in (None, "") else str(own_id), asked, answers, check)
 

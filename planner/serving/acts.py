@@ -1,4 +1,4 @@
-"""Acts on runs: what a page asks for is written into the store by its rules; a process of its own goes on with it.
+"""Actions on runs: each is written into the store by its rules, and a new process carries the run on.
 
 A run that another process holds is asked, never overwritten: the store refuses every other change of it.
 """
@@ -58,7 +58,7 @@ class Acting:
         """
         perform = self._acts.get(act)
         if perform is None:
-            raise UsageError(f"{act!r} is nothing that can be done to a run; there are {', '.join(self._acts)}")
+            raise UsageError(f"there is no action {act!r}; use {', '.join(self._acts)}")
         return perform(self._store.find_run(run_id), given)
 
     def _cancel(self, record: RunRecord, _: Given) -> dict[str, str]:
@@ -69,7 +69,7 @@ class Acting:
 
     def _pause(self, record: RunRecord, _: Given) -> dict[str, str]:
         done = pause_run(self._store, record.id, via="page")
-        return _said(done.holder, f"pause run {record.id}", otherwise=f"run {record.id} does not run now")
+        return _said(done.holder, f"pause run {record.id}", otherwise=f"run {record.id} is not running")
 
     def _limit(self, record: RunRecord, given: Given) -> dict[str, str]:
         done = limit_run(self._store, record.id, _limits(given), via="page")
@@ -84,12 +84,12 @@ class Acting:
     def _carried(self, record: RunRecord, edit: PlanEdit | None) -> dict[str, str]:
         """Change the plan of a run, if it is to be changed, and have a process of its own go on with it."""
         done = Executor.reopen(self._place, record.id, edit=edit).detach("--quiet")
-        return {"said": f"run {record.id} goes on in process {done.pid}"}
+        return {"said": f"run {record.id} continues in process {done.pid}"}
 
     def _fork(self, record: RunRecord, given: Given) -> dict[str, str]:
         edit = PlanEdit(again=(_text(given, "task"),)) if given.get("task") else None
         done = Executor.new_fork(self._place, record.id, edit=edit).detach("--quiet")
-        return {"said": f"run {done.run_id} is a fork of run {record.id}, and goes on", "run": done.run_id}
+        return {"said": f"started run {done.run_id}, a fork of run {record.id}", "run": done.run_id}
 
 
 def _said(holder: str | None, what: str, *, otherwise: str) -> dict[str, str]:
@@ -104,9 +104,9 @@ def _limits(given: Given) -> LimitOptions:
     """
     limits = given.get("limits") or {}
     if not isinstance(limits, Mapping) or not limits.keys() <= LimitOptions.__annotations__.keys():
-        raise UsageError(f"limits are {', '.join(LimitOptions.__annotations__)}, each with a number")
+        raise UsageError(f"limits must be numbers by name: {', '.join(LimitOptions.__annotations__)}")
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in limits.values()):
-        raise UsageError(f"a limit is a number, and these are {json_text(limits)}")
+        raise UsageError(f"a limit must be a number, not {json_text(limits)}")
     return cast("LimitOptions", dict(limits))
 
 
@@ -118,7 +118,7 @@ def _text(given: Given, name: str) -> str:
     """
     text = given.get(name)
     if not isinstance(text, str) or not text.strip():
-        raise UsageError(f"{name} is missing; say it")
+        raise UsageError(f"{name} is missing or blank")
     if len(text) > _MOST_WORDS:
-        raise UsageError(f"{name} has {len(text):,} characters, {_MOST_WORDS:,} are allowed")
+        raise UsageError(f"{name} has {len(text):,} characters; at most {_MOST_WORDS:,} are allowed")
     return text

@@ -74,9 +74,9 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Return what is answered instead of what was asked for; None if that may be answered."""
         if headers.get("host", "").lower() not in self._hosts:
-            return PlainTextResponse("this page is served to its own address alone", 421)
+            return PlainTextResponse("this page answers only at its own address", 421)
         if not self._is_of_our_pages(scope, headers):
-            return PlainTextResponse("another page has asked for this; open it yourself", 403)
+            return PlainTextResponse("this request came from another site; open the page yourself", 403)
         if scope["path"] == "/favicon.ico":
             return Response(status_code=404)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -111,5 +111,5 @@ class Guard:
 
 
 def _unknown() -> Response:
-    words = "this page needs the address that `ramify serve` has printed, with its token: open that one once"
+    words = "open the address that `ramify serve` printed; this page needs its token"
     return PlainTextResponse(words, 401)

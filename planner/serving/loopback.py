@@ -24,7 +24,7 @@ def listening_on(port: int | None) -> socket.socket:
         UsageError: if the port cannot be had.
     """
     if port is not None and not 0 <= port <= _HIGHEST_PORT:
-        raise UsageError(f"{port} is no port; give a number from 0 to {_HIGHEST_PORT}")
+        raise UsageError(f"{port} is not a port; use a number from 0 to {_HIGHEST_PORT}")
     wanted = [PORT, 0] if port is None else [port]
     for each in wanted:
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -36,7 +36,7 @@ def listening_on(port: int | None) -> socket.socket:
             bound.close()
             if each == wanted[-1]:
                 why = error.strerror or str(error)
-                raise UsageError(f"port {each} cannot be had: {why}; give another one, or 0 for any") from error
+                raise UsageError(f"cannot use port {each}: {why}; choose another, or 0 for any free one") from error
         else:
             return bound
     raise UsageError("there is no free port")

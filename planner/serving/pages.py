@@ -38,14 +38,14 @@ def run_page() -> str:
     parts = sections(
         filters=state_filters(dict.fromkeys(TaskState, 0)),
         graph=_picture("the tree"),
-        timeline=_picture("what ran when"),
+        timeline=_picture("the timeline"),
     )
     states = as_json([[state.value, GLYPHS[state]] for state in TaskState])
     return Template(_file("run.html")).substitute(sections=parts, states=json_block("states", states))
 
 
 def _picture(of: str) -> Markup:
-    return element("p", f"There is no picture of {of} yet.", class_="quiet")
+    return element("p", f"No picture of {of} yet.", class_="quiet")
 
 
 @cache

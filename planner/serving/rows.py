@@ -108,4 +108,4 @@ def _why_no_answer(run: FollowedRun) -> str:
         return ""
     why = f": {visible_line(run.record.error)}" if run.record.error else ""
     yet = "" if run.status in ENDED else " yet"
-    return f"There is no answer{yet}; the run is {run.status}{why}."
+    return f"No answer{yet}; the run is {run.status}{why}."

@@ -112,20 +112,20 @@ class Served:
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > until:
                 self.close()
-                raise RunError(f"the page could not be served on port {self.port}; try another one")
+                raise RunError(f"could not serve the page on port {self.port}; try another port")
             time.sleep(_LOOK_AGAIN_S)
 
 
 def serve(
     store: str | Path | None = None, *, port: int | None = None, read_only: bool = False, show: bool = True
 ) -> Served:
-    """Serve the live page of a store, and return it; it ends with this process, or when it is closed.
+    """Serve the live page of a store in the background, until it is closed or this process ends.
 
     Args:
         store: a file, or the URL of a database; `.ramify/ramify.db` unless the settings say otherwise.
-        port: where; 8321 unless given, or any free one if that is taken. 0 is any free one.
-        read_only: whether the page may only look, and do nothing to a run.
-        show: whether it is opened in a browser.
+        port: the port; default: 8321, or a free one if it is taken. 0 means any free one.
+        read_only: whether the page only shows runs, without actions.
+        show: whether to open it in a browser.
 
     Raises:
         UsageError: if the port cannot be had, or a package is missing: `pip install 'ramify[serve]'`.

@@ -155,7 +155,7 @@ class Site:
 
     async def _act(self, request: Request) -> Response:
         if self._acting is None:
-            return _json({"error": "this page may only look: it was opened with --read-only"}, 403)
+            return _json({"error": "this page is read-only: it was started with --read-only"}, 403)
         live, given = await self._live(request), await _body(request)
         act = request.path_params["act"]
         try:
@@ -212,18 +212,18 @@ async def _body(request: Request) -> dict[str, Any]:
         UsageError: if it is no JSON object, or a very large one.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise UsageError("what is said with an act is JSON; send it as application/json")
+        raise UsageError("the body of an action is JSON; send it as application/json")
     words = b""
     async for part in request.stream():
         words += part
         if len(words) > _MOST_BODY:
-            raise UsageError(f"an act takes {_MOST_BODY:,} bytes at most; say less")
+            raise UsageError(f"the body of an action may have at most {_MOST_BODY:,} bytes")
     try:
         given = read_json(words or b"{}")
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
-        raise UsageError("what is said with an act is a JSON object")
+        raise UsageError("the body of an action must be a JSON object")
     return given
 
 

@@ -109,7 +109,7 @@ def gains_plot(study: Study, *, theme: ThemeName = "light") -> str:
     bottom = _TOP + _ROW * len(shown)
     shapes: list[Shape] = [
         Words(x=_LEFT, y=24, text=f"Gain over {study.base.name}, in points", fill=look.text, size=14, bold=True),
-        Words(x=_LEFT, y=42, text="95 % intervals; left of the line an arm hurts", fill=look.muted),
+        Words(x=_LEFT, y=42, text="95 % intervals; left of the line, an arm does worse", fill=look.muted),
         Line(points=((place(0), _TOP), (place(0), bottom)), stroke=look.edge),
     ]
     for gain in (-most, 0.0, most):
@@ -151,7 +151,7 @@ def _frame(scale: _Scale, look: Theme) -> Iterator[Shape]:
         yield Words(x=_LEFT - 8, y=up + 4, text=f"{share:.0%}", fill=look.muted, anchor="end")
         words = f"${used:.3g}" if scale.unit == "USD" else f"{used:,.0f}"
         yield Words(x=across, y=_HEIGHT - _BOTTOM + 18, text=words, fill=look.muted, anchor="middle")
-    axis = "US dollars an item" if scale.unit == "USD" else "prompt and reply tokens an item"
+    axis = "US dollars per item" if scale.unit == "USD" else "tokens per item (prompt and reply)"
     yield Words(x=_WIDTH - _RIGHT, y=_HEIGHT - 12, text=axis, fill=look.muted, anchor="end")
 
 

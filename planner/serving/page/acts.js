@@ -2,20 +2,20 @@
 
 const ACTS = {
   approve: { name: "Approve the plan", main: true },
-  revise: { name: "Revise the plan…", asks: "What should be different in the plan?", yes: "Ask for another plan" },
-  answer: { name: "Answer…", main: true, asks: "Your answer, to all of the questions", yes: "Answer" },
-  go_on: { name: "Go on", main: true },
+  revise: { name: "Revise the plan…", asks: "What should change in the plan?", yes: "Ask for another plan" },
+  answer: { name: "Answer…", main: true, asks: "Your answer to all the questions", yes: "Answer" },
+  go_on: { name: "Resume", main: true },
   retry: { name: "Retry what failed", main: true },
-  steer: { name: "Steer…", asks: "What should be different in what is open of the plan?", yes: "Ask the planner" },
+  steer: { name: "Steer…", asks: "What should change in the unfinished part of the plan?", yes: "Ask the planner" },
   pause: { name: "Pause" },
-  limits: { name: "Limits…", yes: "Change", warns: "What is used already counts. An empty limit stays as it is." },
-  cancel: { name: "Cancel", warns: "What is under way is given up. The run can be resumed." },
-  fork: { name: "Fork", warns: "A copy of the run goes on; what is finished is shared, and costs nothing." },
+  limits: { name: "Limits…", yes: "Change", warns: "Usage so far counts. Leave a limit empty to keep it." },
+  cancel: { name: "Cancel", warns: "Stops the tasks in progress. You can resume the run later." },
+  fork: { name: "Fork", warns: "Continues a copy of the run. Finished tasks are shared and cost nothing." },
 };
 
 const TASK_ACTS = {
-  again: { name: "Do it again", warns: "This task, all below it and all that depends on it are done again." },
-  fork: { name: "Fork from here", warns: "A copy of the run does this task, and what depends on it, again." },
+  again: { name: "Run again", warns: "Runs this task, its subtasks and its dependents again." },
+  fork: { name: "Fork from here", warns: "Runs this task and its dependents again in a copy of the run." },
 };
 
 class ActsView {

@@ -139,7 +139,7 @@ class LivePicture {
   async load() {
     this.isStale = false;
     const image = new Image();
-    image.alt = this.name === "graph" ? "The tree with states, as in the list of tasks" : "What ran when";
+    image.alt = this.name === "graph" ? "The tree with the state of each task" : "When each task ran";
     image.src = `${RUN_ADDRESS}/${this.name}.svg?theme=${DARK.matches ? "dark" : "light"}&n=${++this.number}`;
     try {
       await image.decode();
@@ -209,8 +209,8 @@ class PlansView {
   plan(plan) {
     const item = make("li");
     const when = plan.at ? `${new Date(plan.at * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "";
-    const by = { person: "edited by a person", steer: "steered by a person", replan: "changed after a failure" }[plan.by];
-    item.append(make("p", "quiet", [`plan ${plan.plan}`, by ?? "as it was begun", when].filter(Boolean).join(" · ")));
+    const by = { person: "edited by a person", steer: "changed by the planner at a person's request", replan: "changed after a failure" }[plan.by];
+    item.append(make("p", "quiet", [`plan ${plan.plan}`, by ?? "original plan", when].filter(Boolean).join(" · ")));
     if (plan.words) item.append(make("p", "words", plan.words));
     for (const [id, why] of Object.entries(plan.failed)) item.append(make("p", "words none", `${id} failed: ${why}`));
     for (const change of plan.changes) item.append(this.change(change));

@@ -157,7 +157,7 @@ class RunsView {
       shown += !row.hidden;
     }
     const all = this.runs.size === 1 ? "1 run" : `${this.runs.size.toLocaleString("en")} runs`;
-    const none = "There is no run yet; `ramify solve` starts one, and it comes up here.";
+    const none = "No runs yet. `ramify solve` starts one, and it appears here.";
     byId("shown").textContent = !this.runs.size ? none : shown === this.runs.size ? all : `${shown} of ${all}`;
   }
 

@@ -1,8 +1,8 @@
 // The stream of changes: opened while the page is seen, and taken up again where it was lost.
 
-const NOT_LET_IN = "This page needs the address that `ramify serve` has printed last, with its token; open that one.";
+const NOT_LET_IN = "Open the address that `ramify serve` printed last; this page needs its token.";
 const AGAIN_MS = 3000;
-const LOST = "The connection is lost; what is shown may be old. Trying again…";
+const LOST = "Connection lost; this page may be out of date. Reconnecting…";
 
 /** Calls `onChange` with each difference. A hidden page lets go, as browsers keep few connections to one server. */
 class Stream {
