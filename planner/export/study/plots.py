@@ -76,7 +76,7 @@ def accuracy_plot(study: Study, *, unit: str, theme: ThemeName = "light") -> str
     line = [(cost if unit == "USD" else tokens, right) for tokens, cost, right in votes]
     path = [(used, right) for used, right in line if used is not None]
     most = max([*(value(each) or 0.0 for each in shown), *(used for used, _ in path)], default=1.0) or 1.0
-    scale = _Scale(most=_round_up(most if unit == "USD" else max(most, _TICKS)), unit=unit)
+    scale = _Scale(most=_round_up(most if unit == "USD" else max(most, 2 * _TICKS)), unit=unit)
     shapes: list[Shape] = [*_frame(scale, look)]
     shapes += [_curve(path, scale, look)] if len(path) > 1 else []
     shapes += _front(shown, value, scale, look)
