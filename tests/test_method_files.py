@@ -175,7 +175,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "a check": (
         "goal: Do\npreconditions: {check: lambda}\ntasks: [a, b]\n",
-        "named as FILE.py:NAME or module:NAME, not",
+        "name a Python function as FILE.py:NAME or module:NAME, not",
     ),
     "tasks are text": ("goal: Do\ntasks: 7\n", "m.yaml:2:8: tasks: name a Python function as"),
     "a circle": ("goal: Do\ntasks: [{task: a, needs: ['0.2']}, {task: b, needs: ['0.1']}]\n", "wait"),
@@ -186,11 +186,11 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "a result": (
         "goal: Do\ntasks: [a, {task: b, result: c}]\n",
-        "m.yaml:2:30: task 0.2: result: a task of a method has",
+        "m.yaml:2:30: task 0.2: result: a method has no results",
     ),
     "another name": (
         "name: other\ngoal: Do\ntasks: [a, b]\n",
-        "m.yaml:1:7: name: it is other, and its file is named m",
+        "m.yaml:1:7: name: it is other, but its file is named m",
     ),
 }
 
