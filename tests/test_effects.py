@@ -324,7 +324,7 @@ def test_may_repeat_is_said_of_one_task_and_not_of_those_below_it() -> None:
 @pytest.mark.parametrize(
     ("root", "told"),
     [
-        (Task("Pay", id="0", config=TaskConfig(may_repeat=False)), "and 'model' does not; of what a model's tools do"),
+        (Task("Pay", id="0", config=TaskConfig(may_repeat=False)), "and 'model' has none; for a model's tools, write"),
         (
             Task("Pay", id="0", config=TaskConfig(may_repeat=False), subtasks=[Task("x", id="0.1")]),
             "task 0: may_repeat applies to workers, and this task is composed from its subtasks",
@@ -514,9 +514,7 @@ def test_a_wrong_answer_can_be_changed_until_something_rests_on_it(store: Path) 
     told = "task 0: your answer about the step charge#1 can no longer change, because task 0 is DONE with it"
     with pytest.raises(UsageError, match=re.escape(told)) as refused:
         Executor.resume(store, run.id, step_done={"0": "receipt 8"}, **how)
-    assert f"--set-result 0=TEXT`, or do it anew in a run of its own with `ramify fork {run.id} --from 0`" in str(
-        refused.value
-    )
+    assert f"--set-result 0=TEXT`, or run it again in a fork: `ramify fork {run.id} --from 0`" in str(refused.value)
 
 
 def test_an_answer_is_not_changed_after_a_later_step(store: Path) -> None:
