@@ -26,16 +26,18 @@ from .far import value_of
 from .protocol import Engine, Home, Message, Order
 
 _LONGEST_STOP_S = 10.0
+_BETWEEN_S = 0.01
+"""How often orders are sent; a client of Dask's keeps them for as long, and each sending costs more than each order."""
 _AHEAD = 1.25
 """How many times as many jobs as threads are no reason for an alert: the next leaf is there when a thread ends one."""
 
 
 class Job:
-    """An order that is on its way, or done; its `future` is Dask's, once it was sent."""
+    """An order that is on its way, or done; its `future` is Dask's, once it `is_sent`."""
 
-    __slots__ = ("context", "failure", "future", "home", "is_begun", "key", "order", "said", "versions")
+    __slots__ = ("context", "failure", "future", "home", "is_begun", "is_sent", "key", "order", "said", "versions")
 
-    def __init__(self, order: Order, home: Home, versions: Versions) -> None:
+    def __init__(self, order: Order, home: Home, versions: Versions, is_sent: asyncio.Event) -> None:
         self.key = f"{order.worker}-{uuid4().hex}"
         self.order = order
         self.versions = versions
@@ -45,6 +47,7 @@ class Job:
         self.failure: Exception | None = None
         self.said: Message | None = None
         self.is_begun = False
+        self.is_sent = is_sent
 
     def lost(self, why: str) -> WorkerLostError:
         """Return the error that says that nobody will hear of it."""
@@ -67,6 +70,8 @@ class Dask(Engine):
         self._opening: asyncio.Task[Cluster] | None = None
         self._jobs: dict[str, Job] = {}
         self._to_send: list[Job] = []
+        self._are_sent = asyncio.Event()
+        self._sent_at = 0.0
         self._answering: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -82,17 +87,18 @@ class Dask(Engine):
             )
 
     async def submit(self, order: Order, home: Home) -> Job:
-        """Send an order, together with all that are submitted in the same turn of the loop.
+        """Send an order, together with all that are submitted before Dask sends again.
 
         Raises:
             EngineError: if the cluster cannot be used, or its workers differ from the run.
         """
         cluster = self._cluster or await self._open(home)
-        job = Job(order, home, await cluster.check(order.source))
+        job = Job(order, home, await cluster.check(order.source), self._are_sent)
         self._jobs[job.key] = job
         self._to_send.append(job)
         if len(self._to_send) == 1:
-            asyncio.get_running_loop().call_soon(self._send)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time(), self._sent_at + _BETWEEN_S), self._send)
         return job
 
     async def result(self, job: Job) -> Any:
@@ -103,8 +109,7 @@ class Dask(Engine):
             EngineError: if the worker differs from the run, or could not take the order.
             Exception: what the function raised, as plain data has it.
         """
-        if job.future is None:
-            await asyncio.sleep(0)  # it is sent before this turn of the loop is over
+        await job.is_sent.wait()
         if job.failure is not None:
             self._drop(job)
             raise job.failure
@@ -169,8 +174,10 @@ class Dask(Engine):
         return cluster
 
     def _send(self) -> None:
-        """Send all orders that were submitted in this turn of the loop as one message to the scheduler."""
+        """Send all orders that were submitted since the last time as one message to the scheduler."""
         jobs, self._to_send = self._to_send, []
+        self._are_sent.set()  # before anybody who waits has a turn
+        self._are_sent, self._sent_at = asyncio.Event(), asyncio.get_running_loop().time()
         if not jobs or self._cluster is None:
             return
         sent = [self._sent(job) for job in jobs]
