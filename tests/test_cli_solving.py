@@ -222,7 +222,7 @@ CYCLE = "goal: g\ntasks:\n  - {id: a, task: 1+1, needs: [b]}\n  - {id: b, task: 
         (("solve", *RULES, "-f", "nowhere.txt", "summarize"), "nowhere.txt cannot be read"),
         (("solve", *RULES, "-f", "folder", "summarize"), "folder is a folder"),
         (("solve", *RULES, "-f", "bytes.bin", "summarize"), "byte 2 is 0xff"),
-        (("solve", *RULES, "-f", "/dev/zero", "summarize"), "/dev/zero has more than the 20,000,000 bytes"),
+        (("solve", *RULES, "-f", "/dev/zero", "summarize"), "/dev/zero has more than 20,000,000 bytes"),
         (("solve", *RULES, "-f", "empty.txt"), "name a goal, or use -"),
         (("solve", *RULES, "--store", "folder", "1+1"), "folder is a folder"),
         (("solve", *RULES, "--store", "nowhere/runs.db", "1+1"), "nowhere does not exist"),
