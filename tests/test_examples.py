@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -176,7 +177,7 @@ ARGUMENTS = {"rewriting.py": ("small,large", "embedder")}
 PLANS = {
     "monitor.yaml": """\
 - Take readings: {"highest": 2.9}
-- Tell of what the others meet with: 2 things noticed
+- Report what the other tasks notice: 2 things noticed
 """,
     "plan.yaml": "1415/7\n",
     "sums.yaml": """\
@@ -194,7 +195,7 @@ PLANS = {
 }
 WORKERS = {"monitor.yaml": ("--workers", str(EXAMPLES / "monitor.py"))}
 """What a plan's own types of tasks take."""
-NOTEBOOKS = {"solve.ipynb": 10, "compare.ipynb": 5, "figures.ipynb": 7}
+NOTEBOOKS = {"solve.ipynb": 10, "compare.ipynb": 5, "figures.ipynb": 7, "real_model.ipynb": 5}
 """The notebooks, with how many of their cells show something at least."""
 
 _VARIES = re.compile(r"\br[0-9a-f]{10}\b|[\d.]+ (?:ms|s)\b")
@@ -281,16 +282,26 @@ def test_a_notebook_runs_from_top_to_bottom_and_shows_what_it_shows(name: str, t
         if cell["cell_type"] == "code":
             cell.update(outputs=[], execution_count=None)
     executed = tmp_path / name
+    if (EXAMPLES / name).with_suffix(".jsonl").exists():  # what it shows a recording of
+        shutil.copy((EXAMPLES / name).with_suffix(".jsonl"), tmp_path)
     executed.write_text(json.dumps(emptied), encoding="utf-8")
     output_of("-c", "from nbclient.cli import main; main()", "--inplace", executed.name, folder=tmp_path)
     assert outputs_of(executed) == outputs_of(EXAMPLES / name)
     assert sum(map(bool, outputs_of(executed))) >= NOTEBOOKS[name]
 
 
-@pytest.mark.parametrize(("name", "count"), [("solve.ipynb", 1), ("compare.ipynb", 1), ("figures.ipynb", 3)])
-def test_a_notebook_shows_pictures_and_says_that_no_language_model_made_them(name: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "count", "who"),
+    [
+        ("solve.ipynb", 1, "rules (no language model)"),
+        ("compare.ipynb", 1, "rules (no language model)"),
+        ("figures.ipynb", 3, "rules (no language model)"),
+        ("real_model.ipynb", 2, "answers by lm"),
+    ],
+)
+def test_a_notebook_shows_pictures_and_says_who_answered(name: str, count: int, who: str) -> None:
     outputs = [output for cell in notebook(EXAMPLES / name)["cells"] for output in cell.get("outputs", ())]
     shown = [output["data"]["image/svg+xml"] for output in outputs if "image/svg+xml" in output.get("data", {})]
     pictures = ["".join(lines) for lines in shown]
     assert len(pictures) == count
-    assert all("rules (no language model)" in picture for picture in pictures)
+    assert all(who in picture for picture in pictures)

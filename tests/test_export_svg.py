@@ -131,9 +131,9 @@ def test_unknown_maker_is_said_to_be_unknown() -> None:
 
 LEGENDS = [
     (Task(content="alone", id="0"), ["OPEN"]),
-    (chain(2), ["OPEN", "line: part of"]),
-    (flat(3), ["OPEN", "line: part of", "dashed arrow: needed first"]),
-    (family(), [*TaskState.states(), "line: part of", "dashed arrow: needed first", "dotted box: added while running"]),
+    (chain(2), ["OPEN", "line: subtask"]),
+    (flat(3), ["OPEN", "line: subtask", "dashed arrow: dependency"]),
+    (family(), [*TaskState.states(), "line: subtask", "dashed arrow: dependency", "dotted box: added while running"]),
 ]
 
 

@@ -74,7 +74,7 @@ def test_labels_arrive_as_they_were_written(page: Page) -> None:
     boxes = [label.splitlines()[1] for label in shown["labels"] if label.startswith("○ 0.")]
     assert boxes == WORDS
     assert any("answers by a <b>model</b>" in label for label in shown["labels"])
-    assert shown["edges"] == ["line: part of"]
+    assert shown["edges"] == ["line: subtask"]
 
 
 @pytest.mark.fault("5.1")

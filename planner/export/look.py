@@ -64,8 +64,8 @@ GLYPHS: Mapping[TaskState, str] = MappingProxyType(
     }
 )
 
-TREE_WORDS = "line: part of"
-DEPENDENCY_WORDS = "dashed arrow: needed first"
+TREE_WORDS = "line: subtask"
+DEPENDENCY_WORDS = "dashed arrow: dependency"
 CRITICAL_WORDS = "thick: critical path"
 ADDED_WORDS = "dotted box: added while running"
 
