@@ -318,7 +318,9 @@ class Run(ShownRun):
             if where(task):
                 begun.add(task.id)
             if len(begun) >= leaves:
-                self._session.stop(Ending("stopped", f"the pilot of {counted(leaves, 'leaf task')} is over"))
+                self._session.stop(
+                    Ending("stopped", f"the pilot of {counted(leaves, 'leaf task')} is over", is_planned=True)
+                )
 
         self.on(count, EventType.TASK_STARTED, where=lambda event: event.data["doing"] == Verb.EXECUTE)
         return self

@@ -262,6 +262,14 @@ def test_a_mistake_is_named_before_anything_is_paid(
     assert "run" not in ramify("runs").out.partition("\n")[2]
 
 
+def test_a_pilot_that_cannot_ask_says_why_and_claims_nothing(ramify: Ramify, home: Path) -> None:
+    (home / "data.jsonl").write_text(ONE)
+    said = ramify("bench", "data.jsonl", "--without", "self-consistency", "--pilot", "1", "--model", "rules")
+    assert said.code == 3
+    assert "is not a language model" in said.err
+    assert "the rest of the study" not in said.err
+
+
 def test_a_study_that_was_killed_pays_for_nothing_twice(ramify: Ramify, home: Path) -> None:
     (home / "data.jsonl").write_text("\n".join(map(json.dumps, questions(6))))
     asked: Counter[str] = Counter()

@@ -28,11 +28,13 @@ class Ending:
         status: one of the statuses of a run; "done" if the root was answered, "partial" if something is missing in it.
         error: why it was not, or what is missing; None if it was.
         cause: the error behind it, if there is one.
+        is_planned: whether it was to end there, so that an error in what is finished after that says more.
     """
 
     status: RunStatus
     error: str | None = None
     cause: Exception | None = None
+    is_planned: bool = False
 
     def read_again(self) -> "Ending":
         """Return it as it reads now: at a limit, what was under way has been counted since."""

@@ -146,7 +146,8 @@ class RunLoop:
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
         """Start nothing more; what runs is finished, or, with `cancel`, released. The first stop says how it ended."""
         is_first = self._ending is None
-        self._ending = self._ending or ending
+        if self._ending is None or (self._ending.is_planned and ending.cause is not None):
+            self._ending = ending
         self._is_stopping = True
         self._places.wake_all()
         if cancel:
