@@ -185,14 +185,6 @@ def slurm(daemons: Path) -> Slurm:
     return Slurm(daemons)
 
 
-def test_a_run_is_done_by_the_workers_of_its_allocation(slurm: Slurm) -> None:
-    (slurm.work / "go").touch()
-    job = slurm.submit(*RUN)
-    assert slurm.end(job) == "COMPLETED 0:0", slurm.printed(job)
-    assert slurm.seen() == [f"{job}.0"]
-    assert "gone on" in slurm.printed(job)
-
-
 def test_a_run_whose_allocation_ends_goes_on_in_another_with_nothing_done_twice(slurm: Slurm) -> None:
     first = slurm.submit(*RUN)
     assert comes_true((slurm.work / "waiting").exists)
@@ -202,7 +194,7 @@ def test_a_run_whose_allocation_ends_goes_on_in_another_with_nothing_done_twice(
     second = slurm.submit("ramify", "resume", "--last")
     assert slurm.end(second) == "COMPLETED 0:0", slurm.printed(second)
     assert "gone on" in slurm.printed(second)
-    assert slurm.seen() == [f"{first}.0"]
+    assert slurm.seen() == [f"{first}.0"]  # in the step of the workers
 
 
 def test_a_job_ends_as_its_command_does_and_leaves_no_scheduler_file(slurm: Slurm) -> None:
