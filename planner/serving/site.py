@@ -146,7 +146,8 @@ class Site:
         plot = next((plot for plot in plots_of(study) if plot.name == name), None)
         if plot is None:
             raise UsageError(f"study {study.run} has no plot {name!r} yet")
-        return Response(await run_in_threadpool(plot.draw, theme), media_type="image/svg+xml")
+        drawn = await run_in_threadpool(live.made, f"{STUDY} {name} {theme}", lambda _: plot.draw(theme))
+        return Response(drawn, media_type="image/svg+xml")
 
     async def _study_page(self, request: Request) -> Response:
         live = await self._live(request)
