@@ -206,7 +206,7 @@ def test_words_of_a_program_may_be_awaited_and_a_no_leaves_the_run_waiting() -> 
 
 
 def test_a_word_that_is_neither_yes_nor_no_nor_a_text_is_refused() -> None:
-    with pytest.raises(UsageError, match="approve returned int; it returns True to run the plan, words"):
+    with pytest.raises(UsageError, match="approve returned int; it must return True to run the plan, text"):
         solved(planner(FIRST, SECOND), 5)
 
 
