@@ -200,7 +200,7 @@ def test_cancelling_is_written_with_who_did_it_whether_or_not_the_run_is_held(tm
     [
         ({"max_calls": 0}, "max_calls cannot be used: .* 1"),
         ({"max_cost_usd": -1.0}, "max_cost_usd cannot be used"),
-        ({"max_call": 3}, "max_call is no limit of a run; there are max_calls, "),
+        ({"max_call": 3}, "max_call is not a limit of a run; use one of max_calls, "),
     ],
 )
 def test_limits_that_cannot_be_are_refused_where_they_are_given(

@@ -98,7 +98,7 @@ def limit_run(store: Store, run_id: str, limits: LimitOptions, *, via: Via = "py
     record = store.find_run(run_id)
     given = {name: value for name, value in limits.items() if value is not None}
     if unknown := [name for name in given if name not in LimitOptions.__annotations__]:
-        raise UsageError(f"{unknown[0]} is no limit of a run; there are {', '.join(LimitOptions.__annotations__)}")
+        raise UsageError(f"{unknown[0]} is not a limit of a run; use one of {', '.join(LimitOptions.__annotations__)}")
     changed, changes = _changed(RunSettings.model_validate(record.settings), given)
     control = Control.of("limits", via=via, limits={name: getattr(changed.limits, name) for name in given})
 
