@@ -246,7 +246,7 @@ def test_the_commands_say_what_came_of_it_and_show_names_who_it_was(ramify: Rami
     assert limits["max_calls"] == {"allowed": 5, "used": 1}
     assert ramify("limits", run.id, "--max-calls", "0", *store).code == 2
     me = f"{ME['by']} (a command, process {os.getpid()})"
-    assert f"control: {me} has changed max_calls from 1 to 5" in ramify("show", run.id, *store).out
+    assert f"control: {me} changed max_calls from 1 to 5" in ramify("show", run.id, *store).out
     (event,) = json.loads(ramify("show", run.id, "--json", *store).out)["controls"]
     assert event["data"]["changes"]["max_calls"] == {"old": 1, "new": 5}
 
