@@ -4,7 +4,6 @@ const RUN = decodeURIComponent(location.pathname.split("/").pop());
 const RUN_ADDRESS = `/api/runs/${encodeURIComponent(RUN)}`;
 const STATES = JSON.parse(byId("data-states").textContent);
 const DETAIL_DELAY_MS = 400;
-const PICTURE_DELAY_MS = 2000;
 
 /** Return the rows of a tree in its order, with the place of the parent in each, from rows with the ids of parents. */
 function inOrder(byTask) {
@@ -112,32 +111,15 @@ class LiveTasks extends TasksView {
 }
 
 /** A picture that the server draws, asked for again when it is seen and something has changed. */
-class LivePicture {
+class LivePicture extends LoadedWhenSeen {
   constructor(section) {
+    super(section);
     this.view = new PictureView(section);
     this.name = section.id;
     this.number = 0;
-    this.isStale = this.isSeen = this.isWaiting = false;
-    new IntersectionObserver(([entry]) => {
-      this.isSeen = entry.isIntersecting;
-      this.loadSoon();
-    }).observe(section);
-    DARK.addEventListener("change", () => this.changed());
-  }
-
-  changed() {
-    this.isStale = true;
-    this.loadSoon();
-  }
-
-  loadSoon() {
-    if (!this.isSeen || !this.isStale || this.isWaiting) return;
-    this.isWaiting = true;
-    setTimeout(() => this.load(), this.image ? PICTURE_DELAY_MS : 0);
   }
 
   async load() {
-    this.isStale = false;
     const image = new Image();
     image.alt = this.name === "graph" ? "The tree with the state of each task" : "When each task ran";
     image.src = `${RUN_ADDRESS}/${this.name}.svg?theme=${DARK.matches ? "dark" : "light"}&n=${++this.number}`;
@@ -150,8 +132,7 @@ class LivePicture {
     } catch {
       // the next change asks again
     }
-    this.isWaiting = false;
-    this.loadSoon();
+    this.loaded();
   }
 }
 

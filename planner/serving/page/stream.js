@@ -60,3 +60,37 @@ async function asked(address, options) {
     return { error: "The server cannot be reached; is `ramify serve` still running?" };
   }
 }
+
+const LOADED_AGAIN_MS = 2000;
+
+/** A part of a page that is asked for again when it is seen and something has changed; `load` asks, then `loaded`. */
+class LoadedWhenSeen {
+  constructor(section) {
+    this.isStale = this.isSeen = this.isLoading = this.hasLoaded = false;
+    new IntersectionObserver(([entry]) => {
+      this.isSeen = entry.isIntersecting;
+      this.loadSoon();
+    }).observe(section);
+    DARK.addEventListener("change", () => this.changed());
+  }
+
+  changed() {
+    this.isStale = true;
+    this.loadSoon();
+  }
+
+  loadSoon() {
+    if (!this.isSeen || !this.isStale || this.isLoading) return;
+    this.isLoading = true;
+    setTimeout(() => {
+      this.isStale = false;
+      this.load();
+    }, this.hasLoaded ? LOADED_AGAIN_MS : 0);
+  }
+
+  loaded() {
+    this.hasLoaded = true;
+    this.isLoading = false;
+    this.loadSoon();
+  }
+}

@@ -1,37 +1,17 @@
 // A study: what it has found so far, asked for again when it is seen and something has changed.
 
-const STUDY_DELAY_MS = 2000;
-
-class StudyView {
+class StudyView extends LoadedWhenSeen {
   constructor(runAddress) {
+    super(byId("study"));
     this.address = `${runAddress}/study`;
-    this.isStale = this.isSeen = this.isWaiting = false;
-    new IntersectionObserver(([entry]) => {
-      this.isSeen = entry.isIntersecting;
-      this.loadSoon();
-    }).observe(byId("study"));
-    DARK.addEventListener("change", () => this.changed());
-  }
-
-  changed() {
-    this.isStale = true;
-    this.loadSoon();
-  }
-
-  loadSoon() {
-    if (!this.isSeen || !this.isStale || this.isWaiting) return;
-    this.isWaiting = true;
-    setTimeout(() => this.load(), this.words ? STUDY_DELAY_MS : 0);
   }
 
   async load() {
-    this.isStale = false;
     const study = await asked(this.address);
     const words = JSON.stringify([study, DARK.matches]);
     if (!study.error && words !== this.words) this.show(study);
     this.words = study.error ? this.words : words;
-    this.isWaiting = false;
-    this.loadSoon();
+    this.loaded();
   }
 
   show({ facts, advice, plots, tables, notes }) {
