@@ -197,7 +197,8 @@ def test_a_limit_on_calls_holds_where_errors_come_in_the_middle_of_streams(tmp_p
         agent = Agent("m", base_url=server.base_url)
         run = Executor(agent, store=tmp_path / "runs.db", limits=RunLimits(max_calls=2)).run(task)
     sent = [head for head in server.requests if head.startswith("POST")]
-    assert (run.status, run.usage, len(sent)) == ("stopped", UNKNOWN.times(2), 2)
+    assert (run.status, run.usage.calls, len(sent)) == ("stopped", 2, 2)
+    assert (run.usage.output_tokens, run.usage.calls_without_cost) == (2, 2)  # a word each had come
 
 
 def test_a_stream_that_ends_within_an_event_has_broken_off() -> None:
