@@ -249,7 +249,7 @@ def test_a_plan_file_runs(name: str, tmp_path: Path) -> None:
 
 def test_every_example_is_tested() -> None:
     there = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
-    assert there == {*SCRIPTS, *PLANS, *NOTEBOOKS, "picture.py", "slurm.sh"}
+    assert there == {*SCRIPTS, *PLANS, *NOTEBOOKS, "picture.py", "real_model.jsonl", "slurm.sh"}
 
 
 def test_the_script_for_slurm_can_be_read_by_a_shell_and_names_what_there_is() -> None:
