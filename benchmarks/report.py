@@ -14,7 +14,7 @@ Samples = Mapping[tuple[str, str], Sequence[Sample]]
 
 
 _INTRODUCTION: Final = (
-    "Every number is the median of {repeat} measurements, each in a process of its own, all"
+    "Every number is {measured} in a process of its own, all"
     " contenders in turn, round after round. In brackets: how many times as long as Ramify, in the same rounds. What is"
     " made ready beforehand (imports, connections, 20 leaves to warm up, building a tree or a graph) is not timed. A"
     ' dash is explained below. Of the kills the table has how many leaves whose body had ended ran again; "all" where'
@@ -47,11 +47,14 @@ def results_page(cases: Sequence[Case], contenders: Sequence[Contender], samples
         "# How fast, beside others",
         f"Written by `{how.command}` on {how.date}.",
         f"Machine: {how.machine}. Ratios count, not seconds: machines differ.",
-        _INTRODUCTION.format(repeat=how.repeat),
+        _INTRODUCTION.format(
+            measured="one measurement" if how.repeat == 1 else f"the median of {how.repeat} measurements, each"
+        ),
         _table(cases, contenders, samples),
         "## How each is set",
         "\n".join(
-            f"- **{each.name}** ({how.versions.get(each.name, 'not installed')}): {each.setup}." for each in contenders
+            f"- **{each.name}** ({how.versions.get(each.name, 'not installed') or 'Python itself'}): {each.setup}."
+            for each in contenders
         ),
         "## What was not done, and why",
         "\n".join(_declined(cases, contenders, samples)) or "Everything was done.",
