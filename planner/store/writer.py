@@ -93,12 +93,12 @@ class _Queue:
         self._bell = threading.Lock()  # locked as long as there is no news
         self._bell.acquire()
 
-    def add(self, request: _Request, *, rings: bool = True) -> None:
-        """Add a request; the thread hears of it, and takes its time. Who calls `hurry` soon need not have it ring."""
+    def add(self, request: _Request) -> None:
+        """Add a request; the thread hears of it, and takes its time."""
         self._requests.append(request)
         if request.waiter is not None:
             self._is_awaited = True
-        if rings and len(self._requests) == 1:
+        if len(self._requests) == 1:
             self._ring()
 
     def hurry(self) -> None:
@@ -247,18 +247,18 @@ class RunWriter:
             self._thread.join()
 
     def _ask_soon(self, loop: asyncio.AbstractEventLoop, request: _Request) -> None:
-        self._ask(request, rings=False)
+        self._ask(request)
         if not self._is_hurrying:
             self._is_hurrying = True
             loop.call_soon(self._hurry)
 
-    def _ask(self, request: _Request, *, rings: bool = True) -> None:
+    def _ask(self, request: _Request) -> None:
         with self._gate:
             if self._failure is not None:
                 raise self._failure()
             if self._is_closed:
                 raise StoreError(f"the writer of run {self.run_id} is closed; open the run again to write to it")
-            self._queue.add(request, rings=rings)
+            self._queue.add(request)
 
     def _hurry(self) -> None:
         self._is_hurrying = False
