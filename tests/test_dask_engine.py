@@ -157,7 +157,7 @@ def test_a_scheduler_that_does_again_by_itself_what_was_lost_is_refused_with_the
         said = refused(Ran(tmp_path, functions.double, dask, n=1).run())
     finally:
         cluster.scheduler.allowed_failures = 0
-    assert "up to 3 times again by itself" in said
+    assert "would repeat the tasks of a lost worker up to 3 times by itself" in said
     assert "start it with DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 in its environment" in said
 
 

@@ -360,7 +360,7 @@ def test_a_run_says_where_functions_are_called_whose_workers_do_not(tmp_path: Pa
     ("engine", "said"),
     [
         ("proces", r"no engine 'proces' \(did you mean 'process'\?\)"),
-        ("process:here", "the engine 'process' is told no place, and 'process:here' has one; give 'process'"),
+        ("process:here", "the engine 'process' takes no address, but 'process:here' has one; use 'process'"),
         ("process", "must be a function at the top of a module; or leave it in this process with @worker"),
     ],
 )

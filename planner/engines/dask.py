@@ -167,8 +167,8 @@ class Dask(Engine):
         home.hear({"ask": EventType.EMITTED.value, "name": "engine_connected", "data": told})
         if self.jobs > _AHEAD * cluster.threads:
             words = (
-                f"the Dask cluster calls {cluster.threads} functions at a time, and jobs is {self.jobs}: the others"
-                " wait there, and their time runs"
+                f"the Dask cluster runs {cluster.threads} tasks at a time, but jobs is {self.jobs}; the rest wait there"
+                " while their time limits run"
             )
             home.hear({"ask": EventType.ALERT.value, "message": words, "data": {}})
         return cluster

@@ -129,7 +129,7 @@ async def closed(client: Any, local: Any) -> None:
 async def _started(jobs: int) -> Any:
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise UsageError(
-            "this module runs tasks on a cluster as it is imported by a process of that cluster; keep that below `if"
+            "this module starts a run whenever a process of the cluster imports it; put that below `if"
             ' __name__ == "__main__":`'
         )
     processes = min(jobs, os.cpu_count() or 1)
@@ -209,8 +209,8 @@ async def _wait_for_file(path: Path) -> None:
             return
         await asyncio.sleep(1)
     raise EngineError(
-        f"the scheduler file {path} is not there, nor was it {PATIENCE_S:.0f} s later; name it as `dask"
-        " scheduler --scheduler-file FILE` does, in a folder that all machines see"
+        f"there is still no scheduler file {path} after {PATIENCE_S:.0f} s; give the FILE of `dask scheduler"
+        " --scheduler-file FILE`, in a folder that all machines share"
     )
 
 
@@ -219,13 +219,13 @@ async def _check_failures(client: Any, place: str) -> None:
         allowed = await client.run_on_scheduler(dask_far.allowed_failures)
     except Exception as error:
         raise EngineError(
-            f"the Dask scheduler at {place} cannot be asked how it is set ({error_text(error)}); start it in the"
-            " environment of the run"
+            f"the settings of the Dask scheduler at {place} cannot be read ({error_text(error)}); start it in the"
+            " same environment as the run"
         ) from error
     if allowed != 0:
         raise EngineError(
-            f"the Dask scheduler at {place} calls what a lost worker was doing up to {allowed} times again by itself,"
-            f" which only the run may say; start it with {ALLOWED_FAILURES} in its environment"
+            f"the Dask scheduler at {place} would repeat the tasks of a lost worker up to {allowed} times by itself,"
+            f" but only the run may decide that; start it with {ALLOWED_FAILURES} in its environment"
         )
 
 

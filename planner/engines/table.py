@@ -32,7 +32,7 @@ def engine_class(given: EngineGiven) -> type[Engine]:
     name, _, place = given.partition(":")
     found = _built_in(name) if name in BUILT_IN else _installed(name)
     if place and not found.has_places:
-        raise UsageError(f"the engine {name!r} is told no place, and {given!r} has one; give {name!r}")
+        raise UsageError(f"the engine {name!r} takes no address, but {given!r} has one; use {name!r}")
     found.check()
     return found
 

@@ -4,7 +4,6 @@ So a fork, which has rows of its own for its tasks, shares what is long in them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from ramify.planner.errors import StoreError
@@ -20,7 +19,6 @@ IN_TASK = tuple(map(TASK_COLUMNS.index, _LONG))
 IN_PROGRESS = tuple(PROGRESS_COLUMNS.index(name) for name in _LONG if name in PROGRESS_COLUMNS)
 IN_EDIT = (2, 3)
 """Where texts stand that may be long, in rows of whole tasks, of their progress, and of edits."""
-_long_in = itemgetter(*IN_TASK)
 
 
 def share(row: Row, places: Sequence[int], texts: dict[str, str]) -> Row:
@@ -48,7 +46,7 @@ def whole(
         StoreError: if there is no such text.
     """
     rows = list(rows)
-    wanted = {text[2:] for row in rows for text in _long_in(row) if text and text[:2] == _REFERENCE}
+    wanted = {sha256 for row in rows for place in IN_TASK if (sha256 := _hash_in(row[place])) is not None}
     if not wanted:
         return rows
     texts = texts_of(wanted)
