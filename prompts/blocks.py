@@ -165,7 +165,12 @@ def blocks_of(kind: str, group: Group) -> Sequence[Block]:
         return [_one_block(kind, group)]
     if isinstance(group, Mapping):
         return [Block(_head(kind=kind, name=name), text) for name, text in group.items()]
-    return [block for item in group for block in blocks_of(kind, item)]
+    head = _attribute(kind)
+    return [
+        block
+        for item in group
+        for block in (_two_blocks(head, item) if isinstance(item, TaskResult) else blocks_of(kind, item))
+    ]
 
 
 def _two_blocks(kind: str, result: TaskResult) -> tuple[Block, Block]:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 SIBLINGS_SHOWN = 24
 TITLE_LENGTH = 120
-_NOT_SHOWN = frozenset({TaskState.DELETED, TaskState.FAILED})
 GOAL_LENGTH = 4_000
 """Characters of the run's goal that a leaf is shown; of a longer one, head, tail, and how much is left out."""
 
@@ -113,12 +112,13 @@ def compose_variables(task: Node, **more: Any) -> ComposeVariables:
 
     Children that are DELETED are no part of the answer; of those that are FAILED it is said that they are missing.
     """
-    children = tuple(result_of(child) for child in task.subtasks if child.state not in _NOT_SHOWN)
+    deleted, failed = TaskState.DELETED, TaskState.FAILED
+    shown = (child for child in task.subtasks if child.state is not deleted and child.state is not failed)
     return ComposeVariables(
         task_id=task.id,
         own_language=_language_of(task),
         goal=task.content,
-        children=children,
+        children=tuple(map(result_of, shown)),
         missing=missing_words(task),
         format=form_of_answer(task.checks),
         last_error=task.error,
@@ -135,7 +135,7 @@ def _language_of(task: Node) -> str | None:
 def result_of(task: Node) -> TaskResult:
     """Return `task` as a prompt shows it; one that reads a part of a document is shown by that part."""
     content = task.description if task.description and is_part(task) else task.content
-    return TaskResult(id=task.id, content=content, state=task.state.value, result=task.result)
+    return TaskResult(id=task.id, content=content, state=task.state._value_, result=task.result)
 
 
 def needed_results(task: Node) -> tuple[TaskResult, ...]:

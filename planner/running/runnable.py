@@ -49,7 +49,7 @@ def check_asking(root: Task, workers: Workers, agent: Agent, settings: RunSettin
     configs = Configs(settings.defaults, settings.instead)
     asked: dict[str | None, ModelWorker | TeamWorker | None] = {SCRIPT: None}
     for task in root.walk():
-        if not task.is_leaf or task.state not in {TaskState.OPEN, TaskState.RUNNING}:
+        if not task.is_leaf or not (task.state is TaskState.OPEN or task.state is TaskState.RUNNING):
             continue
         if task.type not in asked:
             worker = workers.of(task)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from ramify.planner.runtime.failpoints import failpoint
+from ramify.tasks.tree.states import TaskState
 from sqlalchemy import Connection, update
 
 from .changes import (
@@ -30,6 +31,7 @@ from .control import dump_controls, load_controls
 from .keeping import Kept, write_kept
 from .lease import Lease
 from .records import PLAN_EDITED
+from .rows import progress_row
 from .sharing import IN_EDIT, IN_PROGRESS, IN_TASK, share
 from .statements import Statements
 from .tables import RUNS
@@ -58,7 +60,7 @@ class Batch:
         self._added: list[Row] = []
         self._edited: list[Row] = []
         self._calls: list[Row] = []
-        self._progress: dict[str, Row] = {}
+        self._progress: dict[str, Row] = {}  # as it was seen; most of what a task goes through is never written
         self._events: list[Row] = []
         self._kept: list[Kept] = []
 
@@ -70,7 +72,7 @@ class Batch:
     @property
     def is_running(self) -> bool:
         """Whether it sets a task RUNNING."""
-        return any(row[0] == "RUNNING" for row in self._progress.values())
+        return any(progress[0] is TaskState.RUNNING for progress in self._progress.values())
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take changes in; of several progress reports of one task only the last is kept."""
@@ -81,8 +83,7 @@ class Batch:
                 case EventHappened():
                     self._events.append((run_id, *change.row))
                 case TaskChanged():
-                    row = share(change.row, IN_PROGRESS, self._texts)
-                    self._progress[change.task_id] = (*row, run_id, change.task_id)
+                    self._progress[change.task_id] = change.progress
                 case CallMade():
                     self._calls.append((run_id, *change.row))
                     self._texts.update(change.texts)
@@ -118,6 +119,10 @@ class Batch:
         left = [{"controls": self._left_of(row[0])}] if self._done else []
         for values in (*self._run_changes, *left):
             connection.execute(update(RUNS).where(RUNS.c.id == lease.run_id).values(values))
+        changed = [
+            (*share(progress_row(progress), IN_PROGRESS, self._texts), self._run_id, task_id)
+            for task_id, progress in self._progress.items()
+        ]
         new_texts = [(self._run_id, sha256, text) for sha256, text in self._texts.items() if sha256 not in known_texts]
         statements.add_text.execute(connection, new_texts)
         statements.add_task.execute(connection, self._added)
@@ -128,7 +133,7 @@ class Batch:
             seq = max((event[1] for event in self._events), default=lease.last_seq)
             statements.add_call.execute(connection, [(*call, seq) for call in self._calls])
         write_kept(connection, statements, self._run_id, self._kept)
-        statements.change_task.execute(connection, list(self._progress.values()))
+        statements.change_task.execute(connection, changed)
         if self.is_edit:
             failpoint("during-edit-commit")
         statements.add_event.execute(connection, self._events)

@@ -76,7 +76,7 @@ class TaskChanged(NamedTuple):
     """A task has come further: its state, result, output, error, attempts, usage or times have changed."""
 
     task_id: str
-    row: Row
+    progress: Row
 
     @classmethod
     def of(cls, task: Task) -> Self:

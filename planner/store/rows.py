@@ -23,6 +23,7 @@ Row = tuple[Any, ...]
 _TIMES = ("started_at", "completed_at", "updated_at")
 PROGRESS_COLUMNS = ("state", "result", "output", "gaps", "error", "attempts", "usage", *_TIMES)
 _progress_values = itemgetter(*PROGRESS_COLUMNS)
+_OUTPUT = PROGRESS_COLUMNS.index("output")
 _FRESH = (TaskState.OPEN, "", None, (), None, 0, NO_USAGE, None, None, None)
 _FRESH_PROGRESS = (TaskState.OPEN.value, "", None, None, None, 0, None, None, None, None)
 TASK_COLUMNS = ("id", "parent_id", "position", "origin", "content", "spec", *PROGRESS_COLUMNS)
@@ -41,26 +42,40 @@ _PLAIN: Mapping[str, Any] = {
 
 
 def progress_of(task: Task) -> Row:
-    """Return what a run changes of `task`.
+    """Return what a run changes of `task`, as it is now; `progress_row` makes the columns of it.
 
     Raises:
         UsageError: if its output cannot be written as JSON.
     """
-    values = _progress_values(task.__dict__)
-    if values == _FRESH:
+    values: Row = _progress_values(task.__dict__)
+    output = values[_OUTPUT]
+    if output is None:
+        return values
+    return (*values[:_OUTPUT], dump_json(output, what=f"task {task.id}: its output"), *values[_OUTPUT + 1 :])
+
+
+def progress_row(progress: Row) -> Row:
+    """Return what `progress_of` has seen as the last columns of a row."""
+    state, result, output, gaps, error, attempts, usage, started_at, completed_at, updated_at = progress
+    if state is TaskState.OPEN and progress == _FRESH:
         return _FRESH_PROGRESS
-    state, result, output, gaps, error, attempts, usage, started_at, completed_at, updated_at = values
+    started = None if started_at is None else _seconds(started_at)
+    completed = None if completed_at is None else _seconds(completed_at)
+    if updated_at is None or updated_at is completed_at:  # it mostly is the last of the others
+        updated = None if updated_at is None else completed
+    else:
+        updated = started if updated_at is started_at else _seconds(updated_at)
     return (
-        state.value,
+        state._value_,
         encode_text(result),
-        None if output is None else dump_json(output, what=f"task {task.id}: its output"),
-        dump_json(gaps, what=f"task {task.id}: its gaps") if gaps else None,
+        output,
+        dump_json(gaps, what="gaps") if gaps else None,
         None if error is None else encode_text(error),
         attempts,
-        dump_usage(usage),
-        None if started_at is None else _seconds(started_at),
-        None if completed_at is None else _seconds(completed_at),
-        None if updated_at is None else _seconds(updated_at),
+        None if usage is NO_USAGE else dump_usage(usage),
+        started,
+        completed,
+        updated,
     )
 
 
@@ -104,7 +119,7 @@ def row_of(task: Task, position: int) -> Row:
         task.origin,
         encode_text(task.content),
         spec_of(task),
-        *progress_of(task),
+        *progress_row(progress_of(task)),
     )
 
 

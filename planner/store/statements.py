@@ -4,7 +4,8 @@ Rows are plain tuples, in the order that each attribute's docstring gives: SQLAl
 costs three to five times what the databases do. Inserts may be repeated: a row that is there already is left alone.
 
 SQLite is given many rows in one statement where it can be: Python's driver gives the interpreter's lock away and takes
-it again with each execution, and has to wait for it each time while the event loop works.
+it again with each execution, and has to wait for it each time while the event loop works. So a few rows too many, which
+are the last one once more, cost less than one more execution.
 """
 
 import sqlite3
@@ -19,7 +20,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from .rows import PROGRESS_COLUMNS, TASK_COLUMNS, Row
 from .tables import CALLS, EVENTS, MEMORY, RUNS, SHARES, STEPS, TASKS, TEXTS, TIMES
 
-_ROWS_TOGETHER = (64, 16, 4)
+_ROWS_TOGETHER = (256, 64, 16, 4)
 """Rows of one statement of SQLite."""
 
 _TAKES_MANY = sqlite3.sqlite_version_info >= (3, 33)
@@ -35,7 +36,8 @@ class Statement:
         engine: for whose database it is compiled.
         core: the statement, for one row.
         names: the names of the values of a row, in order.
-        many: returns its text for a number of rows, whose values follow each other; None if there is none.
+        many: returns its text for a number of rows, whose values follow each other; None if there is none. What it
+            does with the same row twice is what it does with it once.
 
     Attributes:
         sql: its text.
@@ -56,8 +58,11 @@ class Statement:
         """Execute it for every row."""
         done = 0
         for count, sql in self._many:
-            while len(rows) - done >= count:
-                connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows[done : done + count])))
+            while (left := len(rows) - done) > count // 2:
+                part = rows[done : done + count]
+                if left < count:
+                    part += part[-1:] * (count - left)
+                connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
                 done += count
         if done < len(rows):
             connection.exec_driver_sql(self.sql, rows[done:] if done else rows)
@@ -114,10 +119,9 @@ def _insert(engine: Engine, table: Table, names: Sequence[str]) -> Statement:
     core = insert_anew(engine, table).values({name: bindparam(name) for name in names})
 
     def many(count: int) -> str:
-        rows: list[dict[str, Any]] = [
-            {name: bindparam(f"{name}_{number}") for name in names} for number in range(count)
-        ]
-        return str(insert_anew(engine, table).values(rows).compile(engine))
+        row = f"({', '.join('?' * len(names))})"
+        head, tail = str(core.compile(engine)).split(row)
+        return head + ", ".join([row] * count) + tail
 
     return Statement(engine, core, names, many)
 
