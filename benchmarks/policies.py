@@ -2,9 +2,9 @@
 
     python benchmarks/policies.py --base-url URL [--model NAME] [--policy NAME ...] [--jobs 2] [--store FILE]
 
-Every run has the same seed, so that it can be done again; the goals were not used for making the prompts. Whether an
-answer is good is not judged here; `benchmarks/prompts` does that. The store keeps all runs, to be read
-with `ramify show`. State the model, its quantisation and the server with every figure.
+Every run has the same seed, so that it can be done again; the goals were not used for making the prompts. Runs that
+fail count with what they took. Whether an answer is good is not judged here; `benchmarks/prompts` does that. The store
+keeps all runs, to be read with `ramify show`. State the model, its quantisation and the server with every figure.
 """
 
 import argparse
@@ -80,11 +80,10 @@ def main() -> None:
             sys.stderr.write(f"{policy}: {goal[:40]}: {seen[policy][-1]}\n")
     sys.stdout.write(f"| policy | done | {' | '.join(COLUMNS)} |\n|---|---|{'---|' * len(COLUMNS)}\n")
     for policy, runs in seen.items():
-        done = [run for run in runs if run["done"]]
-        sums = [sum(run[name] for run in done) for name in COLUMNS[:-1]]
-        first = statistics.median(run[COLUMNS[-1]] for run in done) if done else 0.0
+        sums = [sum(run.get(name, 0) for run in runs) for name in COLUMNS[:-1]]
+        first = statistics.median([run[COLUMNS[-1]] for run in runs if run.get(COLUMNS[-1])] or [0.0])
         figures = " | ".join(f"{each:,.0f}" for each in (*sums, first))
-        sys.stdout.write(f"| {policy} | {len(done)} of {len(runs)} | {figures} |\n")
+        sys.stdout.write(f"| {policy} | {sum(run['done'] for run in runs)} of {len(runs)} | {figures} |\n")
 
 
 if __name__ == "__main__":
