@@ -407,6 +407,20 @@ def test_change_holds_what_was_true_when_it_was_made(store: Store, writer: RunWr
     assert store.load_tree(run).find("0.1").state is TaskState.RUNNING
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 9, 33, 65, 129, 300, 700])
+def test_however_many_tasks_and_events_come_at_once_each_is_written_once(store: Store, size: int) -> None:
+    root = Task(content="all of it", id="0")
+    root.add_subtasks([Task(content="part", id=f"0.{number}") for number in range(1, size + 1)])
+    store.create_run(new_run("many"), root)
+    for task in root.subtasks:
+        task.update_result(f"of {task.id}")
+    with store.write("many") as writer:
+        events = [event(writer.next_seq(), task_id=task.id) for task in root.subtasks]
+        writer.put(*map(TaskChanged.of, root.subtasks), *map(EventHappened.of, events))
+    assert stored_tree(store, "many") == values_of(root)
+    assert store.events("many", 0) == events
+
+
 def test_edited_task_keeps_how_far_it_has_come(store: Store, writer: RunWriter, run: str) -> None:
     root = store.load_tree(run)
     first, second, third = root.subtasks
