@@ -26,7 +26,7 @@ from .checks import form_of_answer
 from .errors import ReplyError
 from .json_text import json_text
 from .replies.grammar import Plan, parse_answer, parse_evolved, parse_plan
-from .replies.splitting import split_of
+from .replies.splitting import Around, split_of
 from .tree.node import Node, T, index_of, walk, walk_up
 from .tree.partial import missing_words
 from .tree.states import TaskState
@@ -34,6 +34,7 @@ from .tree.states import TaskState
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+_DELETED, _FAILED = TaskState.DELETED, TaskState.FAILED
 SIBLINGS_SHOWN = 24
 TITLE_LENGTH = 120
 GOAL_LENGTH = 4_000
@@ -112,8 +113,7 @@ def compose_variables(task: Node, **more: Any) -> ComposeVariables:
 
     Children that are DELETED are no part of the answer; of those that are FAILED it is said that they are missing.
     """
-    deleted, failed = TaskState.DELETED, TaskState.FAILED
-    shown = (child for child in task.subtasks if child.state is not deleted and child.state is not failed)
+    shown = (child for child in task.subtasks if child.state is not _DELETED and child.state is not _FAILED)
     return ComposeVariables(
         task_id=task.id,
         own_language=_language_of(task),
@@ -191,6 +191,33 @@ def input_data(task: Node) -> "dict[str, JsonValue]":
     return {**routed, **task.inputs}
 
 
+def around(task: Node, *, is_family_known: bool = True) -> Around:
+    """Return what a plan for `task` is made for, and which tasks stand beside it, as far as its planner sees them.
+
+    Args:
+        task: the task.
+        is_family_known: as in `decompose_variables`.
+    """
+    above = [task, *walk_up(task)]
+    by_id = index_of(task).by_id
+    near = list(_siblings_near(task, only_before=not is_family_known))
+    waited_for = {need: None for each in above for need in each.dependencies}
+    waiting: dict[str, None] = {task.id: None}
+    for _ in near:  # mostly they stand in order, and the second round finds nothing
+        known = len(waited_for) + len(waiting)
+        for each in near[::-1]:
+            if each.id in waited_for:
+                waited_for.update(dict.fromkeys(each.dependencies))
+        for each in near:
+            if not waiting.keys().isdisjoint(each.dependencies):
+                waiting[each.id] = None
+        if len(waited_for) + len(waiting) == known:
+            break
+    before = {need: each.content for need in waited_for if (each := by_id.get(need)) and each.state is not _DELETED}
+    after = {each.id: each.content for each in near if each.id in waiting}
+    return Around(tuple(each.content for each in above), before, after)
+
+
 def title(content: str) -> str:
     r"""Return the first line of `content`, cut to a length that fits a list.
 
@@ -243,7 +270,7 @@ def ask_decompose(
     plan = parse_plan(reply, known_ids=known_ids, blank="skip")
     if plan.failed is not None:
         raise ReplyError(f"task {task.id} was not split ({plan.failed.reason}: {plan.failed.detail})", reply=reply)
-    parts = split_of(plan, [each.content for each in above], fewest=1)
+    parts = split_of(plan, around(task), fewest=1)
     return tasks_of_plan(task, parts, first=next_child_number(task))
 
 

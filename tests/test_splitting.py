@@ -9,8 +9,9 @@ from ramify.planner.events.events import EventType
 from ramify.planner.planning.worth import stays_whole
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskConfig
+from ramify.tasks.prompt_variables import around
 from ramify.tasks.replies.grammar import Plan, PlannedTask, parse_plan
-from ramify.tasks.replies.splitting import split_of
+from ramify.tasks.replies.splitting import Around, split_of
 
 GOAL = "Compare Oslo and Rome."
 
@@ -53,7 +54,7 @@ def warnings(run: Run) -> list[str]:
     ],
 )
 def test_only_parts_of_the_goal_split_it(reply: str, left: dict[str, tuple[str, ...]]) -> None:
-    assert planned(split_of(parse_plan(reply), [GOAL, "See Europe"])) == left
+    assert planned(split_of(parse_plan(reply), Around([GOAL, "See Europe"]))) == left
 
 
 @pytest.mark.fault("3.5")
@@ -116,7 +117,83 @@ def test_giving_up_on_the_repair_of_an_answer_is_no_answer_either(tmp_path: Path
 
 def test_many_tasks_that_say_the_goal_leave_nothing() -> None:
     tasks = tuple(PlannedTask(str(n), GOAL, (str(n - 1),) if n else ()) for n in range(2_000))
-    assert split_of(Plan(tasks=tasks), [GOAL]).tasks == ()
+    assert split_of(Plan(tasks=tasks), Around([GOAL])).tasks == ()
+
+
+@pytest.mark.parametrize(
+    ("reply", "left"),
+    [
+        ('<task id="a">A</task><task id="b">B</task><task id="c">"a"</task>', {"a": (), "b": ()}),
+        (
+            '<task id="a">A</task><task id="b" needs="a">a!</task><task id="c" needs="b">C</task>',
+            {"a": (), "c": ("a",)},
+        ),
+        ('<task id="a">A</task><task id="b">a</task>', {}),
+        ('<task id="a" type="web">A</task><task id="b" type="web">A</task>', {"a": (), "b": ()}),
+        (  # c needs b, which is a once more; but a needs c
+            '<task id="a" needs="c">A</task><task id="b">A</task><task id="c" needs="b">C</task>',
+            {"a": ("c",), "c": ()},
+        ),
+        (
+            '<task id="x">Look up Oslo</task><task id="y" needs="x">Write</task><task id="z" needs="y">Check</task>',
+            {"y": ("0.1",), "z": ("y",)},
+        ),
+        (
+            '<task id="x">X</task><task id="y" needs="x">Print it</task><task id="z" needs="y">Z</task>',
+            {"x": (), "z": ("x",)},
+        ),
+        ('<task id="x">look up oslo</task><task id="z" needs="x">Z</task>', {}),
+        ('<task id="x">Look up Rome</task><task id="z" needs="x">Z</task>', {"x": (), "z": ("x",)}),
+    ],
+)
+def test_what_is_done_elsewhere_is_no_part(reply: str, left: dict[str, tuple[str, ...]]) -> None:
+    made_for = Around([GOAL], before={"0.1": "Look up Oslo."}, after={"0.9": "Print it."})
+    assert planned(split_of(parse_plan(reply), made_for)) == left
+
+
+def test_a_planner_sees_what_its_goal_waits_for_and_what_waits_for_it() -> None:
+    root = Task(content=GOAL, id="0")
+    root.add_subtasks([
+        Task(content="First", id="0.1"),
+        Task(content="Second", id="0.2", dependencies=["0.1"]),
+        Task(content="Third", id="0.3", dependencies=["0.2"]),
+        Task(content="Beside", id="0.4"),
+        Task(content="Last", id="0.6", dependencies=["0.5"]),
+        Task(content="Fourth", id="0.5", dependencies=["0.3"]),
+    ])  # fmt: skip
+    third = root.find("0.3")
+    third.add_subtask(Task(content="Part", id="0.3.1"))
+    after = {"0.5": "Fourth", "0.6": "Last"}
+    assert around(third) == (("Third", GOAL), {"0.2": "Second", "0.1": "First"}, after)
+    assert around(third, is_family_known=False).after == {}
+    assert around(third.find("0.3.1")).before == {"0.2": "Second"}
+
+
+@pytest.mark.parametrize("policy", ["upfront", "as_needed", "streaming"])
+def test_a_plan_that_repeats_what_is_there_is_told_of(tmp_path: Path, policy: str) -> None:
+    plans = {
+        "decompose 0": '<task id="a">Describe Oslo</task><task id="b" needs="a">Rome</task>'
+        '<task id="c" needs="b">Sum it up</task>',
+        "decompose 0.2": '<task id="x">Describe Oslo</task><task id="y" needs="x">Look</task>'
+        '<task id="z">Listen</task><task id="w" needs="y z">look!</task>',
+    }
+    answers = {"execute": "<result>done</result>", "compose": "<result>all</result>"}
+    model = ScriptedModel({**plans, "decompose": "<atomic/>", **answers})
+    if policy == "as_needed":
+        model = ScriptedModel({
+            **plans, **answers, "execute 0": '<failed reason="too_big">big</failed>',
+            "execute 0.2": '<failed reason="too_big">big</failed>', "decompose": "<atomic/>",
+        })  # fmt: skip
+    limits = PlanLimits(split="always" if policy != "as_needed" else "auto", max_depth=3, policy=policy)
+    run = Executor(model, store=tmp_path / "r.db", plan=limits).run(GOAL)
+    assert run.status == "done"
+    assert [(each.content, each.dependencies) for each in run.task.find("0.2").subtasks] == [
+        ("Look", ["0.1"]), ("Listen", []),
+    ]  # fmt: skip
+    assert warnings(run) == [
+        'task 0.2: in its plan, task "x" repeats task 0.1, and is left out',
+        'task 0.2: in its plan, task "w" repeats task "y", and is left out',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ question for the tasks that are missing. Tasks that are there already, from a re
 from one that broke off, are known by their order and their words. Knows no loop and no store.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from ramify.planner.errors import HeardError
@@ -16,7 +16,7 @@ from ramify.tasks import ReplyError, Task, TaskState
 from ramify.tasks.prompt_variables import next_child_number
 from ramify.tasks.replies.grammar import Plan, PlanRules, PlanStream, parse_plan, plain_words
 from ramify.tasks.replies.planned import PlannedTask, find_cycle
-from ramify.tasks.replies.splitting import split_of
+from ramify.tasks.replies.splitting import Around, split_of
 
 from .worth import names_an_order
 
@@ -47,7 +47,7 @@ class Growth:
         self._attach = attach
         self._redact = redact
         self._is_live = is_live
-        self._goals: tuple[str, ...] = ()
+        self._around = Around(())
         self._rules: PlanRules = {}
         self._begun = 0
         self.begins()
@@ -64,15 +64,15 @@ class Growth:
             self.there += new
             self._attach(self.task, new)
 
-    def expect(self, goals: Iterable[str], *, begun: int, **rules: Unpack[PlanRules]) -> None:
+    def expect(self, around: Around, *, begun: int, **rules: Unpack[PlanRules]) -> None:
         """Get ready for the reply to another question.
 
         Args:
-            goals: what the tasks are to be parts of: the goal, and those above it.
+            around: what the plan is made for.
             begun: how many of the tasks that are there the question shows; the reply gives those after them.
             rules: what the reply must keep.
         """
-        self._goals, self._begun, self._rules = tuple(goals), begun, rules
+        self._around, self._begun, self._rules = around, begun, rules
         self.begins()
 
     def begins(self) -> None:
@@ -126,8 +126,10 @@ class Growth:
             if planned.key not in self._ids and (known := repeated.get(plain_words(planned.content))):
                 self._ids[planned.key] = known
         fresh = [planned for planned in plan.tasks if self._ids.get(planned.key) not in repeated.values()]
-        parts = split_of(Plan(tasks=tuple(fresh)), self._goals, fewest=1 if self._begun else 2).tasks
-        is_sure = is_whole or self._begun or not names_an_order(self._goals[0]) or any(each.needs for each in parts)
+        parts = split_of(Plan(tasks=tuple(fresh)), self._around, fewest=1 if self._begun else 2).tasks
+        is_sure = (
+            is_whole or self._begun or not names_an_order(self._around.goals[0]) or any(each.needs for each in parts)
+        )
         return self._put(parts) if is_sure else []
 
     def _put(self, parts: Sequence[PlannedTask]) -> list[Task]:

@@ -17,20 +17,19 @@ from ramify.planner.settings.option_fields import model_of
 from ramify.planner.settings.options import PlanOptions, options_of
 from ramify.planner.work.special_types import SCRIPT
 from ramify.planner.workers.teams import JOINT
-from ramify.prompts import DecomposeVariables
 from ramify.prompts.variables import WorkerCard
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.errors import TruncatedReplyError
-from ramify.tasks.prompt_variables import decompose_variables, execute_variables, is_part, plan_text
+from ramify.tasks.prompt_variables import around, decompose_variables, execute_variables, is_part, plan_text
 from ramify.tasks.replies.by_schema import plan_schema
 from ramify.tasks.replies.grammar import Plan, PlanRules, is_restatement, parse_plan
-from ramify.tasks.replies.splitting import MODEL, split_of
+from ramify.tasks.replies.splitting import MODEL, Around, split_of
 
 from .fitting import Fitting, Known
 from .growing import Growth
 from .worth import names_an_order, stays_whole
 
-Asks = Callable[..., Awaitable[tuple[Plan, DecomposeVariables]]]
+Asks = Callable[..., Awaitable[tuple[Plan, Around]]]
 """Asks how a task is split; as `Planner` does."""
 
 
@@ -198,12 +197,14 @@ class Planner:
         growth: Growth | None = None,
         begun: int = 0,
         fault: str | None = None,
-    ) -> tuple[Plan, DecomposeVariables]:
-        """Return the plan for `task`, or what it lacks besides the `begun` tasks that are there, and what was asked."""
+    ) -> tuple[Plan, Around]:
+        """Return the plan for `task`, or what it lacks besides the `begun` tasks there are, and what it is made for."""
         there = growth.there[:begun] if growth is not None else []
+        is_family_known = growth is None and (task.parent is None or task.parent.type != SCRIPT)
+        made_for = around(task, is_family_known=is_family_known)
         variables = decompose_variables(
             task,
-            is_family_known=growth is None and (task.parent is None or task.parent.type != SCRIPT),
+            is_family_known=is_family_known,
             workers=self.workers,
             depth_left=max(0, self.limits.max_depth - task.get_depth() - 1),
             max_tasks=self.limits.max_children - begun,
@@ -218,7 +219,7 @@ class Planner:
         types = types_of(self.workers)
         rules: PlanRules = {"max_tasks": variables.max_tasks, "types": types, "known_ids": known_ids}
         if growth is not None:
-            growth.expect((variables.goal, *variables.ancestors), begun=begun, **rules)
+            growth.expect(made_for, begun=begun, **rules)
         plan = await asker.ask(
             task,
             variables,
@@ -233,7 +234,7 @@ class Planner:
             whole=reads_whole(variables.materials, asker.agent),
             listener=growth,
         )
-        return plan, variables
+        return plan, made_for
 
     async def _grow(self, growth: Growth, ask: Asks, recorded: Collection[int]) -> Whole | Grown:
         """Return what comes of a plan that is attached while it is written; where it breaks off, it is gone on with.
@@ -246,7 +247,7 @@ class Planner:
         task, begun, fault = growth.task, min(recorded, default=len(growth.there)), None
         while begun < self.limits.max_children:
             try:
-                plan, variables = await ask(growth=growth, begun=begun, fault=fault)
+                plan, made_for = await ask(growth=growth, begun=begun, fault=fault)
             except HeardError as error:
                 if isinstance(error.cause, ModelError) and error.cause.kind != FailureKind.CUT_OFF:
                     raise error.cause from error
@@ -257,7 +258,7 @@ class Planner:
                 fault = words
                 continue
             if not begun:
-                verdict = _verdict(task, plan, variables)
+                verdict = _verdict(task, plan, made_for)
                 return Grown(tuple(growth.rest(verdict)), verdict.notes) if isinstance(verdict, Plan) else verdict
             failed = plan.failed
             lacks = "" if failed is None else f"nothing more is planned ({failed.reason}: {failed.detail})"
@@ -311,7 +312,7 @@ def _in_parts(task: Task, asker: Asker, error: TooLongError) -> Parts | Whole:
     return Parts(tuple(parts)) if parts else Whole("its documents leave no room for planning")
 
 
-def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Whole:
+def _verdict(task: Task, plan: Plan, made_for: Around) -> Plan | Whole:
     if plan.failed is not None:
         reason = plan.failed.reason
         question = plan.failed.detail if reason == "ambiguous" else ""
@@ -320,11 +321,11 @@ def _verdict(task: Task, plan: Plan, variables: DecomposeVariables) -> Plan | Wh
         return Whole(f"the model could not split it: {plan.failed.words}", is_unusual=True)
     if plan.atomic:
         return Whole("splitting does not help")
-    parts = split_of(plan, (variables.goal, *variables.ancestors))
+    parts = split_of(plan, made_for)
     if not parts.tasks:
-        return Whole(_nothing_split(plan, variables.goal))
+        return Whole(_nothing_split(plan, task.content))
     is_unordered = not any(each.needs for each in parts.tasks)
-    return _one_by_one(parts) if is_unordered and names_an_order(variables.goal) else parts
+    return _one_by_one(parts) if is_unordered and names_an_order(task.content) else parts
 
 
 def _one_by_one(plan: Plan) -> Plan:
