@@ -247,6 +247,12 @@ def test_the_command_prints_what_to_do_and_writes_every_format(ramify: Ramify, h
         (ONE, ("--arm", "upfront,prompts=nowhere"), "there is no folder nowhere of prompts"),
         (ONE, ("--temperature", "0"), "asks 5 times, but at temperature 0 all answers are the same; set one (--arm"),
         (ONE, ("--without", "smart"), "there is no arm 'smart' to leave out"),
+        (
+            ONE,
+            ("--arm", "self-consistency:3", "--without", "self-consistency"),
+            "(without self-consistency); drop one of the two; it already replaces self-consistency:5",
+        ),
+        (ONE, ("--arm", "upfront", "--arm", "cot", "--without", "upfront"), "'upfront' is both named and left out"),
         (ONE, ("--arm", "upfront", "--arm", "upfront"), "two arms are named 'upfront'"),
         (ONE, ("--without", "direct", "--pilot", "1"), "needs the arm direct, which you left out"),
         ("", (), "data.jsonl is empty"),

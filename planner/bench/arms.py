@@ -68,9 +68,11 @@ def read_arms(given: Iterable[str | Arm], *, without: Iterable[str] = (), plan: 
         plan: how goals are split where an arm says nothing.
 
     Raises:
-        UsageError: if one of them cannot be used, or two have one name, or fewer than two are left.
+        UsageError: if one of them cannot be used, or is taken out too, or two have one name, or fewer than two are
+            left.
     """
-    named = [each if isinstance(each, Arm) else read_arm(each) for each in given] or [read_arm(each) for each in USUAL]
+    asked_for = [each if isinstance(each, Arm) else read_arm(each) for each in given]
+    named = asked_for or [read_arm(each) for each in USUAL]
     out = {*without}
     kinds = {arm.kind for arm in named if arm.name.startswith(arm.kind)}  # no name of their own: they stand instead
     arms = [arm for arm in map(read_arm, ALWAYS) if arm.kind not in kinds] + named
@@ -80,6 +82,10 @@ def read_arms(given: Iterable[str | Arm], *, without: Iterable[str] = (), plan: 
             raise UsageError(
                 f"there is no arm {name!r} to leave out; the arms are {', '.join(arm.name for arm in arms)}"
             )
+    for arm in asked_for:
+        if taken_out := sorted(out & _names(arm)):
+            what = f"the arm {arm.name!r} is both named and left out (without {taken_out[0]}); drop one of the two"
+            raise UsageError(f"{what}; it already replaces {ALWAYS[1]}" if arm.name.startswith(SAMPLES) else what)
     arms = [arm for arm in arms if not out & _names(arm)]
     twice = next((arm.name for place, arm in enumerate(arms) if arm.name in [each.name for each in arms[:place]]), None)
     if twice is not None:
