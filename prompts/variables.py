@@ -219,6 +219,7 @@ class ComposeVariables(PromptVariables):
     Attributes:
         goal: what the parent is to answer.
         children: its subtasks in order, without failed ones.
+        clarified: what was asked about the run's goal, with the answers or assumptions.
         missing: failed parts and why, one line each.
         format: the form of the answer; None leaves it to the goal.
         last_error: what was wrong with the previous attempt; None on the first.
@@ -228,6 +229,7 @@ class ComposeVariables(PromptVariables):
 
     goal: str
     children: tuple[TaskResult, ...]
+    clarified: tuple[Material, ...] = ()
     missing: tuple[str, ...] = ()
     format: str | None = None
     last_error: str | None = None

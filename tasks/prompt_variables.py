@@ -24,6 +24,7 @@ from ramify.prompts.variables import EvolveVariables, PromptVariables, TaskResul
 from .agents import AnyAgent, PromptedAgent, ask, role_of
 from .checks import form_of_answer
 from .errors import ReplyError
+from .gaps import clarifications_of
 from .json_text import json_text
 from .replies.grammar import Plan, parse_answer, parse_evolved, parse_plan
 from .replies.splitting import Around, split_of
@@ -111,7 +112,8 @@ def execute_variables(
 def compose_variables(task: Node, **more: Any) -> ComposeVariables:
     """Return what the `compose` template is given for `task`: the goal, and every child with its state and result.
 
-    Children that are DELETED are no part of the answer; of those that are FAILED it is said that they are missing.
+    Children that are DELETED are no part of the answer; of those that are FAILED it is said that they are missing. What
+    was asked about the run's goal, and answered or assumed, comes with it.
     """
     shown = (child for child in task.subtasks if child.state is not _DELETED and child.state is not _FAILED)
     return ComposeVariables(
@@ -119,6 +121,7 @@ def compose_variables(task: Node, **more: Any) -> ComposeVariables:
         own_language=_language_of(task),
         goal=task.content,
         children=tuple(map(result_of, shown)),
+        clarified=clarifications_of(_root_of(task).attachments),
         missing=missing_words(task),
         format=form_of_answer(task.checks),
         last_error=task.error,
@@ -128,8 +131,12 @@ def compose_variables(task: Node, **more: Any) -> ComposeVariables:
 
 def _language_of(task: Node) -> str | None:
     """Return the language of the run's goal, or else that of `task`."""
-    *_, root = task, *walk_up(task)
-    return language_of(root.content) or language_of(task.content)
+    return language_of(_root_of(task).content) or language_of(task.content)
+
+
+def _root_of(task: Node) -> Node:
+    *_, root = [task, *walk_up(task)]
+    return root
 
 
 def result_of(task: Node) -> TaskResult:
@@ -213,7 +220,8 @@ def around(task: Node, *, is_family_known: bool = True) -> Around:
                 waiting[each.id] = None
         if len(waited_for) + len(waiting) == known:
             break
-    before = {need: each.content for need in waited_for if (each := by_id.get(need)) and each.state is not _DELETED}
+    needed = (by_id[need] for need in waited_for if need in by_id)
+    before = {each.id: each.content for each in needed if each.state is not _DELETED}
     after = {each.id: each.content for each in near if each.id in waiting}
     return Around(tuple(each.content for each in above), before, after)
 

@@ -343,3 +343,36 @@ def test_what_is_asked_for_the_fourth_time_is_assumed_when_the_goal_is_done(purp
 def test_a_model_that_asks_for_ever_fails_the_goal_with_its_question() -> None:
     run = solved(asking(*[ASKS] * 9, purpose="execute"), clarify=lambda _: "Oslo", max_depth=1)
     assert (run.status, run.error) == ("failed", "Which two towns? (ambiguous)")
+
+
+@pytest.mark.parametrize("how", [{"clarify": lambda _: "Oslo and Bergen"}, {"assume": True}])
+def test_what_the_goal_means_is_known_when_its_answer_is_composed(how: dict[str, Any]) -> None:
+    model = asking(ASKS)
+    run = solved(model, **how)
+    words = asked_for(model, "0", "compose")
+    name = "assumptions about the goal, as nobody could be asked" if "assume" in how else "answers to questions"
+    assert f'kind="clarification" name="{name}' in words
+    assert "Oslo and Bergen" in words
+    assert "Each block `clarification` says what the goal means" in words
+    assert run.result == "compose 0"
+
+
+def test_a_question_that_comes_up_when_the_answer_is_composed_is_answered_once() -> None:
+    def reply(request: ModelRequest) -> str:
+        words = request.messages[-1]["content"]
+        if request.purpose == "decompose":
+            return PLAN if request.task_id == "0" else "<atomic/>"
+        if request.purpose == "compose" and "Hamar" not in words:
+            return ASKS
+        return f"<result>{request.purpose} {request.task_id}</result>"
+
+    asked: list[list[str]] = []
+
+    def clarify(questions: list[str]) -> str:
+        asked.append(questions)
+        return "Oslo and Hamar."
+
+    model = ScriptedModel(reply)
+    run = solved(model, clarify=clarify)
+    assert (run.status, run.result, asked) == ("done", "compose 0", [[QUESTION]])
+    assert [each.task_id for each in model.requests if each.purpose == "execute"] == ["0.1", "0.2"]

@@ -323,7 +323,7 @@ def _verdict(task: Task, plan: Plan, made_for: Around) -> Plan | Whole:
         return Whole("splitting does not help")
     parts = split_of(plan, made_for)
     if not parts.tasks:
-        return Whole(_nothing_split(plan, task.content))
+        return Whole(_nothing_split(plan, task.content), is_unusual=len(plan.tasks) > 1)
     is_unordered = not any(each.needs for each in parts.tasks)
     return _one_by_one(parts) if is_unordered and names_an_order(task.content) else parts
 
@@ -337,7 +337,7 @@ def _one_by_one(plan: Plan) -> Plan:
 
 def _nothing_split(plan: Plan, goal: str) -> str:
     if len(plan.tasks) > 1:
-        return f"of its {len(plan.tasks)} subtasks, at most one would have been part of it"
+        return f"of its {len(plan.tasks)} subtasks, all but one at most repeat the goal, each other, or other tasks"
     if is_restatement(plan.tasks[0].content, goal):
         return "its only subtask would have been the task itself"
     return "it would have had only one subtask"

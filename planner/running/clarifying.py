@@ -24,7 +24,7 @@ from ramify.prompts import ExecuteVariables, Material
 from ramify.prompts.blocks import cut
 from ramify.tasks import ReplyError, Task
 from ramify.tasks.counting import counted
-from ramify.tasks.gaps import ASSUMES
+from ramify.tasks.gaps import ANSWERED, ASSUMED, ASSUMES, clarifications_of
 from ramify.tasks.json_text import json_text
 from ramify.tasks.prompt_variables import GOAL_LENGTH, materials_of
 from ramify.tasks.tree.running import put
@@ -38,8 +38,6 @@ MOST_QUESTIONS = 5
 LONGEST_QUESTION = 500
 LONGEST_ANSWER = 4_000
 
-_ANSWERED = "answers to questions about the goal"
-_ASSUMED = "assumptions about the goal, as nobody could be asked"
 _ASSUME = (
     "Questions were asked about the goal, and nobody can answer them. For each of the `questions`, in their order, say"
     " in one line what is most likely meant, as an assumption that the work can go on with. Write nothing else, and do"
@@ -78,7 +76,7 @@ def answers_of(said: Any, questions: Sequence[str]) -> list[str]:
 
 def rounds_of(root: Task) -> int:
     """Return how often questions about the goal were answered, or assumptions made."""
-    return sum(each.name.startswith((_ANSWERED, _ASSUMED)) for each in root.attachments)
+    return len(clarifications_of(root.attachments))
 
 
 def with_answers(root: Task, questions: Sequence[str], answers: Sequence[str], *, assumed: bool = False) -> None:
@@ -88,13 +86,13 @@ def with_answers(root: Task, questions: Sequence[str], answers: Sequence[str], *
     )
     head = ASSUMES if assumed else "answer: "
     text = "\n\n".join(f"question: {question}\n{head}{answer or '(none)'}" for question, answer in pairs)
-    name = f"{_ASSUMED if assumed else _ANSWERED}, {rounds_of(root) + 1}"
+    name = f"{ASSUMED if assumed else ANSWERED}, {rounds_of(root) + 1}"
     put(root, attachments=(*root.attachments, Material(name=name, text=text)))
 
 
 def assumptions_of(root: Task) -> list[str]:
     """Return what is assumed about the goal, a line each, as answers tell it."""
-    texts = [each.text for each in root.attachments if each.name.startswith(_ASSUMED)]
+    texts = [each.text for each in root.attachments if each.name.startswith(ASSUMED)]
     return [line for text in texts for line in text.splitlines() if line.startswith(ASSUMES)]
 
 

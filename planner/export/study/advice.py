@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ramify.tasks.counting import counted
+
 from .content import DIRECT, ArmSpec
 from .figures import Equal, Figures, Versus
 from .statistics import items_for, least_gain
@@ -50,7 +52,7 @@ def advice_of(
     compared = [each for each in others if each.items >= FEWEST]
     if not compared:
         most = max((each.items for each in others), default=base.items)
-        return Advice("too few", "", f"Too few results to advise: {most} items in more than one arm.")
+        return Advice("too few", "", f"Too few results to advise: {counted(most, 'item')} in more than one arm.")
     splitting = [each for each in compared if each.arm.splits]
     best = max(splitting or compared, key=lambda each: (each.gain, each.arm == compared[0].arm))
     if best.is_sure and best.gain > 0:
