@@ -144,7 +144,8 @@ def _store(given: str | None) -> Iterator[Finding]:
             yield Finding("store", *_future_store(place.path))
             return
         with Store.open(store_place(given), create=False) as store:
-            words = f"{store.place}, runs: {len(store.runs()):,}"
+            runs = len(store.runs(inside=""))  # without trials of studies and the like
+            words = f"{store.place}, runs: {runs:,}"
             faults = store.check()
     except RamifyError as error:
         yield Finding("store", "fault", str(error), is_fatal=isinstance(error, StoreError))
