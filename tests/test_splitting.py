@@ -143,6 +143,10 @@ def test_many_tasks_that_say_the_goal_leave_nothing() -> None:
             {"x": (), "z": ("x",)},
         ),
         ('<task id="x">look up oslo</task><task id="z" needs="x">Z</task>', {}),
+        (  # an id of the tree as a name in the plan
+            '<task id="a">A</task><task id="0.1" needs="a">Look up Oslo</task><task id="z" needs="0.1">Z</task>',
+            {"a": (), "z": ("a",)},
+        ),
         ('<task id="x">Look up Rome</task><task id="z" needs="x">Z</task>', {"x": (), "z": ("x",)}),
     ],
 )

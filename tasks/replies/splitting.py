@@ -51,6 +51,7 @@ def split_of(plan: Plan, around: Around, *, fewest: int = 2) -> Plan:
     before = {plain_words(content): task_id for task_id, content in around.before.items()}
     after = {plain_words(content): task_id for task_id, content in around.after.items()}
     first: dict[str, str] = {}
+    keys = {task.key for task in plan.tasks}
     for task in plan.tasks:
         if _is_handed_over(task):
             continue
@@ -59,8 +60,8 @@ def split_of(plan: Plan, around: Around, *, fewest: int = 2) -> Plan:
             own[task.key] = task.needs
             notes.append(f"task {shown(task.key)} says the goal again, and is left out")
         elif words in before or words in after:
-            own[task.key] = (before[words],) if words in before else task.needs
             other = before.get(words) or after[words]
+            own[task.key] = (other,) if words in before and other not in keys else task.needs
             notes.append(f"task {shown(task.key)} repeats task {other}, and is left out")
         elif first.setdefault(words, task.key) != task.key:
             twins[task.key] = (first[words],)
