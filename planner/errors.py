@@ -340,11 +340,13 @@ class LeaseError(RunError):
 
     Attributes:
         holder: who holds it: host, process id.
+        is_brief: whether the run is given back at once.
     """
 
-    def __init__(self, message: str, *, holder: str) -> None:
+    def __init__(self, message: str, *, holder: str, is_brief: bool = False) -> None:
         super().__init__(message)
         self.holder = holder
+        self.is_brief = is_brief
 
 
 class StoreError(PlannerError):

@@ -22,7 +22,13 @@ from .running.controlling import Controlled, limit_run, pause_run
 from .running.endings import Ending
 from .running.recording import Recording
 from .running.session import Session
-from .runtime.background import LONGEST_HOLD_S, background_loop, run_sync, start_on_background_loop
+from .runtime.background import (
+    LONGEST_HOLD_S,
+    background_loop,
+    is_on_background_loop,
+    run_sync,
+    start_on_background_loop,
+)
 from .runtime.border import words_of
 from .settings.options import LimitOptions
 from .show.shown_run import ShownRun
@@ -257,6 +263,7 @@ class Run(ShownRun):
                 self._session.hold.release()
                 self._session.store.close()
                 self._session.bus.close()
+                self._session.has_begun.set()
                 self._is_over.set()
         return self
 
@@ -331,6 +338,7 @@ class Run(ShownRun):
 
     def pause(self) -> None:
         """Start nothing more and finish what is being done, within two seconds; then it waits until it is resumed."""
+        self._wait_for_begin()
         with self._session.store.open_again() as store:
             pause_run(store, self.id)
 
@@ -343,11 +351,17 @@ class Run(ShownRun):
         Raises:
             UsageError: if there is no such limit, or a value cannot be used.
         """
+        self._wait_for_begin()
         with self._session.store.open_again() as store:
             done = limit_run(store, self.id, limits)
         if done.holder is None:  # it has not begun here, or is over
             self._session.limit(limits)
         return done
+
+    def _wait_for_begin(self) -> None:
+        """Wait until a run that was started holds its lease, so that it is the run that is asked; not on its loop."""
+        if self._future is not None and not is_on_background_loop():
+            self._session.has_begun.wait(LONGEST_HOLD_S)
 
     def _stored_events(self, after: int, limit: int | None = None) -> list[Event]:
         with self._store_now() as store:

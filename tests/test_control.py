@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from ramify.planner import Executor, FollowedRun, Run
-from ramify.planner.errors import UsageError
+from ramify.planner.errors import LeaseError, UsageError
 from ramify.planner.events.events import Event
 from ramify.planner.export.report import report_of
 from ramify.planner.progress.ledger import Ledger
@@ -145,6 +146,40 @@ def test_a_run_of_this_process_takes_pauses_and_limits_too(tmp_path: Path) -> No
         gate.open()
         assert run.wait().status == "waiting"
     assert [event.data["action"] for event in controls(place, run.id)] == ["limits", "pause"]
+
+
+@pytest.mark.parametrize("ask", ["pause", "limit"])
+def test_a_run_takes_what_is_asked_in_the_very_moment_of_its_start(tmp_path: Path, ask: str) -> None:
+    place = tmp_path / "runs.db"
+    gate = Gate(REPLIES)
+    run = Executor(ScriptedModel(gate), store=place, jobs=1).new_run(leaves(6))
+    take = run._session.store.write
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.05)
+        return take(*args, **kwargs)
+
+    run._session.store.write = slowly  # type: ignore[method-assign]
+    run.start()
+    done = run.limit(max_calls=1) if ask == "limit" else (run.pause(), None)[1]
+    assert is_heard(place, run.id)
+    gate.open()
+    run.wait()
+    assert run.status == ("stopped" if ask == "limit" else "waiting")
+    assert done is None or str(os.getpid()) in str(done.holder)
+
+
+def test_a_run_waits_for_who_holds_it_only_to_change_something(tmp_path: Path) -> None:
+    place = tmp_path / "runs.db"
+    run = Executor(plain_model(), store=place, jobs=1).new_run(leaves(2))
+    with Store.open(place) as store:
+        writer = store.change(run.id)
+        run.start()
+        time.sleep(0.1)
+        writer.close()
+        assert run.wait().status == "done"
+        with store.write(run.id), pytest.raises(LeaseError):
+            store.write(run.id)
 
 
 def test_limits_of_a_run_that_has_not_begun_are_those_that_it_begins_with(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def _control(
     """Ask the process that holds the run; if nobody does, `do` it here."""
     record = store.find_run(run_id)
     try:
-        writer = store.write(record.id)
+        writer = store.change(record.id)
     except LeaseError as error:
         store.ask(record.id, control)
         return Controlled(record.id, record.status, error.holder, changes)

@@ -65,7 +65,7 @@ def detach(session: Session, options: Sequence[str] = ()) -> Detached:
     try:
         if session.asks_person:
             raise UsageError(f"run {run_id} needs a person, and a detached run has no terminal; leave out --detach")
-        with store.write(run_id) as writer:
+        with store.change(run_id) as writer:
             writer.put(RunChanged.of(settings=session.settings.model_dump(mode="json")))
             before = writer.next_seq()
         log = log_beside(store.files, run_id)

@@ -139,7 +139,7 @@ def edit_run(
         UsageError: if the edit, or the tree that it makes, cannot be used.
         StoreError: if it cannot be written; the run is as it was.
     """
-    with store.write(run_id) as writer:
+    with store.change(run_id) as writer:
         changes = changes_of(edit, store, run_id, check=check, next_seq=writer.next_seq, redact=redact)
         writer.put(*changes)
     failpoint("after-edit-commit")

@@ -1,6 +1,7 @@
 """One run in one process, from taking the lease to giving it back: release, plan, run, save."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -88,6 +89,7 @@ class Session:
         person: who can be asked while it goes on.
         accepts_changes: whether a script may make other calls than before.
         cut_off: how it ended, if somebody's code has cancelled it with all else on the loop.
+        has_begun: set once it holds the run, so that what is asked of the run is asked of it.
     """
 
     store: Store
@@ -105,6 +107,7 @@ class Session:
     accepts_changes: bool = False
     hold: Hold = field(init=False)
     cut_off: Ending | None = None
+    has_begun: threading.Event = field(default_factory=threading.Event)
     _loop: RunLoop | None = None
     _early: Ending | None = None
     _before: "asyncio.Task[Ending | None] | None" = None
@@ -135,6 +138,7 @@ class Session:
             on_failure=_on(loop, self._cannot_write),
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
+        self.has_begun.set()
         self._recorder = Recorder(writer, self.bus, self.grants.redactor)
         body = asyncio.ensure_future(self._body(controls, resumed=resumed))
         ending = Ending("interrupted", "its process was killed")

@@ -88,6 +88,11 @@ def background_loop() -> asyncio.AbstractEventLoop:
     return _started().loop
 
 
+def is_on_background_loop() -> bool:
+    """Return whether the caller runs on the background loop, and must not wait for what happens there."""
+    return _background is not None and _is_running_on(_background.loop)
+
+
 def close_background_loop() -> None:
     """Cancel what runs on the background loop, let go of its connections, and end it; the next use starts a new one."""
     global _background

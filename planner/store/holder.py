@@ -24,6 +24,7 @@ class Holder:
         place: tells machines, boots and containers of one name apart; empty where nothing can be known.
         process_start: tells processes that were given the same id apart; empty where nothing can be known.
         since: when it took the run, in seconds since 1970.
+        is_brief: whether it only changes something, and gives the run back at once.
     """
 
     host: str
@@ -31,15 +32,17 @@ class Holder:
     place: str
     process_start: str
     since: float
+    is_brief: bool = False
 
     @classmethod
-    def this_process(cls) -> Self:
+    def this_process(cls, *, is_brief: bool = False) -> Self:
         """Return a holder that stands for this process, from now on."""
         pid = os.getpid()
         start = _start_of(pid)
         return cls(
-            host=socket.gethostname(), pid=pid, place=_this_place(), process_start=start or "", since=time.time()
-        )
+            host=socket.gethostname(), pid=pid, place=_this_place(), process_start=start or "", since=time.time(),
+            is_brief=is_brief,
+        )  # fmt: skip
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -65,6 +65,7 @@ def check_free(run_id: str, held_by: str | None, *, silent_s: float, stale_after
         f"run {run_id} is held by {holder}; look at it with `ramify show {run_id}`, stop it"
         f" with `ramify cancel {run_id}`, or, if that process is gone, try again in {wait_s} s",
         holder=str(holder),
+        is_brief=holder.is_brief,
     )
 
 

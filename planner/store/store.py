@@ -3,6 +3,7 @@
 SQLAlchemy and SQLModel are loaded when the first store is opened.
 """
 
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ from .writer import RunWriter, WriterEvents
 if TYPE_CHECKING:
     from .database import Database
     from .forking import Edit
+
+_LOOK_EVERY_S: Final = 0.01
 
 LOCK_WAIT_S: Final = 10.0
 """How long SQLite waits for another program's lock, in seconds."""
@@ -275,7 +278,7 @@ class Store(StoreReader):
         wait_s: float = SERVER_WAIT_S,
         events: WriterEvents | None = None,
     ) -> RunWriter:
-        """Take the lease of a run and return its writer.
+        """Take the lease of a run and return its writer; whoever has it only briefly is waited for.
 
         Args:
             run_id: its whole id.
@@ -292,5 +295,19 @@ class Store(StoreReader):
         """
         from .lease import take
 
-        lease = take(self._database, run_id, holder or Holder.this_process(), stale_after_s=stale_after_s)
-        return RunWriter(self._database, lease, events or WriterEvents(), wait_s=wait_s)
+        holder, give_up_at = holder or Holder.this_process(), time.monotonic() + stale_after_s
+        while True:
+            try:
+                lease = take(self._database, run_id, holder, stale_after_s=stale_after_s)
+                return RunWriter(self._database, lease, events or WriterEvents(), wait_s=wait_s)
+            except LeaseError as error:
+                if not error.is_brief or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(_LOOK_EVERY_S)
+
+    def change(self, run_id: str) -> RunWriter:
+        """Take the lease of a run that nobody carries on, to change something and give it back at once.
+
+        Raises as `write`.
+        """
+        return self.write(run_id, holder=Holder.this_process(is_brief=True))
