@@ -20,7 +20,7 @@ from .runtime.clock import Clock, LoopClock, Timer, sleep
 Scripted = str | ModelReply | Exception
 """What can be scripted: the words of a reply, a whole reply, or an error to raise."""
 
-Script = Mapping[str, Scripted] | Sequence[Scripted] | Callable[[ModelRequest], Scripted | Awaitable[Scripted]]
+Script = str | Mapping[str, Scripted] | Sequence[Scripted] | Callable[[ModelRequest], Scripted | Awaitable[Scripted]]
 
 Fault = FailureKind | str | Exception | None
 
@@ -32,7 +32,8 @@ class ScriptedModel:
 
     Args:
         replies: by mapping: the reply for `"<purpose> <task id>"`, else for the task id, else for the purpose, else for
-            `"*"`; by sequence: one after the other; by function: whatever it returns for the request, or awaits.
+            `"*"`; by text: that text, whatever is asked; by sequence: one after the other; by function: whatever it
+            returns for the request, or awaits.
         latency_s: how long each reply takes, in seconds of the clock.
         cost_usd: what each reply costs; None is a cost that nobody knows.
         clock: where time comes from.
@@ -66,10 +67,10 @@ class ScriptedModel:
         self._latency_s = latency_s
         self._cost_usd = cost_usd
         self._clock = clock or LoopClock()
-        self._script = replies
+        self._script = {"*": replies} if isinstance(replies, str) else replies
         self._rest: Iterator[Scripted] = iter(())
-        if not isinstance(replies, Mapping) and not callable(replies):
-            self._rest = iter(replies)
+        if not isinstance(self._script, Mapping) and not callable(self._script):
+            self._rest = iter(self._script)
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Answer `request` from the script.

@@ -177,6 +177,29 @@ def test_a_model_judges_in_a_run_of_its_own_whose_calls_are_not_the_arms(store: 
         assert opened.find_run(study.run).usage.calls == 4
 
 
+def test_an_answer_that_cannot_be_judged_counts_as_wrong_and_the_study_says_so(store: Path) -> None:
+    def number(reply: str, expected: str) -> bool:
+        return float(reply) == float(expected)
+
+    how: dict[str, Any] = {"without": "self-consistency", "store": store, "ask": ""}
+    data = [{"question": "Half of 3?", "answer": "1.5"}, {"question": "Half of 5?", "answer": "2.5"}]
+    study = bench(data, "cot", model=ScriptedModel("1.5"), check=number, **how)
+    assert (rightness(study, "direct"), "could not judge" in study.to_text()) == ([True, False], False)
+
+    study = bench(data, "cot", model=ScriptedModel("it is 1.5"), check=number, **how)
+    assert (study.status, rightness(study, "direct")) == ("done", [False, False])
+    reason = "ValueError: could not convert string to float: 'it is 1.5'"
+    assert {each.unsure for each in study.trials} == {reason} == {row["unsure"] for row in study.rows()}
+    noted = "own:number could not judge 2 answers of direct; they count as wrong. The first reason: "
+    assert f"{noted}{reason}" in study.to_text()
+    assert noted in study.to_html()
+
+    doubting = ScriptedModel(lambda request: "I cannot say" if request.purpose == "verify" else "1.5")
+    study = bench(data, "cot", model=doubting, check="model", **how)
+    assert "model could not judge 2 answers of cot" in study.to_text()
+    assert study.trials[0].unsure.startswith("the verdict could not be read")
+
+
 def test_a_function_of_ones_own_judges_and_is_given_again(store: Path) -> None:
     model = Solver(plain=1, planned=1)
 

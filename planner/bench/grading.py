@@ -4,9 +4,10 @@ A run of its own is paid for once, whatever becomes of the process, and its call
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ramify.planner.asking.agent import Agent
+from ramify.planner.checks.findings import CheckOutcome, Finding
 from ramify.planner.checks.verifying import judge_by_model
 from ramify.planner.errors import WorkFailedError
 from ramify.planner.running.inside import inner_of
@@ -29,8 +30,8 @@ JUDGEMENT = "judgement"
 
 async def graded(
     replies: list[str], judge: Judge, item: Item, run_id: str, context: WorkContext
-) -> tuple[dict[str, bool], Usage]:
-    """Return whether each reply is right, and what a model that judges has used; what says the same is judged once.
+) -> tuple[dict[str, Finding], Usage]:
+    """Return what is found of each reply, and what a model that judges has used; what says the same is judged once.
 
     Args:
         replies: the replies of one trial.
@@ -40,8 +41,8 @@ async def graded(
         context: the trial's.
     """
     is_plain, used = judge.is_plain(item), NO_USAGE
-    by_key: dict[str, bool] = {}
-    found: dict[str, bool] = {}
+    by_key: dict[str, Finding] = {}
+    found: dict[str, Finding] = {}
     for reply in replies:
         key = key_of(reply, judge.form(item)) if is_plain else reply
         if key not in by_key and judge.model is not None and not is_plain:
@@ -50,12 +51,12 @@ async def graded(
             used += usage
         elif key not in by_key:
             call = partial(services_of(context).engines.call, context.task)
-            by_key[key] = (await judge.judge(reply, item, call)).outcome == "pass"
+            by_key[key] = await judge.judge(reply, item, call)
         found[reply] = by_key[key]
     return found, used
 
 
-async def _by_model(reply: str, model: str, item: Item, run_id: str, context: WorkContext) -> tuple[bool, Usage]:
+async def _by_model(reply: str, model: str, item: Item, run_id: str, context: WorkContext) -> tuple[Finding, Usage]:
     """Return what a model says of a reply, in a run of its own, and what that has used."""
 
     def made() -> tuple[Task, Agent, RunSettings]:
@@ -69,7 +70,8 @@ async def _by_model(reply: str, model: str, item: Item, run_id: str, context: Wo
     if run.status != "done":
         why = f"its judge, run {run.id}, {status_words(run.status)}: {run.error}"
         raise run.cause or WorkFailedError(why, task_id=context.task.id)
-    return run.task.result == "pass", run.usage
+    said = cast("dict[str, str]", run.task.output)
+    return Finding(cast("CheckOutcome", run.task.result), said["complaint"]), run.usage
 
 
 def inner_settings(context: WorkContext, **changes: Any) -> RunSettings:

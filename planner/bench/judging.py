@@ -71,7 +71,7 @@ class Judge:
         return name if kind == MODEL else None
 
     async def judge(self, reply: str, item: Item, call: Callable[..., Awaitable[Any]]) -> Finding:
-        """Return whether a reply is right; not for a model, which is asked elsewhere.
+        """Return whether a reply is right; "unsure" if the function raised; not for a model, which is asked elsewhere.
 
         Args:
             reply: the whole reply.
@@ -85,7 +85,7 @@ class Judge:
             try:
                 said = await asyncio.to_thread(is_right, reply, item.answers, self.form(item))
             except ValueError as error:  # a pattern that takes too long
-                return Finding("fail", str(error))
+                return Finding("unsure", str(error))
             return Finding.of("" if said else "it is another answer")
         if self.function is not None:
             return await self._called(self.function, reply, item, call)
@@ -100,7 +100,7 @@ class Judge:
         try:
             said = await call(function, reply, item.answers[0], **more)
         except (ValueError, AssertionError) as error:
-            return Finding("fail", words_of(error) or f"{type(error).__name__} in {self.check}")
+            return Finding("unsure", f"{type(error).__name__}: {words_of(error)}".removesuffix(": "))
         return finding_of(said, self.check)
 
 

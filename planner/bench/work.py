@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ramify.planner.asking.agent import Agent
 from ramify.planner.checks.commands import PERMISSION
+from ramify.planner.checks.findings import Finding
 from ramify.planner.errors import LimitError, ModelError, UsageError, WaitingError, WorkFailedError
 from ramify.planner.export.study.content import ArmSpec, is_study
 from ramify.planner.export.study.study import study_of_tree
@@ -130,10 +131,13 @@ class TrialWorker(Worker):
         reply = "" if error else run.task.result
         samples = [each.result for each in run.task.subtasks if each.state is TaskState.DONE] if arm.samples > 1 else []
         replies = [*samples, *([reply] if reply else [])]
-        rights, judging = await graded(replies, reading.judge, item, run_id, context)
+        found, judging = await graded(replies, reading.judge, item, run_id, context)
         put(task, usage=run.usage + judging)
         form = reading.judge.form(item)
-        is_right, answer = rights.get(reply, False), answer_of(reply, form)[:_LONGEST_ANSWER]
+        finding, answer = found.get(reply, Finding("fail")), answer_of(reply, form)[:_LONGEST_ANSWER]
+        is_right = finding.outcome == "pass"
+        is_unsure = finding.outcome == "unsure"
+        told = {"unsure": (finding.complaint or "no reason given")[:_LONGEST_ANSWER]} if is_unsure else {}
         output: dict[str, JsonValue] = {
             "run": run_id,
             "right": is_right,
@@ -142,13 +146,10 @@ class TrialWorker(Worker):
             "usage": run.usage.to_data(),
             "seconds": seconds,
             **({"error": error} if error else {}),
-            **(
-                {"samples": [[key_of(each, form)[:_LONGEST_ANSWER], rights[each]] for each in samples]}
-                if samples
-                else {}
-            ),
+            **told,
+            **({"samples": [_sample(each, found[each], form) for each in samples]} if samples else {}),
         }
-        context.emit("trial", item=item.id, arm=arm.name, right=is_right, answer=answer, run=run_id)
+        context.emit("trial", item=item.id, arm=arm.name, right=is_right, answer=answer, run=run_id, **told)
         return Outcome(f"{'right' if is_right else 'wrong'}: {reply[:_LONGEST_TEXT] or error}", output)
 
     def _read(self, task: Task, context: WorkContext) -> _Reading:
@@ -214,6 +215,11 @@ class StudyWorker(Worker):
         text = await asyncio.to_thread(study.to_text)
         advice = study.advice
         return Outcome(text, {"verdict": advice.verdict, "arm": advice.arm, "advice": advice.words})
+
+
+def _sample(reply: str, found: Finding, form: str) -> "JsonValue":
+    """Return what stands in a trial of one of its samples: what it answers, and whether that is right."""
+    return [key_of(reply, form)[:_LONGEST_ANSWER], found.outcome == "pass"]
 
 
 def _error_of(run: Run, task: Task) -> str:

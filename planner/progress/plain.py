@@ -90,7 +90,8 @@ def _trial_words(data: Mapping[str, Any]) -> str:
     """Return what came of a trial of a study."""
     judged = "right" if data["right"] else "wrong"
     said = f": {data['answer']}" if data["answer"] else ""
-    return f"{data['arm']}, item {data['item']}: {judged}{said} (run {data['run']})"
+    doubt = f", not judged: {data['unsure']}" if data.get("unsure") else ""
+    return f"{data['arm']}, item {data['item']}: {judged}{said}{doubt} (run {data['run']})"
 
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyType(

@@ -54,6 +54,7 @@ class Trial:
         answer: what it was, as it was read from the reply.
         right: whether it was right; None if that is not known yet.
         error: why there is no answer; empty if there is one, or may yet be.
+        unsure: why who judges could not say whether it is right, so that it counts as wrong; else empty.
         is_split: whether the item was split.
         usage: what the arm's calls have used, without those of a model that judges.
         seconds: how long it took; None if it was done in more than one go.
@@ -69,6 +70,7 @@ class Trial:
     answer: str = ""
     right: bool | None = None
     error: str = ""
+    unsure: str = ""
     is_split: bool = False
     usage: Usage = NO_USAGE
     seconds: float | None = None
@@ -155,6 +157,7 @@ def trial_of(task: Task, items: list[dict[str, Any]], arms: tuple[ArmSpec, ...])
         answer=made["answer"],
         right=made["right"],
         error=made.get("error", ""),
+        unsure=made.get("unsure", ""),
         is_split=made["split"],
         usage=Usage(**made["usage"]),
         seconds=made["seconds"],

@@ -86,6 +86,7 @@ class Study(StudyData):
                 "samples_right": sum(right for _, right in each.samples),
                 "question": each.question,
                 "error": each.error,
+                "unsure": each.unsure,
             }
             for each in self.trials
         ]

@@ -141,6 +141,11 @@ def notes(study: Study) -> Iterator[str]:
     for each in study.figures:
         if each.unanswered:
             yield f"{each.arm.name} gave no answer to {counted(each.unanswered, 'item')}; they count as wrong."
+        if doubts := [trial.unsure for trial in study.done(each.arm.name).values() if trial.unsure]:
+            yield (
+                f"{study.check} could not judge {counted(len(doubts), 'answer')} of {each.arm.name}; they count as"
+                f" wrong. The first reason: {one_printable_line(doubts[0])}"
+            )
     for equal in study.equals:
         if equal.unit == "tokens" and equal.wanted > equal.samples:
             yield (
