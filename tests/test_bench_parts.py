@@ -45,6 +45,7 @@ def test_gsm8k_is_read_by_what_follows_its_mark(tmp_path: Path) -> None:
         ("a.jsonl", '{"problem": "2?", "target": 2}\n\n{"problem": "3?", "target": 3}'),
         ("a.json", '[{"input": "2?", "output": "2"}, {"input": "3?", "output": ["3"]}]'),
         ("a.csv", "prompt,answer\n2?,2\n3?,3\n"),
+        ("b.csv", "prompt,answer,,\n2?,2,,\n3?,3,,,\n"),
         ("a.tsv", "query\tlabel\n2?\t2\n3?\t3\n"),
     ],
 )

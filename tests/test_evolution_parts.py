@@ -73,6 +73,8 @@ def test_a_repeated_seed_counts_once() -> None:
         ("s.csv", "task,n\nOne?,1\n", "has no column 'content'; its columns: task, n"),
         ("s.csv", 'content\nOne?\n""\n', "s.csv:3 is blank"),
         ("s.csv", 'content\n"One?\n', r"s.csv:\d is not a table"),
+        ("s.csv", "content,n,content\nOne?,1,Two?\n", "s.csv has more than one column 'content'; give"),
+        ("s.csv", "content,n\nOne?,Two?,1\n", "s.csv:2 has 3 cells, but the head has 2; put a cell that contains ','"),
         ("s.txt", f"ok\n{'x' * (MOST_CHARACTERS + 1)}\n", "s.txt:2 has 20,001 characters"),
         ("s.txt", "\n \n", "is empty"),
     ],

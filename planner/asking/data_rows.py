@@ -40,15 +40,21 @@ def table_rows(text: str, name: str, *, delimiter: str) -> Iterator[tuple[str, d
     """Yield the rows of a table by column, each after where it ends; the first one, of an empty name, has the head.
 
     Raises:
-        UsageError: if it is no table.
+        UsageError: if it is no table, a column occurs twice, or a row has more cells than the head.
     """
     rows = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        yield "", {column: column for column in rows.fieldnames or ()}
+        head = rows.fieldnames or ()
+        if twice := [column for column in head if column and head.count(column) > 1]:
+            raise UsageError(f"{name} has more than one column {twice[0]!r}; give each column a name of its own")
+        yield "", {column: column for column in head}
         for row in rows:
-            yield (
-                f"{name}:{rows.line_num}",
-                {column: value or "" for column, value in row.items() if column is not None},
-            )
+            more = row.pop(None, [])
+            if any(more):
+                raise UsageError(
+                    f"{name}:{rows.line_num} has {len(head) + len(more)} cells, but the head has {len(head)}; put"
+                    f" a cell that contains {delimiter!r} in quotes"
+                )
+            yield f"{name}:{rows.line_num}", {column: value or "" for column, value in row.items()}
     except csv.Error as error:
         raise UsageError(f"{name}:{rows.line_num} is not a table: {error}") from None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from ramify.planner.errors import ModelError
 from ramify.planner.models.protocol import ModelRequest
+from ramify.planner.models.watching import USUAL_BYTES
 from ramify.prompts.blocks import DEFAULT_BUDGET
 from ramify.tasks.parts import Room
 
@@ -19,7 +20,6 @@ _REPLY_SHARE = 8
 _LONGEST_REPLY = 4_096
 _SAFE_SHARE = 0.97
 _STEP = 0.75
-_USUAL_BYTES = 4.0
 _PARTS_REPLY_SHARE = 4
 _USUAL_MOST = 4
 """The most bytes of a character."""
@@ -46,7 +46,7 @@ class Window:
         self.tokens = tokens
         self._is_said = is_said
         self._has_refused = False
-        self._bytes_per_token = _USUAL_BYTES
+        self._bytes_per_token = USUAL_BYTES
         self._most_bytes: int | None = None
         self._counted_bytes: float | None = None
         self._least_refused: int | None = None
@@ -111,7 +111,7 @@ class Window:
 
     def tokens_of(self, request: ModelRequest) -> int:
         """Return about how many tokens a request has."""
-        return round(size_of(request) / (self._counted_bytes or _USUAL_BYTES))
+        return round(size_of(request) / (self._counted_bytes or USUAL_BYTES))
 
     def passed(self, request: ModelRequest) -> None:
         """Learn from a request that was refused in a longer form, and not in this one."""

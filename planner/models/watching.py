@@ -6,6 +6,7 @@ whatever it says; where replies are not streamed, one that a limit has cut is lo
 
 import time
 from dataclasses import replace
+from typing import Final
 
 from ramify.tasks.counting import counted
 
@@ -14,15 +15,25 @@ from .listening import Listener
 from .protocol import Model, ModelReply, ModelRequest
 from .runaway import Runaway, Watch, patience_for, repetition_in
 
+USUAL_BYTES: Final = 4.0
+"""How many bytes of text a token has, about, where no server has counted."""
+
 
 class Heard:
     """What has come of replies, also of one that broke off.
 
     Attributes:
-        tokens: how many tokens, about: servers send one in a piece.
+        pieces: how many pieces; servers send a token in each, or more.
+        size: how many bytes of text.
     """
 
-    tokens = 0
+    pieces = 0
+    size = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens, about."""
+        return max(self.pieces, round(self.size / USUAL_BYTES))
 
 
 async def complete_watched(
@@ -84,7 +95,8 @@ class _Watcher:
     def hears(self, words: str) -> None:
         """Take the next words; raise if the reply has run away by now."""
         self._said.append(words)
-        self._heard.tokens += 1
+        self._heard.pieces += 1
+        self._heard.size += len(words.encode("utf-8", "surrogatepass"))
         if self._listener is not None:
             self._listener.hears(words)
         self._found = self._watch.feed(words)
