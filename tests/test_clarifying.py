@@ -357,22 +357,33 @@ def test_what_the_goal_means_is_known_when_its_answer_is_composed(how: dict[str,
     assert run.result == "compose 0"
 
 
-def test_a_question_that_comes_up_when_the_answer_is_composed_is_answered_once() -> None:
-    def reply(request: ModelRequest) -> str:
-        words = request.messages[-1]["content"]
-        if request.purpose == "decompose":
-            return PLAN if request.task_id == "0" else "<atomic/>"
-        if request.purpose == "compose" and "Hamar" not in words:
-            return ASKS
-        return f"<result>{request.purpose} {request.task_id}</result>"
+def asks_while_composing(request: ModelRequest) -> str:
+    """Reply for a model that knows what is meant only once a person says that it is Hamar."""
+    words = request.messages[-1]["content"]
+    if request.purpose == "decompose":
+        return PLAN if request.task_id == "0" else "<atomic/>"
+    if request.purpose == "compose" and "Hamar" not in words:
+        return ASKS
+    return f"<result>{request.purpose} {request.task_id}</result>"
 
+
+def test_a_question_that_comes_up_when_the_answer_is_composed_is_answered_once() -> None:
     asked: list[list[str]] = []
 
     def clarify(questions: list[str]) -> str:
         asked.append(questions)
         return "Oslo and Hamar."
 
-    model = ScriptedModel(reply)
+    model = ScriptedModel(asks_while_composing)
     run = solved(model, clarify=clarify)
     assert (run.status, run.result, asked) == ("done", "compose 0", [[QUESTION]])
     assert [each.task_id for each in model.requests if each.purpose == "execute"] == ["0.1", "0.2"]
+
+
+def test_an_answer_on_resume_to_a_question_of_the_composing_model_does_nothing_finished_again() -> None:
+    run = solved(ScriptedModel(asks_while_composing))
+    assert (run.status, run.task.subtasks[0].result) == ("waiting", "execute 0.1")
+    model = ScriptedModel(asks_while_composing)
+    again = Executor.resume("runs.db", run.id, agent=model, answer="Oslo and Hamar.")
+    assert (again.status, again.result) == ("done", "compose 0")
+    assert [(each.purpose, each.task_id) for each in model.requests] == [("compose", "0")]

@@ -161,9 +161,10 @@ def changes_of(
     old = store.load_tree(run_id)
     new = edit.applied(old)
     said = said_of_steps(store, run_id, old, edit.step_done, edit.step_again)
-    answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
     before = list(rows_of_tree(old))
     differences = carry_over(old, new)
+    # An answer is no difference: what was done before the question came up stays done, as where it is answered at once.
+    answers = [] if edit.answer is None else _answer(store, run_id, new, edit.answer)
     check(new, differences)
     attempts = store.last_attempts(run_id)
     again = [_living(new, task_id, "again", "attempt") for task_id in edit.again]
