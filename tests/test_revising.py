@@ -294,7 +294,9 @@ def test_a_person_at_the_terminal_revises_as_often_as_they_want() -> None:
     assert (code, seen.splitlines()[-1][-4:]) == (0, "done")
     assert seen.count("Run this plan?") == 4
     assert seen.count("What should change?") == 2
-    assert "[DELETED] Task 0.2" in seen
+    last = seen[seen.rindex(f"Task 0: {GOAL}") :]
+    assert last.startswith(f"Task 0: {GOAL} (+2 tasks removed)")
+    assert "Task 0.2:" not in last
     with Store.open("runs.db") as store:
         run = store.last_run()
         tree = store.load_tree(run.id)

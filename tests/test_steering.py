@@ -483,6 +483,7 @@ def test_where_nobody_can_be_asked_the_changed_plan_waits(ramify: Ramify) -> Non
         )  # fmt: skip
     assert said.code == 5
     assert "[DELETED] Task 0.2.2" in said.err
+    assert "nobody was asked: this is not a terminal" in said.err
     assert "the plan was changed; `ramify resume" in said.err
 
 

@@ -18,6 +18,7 @@ from ramify.planner.runtime.output_files import write_text
 from ramify.tasks import DocumentError, Task, TaskState, TreeError
 from ramify.tasks.counting import counted
 from ramify.tasks.plans.plans import load_plan, plan_text, write_plan
+from ramify.tasks.tree.text import tree_text
 
 from .carrying import resume_command
 from .editor import is_saved
@@ -70,6 +71,7 @@ def approved_run(executor: Opener, run: Run, store: str | None) -> Run | None:
     """
     _show(run.task)
     if not sys.stdin.isatty():
+        tell("nobody was asked: this is not a terminal")
         return None
     while True:
         answer = _answer("Run this plan? [y]es, [e]dit, [r]evise: WORDS, [n]o: ", "yern")
@@ -146,8 +148,11 @@ def _line(question: str) -> str:
 
 
 def _show(root: Task) -> None:
-    has_deleted = any(task.state is TaskState.DELETED for task in root.walk())
-    lines = root.to_string(state=has_deleted).rstrip().splitlines()
+    """Show a plan as it would be run; of one that is under way all that there is, with its states."""
+    kept = {task for task in root.walk() if task.state is not TaskState.DELETED}
+    has_begun = any(task.state is not TaskState.OPEN for task in kept)
+    shown = root.to_string(state=True) if has_begun else tree_text(root, "", state=False, kept=kept, others="removed")
+    lines = shown.rstrip().splitlines()
     tell("\n".join(lines[:_MOST_LINES]))
     if len(lines) > _MOST_LINES:
         tell(f"... and {counted(len(lines) - _MOST_LINES, 'more line')}")

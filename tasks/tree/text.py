@@ -12,7 +12,9 @@ DEEPEST_INDENT = 100
 """Levels below which lines are not indented further, so that printing a chain stays linear in its length."""
 
 
-def tree_text(top: Node, indent: str, *, state: bool, kept: Collection[Node] | None = None) -> str:
+def tree_text(
+    top: Node, indent: str, *, state: bool, kept: Collection[Node] | None = None, others: str = "below"
+) -> str:
     """Return what is to be done in the tree of `top`, with each task's state if `state` is asked for.
 
     Args:
@@ -20,11 +22,12 @@ def tree_text(top: Node, indent: str, *, state: bool, kept: Collection[Node] | N
         indent: what stands before each line.
         state: whether the states are shown.
         kept: the tasks that are shown, with all that is above each; all unless given. What is left out is counted.
+        others: what is said of those that are left out.
     """
     left_out = {} if kept is None else _left_out(top, kept)
     return "".join(
         f"{margin}{f'[{task.state.value}] ' if state else ''}Task {task.id}: {_hung(shown_words(task), margin)}"
-        f"{_more(left_out.get(task))}\n"
+        f"{_more(left_out.get(task), others)}\n"
         for margin, task in _indented(top, indent, kept)
     )
 
@@ -36,8 +39,8 @@ def results_text(top: Node, indent: str) -> str:
     )
 
 
-def _more(count: int | None) -> str:
-    return f" (+{counted(count, 'task')} below)" if count else ""
+def _more(count: int | None, others: str) -> str:
+    return f" (+{counted(count, 'task')} {others})" if count else ""
 
 
 def _left_out(top: Node, kept: Collection[Node]) -> dict[Node, int]:
