@@ -1,5 +1,6 @@
 """The policies that go by a name, and those of one's own: what each asks for, in which order, and what is refused."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,18 @@ def test_a_policy_of_ones_own_has_to_be_given_again(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="uses your own policy HalfAndHalf; pass it again"):
         Executor.resume(store, run.id, agent=model)
     assert Executor.resume(store, run.id, agent=model, policy=HalfAndHalf, max_calls=9).result == "both"
+
+
+class _SplitsAll(Direct):
+    def next(self, task: Task) -> Verb:  # noqa: ARG002 - the same for all
+        return Verb.SPLIT
+
+
+def test_a_policy_that_splits_whatever_it_sees_composes_what_is_split(tmp_path: Path) -> None:
+    model = ScriptedModel({"decompose": PLAN, "execute": "<result>part</result>", "compose": "<result>both</result>"})
+    run = solve(GOAL, model=model, store=tmp_path / "r.db", policy=_SplitsAll, max_depth=2)
+    assert (run.status, run.result) == ("done", "both")
+    assert Counter(each.purpose for each in model.requests) == {"decompose": 1, "execute": 2, "compose": 1}
 
 
 class _Wrong(Direct):

@@ -19,7 +19,7 @@ from ramify.tasks.counting import counted
 from ramify.tasks.tree.node import index_of
 
 from .as_needed import AsNeeded
-from .policy import Direct, Failure, Policy, Recovery, Verb
+from .policy import Direct, Failure, Policy, Recovery, Verb, whole
 from .split import PlanLimits
 from .streaming import Streaming
 from .upfront import Upfront
@@ -58,8 +58,9 @@ class Guarded:
         self.plans_ahead = bool(getattr(given, "plans_ahead", False))
 
     def next(self, task: Task) -> Verb:
-        """Return what it says."""
-        return self._said("next", Verb, task)
+        """Return what it says; a task that has subtasks is not split again, but composed."""
+        verb = self._said("next", Verb, task)
+        return verb if task.is_leaf else whole(task)
 
     def after(self, task: Task, failure: Failure) -> Recovery:
         """Return what it says."""
