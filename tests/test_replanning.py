@@ -378,11 +378,18 @@ def test_every_version_is_stored_with_its_difference(tmp_path: Path, ramify: Ram
     kinds = [(change["change"], change["task"]) for change in second.changes]
     assert kinds == [("added", "0.5"), ("changed", "0.3"), ("removed", "0.2")]
     shown = ramify("show", run.id, "--plans", "--store", str(tmp_path / "r.db")).out
-    assert "plan 2 was made by the run below task 0, 20" in shown
+    assert shown.startswith("plan 1 is the first\nplan 2 was made by the run below task 0, 20")
     assert "  task 0.2 failed: the page is gone" in shown
     assert "  + 0.5: look elsewhere" in shown
     assert "  - 0.2: two" in shown
     assert '  0.3 dependencies: ["0.2"] -> ["0.5"]' in shown
+
+
+def test_a_plan_that_never_changed_says_so(home: Path, ramify: Ramify) -> None:
+    assert ramify("solve", "-q", "--model", "rules", "(1 + 2) * 3").code == 0
+    shown = ramify("show", "--last", "--plans").out
+    assert shown.startswith("plan 1 was made, 3 tasks, 20")
+    assert shown.endswith("; it has not changed\n")
 
 
 def test_two_versions_can_be_compared(tmp_path: Path, ramify: Ramify) -> None:

@@ -176,7 +176,7 @@ def versions_text(versions: Iterable[PlanVersion]) -> str:
     for version in versions:
         at = "" if version.at is None else f", {datetime.fromtimestamp(version.at, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
         who = {
-            "": "was begun",
+            "": "is the first" if version.tasks is None else f"was made, {counted(version.tasks, 'task')}",
             "replan": f"was made by the run below task {version.below}",
             "steer": f"was made by the planner at a person's request, below task {version.below}",
         }
@@ -185,7 +185,7 @@ def versions_text(versions: Iterable[PlanVersion]) -> str:
         lines += [f"  task {task_id} failed: {one_printable_line(why)}" for task_id, why in version.failed.items()]
         lines += [changes_text(version.changes)] if version.changes else []
         lines += [f"  run again: {' '.join(version.redone)}"] if version.redone else []
-    return "\n".join(lines)
+    return "\n".join(lines if len(lines) > 1 else [f"{lines[0]}; it has not changed"])
 
 
 def changes_text(changes: Iterable[Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The versions of a plan: how it was begun, and each change of it with who made it, why, and what is different.
+"""The versions of a plan: the first one, and each change of it with who made it, why, and what is different.
 
 The events of a run hold the differences; what lies between any two versions is put together from them.
 """
@@ -21,6 +21,7 @@ class PlanVersion:
     Attributes:
         number: its number, from 1.
         at: when it was made, in seconds since 1970; None for a plan that was given.
+        tasks: how many tasks it had, if the planner made it.
         by: "person" if somebody edited it, "steer" if the planner changed it as somebody wanted while it was under way,
             "replan" if the run changed it after a failure; empty for the first one.
         below: the task whose subtasks the run has changed.
@@ -32,6 +33,7 @@ class PlanVersion:
 
     number: int
     at: float | None = None
+    tasks: int | None = None
     by: str = ""
     below: str = ""
     failed: dict[str, str] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class PlanVersion:
         return {
             "plan": self.number,
             "at": self.at,
+            "tasks": self.tasks,
             "by": self.by,
             "below": self.below,
             "failed": self.failed,
@@ -58,7 +61,7 @@ def versions_of(events: Iterable[Event]) -> list[PlanVersion]:
     versions = [PlanVersion(number=1)]
     for event in events:
         if event.type == EventType.PLANNED and len(versions) == 1:
-            versions = [PlanVersion(number=1, at=event.at)]
+            versions = [PlanVersion(number=1, at=event.at, tasks=event.data["tasks"])]
         elif event.type == EventType.PLAN_EDITED and event.data["changes"]:
             data = event.data
             versions.append(
