@@ -134,6 +134,8 @@ def test_a_pilot_does_plain_calls_first_and_the_rest_later(store: Path) -> None:
     assert [request.purpose for request in model.requests] == ["sample"] * 3
     assert len(study.done("direct")) == study.pilot == 3
     assert "splitting seldom helps" in study.to_text()
+    lines = [line.split() for line in study.to_text().splitlines() if line.split()[:1] == ["upfront"]]
+    assert lines == [["upfront", "0/0"], ["upfront"]], "no figures of what has not begun"
     rest = resume_study(study.run, store=store, agent=model)
     assert len(rest.done("direct")) == len(rest.done("upfront")) == 5
     assert Counter(request.purpose for request in model.requests)["sample"] == 5

@@ -385,7 +385,7 @@ def test_every_version_is_stored_with_its_difference(tmp_path: Path, ramify: Ram
     assert '  0.3 dependencies: ["0.2"] -> ["0.5"]' in shown
 
 
-def test_a_plan_that_never_changed_says_so(home: Path, ramify: Ramify) -> None:
+def test_a_plan_that_never_changed_says_so(ramify: Ramify) -> None:
     assert ramify("solve", "-q", "--model", "rules", "(1 + 2) * 3").code == 0
     shown = ramify("show", "--last", "--plans").out
     assert shown.startswith("plan 1 was made, 3 tasks, 20")

@@ -124,8 +124,8 @@ def _open(figures: Sequence[Figures], base: Figures, best: Versus) -> Advice:
     seen = least_gain(best.items, differ=best.differ)
     needed = items_for(_TEN_POINTS, differ=max(best.differ, _TEN_POINTS))
     power = (
-        f"{best.items} items show a gain of {100 * seen:.0f} points in 8 of 10 studies; a gain of 10 points takes about"
-        f" {needed:,} items"
+        f"{best.items} items are enough to find a gain of {100 * seen:.0f} points (power 80%); to find one of 10"
+        f" points, use about {needed:,} items"
     )
     if best.gain <= 0:
         verb = "splitting" if best.arm.splits else "sampling"

@@ -89,7 +89,9 @@ def right_row(figures: Figures, versus: Versus | None) -> tuple[str, ...]:
     right = f"{figures.right}/{figures.items}"
     low, high = figures.between
     split = f"{figures.split}/{figures.items}" if figures.arm.splits else ""
-    own = (figures.arm.name, right, f"{figures.accuracy:.1%}" if figures.items else "", f"{low:.0%} to {high:.0%}")
+    if not figures.items:
+        return (figures.arm.name, right, *[""] * (len(RIGHT_HEAD) - 2))
+    own = (figures.arm.name, right, f"{figures.accuracy:.1%}", f"{low:.0%} to {high:.0%}")
     if versus is None or not versus.items:
         return (*own, "", "", "", "", "", split)
     between = " to ".join(map(points, versus.between))
@@ -99,6 +101,8 @@ def right_row(figures: Figures, versus: Versus | None) -> tuple[str, ...]:
 
 def takes_row(figures: Figures) -> tuple[str, ...]:
     """Return what an item takes an arm, under `TAKES_HEAD`."""
+    if not figures.items:
+        return (figures.arm.name, *[""] * (len(TAKES_HEAD) - 1))
     cost = "unknown" if figures.cost_usd is None else f"${figures.cost_usd:,.5f}"
     return (
         figures.arm.name,
@@ -107,7 +111,7 @@ def takes_row(figures: Figures) -> tuple[str, ...]:
         f"{figures.cached_tokens:,.0f}",
         f"{figures.output_tokens:,.0f}",
         f"{figures.tokens:,.0f}",
-        cost if figures.items else "",
+        cost,
         "" if figures.seconds is None else format_duration(figures.seconds),
         "" if figures.most_seconds is None else format_duration(figures.most_seconds),
     )
