@@ -1,6 +1,7 @@
 """`show`: what is in a run, as a tree, task by task, and version by version of its plan."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,8 +9,11 @@ import typer
 from .flags import Last, RunId, refuse_others, takes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from ramify.planner.events.methods_used import MethodUse
-    from ramify.planner.store import EventRecord, RunRecord, StepRecord, Store
+    from ramify.planner.store import CallRecord, EventRecord, RunRecord, StepRecord, Store
+    from ramify.tasks import Task
 
 _OF_SHELL = frozenset({"run_id", "last", "store", "interactive"})
 _OF_HISTORY = frozenset({"run_id", "last", "store", "history"})
@@ -47,16 +51,8 @@ def show(
 
     Examples: ramify show --last; ramify show r12 0.3 --messages; ramify show --last --state failed --depth 3
     """
-    from ramify.planner.export.making import who_made
-    from ramify.planner.export.run_data import call_data, event_data, run_data, step_data
-    from ramify.planner.running.editing import plan_history
-
-    from .check_flags import checked_events, checked_text
-    from .conversation import conversation_text, failures
     from .finding import opened_run
-    from .output import print_json, print_text
-    from .records import history_text, run_text, task_text, task_tree_text, told_data
-    from .selecting import selected, tell_if_many, tell_if_none
+    from .selecting import selected
 
     if plans or between is not None:
         refuse_others(context, "--plans only lists versions of the plan", kept=_OF_PLANS)
@@ -73,45 +69,128 @@ def show(
             from .shell import talk
 
             return talk(store, record, given["store"])
-        root = store.load_tree(record.id)
-        task = root if task_id is None else root.find(task_id)
-        made_by = who_made(store, record, root)
-        calls = store.calls(record.id, task_id) if messages else []
-        steps = store.steps(record.id, task_id) if messages else []
-        effects = _effects(store, record, task_id)
-        failed = failures(store.events(record.id), task_id) if messages else []
-        versions = plan_history(store, record.id) if history else []
-        told, methods = _noted(store, record.id)
-        checked = checked_events(store.events(record.id), task.id) if task_id and task.checks else []
-    kept = selected(task, depth=depth, states=states or ())
+        found = _found(store, record, task_id, messages=messages, history=history)
+    kept = selected(found.task, depth=depth, states=states or ())
     if given["as_json"]:
-        said = {
-            "calls": [call_data(call) for call in calls],
-            "steps": [step_data(step) for step in steps],
-            "failed_attempts": [event_data(event) for event in failed],
-        }
-        edited = {"history": [event_data(event) for event in versions]} if history else {}
-        passed = {"checked": [event_data(event) for event in checked]} if checked else {}
-        data = {
-            **run_data(record, task, made_by, kept=kept),
-            **told_data(told),
-            "effects": [step_data(step) for step in effects],
-            "methods": [use.to_data() for use in methods],
-        }
-        print_json({**data, **(said if messages else {}), **edited, **passed})
-        return 0
-    if is_history:
-        print_text(history_text(versions))
-        return 0
-    if task_id is None:
-        print_text(run_text(record, root, told, effects, methods, made_by=made_by, kept=kept))
+        _print_data(found, kept)
+    elif found.history is not None:
+        _print_history(found.history)
     else:
-        print_text(task_text(task, effects, methods) if kept is None else task_tree_text(task, kept).rstrip())
-    tell_if_none(kept, states or ())
-    tell_if_many(task if task_id is None and kept is None else None)
-    asked = (conversation_text(calls, steps, failed) or "\nno model was called") if messages else ""
-    _print_each(f"\nchecks:\n{checked_text(checked)}" if checked else "", asked)
+        _print_words(found, kept, states or ())
     return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What is shown of a run, or of one of its tasks.
+
+    Attributes:
+        record: the run.
+        task: the task that is shown, or the root.
+        is_one: whether one task was asked for.
+        made_by: who has answered.
+        effects: steps that may not simply be repeated.
+        told: what tells where the run comes from, what was not as it should be, and who controlled it.
+        methods: the methods that were found for its tasks.
+        checked: what the checks of the one task have said.
+        history: how the plan has changed, if that is wanted.
+        asked: calls, steps and failed attempts, if they are wanted.
+    """
+
+    record: "RunRecord"
+    task: "Task"
+    is_one: bool
+    made_by: str
+    effects: "list[StepRecord]"
+    told: "list[EventRecord]"
+    methods: "list[MethodUse]"
+    checked: "list[EventRecord]"
+    history: "list[EventRecord] | None"
+    asked: "tuple[list[CallRecord], list[StepRecord], list[EventRecord]] | None"
+
+
+def _found(store: "Store", record: "RunRecord", task_id: str | None, *, messages: bool, history: bool) -> _Found:
+    from ramify.planner.export.making import who_made
+    from ramify.planner.running.editing import plan_history
+
+    from .check_flags import checked_events
+    from .conversation import failures
+
+    root = store.load_tree(record.id)
+    task = root if task_id is None else root.find(task_id)
+    told, methods = _noted(store, record.id)
+    asked = None
+    if messages:
+        failed = failures(store.events(record.id), task_id)
+        asked = (store.calls(record.id, task_id), store.steps(record.id, task_id), failed)
+    return _Found(
+        record=record,
+        task=task,
+        is_one=task_id is not None,
+        made_by=who_made(store, record, root),
+        effects=_effects(store, record, task_id),
+        told=told,
+        methods=methods,
+        checked=checked_events(store.events(record.id), task.id) if task_id and task.checks else [],
+        history=plan_history(store, record.id) if history else None,
+        asked=asked,
+    )
+
+
+def _print_data(found: _Found, kept: "Collection[Task] | None") -> None:
+    """Print what was found as JSON."""
+    from ramify.planner.export.run_data import call_data, event_data, run_data, step_data
+
+    from .output import print_json
+    from .records import told_data
+
+    data = {
+        **run_data(found.record, found.task, found.made_by, kept=kept),
+        **told_data(found.told),
+        "effects": [step_data(step) for step in found.effects],
+        "methods": [use.to_data() for use in found.methods],
+    }
+    if found.asked is not None:
+        calls, steps, failed = found.asked
+        data["calls"] = [call_data(call) for call in calls]
+        data["steps"] = [step_data(step) for step in steps]
+        data["failed_attempts"] = [event_data(event) for event in failed]
+    if found.history is not None:
+        data["history"] = [event_data(event) for event in found.history]
+    if found.checked:
+        data["checked"] = [event_data(event) for event in found.checked]
+    print_json(data)
+
+
+def _print_history(versions: "list[EventRecord]") -> None:
+    from .output import print_text
+    from .records import history_text
+
+    print_text(history_text(versions))
+
+
+def _print_words(found: _Found, kept: "Collection[Task] | None", states: "Sequence[str]") -> None:
+    """Print what was found for people, and what is left out of it."""
+    from .check_flags import checked_text
+    from .conversation import conversation_text
+    from .output import print_text
+    from .records import run_text, task_text, task_tree_text
+    from .selecting import tell_if_many, tell_if_none
+
+    if not found.is_one:
+        made_by, told = found.made_by, found.told
+        words = run_text(found.record, found.task, told, found.effects, found.methods, made_by=made_by, kept=kept)
+    elif kept is None:
+        words = task_text(found.task, found.effects, found.methods)
+    else:
+        words = task_tree_text(found.task, kept).rstrip()
+    print_text(words)
+    tell_if_none(kept, states)
+    tell_if_many(None if found.is_one or kept is not None else found.task)
+    if found.checked:
+        print_text(f"\nchecks:\n{checked_text(found.checked)}")
+    if found.asked is not None:
+        print_text(conversation_text(*found.asked) or "\nno model was called")
 
 
 def _effects(store: "Store", record: "RunRecord", task_id: str | None) -> "list[StepRecord]":
@@ -129,13 +208,6 @@ def _noted(store: "Store", run_id: str) -> "tuple[list[EventRecord], list[Method
     kinds = (EventType.PROMPT_CUT, EventType.RUN_FORKED, EventType.RUN_CONTROLLED, EventType.WARNING)
     told = store.events_of(run_id, kinds)
     return told, methods_of(store.events_of(run_id, TOLD_BY))
-
-
-def _print_each(*texts: str) -> None:
-    from .output import print_text
-
-    for text in filter(None, texts):
-        print_text(text)
 
 
 def _show_plans(given: Mapping[str, Any], run_id: str | None, between: str | None, *, last: bool) -> int:

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ramify.planner.asking.agent import Agent
+from ramify.planner.asking.asker import Asker
 from ramify.planner.asking.askers import Askers
 from ramify.planner.asking.budget import Budget, Configs, RunLimits, total_usage
 from ramify.planner.asking.person import Person
@@ -17,7 +19,7 @@ from ramify.planner.errors import PlannerError
 from ramify.planner.events.events import Event, EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from ramify.planner.events.recorder import Recorder
-from ramify.planner.events.tries import read_tried, unfinished_plans
+from ramify.planner.events.tries import Tried, read_tried, unfinished_plans
 from ramify.planner.models.protocol import ModelReply
 from ramify.planner.models.unanswered import UNKNOWN
 from ramify.planner.planning.policies import UNPLANNED, policy_named, policy_of_calls, run_policy, too_deep_words
@@ -30,7 +32,7 @@ from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from ramify.planner.settings.options import LimitOptions
 from ramify.planner.store import Store, WriterEvents
 from ramify.planner.store.changes import ControlsDone, RunChanged
-from ramify.planner.store.records import ENDED, RUNNING_PHASE, CallRecord, NewRun
+from ramify.planner.store.records import ENDED, RUNNING_PHASE, CallRecord, NewRun, StepRecord
 from ramify.planner.work.grants import Grants
 from ramify.planner.work.memory import RunMemory
 from ramify.planner.work.pages import PageCount
@@ -67,6 +69,20 @@ from .steering import read_wishes, steer
 from .timing import times_known, times_left
 
 _MOST_IDS = 5
+
+
+class _Past(NamedTuple):
+    """What is known of a resumed run from before.
+
+    Attributes:
+        steps: the steps that its tasks have taken.
+        tried: why tasks failed whole that are to be split, by id.
+        begun: tasks whose plans were being written.
+    """
+
+    steps: Sequence[StepRecord] = ()
+    tried: Mapping[str, Tried] = MappingProxyType({})
+    begun: Sequence[str] = ()
 
 
 @dataclass(kw_only=True)
@@ -240,54 +256,23 @@ class Session:
     ) -> Ending:
         """Split, execute and compose what there is, until nothing is left to do."""
         recorder, plan = self._recorder, self.settings.plan
-        writer, redactor = recorder.writer, self.grants.redactor
-        recorded = await asyncio.to_thread(self.store.steps, self.record.id) if resumed else ()
-        tried = await asyncio.to_thread(read_tried, self.store, self.record.id) if resumed else {}
-        begun = await asyncio.to_thread(unfinished_plans, self.store, self.record.id) if resumed else []
-        steps = StepLog(recorder, recorded, scope=f"{self.record.id} {self.record.nonce_seed}")
+        past = await asyncio.to_thread(self._past) if resumed else _Past()
+        steps = StepLog(recorder, past.steps, scope=f"{self.record.id} {self.record.nonce_seed}")
         steps.lost(self.root)
         attaching = Attaching(self.root, recorder, budget, limits=plan)
         spawning = Spawning(
             self.root, attaching, recorder=recorder, steps=steps, workers=self.workers, grants=self.grants
         )
         calls = self._calls(attaching, spawning, recorder, steps)
-        services = RunServices(
-            run_id=self.record.id,
-            root=self.root,
-            store=self.store,
-            asker=askers.of(self.agent),
-            asker_of=askers.of,
-            recorder=recorder,
-            configs=configs,
-            budget=budget,
-            grants=self.grants,
-            memory=RunMemory(self.store, writer, redactor, is_new=not resumed),
-            steps=steps,
-            pages=PageCount(self.root, steps.taken),
-            inner=Inner(
-                self.settings,
-                self.workers,
-                asyncio.Semaphore(self.settings.jobs) if self.outer is None else self.outer.slots,
-            ),
-            spawn=spawning.spawn,
-            compose=compose_by_model,
-            engines=RunEngines(self.record.id, self.settings.jobs),
-            calls=calls,
-        )
+        services = self._services(askers, budget, configs, steps, spawning=spawning, calls=calls, is_new=not resumed)
         policy = self._policy_of(plan, configs)
         if plan is not None and not resumed and (told := too_deep_words(self.root, plan, configs)):
             recorder.warn(told, limit="max_depth")
-        before = self.store if resumed else None
-        fitting = await asyncio.to_thread(fitting_of, plan, recorder, self.workers, self.grants, before=before)
-        planner = Planner(plan, workers=self.workers.cards, wishes=wishes, fitting=fitting)
+        planner = await self._planner(wishes, resumed=resumed)
         replanner = Replanner(planner.limits, self.workers.cards, configs)
-        clarifier = Clarifier(
-            self.root, recorder, self.person, services.asker, assumes=self.settings.assume,
-            is_on=plan is not None and self.root.type != SCRIPT and (self.outer is None or self.settings.assume),
-        )  # fmt: skip
         work = Work(
             services, self.workers, self.middleware, planner=planner, replanner=replanner, attaching=attaching,
-            clarifier=clarifier, steps=StepAsking(steps, recorder, self.person), policy=policy,
+            clarifier=self._clarifier(services.asker), steps=StepAsking(steps, recorder, self.person), policy=policy,
             is_resumed=resumed, is_wary=self._is_wary,
         )  # fmt: skip
         replanning = Replanning(recorder, attaching, steps, replanner)
@@ -303,8 +288,8 @@ class Session:
                 self.root, work, recorder, policy=policy, attaching=attaching,
                 replanning=replanning, is_planned=is_planned,
                 stops_when_planned=self.settings.stops_when_planned, jobs=self.settings.jobs,
-                on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots, tried=tried,
-                begun=begun, is_led=calls is not None, times=self._times,
+                on_error=self.settings.on_error, slots=None if self.outer is None else self.outer.slots,
+                tried=past.tried, begun=past.begun, is_led=calls is not None, times=self._times,
             )  # fmt: skip
             services.may_split = self._loop.may_split
             if self._early is not None:  # what stopped the run came while this was made ready
@@ -319,6 +304,50 @@ class Session:
         finally:
             await services.aclose(self.workers.used if self.outer is None else ())
         return ending
+
+    def _past(self) -> _Past:
+        """Return what the store has of the run from before it was resumed."""
+        store, run_id = self.store, self.record.id
+        return _Past(store.steps(run_id), read_tried(store, run_id), unfinished_plans(store, run_id))
+
+    def _services(
+        self, askers: Askers, budget: Budget, configs: Configs, steps: StepLog, *, spawning: Spawning,
+        calls: ScriptCalls | None, is_new: bool,
+    ) -> RunServices:  # fmt: skip
+        """Return what workers reach through their context."""
+        recorder, jobs = self._recorder, self.settings.jobs
+        slots = asyncio.Semaphore(jobs) if self.outer is None else self.outer.slots
+        return RunServices(
+            run_id=self.record.id,
+            root=self.root,
+            store=self.store,
+            asker=askers.of(self.agent),
+            asker_of=askers.of,
+            recorder=recorder,
+            configs=configs,
+            budget=budget,
+            grants=self.grants,
+            memory=RunMemory(self.store, recorder.writer, self.grants.redactor, is_new=is_new),
+            steps=steps,
+            pages=PageCount(self.root, steps.taken),
+            inner=Inner(self.settings, self.workers, slots),
+            spawn=spawning.spawn,
+            compose=compose_by_model,
+            engines=RunEngines(self.record.id, jobs),
+            calls=calls,
+        )
+
+    async def _planner(self, wishes: Wishes, *, resumed: bool) -> Planner:
+        plan, before = self.settings.plan, self.store if resumed else None
+        fitting = await asyncio.to_thread(
+            fitting_of, plan, self._recorder, self.workers, self.grants, before=before
+        )  # fmt: skip
+        return Planner(plan, workers=self.workers.cards, wishes=wishes, fitting=fitting)
+
+    def _clarifier(self, asker: Asker) -> Clarifier:
+        is_on = self.settings.plan is not None and self.root.type != SCRIPT
+        is_on = is_on and (self.outer is None or self.settings.assume)
+        return Clarifier(self.root, self._recorder, self.person, asker, assumes=self.settings.assume, is_on=is_on)
 
     def _calls(
         self, attaching: Attaching, spawning: Spawning, recorder: Recorder, steps: StepLog
