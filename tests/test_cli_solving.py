@@ -337,3 +337,13 @@ def test_a_cost_limit_that_cannot_hold_is_told_to_the_quiet_too(ramify: Ramify, 
     assert (said.code, said.out, silent.err) == (0, "done\n", "")
     assert said.err.startswith("warning: the run has max_cost_usd = 1, which cannot be enforced")
     assert said.err.count("\n") == 1
+
+
+def test_a_model_that_is_named_on_resume_is_asked_at_the_servers_address_of_the_run(ramify: Ramify, home: Path) -> None:
+    (home / "plan.yaml").write_text("goal: x\ntasks: [a, b]\n", encoding="utf-8")
+    with OpenAIServer(lambda _: "<result>done</result>", models=("m", "n")) as server:
+        place = ("--model", "m", "--base-url", server.base_url)
+        assert ramify("run", "plan.yaml", "-q", *place, "--jobs", "1", "--max-calls", "1").code == 4
+        said = ramify("resume", "--last", "-q", "--model", "n", "--max-calls", "9")
+        assert (said.code, said.out) == (0, "done\n")
+        assert [chat.body["model"] for chat in server.chats] == ["m", "n", "n"]

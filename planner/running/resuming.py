@@ -11,6 +11,7 @@ from ramify.planner.asking.person import Person
 from ramify.planner.asking.stored_agent import StoredAgent
 from ramify.planner.errors import NoModelError, UsageError
 from ramify.planner.models.protocol import Model
+from ramify.planner.models.registry import OWN_MODELS
 from ramify.planner.planning.policies import OWN, own_policy, policy_named, stored_name
 from ramify.planner.planning.policy import Policy
 from ramify.planner.runtime.several import several
@@ -254,12 +255,17 @@ def _refuse_without_tools(settings: RunSettings, record: RunRecord, agent: Agent
 
 
 def _answered_by(stored: StoredAgent, given: Agent | Model | str | None, base_url: str | None) -> StoredAgent:
-    """Return the agent that is stored, with another model, or its model at another address, if one is named."""
+    """Return the agent that is stored, with another model, or its model at another address, if one is named.
+
+    A model that is named alone is asked at the run's own server: prompts go nowhere else unless somebody says so.
+    """
     if given is None:
         return stored if base_url is None else stored.model_copy(update={"base_url": base_url})
     if not isinstance(given, str):
         return stored
     name, server = model_and_server(load_settings(model=given, base_url=base_url))
+    if base_url is None and stored.base_url is not None and given.partition(":")[0] not in OWN_MODELS:
+        server = stored.base_url
     return stored.model_copy(update={"model": name, "base_url": server})
 
 
