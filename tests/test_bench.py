@@ -179,6 +179,13 @@ def test_a_model_judges_in_a_run_of_its_own_whose_calls_are_not_the_arms(store: 
         assert opened.find_run(study.run).usage.calls == 4
 
 
+def test_what_the_rules_cannot_do_in_a_study_is_said(ramify: Ramify, home: Path) -> None:
+    (home / "data.jsonl").write_text(ONE)
+    said = ramify("bench", "data.jsonl", "--arm", "upfront", "--model", "rules")
+    assert said.code == 3
+    assert "cannot answer a question without a plan, as the arms direct, cot and self-consistency" in said.err
+
+
 def test_an_answer_that_cannot_be_judged_counts_as_wrong_and_the_study_says_so(store: Path) -> None:
     def number(reply: str, expected: str) -> bool:
         return float(reply) == float(expected)

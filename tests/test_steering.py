@@ -302,7 +302,7 @@ def test_a_model_that_knows_no_words_leaves_the_plan_as_it_is() -> None:
     run.start().wait()
     again = Executor.resume(STORE, run.id, steer="otherwise")
     assert again.status == "waiting"
-    assert "is not a language model and cannot do 'steer'" in str(again.error)
+    assert "is not a language model and cannot change a plan by a person's words" in str(again.error)
     assert Executor.resume(STORE, run.id).result == "21"
 
 

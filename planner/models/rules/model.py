@@ -60,6 +60,17 @@ class RulesModel:
         """Do nothing: there is nothing to let go of."""
 
 
+_ASKS = {
+    "sample": "answer a question without a plan, as the arms direct, cot and self-consistency of a study do",
+    "generate": "write a text",
+    "rewrite": "rewrite a text",
+    "steer": "change a plan by a person's words",
+    "replan": "plan anew after a failure",
+    "verify": "judge an answer",
+}
+"""What it is asked for that takes a language model, by purpose."""
+
+
 def _answer(purpose: str, variables: PromptVariables | None) -> str:
     try:
         match variables:
@@ -74,7 +85,7 @@ def _answer(purpose: str, variables: PromptVariables | None) -> str:
     except RulesError as error:
         return failed_text(error.reason, str(error))
     raise NoModelError(
-        f"the model rules is not a language model and cannot do {purpose!r}; "
+        f"the model rules is not a language model and cannot {_ASKS.get(purpose, f'do {purpose!r}')}; "
         "name one with --model NAME or RAMIFY_MODEL, or use --model human"
     )
 
