@@ -76,6 +76,9 @@ def test_holder_that_has_given_up_has_lapsed_at_once() -> None:
 
 def test_holder_comes_back_from_json() -> None:
     assert Holder.from_json(HERE.to_json()) == HERE
+    assert "is_brief" not in HERE.to_json(), "versions that do not know it read it too"
+    brief = Holder.this_process(is_brief=True)
+    assert Holder.from_json(brief.to_json()) == brief
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"host": 1}'])

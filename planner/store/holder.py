@@ -57,8 +57,8 @@ class Holder:
             raise StoreError(f"the store's note of who holds a run cannot be read: {text!r}") from error
 
     def to_json(self) -> str:
-        """Return it as JSON text."""
-        return json.dumps(asdict(self))
+        """Return it as JSON text, which older versions read too unless it is brief."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "is_brief" or value})
 
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC)
