@@ -17,8 +17,9 @@ from .errors import EngineError, LeaseError, LimitError, PlannerError, RunError,
 from .events.events import Event, EventBus, EventType, Subscriber, Wanted
 from .events.stream import EventStream
 from .export.making import who_made
+from .export.run_data import status_of
 from .planning.policy import Verb
-from .running.controlling import Controlled, limit_run, pause_run
+from .running.controlling import Controlled, cancel_run, limit_run, pause_run
 from .running.endings import Ending
 from .running.recording import Recording
 from .running.session import Session
@@ -106,6 +107,7 @@ class Run(ShownRun):
         self._ending: Ending | None = None
         self._made_by: str | None = None
         self._future: Future[Ending] | None = None
+        self._detached: Detached | None = None
         self._is_over = threading.Event()
         if on_event is not None:
             session.bus.subscribe(on_event)
@@ -120,6 +122,9 @@ class Run(ShownRun):
     @property
     def status(self) -> RunStatus:
         """running, done, partial (some of it failed), failed, stopped (by a limit), interrupted, cancelled, waiting."""
+        if self._detached is not None:
+            with self._session.store.open_again() as store:
+                return status_of(store.find_run(self.id))
         return self._ending.status if self._ending is not None else "running"
 
     @property
@@ -144,6 +149,9 @@ class Run(ShownRun):
         Raises:
             RunError: if there is none; the message says why, and how to go on.
         """
+        if self._detached is not None:
+            pid = self._detached.pid
+            raise RunError(f"run {self.id} continues in process {pid}; `ramify show {self.id}` has its result")
         if self.task.state is not TaskState.DONE:
             why = f": {self.error}" if self.error else ""
             again = ["--retry-failed"] if self.status == "failed" else self.raising_options
@@ -244,7 +252,12 @@ class Run(ShownRun):
         return EventStream(self.bus, self._stored_events, types, where=where, after=after)
 
     async def drive(self) -> Self:
-        """Run to the end on this event loop."""
+        """Run to the end on this event loop.
+
+        Raises:
+            UsageError: if it was detached.
+        """
+        self._refuse_detached("start")
         try:
             with patient_collector(), ExitStack() as following:
                 for follow in self._followers:
@@ -268,7 +281,12 @@ class Run(ShownRun):
         return self
 
     def start(self) -> Self:
-        """Run in the background; use `wait`, or await the run."""
+        """Run in the background; use `wait`, or await the run.
+
+        Raises:
+            UsageError: if it was detached.
+        """
+        self._refuse_detached("start")
         if self._future is None:
             self._future = start_on_background_loop(self._driven())
         return self
@@ -291,7 +309,8 @@ class Run(ShownRun):
         if self._future is not None or self.bus.first_seq is not None:
             raise UsageError(f"run {self.id} was started in this process; call detach() instead of start()")
         record = () if self._recording is None else ("--record", str(self._recording.path))
-        return detach(self._session, (*record, *options))
+        self._detached = detach(self._session, (*record, *options))
+        return self._detached
 
     def wait(self) -> Self:
         """Wait for the end of the run. Ctrl-C stops and saves the run first.
@@ -299,6 +318,8 @@ class Run(ShownRun):
         Raises:
             StoreError: if the store could not be written.
             LeaseError: if another process holds the run.
+            RunError: if it is a new run that was continued elsewhere.
+            UsageError: if it was detached.
         """
         try:
             run_sync(self._awaited())
@@ -312,9 +333,14 @@ class Run(ShownRun):
 
         A person is not waited for: where one answers, what is being done is released in any case.
         """
+        self._refuse_detached("stop")
         cancel = cancel or self.asks_person
-        loop = background_loop()
-        loop.call_soon_threadsafe(lambda: self._session.stop(Ending(status), cancel=cancel))
+
+        def stop() -> None:
+            with suppress(PlannerError):  # it may be over by then
+                self._session.stop(Ending(status), cancel=cancel)
+
+        background_loop().call_soon_threadsafe(stop)
 
     def end_after(self, leaves: int, where: Callable[[Task], bool] = is_for_model) -> Self:
         """Start nothing new after this many leaves, of a model or as `where` says, have started."""
@@ -334,7 +360,11 @@ class Run(ShownRun):
 
     def cancel(self) -> None:
         """Stop at once; you can resume the run. Thread-safe."""
-        self.stop(cancel=True, status="cancelled")
+        if self._detached is None:
+            self.stop(cancel=True, status="cancelled")
+            return
+        with self._session.store.open_again() as store:
+            cancel_run(store, self.id)
 
     def pause(self) -> None:
         """Start nothing more and finish what is being done, within two seconds; then it waits until it is resumed."""
@@ -357,6 +387,13 @@ class Run(ShownRun):
         if done.holder is None:  # it has not begun here, or is over
             self._session.limit(limits)
         return done
+
+    def _refuse_detached(self, what: str) -> None:
+        if self._detached is not None:
+            raise UsageError(
+                f"run {self.id} continues in process {self._detached.pid}, so {what}() cannot reach it; pause(),"
+                f" cancel() and limit() do, and FollowedRun(store, {self.id!r}) follows it"
+            )
 
     def _wait_for_begin(self) -> None:
         """Wait until a run that was started holds its lease, so that it is the run that is asked; not on its loop."""

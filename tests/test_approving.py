@@ -5,6 +5,7 @@ import json
 import shlex
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,15 @@ def test_an_edit_that_came_to_nothing_is_asked_about_again(does: str | None, sai
     assert (code, seen.count("Run this plan?")) == (5, 2)
     assert said in seen
     assert kinds() == ["planned"]
+
+
+def test_a_run_that_is_cancelled_while_its_plan_is_shown_is_not_run() -> None:
+    cancels = editor(f"{sys.executable} -m ramify.planner.cli cancel --last --store {STORE} > /dev/null 2>&1")
+    code, seen = Terminal(columns=200).run(*GOAL, "--quiet", typed="e\ny\n", EDITOR=cancels)
+    assert code == 130
+    assert "was cancelled meanwhile; run its plan with `ramify resume r" in seen
+    with Store.open(STORE) as opened:
+        assert opened.last_run().status == "cancelled"
 
 
 def test_a_kill_while_the_editor_is_open_loses_nothing() -> None:

@@ -1,5 +1,6 @@
 """A run is controlled from outside: paused, given other limits, cancelled; who has done it stands in its events."""
 
+import asyncio
 import getpass
 import json
 import os
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 from ramify.planner import Executor, FollowedRun, Run
-from ramify.planner.errors import LeaseError, UsageError
+from ramify.planner.errors import LeaseError, RunError, UsageError
 from ramify.planner.events.events import Event
 from ramify.planner.export.report import report_of
 from ramify.planner.progress.ledger import Ledger
 from ramify.planner.progress.plain import PlainLines
 from ramify.planner.running.controlling import cancel_run, limit_run, pause_run
+from ramify.planner.runtime.background import run_sync
 from ramify.planner.store import Control, Store
 from ramify.planner.testing import ScriptedModel
 from ramify.tasks import Task, TaskState
@@ -167,6 +169,38 @@ def test_a_run_takes_what_is_asked_in_the_very_moment_of_its_start(tmp_path: Pat
     run.wait()
     assert run.status == ("stopped" if ask == "limit" else "waiting")
     assert done is None or str(os.getpid()) in str(done.holder)
+
+
+def test_a_pause_from_outside_does_not_stand_in_the_way_of_a_cancel(tmp_path: Path) -> None:
+    place = tmp_path / "runs.db"
+    with under_way(place) as (run, _, _), FollowedRun(place, run.id) as other:
+        other.pause()
+        assert is_heard(place, run.id)
+        other.cancel()
+        assert run.wait().status == "cancelled"
+    assert [event.data["action"] for event in controls(place, run.id)] == ["pause", "cancel"]
+
+
+def test_what_is_asked_of_a_run_that_is_over_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = Executor(plain_model(), store=tmp_path / "runs.db").start(leaves(2)).wait()
+    run.cancel()
+    run.stop()
+    run_sync(asyncio.sleep(0))
+    assert run.status == "done"
+    assert caplog.text == ""
+
+
+def test_a_new_run_that_was_continued_elsewhere_is_not_begun_again(tmp_path: Path) -> None:
+    place = tmp_path / "runs.db"
+    run = Executor(plain_model(), store=place).new_run(leaves(2))
+    assert Executor.resume(place, run.id, agent=plain_model()).status == "done"
+    model = plain_model()
+    with pytest.raises(RunError, match=r"was continued elsewhere .* Executor.reopen\(store, 'r"):
+        run.wait()
+    assert model.requests == []
+    assert Executor.status(place, run.id).status == "done"
+    assert Executor.reopen(place, run.id, agent=model).wait().result == "all done"
+    assert model.requests == []
 
 
 def test_a_run_waits_for_who_holds_it_only_to_change_something(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
     if isinstance(error, FileNotFoundError) and is_nowhere():
         tell_error("the working folder was deleted; change to another one")
         return USAGE
-    if code == INTERRUPTED:
+    if isinstance(error, KeyboardInterrupt):
         tell("ramify: interrupted")
     elif code == FAULT:
         tell_error(f"{type(error).__name__}: {error}; this is a bug in Ramify, --debug shows where")

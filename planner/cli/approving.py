@@ -22,6 +22,7 @@ from ramify.tasks.tree.text import tree_text
 
 from .carrying import resume_command
 from .editor import is_saved
+from .exits import RunCancelledError
 from .output import tell, tell_error
 
 _MOST_LINES = 200
@@ -74,7 +75,11 @@ def approved_run(executor: Opener, run: Run, store: str | None) -> Run | None:
         tell("nobody was asked: this is not a terminal")
         return None
     while True:
-        answer = _answer("Run this plan? [y]es, [e]dit, [r]evise: WORDS, [n]o: ", "yern")
+        answer = _answer("Run this plan? [y]es, [e]dit and run, [r]evise: WORDS, [n]o: ", "yern")
+        if answer[0] != "n" and Executor.status(store, run.id).status == "cancelled":
+            raise RunCancelledError(
+                f"run {run.id} was cancelled meanwhile; run its plan with `{resume_command(run.id, store)}`"
+            )
         if answer[0] == "y":
             return executor.go_on(run.id)
         if answer[0] == "n":

@@ -15,12 +15,17 @@ code  means
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ramify.planner.errors import EngineError, LimitError, ModelError, NoModelError, WaitingError
+from ramify.planner.errors import EngineError, LimitError, ModelError, NoModelError, RunError, WaitingError
 from ramify.planner.run import Run
 from ramify.planner.store import RunStatus
 from ramify.tasks import RamifyError
 
 DONE, FAILED, USAGE, NO_MODEL, LIMIT, WAITING, PARTIAL, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 70, 130
+
+
+class RunCancelledError(RunError):
+    """Raised when a run was cancelled while a person was asked about it."""
+
 
 _ERRORS: tuple[tuple[type[BaseException], int], ...] = (
     (NoModelError, NO_MODEL),
@@ -28,6 +33,7 @@ _ERRORS: tuple[tuple[type[BaseException], int], ...] = (
     (LimitError, LIMIT),
     (EngineError, LIMIT),
     (WaitingError, WAITING),
+    (RunCancelledError, INTERRUPTED),
     (RamifyError, USAGE),
     (KeyboardInterrupt, INTERRUPTED),
 )

@@ -144,9 +144,13 @@ class RunLoop:
         return settle(self._root, self._scheduler, self._recorder, self._cause)
 
     def stop(self, ending: Ending, *, cancel: bool = False) -> None:
-        """Start nothing more; what runs is finished, or, with `cancel`, released. The first stop says how it ended."""
+        """Start nothing more; what runs is finished, or, with `cancel`, released.
+
+        The first stop says how it ended; but one that was paused can be cancelled while it ends.
+        """
         is_first = self._ending is None
-        if self._ending is None or (self._ending.is_planned and ending.cause is not None):
+        is_more = self._ending is not None and self._ending.status == "waiting" and ending.status == "cancelled"
+        if self._ending is None or (self._ending.is_planned and ending.cause is not None) or is_more:
             self._ending = ending
         self._is_stopping = True
         self._places.wake_all()

@@ -15,7 +15,7 @@ from ramify.planner.asking.askers import Askers
 from ramify.planner.asking.budget import Budget, Configs, RunLimits, total_usage
 from ramify.planner.asking.person import Person
 from ramify.planner.engines.run_engines import RunEngines
-from ramify.planner.errors import PlannerError
+from ramify.planner.errors import PlannerError, RunError
 from ramify.planner.events.events import Event, EventBus, EventType
 from ramify.planner.events.failed_calls import LOST, NO_FAILED_CALLS, FailedCalls, failed_call, read_failed_calls
 from ramify.planner.events.recorder import Recorder
@@ -30,7 +30,7 @@ from ramify.planner.runtime.background import LOOP_ENDS
 from ramify.planner.runtime.border import error_text
 from ramify.planner.runtime.held_loop import HOLDS_NO_LOOP, Held, watched
 from ramify.planner.settings.options import LimitOptions
-from ramify.planner.store import Store, WriterEvents
+from ramify.planner.store import RunWriter, Store, WriterEvents
 from ramify.planner.store.changes import ControlsDone, RunChanged
 from ramify.planner.store.records import ENDED, RUNNING_PHASE, CallRecord, NewRun, StepRecord
 from ramify.planner.work.grants import Grants
@@ -143,6 +143,7 @@ class Session:
 
         Raises:
             LeaseError: if another process holds the run, or has taken it over.
+            RunError: if a run that is new here was carried on elsewhere since it was made.
             StoreError: if the store cannot be written.
         """
         loop = asyncio.get_running_loop()
@@ -154,6 +155,8 @@ class Session:
             on_failure=_on(loop, self._cannot_write),
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
+        if not resumed and writer.first_seq > 1:
+            await self._check_unbegun(writer)
         self.has_begun.set()
         self._recorder = Recorder(writer, self.bus, self.grants.redactor)
         body = asyncio.ensure_future(self._body(controls, resumed=resumed))
@@ -173,6 +176,16 @@ class Session:
             self._limiting.end()
             await self._close(ending)
         return ending
+
+    async def _check_unbegun(self, writer: RunWriter) -> None:
+        """Refuse to begin a run whose tree has gone on elsewhere, and is an old one here."""
+        run_id = self.record.id
+        if await asyncio.to_thread(self.store.events_of, run_id, [EventType.RUN_STARTED]):
+            await asyncio.to_thread(writer.close)
+            raise RunError(
+                f"run {run_id} was continued elsewhere after it was made here; open it again with"
+                f" Executor.reopen(store, {run_id!r})"
+            )
 
     def _cut_off(self) -> Ending:
         """Return how the run ends under which somebody's code has cancelled whatever it found on the loop."""

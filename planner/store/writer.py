@@ -140,17 +140,19 @@ class RunWriter:
         run_id: the run.
         holder: who holds it, for people to read.
         commits: transactions that were committed with changes in them.
+        first_seq: the number of the first event that it writes.
     """
 
     def __init__(self, database: "Database", lease: "Lease", events: WriterEvents, *, wait_s: float) -> None:
         self.run_id = lease.run_id
         self.holder = str(lease.holder)
         self.commits = 0
+        self.first_seq = lease.last_seq + 1
         self._database = database
         self._lease = lease
         self._events = events
         self._wait_s = wait_s
-        self._seqs = count(lease.last_seq + 1)
+        self._seqs = count(self.first_seq)
         self._gate = threading.Lock()
         self._queue = _Queue(self._gate)
         self._is_hurrying = False
