@@ -287,6 +287,8 @@ def test_the_command_prints_what_to_do_and_writes_every_format(ramify: Ramify, h
         (ONE, ("--arm", "upfront", "--arm", "cot", "--without", "upfront"), "'upfront' is both named and left out"),
         (ONE, ("--arm", "upfront", "--arm", "upfront"), "two arms are named 'upfront'"),
         (ONE, ("--without", "direct", "--pilot", "1"), "needs the arm direct, which you left out"),
+        (ONE, ("--pilot", "0"), "'--pilot': it is '0'; it must be at least 1"),
+        (ONE, ("--check", "command=grep {expcted}"), "has {expcted}; did you mean {expected}?"),
         ("", (), "data.jsonl is empty"),
     ],
 )  # fmt: skip

@@ -100,6 +100,7 @@ def test_an_arm_is_read_from_words() -> None:
         ("self-consistency:1", "asks N times, from 2"),
         ("self-consistency:x", "asks N times, from 2"),
         ("upfront,a=1,a=2", "sets a twice"),
+        ("big=direct,model=", "leaves model blank; give it a value, or leave it out"),
     ],
 )
 def test_an_arm_that_means_nothing_is_refused(text: str, message: str) -> None:

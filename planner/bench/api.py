@@ -9,6 +9,7 @@ from ramify.planner.asking.agent import Agent
 from ramify.planner.errors import UsageError
 from ramify.planner.executor import Executor, open_store
 from ramify.planner.export.making import who_made
+from ramify.planner.export.run_data import status_of
 from ramify.planner.export.study.content import TRIAL, is_study
 from ramify.planner.export.study.study import Study, study_of_tree
 from ramify.planner.models.protocol import Model
@@ -120,7 +121,7 @@ def new_study(
     question: str | None = None,
     answer: str | None = None,
     items: int | None = None,
-    pilot: int = 0,
+    pilot: int | None = None,
     ask: str | None = None,
     title: str | None = None,
     model: str | Model | None = None,
@@ -139,7 +140,7 @@ def new_study(
     check_draws(chosen, answering.settings.sampling.temperature)
     live["workers"] = _workers(chosen, judge, live.get("workers"))
     named = title or (Path(source).name if isinstance(source, str | Path) else "A study")
-    piloted = _counted("pilot", pilot or None) or 0
+    piloted = _counted("pilot", pilot) or 0
     root = study_tree(
         found,
         chosen,
@@ -173,7 +174,7 @@ def stored_study(store: Store, record: RunRecord) -> Study:
     _check_study(root, record.id)
     jobs = RunSettings.model_validate(record.settings).jobs
     made_by = who_made(store, record, root)
-    return study_of_tree(root, run=record.id, status=record.status, made_by=made_by, jobs=jobs)
+    return study_of_tree(root, run=record.id, status=status_of(record), made_by=made_by, jobs=jobs)
 
 
 def _check_study(root: Task, run_id: str) -> None:

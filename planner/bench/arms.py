@@ -19,6 +19,7 @@ SAMPLE = "sample"
 """The type of a task that is one plain answer, or several that are voted on."""
 
 USUAL_SAMPLES = 5
+_NEVER_BLANK = frozenset({"model", "base_url", "prompts"})
 MOST_SAMPLES = 1_000
 ALWAYS = (DIRECT, f"{SAMPLES}:{USUAL_SAMPLES}")
 """The arms that are there unless they are taken out: what splitting has to beat."""
@@ -143,6 +144,8 @@ def _parameters(words: Sequence[str], text: str) -> dict[str, Any]:
     twice = next((key for place, (key, _) in enumerate(pairs) if key in [each for each, _ in pairs[:place]]), None)
     if twice is not None:
         raise UsageError(f"the arm {text!r} sets {twice} twice")
+    if blank := next((key for key, value in pairs if key in _NEVER_BLANK and not value.strip()), None):
+        raise UsageError(f"the arm {text!r} leaves {blank} blank; give it a value, or leave it out")
     return {key: _json(value) for key, value in pairs}
 
 

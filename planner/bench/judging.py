@@ -10,9 +10,11 @@ The first three cost nothing. A program needs the permission `subprocess`; a mod
 
 import asyncio
 import inspect
+import re
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,10 @@ OWN = "own:"
 """What the stored check begins with that only whoever has begun the study can give."""
 
 MODEL, COMMAND = "model", "command="
+
+_PLACES = ("expected", "question")
+"""What is filled in where it stands in braces in a command."""
+_IN_BRACES = re.compile(rf"\{{({'|'.join(_PLACES)})\}}")
 
 _ASKS = {
     "number": "End with a line `Answer: ` and the number alone.",
@@ -90,7 +96,8 @@ class Judge:
         if self.function is not None:
             return await self._called(self.function, reply, item, call)
         words = shlex.split(self.check.removeprefix(COMMAND))
-        filled = (word.replace("{expected}", item.answers[0]).replace("{question}", item.question) for word in words)
+        given = dict(zip(_PLACES, (item.answers[0], item.question), strict=True))
+        filled = (_IN_BRACES.sub(lambda found: given[found[1]], word) for word in words)
         return await judge_by_command(Check(command=tuple(filled)), reply)
 
     async def _called(
@@ -144,11 +151,20 @@ def stored_judge(check: str, own: Callable[..., Any] | None = None) -> Judge:
     if check in ITEM_CHECKS or check == MODEL or (check.startswith(f"{MODEL}=") and check != f"{MODEL}="):
         return Judge(check)
     if check.startswith(COMMAND) and shlex.split(check.removeprefix(COMMAND)):
+        _check_places(check)
         return Judge(check)
     file, colon, name = check.rpartition(":")
     if colon and file.endswith(".py"):
         return Judge(f"{Path(file).absolute()}:{name}", _function(file, name))
     raise UsageError(f"there is no check {check!r}; it is one of {_KNOWN}")
+
+
+def _check_places(check: str) -> None:
+    """Refuse a word in braces that was meant to be one of those that are filled in."""
+    for word in re.findall(r"\{(\w+)\}", check):
+        meant = get_close_matches(word.lower(), _PLACES, n=1)
+        if word not in _PLACES and meant:
+            raise UsageError(f"the check {check!r} has {{{word}}}; did you mean {{{meant[0]}}}?")
 
 
 def ask_of(judge: Judge, items: Sequence[Item]) -> str:

@@ -55,8 +55,8 @@ def bench(
         int | None, typer.Option(min=1, metavar="N", help="Draw N items at random, the same each time.")
     ] = None,
     pilot: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Run N items with one plain call each, and advise.")
-    ] = 0,
+        int | None, typer.Option(min=1, metavar="N", help="Run N items with one plain call each, and advise.")
+    ] = None,
     ask: Annotated[
         str | None, typer.Option(metavar="TEXT", help='Words added to every question; "" adds none.')
     ] = None,

@@ -145,7 +145,7 @@ class Clarifier:
         if not left:
             self.recorder.warn(
                 f"the model asks about the goal for the {MOST_ROUNDS + 1}th time; the run continues with its"
-                " assumptions"
+                " assumptions, and the goal fails if it asks again"
             )
         with_answers(self.root, questions, answers, assumed=assumes)
         told: Mapping[str, Any] = {"about": "goal", "answers": answers, "assumed": assumes}

@@ -201,7 +201,7 @@ def _answer(store: StoreReader, run_id: str, root: Task, said: str) -> list[str]
     """Let `root` have the answer to what was asked about it, and return that."""
     questions = open_questions(store.events_of(run_id, [EventType.PERSON_ASKED, EventType.PERSON_ANSWERED]))
     if not questions:
-        raise UsageError(f"run {run_id} has asked nothing about its goal; leave out the answer")
+        raise UsageError(f"run {run_id} has no open question about its goal; leave out the answer")
     answers = answers_of(said, questions)
     if not answers:
         raise UsageError(f"the answer is blank; run {run_id} asks: {' '.join(questions)}")

@@ -100,7 +100,7 @@ class BenchKeywords(RunKeywords, Given, PlanOptions, total=False):
     question: str | None
     answer: str | None
     items: int | None
-    pilot: int
+    pilot: int | None
     ask: str | None
     title: str | None
 
