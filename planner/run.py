@@ -318,7 +318,7 @@ class Run(ShownRun):
         Raises:
             StoreError: if the store could not be written.
             LeaseError: if another process holds the run.
-            RunError: if it is a new run that was continued elsewhere.
+            RunError: if it went on elsewhere after it was opened here.
             UsageError: if it was detached.
         """
         try:

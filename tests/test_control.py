@@ -190,12 +190,14 @@ def test_what_is_asked_of_a_run_that_is_over_leaves_no_trace(tmp_path: Path, cap
     assert caplog.text == ""
 
 
-def test_a_new_run_that_was_continued_elsewhere_is_not_begun_again(tmp_path: Path) -> None:
-    place = tmp_path / "runs.db"
-    run = Executor(plain_model(), store=place).new_run(leaves(2))
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_that_went_on_elsewhere_since_it_was_opened_is_not_carried_on(tmp_path: Path, *, is_new: bool) -> None:
+    place, model = tmp_path / "runs.db", plain_model()
+    run = Executor(model, store=place).new_run(leaves(2))
+    if not is_new:
+        run = Executor.reopen(place, run.id, agent=model)
     assert Executor.resume(place, run.id, agent=plain_model()).status == "done"
-    model = plain_model()
-    with pytest.raises(RunError, match=r"was continued elsewhere .* Executor.reopen\(store, 'r"):
+    with pytest.raises(RunError, match=r"went on elsewhere .* Executor.reopen\(store, 'r"):
         run.wait()
     assert model.requests == []
     assert Executor.status(place, run.id).status == "done"

@@ -492,7 +492,7 @@ def test_what_is_different_in_a_fork_stays_with_it(place: str, done: Run) -> Non
     [
         ({"from_task": "0.9"}, TreeError, "0.9"),
         ({"set": {"0.1": " "}}, UsageError, "blank"),
-        ({"answer": "yes"}, UsageError, "has asked nothing"),
+        ({"answer": "yes"}, UsageError, "has no open question"),
         ({"jobs": 0}, UsageError, "jobs"),
         ({"form": "x"}, UsageError, "form"),
     ],

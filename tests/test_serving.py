@@ -373,7 +373,7 @@ MISTAKES: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("revise", {"words": ["x"]}, 400, "words is missing or blank"),
     ("revise", {"words": "x" * 30_000}, 400, "at most 20,000 are allowed"),
     ("again", {"task": "nowhere"}, 404, "nowhere"),
-    ("answer", {"words": "yes"}, 400, "has asked nothing"),
+    ("answer", {"words": "yes"}, 400, "has no open question"),
     ("go_on", {"limits": {"max_calls": "many"}}, 400, "a limit must be a number"),
     ("go_on", {"limits": {"store": 1}}, 400, "by name: max_calls"),
 )

@@ -51,7 +51,8 @@ def forked_session(
     if not edit:
         carrier.check(root)
     opened.fork_run(_fork(carrier, found, options, run_id), edited if edit else None)
-    return carrier.session(opened.find_run(run_id), opened.load_tree(run_id))
+    read_at = opened.last_seq(run_id)
+    return carrier.session(opened.find_run(run_id), opened.load_tree(run_id), read_at)
 
 
 def _alone(carrier: Carrier, options: ResumeOptions) -> Carrier:

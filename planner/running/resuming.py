@@ -100,10 +100,11 @@ def session_of(opened: Store, found: RunRecord, options: ResumeOptions, *, store
     if edit:
         edit_run(opened, found.id, edit, check=carrier.check, redact=carrier.grants.redactor.text)
         found = opened.find_run(found.id)
+    read_at = opened.last_seq(found.id)
     root = opened.load_tree(found.id)
     if not edit:
         carrier.check(root)
-    return carrier.session(found, root)
+    return carrier.session(found, root, read_at)
 
 
 def with_edit(options: EditedOptions) -> ResumeOptions:
@@ -166,8 +167,8 @@ class Carrier:
                 task = root.find(difference.task_id)
                 self.workers.of(task).check_edit(task, difference, store=self.store, run_id=self.run_id)
 
-    def session(self, record: RunRecord, root: Task) -> Session:
-        """Return the session that carries `record` on, whose tree is `root`."""
+    def session(self, record: RunRecord, root: Task, read_at: int) -> Session:
+        """Return the session that carries `record` on, whose tree is `root`, read after event number `read_at`."""
         return Session(
             store=self.store,
             record=record,
@@ -180,6 +181,7 @@ class Carrier:
             policy=self.policy,
             person=self.person,
             accepts_changes=self.accepts_changes,
+            read_at=read_at,
         )
 
 

@@ -104,6 +104,7 @@ class Session:
         policy: says what is done with a task; None leaves it to the settings.
         person: who can be asked while it goes on.
         accepts_changes: whether a script may make other calls than before.
+        read_at: the number of the run's last event before its tree was read.
         cut_off: how it ended, if somebody's code has cancelled it with all else on the loop.
         has_begun: set once it holds the run, so that what is asked of the run is asked of it.
     """
@@ -121,6 +122,7 @@ class Session:
     policy: Policy | None = None
     person: Person = field(default_factory=Person)
     accepts_changes: bool = False
+    read_at: int = 0
     hold: Hold = field(init=False)
     cut_off: Ending | None = None
     has_begun: threading.Event = field(default_factory=threading.Event)
@@ -143,7 +145,7 @@ class Session:
 
         Raises:
             LeaseError: if another process holds the run, or has taken it over.
-            RunError: if a run that is new here was carried on elsewhere since it was made.
+            RunError: if the run went on elsewhere after its tree was read here.
             StoreError: if the store cannot be written.
         """
         loop = asyncio.get_running_loop()
@@ -155,8 +157,8 @@ class Session:
             on_failure=_on(loop, self._cannot_write),
         )
         writer = await asyncio.to_thread(self.store.write, self.record.id, events=events)
-        if not resumed and writer.first_seq > 1:
-            await self._check_unbegun(writer)
+        if writer.first_seq > self.read_at + 1:
+            await self._check_tree_is_new(writer)
         self.has_begun.set()
         self._recorder = Recorder(writer, self.bus, self.grants.redactor)
         body = asyncio.ensure_future(self._body(controls, resumed=resumed))
@@ -177,14 +179,15 @@ class Session:
             await self._close(ending)
         return ending
 
-    async def _check_unbegun(self, writer: RunWriter) -> None:
-        """Refuse to begin a run whose tree has gone on elsewhere, and is an old one here."""
+    async def _check_tree_is_new(self, writer: RunWriter) -> None:
+        """Refuse a run that went on elsewhere after its tree was read: what is done by now would be done again."""
         run_id = self.record.id
-        if await asyncio.to_thread(self.store.events_of, run_id, [EventType.RUN_STARTED]):
+        since = await asyncio.to_thread(self.store.events, run_id, self.read_at)
+        if any(event.type != EventType.RUN_CONTROLLED for event in since):
             await asyncio.to_thread(writer.close)
             raise RunError(
-                f"run {run_id} was continued elsewhere after it was made here; open it again with"
-                f" Executor.reopen(store, {run_id!r})"
+                f"run {run_id} went on elsewhere after it was opened here; open it again: `ramify resume {run_id}`, in"
+                f" Python Executor.reopen(store, {run_id!r})"
             )
 
     def _cut_off(self) -> Ending:

@@ -36,7 +36,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
     store = services.store.shared()
     task, agent, settings = make()
     record = _found(store, run_id)
-    is_new = record is None
+    is_new, read_at = record is None, 0
     if record is None:
         check_runnable(task, inner.workers, services.grants)
         check_asking(task, inner.workers, agent, settings)
@@ -49,6 +49,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
                 PlanEdit(failed=True),
                 check=lambda root, _: check_runnable(root, inner.workers, services.grants),
             )
+        read_at = store.last_seq(run_id)
         task = store.load_tree(run_id)
     session = Session(
         store=store,
@@ -59,6 +60,7 @@ async def run_inside(context: WorkContext, run_id: str, make: Make) -> Run:
         workers=inner.workers,
         grants=services.grants,
         outer=Outer(services.budget, context.task, inner.slots),
+        read_at=read_at,
     )
     run = Run(session, is_new=is_new, followers=followers(is_inside=True))
     run.on(_teller(context, run), EventType.TASK_DONE, EventType.PLANNED)
