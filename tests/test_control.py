@@ -163,7 +163,11 @@ def test_a_run_takes_what_is_asked_in_the_very_moment_of_its_start(tmp_path: Pat
 
     run._session.store.write = slowly  # type: ignore[method-assign]
     run.start()
-    done = run.limit(max_calls=1) if ask == "limit" else (run.pause(), None)[1]
+    done = None
+    if ask == "limit":
+        done = run.limit(max_calls=1)
+    else:
+        run.pause()
     assert is_heard(place, run.id)
     gate.open()
     run.wait()

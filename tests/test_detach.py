@@ -127,14 +127,15 @@ def test_the_handle_of_a_detached_run_controls_it_and_begins_nothing_itself() ->
     executor = Executor("rules", store="runs.db", worker_sources=["workers.py"])
     run = executor.new_run(Task("wait for a word", type="wait"))
     pid = run.detach().pid
-    assert run.status == "running"
+    stood = run.status
     for begins in (run.start, run.wait, run.stop):
         with pytest.raises(UsageError, match=f"continues in process {pid}, so .* FollowedRun"):
             begins()
     with pytest.raises(RunError, match=f"continues in process {pid}; `ramify show {run.id}` has its result"):
         _ = run.result
     run.cancel()
-    assert ended(run.id)[0] == run.status == "cancelled"
+    assert ended(run.id)[0] == "cancelled"
+    assert (stood, run.status) == ("running", "cancelled")
 
 
 def test_a_program_detaches_a_run_and_follows_it() -> None:

@@ -198,7 +198,7 @@ def test_a_limit_on_calls_holds_where_errors_come_in_the_middle_of_streams(tmp_p
         run = Executor(agent, store=tmp_path / "runs.db", limits=RunLimits(max_calls=2)).run(task)
     sent = [head for head in server.requests if head.startswith("POST")]
     assert (run.status, run.usage.calls, len(sent)) == ("stopped", 2, 2)
-    assert (run.usage.output_tokens, run.usage.calls_without_cost) == (2, 2)  # a word each had come
+    assert (run.usage.output_tokens, run.usage.calls_without_cost) == (4, 2)  # a word of seven bytes each had come
 
 
 def test_a_stream_that_ends_within_an_event_has_broken_off() -> None:
